@@ -1,0 +1,98 @@
+//! What a run does: every setting, its default, and what is possible.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Dataset, Error, Result, augment::Strategy, nn::ConvNet};
+
+/// How the synthetic images begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Init {
+    /// Real training images drawn at random, different ones within a class.
+    #[default]
+    Real,
+    /// Standard normal noise (in the normalised space).
+    Noise,
+}
+
+/// The settings of one condensation. [`Settings::for_dataset`] fills in what suits a data set.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Synthetic images per class, from 1.
+    pub ipc: usize,
+    /// Steps, from 1. Each draws a fresh random network.
+    pub iterations: u32,
+    /// How the synthetic images begin.
+    pub init: Init,
+    /// Channels of every convolution, from 1 (128 as published).
+    pub width: usize,
+    /// Blocks of the network, 1 to 5.
+    pub depth: usize,
+    /// Real images a class and iteration, from 1. A smaller class gives all it has.
+    pub batch_real: usize,
+    /// Learning rate of the pixels (SGD with momentum 0.5).
+    pub lr_img: f32,
+    /// The augmentations of which one is drawn for each iteration and class.
+    #[serde(with = "as_text")]
+    pub augment: Strategy,
+    /// Everything random follows from it.
+    pub seed: u64,
+    /// Bytes of device memory that a run's buffers may take together; batches are cut to fit.
+    pub memory_budget: u64,
+}
+
+impl Settings {
+    /// Published defaults for a data set: depth by image size, no flip for digits.
+    pub fn for_dataset(dataset: &Dataset) -> Self {
+        let digits = dataset.channels() == 1;
+        Self {
+            ipc: 10,
+            iterations: 1000,
+            init: Init::Real,
+            width: 128,
+            depth: if dataset.size() >= 64 { 4 } else { 3 },
+            batch_real: 256,
+            lr_img: 1.0,
+            augment: if digits { Strategy::digits() } else { Strategy::all() },
+            seed: 0,
+            memory_budget: 512 << 20,
+        }
+    }
+
+    /// Checks every value alone and against the data set.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] or [`Error::Shape`], naming the setting and what is possible.
+    pub fn check(&self, dataset: &Dataset) -> Result<()> {
+        let at_least_one = |name, value: usize| match value {
+            0 => Err(Error::setting(name, value, "at least 1 is needed")),
+            _ => Ok(()),
+        };
+        at_least_one("ipc", self.ipc)?;
+        at_least_one("iterations", self.iterations as usize)?;
+        at_least_one("batch_real", self.batch_real)?;
+        if !(self.lr_img.is_finite() && self.lr_img > 0.0) {
+            return Err(Error::setting("lr_img", self.lr_img, "a positive number is needed"));
+        }
+        self.network(dataset).map(drop)
+    }
+
+    /// The network that embeds this data set's images.
+    pub(crate) fn network(&self, dataset: &Dataset) -> Result<ConvNet> {
+        ConvNet::new(dataset.channels(), dataset.size(), self.width, self.depth)
+    }
+}
+
+/// A strategy is stored as people write it.
+mod as_text {
+    use super::Strategy;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub fn serialize<S: Serializer>(value: &Strategy, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&value.to_string())
+    }
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Strategy, D::Error> {
+        String::deserialize(from)?.parse().map_err(D::Error::custom)
+    }
+}

@@ -1,0 +1,203 @@
+//! Data sets on the host: 8-bit images, labels, normalisation. Knows nothing of GPUs.
+
+use crate::{Error, Result};
+
+/// A labelled image set with a training and a test split, held as 8-bit pixels.
+///
+/// Images are square, NCHW, one or three channels. The networks see
+/// `(pixel / 255 − mean) / std`, per channel.
+#[derive(Debug, Clone)]
+pub struct Dataset {
+    name: String,
+    class_names: Vec<String>,
+    channels: usize,
+    size: usize,
+    mean: Vec<f32>,
+    std: Vec<f32>,
+    train: Split,
+    test: Split,
+}
+
+/// Images and labels of one split.
+#[derive(Debug, Clone)]
+pub struct Split {
+    pixels: Vec<u8>,
+    labels: Vec<u32>,
+    by_class: Vec<Vec<u32>>,
+    image_len: usize,
+}
+
+/// What [`Dataset::new`] needs to know beside the pixels.
+#[derive(Debug, Clone)]
+pub struct DatasetInfo {
+    /// Short name, e.g. `mnist`.
+    pub name: String,
+    /// One name a class, in label order.
+    pub class_names: Vec<String>,
+    /// 1 or 3.
+    pub channels: usize,
+    /// Height and width in pixels.
+    pub size: usize,
+    /// Mean of each channel, of pixels in 0…1.
+    pub mean: Vec<f32>,
+    /// Standard deviation of each channel, of pixels in 0…1.
+    pub std: Vec<f32>,
+}
+
+impl Dataset {
+    /// A data set from the caller's own arrays.
+    ///
+    /// `train` and `test` are (pixels, labels): pixels in NCHW order, `N·C·H·W` of them, and one
+    /// label below the number of classes for each image. The test split may be empty.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] when lengths disagree, a label is out of range, a class has no training
+    /// image, or mean and std are unusable.
+    pub fn new(
+        info: DatasetInfo,
+        train: (Vec<u8>, Vec<u32>),
+        test: (Vec<u8>, Vec<u32>),
+    ) -> Result<Self> {
+        let what = |part: &str| format!("data set {}, {part}", info.name);
+        let DatasetInfo { channels, size, .. } = info;
+        if !matches!(channels, 1 | 3) {
+            return Err(Error::shape(
+                what("channels"),
+                format!("{channels} given; images have 1 or 3"),
+            ));
+        }
+        if size == 0 {
+            return Err(Error::shape(what("size"), "images of 0×0 pixels"));
+        }
+        if info.class_names.is_empty() {
+            return Err(Error::shape(what("classes"), "there are none"));
+        }
+        if info.mean.len() != channels || info.std.len() != channels {
+            return Err(Error::shape(
+                what("mean and std"),
+                format!("{channels} values each expected"),
+            ));
+        }
+        if !info.std.iter().all(|s| s.is_finite() && *s > 0.0)
+            || !info.mean.iter().all(|m| m.is_finite())
+        {
+            return Err(Error::shape(what("mean and std"), "they must be finite, std above 0"));
+        }
+        let image_len = channels * size * size;
+        let classes = info.class_names.len();
+        let train = Split::new(train.0, train.1, image_len, classes, &what("training split"))?;
+        let test = Split::new(test.0, test.1, image_len, classes, &what("test split"))?;
+        if let Some(empty) = train.by_class.iter().position(Vec::is_empty) {
+            return Err(Error::shape(
+                what("training split"),
+                format!("class {empty} ({}) has no image", info.class_names[empty]),
+            ));
+        }
+        let DatasetInfo { name, class_names, mean, std, .. } = info;
+        Ok(Self { name, class_names, channels, size, mean, std, train, test })
+    }
+
+    /// Short name, e.g. `mnist`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+    /// One name a class, in label order.
+    pub fn class_names(&self) -> &[String] {
+        &self.class_names
+    }
+    /// Number of classes.
+    pub fn classes(&self) -> usize {
+        self.class_names.len()
+    }
+    /// 1 or 3.
+    pub fn channels(&self) -> usize {
+        self.channels
+    }
+    /// Height and width in pixels.
+    pub fn size(&self) -> usize {
+        self.size
+    }
+    /// Values in one image: channels × size².
+    pub fn image_len(&self) -> usize {
+        self.channels * self.size * self.size
+    }
+    /// Mean of each channel.
+    pub fn mean(&self) -> &[f32] {
+        &self.mean
+    }
+    /// Standard deviation of each channel.
+    pub fn std(&self) -> &[f32] {
+        &self.std
+    }
+    /// The images that are condensed.
+    pub fn train(&self) -> &Split {
+        &self.train
+    }
+    /// The images that accuracy is measured on; may be empty.
+    pub fn test(&self) -> &Split {
+        &self.test
+    }
+}
+
+impl Split {
+    fn new(
+        pixels: Vec<u8>,
+        labels: Vec<u32>,
+        image_len: usize,
+        classes: usize,
+        what: &str,
+    ) -> Result<Self> {
+        if pixels.len() != labels.len() * image_len {
+            return Err(Error::shape(
+                what,
+                format!(
+                    "{} labels need {} bytes of pixels, {} given",
+                    labels.len(),
+                    labels.len() * image_len,
+                    pixels.len()
+                ),
+            ));
+        }
+        let mut by_class = vec![Vec::new(); classes];
+        for (index, &label) in labels.iter().enumerate() {
+            match by_class.get_mut(label as usize) {
+                Some(members) => members.push(index as u32),
+                None => {
+                    return Err(Error::shape(
+                        what,
+                        format!("image {index} has label {label}; there are {classes} classes"),
+                    ));
+                }
+            }
+        }
+        Ok(Self { pixels, labels, by_class, image_len })
+    }
+
+    /// Number of images.
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+    /// Whether there is no image.
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+    /// The C·H·W bytes of one image.
+    ///
+    /// # Panics
+    /// When `index` is not below [`len`](Self::len), as slices do.
+    pub fn image(&self, index: usize) -> &[u8] {
+        &self.pixels[index * self.image_len..][..self.image_len]
+    }
+    /// All pixels, NCHW.
+    pub fn pixels(&self) -> &[u8] {
+        &self.pixels
+    }
+    /// One label an image.
+    pub fn labels(&self) -> &[u32] {
+        &self.labels
+    }
+    /// Indices of a class's images, ascending.
+    pub fn of_class(&self, class: usize) -> &[u32] {
+        &self.by_class[class]
+    }
+}

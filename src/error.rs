@@ -1,0 +1,133 @@
+//! The library's one error type: what was tried, with what, and what the user can do about it.
+
+use std::path::{Path, PathBuf};
+
+/// A [`Result`](std::result::Result) with this crate's [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Everything that can go wrong, each with enough in its message to act on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A setting that no run can have.
+    #[error("{name} = {given}: {expected}")]
+    Setting {
+        /// The setting's name as in [`Settings`](crate::Settings), e.g. `batch_real`.
+        name: &'static str,
+        /// The value that was given.
+        given: String,
+        /// What is possible instead.
+        expected: String,
+    },
+
+    /// Images or arrays whose shape does not fit.
+    #[error("{what}: {reason}")]
+    Shape {
+        /// What was being shaped, e.g. `ConvNet of depth 5`.
+        what: String,
+        /// Why it does not fit and what would.
+        reason: String,
+    },
+
+    /// A file whose content is not what its format or its name promises.
+    #[error("{}: {reason}", path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What was expected and what was found.
+        reason: String,
+    },
+
+    /// A data set that is not where it was looked for.
+    #[error("{what} not found: {help}")]
+    NotFound {
+        /// The data set or file.
+        what: String,
+        /// Where it was looked for and how to provide it.
+        help: String,
+    },
+
+    /// A download that did not succeed from any mirror.
+    #[error("could not download {what}: {reason}\n{help}")]
+    Download {
+        /// The file.
+        what: String,
+        /// What each mirror answered.
+        reason: String,
+        /// What to do by hand.
+        help: String,
+    },
+
+    /// The operating system refused to read or write something.
+    #[error("could not {doing} {}: {source}", path.display())]
+    Io {
+        /// e.g. `write`.
+        doing: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's own answer.
+        source: std::io::Error,
+    },
+
+    /// No adapter, or none that fits the request.
+    #[error("{0}")]
+    Adapter(String),
+
+    /// The device refused or failed during the named work.
+    #[error("the GPU failed to {doing}: {reason}")]
+    Gpu {
+        /// What was being done.
+        doing: String,
+        /// The driver's answer.
+        reason: String,
+    },
+
+    /// The optimisation produced a number that is not finite.
+    #[error(
+        "the loss of class {class} is {loss} at iteration {iteration}: lower lr_img, or change the seed"
+    )]
+    Diverged {
+        /// Zero-based iteration.
+        iteration: u32,
+        /// Class index.
+        class: usize,
+        /// The loss: NaN or infinite.
+        loss: f32,
+    },
+}
+
+impl Error {
+    pub(crate) fn setting(
+        name: &'static str,
+        given: impl ToString,
+        expected: impl Into<String>,
+    ) -> Self {
+        Self::Setting { name, given: given.to_string(), expected: expected.into() }
+    }
+
+    pub(crate) fn format(path: impl AsRef<Path>, reason: impl Into<String>) -> Self {
+        Self::Format { path: path.as_ref().to_path_buf(), reason: reason.into() }
+    }
+
+    pub(crate) fn shape(what: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self::Shape { what: what.into(), reason: reason.into() }
+    }
+
+    pub(crate) fn gpu(doing: impl Into<String>, reason: impl ToString) -> Self {
+        Self::Gpu { doing: doing.into(), reason: reason.to_string() }
+    }
+
+    /// For `map_err`: the system's error, with what was being done to which path.
+    pub(crate) fn io(
+        doing: &'static str,
+        path: impl AsRef<Path>,
+    ) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.as_ref().to_path_buf();
+        move |source| Self::Io { doing, path, source }
+    }
+
+    /// Whether the request itself was wrong (a program should exit with 2), not its execution (1).
+    pub fn is_usage(&self) -> bool {
+        matches!(self, Self::Setting { .. } | Self::Shape { .. })
+    }
+}

@@ -1,0 +1,18 @@
+//! Dataset condensation with distribution matching, on any GPU.
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+pub mod augment;
+mod condense;
+pub mod data;
+mod error;
+mod gpu;
+mod nn;
+pub mod report;
+
+pub use condense::{Condensation, Init, Loss, Settings, SyntheticSet};
+pub use data::{Dataset, DatasetInfo, Split};
+pub use error::{Error, Result};
+pub use gpu::{AdapterChoice, AdapterReport, Gpu, adapters_blocking};
+pub use nn::ConvNet;
+pub use wgpu;

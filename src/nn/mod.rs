@@ -1,0 +1,3 @@
+//! Networks as lists of kernels.
+mod spec;
+pub use spec::ConvNet;
