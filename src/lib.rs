@@ -15,4 +15,6 @@ pub use data::{Dataset, DatasetInfo, Split};
 pub use error::{Error, Result};
 pub use gpu::{AdapterChoice, AdapterReport, Gpu, adapters_blocking};
 pub use nn::ConvNet;
+#[doc(hidden)]
+pub mod testing;
 pub use wgpu;
