@@ -7,8 +7,10 @@ mod condense;
 pub mod data;
 mod error;
 mod gpu;
+mod kernels;
 mod nn;
 pub mod report;
+mod rng;
 
 pub use condense::{Condensation, Init, Loss, Settings, SyntheticSet};
 pub use data::{Dataset, DatasetInfo, Split};

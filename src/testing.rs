@@ -4,7 +4,13 @@
 //! blocks until the result is on the host. Images are NCHW f32 unless said otherwise.
 
 pub use crate::augment::Row;
-use crate::{ConvNet, Gpu, Result};
+use crate::{
+    ConvNet, Gpu, Result,
+    condense::{Matching, Plan, RealBatch, RealFormat},
+    gpu::{Buffer, Recording, Slot},
+    kernels::{self, Augment, Direction, Item, Planes, Sgd, Source},
+    nn::{Embedder, Weights},
+};
 
 /// A batch of images on the host.
 #[derive(Debug, Clone, PartialEq)]
@@ -59,122 +65,359 @@ pub struct DmResult {
 }
 
 /// Distribution-matching steps with everything random given by the caller.
-pub struct DmSession {}
+pub struct DmSession {
+    gpu: Gpu,
+    real_counts: Vec<usize>,
+    matching: Matching,
+}
 
 impl DmSession {
     /// Starts from the given synthetic images, class-major.
-    pub fn new(_gpu: &Gpu, _case: &DmCase, _syn: &[f32]) -> Result<Self> {
-        unimplemented!()
+    pub fn new(gpu: &Gpu, case: &DmCase, syn: &[f32]) -> Result<Self> {
+        let real_counts = vec![case.batch_real; case.classes];
+        let plan = Plan {
+            net: case.net.clone(),
+            real_counts: real_counts.clone(),
+            ipc: case.ipc,
+            sgd: Sgd { lr: case.lr, momentum: 0.5 },
+            memory_budget: case.memory_budget,
+            real: RealFormat::Values,
+        };
+        Ok(Self { gpu: gpu.clone(), real_counts, matching: Matching::new(gpu, &plan, syn)? })
     }
-    /// One step: weights (width, inputs, 3, 3) of each block, one row a class, real images class-major.
-    pub fn step(
-        &mut self,
-        _weights: &[Vec<f32>],
-        _rows: &[Row],
-        _real: &[f32],
-    ) -> Result<DmResult> {
-        unimplemented!()
+
+    /// One step: weights (width, inputs, 3, 3) of each block, one row a class, real images
+    /// class-major.
+    pub fn step(&mut self, weights: &[Vec<f32>], rows: &[Row], real: &[f32]) -> Result<DmResult> {
+        let matching = &self.matching;
+        for (block, values) in weights.iter().enumerate() {
+            matching.weights.block(block).write(&self.gpu, values);
+        }
+        let mut losses = matching.loss_readback();
+        matching.submit(rows, &self.real_counts, &RealBatch::Values(real), &mut losses);
+        let grad = matching.gradient.read_blocking(&self.gpu)?;
+        Ok(DmResult {
+            loss: losses.take()?.unwrap_or_default().iter().sum(),
+            grad,
+            syn: matching.images.read_blocking(&self.gpu)?,
+            velocity: matching.velocity.read_blocking(&self.gpu)?,
+        })
     }
 }
 
 /// Philox4x32-10 as the shaders compute it: one block for each counter.
-pub fn philox4x32(_gpu: &Gpu, _key: [u32; 2], _counters: &[[u32; 4]]) -> Result<Vec<[u32; 4]>> {
-    unimplemented!()
+pub fn philox4x32(gpu: &Gpu, key: [u32; 2], counters: &[[u32; 4]]) -> Result<Vec<[u32; 4]>> {
+    let from = Buffer::from_slice(gpu, "counters", counters);
+    let words = Buffer::zeros(gpu, "words", counters.len());
+    run(gpu, |r| r.push(kernels::philox4x32(gpu, key, &from, &words)))?;
+    words.read_blocking(gpu)
 }
+
 /// The random network of (seed, iteration): each block's weights, (width, inputs, 3, 3).
 pub fn random_weights(
-    _gpu: &Gpu,
-    _net: &ConvNet,
-    _seed: u64,
-    _iteration: u32,
+    gpu: &Gpu,
+    net: &ConvNet,
+    seed: u64,
+    iteration: u32,
 ) -> Result<Vec<Vec<f32>>> {
-    unimplemented!()
+    let weights = Weights::new(gpu, net);
+    let mut encoder = gpu.device().create_command_encoder(&Default::default());
+    weights.draw(gpu, &mut encoder, seed, iteration);
+    gpu.queue().submit([encoder.finish()]);
+    (0..net.depth()).map(|block| weights.block(block).read_blocking(gpu)).collect()
 }
+
 /// One row an image.
-pub fn augment_forward(_gpu: &Gpu, _x: &Images, _rows: &[Row]) -> Result<Images> {
-    unimplemented!()
+pub fn augment_forward(gpu: &Gpu, x: &Images, rows: &[Row]) -> Result<Images> {
+    let values = Buffer::from_slice(gpu, "x", &x.values);
+    augment(gpu, Source::Values(&values), (x.channels, x.size), rows)
 }
+
 /// 8-bit NCHW pixels, normalised by the channels' mean and std, then augmented.
 pub fn augment_pixels(
-    _gpu: &Gpu,
-    _pixels: &[u8],
-    _channels: usize,
-    _size: usize,
-    _mean: &[f32],
-    _std: &[f32],
-    _rows: &[Row],
+    gpu: &Gpu,
+    pixels: &[u8],
+    channels: usize,
+    size: usize,
+    mean: &[f32],
+    std: &[f32],
+    rows: &[Row],
 ) -> Result<Images> {
-    unimplemented!()
+    let bytes = &Buffer::from_slice(gpu, "pixels", pixels);
+    augment(gpu, Source::Pixels { bytes, mean, std }, (channels, size), rows)
 }
+
+fn augment(
+    gpu: &Gpu,
+    source: Source<'_>,
+    (channels, size): (usize, usize),
+    rows: &[Row],
+) -> Result<Images> {
+    let layout = Planes::dense(channels, size);
+    let result = Buffer::zeros(gpu, "y", rows.len() * layout.image_len());
+    let lists = Lists::new(gpu, rows);
+    run(gpu, |r| {
+        lists.augment().forward(gpu, r, source, layout, &result, layout, 0, rows.len());
+    })?;
+    Ok(Images { values: result.read_blocking(gpu)?, n: rows.len(), channels, size })
+}
+
 /// The gradient at the input of [`augment_forward`] from the one at its output.
-pub fn augment_backward(_gpu: &Gpu, _dy: &Images, _rows: &[Row]) -> Result<Images> {
-    unimplemented!()
+pub fn augment_backward(gpu: &Gpu, dy: &Images, rows: &[Row]) -> Result<Images> {
+    let layout = Planes::dense(dy.channels, dy.size);
+    let from = Buffer::from_slice(gpu, "dy", &dy.values);
+    let result = Buffer::zeros(gpu, "dx", dy.values.len());
+    let lists = Lists::new(gpu, rows);
+    run(gpu, |r| {
+        lists.augment().backward(gpu, r, &from, layout, &result, layout, 0, rows.len());
+    })?;
+    Ok(Images { values: result.read_blocking(gpu)?, ..*dy })
 }
-/// The network's forward and, if `d_embedding` is given, its backward to the input.
+
+/// Buffers that say: image i under row i.
+struct Lists {
+    items: Buffer<Item>,
+    rows: Buffer<Row>,
+    means: Buffer<f32>,
+}
+
+impl Lists {
+    fn new(gpu: &Gpu, rows: &[Row]) -> Self {
+        let items: Vec<_> = (0..rows.len() as u32).map(|i| Item { image: i, row: i }).collect();
+        Self {
+            items: Buffer::from_slice(gpu, "items", &items),
+            rows: Buffer::from_slice(gpu, "rows", rows),
+            means: Buffer::zeros(gpu, "means", rows.len()),
+        }
+    }
+
+    fn augment(&self) -> Augment<'_> {
+        Augment { items: &self.items, rows: &self.rows, means: &self.means }
+    }
+}
+
+/// The network's forward and, if `d_embedding` (N, features) is given, its backward to the input.
 pub fn embed(
-    _gpu: &Gpu,
-    _net: &ConvNet,
-    _weights: &[Vec<f32>],
-    _x: &Images,
-    _d_embedding: Option<&[f32]>,
+    gpu: &Gpu,
+    net: &ConvNet,
+    weights: &[Vec<f32>],
+    x: &Images,
+    d_embedding: Option<&[f32]>,
 ) -> Result<Embedded> {
-    unimplemented!()
+    let held = Weights::new(gpu, net);
+    for (block, values) in weights.iter().enumerate() {
+        held.block(block).write(gpu, values);
+    }
+    let embedder = Embedder::new(gpu, net, x.n, x.n);
+    let (input, layout) = embedder.input();
+    scatter(gpu, &x.values, input, layout);
+    run(gpu, |r| embedder.forward(gpu, r, &held, x.n, d_embedding.is_some()))?;
+    let blocks = embedder
+        .pooled()
+        .map(|(buffer, layout)| gather(gpu, buffer, layout, x.n))
+        .collect::<Result<_>>()?;
+    let Some(d_embedding) = d_embedding else { return Ok(Embedded { blocks, dx: None }) };
+    let d_embedding = Buffer::from_slice(gpu, "d embedding", d_embedding);
+    run(gpu, |r| embedder.backward(gpu, r, &held, &d_embedding, (0, 1), x.n))?;
+    let (d_input, layout) = embedder.d_input();
+    Ok(Embedded { blocks, dx: Some(gather(gpu, d_input, layout, x.n)?) })
 }
+
 /// 3×3 convolution, stride 1, padding 1, no bias. `weights`: (outputs, x.channels, 3, 3).
-pub fn conv_forward(_gpu: &Gpu, _x: &Images, _weights: &[f32], _outputs: usize) -> Result<Images> {
-    unimplemented!()
+pub fn conv_forward(gpu: &Gpu, x: &Images, weights: &[f32], outputs: usize) -> Result<Images> {
+    convolve(gpu, Direction::Forward, x, weights, outputs)
 }
+
 /// Its gradient at the input from `dy` (N, outputs, s, s). `weights`: (dy.channels, inputs, 3, 3).
 pub fn conv_backward_data(
-    _gpu: &Gpu,
-    _dy: &Images,
-    _weights: &[f32],
-    _inputs: usize,
+    gpu: &Gpu,
+    dy: &Images,
+    weights: &[f32],
+    inputs: usize,
 ) -> Result<Images> {
-    unimplemented!()
+    convolve(gpu, Direction::BackwardData, dy, weights, inputs)
 }
+
+fn convolve(
+    gpu: &Gpu,
+    direction: Direction,
+    x: &Images,
+    weights: &[f32],
+    channels: usize,
+) -> Result<Images> {
+    let from = Planes::haloed(x.channels, x.size);
+    let to = Planes::dense(channels, x.size);
+    let input = Buffer::zeros(gpu, "x", x.n * from.image_len());
+    scatter(gpu, &x.values, &input, from);
+    let weights = Buffer::from_slice(gpu, "weights", weights);
+    let result = Buffer::zeros(gpu, "y", x.n * to.image_len());
+    run(gpu, |r| {
+        r.push(kernels::conv(gpu, direction, (&input, from), &weights, (&result, to), x.n));
+    })?;
+    Ok(Images { values: result.read_blocking(gpu)?, channels, ..*x })
+}
+
 /// Instance norm → ReLU → average pool: (pooled, normalised planes, 1/std of each plane).
-pub fn norm_relu_pool_forward(_gpu: &Gpu, _x: &Images) -> Result<(Images, Images, Vec<f32>)> {
-    unimplemented!()
+pub fn norm_relu_pool_forward(gpu: &Gpu, x: &Images) -> Result<(Images, Images, Vec<f32>)> {
+    let from = Planes::dense(x.channels, x.size);
+    let to = Planes::dense(x.channels, x.size / 2);
+    let planes = Buffer::from_slice(gpu, "planes", &x.values);
+    let pooled = Buffer::zeros(gpu, "pooled", x.n * to.image_len());
+    let inv_std = Buffer::zeros(gpu, "1/std", x.n * x.channels);
+    run(gpu, |r| {
+        let (planes, pooled) = ((&planes, from), (&pooled, to));
+        r.push(kernels::norm_relu_pool_forward(gpu, planes, pooled, &inv_std, x.n, true));
+    })?;
+    Ok((
+        Images { values: pooled.read_blocking(gpu)?, size: x.size / 2, ..*x },
+        Images { values: planes.read_blocking(gpu)?, ..*x },
+        inv_std.read_blocking(gpu)?,
+    ))
 }
-/// Gradient at the input of [`norm_relu_pool_forward`] from its saved values and the gradient at the pooled output.
+
+/// Gradient at the input of [`norm_relu_pool_forward`] from its saved values and the gradient at
+/// the pooled output.
 pub fn norm_relu_pool_backward(
-    _gpu: &Gpu,
-    _normalised: &Images,
-    _inv_std: &[f32],
-    _dy: &Images,
+    gpu: &Gpu,
+    normalised: &Images,
+    inv_std: &[f32],
+    dy: &Images,
 ) -> Result<Images> {
-    unimplemented!()
+    let n = normalised.n;
+    let planes = Buffer::from_slice(gpu, "planes", &normalised.values);
+    let d_pooled = Buffer::from_slice(gpu, "d pooled", &dy.values);
+    let inv_std = Buffer::from_slice(gpu, "1/std", inv_std);
+    run(gpu, |r| {
+        let planes = (&planes, Planes::dense(normalised.channels, normalised.size));
+        let d_pooled = (&d_pooled, Planes::dense(dy.channels, dy.size));
+        r.push(kernels::norm_relu_pool_backward(gpu, planes, d_pooled, &inv_std, n, (0, 1)));
+    })?;
+    Ok(Images { values: planes.read_blocking(gpu)?, ..*normalised })
 }
+
 /// Sums of embeddings (N, features) over consecutive runs of `counts[k]` rows: (classes, features).
 pub fn class_sum(
-    _gpu: &Gpu,
-    _embeddings: &[f32],
-    _features: usize,
-    _counts: &[usize],
+    gpu: &Gpu,
+    embeddings: &[f32],
+    features: usize,
+    counts: &[usize],
 ) -> Result<Vec<f32>> {
-    unimplemented!()
+    let starts = starts(gpu, counts);
+    let images: usize = counts.iter().sum();
+    let embeddings = Buffer::from_slice(gpu, "embeddings", embeddings);
+    let sums = Buffer::zeros(gpu, "sums", counts.len() * features);
+    let (chunk, classes) = (0..images, 0..counts.len());
+    run(gpu, |r| {
+        r.push(kernels::class_sum(gpu, &starts, &embeddings, &sums, features, chunk, classes));
+    })?;
+    sums.read_blocking(gpu)
 }
-/// (losses of each class, gradient at each class's synthetic embeddings (classes, features)) from sums over
-/// `real_counts[k]` real and `ipc` synthetic embeddings: loss = ‖mean_r − mean_s‖², gradient = −2 (mean_r − mean_s) / ipc.
+
+/// (losses of each class, gradient at each class's synthetic embeddings (classes, features)) from
+/// sums over `real_counts[k]` real and `ipc` synthetic embeddings: loss = ‖mean_r − mean_s‖²,
+/// gradient = −2 (mean_r − mean_s) / ipc.
 pub fn mean_difference(
-    _gpu: &Gpu,
-    _real: &[f32],
-    _syn: &[f32],
-    _features: usize,
-    _real_counts: &[usize],
-    _ipc: usize,
+    gpu: &Gpu,
+    real: &[f32],
+    syn: &[f32],
+    features: usize,
+    real_counts: &[usize],
+    ipc: usize,
 ) -> Result<(Vec<f32>, Vec<f32>)> {
-    unimplemented!()
+    let classes = real_counts.len();
+    let real = (&starts(gpu, real_counts), &Buffer::from_slice(gpu, "real", real));
+    let syn = (&starts(gpu, &vec![ipc; classes]), &Buffer::from_slice(gpu, "syn", syn));
+    let d_embedding = Buffer::zeros(gpu, "d embedding", classes * features);
+    let losses = Buffer::zeros(gpu, "losses", classes);
+    run(gpu, |r| r.push(kernels::mean_difference(gpu, real, syn, &d_embedding, &losses)))?;
+    Ok((losses.read_blocking(gpu)?, d_embedding.read_blocking(gpu)?))
 }
+
 /// velocity ← momentum·velocity + grad; x ← x − lr·velocity. Returns (x, velocity).
 pub fn sgd(
-    _gpu: &Gpu,
-    _x: &[f32],
-    _velocity: &[f32],
-    _grad: &[f32],
-    _lr: f32,
-    _momentum: f32,
+    gpu: &Gpu,
+    x: &[f32],
+    velocity: &[f32],
+    grad: &[f32],
+    lr: f32,
+    momentum: f32,
 ) -> Result<(Vec<f32>, Vec<f32>)> {
-    unimplemented!()
+    let [x, velocity, grad] = [("x", x), ("velocity", velocity), ("grad", grad)]
+        .map(|(l, v)| Buffer::from_slice(gpu, l, v));
+    run(gpu, |r| r.push(kernels::sgd(gpu, Sgd { lr, momentum }, &x, &velocity, &grad)))?;
+    Ok((x.read_blocking(gpu)?, velocity.read_blocking(gpu)?))
+}
+
+/// One shader as it is compiled, for the tests that translate it.
+#[derive(Debug, Clone)]
+pub struct Shader {
+    /// The kernel's name and constants.
+    pub name: String,
+    /// The whole source.
+    pub wgsl: String,
+    /// Values of its override constants.
+    pub constants: Vec<(String, f64)>,
+    /// What the Rust side binds, by number: the size of a uniform structure, or none for a storage
+    /// buffer; and whether it is written.
+    pub bindings: Vec<(Option<usize>, bool)>,
+}
+
+/// Every shader in every specialisation that is ever compiled.
+pub fn shaders() -> Vec<Shader> {
+    let mut all = Vec::new();
+    for (kernel, variants) in kernels::ALL {
+        for constants in *variants {
+            all.push(Shader {
+                name: format!("{} {constants:?}", kernel.name),
+                wgsl: kernel.source.to_owned(),
+                constants: constants.iter().map(|(k, v)| ((*k).to_owned(), *v)).collect(),
+                bindings: kernel
+                    .slots
+                    .iter()
+                    .map(|slot| match slot {
+                        Slot::Uniform(bytes) => (Some(*bytes), false),
+                        Slot::Read => (None, false),
+                        Slot::Write => (None, true),
+                    })
+                    .collect(),
+            });
+        }
+    }
+    all
+}
+
+fn run(gpu: &Gpu, record: impl FnOnce(&mut Recording)) -> Result<()> {
+    gpu.checked("run a kernel", || {
+        let mut recording = Recording::default();
+        record(&mut recording);
+        recording.submit(gpu, "test");
+        Ok(())
+    })
+}
+
+fn starts(gpu: &Gpu, counts: &[usize]) -> Buffer<u32> {
+    let starts: Vec<_> =
+        (0..=counts.len()).map(|k| counts[..k].iter().sum::<usize>() as u32).collect();
+    Buffer::from_slice(gpu, "starts", &starts)
+}
+
+/// Element `index` of dense planes, in another layout.
+fn place(layout: Planes, index: usize) -> usize {
+    let size = layout.size as usize;
+    let (plane, y, x) = (index / (size * size), index / size % size, index % size);
+    plane * layout.stride as usize + layout.origin as usize + y * layout.pitch as usize + x
+}
+
+/// Writes dense values into a buffer of another layout, with zeros between.
+fn scatter(gpu: &Gpu, values: &[f32], to: &Buffer<f32>, layout: Planes) {
+    let mut spread = vec![0.0; to.len()];
+    values.iter().enumerate().for_each(|(i, &v)| spread[place(layout, i)] = v);
+    to.write(gpu, &spread);
+}
+
+/// Reads `n` images of a layout as dense values.
+fn gather(gpu: &Gpu, from: &Buffer<f32>, layout: Planes, n: usize) -> Result<Vec<f32>> {
+    let spread = from.read_blocking(gpu)?;
+    let len = n * layout.channels as usize * (layout.size as usize).pow(2);
+    Ok((0..len).map(|i| spread[place(layout, i)]).collect())
 }

@@ -1,5 +1,7 @@
 //! Augmentation strategies and the parameters they draw. The arithmetic is in `shaders/augment_*.wgsl`.
 
+mod draw;
+
 use std::{fmt, str::FromStr};
 
 use crate::{Error, Result};

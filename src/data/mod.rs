@@ -196,6 +196,10 @@ impl Split {
     pub fn labels(&self) -> &[u32] {
         &self.labels
     }
+    /// Number of classes.
+    pub fn classes(&self) -> usize {
+        self.by_class.len()
+    }
     /// Indices of a class's images, ascending.
     pub fn of_class(&self, class: usize) -> &[u32] {
         &self.by_class[class]

@@ -1,43 +1,113 @@
 //! Device, typed buffers, pipelines, recording and submitting. Knows nothing of networks.
-use crate::Result;
 
-/// A device to run on.
-#[derive(Clone)]
-pub struct Gpu {}
+mod adapter;
+mod buffer;
+mod kernel;
+mod record;
 
-/// Which adapter to take.
-#[derive(Debug, Clone, Default)]
-pub struct AdapterChoice {
-    /// Part of a name (any case), or an index into [`adapters_blocking`]'s list.
-    pub adapter: Option<String>,
-    /// `vulkan`, `metal`, `dx12` or `gl`.
-    pub backend: Option<String>,
-}
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
-/// What an adapter says of itself.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct AdapterReport {
-    /// wgpu's description: name, driver, type, backend.
-    pub info: wgpu::AdapterInfo,
-    /// What it can do at most.
-    pub limits: wgpu::Limits,
-    /// Optional features it has.
-    pub features: wgpu::Features,
-}
+pub use adapter::{AdapterChoice, AdapterReport, adapters_blocking};
+pub(crate) use buffer::{Buffer, Readback};
+pub(crate) use kernel::{Kernel, Slot};
+pub(crate) use record::{Dispatch, Recording, fold};
 
-/// Every adapter of this machine, best first (discrete, integrated, virtual, CPU): the order that `AdapterChoice` indexes.
-pub fn adapters_blocking(_backend: Option<&str>) -> Result<Vec<AdapterReport>> {
-    unimplemented!()
+use crate::{Error, Result};
+use kernel::Pipeline;
+
+/// A device to run on: this crate's own, or the caller's.
+///
+/// Cloning is cheap; clones share one device and one cache of compiled pipelines.
+#[derive(Clone, Debug)]
+pub struct Gpu(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    device: wgpu::Device,
+    queue: wgpu::Queue,
+    info: wgpu::AdapterInfo,
+    pipelines: Mutex<HashMap<String, Arc<Pipeline>>>,
 }
 
 impl Gpu {
-    /// stub
-    pub fn headless_blocking(_choice: &AdapterChoice) -> Result<Self> {
-        unimplemented!()
+    /// Uses a device that the caller made. `info` guides the choice of kernels.
+    ///
+    /// No feature is required and WebGPU's default limits suffice; with
+    /// [`wgpu::Features::SUBGROUP`] some adapters are served by faster kernels.
+    pub fn from_parts(device: wgpu::Device, queue: wgpu::Queue, info: wgpu::AdapterInfo) -> Self {
+        Self(Arc::new(Shared { device, queue, info, pipelines: Mutex::default() }))
     }
-    /// stub
+
+    /// Opens an adapter without a window. Blocks until the device is there.
+    ///
+    /// # Errors
+    /// [`Error::Adapter`] when there is none that fits; its message says what to install.
+    pub fn headless_blocking(choice: &AdapterChoice) -> Result<Self> {
+        pollster::block_on(Self::headless(choice))
+    }
+
+    /// Opens an adapter without a window.
+    ///
+    /// # Errors
+    /// As [`headless_blocking`](Self::headless_blocking).
+    pub async fn headless(choice: &AdapterChoice) -> Result<Self> {
+        let adapter = adapter::choose(choice).await?;
+        let info = adapter.get_info();
+        let wanted = wgpu::Features::SUBGROUP;
+        let (device, queue) = adapter
+            .request_device(&wgpu::DeviceDescriptor {
+                label: Some("dm-wgpu"),
+                required_features: adapter.features() & wanted,
+                required_limits: adapter.limits(),
+                ..Default::default()
+            })
+            .await
+            .map_err(|e| Error::Adapter(format!("{} refused to open: {e}", info.name)))?;
+        // wgpu's default handler panics. What matters is caught by scopes; the rest is logged.
+        device.on_uncaptured_error(Arc::new(|e: wgpu::Error| log::error!("{e}")));
+        Ok(Self::from_parts(device, queue, info))
+    }
+
+    /// What the adapter says of itself: name, driver, type.
     pub fn info(&self) -> &wgpu::AdapterInfo {
-        unimplemented!()
+        &self.0.info
+    }
+
+    /// The device, for those who share it.
+    pub fn device(&self) -> &wgpu::Device {
+        &self.0.device
+    }
+
+    /// The queue that work is submitted to.
+    pub fn queue(&self) -> &wgpu::Queue {
+        &self.0.queue
+    }
+
+    /// The largest piece of a buffer that one binding can show to a shader, in bytes.
+    pub(crate) fn max_binding(&self) -> u64 {
+        let limits = self.0.device.limits();
+        (limits.max_storage_buffer_binding_size).min(limits.max_buffer_size)
+    }
+
+    /// Runs `work` and turns what the device reports meanwhile into an error.
+    pub(crate) fn checked<T>(&self, doing: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        use wgpu::ErrorFilter::{Internal, OutOfMemory, Validation};
+        let scopes = [Validation, Internal, OutOfMemory].map(|f| self.0.device.push_error_scope(f));
+        let result = work();
+        for scope in scopes.into_iter().rev() {
+            // On native backends the future is ready at once.
+            if let Some(error) = pollster::block_on(scope.pop()) {
+                return Err(Error::gpu(doing, error));
+            }
+        }
+        result
+    }
+
+    fn pipelines(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<Pipeline>>> {
+        // The map is never left half-changed, so a panic elsewhere does not spoil it.
+        self.0.pipelines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

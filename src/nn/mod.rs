@@ -1,3 +1,9 @@
 //! Networks as lists of kernels.
+
+mod embedder;
 mod spec;
+mod weights;
+
+pub(crate) use embedder::Embedder;
 pub use spec::ConvNet;
+pub(crate) use weights::Weights;

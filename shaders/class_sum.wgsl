@@ -1,0 +1,40 @@
+// Adds a chunk's embeddings to the sum of each one's class. One invocation a class and feature
+// adds image after image, so where a batch is cut into chunks changes no bit of the sum.
+
+struct Params {
+    features: u32,
+    // The chunk is embeddings chunk_start … chunk_end of the whole batch.
+    chunk_start: u32,
+    chunk_end: u32,
+    // Classes of which the chunk has any.
+    first_class: u32,
+    classes: u32,
+    pad0: u32,
+    pad1: u32,
+    pad2: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+// Class k is embeddings starts[k] … starts[k + 1] of the whole batch.
+@group(0) @binding(1) var<storage, read> starts: array<u32>;
+@group(0) @binding(2) var<storage, read> embeddings: array<f32>;
+@group(0) @binding(3) var<storage, read_write> sums: array<f32>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+    let flat = flat_group(group) * 64u + lane;
+    if flat >= params.classes * params.features {
+        return;
+    }
+    let class = params.first_class + flat / params.features;
+    let feature = flat % params.features;
+    let first = max(starts[class], params.chunk_start);
+    let end = min(starts[class + 1u], params.chunk_end);
+    let at = class * params.features + feature;
+    // The class's first chunk finds the last iteration's sum.
+    var sum = select(sums[at], 0.0, first == starts[class]);
+    for (var i = first; i < end; i++) {
+        sum += embeddings[(i - params.chunk_start) * params.features + feature];
+    }
+    sums[at] = sum;
+}

@@ -1,0 +1,26 @@
+// The mean of each image over channels and pixels, where its row asks for a change of contrast.
+// One workgroup an image; rows of another kind leave 0.
+
+@group(0) @binding(4) var<storage, read_write> means: array<f32>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+    let i = flat_group(group);
+    if i >= params.images {
+        return;
+    }
+    let size = params.source.size;
+    let plane = size * size;
+    let needed = row_of(i).kind == COLOR;
+    var sum = 0.0;
+    for (var c = 0u; c < params.source.channels; c++) {
+        let start = plane_start(params.source, source_image(i), c);
+        for (var p = lane; p < select(0u, plane, needed); p += 64u) {
+            sum += source_value(start, c, (p / size) * params.source.pitch + p % size);
+        }
+    }
+    let total = workgroup_sum(lane, vec2f(sum, 0.0)).x;
+    if lane == 0u {
+        means[i] = total / f32(plane * params.source.channels);
+    }
+}

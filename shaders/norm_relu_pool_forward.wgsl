@@ -1,0 +1,74 @@
+// Instance norm (biased variance, eps 1e-5, no affine) → ReLU → average pool 2×2.
+// One workgroup a plane. An odd last row and column count for the norm but are not pooled.
+//
+// With KEEP the normalised values replace the planes and 1/σ is stored: what the backward pass needs.
+
+struct Params {
+    planes: Planes,
+    pooled: Planes,
+    images: u32,
+    pad0: u32,
+    pad1: u32,
+    pad2: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read_write> planes: array<f32>;
+@group(0) @binding(2) var<storage, read_write> pooled: array<f32>;
+@group(0) @binding(3) var<storage, read_write> inv_std: array<f32>;
+
+override KEEP: bool;
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+    let flat = flat_group(group);
+    let image = flat / params.planes.channels;
+    let channel = flat % params.planes.channels;
+    if image >= params.images {
+        return;
+    }
+    let size = params.planes.size;
+    let pitch = params.planes.pitch;
+    let start = plane_start(params.planes, image, channel);
+    let count = f32(size * size);
+
+    var sum = 0.0;
+    for (var p = lane; p < size * size; p += 64u) {
+        sum += planes[start + (p / size) * pitch + p % size];
+    }
+    let mean = workgroup_sum(lane, vec2f(sum, 0.0)).x / count;
+    var squares = 0.0;
+    for (var p = lane; p < size * size; p += 64u) {
+        let d = planes[start + (p / size) * pitch + p % size] - mean;
+        squares += d * d;
+    }
+    let variance = workgroup_sum(lane, vec2f(squares, 0.0)).x / count;
+    let scale = inverseSqrt(variance + 1e-5);
+
+    // Whoever pools four values also normalises them, so nobody reads what another has replaced.
+    let half = (size + 1u) / 2u;
+    let pooled_start = plane_start(params.pooled, image, channel);
+    for (var p = lane; p < half * half; p += 64u) {
+        let qy = p / half;
+        let qx = p % half;
+        var total = 0.0;
+        for (var tap = 0u; tap < 4u; tap++) {
+            let y = qy * 2u + tap / 2u;
+            let x = qx * 2u + tap % 2u;
+            if y < size && x < size {
+                let at = start + y * pitch + x;
+                let v = (planes[at] - mean) * scale;
+                if KEEP {
+                    planes[at] = v;
+                }
+                total += max(v, 0.0);
+            }
+        }
+        if qy < params.pooled.size && qx < params.pooled.size {
+            pooled[pooled_start + qy * params.pooled.pitch + qx] = total * 0.25;
+        }
+    }
+    if KEEP && lane == 0u {
+        inv_std[flat] = scale;
+    }
+}

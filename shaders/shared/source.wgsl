@@ -1,0 +1,40 @@
+// The images that augmentation reads: f32 values, or 8-bit pixels that are normalised on the way.
+
+struct Params {
+    source: Planes,
+    result: Planes,
+    mean: vec4f,
+    std: vec4f,
+    // Items of this dispatch: first_item … first_item + images.
+    first_item: u32,
+    images: u32,
+    // 1: item i reads source image items[i].image. 0: it reads image i − first_item.
+    gather: u32,
+    pad: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> items: array<Item>;
+@group(0) @binding(2) var<storage, read> rows: array<Row>;
+// Four pixels, or the bits of one f32.
+@group(0) @binding(3) var<storage, read> source: array<u32>;
+
+override PIXELS: bool;
+
+fn source_image(i: u32) -> u32 {
+    return select(i, items[params.first_item + i].image, params.gather == 1u);
+}
+
+fn row_of(i: u32) -> Row {
+    return rows[items[params.first_item + i].row];
+}
+
+// Element `offset` past a plane's (0, 0), which is at `start`.
+fn source_value(start: u32, channel: u32, offset: u32) -> f32 {
+    let at = start + offset;
+    if PIXELS {
+        let byte = (source[at >> 2u] >> ((at & 3u) * 8u)) & 0xffu;
+        return (f32(byte) / 255.0 - params.mean[channel]) / params.std[channel];
+    }
+    return bitcast<f32>(source[at]);
+}

@@ -1,0 +1,380 @@
+//! One step of distribution matching as recorded GPU work: chunks of real images, then the
+//! synthetic ones, the difference of their mean embeddings, and its gradient down to the pixels.
+//!
+//! Everything that changes from step to step (which images, which augmentation, which network) is
+//! a few bytes written before it; pipelines, bind groups and buffers are made once.
+
+use std::ops::Range;
+
+use crate::{
+    ConvNet, Error, Result,
+    augment::Row,
+    gpu::{Buffer, Gpu, Readback, Recording},
+    kernels::{Augment, Item, Planes, Sgd, Source, class_sum, mean_difference, sgd},
+    nn::{Embedder, Weights},
+};
+
+/// What a [`Matching`] is built for.
+pub(crate) struct Plan<'a> {
+    pub net: ConvNet,
+    /// Real images of each class in a batch.
+    pub real_counts: Vec<usize>,
+    /// Synthetic images of each class.
+    pub ipc: usize,
+    pub sgd: Sgd,
+    /// Bytes of device memory that all buffers together may take.
+    pub memory_budget: u64,
+    pub real: RealFormat<'a>,
+}
+
+/// In what form real images arrive.
+#[derive(Clone, Copy)]
+pub(crate) enum RealFormat<'a> {
+    /// 8-bit pixels and what normalises them; `all` of the training set is kept on the device if
+    /// it fits, else each batch is sent.
+    Pixels { all: &'a [u8], mean: &'a [f32], std: &'a [f32] },
+    /// Normalised values, sent with each batch.
+    Values,
+}
+
+/// The buffers and recorded kernels of one step.
+#[derive(Debug)]
+pub(crate) struct Matching {
+    gpu: Gpu,
+    pub weights: Weights,
+    /// One row a class: siamese augmentation.
+    rows: Buffer<Row>,
+    real_items: Buffer<Item>,
+    real_source: RealSource,
+    chunks: Vec<Chunk>,
+    synthetic: Recording,
+    pub images: Buffer<f32>,
+    pub velocity: Buffer<f32>,
+    pub gradient: Buffer<f32>,
+    losses: Buffer<f32>,
+}
+
+#[derive(Debug)]
+struct Chunk {
+    /// Which of the batch's real images.
+    images: Range<usize>,
+    recording: Recording,
+}
+
+#[derive(Debug)]
+enum RealSource {
+    Resident(Buffer<u8>),
+    StreamedPixels(Buffer<u8>),
+    StreamedValues(Buffer<f32>),
+}
+
+/// A batch of real images for one step, class after class.
+pub(crate) enum RealBatch<'a> {
+    /// Indices into the training set whose pixels are `all`.
+    Indices { indices: &'a [u32], all: &'a [u8] },
+    /// Normalised values of all images.
+    Values(&'a [f32]),
+}
+
+impl Matching {
+    /// Makes all buffers and compiles all pipelines. `images` are the synthetic ones, class-major.
+    pub fn new(gpu: &Gpu, plan: &Plan<'_>, images: &[f32]) -> Result<Self> {
+        gpu.checked("prepare the step", || Self::build(gpu, plan, images))
+    }
+
+    fn build(gpu: &Gpu, plan: &Plan<'_>, initial: &[f32]) -> Result<Self> {
+        let net = &plan.net;
+        let sizes = Sizes::of(gpu, plan)?;
+        let Sizes { chunk, syn_chunk, resident, .. } = sizes;
+        let classes = plan.real_counts.len();
+        let reals: usize = plan.real_counts.iter().sum();
+        let syns = classes * plan.ipc;
+        let features = net.features();
+        let image_len = net.channels() * net.size().pow(2);
+        let dense = Planes::dense(net.channels(), net.size());
+        let zeros = |label: &str, len| Buffer::<f32>::zeros(gpu, label, len);
+
+        let weights = Weights::new(gpu, net);
+        let embedder = Embedder::new(gpu, net, chunk.max(syn_chunk), syn_chunk);
+        let means = zeros("image means", chunk.max(syn_chunk));
+        let rows = Buffer::from_slice(gpu, "augmentation rows", &vec![Row::NONE; classes]);
+        let images = Buffer::from_slice(gpu, "synthetic images", initial);
+        let velocity = zeros("velocity", images.len());
+        let gradient = zeros("gradient at the pixels", images.len());
+        let real_sums = zeros("sums of real embeddings", classes * features);
+        let syn_sums = zeros("sums of synthetic embeddings", classes * features);
+        let d_embedding = zeros("d embedding", classes * features);
+        let losses = zeros("losses", classes);
+        let real_starts = starts(&plan.real_counts);
+        let syn_starts = starts(&vec![plan.ipc; classes]);
+
+        // Real images: each chunk is augmented, embedded and added to its classes' sums.
+        let nowhere = Item { image: 0, row: 0 };
+        let real_items = Buffer::from_slice(gpu, "real items", &vec![nowhere; reals]);
+        let (real_source, normalise) = match plan.real {
+            RealFormat::Pixels { all, mean, std } => {
+                let source = if resident {
+                    RealSource::Resident(Buffer::from_slice(gpu, "training pixels", all))
+                } else {
+                    let room = Buffer::zeros(gpu, "real pixels", chunk * image_len);
+                    RealSource::StreamedPixels(room)
+                };
+                (source, Some((mean, std)))
+            }
+            RealFormat::Values => {
+                (RealSource::StreamedValues(zeros("real values", chunk * image_len)), None)
+            }
+        };
+        let (input, layout) = embedder.input();
+        let real_starts_buffer = Buffer::from_slice(gpu, "real starts", &real_starts);
+        let mut chunks = Vec::new();
+        for first in (0..reals).step_by(chunk) {
+            let range = first..reals.min(first + chunk);
+            let mut recording = Recording::default();
+            let source = match (&real_source, normalise) {
+                (RealSource::StreamedValues(values), _) => Source::Values(values),
+                (RealSource::Resident(bytes) | RealSource::StreamedPixels(bytes), mean_std) => {
+                    let (mean, std) = mean_std.unwrap_or_default();
+                    Source::Pixels { bytes, mean, std }
+                }
+            };
+            let augment = Augment { items: &real_items, rows: &rows, means: &means };
+            augment.forward(gpu, &mut recording, source, dense, input, layout, first, range.len());
+            embedder.forward(gpu, &mut recording, &weights, range.len(), false);
+            recording.push(class_sum(
+                gpu,
+                &real_starts_buffer,
+                embedder.embedding(),
+                &real_sums,
+                features,
+                range.clone(),
+                classes_of(&real_starts, &range),
+            ));
+            chunks.push(Chunk { images: range, recording });
+        }
+
+        // Synthetic images: embedded to their sums; then, chunk by chunk, backward. More than one
+        // chunk means that the forward pass is computed again, to the same bits, before each.
+        let items: Vec<_> =
+            (0..syns as u32).map(|image| Item { image, row: image / plan.ipc as u32 }).collect();
+        let items = Buffer::from_slice(gpu, "synthetic items", &items);
+        let augment = Augment { items: &items, rows: &rows, means: &means };
+        let syn_starts_buffer = Buffer::from_slice(gpu, "synthetic starts", &syn_starts);
+        let syn_chunks: Vec<_> =
+            (0..syns).step_by(syn_chunk).map(|first| first..syns.min(first + syn_chunk)).collect();
+        let whole = syn_chunks.len() == 1;
+        let mut recording = Recording::default();
+        let forward = |recording: &mut Recording, range: &Range<usize>, keep| {
+            let source = Source::Values(&images);
+            augment.forward(gpu, recording, source, dense, input, layout, range.start, range.len());
+            embedder.forward(gpu, recording, &weights, range.len(), keep);
+        };
+        for range in &syn_chunks {
+            forward(&mut recording, range, whole);
+            recording.push(class_sum(
+                gpu,
+                &syn_starts_buffer,
+                embedder.embedding(),
+                &syn_sums,
+                features,
+                range.clone(),
+                classes_of(&syn_starts, range),
+            ));
+        }
+        let real = (&real_starts_buffer, &real_sums);
+        let syn = (&syn_starts_buffer, &syn_sums);
+        recording.push(mean_difference(gpu, real, syn, &d_embedding, &losses));
+        for range in &syn_chunks {
+            if !whole {
+                forward(&mut recording, range, true);
+            }
+            let sharing = (range.start, plan.ipc);
+            embedder.backward(gpu, &mut recording, &weights, &d_embedding, sharing, range.len());
+            let (d_input, d_layout) = embedder.d_input();
+            augment.backward(
+                gpu,
+                &mut recording,
+                d_input,
+                d_layout,
+                &gradient,
+                dense,
+                range.start,
+                range.len(),
+            );
+        }
+        recording.push(sgd(gpu, plan.sgd, &images, &velocity, &gradient));
+
+        Ok(Self {
+            gpu: gpu.clone(),
+            weights,
+            rows,
+            real_items,
+            real_source,
+            chunks,
+            synthetic: recording,
+            images,
+            velocity,
+            gradient,
+            losses,
+        })
+    }
+
+    /// Room for the losses of one step on their way to the host.
+    pub fn loss_readback(&self) -> Readback<f32> {
+        Readback::new(&self.gpu, "losses on their way", self.losses.len())
+    }
+
+    /// Submits one step with the network that `weights` hold by then. `rows` has one row a class.
+    /// The losses will be in `readback`, already requested.
+    pub fn submit(
+        &self,
+        rows: &[Row],
+        real_counts: &[usize],
+        batch: &RealBatch<'_>,
+        readback: &mut Readback<f32>,
+    ) -> wgpu::SubmissionIndex {
+        self.rows.write(&self.gpu, rows);
+        let classes = (0u32..).zip(real_counts).flat_map(|(k, &n)| std::iter::repeat_n(k, n));
+        let items: Vec<_> = match (batch, &self.real_source) {
+            (RealBatch::Indices { indices, .. }, RealSource::Resident(_)) => {
+                indices.iter().zip(classes).map(|(&image, row)| Item { image, row }).collect()
+            }
+            // What is sent chunk by chunk is numbered within its chunk.
+            _ => {
+                let within = self.chunks.iter().flat_map(|c| 0..c.images.len() as u32);
+                within.zip(classes).map(|(image, row)| Item { image, row }).collect()
+            }
+        };
+        self.real_items.write(&self.gpu, &items);
+        for chunk in &self.chunks {
+            self.stage(batch, &chunk.images);
+            chunk.recording.submit(&self.gpu, "real images");
+        }
+        let label = Some("synthetic images");
+        let mut encoder =
+            self.gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor { label });
+        self.synthetic.encode(&mut encoder, "synthetic images");
+        readback.record(&mut encoder, &self.losses);
+        let index = self.gpu.queue().submit([encoder.finish()]);
+        readback.request();
+        index
+    }
+
+    /// Sends the images of one chunk, unless they are on the device already.
+    fn stage(&self, batch: &RealBatch<'_>, range: &Range<usize>) {
+        match (batch, &self.real_source) {
+            (RealBatch::Indices { indices, all }, RealSource::StreamedPixels(room)) => {
+                let len = room.len() / self.chunks[0].images.len();
+                let gathered: Vec<u8> = indices[range.clone()]
+                    .iter()
+                    .flat_map(|&i| &all[i as usize * len..][..len])
+                    .copied()
+                    .collect();
+                room.write(&self.gpu, &gathered);
+            }
+            (RealBatch::Values(values), RealSource::StreamedValues(room)) => {
+                let len = room.len() / self.chunks[0].images.len();
+                room.write(&self.gpu, &values[range.start * len..range.end * len]);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// How batches are cut so that everything fits.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Sizes {
+    /// Real images at a time.
+    chunk: usize,
+    /// Synthetic images at a time.
+    syn_chunk: usize,
+    /// Whether the training pixels stay on the device.
+    resident: bool,
+}
+
+impl Sizes {
+    fn of(gpu: &Gpu, plan: &Plan<'_>) -> Result<Self> {
+        let net = &plan.net;
+        let classes = plan.real_counts.len();
+        let reals: usize = plan.real_counts.iter().sum();
+        let syns = classes * plan.ipc;
+        let image_len = net.channels() * net.size().pow(2);
+        let binding = gpu.max_binding();
+
+        // What is there whatever the chunks: pixels, velocity, gradient; sums; weights; lists.
+        let fixed = (3 * syns * image_len + 3 * classes * net.features()) as u64 * 4
+            + Weights::bytes(net)
+            + (reals + syns) as u64 * size_of::<Item>() as u64;
+        let largest_fixed = (syns * image_len).max(classes * net.features()) as u64 * 4;
+        if largest_fixed > binding {
+            return Err(Error::setting(
+                "ipc",
+                plan.ipc,
+                format!(
+                    "the synthetic images take {largest_fixed} bytes, this adapter binds at most \
+                     {binding} at once; use fewer images per class"
+                ),
+            ));
+        }
+        let per_image = Embedder::bytes_per_image(net);
+        // A streamed image waits in a buffer of its own; 4 bytes each for its mean.
+        let (streamed, all) = match plan.real {
+            RealFormat::Pixels { all, .. } => (image_len, Some(all.len() as u64)),
+            RealFormat::Values => (image_len * 4, None),
+        };
+        let forward = (per_image.forward + streamed + 4) as u64;
+        let backward = per_image.backward as u64;
+        let smallest = fixed + forward + backward;
+        if plan.memory_budget < smallest {
+            return Err(Error::setting(
+                "memory_budget",
+                format!("{} bytes", plan.memory_budget),
+                format!("these settings need at least {} MiB", smallest.div_ceil(1 << 20)),
+            ));
+        }
+        let room = plan.memory_budget - fixed;
+        // Keeping the training set saves sending it piece by piece, but not at any price.
+        let resident = all.is_some_and(|bytes| bytes <= binding && bytes <= room / 2);
+        let room = room - if resident { all.unwrap_or(0) } else { 0 };
+        let bound = (binding / per_image.largest as u64).max(1);
+        let at_most =
+            |images: usize, fits: u64| (images as u64).min(fits).min(bound).max(1) as usize;
+        // Backward takes little more than forward: give the synthetic images room first.
+        let syn_chunk = at_most(syns, room / (forward + backward));
+        let chunk = at_most(reals, (room - syn_chunk as u64 * backward) / forward);
+        Ok(Self { chunk, syn_chunk, resident })
+    }
+}
+
+/// Where each class begins, and where the last ends.
+fn starts(counts: &[usize]) -> Vec<u32> {
+    let mut at = 0;
+    let ends = counts.iter().map(|&n| {
+        at += n as u32;
+        at
+    });
+    std::iter::once(0).chain(ends).collect()
+}
+
+/// The classes that have images in `range`.
+fn classes_of(starts: &[u32], range: &Range<usize>) -> Range<usize> {
+    let first = starts.partition_point(|&s| s as usize <= range.start) - 1;
+    let end = starts.partition_point(|&s| (s as usize) < range.end);
+    first..end
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chunk_knows_its_classes() {
+        let starts = starts(&[3, 1, 4]);
+        assert_eq!(starts, [0, 3, 4, 8]);
+        assert_eq!(classes_of(&starts, &(0..3)), 0..1);
+        assert_eq!(classes_of(&starts, &(2..4)), 0..2);
+        assert_eq!(classes_of(&starts, &(3..4)), 1..2);
+        assert_eq!(classes_of(&starts, &(3..8)), 1..3);
+        assert_eq!(classes_of(&starts, &(5..6)), 2..3);
+    }
+}

@@ -1,0 +1,272 @@
+//! A condensation in progress.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use super::{
+    Init, Matching, Plan, RealBatch, RealFormat, Settings, SyntheticSet,
+    sample::{draw, draw_batch},
+};
+use crate::{
+    Dataset, Error, Gpu, Result,
+    gpu::Readback,
+    kernels::Sgd,
+    rng::{Purpose, Stream},
+};
+
+/// Momentum of the pixels' optimiser, as published.
+const MOMENTUM: f32 = 0.5;
+
+/// The loss of one iteration.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Loss {
+    /// Zero-based iteration.
+    pub iteration: u32,
+    /// Sum over classes of the squared distance of mean embeddings, divided by the number of
+    /// classes (Zhao & Bilen, WACV 2023, eq. 4).
+    pub loss: f32,
+}
+
+/// A condensation by distribution matching (Zhao & Bilen, WACV 2023) that advances step by step.
+///
+/// Each step draws a random network, a batch of real images and one augmentation a class, and
+/// moves the synthetic pixels down the gradient of the squared distance between the classes' mean
+/// embeddings. Everything random follows from (seed, iteration, class, purpose), so the result
+/// depends neither on memory budget nor on timing: same seed and adapter, same bits.
+///
+/// No method waits for the GPU unless its name says so.
+///
+/// ```no_run
+/// use std::sync::Arc;
+/// use dm_wgpu::{AdapterChoice, Condensation, Gpu, Settings, data};
+///
+/// let gpu = Gpu::headless_blocking(&AdapterChoice::default())?;
+/// let dataset = Arc::new(data::glyphs(0)?);
+/// let settings = Settings { ipc: 1, iterations: 100, ..Settings::for_dataset(&dataset) };
+/// let mut run = Condensation::new(&gpu, dataset, settings)?;
+/// while !run.is_done() {
+///     run.step()?;
+///     run.wait_blocking(2)?; // let the GPU keep at most two steps waiting
+/// }
+/// run.images_blocking()?.save("synthetic.safetensors".as_ref())?;
+/// # Ok::<(), dm_wgpu::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Condensation {
+    gpu: Gpu,
+    dataset: Arc<Dataset>,
+    settings: Settings,
+    real_counts: Vec<usize>,
+    matching: Matching,
+    iteration: u32,
+    in_flight: VecDeque<InFlight>,
+    idle: Vec<Readback<f32>>,
+    arrived: Vec<Loss>,
+    diverged: Option<(u32, usize, f32)>,
+}
+
+#[derive(Debug)]
+struct InFlight {
+    iteration: u32,
+    submission: wgpu::SubmissionIndex,
+    losses: Readback<f32>,
+}
+
+impl Condensation {
+    /// Checks the settings, makes every buffer, compiles every pipeline and sends the initial
+    /// images. Nothing has been computed yet.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] or [`Error::Shape`] for settings that are impossible, for this data set,
+    /// or within the memory budget; [`Error::Gpu`] if the device refuses.
+    pub fn new(gpu: &Gpu, dataset: Arc<Dataset>, settings: Settings) -> Result<Self> {
+        settings.check(&dataset)?;
+        let train = dataset.train();
+        let real_counts: Vec<_> = (0..dataset.classes())
+            .map(|class| train.of_class(class).len().min(settings.batch_real))
+            .collect();
+        let plan = Plan {
+            net: settings.network(&dataset)?,
+            real_counts: real_counts.clone(),
+            ipc: settings.ipc,
+            sgd: Sgd { lr: settings.lr_img, momentum: MOMENTUM },
+            memory_budget: settings.memory_budget,
+            real: RealFormat::Pixels {
+                all: train.pixels(),
+                mean: dataset.mean(),
+                std: dataset.std(),
+            },
+        };
+        let matching = Matching::new(gpu, &plan, &initial_images(&dataset, &settings))?;
+        Ok(Self {
+            gpu: gpu.clone(),
+            dataset,
+            settings,
+            real_counts,
+            matching,
+            iteration: 0,
+            in_flight: VecDeque::new(),
+            idle: Vec::new(),
+            arrived: Vec::new(),
+            diverged: None,
+        })
+    }
+
+    /// Submits one iteration and returns without waiting for it.
+    ///
+    /// Steps may go on past the settings' `iterations`, which [`is_done`](Self::is_done) goes by.
+    ///
+    /// # Errors
+    /// [`Error::Gpu`] if the device was lost.
+    pub fn step(&mut self) -> Result<()> {
+        self.collect()?;
+        let Settings { seed, batch_real, .. } = self.settings;
+        let (iteration, size) = (self.iteration, self.dataset.size());
+        let rows: Vec<_> = (0..self.dataset.classes() as u32)
+            .map(|class| {
+                let mut stream = Stream::new(seed, Purpose::Augment, iteration, class);
+                self.settings.augment.draw(&mut stream, size)
+            })
+            .collect();
+        let train = self.dataset.train();
+        let indices = draw_batch(train, batch_real, seed, iteration);
+        let batch = RealBatch::Indices { indices: &indices, all: train.pixels() };
+
+        let mut encoder = self.gpu.device().create_command_encoder(&Default::default());
+        self.matching.weights.draw(&self.gpu, &mut encoder, seed, iteration);
+        self.gpu.queue().submit([encoder.finish()]);
+        let mut losses = self.idle.pop().unwrap_or_else(|| self.matching.loss_readback());
+        let submission = self.matching.submit(&rows, &self.real_counts, &batch, &mut losses);
+        self.in_flight.push_back(InFlight { iteration, submission, losses });
+        self.iteration += 1;
+        Ok(())
+    }
+
+    /// Iterations submitted so far.
+    pub fn iteration(&self) -> u32 {
+        self.iteration
+    }
+
+    /// Whether the settings' iterations have all been submitted.
+    pub fn is_done(&self) -> bool {
+        self.iteration >= self.settings.iterations
+    }
+
+    /// Iterations submitted that the GPU is not known to have finished.
+    pub fn in_flight(&self) -> u32 {
+        self.in_flight.len() as u32
+    }
+
+    /// The resolved settings.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The data set that is condensed.
+    pub fn dataset(&self) -> &Arc<Dataset> {
+        &self.dataset
+    }
+
+    /// Waits until at most so many iterations are in flight.
+    ///
+    /// # Errors
+    /// [`Error::Gpu`] if the device was lost.
+    pub fn wait_blocking(&mut self, at_most: u32) -> Result<()> {
+        let doing = "finish an iteration";
+        self.collect()?;
+        while self.in_flight() > at_most {
+            let before = self.in_flight();
+            let surplus = before as usize - at_most as usize;
+            let submission_index = Some(self.in_flight[surplus - 1].submission.clone());
+            let wait = wgpu::PollType::Wait { submission_index, timeout: None };
+            self.gpu.device().poll(wait).map_err(|e| Error::gpu(doing, e))?;
+            self.collect()?;
+            if self.in_flight() == before {
+                return Err(Error::gpu(doing, "its result never arrived"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Losses that arrived since the last call, in order. Never waits.
+    ///
+    /// # Errors
+    /// [`Error::Diverged`] when a loss is not finite, [`Error::Gpu`] if the device was lost.
+    pub fn take_losses(&mut self) -> Result<Vec<Loss>> {
+        self.collect()?;
+        if let Some((iteration, class, loss)) = self.diverged {
+            return Err(Error::Diverged { iteration, class, loss });
+        }
+        Ok(std::mem::take(&mut self.arrived))
+    }
+
+    /// Waits for everything submitted and returns the synthetic images as they are then.
+    ///
+    /// # Errors
+    /// [`Error::Gpu`] if the device was lost, [`Error::Diverged`] when a loss was not finite.
+    pub fn images_blocking(&mut self) -> Result<SyntheticSet> {
+        self.wait_blocking(0)?;
+        if let Some((iteration, class, loss)) = self.diverged {
+            return Err(Error::Diverged { iteration, class, loss });
+        }
+        let images = self.matching.images.read_blocking(&self.gpu)?;
+        let (dataset, ipc) = (&self.dataset, self.settings.ipc);
+        Ok(SyntheticSet {
+            images,
+            labels: (0..dataset.classes() * ipc).map(|i| (i / ipc) as i64).collect(),
+            channels: dataset.channels(),
+            size: dataset.size(),
+            dataset: dataset.name().to_owned(),
+            class_names: dataset.class_names().to_vec(),
+            mean: dataset.mean().to_vec(),
+            std: dataset.std().to_vec(),
+            ipc,
+            settings: serde_json::to_string(&self.settings)
+                .map_err(|e| Error::gpu("describe the settings", e))?,
+        })
+    }
+
+    /// Takes in what the GPU has finished.
+    fn collect(&mut self) -> Result<()> {
+        let doing = "look for finished work";
+        self.gpu.device().poll(wgpu::PollType::Poll).map_err(|e| Error::gpu(doing, e))?;
+        while let Some(first) = self.in_flight.front_mut() {
+            let Some(losses) = first.losses.take()? else { break };
+            let iteration = first.iteration;
+            if let Some(class) = losses.iter().position(|l| !l.is_finite()) {
+                self.diverged.get_or_insert((iteration, class, losses[class]));
+            }
+            let sum: f64 = losses.iter().map(|&l| f64::from(l)).sum();
+            self.arrived.push(Loss { iteration, loss: (sum / losses.len() as f64) as f32 });
+            self.idle.extend(self.in_flight.pop_front().map(|done| done.losses));
+        }
+        Ok(())
+    }
+}
+
+/// Where the synthetic images start, class-major.
+fn initial_images(dataset: &Dataset, settings: &Settings) -> Vec<f32> {
+    let plane = dataset.size().pow(2);
+    let mut images = Vec::with_capacity(dataset.classes() * settings.ipc * dataset.image_len());
+    for class in 0..dataset.classes() {
+        let mut stream = Stream::new(settings.seed, Purpose::InitImages, 0, class as u32);
+        match settings.init {
+            Init::Noise => {
+                let values = settings.ipc * dataset.image_len();
+                images.extend((0..values).map(|_| stream.normal()));
+            }
+            Init::Real => {
+                // A class with fewer images than are wanted begins again.
+                let members = dataset.train().of_class(class);
+                let drawn = draw(members, settings.ipc, stream);
+                for &index in drawn.iter().cycle().take(settings.ipc) {
+                    let pixels = dataset.train().image(index as usize);
+                    images.extend(pixels.iter().enumerate().map(|(i, &byte)| {
+                        let channel = i / plane;
+                        (f32::from(byte) / 255.0 - dataset.mean()[channel]) / dataset.std()[channel]
+                    }));
+                }
+            }
+        }
+    }
+    images
+}

@@ -1,0 +1,112 @@
+//! Finding adapters and choosing one.
+
+use crate::{Error, Result};
+
+/// Which adapter to take; the default is the best there is.
+#[derive(Debug, Clone, Default)]
+pub struct AdapterChoice {
+    /// Part of a name (any case), or an index into [`adapters_blocking`]'s list.
+    pub adapter: Option<String>,
+    /// `vulkan`, `metal`, `dx12` or `gl`.
+    pub backend: Option<String>,
+}
+
+/// What an adapter says of itself.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct AdapterReport {
+    /// wgpu's description: name, driver, type, backend, subgroup sizes.
+    pub info: wgpu::AdapterInfo,
+    /// What it can do at most.
+    pub limits: wgpu::Limits,
+    /// Optional features it has.
+    pub features: wgpu::Features,
+}
+
+/// Every adapter that can compute, best first: discrete, integrated, virtual, CPU. This is the
+/// order that a number in [`AdapterChoice::adapter`] counts in. An empty list is no error.
+///
+/// # Errors
+/// [`Error::Setting`] for a backend that is not known.
+pub fn adapters_blocking(backend: Option<&str>) -> Result<Vec<AdapterReport>> {
+    let found = pollster::block_on(enumerate(backend))?;
+    Ok(found
+        .iter()
+        .map(|a| AdapterReport { info: a.get_info(), limits: a.limits(), features: a.features() })
+        .collect())
+}
+
+pub(super) async fn choose(choice: &AdapterChoice) -> Result<wgpu::Adapter> {
+    let mut found = enumerate(choice.backend.as_deref()).await?;
+    if found.is_empty() {
+        return Err(Error::Adapter(NONE_FOUND.to_owned()));
+    }
+    let index = match &choice.adapter {
+        None => Some(0),
+        Some(wanted) => match wanted.trim().parse::<usize>() {
+            Ok(index) => (index < found.len()).then_some(index),
+            Err(_) => {
+                let wanted = wanted.trim().to_lowercase();
+                found.iter().position(|a| a.get_info().name.to_lowercase().contains(&wanted))
+            }
+        },
+    };
+    let Some(index) = index else {
+        let names: Vec<_> =
+            found.iter().enumerate().map(|(i, a)| format!("{i}: {}", a.get_info().name)).collect();
+        let wanted = choice.adapter.as_deref().unwrap_or_default();
+        return Err(Error::setting(
+            "adapter",
+            format!("{wanted:?}"),
+            format!("there is {}", names.join(", ")),
+        ));
+    };
+    Ok(found.swap_remove(index))
+}
+
+async fn enumerate(backend: Option<&str>) -> Result<Vec<wgpu::Adapter>> {
+    let backends = match backend.map(|b| b.trim().to_ascii_lowercase()).as_deref() {
+        None => wgpu::Backends::all(),
+        Some("vulkan" | "vk") => wgpu::Backends::VULKAN,
+        Some("metal" | "mtl") => wgpu::Backends::METAL,
+        Some("dx12" | "d3d12") => wgpu::Backends::DX12,
+        Some("gl" | "gles" | "opengl") => wgpu::Backends::GL,
+        Some(other) => {
+            let possible = "vulkan, metal, dx12 and gl are possible";
+            return Err(Error::setting("backend", format!("{other:?}"), possible));
+        }
+    };
+    let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
+    descriptor.backends = backends;
+    let instance = wgpu::Instance::new(descriptor);
+    let mut found = instance.enumerate_adapters(backends).await;
+    found.retain(|a| {
+        let capabilities = a.get_downlevel_capabilities();
+        capabilities.flags.contains(wgpu::DownlevelFlags::COMPUTE_SHADERS)
+    });
+    // A stable sort: equals keep the driver's order.
+    found.sort_by_key(|a| rank(&a.get_info()));
+    Ok(found)
+}
+
+fn rank(info: &wgpu::AdapterInfo) -> (u8, u8) {
+    use wgpu::DeviceType::{Cpu, DiscreteGpu, IntegratedGpu, Other, VirtualGpu};
+    let kind = match info.device_type {
+        DiscreteGpu => 0,
+        IntegratedGpu => 1,
+        VirtualGpu => 2,
+        Other => 3,
+        Cpu => 4,
+    };
+    // The same card often appears through OpenGL as well, which serves compute worst.
+    (kind, u8::from(info.backend == wgpu::Backend::Gl))
+}
+
+const NONE_FOUND: &str = "\
+no graphics adapter that can compute was found. Install a driver:
+  Debian, Ubuntu   apt install mesa-vulkan-drivers    (also brings a software device)
+  Fedora           dnf install mesa-vulkan-drivers
+  NVIDIA on Linux  the vendor's driver, with its Vulkan part
+  macOS            Metal comes with macOS 10.15 or later
+  Windows          the graphics vendor's driver; DirectX 12 comes with Windows 10
+`dm-wgpu adapters` then lists it.";

@@ -1,0 +1,161 @@
+//! Buffers that know their element type, and reading them back with or without waiting.
+
+use std::{
+    marker::PhantomData,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use bytemuck::{AnyBitPattern, NoUninit};
+use wgpu::util::DeviceExt;
+
+use super::Gpu;
+use crate::{Error, Result};
+
+/// `len` values of `T` in device memory.
+#[derive(Debug, Clone)]
+pub(crate) struct Buffer<T> {
+    raw: wgpu::Buffer,
+    len: usize,
+    element: PhantomData<T>,
+}
+
+const USAGES: wgpu::BufferUsages = wgpu::BufferUsages::STORAGE
+    .union(wgpu::BufferUsages::COPY_SRC)
+    .union(wgpu::BufferUsages::COPY_DST);
+
+impl<T: NoUninit + AnyBitPattern> Buffer<T> {
+    /// A buffer of zeros (WebGPU zeroes memory before its first use).
+    pub fn zeros(gpu: &Gpu, label: &str, len: usize) -> Self {
+        let raw = gpu.device().create_buffer(&wgpu::BufferDescriptor {
+            label: Some(label),
+            // Zero-sized bindings are invalid, and copies go by four bytes.
+            size: ((len * size_of::<T>()).max(4) as u64).next_multiple_of(4),
+            usage: USAGES,
+            mapped_at_creation: false,
+        });
+        Self { raw, len, element: PhantomData }
+    }
+
+    /// A buffer holding `values`.
+    pub fn from_slice(gpu: &Gpu, label: &str, values: &[T]) -> Self {
+        let buffer = Self::zeros(gpu, label, values.len());
+        buffer.write(gpu, values);
+        buffer
+    }
+
+    /// A uniform buffer holding one value, for a kernel's parameters.
+    pub fn uniform(gpu: &Gpu, label: &str, value: &T) -> Self {
+        let raw = gpu.device().create_buffer_init(&wgpu::util::BufferInitDescriptor {
+            label: Some(label),
+            contents: bytemuck::bytes_of(value),
+            usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
+        });
+        Self { raw, len: 1, element: PhantomData }
+    }
+
+    /// Replaces the first values, before whatever is submitted next.
+    pub fn write(&self, gpu: &Gpu, values: &[T]) {
+        debug_assert!(values.len() <= self.len);
+        let bytes: &[u8] = bytemuck::cast_slice(values);
+        let whole = bytes.len() & !3;
+        gpu.queue().write_buffer(&self.raw, 0, &bytes[..whole]);
+        if whole < bytes.len() {
+            let mut last = [0; 4];
+            last[..bytes.len() - whole].copy_from_slice(&bytes[whole..]);
+            gpu.queue().write_buffer(&self.raw, whole as u64, &last);
+        }
+    }
+
+    /// Number of values.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// The whole buffer as a shader's binding.
+    pub fn binding(&self) -> wgpu::BindingResource<'_> {
+        self.raw.as_entire_binding()
+    }
+
+    /// Waits for everything submitted so far, then returns the values.
+    pub fn read_blocking(&self, gpu: &Gpu) -> Result<Vec<T>> {
+        let mut readback = Readback::new(gpu, "read back", self.len);
+        let mut encoder = gpu.device().create_command_encoder(&Default::default());
+        readback.record(&mut encoder, self);
+        gpu.queue().submit([encoder.finish()]);
+        readback.request();
+        gpu.wait_blocking("read results back")?;
+        let doing = "read results back";
+        readback.take()?.ok_or_else(|| Error::gpu(doing, "the copy was not finished"))
+    }
+}
+
+impl Gpu {
+    /// Waits until the queue is empty.
+    pub(crate) fn wait_blocking(&self, doing: &str) -> Result<()> {
+        let everything = wgpu::PollType::Wait { submission_index: None, timeout: None };
+        self.device().poll(everything).map(drop).map_err(|e| Error::gpu(doing, e))
+    }
+}
+
+/// A copy on its way to the host.
+#[derive(Debug)]
+pub(crate) struct Readback<T> {
+    raw: wgpu::Buffer,
+    state: Arc<Mutex<State>>,
+    element: PhantomData<T>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum State {
+    Idle,
+    Requested,
+    Ready,
+    Failed,
+}
+
+impl<T: NoUninit + AnyBitPattern> Readback<T> {
+    pub fn new(gpu: &Gpu, label: &str, len: usize) -> Self {
+        let raw = gpu.device().create_buffer(&wgpu::BufferDescriptor {
+            label: Some(label),
+            size: ((len * size_of::<T>()) as u64).next_multiple_of(4),
+            usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        });
+        Self { raw, state: Arc::new(Mutex::new(State::Idle)), element: PhantomData }
+    }
+
+    /// Records the copy. `source` must be as long as this.
+    pub fn record(&self, encoder: &mut wgpu::CommandEncoder, source: &Buffer<T>) {
+        encoder.copy_buffer_to_buffer(&source.raw, 0, &self.raw, 0, self.raw.size());
+    }
+
+    /// Asks for the values, after the recorded copy was submitted.
+    pub fn request(&mut self) {
+        self.set(State::Requested);
+        let state = self.state.clone();
+        self.raw.map_async(wgpu::MapMode::Read, .., move |result| {
+            let new = if result.is_ok() { State::Ready } else { State::Failed };
+            *state.lock().unwrap_or_else(PoisonError::into_inner) = new;
+        });
+    }
+
+    /// The values if they have arrived; never waits. Afterwards this can be used again.
+    pub fn take(&mut self) -> Result<Option<Vec<T>>> {
+        let doing = "read results back";
+        match *self.state.lock().unwrap_or_else(PoisonError::into_inner) {
+            State::Idle | State::Requested => return Ok(None),
+            State::Failed => return Err(Error::gpu(doing, "the device was lost or out of memory")),
+            State::Ready => {}
+        }
+        let view = self.raw.get_mapped_range(..).map_err(|e| Error::gpu(doing, e))?;
+        let values = bytemuck::pod_collect_to_vec(&view);
+        drop(view);
+        self.raw.unmap();
+        self.set(State::Idle);
+        Ok(Some(values))
+    }
+
+    fn set(&self, new: State) {
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = new;
+    }
+}

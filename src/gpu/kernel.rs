@@ -1,0 +1,128 @@
+//! A kernel as the Rust side knows it: its WGSL, its bindings, and the pipelines made of it.
+
+use std::sync::Arc;
+
+use super::{Dispatch, Gpu};
+
+/// One WGSL file with its bindings, all in group 0, numbered from 0.
+///
+/// A test reads the WGSL with naga and holds it against `slots`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Kernel {
+    /// The file's name without `.wgsl`; also the label in a GPU debugger.
+    pub name: &'static str,
+    /// The WGSL, shared pieces first.
+    pub source: &'static str,
+    /// What is bound where.
+    pub slots: &'static [Slot],
+}
+
+/// What a shader's binding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Slot {
+    /// A uniform structure of so many bytes.
+    Uniform(usize),
+    /// A storage buffer that is only read.
+    Read,
+    /// A storage buffer that is written.
+    Write,
+}
+
+#[derive(Debug)]
+pub(super) struct Pipeline {
+    raw: wgpu::ComputePipeline,
+    layout: wgpu::BindGroupLayout,
+}
+
+impl Kernel {
+    /// A dispatch of `grid` workgroups with these override constants and bindings, in slot order.
+    ///
+    /// Compiles the pipeline unless this device has it already.
+    pub fn dispatch(
+        &self,
+        gpu: &Gpu,
+        constants: &[(&str, f64)],
+        bindings: &[wgpu::BindingResource<'_>],
+        grid: [u32; 3],
+    ) -> Dispatch {
+        dispatch(gpu, self.name, self.source, self.slots, constants, bindings, grid)
+    }
+}
+
+/// As [`Kernel::dispatch`], for a source made at run time; `name` must tell sources apart.
+pub(crate) fn dispatch(
+    gpu: &Gpu,
+    name: &str,
+    source: &str,
+    slots: &[Slot],
+    constants: &[(&str, f64)],
+    bindings: &[wgpu::BindingResource<'_>],
+    grid: [u32; 3],
+) -> Dispatch {
+    debug_assert_eq!(slots.len(), bindings.len(), "{name}");
+    let pipeline = pipeline(gpu, name, source, slots, constants);
+    let entries: Vec<_> = (0..)
+        .zip(bindings)
+        .map(|(binding, resource)| wgpu::BindGroupEntry { binding, resource: resource.clone() })
+        .collect();
+    let bind_group = gpu.device().create_bind_group(&wgpu::BindGroupDescriptor {
+        label: Some(name),
+        layout: &pipeline.layout,
+        entries: &entries,
+    });
+    Dispatch { label: name.to_owned(), pipeline: pipeline.raw.clone(), bind_group, grid }
+}
+
+fn pipeline(
+    gpu: &Gpu,
+    name: &str,
+    source: &str,
+    slots: &[Slot],
+    constants: &[(&str, f64)],
+) -> Arc<Pipeline> {
+    let key = format!("{name} {constants:?}");
+    if let Some(known) = gpu.pipelines().get(&key) {
+        return known.clone();
+    }
+    let device = gpu.device();
+    let entries: Vec<_> = (0..)
+        .zip(slots)
+        .map(|(binding, slot)| wgpu::BindGroupLayoutEntry {
+            binding,
+            visibility: wgpu::ShaderStages::COMPUTE,
+            ty: wgpu::BindingType::Buffer {
+                ty: match slot {
+                    Slot::Uniform(_) => wgpu::BufferBindingType::Uniform,
+                    Slot::Read => wgpu::BufferBindingType::Storage { read_only: true },
+                    Slot::Write => wgpu::BufferBindingType::Storage { read_only: false },
+                },
+                has_dynamic_offset: false,
+                min_binding_size: None,
+            },
+            count: None,
+        })
+        .collect();
+    let layout = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
+        label: Some(name),
+        entries: &entries,
+    });
+    let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
+        label: Some(name),
+        source: wgpu::ShaderSource::Wgsl(source.into()),
+    });
+    let raw = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+        label: Some(name),
+        layout: Some(&device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+            label: Some(name),
+            bind_group_layouts: &[Some(&layout)],
+            immediate_size: 0,
+        })),
+        module: &module,
+        entry_point: Some("main"),
+        compilation_options: wgpu::PipelineCompilationOptions { constants, ..Default::default() },
+        cache: None,
+    });
+    let made = Arc::new(Pipeline { raw, layout });
+    gpu.pipelines().insert(key, made.clone());
+    made
+}

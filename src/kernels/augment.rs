@@ -1,0 +1,184 @@
+//! Reading, normalising and augmenting images, and the transpose; the means that contrast needs.
+
+use bytemuck::{Pod, Zeroable};
+
+use super::{Planes, WORKGROUP, wgsl};
+use crate::{
+    augment::Row,
+    gpu::{Buffer, Dispatch, Gpu, Kernel, Recording, Slot, fold},
+};
+
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+struct Params {
+    source: Planes,
+    result: Planes,
+    mean: [f32; 4],
+    std: [f32; 4],
+    first_item: u32,
+    images: u32,
+    gather: u32,
+    pad: u32,
+}
+
+/// Which image of the source, under which row.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+pub(crate) struct Item {
+    pub image: u32,
+    pub row: u32,
+}
+
+const SLOTS: [Slot; 6] = [
+    Slot::Uniform(size_of::<Params>()),
+    Slot::Read,
+    Slot::Read,
+    Slot::Read,
+    Slot::Read,
+    Slot::Write,
+];
+
+pub(super) const IMAGE_MEAN: Kernel = Kernel {
+    name: "image_mean",
+    source: wgsl!(
+        "shared/grid",
+        "shared/planes",
+        "shared/reduce",
+        "shared/augment",
+        "shared/source",
+        "image_mean"
+    ),
+    slots: &[SLOTS[0], SLOTS[1], SLOTS[2], SLOTS[3], Slot::Write],
+};
+
+pub(super) const FORWARD: Kernel = Kernel {
+    name: "augment_forward",
+    source: wgsl!(
+        "shared/grid",
+        "shared/planes",
+        "shared/augment",
+        "shared/source",
+        "augment_forward"
+    ),
+    slots: &SLOTS,
+};
+
+pub(super) const BACKWARD: Kernel = Kernel {
+    name: "augment_backward",
+    source: wgsl!(
+        "shared/grid",
+        "shared/planes",
+        "shared/augment",
+        "shared/source",
+        "augment_backward"
+    ),
+    slots: &SLOTS,
+};
+
+pub(super) const VARIANTS: &[&[(&str, f64)]] = &[&[("PIXELS", 0.0)], &[("PIXELS", 1.0)]];
+
+/// What is augmented: values, or pixels with the mean and std that normalise them.
+#[derive(Clone, Copy)]
+pub(crate) enum Source<'a> {
+    Values(&'a Buffer<f32>),
+    Pixels { bytes: &'a Buffer<u8>, mean: &'a [f32], std: &'a [f32] },
+}
+
+/// The buffers of a batch's augmentation: one [`Item`] an image, the rows they name, and room for
+/// the means of a chunk's images.
+#[derive(Clone, Copy)]
+pub(crate) struct Augment<'a> {
+    pub items: &'a Buffer<Item>,
+    pub rows: &'a Buffer<Row>,
+    pub means: &'a Buffer<f32>,
+}
+
+impl Augment<'_> {
+    /// Augments items `first_item…first_item + images`, each from the source image it names, to
+    /// consecutive images of `result`. The border around `to` in `result` stays as it is.
+    #[allow(clippy::too_many_arguments)]
+    pub fn forward(
+        &self,
+        gpu: &Gpu,
+        recording: &mut Recording,
+        source: Source<'_>,
+        from: Planes,
+        result: &Buffer<f32>,
+        to: Planes,
+        first_item: usize,
+        images: usize,
+    ) {
+        let (binding, constants) = match source {
+            Source::Values(values) => (values.binding(), VARIANTS[0]),
+            Source::Pixels { bytes, .. } => (bytes.binding(), VARIANTS[1]),
+        };
+        let mut params = params(from, to, first_item, images, true);
+        if let Source::Pixels { mean, std, .. } = source {
+            params.mean[..mean.len()].copy_from_slice(mean);
+            params.std[..std.len()].copy_from_slice(std);
+        }
+        for dispatch in self.record(gpu, &FORWARD, params, constants, &binding, result) {
+            recording.push(dispatch);
+        }
+    }
+
+    /// The transpose: from the gradient at consecutive augmented images, `d_output`, to the one at
+    /// each item's own image in `d_input`.
+    #[allow(clippy::too_many_arguments)]
+    pub fn backward(
+        &self,
+        gpu: &Gpu,
+        recording: &mut Recording,
+        d_output: &Buffer<f32>,
+        from: Planes,
+        d_input: &Buffer<f32>,
+        to: Planes,
+        first_item: usize,
+        images: usize,
+    ) {
+        let params = params(from, to, first_item, images, false);
+        let source = d_output.binding();
+        for dispatch in self.record(gpu, &BACKWARD, params, VARIANTS[0], &source, d_input) {
+            recording.push(dispatch);
+        }
+    }
+
+    fn record(
+        &self,
+        gpu: &Gpu,
+        kernel: &Kernel,
+        params: Params,
+        constants: &[(&str, f64)],
+        source: &wgpu::BindingResource<'_>,
+        result: &Buffer<f32>,
+    ) -> [Dispatch; 2] {
+        let images = params.images as usize;
+        let pixels = images * (params.source.size as usize).pow(2);
+        let params = Buffer::uniform(gpu, "augment params", &params);
+        let [params, items, rows] = [params.binding(), self.items.binding(), self.rows.binding()];
+        let means = self.means.binding();
+        let inputs = [params, items, rows, source.clone(), means];
+        let mean = IMAGE_MEAN.dispatch(gpu, constants, &inputs, fold(images));
+        let inputs = [&inputs[..], &[result.binding()]].concat();
+        [mean, kernel.dispatch(gpu, constants, &inputs, fold(pixels.div_ceil(WORKGROUP)))]
+    }
+}
+
+fn params(
+    source: Planes,
+    result: Planes,
+    first_item: usize,
+    images: usize,
+    gather: bool,
+) -> Params {
+    Params {
+        source,
+        result,
+        mean: [0.0; 4],
+        std: [1.0; 4],
+        first_item: first_item as u32,
+        images: images as u32,
+        gather: u32::from(gather),
+        pad: 0,
+    }
+}

@@ -1,0 +1,52 @@
+//! Convolution 3×3 and its gradient at the input, in the simplest version.
+
+use bytemuck::{Pod, Zeroable};
+
+use super::{Planes, WORKGROUP, wgsl};
+use crate::gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold};
+
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+struct Params {
+    input: Planes,
+    result: Planes,
+    images: u32,
+    pad: [u32; 3],
+}
+
+pub(super) const KERNEL: Kernel = Kernel {
+    name: "conv",
+    source: wgsl!("shared/grid", "shared/planes", "conv"),
+    slots: &[Slot::Uniform(size_of::<Params>()), Slot::Read, Slot::Read, Slot::Write],
+};
+
+pub(super) const VARIANTS: &[&[(&str, f64)]] = &[&[("TRANSPOSED", 0.0)], &[("TRANSPOSED", 1.0)]];
+
+/// Which way a convolution goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Direction {
+    /// From a block's input to its planes.
+    Forward,
+    /// From the gradient at its planes to the one at its input (`backward_data`).
+    BackwardData,
+}
+
+/// `result` = `input`, which has a zero halo, convolved with `weights` (outputs, inputs, 3, 3).
+pub(crate) fn conv(
+    gpu: &Gpu,
+    direction: Direction,
+    (input, from): (&Buffer<f32>, Planes),
+    weights: &Buffer<f32>,
+    (result, to): (&Buffer<f32>, Planes),
+    images: usize,
+) -> Dispatch {
+    let params = Params { input: from, result: to, images: images as u32, pad: [0; 3] };
+    let params = Buffer::uniform(gpu, "conv params", &params);
+    let values = images * to.channels as usize * (to.size as usize).pow(2);
+    KERNEL.dispatch(
+        gpu,
+        VARIANTS[usize::from(direction == Direction::BackwardData)],
+        &[params.binding(), input.binding(), weights.binding(), result.binding()],
+        fold(values.div_ceil(WORKGROUP)),
+    )
+}

@@ -1,0 +1,180 @@
+//! The ConvNet over a chunk of images: its buffers, its forward and its backward pass.
+
+use super::{ConvNet, Weights};
+use crate::{
+    gpu::{Buffer, Gpu, Recording},
+    kernels::{Direction, Planes, conv, norm_relu_pool_backward, norm_relu_pool_forward},
+};
+
+/// Room for a chunk of images on their way through the network.
+///
+/// All intermediate planes have zero halos, which nothing ever writes: kernels touch the inside.
+#[derive(Debug)]
+pub(crate) struct Embedder {
+    input: Buffer<f32>,
+    input_layout: Planes,
+    border: usize,
+    blocks: Vec<Block>,
+    d_input: Buffer<f32>,
+    d_input_layout: Planes,
+}
+
+#[derive(Debug)]
+struct Block {
+    /// What the convolution makes; normalised in place, then its gradient, on the synthetic path.
+    planes: Buffer<f32>,
+    planes_layout: Planes,
+    inv_std: Buffer<f32>,
+    pooled: Buffer<f32>,
+    pooled_layout: Planes,
+    d_pooled: Buffer<f32>,
+    d_pooled_layout: Planes,
+}
+
+impl Embedder {
+    /// Buffers for at most `images` forward and `backward_images` backward at a time.
+    pub fn new(gpu: &Gpu, net: &ConvNet, images: usize, backward_images: usize) -> Self {
+        let zeros = |label: &str, len| Buffer::zeros(gpu, label, len);
+        let input_layout = Planes::haloed(net.channels(), net.planes()[0]);
+        let d_input_layout = Planes::dense(net.channels(), net.planes()[0]);
+        let blocks = (0..net.depth())
+            .map(|b| {
+                let last = b + 1 == net.depth();
+                let [planes_layout, pooled_layout, d_pooled_layout] = layouts(net, b);
+                // The gradient at the embedding is the caller's.
+                let d_images = if last { 0 } else { backward_images };
+                Block {
+                    planes: zeros(&format!("planes {b}"), images * planes_layout.image_len()),
+                    planes_layout,
+                    inv_std: zeros(&format!("1/std {b}"), images * net.width()),
+                    pooled: zeros(&format!("pooled {b}"), images * pooled_layout.image_len()),
+                    pooled_layout,
+                    d_pooled: zeros(
+                        &format!("d pooled {b}"),
+                        d_images * d_pooled_layout.image_len(),
+                    ),
+                    d_pooled_layout,
+                }
+            })
+            .collect();
+        Self {
+            input: zeros("network input", images * input_layout.image_len()),
+            input_layout,
+            border: net.border(),
+            blocks,
+            d_input: zeros("d network input", backward_images * d_input_layout.image_len()),
+            d_input_layout,
+        }
+    }
+
+    /// Bytes that each image takes, forward alone or with backward, and those of its largest buffer.
+    pub fn bytes_per_image(net: &ConvNet) -> BytesPerImage {
+        let input = Planes::haloed(net.channels(), net.planes()[0]).image_len();
+        let mut bytes = BytesPerImage { forward: input, backward: 0, largest: input };
+        bytes.backward += Planes::dense(net.channels(), net.planes()[0]).image_len();
+        for b in 0..net.depth() {
+            let [planes, pooled, d_pooled] = layouts(net, b).map(|l| l.image_len());
+            bytes.forward += planes + pooled + net.width();
+            bytes.backward += if b + 1 == net.depth() { 0 } else { d_pooled };
+            bytes.largest = bytes.largest.max(planes);
+        }
+        let BytesPerImage { forward, backward, largest } = bytes;
+        BytesPerImage { forward: forward * 4, backward: backward * 4, largest: largest * 4 }
+    }
+
+    /// Where images are to be written, and in which layout: the network's padding surrounds them.
+    pub fn input(&self) -> (&Buffer<f32>, Planes) {
+        (&self.input, self.input_layout.inset(self.border))
+    }
+
+    /// Each block's output, the last of which is the embedding (N, features).
+    pub fn pooled(&self) -> impl Iterator<Item = (&Buffer<f32>, Planes)> {
+        self.blocks.iter().map(|b| (&b.pooled, b.pooled_layout))
+    }
+
+    /// The embeddings, (N, features).
+    pub fn embedding(&self) -> &Buffer<f32> {
+        &self.blocks[self.blocks.len() - 1].pooled
+    }
+
+    /// The gradient at the images, after [`backward`](Self::backward).
+    pub fn d_input(&self) -> (&Buffer<f32>, Planes) {
+        (&self.d_input, self.d_input_layout.inset(self.border))
+    }
+
+    /// Embeds the first `images` of the input. With `keep`, [`backward`](Self::backward) can follow.
+    pub fn forward(
+        &self,
+        gpu: &Gpu,
+        recording: &mut Recording,
+        weights: &Weights,
+        images: usize,
+        keep: bool,
+    ) {
+        let mut input = (&self.input, self.input_layout);
+        for (b, block) in self.blocks.iter().enumerate() {
+            let planes = (&block.planes, block.planes_layout);
+            let pooled = (&block.pooled, block.pooled_layout);
+            recording.push(conv(gpu, Direction::Forward, input, weights.block(b), planes, images));
+            recording.push(norm_relu_pool_forward(
+                gpu,
+                planes,
+                pooled,
+                &block.inv_std,
+                images,
+                keep,
+            ));
+            input = pooled;
+        }
+    }
+
+    /// From the gradient at the embeddings to the one at the input (`backward_data`).
+    ///
+    /// Image i takes row (`first` + i) / `sharing` of `d_embedding`: images of one class share one.
+    pub fn backward(
+        &self,
+        gpu: &Gpu,
+        recording: &mut Recording,
+        weights: &Weights,
+        d_embedding: &Buffer<f32>,
+        (first, sharing): (usize, usize),
+        images: usize,
+    ) {
+        for (b, block) in self.blocks.iter().enumerate().rev() {
+            let planes = (&block.planes, block.planes_layout);
+            let last = b + 1 == self.blocks.len();
+            let d_pooled = if last { d_embedding } else { &block.d_pooled };
+            recording.push(norm_relu_pool_backward(
+                gpu,
+                planes,
+                (d_pooled, block.d_pooled_layout),
+                &block.inv_std,
+                images,
+                if last { (first, sharing) } else { (0, 1) },
+            ));
+            let result = match b.checked_sub(1).map(|before| &self.blocks[before]) {
+                Some(before) => (&before.d_pooled, before.d_pooled_layout),
+                None => (&self.d_input, self.d_input_layout),
+            };
+            let back = Direction::BackwardData;
+            recording.push(conv(gpu, back, planes, weights.block(b), result, images));
+        }
+    }
+}
+
+/// Device memory of [`Embedder`], in bytes an image.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BytesPerImage {
+    pub forward: usize,
+    pub backward: usize,
+    pub largest: usize,
+}
+
+/// Layouts of a block's planes, of its pooled output and of the gradient there.
+fn layouts(net: &ConvNet, block: usize) -> [Planes; 3] {
+    let size = net.planes()[block];
+    let dense = Planes::dense(net.width(), size / 2);
+    let last = block + 1 == net.depth();
+    let pooled = if last { dense } else { Planes::haloed(net.width(), size / 2) };
+    [Planes::haloed(net.width(), size), pooled, dense]
+}
