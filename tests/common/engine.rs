@@ -1,0 +1,154 @@
+//! Who computes a golden case: the GPU, or the f64 twins.
+
+use dm_wgpu::{
+    ConvNet, Error, Gpu,
+    testing::{self, DmResult, DmSession, Embedded, Images},
+};
+
+use super::vectors::{DmCase, Result};
+use crate::reference::{self, Batch, Op, narrow, op::rows, widen, widen_all};
+
+/// The three supported cases' computations. The harness neither knows nor cares who does them.
+pub trait Engine {
+    fn augment_forward(&self, x: &Images, ops: &[Op]) -> Result<Images>;
+    fn augment_backward(&self, dy: &Images, ops: &[Op]) -> Result<Images>;
+    fn embed(
+        &self,
+        net: &ConvNet,
+        weights: &[Vec<f32>],
+        x: &Images,
+        d_embedding: &[f32],
+    ) -> Result<Embedded>;
+    /// What each step left.
+    fn dm(&self, case: &DmCase) -> Result<Vec<DmResult>>;
+}
+
+/// The f64 twins; results are rounded to f32 at the very end only.
+pub struct Twins;
+
+impl Engine for Twins {
+    fn augment_forward(&self, x: &Images, ops: &[Op]) -> Result<Images> {
+        Ok((&reference::augment_forward(&x.into(), ops)).into())
+    }
+    fn augment_backward(&self, dy: &Images, ops: &[Op]) -> Result<Images> {
+        Ok((&reference::augment_backward(&dy.into(), ops)).into())
+    }
+    fn embed(
+        &self,
+        net: &ConvNet,
+        weights: &[Vec<f32>],
+        x: &Images,
+        d_embedding: &[f32],
+    ) -> Result<Embedded> {
+        let weights = widen_all(weights);
+        let trace = reference::embed_forward(net, &weights, &x.into());
+        let dx = reference::embed_backward(net, &weights, &trace, &widen(d_embedding));
+        Ok(Embedded {
+            blocks: trace.blocks.iter().map(|b| narrow(&b.values)).collect(),
+            dx: Some(narrow(&dx.values)),
+        })
+    }
+    fn dm(&self, case: &DmCase) -> Result<Vec<DmResult>> {
+        let mut syn = Batch::from(&case.syn0);
+        let mut velocity = vec![0.0; syn.values.len()];
+        let steps = case.steps.iter().map(|step| {
+            let result = reference::DmStep {
+                net: &case.net,
+                weights: &widen_all(&step.weights),
+                ops: &step.ops,
+                real: &(&step.real).into(),
+                real_counts: &vec![case.batch_real; case.classes],
+                ipc: case.ipc,
+            }
+            .take(&mut syn, &mut velocity, case.lr.into());
+            Ok(DmResult {
+                loss: result.loss as f32,
+                grad: narrow(&result.grad.values),
+                syn: narrow(&syn.values),
+                velocity: narrow(&velocity),
+            })
+        });
+        steps.collect()
+    }
+}
+
+/// The shaders, through the crate's testing door.
+pub struct Shaders<'a>(pub &'a Gpu);
+
+/// Room for every golden case in one piece.
+pub const AMPLE: u64 = 1 << 30;
+
+impl Engine for Shaders<'_> {
+    fn augment_forward(&self, x: &Images, ops: &[Op]) -> Result<Images> {
+        testing::augment_forward(self.0, x, &rows(ops)).map_err(|e| e.to_string())
+    }
+    fn augment_backward(&self, dy: &Images, ops: &[Op]) -> Result<Images> {
+        testing::augment_backward(self.0, dy, &rows(ops)).map_err(|e| e.to_string())
+    }
+    fn embed(
+        &self,
+        net: &ConvNet,
+        weights: &[Vec<f32>],
+        x: &Images,
+        d_embedding: &[f32],
+    ) -> Result<Embedded> {
+        testing::embed(self.0, net, weights, x, Some(d_embedding)).map_err(|e| e.to_string())
+    }
+    /// In one piece and again in the smallest pieces: both must give the same bits.
+    fn dm(&self, case: &DmCase) -> Result<Vec<DmResult>> {
+        let whole = run_dm(self.0, case, AMPLE).map_err(|e| e.to_string())?;
+        let (budget, pieces) = run_dm_in_least_memory(self.0, case)?;
+        if budget >= AMPLE {
+            return Err(format!("no memory budget under {AMPLE} bytes was accepted"));
+        }
+        for (step, (whole, pieces)) in whole.iter().zip(&pieces).enumerate() {
+            if let Some(what) = first_difference(whole, pieces) {
+                return Err(format!(
+                    "step {step}: {what} depends on the memory budget ({AMPLE} or {budget} bytes)"
+                ));
+            }
+        }
+        Ok(whole)
+    }
+}
+
+/// All steps of a case within so many bytes of device memory.
+pub fn run_dm(gpu: &Gpu, case: &DmCase, memory_budget: u64) -> dm_wgpu::Result<Vec<DmResult>> {
+    let settings = testing::DmCase {
+        net: case.net.clone(),
+        classes: case.classes,
+        ipc: case.ipc,
+        batch_real: case.batch_real,
+        lr: case.lr,
+        memory_budget,
+    };
+    let mut session = DmSession::new(gpu, &settings, &case.syn0.values)?;
+    let step = |s: &super::vectors::DmStep| session.step(&s.weights, &rows(&s.ops), &s.real.values);
+    case.steps.iter().map(step).collect()
+}
+
+/// [`run_dm`] with the first power of two of bytes that is not refused as too little: whatever
+/// can be cut into chunks is then cut into the smallest.
+pub fn run_dm_in_least_memory(gpu: &Gpu, case: &DmCase) -> Result<(u64, Vec<DmResult>)> {
+    let mut budget = 1024;
+    loop {
+        match run_dm(gpu, case, budget) {
+            Err(Error::Setting { .. }) if budget < AMPLE => budget *= 2,
+            result => return result.map(|r| (budget, r)).map_err(|e| e.to_string()),
+        }
+    }
+}
+
+/// What differs by a bit, if anything does.
+pub fn first_difference(a: &DmResult, b: &DmResult) -> Option<&'static str> {
+    let same = |a: &[f32], b: &[f32]| {
+        a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.to_bits() == b.to_bits())
+    };
+    match () {
+        () if a.loss.to_bits() != b.loss.to_bits() => Some("loss"),
+        () if !same(&a.grad, &b.grad) => Some("grad"),
+        () if !same(&a.velocity, &b.velocity) => Some("velocity"),
+        () if !same(&a.syn, &b.syn) => Some("syn"),
+        () => None,
+    }
+}

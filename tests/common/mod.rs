@@ -1,0 +1,138 @@
+//! What the tests share: the GPU, errors and tolerances, numbers to test with, golden vectors.
+
+// Every test file compiles its own copy of this module and none of them uses all of it.
+#![allow(dead_code)]
+
+pub mod engine;
+pub mod harness;
+pub mod vectors;
+
+use std::sync::OnceLock;
+
+use dm_wgpu::{AdapterChoice, Gpu};
+
+/// The GPU of all tests of a file: the first adapter that is found, a software one too.
+pub fn gpu() -> &'static Gpu {
+    static GPU: OnceLock<Gpu> = OnceLock::new();
+    GPU.get_or_init(|| {
+        Gpu::headless_blocking(&AdapterChoice::default()).unwrap_or_else(|error| {
+            panic!(
+                "no GPU to test on: {error}\n\
+                 A software Vulkan will do: install Mesa's lavapipe (Debian: mesa-vulkan-drivers) \
+                 and check that `vulkaninfo --summary` lists it."
+            )
+        })
+    })
+}
+
+/// How far results may be from their reference, by [`relative_error`].
+#[derive(Debug, Clone, Copy)]
+pub struct Tolerance {
+    /// Of values.
+    pub values: f64,
+    /// Of gradients.
+    pub gradients: f64,
+}
+
+impl Tolerance {
+    /// What the golden vectors' description promises of f32 arithmetic.
+    pub const GOLDEN: Self = Self { values: 1e-4, gradients: 1e-3 };
+    /// f64 twins against golden vectors: both sides were rounded to f32 (6e-8 each), and inputs that
+    /// were rounded move the result by a few times as much.
+    pub const TWIN: Self = Self { values: 1e-6, gradients: 1e-6 };
+    /// One kernel against its twin: sums of up to some thousand terms (√1000 · 6e-8 = 2e-6), and
+    /// sampling positions in f32 (a few ulp of 32 pixels, 1e-5 of a pixel).
+    pub const KERNEL: Self = Self { values: 2e-5, gradients: 2e-5 };
+}
+
+/// ‖out − ref‖₂ / ‖ref‖₂, or ‖out‖₂ where the reference is all zero.
+///
+/// Infinite when the lengths differ or anything is NaN or infinite, so that it never passes.
+pub fn relative_error<A, B>(out: &[A], reference: &[B]) -> f64
+where
+    A: Copy + Into<f64>,
+    B: Copy + Into<f64>,
+{
+    if out.len() != reference.len() {
+        return f64::INFINITY;
+    }
+    let (mut difference, mut norm) = (0.0, 0.0);
+    for (out, reference) in out.iter().zip(reference) {
+        let (out, reference): (f64, f64) = ((*out).into(), (*reference).into());
+        difference += (out - reference).powi(2);
+        norm += reference.powi(2);
+    }
+    let error = if norm == 0.0 { difference.sqrt() } else { (difference / norm).sqrt() };
+    // An infinite norm would make a finite quotient of a reference that holds no number.
+    if error.is_finite() && norm.is_finite() { error } else { f64::INFINITY }
+}
+
+/// Fails unless the error is within the limit.
+#[track_caller]
+pub fn assert_close<A, B>(what: &str, out: &[A], reference: &[B], limit: f64)
+where
+    A: Copy + Into<f64>,
+    B: Copy + Into<f64>,
+{
+    let error = relative_error(out, reference);
+    assert!(
+        error <= limit,
+        "{what}: relative error {error:.3e} is over {limit:.0e} ({} values, {} expected)",
+        out.len(),
+        reference.len()
+    );
+}
+
+/// ⟨a, b⟩ in f64.
+pub fn dot<A, B>(a: &[A], b: &[B]) -> f64
+where
+    A: Copy + Into<f64>,
+    B: Copy + Into<f64>,
+{
+    assert_eq!(a.len(), b.len());
+    a.iter().zip(b).map(|(a, b)| (*a).into() * (*b).into()).sum()
+}
+
+/// ‖a‖₂ in f64.
+pub fn norm<A: Copy + Into<f64>>(a: &[A]) -> f64 {
+    dot(a, a).sqrt()
+}
+
+/// A small generator for test data (SplitMix64): the same numbers everywhere, for ever.
+pub struct Rng(pub u64);
+
+impl Rng {
+    pub fn word(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+    /// In [0, 1).
+    pub fn uniform(&mut self) -> f64 {
+        (self.word() >> 11) as f64 * (-53f64).exp2()
+    }
+    /// In 0..n.
+    pub fn below(&mut self, n: usize) -> usize {
+        (self.uniform() * n as f64) as usize
+    }
+    /// Standard normal numbers, rounded to f32.
+    pub fn normals(&mut self, count: usize) -> Vec<f32> {
+        let mut normal = || {
+            let radius = (-2.0 * (1.0 - self.uniform()).ln()).sqrt();
+            (radius * (std::f64::consts::TAU * self.uniform()).cos()) as f32
+        };
+        (0..count).map(|_| normal()).collect()
+    }
+    /// Each +1 or −1.
+    pub fn signs(&mut self, count: usize) -> Vec<f32> {
+        (0..count).map(|_| if self.word() >> 63 == 0 { 1.0 } else { -1.0 }).collect()
+    }
+    /// Weights of a convolution as the random networks have them: uniform in ±1/√fan_in.
+    pub fn weights(&mut self, outputs: usize, inputs: usize) -> Vec<f32> {
+        let bound = 1.0 / (9.0 * inputs as f64).sqrt();
+        let mut weight = || ((2.0 * self.uniform() - 1.0) * bound) as f32;
+        (0..outputs * inputs * 9).map(|_| weight()).collect()
+    }
+}
