@@ -26,13 +26,13 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     if flat >= params.classes * params.features {
         return;
     }
-    let class = params.first_class + flat / params.features;
+    let k = params.first_class + flat / params.features;
     let feature = flat % params.features;
-    let first = max(starts[class], params.chunk_start);
-    let end = min(starts[class + 1u], params.chunk_end);
-    let at = class * params.features + feature;
+    let first = max(starts[k], params.chunk_start);
+    let end = min(starts[k + 1u], params.chunk_end);
+    let at = k * params.features + feature;
     // The class's first chunk finds the last iteration's sum.
-    var sum = select(sums[at], 0.0, first == starts[class]);
+    var sum = select(sums[at], 0.0, first == starts[k]);
     for (var i = first; i < end; i++) {
         sum += embeddings[(i - params.chunk_start) * params.features + feature];
     }

@@ -19,21 +19,21 @@ struct Params {
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-    let class = flat_group(group);
-    if class >= params.classes {
+    let k = flat_group(group);
+    if k >= params.classes {
         return;
     }
-    let reals = f32(real_starts[class + 1u] - real_starts[class]);
-    let syns = f32(syn_starts[class + 1u] - syn_starts[class]);
+    let reals = f32(real_starts[k + 1u] - real_starts[k]);
+    let syns = f32(syn_starts[k + 1u] - syn_starts[k]);
     var squares = 0.0;
     for (var f = lane; f < params.features; f += 64u) {
-        let at = class * params.features + f;
+        let at = k * params.features + f;
         let d = real_sums[at] / reals - syn_sums[at] / syns;
         d_embedding[at] = -2.0 * d / syns;
         squares += d * d;
     }
     let loss = workgroup_sum(lane, vec2f(squares, 0.0)).x;
     if lane == 0u {
-        losses[class] = loss;
+        losses[k] = loss;
     }
 }

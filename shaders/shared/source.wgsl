@@ -4,7 +4,7 @@ struct Params {
     source: Planes,
     result: Planes,
     mean: vec4f,
-    std: vec4f,
+    deviation: vec4f,
     // Items of this dispatch: first_item … first_item + images.
     first_item: u32,
     images: u32,
@@ -34,7 +34,7 @@ fn source_value(start: u32, channel: u32, offset: u32) -> f32 {
     let at = start + offset;
     if PIXELS {
         let byte = (source[at >> 2u] >> ((at & 3u) * 8u)) & 0xffu;
-        return (f32(byte) / 255.0 - params.mean[channel]) / params.std[channel];
+        return (f32(byte) / 255.0 - params.mean[channel]) / params.deviation[channel];
     }
     return bitcast<f32>(source[at]);
 }

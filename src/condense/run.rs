@@ -229,6 +229,7 @@ impl Condensation {
     fn collect(&mut self) -> Result<()> {
         let doing = "look for finished work";
         self.gpu.device().poll(wgpu::PollType::Poll).map_err(|e| Error::gpu(doing, e))?;
+        self.gpu.check(doing)?;
         while let Some(first) = self.in_flight.front_mut() {
             let Some(losses) = first.losses.take()? else { break };
             let iteration = first.iteration;

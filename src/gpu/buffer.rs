@@ -2,13 +2,13 @@
 
 use std::{
     marker::PhantomData,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
 };
 
 use bytemuck::{AnyBitPattern, NoUninit};
 use wgpu::util::DeviceExt;
 
-use super::Gpu;
+use super::{Gpu, unpoisoned};
 use crate::{Error, Result};
 
 /// `len` values of `T` in device memory.
@@ -93,7 +93,8 @@ impl Gpu {
     /// Waits until the queue is empty.
     pub(crate) fn wait_blocking(&self, doing: &str) -> Result<()> {
         let everything = wgpu::PollType::Wait { submission_index: None, timeout: None };
-        self.device().poll(everything).map(drop).map_err(|e| Error::gpu(doing, e))
+        self.device().poll(everything).map_err(|e| Error::gpu(doing, e))?;
+        self.check(doing)
     }
 }
 
@@ -135,14 +136,14 @@ impl<T: NoUninit + AnyBitPattern> Readback<T> {
         let state = self.state.clone();
         self.raw.map_async(wgpu::MapMode::Read, .., move |result| {
             let new = if result.is_ok() { State::Ready } else { State::Failed };
-            *state.lock().unwrap_or_else(PoisonError::into_inner) = new;
+            *unpoisoned(&state) = new;
         });
     }
 
     /// The values if they have arrived; never waits. Afterwards this can be used again.
     pub fn take(&mut self) -> Result<Option<Vec<T>>> {
         let doing = "read results back";
-        match *self.state.lock().unwrap_or_else(PoisonError::into_inner) {
+        match *unpoisoned(&self.state) {
             State::Idle | State::Requested => return Ok(None),
             State::Failed => return Err(Error::gpu(doing, "the device was lost or out of memory")),
             State::Ready => {}
@@ -156,6 +157,6 @@ impl<T: NoUninit + AnyBitPattern> Readback<T> {
     }
 
     fn set(&self, new: State) {
-        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = new;
+        *unpoisoned(&self.state) = new;
     }
 }

@@ -7,7 +7,7 @@ mod record;
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 pub use adapter::{AdapterChoice, AdapterReport, adapters_blocking};
@@ -30,6 +30,8 @@ struct Shared {
     queue: wgpu::Queue,
     info: wgpu::AdapterInfo,
     pipelines: Mutex<HashMap<String, Arc<Pipeline>>>,
+    /// The first error that nothing caught, on a device of our own.
+    fault: Arc<Mutex<Option<String>>>,
 }
 
 impl Gpu {
@@ -38,7 +40,16 @@ impl Gpu {
     /// No feature is required and WebGPU's default limits suffice; with
     /// [`wgpu::Features::SUBGROUP`] some adapters are served by faster kernels.
     pub fn from_parts(device: wgpu::Device, queue: wgpu::Queue, info: wgpu::AdapterInfo) -> Self {
-        Self(Arc::new(Shared { device, queue, info, pipelines: Mutex::default() }))
+        Self::assemble(device, queue, info, Arc::default())
+    }
+
+    fn assemble(
+        device: wgpu::Device,
+        queue: wgpu::Queue,
+        info: wgpu::AdapterInfo,
+        fault: Arc<Mutex<Option<String>>>,
+    ) -> Self {
+        Self(Arc::new(Shared { device, queue, info, pipelines: Mutex::default(), fault }))
     }
 
     /// Opens an adapter without a window. Blocks until the device is there.
@@ -66,9 +77,14 @@ impl Gpu {
             })
             .await
             .map_err(|e| Error::Adapter(format!("{} refused to open: {e}", info.name)))?;
-        // wgpu's default handler panics. What matters is caught by scopes; the rest is logged.
-        device.on_uncaptured_error(Arc::new(|e: wgpu::Error| log::error!("{e}")));
-        Ok(Self::from_parts(device, queue, info))
+        // wgpu's default handler panics. Remember the error instead, for whoever asks for results.
+        let fault = Arc::new(Mutex::new(None));
+        let seen = fault.clone();
+        device.on_uncaptured_error(Arc::new(move |e: wgpu::Error| {
+            log::error!("{e}");
+            unpoisoned(&seen).get_or_insert(e.to_string());
+        }));
+        Ok(Self::assemble(device, queue, info, fault))
     }
 
     /// What the adapter says of itself: name, driver, type.
@@ -100,14 +116,28 @@ impl Gpu {
         for scope in scopes.into_iter().rev() {
             // On native backends the future is ready at once.
             if let Some(error) = pollster::block_on(scope.pop()) {
+                // One of them may be the pipeline that failed.
+                self.pipelines().clear();
                 return Err(Error::gpu(doing, error));
             }
         }
         result
     }
 
-    fn pipelines(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<Pipeline>>> {
-        // The map is never left half-changed, so a panic elsewhere does not spoil it.
-        self.0.pipelines.lock().unwrap_or_else(PoisonError::into_inner)
+    /// An error if something went wrong on the device since it was opened.
+    pub(crate) fn check(&self, doing: &str) -> Result<()> {
+        match &*unpoisoned(&self.0.fault) {
+            Some(fault) => Err(Error::gpu(doing, fault)),
+            None => Ok(()),
+        }
     }
+
+    fn pipelines(&self) -> MutexGuard<'_, HashMap<String, Arc<Pipeline>>> {
+        unpoisoned(&self.0.pipelines)
+    }
+}
+
+/// Locks what is never left half-changed, so that a panic elsewhere does not spoil it.
+fn unpoisoned<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
