@@ -9,6 +9,7 @@ mod error;
 mod gpu;
 mod nn;
 pub mod report;
+mod rng;
 
 pub use condense::{Condensation, Init, Loss, Settings, SyntheticSet};
 pub use data::{Dataset, DatasetInfo, Split};
