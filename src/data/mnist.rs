@@ -260,7 +260,8 @@ mod tests {
         let plain = |name: &str| name.to_string();
         let gz = |name: &str| format!("{name}.gz");
         let dotted_gz = |name: &str| gz(&dotted(name));
-        let namings: [(&str, &dyn Fn(&str) -> String); 4] =
+        type Naming<'a> = &'a dyn Fn(&str) -> String;
+        let namings: [(&str, Naming<'_>); 4] =
             [("mnist", &plain), ("", &dotted), ("mnist", &dotted_gz), ("", &gz)];
         for (k, (below, name)) in namings.into_iter().enumerate() {
             let files = if k < 2 { tiny(5) } else { gzipped.clone() };
