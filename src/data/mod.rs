@@ -1,5 +1,19 @@
 //! Data sets on the host: 8-bit images, labels, normalisation. Knows nothing of GPUs.
 
+#[cfg(feature = "download")]
+mod fetch;
+mod glyphs;
+mod idx;
+mod load;
+mod mnist;
+mod skeletons;
+
+pub use glyphs::glyphs;
+pub use load::{NAMES, Progress, Sources, load};
+#[cfg(feature = "download")]
+use mnist::Remote;
+pub use mnist::mnist;
+
 use crate::{Error, Result};
 
 /// A labelled image set with a training and a test split, held as 8-bit pixels.
