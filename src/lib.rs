@@ -15,7 +15,7 @@ mod rng;
 pub use condense::{Condensation, Init, Loss, Settings, SyntheticSet};
 pub use data::{Dataset, DatasetInfo, Split};
 pub use error::{Error, Result};
-pub use gpu::{AdapterChoice, AdapterReport, Gpu, adapters_blocking};
+pub use gpu::{AdapterChoice, AdapterReport, Gpu, Kernels, adapters_blocking};
 pub use nn::ConvNet;
 #[doc(hidden)]
 pub mod testing;

@@ -8,7 +8,7 @@ use crate::{
     ConvNet, Gpu, Result,
     condense::{Matching, Plan, RealBatch, RealFormat},
     gpu::{Buffer, Recording, Slot},
-    kernels::{self, Augment, Direction, Item, Planes, Sgd, Source},
+    kernels::{self, Augment, Direction, Item, Planes, Sgd, Source, Tile},
     nn::{Embedder, Weights},
 };
 
@@ -94,7 +94,8 @@ impl DmSession {
             matching.weights.block(block).write(&self.gpu, values);
         }
         let mut losses = matching.loss_readback();
-        matching.submit(rows, &self.real_counts, &RealBatch::Values(real), &mut losses);
+        let real = RealBatch::Values(real);
+        matching.submit(None, rows, &self.real_counts, &real, &mut losses);
         let grad = matching.gradient.read_blocking(&self.gpu)?;
         Ok(DmResult {
             loss: losses.take()?.unwrap_or_default().iter().sum(),
@@ -204,23 +205,35 @@ pub fn embed(
     x: &Images,
     d_embedding: Option<&[f32]>,
 ) -> Result<Embedded> {
-    let held = Weights::new(gpu, net);
+    let mut held = Weights::new(gpu, net);
     for (block, values) in weights.iter().enumerate() {
         held.block(block).write(gpu, values);
     }
     let embedder = Embedder::new(gpu, net, x.n, x.n);
     let (input, layout) = embedder.input();
     scatter(gpu, &x.values, input, layout);
-    run(gpu, |r| embedder.forward(gpu, r, &held, x.n, d_embedding.is_some()))?;
+    let mut forward = Recording::default();
+    embedder.forward(gpu, &mut forward, &mut held, x.n, d_embedding.is_some());
+    repack(gpu, &held);
+    run(gpu, |r| *r = forward)?;
     let blocks = embedder
         .pooled()
         .map(|(buffer, layout)| gather(gpu, buffer, layout, x.n))
         .collect::<Result<_>>()?;
     let Some(d_embedding) = d_embedding else { return Ok(Embedded { blocks, dx: None }) };
     let d_embedding = Buffer::from_slice(gpu, "d embedding", d_embedding);
-    run(gpu, |r| embedder.backward(gpu, r, &held, &d_embedding, (0, 1), x.n))?;
+    let mut backward = Recording::default();
+    embedder.backward(gpu, &mut backward, &mut held, &d_embedding, (0, 1), x.n);
+    repack(gpu, &held);
+    run(gpu, |r| *r = backward)?;
     let (d_input, layout) = embedder.d_input();
     Ok(Embedded { blocks, dx: Some(gather(gpu, d_input, layout, x.n)?) })
+}
+
+fn repack(gpu: &Gpu, weights: &Weights) {
+    let mut encoder = gpu.device().create_command_encoder(&Default::default());
+    weights.pack(&mut encoder);
+    gpu.queue().submit([encoder.finish()]);
 }
 
 /// 3×3 convolution, stride 1, padding 1, no bias. `weights`: (outputs, x.channels, 3, 3).
@@ -251,8 +264,17 @@ fn convolve(
     scatter(gpu, &x.values, &input, from);
     let weights = Buffer::from_slice(gpu, "weights", weights);
     let result = Buffer::zeros(gpu, "y", x.n * to.image_len());
-    run(gpu, |r| {
-        r.push(kernels::conv(gpu, direction, (&input, from), &weights, (&result, to), x.n));
+    let (input, output) = ((&input, from), (&result, to));
+    run(gpu, |r| match gpu.lanes() {
+        Some(lanes) => {
+            let tile = Tile::for_conv(lanes);
+            let shape = (channels, x.channels);
+            let len = tile.packed_len(channels, x.channels);
+            let packed = Buffer::zeros(gpu, "packed", len);
+            r.push(kernels::pack_weights(gpu, direction, tile, shape, &weights, &packed));
+            r.push(kernels::conv_lanes(gpu, tile, false, input, &packed, output, x.n));
+        }
+        None => r.push(kernels::conv(gpu, direction, input, &weights, output, x.n)),
     })?;
     Ok(Images { values: result.read_blocking(gpu)?, channels, ..*x })
 }

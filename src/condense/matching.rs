@@ -94,7 +94,7 @@ impl Matching {
         let dense = Planes::dense(net.channels(), net.size());
         let zeros = |label: &str, len| Buffer::<f32>::zeros(gpu, label, len);
 
-        let weights = Weights::new(gpu, net);
+        let mut weights = Weights::new(gpu, net);
         let embedder = Embedder::new(gpu, net, chunk.max(syn_chunk), syn_chunk);
         let means = zeros("image means", chunk.max(syn_chunk));
         let rows = Buffer::from_slice(gpu, "augmentation rows", &vec![Row::NONE; classes]);
@@ -140,7 +140,7 @@ impl Matching {
             };
             let augment = Augment { items: &real_items, rows: &rows, means: &means };
             augment.forward(gpu, &mut recording, source, dense, input, layout, first, range.len());
-            embedder.forward(gpu, &mut recording, &weights, range.len(), false);
+            embedder.forward(gpu, &mut recording, &mut weights, range.len(), false);
             recording.push(class_sum(
                 gpu,
                 &real_starts_buffer,
@@ -164,13 +164,16 @@ impl Matching {
             (0..syns).step_by(syn_chunk).map(|first| first..syns.min(first + syn_chunk)).collect();
         let whole = syn_chunks.len() == 1;
         let mut recording = Recording::default();
-        let forward = |recording: &mut Recording, range: &Range<usize>, keep| {
+        let forward = |recording: &mut Recording,
+                       weights: &mut Weights,
+                       range: &Range<usize>,
+                       keep| {
             let source = Source::Values(&images);
             augment.forward(gpu, recording, source, dense, input, layout, range.start, range.len());
-            embedder.forward(gpu, recording, &weights, range.len(), keep);
+            embedder.forward(gpu, recording, weights, range.len(), keep);
         };
         for range in &syn_chunks {
-            forward(&mut recording, range, whole);
+            forward(&mut recording, &mut weights, range, whole);
             recording.push(class_sum(
                 gpu,
                 &syn_starts_buffer,
@@ -186,10 +189,10 @@ impl Matching {
         recording.push(mean_difference(gpu, real, syn, &d_embedding, &losses));
         for range in &syn_chunks {
             if !whole {
-                forward(&mut recording, range, true);
+                forward(&mut recording, &mut weights, range, true);
             }
             let sharing = (range.start, plan.ipc);
-            embedder.backward(gpu, &mut recording, &weights, &d_embedding, sharing, range.len());
+            embedder.backward(gpu, &mut recording, &mut weights, &d_embedding, sharing, range.len());
             let (d_input, d_layout) = embedder.d_input();
             augment.backward(
                 gpu,
@@ -224,10 +227,12 @@ impl Matching {
         Readback::new(&self.gpu, "losses on their way", self.losses.len())
     }
 
-    /// Submits one step with the network that `weights` hold by then. `rows` has one row a class.
-    /// The losses will be in `readback`, already requested.
+    /// Submits one step with the network of (seed, iteration), or else with the one that `weights`
+    /// hold by then. `rows` has one row a class. The losses will be in `readback`, already
+    /// requested.
     pub fn submit(
         &self,
+        network: Option<(u64, u32)>,
         rows: &[Row],
         real_counts: &[usize],
         batch: &RealBatch<'_>,
@@ -246,6 +251,12 @@ impl Matching {
             }
         };
         self.real_items.write(&self.gpu, &items);
+        let mut encoder = self.gpu.device().create_command_encoder(&Default::default());
+        if let Some((seed, iteration)) = network {
+            self.weights.draw(&self.gpu, &mut encoder, seed, iteration);
+        }
+        self.weights.pack(&mut encoder);
+        self.gpu.queue().submit([encoder.finish()]);
         for chunk in &self.chunks {
             self.stage(batch, &chunk.images);
             chunk.recording.submit(&self.gpu, "real images");
@@ -316,7 +327,7 @@ impl Sizes {
                 ),
             ));
         }
-        let per_image = Embedder::bytes_per_image(net);
+        let per_image = Embedder::bytes_per_image(gpu, net);
         // A streamed image waits in a buffer of its own; 4 bytes each for its mean.
         let (streamed, all) = match plan.real {
             RealFormat::Pixels { all, .. } => (image_len, Some(all.len() as u64)),

@@ -131,11 +131,10 @@ impl Condensation {
         let indices = draw_batch(train, batch_real, seed, iteration);
         let batch = RealBatch::Indices { indices: &indices, all: train.pixels() };
 
-        let mut encoder = self.gpu.device().create_command_encoder(&Default::default());
-        self.matching.weights.draw(&self.gpu, &mut encoder, seed, iteration);
-        self.gpu.queue().submit([encoder.finish()]);
+        let network = Some((seed, iteration));
         let mut losses = self.idle.pop().unwrap_or_else(|| self.matching.loss_readback());
-        let submission = self.matching.submit(&rows, &self.real_counts, &batch, &mut losses);
+        let submission =
+            self.matching.submit(network, &rows, &self.real_counts, &batch, &mut losses);
         self.in_flight.push_back(InFlight { iteration, submission, losses });
         self.iteration += 1;
         Ok(())

@@ -12,7 +12,7 @@ use std::{
 
 pub use adapter::{AdapterChoice, AdapterReport, adapters_blocking};
 pub(crate) use buffer::{Buffer, Readback};
-pub(crate) use kernel::{Kernel, Slot};
+pub(crate) use kernel::{Kernel, Slot, dispatch};
 pub(crate) use record::{Dispatch, Recording, fold};
 
 use crate::{Error, Result};
@@ -22,7 +22,33 @@ use kernel::Pipeline;
 ///
 /// Cloning is cheap; clones share one device and one cache of compiled pipelines.
 #[derive(Clone, Debug)]
-pub struct Gpu(Arc<Shared>);
+pub struct Gpu {
+    shared: Arc<Shared>,
+    kernels: Kernels,
+}
+
+/// Families of convolution kernels. All give the same result but for rounding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Kernels {
+    /// The simplest ones, for any adapter.
+    Plain,
+    /// For adapters with subgroups of one fixed size: whole blocks in registers.
+    Lanes,
+}
+
+impl Kernels {
+    /// Every family.
+    pub const ALL: [Self; 2] = [Self::Plain, Self::Lanes];
+
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "plain",
+            Self::Lanes => "lanes",
+        }
+    }
+}
 
 #[derive(Debug)]
 struct Shared {
@@ -49,7 +75,13 @@ impl Gpu {
         info: wgpu::AdapterInfo,
         fault: Arc<Mutex<Option<String>>>,
     ) -> Self {
-        Self(Arc::new(Shared { device, queue, info, pipelines: Mutex::default(), fault }))
+        let shared = Arc::new(Shared { device, queue, info, pipelines: Mutex::default(), fault });
+        let mut gpu = Self { shared, kernels: Kernels::Plain };
+        // What the adapter says decides, nothing measured: the same adapter, the same kernels.
+        if gpu.fixed_subgroup().is_some() {
+            gpu.kernels = Kernels::Lanes;
+        }
+        gpu
     }
 
     /// Opens an adapter without a window. Blocks until the device is there.
@@ -89,29 +121,66 @@ impl Gpu {
 
     /// What the adapter says of itself: name, driver, type.
     pub fn info(&self) -> &wgpu::AdapterInfo {
-        &self.0.info
+        &self.shared.info
     }
 
     /// The device, for those who share it.
     pub fn device(&self) -> &wgpu::Device {
-        &self.0.device
+        &self.shared.device
     }
 
     /// The queue that work is submitted to.
     pub fn queue(&self) -> &wgpu::Queue {
-        &self.0.queue
+        &self.shared.queue
+    }
+
+    /// Which kernels this device is served by.
+    pub fn kernels(&self) -> Kernels {
+        self.kernels
+    }
+
+    /// The same device with these kernels.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if the adapter does not have what they need.
+    pub fn with_kernels(mut self, kernels: Kernels) -> Result<Self> {
+        if kernels == Kernels::Lanes && self.fixed_subgroup().is_none() {
+            let name = &self.info().name;
+            return Err(Error::setting(
+                "kernels",
+                kernels.name(),
+                format!("{name} has no subgroups of one fixed size; plain is possible"),
+            ));
+        }
+        self.kernels = kernels;
+        Ok(self)
+    }
+
+    /// Lanes of a subgroup, where the kernels that need to know are used.
+    pub(crate) fn lanes(&self) -> Option<usize> {
+        (self.kernels == Kernels::Lanes).then(|| self.fixed_subgroup()).flatten()
+    }
+
+    fn fixed_subgroup(&self) -> Option<usize> {
+        let info = self.info();
+        let has = self.device().features().contains(wgpu::Features::SUBGROUP);
+        let fixed = info.subgroup_min_size == info.subgroup_max_size;
+        // The kernel's weights are spread over at least 8 lanes, and over 64 at most usefully.
+        (has && fixed && (8..=64).contains(&info.subgroup_min_size))
+            .then_some(info.subgroup_min_size as usize)
     }
 
     /// The largest piece of a buffer that one binding can show to a shader, in bytes.
     pub(crate) fn max_binding(&self) -> u64 {
-        let limits = self.0.device.limits();
+        let limits = self.shared.device.limits();
         (limits.max_storage_buffer_binding_size).min(limits.max_buffer_size)
     }
 
     /// Runs `work` and turns what the device reports meanwhile into an error.
     pub(crate) fn checked<T>(&self, doing: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
         use wgpu::ErrorFilter::{Internal, OutOfMemory, Validation};
-        let scopes = [Validation, Internal, OutOfMemory].map(|f| self.0.device.push_error_scope(f));
+        let scopes =
+            [Validation, Internal, OutOfMemory].map(|f| self.shared.device.push_error_scope(f));
         let result = work();
         for scope in scopes.into_iter().rev() {
             // On native backends the future is ready at once.
@@ -126,14 +195,14 @@ impl Gpu {
 
     /// An error if something went wrong on the device since it was opened.
     pub(crate) fn check(&self, doing: &str) -> Result<()> {
-        match &*unpoisoned(&self.0.fault) {
+        match &*unpoisoned(&self.shared.fault) {
             Some(fault) => Err(Error::gpu(doing, fault)),
             None => Ok(()),
         }
     }
 
     fn pipelines(&self) -> MutexGuard<'_, HashMap<String, Arc<Pipeline>>> {
-        unpoisoned(&self.0.pipelines)
+        unpoisoned(&self.shared.pipelines)
     }
 }
 

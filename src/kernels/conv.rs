@@ -7,11 +7,17 @@ use crate::gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold};
 
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
-struct Params {
+pub(super) struct Params {
     input: Planes,
     result: Planes,
     images: u32,
     pad: [u32; 3],
+}
+
+impl Params {
+    pub fn new(input: Planes, result: Planes, images: usize) -> Self {
+        Self { input, result, images: images as u32, pad: [0; 3] }
+    }
 }
 
 pub(super) const KERNEL: Kernel = Kernel {
@@ -31,6 +37,13 @@ pub(crate) enum Direction {
     BackwardData,
 }
 
+impl Direction {
+    /// As override constants.
+    pub fn constants(self) -> &'static [(&'static str, f64)] {
+        VARIANTS[usize::from(self == Self::BackwardData)]
+    }
+}
+
 /// `result` = `input`, which has a zero halo, convolved with `weights` (outputs, inputs, 3, 3).
 pub(crate) fn conv(
     gpu: &Gpu,
@@ -40,12 +53,11 @@ pub(crate) fn conv(
     (result, to): (&Buffer<f32>, Planes),
     images: usize,
 ) -> Dispatch {
-    let params = Params { input: from, result: to, images: images as u32, pad: [0; 3] };
-    let params = Buffer::uniform(gpu, "conv params", &params);
+    let params = Buffer::uniform(gpu, "conv params", &Params::new(from, to, images));
     let values = images * to.channels as usize * (to.size as usize).pow(2);
     KERNEL.dispatch(
         gpu,
-        VARIANTS[usize::from(direction == Direction::BackwardData)],
+        direction.constants(),
         &[params.binding(), input.binding(), weights.binding(), result.binding()],
         fold(values.div_ceil(WORKGROUP)),
     )

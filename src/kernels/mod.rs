@@ -4,9 +4,11 @@
 mod augment;
 mod class_sum;
 mod conv;
+mod conv_lanes;
 mod init_uniform;
 mod mean_difference;
 mod norm_relu_pool;
+mod pack_weights;
 mod philox;
 mod planes;
 mod sgd;
@@ -14,9 +16,11 @@ mod sgd;
 pub(crate) use augment::{Augment, Item, Source};
 pub(crate) use class_sum::class_sum;
 pub(crate) use conv::{Direction, conv};
+pub(crate) use conv_lanes::{Tile, conv_lanes};
 pub(crate) use init_uniform::{Step, init_uniform};
 pub(crate) use mean_difference::mean_difference;
 pub(crate) use norm_relu_pool::{norm_relu_pool_backward, norm_relu_pool_forward};
+pub(crate) use pack_weights::pack_weights;
 pub(crate) use philox::philox4x32;
 pub(crate) use planes::Planes;
 pub(crate) use sgd::{Sgd, sgd};
@@ -37,6 +41,7 @@ pub(crate) const ALL: &[(&Kernel, &[&[(&str, f64)]])] = &[
     (&mean_difference::KERNEL, &[&[]]),
     (&norm_relu_pool::FORWARD, norm_relu_pool::VARIANTS),
     (&norm_relu_pool::BACKWARD, &[&[]]),
+    (&pack_weights::KERNEL, conv::VARIANTS),
     (&philox::KERNEL, &[&[]]),
     (&sgd::KERNEL, &[&[]]),
 ];

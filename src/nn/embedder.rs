@@ -3,7 +3,9 @@
 use super::{ConvNet, Weights};
 use crate::{
     gpu::{Buffer, Gpu, Recording},
-    kernels::{Direction, Planes, conv, norm_relu_pool_backward, norm_relu_pool_forward},
+    kernels::{
+        Direction, Planes, Tile, conv, conv_lanes, norm_relu_pool_backward, norm_relu_pool_forward,
+    },
 };
 
 /// Room for a chunk of images on their way through the network.
@@ -41,12 +43,18 @@ impl Embedder {
             .map(|b| {
                 let last = b + 1 == net.depth();
                 let [planes_layout, pooled_layout, d_pooled_layout] = layouts(net, b);
+                // A fused block leaves no planes behind; only those kept for backward remain.
+                let fused = fused_tile(gpu, net.planes()[b]).is_some();
+                let planes_images = if fused { backward_images } else { images };
                 // The gradient at the embedding is the caller's.
                 let d_images = if last { 0 } else { backward_images };
                 Block {
-                    planes: zeros(&format!("planes {b}"), images * planes_layout.image_len()),
+                    planes: zeros(
+                        &format!("planes {b}"),
+                        planes_images * planes_layout.image_len(),
+                    ),
                     planes_layout,
-                    inv_std: zeros(&format!("1/std {b}"), images * net.width()),
+                    inv_std: zeros(&format!("1/std {b}"), planes_images * net.width()),
                     pooled: zeros(&format!("pooled {b}"), images * pooled_layout.image_len()),
                     pooled_layout,
                     d_pooled: zeros(
@@ -68,13 +76,17 @@ impl Embedder {
     }
 
     /// Bytes that each image takes, forward alone or with backward, and those of its largest buffer.
-    pub fn bytes_per_image(net: &ConvNet) -> BytesPerImage {
+    pub fn bytes_per_image(gpu: &Gpu, net: &ConvNet) -> BytesPerImage {
         let input = Planes::haloed(net.channels(), net.planes()[0]).image_len();
         let mut bytes = BytesPerImage { forward: input, backward: 0, largest: input };
         bytes.backward += Planes::dense(net.channels(), net.planes()[0]).image_len();
         for b in 0..net.depth() {
             let [planes, pooled, d_pooled] = layouts(net, b).map(|l| l.image_len());
-            bytes.forward += planes + pooled + net.width();
+            bytes.forward += pooled;
+            match fused_tile(gpu, net.planes()[b]) {
+                Some(_) => bytes.backward += planes + net.width(),
+                None => bytes.forward += planes + net.width(),
+            }
             bytes.backward += if b + 1 == net.depth() { 0 } else { d_pooled };
             bytes.largest = bytes.largest.max(planes);
         }
@@ -135,7 +147,7 @@ impl Embedder {
         &self,
         gpu: &Gpu,
         recording: &mut Recording,
-        weights: &Weights,
+        weights: &mut Weights,
         d_embedding: &Buffer<f32>,
         (first, sharing): (usize, usize),
         images: usize,
@@ -157,9 +169,34 @@ impl Embedder {
                 None => (&self.d_input, self.d_input_layout),
             };
             let back = Direction::BackwardData;
-            recording.push(conv(gpu, back, planes, weights.block(b), result, images));
+            convolve(gpu, recording, weights, (b, back), planes, result, images);
         }
     }
+}
+
+/// A convolution by the kernel that suits the adapter.
+fn convolve(
+    gpu: &Gpu,
+    recording: &mut Recording,
+    weights: &mut Weights,
+    (block, direction): (usize, Direction),
+    input: (&Buffer<f32>, Planes),
+    result: (&Buffer<f32>, Planes),
+    images: usize,
+) {
+    recording.push(match gpu.lanes() {
+        Some(lanes) => {
+            let tile = Tile::for_conv(lanes);
+            let packed = weights.packed(gpu, block, direction, tile);
+            conv_lanes(gpu, tile, false, input, &packed, result, images)
+        }
+        None => conv(gpu, direction, input, weights.block(block), result, images),
+    });
+}
+
+/// The tile with which a block on planes of this size runs as one kernel, if it can.
+fn fused_tile(gpu: &Gpu, size: usize) -> Option<Tile> {
+    gpu.lanes().and_then(|lanes| Tile::for_block(lanes, size))
 }
 
 /// Device memory of [`Embedder`], in bytes an image.

@@ -1,0 +1,42 @@
+// Rearranges convolution weights for conv_lanes: [output / width][input] [tap][output % width],
+// each [tap][output] padded with zeros to `chunk` values.
+//
+// With TRANSPOSED they become those of the gradient at the input: the kernel turned by half a turn,
+// its two channel axes exchanged. `outputs` and `inputs` are those of the result.
+
+struct Params {
+    outputs: u32,
+    inputs: u32,
+    width: u32,
+    chunk: u32,
+    len: u32,
+    pad0: u32,
+    pad1: u32,
+    pad2: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+// (outputs, inputs, 3, 3) of the forward convolution.
+@group(0) @binding(1) var<storage, read> weights: array<f32>;
+@group(0) @binding(2) var<storage, read_write> packed: array<f32>;
+
+override TRANSPOSED: bool;
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+    let i = flat_group(group) * 64u + lane;
+    if i >= params.len {
+        return;
+    }
+    let within = i % params.chunk;
+    let c = (i / params.chunk) % params.inputs;
+    let k = (i / params.chunk / params.inputs) * params.width + within % params.width;
+    let tap = within / params.width;
+    var value = 0.0;
+    if tap < 9u && k < params.outputs {
+        let plain = (k * params.inputs + c) * 9u + tap;
+        let turned = (c * params.outputs + k) * 9u + 8u - tap;
+        value = weights[select(plain, turned, TRANSPOSED)];
+    }
+    packed[i] = value;
+}

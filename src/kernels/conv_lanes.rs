@@ -1,0 +1,244 @@
+//! Convolution for adapters with subgroups of one fixed size, alone or fused with the block's
+//! norm, ReLU and pool. Writes out the unrolled parts of `shaders/conv_lanes.wgsl`.
+
+use std::fmt::Write;
+
+use super::{Planes, conv::Params, wgsl};
+use crate::gpu::{Buffer, Dispatch, Gpu, Slot, dispatch, fold};
+
+/// What one lane computes at a time: 4·`quads` × `rows` pixels of `outputs` channels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Tile {
+    pub lanes: usize,
+    pub quads: usize,
+    pub rows: usize,
+    pub outputs: usize,
+}
+
+pub(super) const SLOTS: &[Slot] =
+    &[Slot::Uniform(size_of::<Params>()), Slot::Read, Slot::Read, Slot::Write];
+
+const TEMPLATE: &str = wgsl!("shared/grid", "shared/planes", "conv_lanes");
+
+impl Tile {
+    /// For convolution alone, which takes planes of any size.
+    pub fn for_conv(lanes: usize) -> Self {
+        Self { lanes, quads: 1, rows: 4, outputs: 8 }
+    }
+
+    /// For a fused block on planes of this size, if a subgroup can hold whole planes.
+    pub fn for_block(lanes: usize, size: usize) -> Option<Self> {
+        const SHAPES: [(usize, usize, usize); 6] =
+            [(1, 4, 16), (1, 8, 8), (2, 8, 8), (2, 16, 4), (1, 2, 16), (1, 16, 8)];
+        SHAPES
+            .into_iter()
+            .map(|(quads, rows, outputs)| Self { lanes, quads, rows, outputs })
+            .find(|tile| tile.holds_planes(size))
+    }
+
+    fn holds_planes(&self, size: usize) -> bool {
+        let tiles = (size / (4 * self.quads)) * (size / self.rows);
+        size.is_multiple_of(4 * self.quads)
+            && size.is_multiple_of(self.rows)
+            && tiles <= self.lanes
+            && self.lanes.is_multiple_of(tiles)
+            && tiles.is_power_of_two()
+    }
+
+    fn tiles(&self, size: usize) -> usize {
+        size.div_ceil(4 * self.quads) * size.div_ceil(self.rows)
+    }
+
+    /// Values that the weights of one input channel and `outputs` output channels are padded to:
+    /// the lanes load a vec4f each, a whole number of times.
+    pub fn chunk(&self) -> usize {
+        (9 * self.outputs).next_multiple_of(4 * self.lanes)
+    }
+
+    /// Values of a whole packed weight buffer.
+    pub fn packed_len(&self, outputs: usize, inputs: usize) -> usize {
+        outputs.div_ceil(self.outputs) * inputs * self.chunk()
+    }
+
+    fn name(&self, fused: Option<usize>) -> String {
+        let Self { lanes, quads, rows, outputs } = self;
+        let kind = fused.map_or("conv_lanes".to_owned(), |size| format!("block_lanes {size}"));
+        format!("{kind} {lanes}×({}×{rows}×{outputs})", 4 * quads)
+    }
+
+    /// The whole WGSL; `fused` is the size of the planes, for a fused block.
+    pub(super) fn source(&self, fused: Option<usize>) -> String {
+        let Self { lanes, quads, rows, outputs } = self;
+        let constants = format!(
+            "const LANES = {lanes}u;\nconst QUADS = {quads}u;\nconst ROWS = {rows}u;\n\
+             const OUTPUTS = {outputs}u;\nconst CHUNK = {}u;\n",
+            self.chunk() / 4
+        );
+        let body = TEMPLATE
+            .replace("//{plane_sum}", &fused.map_or(String::new(), |size| self.plane_sum(size)))
+            .replace("//{accumulators}", &self.accumulators())
+            .replace("//{taps}", &self.taps())
+            .replace("//{finish}", &fused.map_or_else(|| self.store(), |size| self.finish(size)));
+        constants + &body
+    }
+
+    /// Every accumulator: rows j, quads q, outputs k.
+    fn patch(&self) -> impl Iterator<Item = (usize, usize)> + Clone {
+        let quads = self.quads;
+        (0..self.rows).flat_map(move |j| (0..quads).map(move |q| (j, q)))
+    }
+
+    fn accumulators(&self) -> String {
+        let mut text = String::new();
+        for k in 0..self.outputs {
+            for (j, q) in self.patch() {
+                put(&mut text, format_args!("var a{j}_{q}_{k} = vec4f();"));
+            }
+        }
+        text
+    }
+
+    /// One input channel: load pixels and weights, then every tap of every output.
+    fn taps(&self) -> String {
+        let mut text = String::new();
+        for r in 0..self.rows + 2 {
+            for q in 0..=self.quads {
+                put(&mut text, format_args!("let l{r}_{q} = input[at + {r}u * pitch + {q}u];"));
+            }
+            // The same pixels as seen by the middle and by the right tap.
+            for q in 0..self.quads {
+                let (l, next) = (format!("l{r}_{q}"), format!("l{r}_{}", q + 1));
+                put(&mut text, format_args!("let m{r}_{q} = vec4f({l}.yzw, {next}.x);"));
+                put(&mut text, format_args!("let r{r}_{q} = vec4f({l}.zw, {next}.xy);"));
+            }
+        }
+        let loads = self.chunk() / (4 * self.lanes);
+        for i in 0..loads {
+            put(&mut text, format_args!("let w{i} = weights[w_at + {}u];", i * self.lanes));
+        }
+        for k in 0..self.outputs {
+            for tap in 0..9 {
+                let element = tap * self.outputs + k;
+                let (load, within) = (element / (4 * self.lanes), element % (4 * self.lanes));
+                let component = ["x", "y", "z", "w"][within % 4];
+                let lane = within / 4;
+                put(
+                    &mut text,
+                    format_args!(
+                        "let b{tap}_{k} = subgroupBroadcast(w{load}.{component}, {lane}u);"
+                    ),
+                );
+            }
+            for (j, q) in self.patch() {
+                for tap in 0..9 {
+                    let (row, column) = (j + tap / 3, ["l", "m", "r"][tap % 3]);
+                    put(&mut text, format_args!("a{j}_{q}_{k} += {column}{row}_{q} * b{tap}_{k};"));
+                }
+            }
+        }
+        text
+    }
+
+    /// Stores the convolution itself.
+    fn store(&self) -> String {
+        let mut text = String::new();
+        for k in 0..self.outputs {
+            put(&mut text, format_args!("if block * OUTPUTS + {k}u < outputs {{"));
+            put(&mut text, format_args!("{}", output_start(k)));
+            for (j, q) in self.patch() {
+                put(&mut text, format_args!("put(start, y + {j}u, x + {}u, a{j}_{q}_{k});", 4 * q));
+            }
+            text.push_str("}\n");
+        }
+        text
+    }
+
+    /// Normalises, rectifies and pools planes of `size`, then stores.
+    fn finish(&self, size: usize) -> String {
+        let sum = |term: &dyn Fn(usize, usize) -> String| {
+            self.patch().map(|(j, q)| term(j, q)).collect::<Vec<_>>().join(" + ")
+        };
+        let count = (size * size) as f32;
+        let mut text = String::new();
+        for k in 0..self.outputs {
+            text.push_str("{\n");
+            let all = sum(&|j, q| format!("a{j}_{q}_{k}"));
+            put(&mut text, format_args!("let mean = plane_sum(total({all})) / {count:?};"));
+            for (j, q) in self.patch() {
+                put(&mut text, format_args!("let d{j}_{q} = a{j}_{q}_{k} - mean;"));
+            }
+            let all = sum(&|j, q| format!("d{j}_{q} * d{j}_{q}"));
+            put(&mut text, format_args!("let variance = plane_sum(total({all})) / {count:?};"));
+            put(&mut text, format_args!("let scale = inverseSqrt(variance + 1e-5) * 0.25;"));
+            put(&mut text, format_args!("if block * OUTPUTS + {k}u < outputs {{"));
+            put(&mut text, format_args!("{}", output_start(k)));
+            for (j, q) in self.patch().filter(|(j, _)| j % 2 == 0) {
+                let below = j + 1;
+                put(
+                    &mut text,
+                    format_args!(
+                        "let p{j}_{q} = (max(d{j}_{q}, vec4f()) + max(d{below}_{q}, vec4f())) * scale;"
+                    ),
+                );
+                put(
+                    &mut text,
+                    format_args!(
+                        "let o{j}_{q} = start + (y / 2u + {}u) * params.result.pitch + x / 2u + {}u;",
+                        j / 2,
+                        2 * q
+                    ),
+                );
+                put(&mut text, format_args!("result[o{j}_{q}] = p{j}_{q}.x + p{j}_{q}.y;"));
+                put(&mut text, format_args!("result[o{j}_{q} + 1u] = p{j}_{q}.z + p{j}_{q}.w;"));
+            }
+            text.push_str("}\n}\n");
+        }
+        text
+    }
+
+    fn plane_sum(&self, size: usize) -> String {
+        let mut text = String::new();
+        let mut distance = 1;
+        while distance < self.tiles(size) {
+            put(&mut text, format_args!("sum += subgroupShuffleXor(sum, {distance}u);"));
+            distance *= 2;
+        }
+        text
+    }
+}
+
+fn output_start(k: usize) -> String {
+    format!("let start = plane_start(params.result, image, block * OUTPUTS + {k}u);")
+}
+
+fn put(text: &mut String, line: std::fmt::Arguments<'_>) {
+    // Writing to a string cannot fail.
+    let _ = writeln!(text, "{line}");
+}
+
+/// `result` = `input`, which is haloed, convolved with `weights` packed for `tile`. With `fused`,
+/// `result` is what the block's pool makes of it.
+pub(crate) fn conv_lanes(
+    gpu: &Gpu,
+    tile: Tile,
+    fused: bool,
+    (input, from): (&Buffer<f32>, Planes),
+    weights: &Buffer<f32>,
+    (result, to): (&Buffer<f32>, Planes),
+    images: usize,
+) -> Dispatch {
+    let size = from.size as usize;
+    let params = Params::new(from, to, images);
+    let params = Buffer::uniform(gpu, "conv_lanes params", &params);
+    let fused = fused.then_some(size);
+    let groups = (images * tile.tiles(size)).div_ceil(tile.lanes);
+    dispatch(
+        gpu,
+        &tile.name(fused),
+        &tile.source(fused),
+        SLOTS,
+        &[],
+        &[params.binding(), input.binding(), weights.binding(), result.binding()],
+        fold(groups * (to.channels as usize).div_ceil(tile.outputs)),
+    )
+}
