@@ -1,5 +1,6 @@
 //! The program from outside, as far as neither a GPU nor a data set is needed: help, wrong requests,
 //! folders that are refused.
+#![cfg(feature = "cli")]
 
 use std::{
     fs,

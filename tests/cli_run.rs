@@ -1,4 +1,5 @@
 //! The program from outside, doing its work: needs an adapter (a CPU one will do), no download.
+#![cfg(feature = "cli")]
 
 use std::{
     collections::BTreeSet,

@@ -39,15 +39,16 @@ Environment:
 
 Exit codes: 0 done, 1 failed, 2 asked for wrongly, 130 interrupted.";
 
-/// Dataset condensation by distribution matching, on any GPU.
-///
-/// Turns a labelled image set into a few synthetic images a class, made so that random networks see
-/// in them, on average, what they see in the real ones (Zhao & Bilen, WACV 2023).
+/// Dataset condensation by distribution matching, on any GPU: turns a labelled image set into a few
+/// synthetic images a class, made so that random networks see in them, on average, what they see in
+/// the real ones (Zhao & Bilen, WACV 2023).
+// One paragraph: with a second one clap would give every flag of the help three lines.
 #[derive(Debug, Parser)]
 #[command(
     name = "dm-wgpu",
     version,
     after_help = EXAMPLES,
+    disable_help_subcommand = true,
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
     override_usage = "dm-wgpu --dataset <NAME> [OPTIONS]\n       dm-wgpu adapters [--backend <API>]",

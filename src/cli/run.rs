@@ -66,7 +66,8 @@ pub fn run(args: &RunArgs) -> Result<u8, Failure> {
         },
         settings,
     };
-    save(&condensed, &record, args, &mut folder)?;
+    save(&condensed, &record, args, &folder)?;
+    folder.keep();
     if !console.quiet() {
         say::out(&summary(&record, condensed.set.labels.len(), &folder))
             .map_err(|error| Failure::Failed(format!("stdout: {error}")))?;
@@ -114,16 +115,21 @@ fn save(
     condensed: &Condensed,
     record: &Record,
     args: &RunArgs,
-    folder: &mut OutputFolder,
+    folder: &OutputFolder,
 ) -> Result<(), Failure> {
     let place = |name: &str| folder.path().join(name);
-    condensed.set.save(&place("synthetic.safetensors"))?;
-    report::write_metrics(&condensed.losses, &place("metrics.csv"))?;
-    record.write(args, &place("run.toml"))?;
-    report::write_grid(&condensed.set, &place("grid.png"))?;
-    report::write_images(&condensed.set, &place("images"))?;
-    folder.keep();
-    Ok(())
+    let data = place("synthetic.safetensors");
+    condensed.set.save(&data)?;
+    let rest = || {
+        report::write_metrics(&condensed.losses, &place("metrics.csv"))?;
+        record.write(args, &place("run.toml"))?;
+        report::write_grid(&condensed.set, &place("grid.png"))?;
+        report::write_images(&condensed.set, &place("images"))?;
+        Ok::<_, Failure>(())
+    };
+    rest().map_err(|failure| {
+        Failure::Failed(format!("{failure}; the synthetic images are safe in {}", data.display()))
+    })
 }
 
 fn introduction(

@@ -8,7 +8,7 @@ use crate::{Result, SyntheticSet, files};
 /// Small images are enlarged until a side has about so many pixels.
 const READABLE: usize = 96;
 /// Enlarging stops where the whole picture would have a longer side.
-const COMFORTABLE: usize = 4096;
+const COMFORTABLE: usize = 6144;
 /// What would make a side longer than this is left out: viewers refuse such pictures.
 const LARGEST: usize = 16384;
 /// Between images and around them; neither black digits nor white ones run into it.
@@ -164,7 +164,7 @@ pub(super) mod tests {
     #[test]
     fn sizes_stay_within_reason() {
         assert_eq!(Layout::of(28, 1, 10).scale, 4);
-        assert_eq!(Layout::of(28, 100, 10).scale, 1);
+        assert_eq!(Layout::of(28, 100, 10).scale, 2);
         assert_eq!(Layout::of(64, 10, 10).scale, 2);
         assert_eq!(Layout::of(500, 1, 2).scale, 1);
         for (size, ipc, classes) in [(28, 5000, 10), (32, 1, 100_000), (4096, 50, 50)] {
