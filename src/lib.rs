@@ -6,6 +6,7 @@ pub mod augment;
 mod condense;
 pub mod data;
 mod error;
+mod files;
 mod gpu;
 mod kernels;
 mod nn;

@@ -1,8 +1,29 @@
-//! The synthetic set and its file.
-use crate::Result;
-use std::path::Path;
+//! The synthetic set and its file: safetensors, so that any framework can read it.
+
+use std::{collections::HashMap, fs, path::Path};
+
+use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+use serde_json::{Value, json};
+
+use crate::{Error, Result, files};
+
+#[cfg(test)]
+mod tests;
+
+/// What `format` in a file's metadata says.
+const FORMAT: &str = "dm-wgpu synthetic set";
+/// Counts up when a reader of the previous one would misread a file.
+const FORMAT_VERSION: &str = "1";
+/// Larger files are not synthetic sets, and reading one would take the memory of the machine.
+const MAX_FILE: u64 = 4 << 30;
+/// Larger images are a broken header rather than something that a network here could take.
+const MAX_SIZE: usize = 4096;
 
 /// Synthetic images with their labels and all that is needed to use them elsewhere.
+///
+/// The file holds `images` (f32, (N, C, H, W), normalised) and `labels` (i64, (N)), and in its
+/// metadata, all as text: `dataset`, `class_names`, `mean`, `std` (JSON arrays), `ipc`, `settings`
+/// (JSON), `version` (of this crate), `format` and `format_version`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SyntheticSet {
     /// Normalised pixels, (N, C, H, W) with N = classes × ipc, class-major.
@@ -28,12 +49,260 @@ pub struct SyntheticSet {
 }
 
 impl SyntheticSet {
-    /// stub
-    pub fn save(&self, _path: &Path) -> Result<()> {
-        unimplemented!()
+    /// Number of classes.
+    pub fn classes(&self) -> usize {
+        self.class_names.len()
     }
-    /// stub
-    pub fn load(_path: &Path) -> Result<Self> {
-        unimplemented!()
+
+    /// Values in one image: channels × size².
+    pub fn image_len(&self) -> usize {
+        self.channels * self.size * self.size
+    }
+
+    /// One image as 8-bit pixels, `(x·std + mean)·255` rounded and clamped: H×W×C bytes, channels
+    /// side by side as picture files have them.
+    ///
+    /// # Panics
+    /// When `index` is not below the number of images, as slices do.
+    pub fn image_u8(&self, index: usize) -> Vec<u8> {
+        let image = &self.images[index * self.image_len()..][..self.image_len()];
+        let plane = self.size * self.size;
+        (0..plane)
+            .flat_map(|pixel| (0..self.channels).map(move |c| (c, c * plane + pixel)))
+            // A cast from float saturates, so what lies outside 0…255 is clamped.
+            .map(|(c, at)| ((image[at] * self.std[c] + self.mean[c]) * 255.0).round() as u8)
+            .collect()
+    }
+
+    /// Writes the set to a file, whole or not at all. The same set gives the same bytes.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] when the fields contradict each other, [`Error::Io`] when writing fails.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        self.check()?;
+        files::write_whole(path, &self.encode())
+    }
+
+    /// Reads a set that [`save`](Self::save) wrote, checking everything that its fields promise.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the file can't be read, [`Error::Format`] when it is not such a file.
+    pub fn load(path: &Path) -> Result<Self> {
+        let about = fs::metadata(path).map_err(Error::io("read", path))?;
+        if !about.is_file() {
+            return Err(Error::format(path, "a safetensors file was expected, this is no file"));
+        }
+        if about.len() > MAX_FILE {
+            return Err(Error::format(
+                path,
+                format!("{} bytes are too many for a synthetic set", about.len()),
+            ));
+        }
+        let bytes = fs::read(path).map_err(Error::io("read", path))?;
+        let set = Self::decode(&bytes).map_err(|reason| Error::format(path, reason))?;
+        set.validate().map_err(|reason| Error::format(path, reason))?;
+        Ok(set)
+    }
+
+    /// The file's bytes. Written by hand, as the crate puts metadata down in random order.
+    fn encode(&self) -> Vec<u8> {
+        let labels = self.labels.len() * size_of::<i64>();
+        let images = self.images.len() * size_of::<f32>();
+        let n = self.labels.len();
+        // `Value`'s maps have one order, whatever it is.
+        let header = json!({
+            "__metadata__": {
+                "format": FORMAT,
+                "format_version": FORMAT_VERSION,
+                "version": env!("CARGO_PKG_VERSION"),
+                "dataset": self.dataset,
+                "class_names": json!(self.class_names).to_string(),
+                "mean": to_json(&self.mean),
+                "std": to_json(&self.std),
+                "ipc": self.ipc.to_string(),
+                "settings": self.settings,
+            },
+            // The wider type first keeps both aligned.
+            "labels": { "dtype": "I64", "shape": [n], "data_offsets": [0, labels] },
+            "images": {
+                "dtype": "F32",
+                "shape": [n, self.channels, self.size, self.size],
+                "data_offsets": [labels, labels + images],
+            },
+        });
+        let mut header = header.to_string().into_bytes();
+        header.resize(header.len().next_multiple_of(8), b' ');
+        let mut bytes = Vec::with_capacity(8 + header.len() + labels + images);
+        bytes.extend((header.len() as u64).to_le_bytes());
+        bytes.extend(header);
+        bytes.extend(self.labels.iter().flat_map(|label| label.to_le_bytes()));
+        bytes.extend(self.images.iter().flat_map(|value| value.to_le_bytes()));
+        bytes
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, String> {
+        let broken = |reason| format!("no readable safetensors file: {reason}");
+        check_offsets(bytes).map_err(broken)?;
+        let (_, header) =
+            SafeTensors::read_metadata(bytes).map_err(|error| broken(error.to_string()))?;
+        let tensors = SafeTensors::deserialize(bytes).map_err(|error| broken(error.to_string()))?;
+
+        let none = HashMap::new();
+        let meta = Meta(header.metadata().as_ref().unwrap_or(&none));
+        let format = meta.text("format")?;
+        if format != FORMAT {
+            return Err(format!("the format is {format:?}, {FORMAT:?} was expected"));
+        }
+        let version = meta.text("format_version")?;
+        if version != FORMAT_VERSION {
+            return Err(format!(
+                "the format's version is {version}, this program reads {FORMAT_VERSION}"
+            ));
+        }
+
+        let images = tensor(&tensors, "images", Dtype::F32, 4)?;
+        let labels = tensor(&tensors, "labels", Dtype::I64, 1)?;
+        let [n, channels, height, width] = *images.shape() else {
+            return Err("images: four dimensions were expected".into());
+        };
+        if height != width {
+            return Err(format!("images: {height}×{width} pixels, square ones were expected"));
+        }
+        if labels.shape() != [n] {
+            return Err(format!("{n} images have labels of shape {:?}", labels.shape()));
+        }
+        Ok(Self {
+            images: values(images.data(), f32::from_le_bytes),
+            labels: values(labels.data(), i64::from_le_bytes),
+            channels,
+            size: height,
+            dataset: meta.text("dataset")?.to_owned(),
+            class_names: meta.json("class_names", "an array of names")?,
+            mean: meta.json("mean", "an array of numbers")?,
+            std: meta.json("std", "an array of numbers")?,
+            ipc: meta.json("ipc", "a number")?,
+            settings: meta.text("settings")?.to_owned(),
+        })
+    }
+
+    /// For whoever is handed a set: its fields are public, so anything may be in them.
+    pub(crate) fn check(&self) -> Result<()> {
+        self.validate().map_err(|reason| Error::shape("synthetic set", reason))
+    }
+
+    /// Whether the fields agree with each other; what is wrong if not.
+    fn validate(&self) -> Result<(), String> {
+        let Self { channels, size, ipc, .. } = *self;
+        if !matches!(channels, 1 | 3) {
+            return Err(format!("images have {channels} channels, 1 or 3 are possible"));
+        }
+        if !(1..=MAX_SIZE).contains(&size) {
+            return Err(format!("images of {size}×{size} pixels, 1 to {MAX_SIZE} are possible"));
+        }
+        if self.class_names.is_empty() || ipc == 0 {
+            return Err("there is no class, or no image a class".into());
+        }
+        let classes = self.classes();
+        let n = self.labels.len();
+        if classes.checked_mul(ipc) != Some(n) {
+            return Err(format!("{n} images, {classes} classes × ipc {ipc} were expected"));
+        }
+        if n.checked_mul(self.image_len()) != Some(self.images.len()) {
+            return Err(format!(
+                "{} values are not {n} images of {channels}×{size}×{size}",
+                self.images.len()
+            ));
+        }
+        for (index, &label) in self.labels.iter().enumerate() {
+            if usize::try_from(label).is_ok_and(|label| label == index / ipc) {
+                continue;
+            }
+            return Err(format!(
+                "image {index} has label {label}; {classes} classes of {ipc} images each, one \
+                 after the other, make it {}",
+                index / ipc
+            ));
+        }
+        if self.mean.len() != channels || self.std.len() != channels {
+            return Err(format!(
+                "mean and std must have one value for each of {channels} channels"
+            ));
+        }
+        if !self.mean.iter().chain(&self.std).all(|value| value.is_finite())
+            || !self.std.iter().all(|std| *std > 0.0)
+        {
+            return Err("mean and std must be finite, std above 0".into());
+        }
+        if let Some(at) = self.images.iter().position(|value| !value.is_finite()) {
+            return Err(format!(
+                "image {} has a pixel that is {}",
+                at / self.image_len(),
+                self.images[at]
+            ));
+        }
+        serde_json::from_str::<serde::de::IgnoredAny>(&self.settings)
+            .map_err(|error| format!("settings are no JSON: {error}"))
+            .map(drop)
+    }
+}
+
+/// `[0.1307]`, digit for digit what an `f32` prints: `json!` would widen it first.
+fn to_json(values: &[f32]) -> String {
+    let values: Vec<_> = values.iter().map(f32::to_string).collect();
+    format!("[{}]", values.join(","))
+}
+
+fn values<T, const BYTES: usize>(data: &[u8], from_le: fn([u8; BYTES]) -> T) -> Vec<T> {
+    // Chunks have just this length, so nothing is dropped.
+    data.chunks_exact(BYTES).filter_map(|chunk| chunk.try_into().ok()).map(from_le).collect()
+}
+
+/// A tensor of the given kind.
+fn tensor<'a>(
+    tensors: &SafeTensors<'a>,
+    name: &str,
+    dtype: Dtype,
+    dimensions: usize,
+) -> Result<TensorView<'a>, String> {
+    let found = tensors.tensor(name).map_err(|_| format!("there is no tensor {name:?}"))?;
+    if found.dtype() != dtype || found.shape().len() != dimensions {
+        return Err(format!(
+            "{name}: {} of shape {:?}, {dtype} in {dimensions} dimensions was expected",
+            found.dtype(),
+            found.shape()
+        ));
+    }
+    Ok(found)
+}
+
+/// Refuses tensors that reach beyond the file before the crate adds their ends up: huge ones would
+/// overflow there.
+fn check_offsets(bytes: &[u8]) -> Result<(), String> {
+    let short = || "it ends before its header does".to_owned();
+    let (length, rest) = bytes.split_first_chunk().ok_or_else(short)?;
+    let length = usize::try_from(u64::from_le_bytes(*length)).map_err(|_| short())?;
+    let header = rest.get(..length).ok_or_else(short)?;
+    let header: HashMap<String, Value> =
+        serde_json::from_slice(header).map_err(|error| format!("invalid header: {error}"))?;
+    for (name, entry) in header.iter().filter(|(name, _)| *name != "__metadata__") {
+        let end = entry.get("data_offsets").and_then(|offsets| offsets.get(1)?.as_u64());
+        if end.is_none_or(|end| end > (rest.len() - length) as u64) {
+            return Err(format!("tensor {name:?} reaches beyond the file's end"));
+        }
+    }
+    Ok(())
+}
+
+/// A file's metadata: text by name.
+struct Meta<'a>(&'a HashMap<String, String>);
+
+impl<'a> Meta<'a> {
+    fn text(&self, name: &str) -> Result<&'a str, String> {
+        let found = self.0.get(name).map(String::as_str);
+        found.ok_or_else(|| format!("its metadata has no {name:?}"))
+    }
+    fn json<T: serde::de::DeserializeOwned>(&self, name: &str, what: &str) -> Result<T, String> {
+        serde_json::from_str(self.text(name)?)
+            .map_err(|error| format!("{name:?} in its metadata is not {what}: {error}"))
     }
 }

@@ -1,1 +1,14 @@
-//! Pictures of a synthetic set.
+//! What people look at after a run: a grid of pictures, single pictures, the losses as a table.
+//!
+//! Every function writes its file or folder whole or not at all.
+
+mod grid;
+mod images;
+mod metrics;
+mod names;
+mod png;
+
+pub use crate::files::write_whole;
+pub use grid::write_grid;
+pub use images::write_images;
+pub use metrics::{Measurement, write_metrics};

@@ -1,0 +1,96 @@
+//! Why the program ends early, in the words of its flags, and with which exit code.
+
+use std::fmt;
+
+use dm_wgpu::Error;
+
+/// The end of a run that did not work.
+#[derive(Debug)]
+pub enum Failure {
+    /// The request was wrong.
+    Usage(String),
+    /// Carrying it out failed.
+    Failed(String),
+    /// What the library answered.
+    Library(Error),
+}
+
+impl Failure {
+    pub fn code(&self) -> u8 {
+        match self {
+            Self::Usage(_) => 2,
+            Self::Library(error) if error.is_usage() => 2,
+            Self::Library(_) | Self::Failed(_) => 1,
+        }
+    }
+
+    /// For errors in files rather than in the request, whatever kind the library gives them.
+    pub fn of_data(error: Error) -> Self {
+        Self::Failed(in_flags(&error))
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Library(error)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Usage(message) | Self::Failed(message) => f.write_str(message),
+            Self::Library(error) => f.write_str(&in_flags(error)),
+        }
+    }
+}
+
+/// The library speaks of `batch_real`; here it was typed as `--batch-real`.
+fn in_flags(error: &Error) -> String {
+    match error {
+        Error::Setting { name, given, expected } => {
+            format!("{} {given}: {}", flag(name), settings_as_flags(expected))
+        }
+        // Paths are not to be tampered with.
+        Error::Io { .. } | Error::Format { .. } | Error::NotFound { .. } => error.to_string(),
+        _ => settings_as_flags(&error.to_string()),
+    }
+}
+
+fn flag(setting: &str) -> String {
+    format!("--{}", setting.replace('_', "-"))
+}
+
+fn settings_as_flags(text: &str) -> String {
+    ["batch_real", "lr_img", "memory_budget"]
+        .iter()
+        .fold(text.to_owned(), |text, name| text.replace(name, &flag(name)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_are_named_as_typed() {
+        let failure = Failure::from(Error::Setting {
+            name: "batch_real",
+            given: "9000".into(),
+            expected: "lower it, or raise memory_budget".into(),
+        });
+        assert_eq!(failure.to_string(), "--batch-real 9000: lower it, or raise --memory-budget");
+        assert_eq!(failure.code(), 2);
+
+        let diverged =
+            Failure::from(Error::Diverged { iteration: 3, class: 1, loss: f32::INFINITY });
+        assert!(diverged.to_string().contains("--lr-img"), "{diverged}");
+        assert_eq!(diverged.code(), 1);
+    }
+
+    #[test]
+    fn broken_data_is_not_the_users_mistake() {
+        let shape = || Error::Shape { what: "labels".into(), reason: "too few".into() };
+        assert_eq!(Failure::from(shape()).code(), 2);
+        assert_eq!(Failure::of_data(shape()).code(), 1);
+    }
+}

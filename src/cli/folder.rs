@@ -1,0 +1,194 @@
+//! The run's folder: reserved before any work, never one with something in it, gone again if the run fails.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use super::failure::Failure;
+
+/// A folder that is there, empty and writable. Dropped before [`keep`](Self::keep), it takes along
+/// every folder that was made for it, as long as nothing was saved there.
+#[derive(Debug)]
+pub struct OutputFolder {
+    path: PathBuf,
+    made: Vec<PathBuf>,
+    kept: bool,
+}
+
+impl OutputFolder {
+    /// The folder that was asked for, or a new one named after the run.
+    pub fn reserve(out: Option<&Path>, run_name: &str) -> Result<Self, Failure> {
+        match out {
+            Some(path) => Self::exactly(path),
+            None => Self::fresh(Path::new("runs"), run_name),
+        }
+    }
+
+    fn exactly(path: &Path) -> Result<Self, Failure> {
+        let refused = |why: &str| Err(Failure::Usage(format!("--out {}: {why}", path.display())));
+        if path.as_os_str().is_empty() {
+            return refused("a name is needed");
+        }
+        let mut folder = Self { path: path.to_path_buf(), made: Vec::new(), kept: false };
+        match fs::read_dir(path).map(|mut entries| entries.next().is_none()) {
+            Ok(true) => {}
+            Ok(false) => {
+                return refused("it is not empty; name a new folder, nothing is overwritten");
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                if let Err(error) = folder.make(path) {
+                    return refused(&format!("it can't be created: {error}"));
+                }
+            }
+            Err(error) => return refused(&format!("it can't be used as a folder: {error}")),
+        }
+        folder.check_writable()?;
+        Ok(folder)
+    }
+
+    fn fresh(parent: &Path, name: &str) -> Result<Self, Failure> {
+        let mut folder = Self { path: parent.join(name), made: Vec::new(), kept: false };
+        let failed = |path: &Path, error: io::Error| {
+            Failure::Usage(format!(
+                "the folder {} can't be created: {error}; name another one with --out",
+                path.display()
+            ))
+        };
+        folder.make(parent).map_err(|error| failed(parent, error))?;
+        let mut count = 2;
+        // Creating it is the test whether it was free, so two runs at once get two folders.
+        while let Err(error) = fs::create_dir(&folder.path) {
+            if error.kind() != io::ErrorKind::AlreadyExists {
+                return Err(failed(&folder.path, error));
+            }
+            folder.path = parent.join(format!("{name}-{count}"));
+            count += 1;
+        }
+        folder.made.push(folder.path.clone());
+        folder.check_writable()?;
+        Ok(folder)
+    }
+
+    /// Creates a folder and those above it, remembering which were not there before.
+    fn make(&mut self, path: &Path) -> io::Result<()> {
+        let missing: Vec<_> = path
+            .ancestors()
+            .take_while(|folder| !folder.as_os_str().is_empty() && !folder.is_dir())
+            .collect();
+        for folder in missing.into_iter().rev() {
+            match fs::create_dir(folder) {
+                Ok(()) => self.made.push(folder.to_path_buf()),
+                // Another run made it in the meantime.
+                Err(_) if folder.is_dir() => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Better now than after the work.
+    fn check_writable(&self) -> Result<(), Failure> {
+        let probe = tempfile::Builder::new().prefix(".writing-").tempfile_in(&self.path);
+        probe.map(drop).map_err(|error| {
+            Failure::Usage(format!("--out {}: it is not writable: {error}", self.path.display()))
+        })
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The folders that this run made, the outermost first.
+    pub fn made(&self) -> &[PathBuf] {
+        &self.made
+    }
+
+    /// Results are in it: it stays.
+    pub fn keep(&mut self) {
+        self.kept = true;
+    }
+}
+
+impl Drop for OutputFolder {
+    fn drop(&mut self) {
+        if !self.kept {
+            remove_empty(&self.made);
+        }
+    }
+}
+
+/// Takes folders away again, innermost first. Only empty ones go: saved results stay, and so do the
+/// folders of a run beside this one.
+pub fn remove_empty(made: &[PathBuf]) {
+    for folder in made.iter().rev() {
+        let _ = fs::remove_dir(folder);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entries(folder: &Path) -> usize {
+        fs::read_dir(folder).unwrap().count()
+    }
+
+    #[test]
+    fn names_are_counted_up() {
+        let place = tempfile::tempdir().unwrap();
+        let runs = place.path().join("runs");
+        let mut folders = Vec::new();
+        for expected in ["a", "a-2", "a-3"] {
+            let folder = OutputFolder::fresh(&runs, "a").unwrap();
+            assert_eq!(folder.path(), runs.join(expected));
+            folders.push(folder);
+        }
+        folders[1].keep();
+        drop(folders);
+        assert_eq!(entries(&runs), 1, "only the kept one stays");
+        drop(OutputFolder::fresh(&runs, "a").unwrap());
+        assert!(runs.join("a-2").is_dir());
+    }
+
+    #[test]
+    fn a_failed_run_leaves_no_folder() {
+        let place = tempfile::tempdir().unwrap();
+        drop(OutputFolder::exactly(&place.path().join("x/y/z")).unwrap());
+        assert_eq!(entries(place.path()), 0);
+
+        let mine = place.path().join("mine");
+        fs::create_dir(&mine).unwrap();
+        drop(OutputFolder::exactly(&mine.join("new")).unwrap());
+        drop(OutputFolder::exactly(&mine).unwrap());
+        assert!(mine.is_dir(), "what was there before stays");
+        assert_eq!(entries(&mine), 0);
+    }
+
+    #[test]
+    fn what_was_saved_stays() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("x/y");
+        let folder = OutputFolder::exactly(&path).unwrap();
+        fs::write(path.join("synthetic.safetensors"), "hours of work").unwrap();
+        drop(folder);
+        assert!(path.join("synthetic.safetensors").is_file());
+    }
+
+    #[test]
+    fn unusable_ones_are_refused() {
+        let place = tempfile::tempdir().unwrap();
+        let file = place.path().join("file");
+        fs::write(&file, "mine").unwrap();
+        for path in [place.path(), &file, &file.join("below"), Path::new("")] {
+            let failure = OutputFolder::exactly(path).unwrap_err();
+            assert_eq!(failure.code(), 2);
+            assert!(failure.to_string().starts_with("--out"), "{failure}");
+        }
+        assert_eq!(OutputFolder::fresh(&file, "a").unwrap_err().code(), 2);
+        assert_eq!(fs::read(&file).unwrap(), b"mine");
+        // The part that could be made is gone again.
+        assert!(OutputFolder::exactly(&place.path().join("new\0name")).is_err());
+        assert_eq!(entries(place.path()), 1);
+    }
+}

@@ -1,0 +1,64 @@
+//! The command line: from arguments to an exit code (0 done, 1 failed, 2 asked for wrongly, 130 interrupted).
+
+mod adapters;
+mod args;
+mod dataset;
+mod failure;
+mod folder;
+mod interrupt;
+mod progress;
+mod record;
+mod run;
+mod say;
+mod values;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command};
+
+/// What a bare `dm-wgpu` answers: enough to go on with, not all that there is.
+const SHORT_HELP: &str = "\
+dm-wgpu condenses a labelled image set into a few synthetic images a class, on any GPU.
+
+  dm-wgpu --dataset mnist           10 images a class, into runs/mnist-ipc10-seed0
+  dm-wgpu --dataset mnist --ipc 1   1 image a class
+  dm-wgpu adapters                  the GPUs that it could run on
+  dm-wgpu --help                    everything else";
+
+pub fn run() -> ExitCode {
+    if std::env::args_os().len() <= 1 {
+        say::err(SHORT_HELP);
+        return ExitCode::from(2);
+    }
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        // Also how --help and --version arrive. Whoever closed the pipe has read enough.
+        Err(stop) => {
+            let _ = stop.print();
+            return ExitCode::from(u8::try_from(stop.exit_code()).unwrap_or(2));
+        }
+    };
+    listen_to_logs(cli.run.quiet);
+    let outcome = match &cli.command {
+        Some(Command::Adapters { backend }) => adapters::list(backend.as_deref()),
+        None => run::run(&cli.run),
+    };
+    match outcome {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => {
+            say::err(&format!("error: {failure}"));
+            ExitCode::from(failure.code())
+        }
+    }
+}
+
+/// The library's warnings, unless `RUST_LOG` asks for something else.
+fn listen_to_logs(quiet: bool) {
+    let usual = if quiet { "off" } else { "dm_wgpu=warn" };
+    let asked = env_logger::Env::default().default_filter_or(usual);
+    let mut logger = env_logger::Builder::from_env(asked);
+    // Only fails where a logger is set already, and then there is one.
+    let _ = logger.format_timestamp(None).try_init();
+}

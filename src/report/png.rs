@@ -1,0 +1,26 @@
+//! 8-bit pixels to the bytes of a PNG.
+
+use std::path::Path;
+
+use image::{ExtendedColorType, ImageEncoder, codecs::png::PngEncoder};
+
+use crate::{Error, Result};
+
+/// H×W×C pixels as a PNG; `path` is what an error names.
+pub(super) fn encode(
+    pixels: &[u8],
+    (width, height): (usize, usize),
+    channels: usize,
+    path: &Path,
+) -> Result<Vec<u8>> {
+    let failed = |reason: String| Error::format(path, format!("no PNG could be made: {reason}"));
+    let color = if channels == 1 { ExtendedColorType::L8 } else { ExtendedColorType::Rgb8 };
+    let side = |pixels: usize| {
+        u32::try_from(pixels).map_err(|_| failed(format!("{pixels} pixels are too many")))
+    };
+    let mut png = Vec::new();
+    PngEncoder::new(&mut png)
+        .write_image(pixels, side(width)?, side(height)?, color)
+        .map_err(|error| failed(error.to_string()))?;
+    Ok(png)
+}

@@ -1,0 +1,193 @@
+//! The program from outside, as far as neither a GPU nor a data set is needed: help, wrong requests,
+//! folders that are refused.
+#![cfg(feature = "cli")]
+
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Output, Stdio},
+};
+
+use tempfile::TempDir;
+
+/// `dm-wgpu` in an empty folder of its own.
+fn program(place: &TempDir) -> Command {
+    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("dm-wgpu"));
+    command.current_dir(place.path()).env_remove("RUST_LOG").env_remove("DM_WGPU_DATA");
+    command
+}
+
+fn answer(arguments: &[&str]) -> Output {
+    let place = tempfile::tempdir().unwrap();
+    let output = program(&place).args(arguments).output().unwrap();
+    assert_eq!(entries(place.path()), 0, "{arguments:?} left something behind");
+    output
+}
+
+fn entries(folder: &Path) -> usize {
+    fs::read_dir(folder).unwrap().count()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+/// What a refused request says: one line that begins with `error:`, and nothing on stdout.
+fn refusal(arguments: &[&str]) -> String {
+    let output = answer(arguments);
+    let stderr = String::from_utf8(output.stderr.clone()).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {stderr}");
+    assert_eq!(stdout(&output), "");
+    assert_eq!(stderr.matches("error:").count(), 1, "{stderr}");
+    assert!(!stderr.contains("panicked"), "{stderr}");
+    let line = stderr.lines().next().unwrap().to_owned();
+    assert!(line.starts_with("error: "), "{stderr}");
+    // What clap knows of possible values stands below.
+    stderr
+}
+
+const FLAGS: [&str; 16] = [
+    "--dataset",
+    "--ipc",
+    "--iterations",
+    "--init",
+    "--width",
+    "--depth",
+    "--batch-real",
+    "--lr-img",
+    "--augment",
+    "--seed",
+    "--out",
+    "--data-dir",
+    "--adapter",
+    "--backend",
+    "--memory-budget",
+    "--quiet",
+];
+
+#[test]
+fn help_tells_of_everything() {
+    for help in ["--help", "-h"] {
+        let output = answer(&[help]);
+        assert!(output.status.success());
+        let help = stdout(&output);
+        for flag in FLAGS {
+            assert!(help.contains(flag), "{flag} is missing");
+        }
+        for word in [
+            "adapters",
+            "Examples:",
+            "[default: 10]",
+            "[default: 1000]",
+            "[default: 128]",
+            "[default: 256]",
+            "[default: 512MiB]",
+            "DM_WGPU_DATA",
+            "DM_WGPU_MIRROR",
+            "RUST_LOG",
+            "NO_COLOR",
+            "Exit codes",
+            "mnist",
+            "glyphs",
+        ] {
+            assert!(help.contains(word), "{word} is missing");
+        }
+        assert!(!help.contains('\u{1b}'), "colours in a pipe");
+    }
+}
+
+#[test]
+fn version_is_the_crates() {
+    let output = answer(&["--version"]);
+    assert!(output.status.success());
+    assert_eq!(stdout(&output).trim(), concat!("dm-wgpu ", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn no_arguments_give_a_short_help() {
+    let output = answer(&[]);
+    assert_eq!(output.status.code(), Some(2));
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(text.lines().count() < 12, "{text}");
+    assert!(text.contains("--dataset mnist") && text.contains("--help"), "{text}");
+}
+
+#[test]
+fn wrong_values_name_their_flag() {
+    for (flag, values) in [
+        ("--ipc", &["0", "-1", "ten", "1.5", "99999999999999999999", ""][..]),
+        ("--iterations", &["0", "-3", "4294967296"]),
+        ("--width", &["0", "4097", "-8"]),
+        ("--depth", &["0", "6", "9"]),
+        ("--batch-real", &["0", "-1"]),
+        ("--lr-img", &["0", "-1", "-0.5", "nan", "inf", "fast"]),
+        ("--seed", &["-1", "0x10", "18446744073709551616"]),
+        ("--init", &["zeros", ""]),
+        ("--augment", &["swirl", "color,swirl", "color-crop", ""]),
+        ("--memory-budget", &["lots", "0", "-1", "1 parsec", "1.5", "99999999999GiB", ""]),
+        ("--backend", &["cuda"]),
+    ] {
+        for value in values {
+            let message = refusal(&["--dataset", "mnist", flag, value]);
+            let line = message.lines().next().unwrap();
+            assert!(line.contains(flag) && line.contains(value), "{message}");
+        }
+    }
+}
+
+#[test]
+fn wrong_requests_say_what_is_possible() {
+    let message = refusal(&["--dataset", "cats"]);
+    assert!(message.contains("mnist") && message.contains("glyphs"), "{message}");
+    assert!(refusal(&["--ipc", "1"]).contains("--dataset"));
+    assert!(refusal(&["--dataset", "mnist", "--ipcs", "1"]).contains("--ipc"));
+    assert!(refusal(&["--dataset", "mnist", "--augment", "swirl"]).contains("cutout"));
+    assert!(refusal(&["--dataset", "mnist", "--memory-budget", "1GIG"]).contains("256MiB"));
+    refusal(&["--dataset", "mnist", "more"]);
+    refusal(&["adapters", "--dataset", "mnist"]);
+    refusal(&["--dataset", "mnist", "--dataset", "glyphs"]);
+}
+
+#[test]
+fn a_full_folder_is_never_touched() {
+    let place = tempfile::tempdir().unwrap();
+    fs::create_dir(place.path().join("full")).unwrap();
+    fs::write(place.path().join("full/mine.txt"), "mine").unwrap();
+    for out in ["full", "full/mine.txt", "full/mine.txt/below/it", "."] {
+        let output = program(&place).args(["--dataset", "glyphs", "--out", out]).output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{stderr}");
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
+        assert!(stderr.starts_with(&format!("error: --out {out}: ")), "{stderr}");
+    }
+    assert_eq!(fs::read(place.path().join("full/mine.txt")).unwrap(), b"mine");
+    assert_eq!((entries(place.path()), entries(&place.path().join("full"))), (1, 1));
+}
+
+#[test]
+fn no_folder_can_be_made_where_a_file_is() {
+    let place = tempfile::tempdir().unwrap();
+    fs::write(place.path().join("runs"), "mine").unwrap();
+    let output = program(&place).args(["--dataset", "glyphs"]).output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains("--out"), "{stderr}");
+    assert_eq!(fs::read(place.path().join("runs")).unwrap(), b"mine");
+}
+
+/// `dm-wgpu --help | head -0`: nobody reads, nobody minds.
+#[test]
+fn closed_pipes_are_no_panic() {
+    for arguments in [&["--help"][..], &[], &["--dataset", "cats"]] {
+        let place = tempfile::tempdir().unwrap();
+        let mut child = program(&place)
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop((child.stdout.take(), child.stderr.take()));
+        // A panic would be 101, a signal no code at all.
+        assert!(matches!(child.wait().unwrap().code(), Some(0 | 2)), "{arguments:?}");
+    }
+}

@@ -1,0 +1,216 @@
+//! The program from outside, doing its work: needs an adapter (a CPU one will do), no download.
+#![cfg(feature = "cli")]
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::Path,
+    process::{Command, Output, Stdio},
+};
+
+use dm_wgpu::{Settings, SyntheticSet};
+use tempfile::TempDir;
+
+fn program(place: &TempDir) -> Command {
+    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("dm-wgpu"));
+    command.current_dir(place.path()).env_remove("RUST_LOG");
+    command
+}
+
+/// A run of seconds, even on a CPU.
+fn tiny(place: &TempDir) -> Command {
+    let mut command = program(place);
+    command.args(["--dataset", "glyphs", "--ipc", "1", "--iterations", "2"]);
+    command.args(["--width", "8", "--batch-real", "8"]);
+    command
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+fn succeed(command: &mut Command) -> Output {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{:?}: {}", output.status, text(&output.stderr));
+    output
+}
+
+fn names(folder: &Path) -> BTreeSet<String> {
+    let entries = fs::read_dir(folder).unwrap();
+    entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+}
+
+fn record(run: &Path) -> toml::Table {
+    fs::read_to_string(run.join("run.toml")).unwrap().parse().unwrap()
+}
+
+#[test]
+fn a_run_leaves_what_it_promises() {
+    let place = tempfile::tempdir().unwrap();
+    let output = succeed(tiny(&place).args(["--out", "deep/er"]));
+    let run = place.path().join("deep/er");
+    let expected = ["grid.png", "images", "metrics.csv", "run.toml", "synthetic.safetensors"];
+    assert_eq!(names(&run), expected.map(String::from).into());
+
+    let set = SyntheticSet::load(&run.join("synthetic.safetensors")).unwrap();
+    assert_eq!((set.dataset.as_str(), set.ipc), ("glyphs", 1));
+    assert_eq!(set.labels.len(), set.class_names.len());
+    let settings: Settings = serde_json::from_str(&set.settings).unwrap();
+    assert_eq!((settings.iterations, settings.width, settings.batch_real), (2, 8, 8));
+
+    let grid = image::open(run.join("grid.png")).unwrap();
+    assert!(grid.height() > grid.width(), "a row a class, one image each");
+    assert_eq!(names(&run.join("images")).len(), set.classes());
+    for class in names(&run.join("images")) {
+        let picture = image::open(run.join("images").join(class).join("000.png")).unwrap();
+        assert_eq!((picture.width() as usize, picture.height() as usize), (set.size, set.size));
+    }
+
+    let metrics = fs::read_to_string(run.join("metrics.csv")).unwrap();
+    let mut rows = metrics.lines();
+    assert_eq!(rows.next(), Some("iteration,loss,seconds"));
+    let rows: Vec<Vec<f64>> =
+        rows.map(|row| row.split(',').map(|cell| cell.parse().unwrap()).collect()).collect();
+    assert_eq!(rows.iter().map(|row| row[0]).collect::<Vec<_>>(), [0.0, 1.0]);
+    assert!(rows.iter().all(|row| row[1].is_finite() && row[1] >= 0.0 && row[2] >= 0.0));
+
+    let record = record(&run);
+    let stored: Settings = record["settings"].clone().try_into().unwrap();
+    assert_eq!(stored, settings);
+    assert_eq!(record["dataset"].as_str(), Some("glyphs"));
+    assert_eq!(record["outcome"]["completed_iterations"].as_integer(), Some(2));
+
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    assert!(out.contains("grid.png") && out.contains("2 iterations"), "{out}");
+    for word in ["glyphs", "adapter", "seed 0", "iteration 1/2", "iteration 2/2"] {
+        assert!(err.contains(word), "{word} is missing in {err}");
+    }
+    assert!(!err.contains('\u{1b}') && !err.contains("error"), "{err}");
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bytes() {
+    let place = tempfile::tempdir().unwrap();
+    let run = |out: &str, seed: &str| {
+        let output = succeed(tiny(&place).args(["--quiet", "--out", out, "--seed", seed]));
+        assert_eq!((text(&output.stdout), text(&output.stderr)), (String::new(), String::new()));
+        let set = SyntheticSet::load(&place.path().join(out).join("synthetic.safetensors"));
+        set.unwrap().images.iter().map(|value| value.to_bits()).collect::<Vec<_>>()
+    };
+    let first = run("a", "5");
+    assert_eq!(first, run("b", "5"));
+    assert_ne!(first, run("c", "6"));
+}
+
+#[test]
+fn a_run_can_be_repeated_from_its_record() {
+    let place = tempfile::tempdir().unwrap();
+    succeed(tiny(&place).args(["--quiet", "--out", "first", "--init", "noise", "--lr-img", "0.1"]));
+    let first = fs::read_to_string(place.path().join("first/run.toml")).unwrap();
+    let command = first.lines().find_map(|line| line.strip_prefix("# dm-wgpu ")).unwrap();
+    succeed(program(&place).args(command.split(' ')).arg("--quiet"));
+    let again = place.path().join("runs/glyphs-ipc1-seed0");
+    let file = "synthetic.safetensors";
+    let (a, b) = (fs::read(place.path().join("first").join(file)), fs::read(again.join(file)));
+    assert_eq!(a.unwrap(), b.unwrap());
+}
+
+#[test]
+fn runs_get_folders_of_their_own() {
+    let place = tempfile::tempdir().unwrap();
+    for _ in 0..2 {
+        succeed(tiny(&place).arg("--quiet"));
+    }
+    let expected = ["glyphs-ipc1-seed0", "glyphs-ipc1-seed0-2"];
+    assert_eq!(names(&place.path().join("runs")), expected.map(String::from).into());
+
+    let again = tiny(&place).args(["--out", "runs/glyphs-ipc1-seed0"]).output().unwrap();
+    assert_eq!(again.status.code(), Some(2));
+    assert!(text(&again.stderr).contains("not empty"));
+}
+
+#[test]
+fn a_failed_run_leaves_nothing() {
+    let place = tempfile::tempdir().unwrap();
+    for (arguments, word) in [
+        (&["--adapter", "no such thing"][..], "no such thing"),
+        (&["--adapter", "999"], "999"),
+        (&["--ipc", "900000"], "--ipc"),
+        (&["--memory-budget", "1"], "--memory-budget"),
+    ] {
+        for out in [&["--out", "a/b/c"][..], &[]] {
+            // The flags under test come last and so must not be given twice.
+            let mut command = program(&place);
+            command.args(["--dataset", "glyphs", "--iterations", "2", "--width", "8"]);
+            let output = command.args(arguments).args(out).output().unwrap();
+            let err = text(&output.stderr);
+            assert!(matches!(output.status.code(), Some(1 | 2)), "{arguments:?}: {err}");
+            let error = err.lines().find(|line| line.starts_with("error: "));
+            assert!(error.is_some_and(|line| line.contains(word)), "{arguments:?}: {err}");
+            assert!(!err.contains("panicked"), "{err}");
+            assert!(names(place.path()).is_empty(), "{arguments:?} left a folder");
+        }
+    }
+}
+
+#[test]
+fn adapters_are_listed() {
+    let place = tempfile::tempdir().unwrap();
+    let list = text(&succeed(program(&place).arg("adapters")).stdout);
+    assert!(list.starts_with("0: "), "{list}");
+    for word in ["backend", "driver", "storage binding", "workgroup", "subgroup", "f16", "timesta"]
+    {
+        assert!(list.contains(word), "{word} is missing in {list}");
+    }
+
+    // As `dm-wgpu adapters | head -0` would.
+    let mut child = program(&place).arg("adapters").stdout(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn a_closed_pipe_costs_no_results() {
+    let place = tempfile::tempdir().unwrap();
+    let mut child = tiny(&place)
+        .args(["--out", "run"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop((child.stdout.take(), child.stderr.take()));
+    assert!(child.wait().unwrap().success());
+    assert!(place.path().join("run/images").is_dir());
+}
+
+/// Ctrl-C in the middle: what there is, is saved.
+#[cfg(unix)]
+#[test]
+fn an_interrupted_run_saves_what_there_is() {
+    use std::io::{BufRead, BufReader};
+
+    let place = tempfile::tempdir().unwrap();
+    let mut child = program(&place)
+        .args(["--dataset", "glyphs", "--ipc", "1", "--iterations", "1000000", "--width", "8"])
+        .args(["--batch-real", "8", "--out", "run"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.any(|line| line.starts_with("iteration ")), "it never began");
+    let id = child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    let rest: Vec<_> = lines.collect();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{rest:?}");
+    assert!(rest.iter().any(|line| line.contains("saving")), "{rest:?}");
+
+    let run = place.path().join("run");
+    SyntheticSet::load(&run.join("synthetic.safetensors")).unwrap();
+    let record = record(&run);
+    let done = record["outcome"]["completed_iterations"].as_integer().unwrap();
+    assert!((1..1_000_000).contains(&done));
+    assert_eq!(record["settings"]["iterations"].as_integer(), Some(1_000_000));
+    let rows = fs::read_to_string(run.join("metrics.csv")).unwrap().lines().count() as i64 - 1;
+    assert_eq!(rows, done);
+}
