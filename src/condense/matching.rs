@@ -164,16 +164,14 @@ impl Matching {
             (0..syns).step_by(syn_chunk).map(|first| first..syns.min(first + syn_chunk)).collect();
         let whole = syn_chunks.len() == 1;
         let mut recording = Recording::default();
-        let forward = |recording: &mut Recording,
-                       weights: &mut Weights,
-                       range: &Range<usize>,
-                       keep| {
+        // Always as backward needs it, or the sums would be rounded otherwise when chunked.
+        let forward = |recording: &mut Recording, weights: &mut Weights, range: &Range<usize>| {
             let source = Source::Values(&images);
             augment.forward(gpu, recording, source, dense, input, layout, range.start, range.len());
-            embedder.forward(gpu, recording, weights, range.len(), keep);
+            embedder.forward(gpu, recording, weights, range.len(), true);
         };
         for range in &syn_chunks {
-            forward(&mut recording, &mut weights, range, whole);
+            forward(&mut recording, &mut weights, range);
             recording.push(class_sum(
                 gpu,
                 &syn_starts_buffer,
@@ -189,10 +187,17 @@ impl Matching {
         recording.push(mean_difference(gpu, real, syn, &d_embedding, &losses));
         for range in &syn_chunks {
             if !whole {
-                forward(&mut recording, &mut weights, range, true);
+                forward(&mut recording, &mut weights, range);
             }
             let sharing = (range.start, plan.ipc);
-            embedder.backward(gpu, &mut recording, &mut weights, &d_embedding, sharing, range.len());
+            embedder.backward(
+                gpu,
+                &mut recording,
+                &mut weights,
+                &d_embedding,
+                sharing,
+                range.len(),
+            );
             let (d_input, d_layout) = embedder.d_input();
             augment.backward(
                 gpu,

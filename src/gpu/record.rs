@@ -45,11 +45,10 @@ impl Recording {
     }
 }
 
-/// A grid of at least `workgroups`, folded where a dimension would pass WebGPU's 65 535.
+/// A grid of at least `workgroups`, folded into rows of 65 535, the most WebGPU allows.
 ///
 /// The shader counts them through `shared/grid.wgsl` and ignores the surplus.
 pub(crate) fn fold(workgroups: usize) -> [u32; 3] {
-    const MOST: usize = 65_535;
-    let rows = workgroups.div_ceil(MOST).max(1);
-    [workgroups.div_ceil(rows).max(1) as u32, rows as u32, 1]
+    const ROW: usize = 65_535;
+    [workgroups.clamp(1, ROW) as u32, workgroups.div_ceil(ROW).max(1) as u32, 1]
 }

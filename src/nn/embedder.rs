@@ -119,23 +119,27 @@ impl Embedder {
         &self,
         gpu: &Gpu,
         recording: &mut Recording,
-        weights: &Weights,
+        weights: &mut Weights,
         images: usize,
         keep: bool,
     ) {
+        let forward = Direction::Forward;
         let mut input = (&self.input, self.input_layout);
         for (b, block) in self.blocks.iter().enumerate() {
             let planes = (&block.planes, block.planes_layout);
             let pooled = (&block.pooled, block.pooled_layout);
-            recording.push(conv(gpu, Direction::Forward, input, weights.block(b), planes, images));
-            recording.push(norm_relu_pool_forward(
-                gpu,
-                planes,
-                pooled,
-                &block.inv_std,
-                images,
-                keep,
-            ));
+            match fused_tile(gpu, block.planes_layout.size as usize) {
+                Some(tile) if !keep => {
+                    let packed = weights.packed(gpu, b, forward, tile);
+                    recording.push(conv_lanes(gpu, tile, true, input, &packed, pooled, images));
+                }
+                _ => {
+                    convolve(gpu, recording, weights, (b, forward), input, planes, images);
+                    let inv_std = &block.inv_std;
+                    recording
+                        .push(norm_relu_pool_forward(gpu, planes, pooled, inv_std, images, keep));
+                }
+            }
             input = pooled;
         }
     }
