@@ -105,16 +105,20 @@ fn whatever_changes_nothing_changes_no_bit() {
 #[test]
 fn the_adjoint_of_every_operation() {
     for (channels, size) in [(1, 28), (3, 7), (3, 32)] {
-        for op in extremes(size) {
-            let rng = &mut Rng(2);
-            let (x, dy) = (images(rng, 1, channels, size), images(rng, 1, channels, size));
-            // Brightness adds a constant, which the difference from zero's image takes away.
-            let zero = with(&x, vec![0.0; x.values.len()]);
-            let (y, y0) = (forward(&x, &[op]), forward(&zero, &[op]));
-            let linear: Vec<f32> = y.values.iter().zip(&y0.values).map(|(y, y0)| y - y0).collect();
-            let dx = backward(&dy, &[op]);
+        let (rng, ops) = (&mut Rng(2), extremes(size));
+        let (x, dy) =
+            (images(rng, ops.len(), channels, size), images(rng, ops.len(), channels, size));
+        // Brightness adds a constant, which the difference from zero's image takes away.
+        let zero = with(&x, vec![0.0; x.values.len()]);
+        let (y, y0) = (forward(&x, &ops), forward(&zero, &ops));
+        let linear: Vec<f32> = y.values.iter().zip(&y0.values).map(|(y, y0)| y - y0).collect();
+        let dx = backward(&dy, &ops);
+        let each = channels * size * size;
+        for (i, op) in ops.iter().enumerate() {
+            let image = |values: &[f32]| values[i * each..(i + 1) * each].to_vec();
             let what = format!("{op:?} at {channels}×{size}×{size}");
-            assert_adjoint(&what, &linear, &dy.values, &x.values, &dx.values);
+            let (dy, x, dx) = (image(&dy.values), image(&x.values), image(&dx.values));
+            assert_adjoint(&what, &image(&linear), &dy, &x, &dx);
         }
     }
 }
@@ -123,15 +127,12 @@ fn the_adjoint_of_every_operation() {
 fn the_gradient_is_the_slope() {
     // Augmentation is affine in the image: a step of any length has no error of its own, and a long
     // one has the least rounding (1e-7 of values of about one).
-    for op in extremes(12) {
-        let rng = &mut Rng(3);
-        let (x, dy) = (images(rng, 2, 3, 12), images(rng, 2, 3, 12));
-        let ops = [op, op];
-        let dx = backward(&dy, &ops);
-        assert_slope(&format!("{op:?}"), &x, &dx.values, 0.5, 1e-4, |x| {
-            dot(&forward(x, &ops).values, &dy.values)
-        });
-    }
+    let (rng, ops) = (&mut Rng(3), extremes(12));
+    let (x, dy) = (images(rng, ops.len(), 3, 12), images(rng, ops.len(), 3, 12));
+    let dx = backward(&dy, &ops);
+    assert_slope("all operations", &x, &dx.values, 0.5, 1e-5, |x| {
+        dot(&forward(x, &ops).values, &dy.values)
+    });
 }
 
 proptest! {

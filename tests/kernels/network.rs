@@ -12,7 +12,7 @@ use crate::{
         vectors::{DmCase, DmStep},
     },
     images,
-    reference::{self, Op, widen, widen_all},
+    reference::{self, Batch, Op, widen, widen_all},
 };
 
 /// Values pass through every block, gradients twice.
@@ -20,7 +20,7 @@ const LIMITS: Tolerance = Tolerance::GOLDEN;
 
 /// A ReLU nearer than this to its kink might be switched by rounding: three blocks of f32 are off by
 /// some 1e-6. Data with such a ReLU are not compared; others are drawn.
-const KINK: f64 = 5e-6;
+const KINK: f64 = 1e-5;
 
 fn weights(rng: &mut Rng, net: &ConvNet) -> Vec<Vec<f32>> {
     (0..net.depth()).map(|d| rng.weights(net.width(), net.inputs(d))).collect()
@@ -48,7 +48,9 @@ fn check_embed(seed: u64, net: &ConvNet, n: usize) {
 
         let forward_only = testing::embed(gpu(), net, &weights, &x, None).unwrap();
         assert!(forward_only.dx.is_none());
-        assert_eq!(forward_only.blocks, out.blocks, "the same with and without a backward");
+        assert_eq!(forward_only.blocks.len(), net.depth());
+        let (last, expected) = (&forward_only.blocks[net.depth() - 1], trace.embedding());
+        assert_close("embedding without a backward", last, expected, LIMITS.values);
         return;
     }
     panic!("every attempt had a ReLU at its kink");
@@ -81,8 +83,8 @@ fn embed_of_unusual_depth() {
 #[test]
 fn the_gradient_is_the_slope() {
     // Any step through f32 shaders that outweighs their rounding crosses kinks, so the slope is that
-    // of the f64 twin; a step of 1e-6 there, stored as f32, is exact to 6e-8 / 1e-6 and the twin's
-    // inputs are the stepped ones, so that this rounding does not count.
+    // of the f64 twin, where a step of 1e-5 crosses none. It outweighs the rounding of stepped inputs
+    // to f32, and that is taken into account anyway.
     let net = ConvNet::new(3, 12, 5, 2).unwrap();
     let rng = &mut Rng(5);
     let (weights, x) = (weights(rng, &net), images(rng, 2, 3, 12));
@@ -127,6 +129,25 @@ fn check_dm(case: &DmCase) {
     }
 }
 
+/// Whether some step of the case has a ReLU at its kink.
+fn at_a_kink(case: &DmCase) -> bool {
+    let mut syn = Batch::from(&case.syn0);
+    let mut velocity = vec![0.0; syn.values.len()];
+    let mut steps = case.steps.iter().map(|step| {
+        let result = reference::DmStep {
+            net: &case.net,
+            weights: &widen_all(&step.weights),
+            ops: &step.ops,
+            real: &(&step.real).into(),
+            real_counts: &vec![case.batch_real; case.classes],
+            ipc: case.ipc,
+        }
+        .take(&mut syn, &mut velocity, case.lr.into());
+        result.kink_distance
+    });
+    steps.any(|distance| distance < KINK)
+}
+
 /// Operations that differ from class to class and from step to step.
 fn assorted(classes: usize, steps: usize) -> Vec<Vec<Op>> {
     let some = [
@@ -145,11 +166,13 @@ fn assorted(classes: usize, steps: usize) -> Vec<Vec<Op>> {
 #[test]
 fn dm_steps_are_their_twins() {
     // One class, one image, one real image; then odd numbers of everything, one channel and three.
-    for (seed, channels, size, width, depth, classes, ipc, batch_real) in
-        [(1, 3, 12, 3, 2, 1, 1, 1), (2, 3, 14, 5, 2, 7, 3, 5), (4, 1, 12, 17, 3, 3, 1, 9)]
+    for (channels, size, width, depth, classes, ipc, batch_real) in
+        [(3, 12, 3, 2, 1, 1, 1), (3, 14, 5, 2, 7, 3, 5), (1, 12, 17, 3, 3, 1, 9)]
     {
         let net = ConvNet::new(channels, size, width, depth).unwrap();
-        check_dm(&dm_case(seed, &net, &assorted(classes, 3), ipc, batch_real));
+        let case = |seed| dm_case(seed, &net, &assorted(classes, 3), ipc, batch_real);
+        let case = (0..50).map(case).find(|case| !at_a_kink(case));
+        check_dm(&case.expect("a case without a ReLU at its kink"));
     }
 }
 
@@ -163,8 +186,10 @@ fn dm_does_the_same_every_time_and_in_any_memory() {
     assert!(least < AMPLE, "no smaller budget was accepted");
     let mut others = vec![(AMPLE, again), (least, pieces)];
     // Budgets between give chunks of other sizes, also such as do not divide the batch.
-    for budget in [least + least / 3, 2 * least, 3 * least, 5 * least] {
+    let mut budget = least + least / 3;
+    while budget < 64 << 20 {
         others.push((budget, run_dm(gpu(), &case, budget).unwrap()));
+        budget *= 2;
     }
     for (budget, other) in others {
         for (s, (a, b)) in first.iter().zip(&other).enumerate() {
