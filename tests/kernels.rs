@@ -56,7 +56,7 @@ fn with(like: &Images, values: Vec<f32>) -> Images {
 #[track_caller]
 fn assert_adjoint(what: &str, forward: &[f32], dy: &[f32], x: &[f32], backward: &[f32]) {
     let (left, right) = (dot(forward, dy), dot(x, backward));
-    let scale = length(forward) * length(dy);
+    let scale = (length(forward) * length(dy)).max(length(x) * length(backward));
     let error = (left - right).abs() / scale.max(f64::MIN_POSITIVE);
     assert!(error <= 1e-5, "{what}: ⟨A x, dy⟩ = {left}, ⟨x, Aᵀ dy⟩ = {right}");
 }
