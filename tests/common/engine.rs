@@ -1,7 +1,7 @@
 //! Who computes a golden case: the GPU, or the f64 twins.
 
 use dm_wgpu::{
-    ConvNet, Error, Gpu,
+    ConvNet, Gpu,
     testing::{self, DmResult, DmSession, Embedded, Images},
 };
 
@@ -133,7 +133,7 @@ pub fn run_dm_in_least_memory(gpu: &Gpu, case: &DmCase) -> Result<(u64, Vec<DmRe
     let mut budget = 1024;
     loop {
         match run_dm(gpu, case, budget) {
-            Err(Error::Setting { .. }) if budget < AMPLE => budget *= 2,
+            Err(error) if error.is_usage() && budget < AMPLE => budget *= 2,
             result => return result.map(|r| (budget, r)).map_err(|e| e.to_string()),
         }
     }

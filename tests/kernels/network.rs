@@ -1,0 +1,208 @@
+//! The whole network and the whole step on the GPU, in shapes that no golden vector has.
+
+use dm_wgpu::{ConvNet, testing};
+use proptest::prelude::*;
+
+use crate::{
+    assert_slope, cases,
+    common::{
+        Rng, Tolerance, assert_close, dot,
+        engine::{AMPLE, Engine, Shaders, Twins, first_difference, run_dm, run_dm_in_least_memory},
+        gpu,
+        vectors::{DmCase, DmStep},
+    },
+    images,
+    reference::{self, Batch, Op, widen, widen_all},
+};
+
+/// Values pass through every block, gradients twice.
+const LIMITS: Tolerance = Tolerance::GOLDEN;
+
+/// A ReLU nearer than this to its kink might be switched by rounding: three blocks of f32 are off by
+/// some 1e-6. Data with such a ReLU are not compared; others are drawn.
+const KINK: f64 = 1e-5;
+
+fn weights(rng: &mut Rng, net: &ConvNet) -> Vec<Vec<f32>> {
+    (0..net.depth()).map(|d| rng.weights(net.width(), net.inputs(d))).collect()
+}
+
+/// Forward and backward against the twins.
+fn check_embed(seed: u64, net: &ConvNet, n: usize) {
+    for attempt in 0..50 {
+        let rng = &mut Rng(seed.wrapping_add(attempt));
+        let (weights, x) = (weights(rng, net), images(rng, n, net.channels(), net.size()));
+        let wide = widen_all(&weights);
+        let trace = reference::embed_forward(net, &wide, &(&x).into());
+        if trace.kink_distance() < KINK {
+            continue;
+        }
+        let d_embedding = rng.normals(n * net.features());
+        let out = testing::embed(gpu(), net, &weights, &x, Some(&d_embedding)).unwrap();
+        assert_eq!(out.blocks.len(), net.depth());
+        for (d, (block, expected)) in out.blocks.iter().zip(&trace.blocks).enumerate() {
+            assert_close(&format!("block {d}"), block, &expected.values, LIMITS.values);
+        }
+        let dx = out.dx.expect("a gradient was asked for");
+        let expected = reference::embed_backward(net, &wide, &trace, &widen(&d_embedding));
+        assert_close("dx", &dx, &expected.values, LIMITS.gradients);
+
+        let forward_only = testing::embed(gpu(), net, &weights, &x, None).unwrap();
+        assert!(forward_only.dx.is_none());
+        assert_eq!(forward_only.blocks.len(), net.depth());
+        let (last, expected) = (&forward_only.blocks[net.depth() - 1], trace.embedding());
+        assert_close("embedding without a backward", last, expected, LIMITS.values);
+        return;
+    }
+    panic!("every attempt had a ReLU at its kink");
+}
+
+proptest! {
+    #![proptest_config(cases(12))]
+
+    #[test]
+    fn embed_is_its_twin(
+        (channels, size) in prop::sample::select(
+            vec![(1usize, 28usize), (1, 12), (1, 7), (3, 32), (3, 20), (3, 14), (3, 12), (3, 9)]
+        ),
+        width in prop::sample::select(vec![1usize, 3, 17]),
+        depth in 1usize..=3,
+        n in 1usize..4,
+        seed: u64,
+    ) {
+        check_embed(seed, &ConvNet::new(channels, size, width, depth).unwrap(), n);
+    }
+}
+
+#[test]
+fn embed_of_unusual_depth() {
+    check_embed(1, &ConvNet::new(3, 32, 3, 5).unwrap(), 1);
+    check_embed(2, &ConvNet::new(3, 2, 1, 1).unwrap(), 1);
+    check_embed(3, &ConvNet::new(1, 28, 3, 5).unwrap(), 2);
+}
+
+#[test]
+fn the_gradient_is_the_slope() {
+    // Any step through f32 shaders that outweighs their rounding crosses kinks, so the slope is that
+    // of the f64 twin, where a step of 1e-5 crosses none. It outweighs the rounding of stepped inputs
+    // to f32, and that is taken into account anyway.
+    let net = ConvNet::new(3, 12, 5, 2).unwrap();
+    let rng = &mut Rng(5);
+    let (weights, x) = (weights(rng, &net), images(rng, 2, 3, 12));
+    let wide = widen_all(&weights);
+    let trace = reference::embed_forward(&net, &wide, &(&x).into());
+    assert!(trace.kink_distance() > 1e-4, "{}", trace.kink_distance());
+    let d_embedding = rng.normals(2 * net.features());
+    let out = testing::embed(gpu(), &net, &weights, &x, Some(&d_embedding)).unwrap();
+    assert_slope("dx", &x, &out.dx.unwrap(), 1e-5, LIMITS.gradients, |x| {
+        dot(reference::embed_forward(&net, &wide, &x.into()).embedding(), &d_embedding)
+    });
+}
+
+/// A case without its reference values; those come from the twins.
+fn dm_case(seed: u64, net: &ConvNet, ops: &[Vec<Op>], ipc: usize, batch_real: usize) -> DmCase {
+    let (channels, size, classes) = (net.channels(), net.size(), ops[0].len());
+    let rng = &mut Rng(seed);
+    let mut step = |ops: &Vec<Op>| DmStep {
+        weights: weights(rng, net),
+        ops: ops.clone(),
+        real: images(rng, classes * batch_real, channels, size),
+        loss: f32::NAN,
+        grad: vec![],
+        syn: vec![],
+        velocity: vec![],
+    };
+    let steps = ops.iter().map(&mut step).collect();
+    let syn0 = images(rng, classes * ipc, channels, size);
+    DmCase { net: net.clone(), classes, ipc, batch_real, lr: 0.7, syn0, steps }
+}
+
+/// Every step's loss, gradient, velocity and images, whole and in the smallest chunks.
+fn check_dm(case: &DmCase) {
+    let out = Shaders(gpu()).dm(case).unwrap();
+    let expected = Twins.dm(case).unwrap();
+    assert_eq!(out.len(), expected.len());
+    for (s, (out, expected)) in out.iter().zip(&expected).enumerate() {
+        assert_close(&format!("loss {s}"), &[out.loss], &[expected.loss], LIMITS.values);
+        assert_close(&format!("grad {s}"), &out.grad, &expected.grad, LIMITS.gradients);
+        assert_close(&format!("velocity {s}"), &out.velocity, &expected.velocity, LIMITS.gradients);
+        assert_close(&format!("syn {s}"), &out.syn, &expected.syn, LIMITS.values);
+    }
+}
+
+/// Whether some step of the case has a ReLU at its kink.
+fn at_a_kink(case: &DmCase) -> bool {
+    let mut syn = Batch::from(&case.syn0);
+    let mut velocity = vec![0.0; syn.values.len()];
+    let mut steps = case.steps.iter().map(|step| {
+        let result = reference::DmStep {
+            net: &case.net,
+            weights: &widen_all(&step.weights),
+            ops: &step.ops,
+            real: &(&step.real).into(),
+            real_counts: &vec![case.batch_real; case.classes],
+            ipc: case.ipc,
+        }
+        .take(&mut syn, &mut velocity, case.lr.into());
+        result.kink_distance
+    });
+    steps.any(|distance| distance < KINK)
+}
+
+/// Operations that differ from class to class and from step to step.
+fn assorted(classes: usize, steps: usize) -> Vec<Vec<Op>> {
+    let some = [
+        Op::Rotate(0.2),
+        Op::Color { brightness: 0.4, saturation: 0.3, contrast: 1.4 },
+        Op::None,
+        Op::Scale { x: 1.1, y: 0.9 },
+        Op::Cutout { y: 0, x: 5 },
+        Op::Crop { y: -1, x: 1 },
+        Op::Flip,
+    ];
+    let op = |s: usize, k: usize| some[(k + 3 * s) % some.len()];
+    (0..steps).map(|s| (0..classes).map(|k| op(s, k)).collect()).collect()
+}
+
+#[test]
+fn dm_steps_are_their_twins() {
+    // One class, one image, one real image; then odd numbers of everything, one channel and three.
+    for (channels, size, width, depth, classes, ipc, batch_real) in
+        [(3, 12, 3, 2, 1, 1, 1), (3, 14, 5, 2, 7, 3, 5), (1, 12, 17, 3, 3, 1, 9)]
+    {
+        let net = ConvNet::new(channels, size, width, depth).unwrap();
+        let case = |seed| dm_case(seed, &net, &assorted(classes, 3), ipc, batch_real);
+        let case = (0..50).map(case).find(|case| !at_a_kink(case));
+        check_dm(&case.expect("a case without a ReLU at its kink"));
+    }
+}
+
+#[test]
+fn dm_does_the_same_every_time_and_in_any_memory() {
+    let net = ConvNet::new(3, 20, 3, 2).unwrap();
+    let case = dm_case(5, &net, &assorted(3, 2), 2, 21);
+    let first = run_dm(gpu(), &case, AMPLE).unwrap();
+    let again = run_dm(gpu(), &case, AMPLE).unwrap();
+    let (least, pieces) = run_dm_in_least_memory(gpu(), &case).unwrap();
+    assert!(least < AMPLE, "no smaller budget was accepted");
+    let mut others = vec![(AMPLE, again), (least, pieces)];
+    // Budgets between give chunks of other sizes, also such as do not divide the batch.
+    let mut budget = least + least / 3;
+    while budget < 64 << 20 {
+        others.push((budget, run_dm(gpu(), &case, budget).unwrap()));
+        budget *= 2;
+    }
+    for (budget, other) in others {
+        for (s, (a, b)) in first.iter().zip(&other).enumerate() {
+            assert_eq!(first_difference(a, b), None, "step {s} with {budget} bytes");
+        }
+    }
+}
+
+#[test]
+fn identical_images_have_no_loss() {
+    let net = ConvNet::new(3, 12, 3, 2).unwrap();
+    let mut case = dm_case(6, &net, &assorted(2, 1), 2, 2);
+    case.syn0 = case.steps[0].real.clone();
+    let out = Shaders(gpu()).dm(&case).unwrap();
+    assert!(out[0].loss.abs() < 1e-9, "{}", out[0].loss);
+}
