@@ -170,18 +170,12 @@ impl Condensation {
     /// # Errors
     /// [`Error::Gpu`] if the device was lost.
     pub fn wait_blocking(&mut self, at_most: u32) -> Result<()> {
-        let doing = "finish an iteration";
         self.collect()?;
         while self.in_flight() > at_most {
-            let before = self.in_flight();
-            let surplus = before as usize - at_most as usize;
-            let submission_index = Some(self.in_flight[surplus - 1].submission.clone());
-            let wait = wgpu::PollType::Wait { submission_index, timeout: None };
-            self.gpu.device().poll(wait).map_err(|e| Error::gpu(doing, e))?;
-            self.collect()?;
-            if self.in_flight() == before {
-                return Err(Error::gpu(doing, "its result never arrived"));
-            }
+            let Some(mut first) = self.in_flight.pop_front() else { break };
+            let losses = first.losses.take_blocking(&self.gpu, first.submission)?;
+            self.note(first.iteration, &losses);
+            self.idle.push(first.losses);
         }
         Ok(())
     }
@@ -232,14 +226,18 @@ impl Condensation {
         while let Some(first) = self.in_flight.front_mut() {
             let Some(losses) = first.losses.take()? else { break };
             let iteration = first.iteration;
-            if let Some(class) = losses.iter().position(|l| !l.is_finite()) {
-                self.diverged.get_or_insert((iteration, class, losses[class]));
-            }
-            let sum: f64 = losses.iter().map(|&l| f64::from(l)).sum();
-            self.arrived.push(Loss { iteration, loss: (sum / losses.len() as f64) as f32 });
+            self.note(iteration, &losses);
             self.idle.extend(self.in_flight.pop_front().map(|done| done.losses));
         }
         Ok(())
+    }
+
+    fn note(&mut self, iteration: u32, losses: &[f32]) {
+        if let Some(class) = losses.iter().position(|l| !l.is_finite()) {
+            self.diverged.get_or_insert((iteration, class, losses[class]));
+        }
+        let sum: f64 = losses.iter().map(|&l| f64::from(l)).sum();
+        self.arrived.push(Loss { iteration, loss: (sum / losses.len() as f64) as f32 });
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::{
     marker::PhantomData,
-    sync::{Arc, Mutex},
+    sync::{Arc, Condvar, Mutex, PoisonError},
+    time::Duration,
 };
 
 use bytemuck::{AnyBitPattern, NoUninit};
@@ -81,20 +82,9 @@ impl<T: NoUninit + AnyBitPattern> Buffer<T> {
         let mut readback = Readback::new(gpu, "read back", self.len);
         let mut encoder = gpu.device().create_command_encoder(&Default::default());
         readback.record(&mut encoder, self);
-        gpu.queue().submit([encoder.finish()]);
+        let submission = gpu.queue().submit([encoder.finish()]);
         readback.request();
-        gpu.wait_blocking("read results back")?;
-        let doing = "read results back";
-        readback.take()?.ok_or_else(|| Error::gpu(doing, "the copy was not finished"))
-    }
-}
-
-impl Gpu {
-    /// Waits until the queue is empty.
-    pub(crate) fn wait_blocking(&self, doing: &str) -> Result<()> {
-        let everything = wgpu::PollType::Wait { submission_index: None, timeout: None };
-        self.device().poll(everything).map_err(|e| Error::gpu(doing, e))?;
-        self.check(doing)
+        readback.take_blocking(gpu, submission)
     }
 }
 
@@ -102,7 +92,7 @@ impl Gpu {
 #[derive(Debug)]
 pub(crate) struct Readback<T> {
     raw: wgpu::Buffer,
-    state: Arc<Mutex<State>>,
+    state: Arc<(Mutex<State>, Condvar)>,
     element: PhantomData<T>,
 }
 
@@ -122,7 +112,11 @@ impl<T: NoUninit + AnyBitPattern> Readback<T> {
             usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
             mapped_at_creation: false,
         });
-        Self { raw, state: Arc::new(Mutex::new(State::Idle)), element: PhantomData }
+        Self {
+            raw,
+            state: Arc::new((Mutex::new(State::Idle), Condvar::new())),
+            element: PhantomData,
+        }
     }
 
     /// Records the copy. `source` must be as long as this.
@@ -132,18 +126,39 @@ impl<T: NoUninit + AnyBitPattern> Readback<T> {
 
     /// Asks for the values, after the recorded copy was submitted.
     pub fn request(&mut self) {
-        self.set(State::Requested);
+        *unpoisoned(&self.state.0) = State::Requested;
         let state = self.state.clone();
         self.raw.map_async(wgpu::MapMode::Read, .., move |result| {
-            let new = if result.is_ok() { State::Ready } else { State::Failed };
-            *unpoisoned(&state) = new;
+            *unpoisoned(&state.0) = if result.is_ok() { State::Ready } else { State::Failed };
+            state.1.notify_all();
         });
+    }
+
+    /// Waits for the submission that holds the recorded copy, then takes the values.
+    pub fn take_blocking(
+        &mut self,
+        gpu: &Gpu,
+        submission: wgpu::SubmissionIndex,
+    ) -> Result<Vec<T>> {
+        let doing = "read results back";
+        let wait = wgpu::PollType::Wait { submission_index: Some(submission), timeout: None };
+        gpu.device().poll(wait).map_err(|e| Error::gpu(doing, e))?;
+        gpu.check(doing)?;
+        // Another thread's poll may have taken our callback and be about to call it.
+        let (state, changed) = &*self.state;
+        let waiting = |s: &mut State| *s == State::Requested;
+        drop(
+            changed
+                .wait_timeout_while(unpoisoned(state), Duration::from_secs(10), waiting)
+                .unwrap_or_else(PoisonError::into_inner),
+        );
+        self.take()?.ok_or_else(|| Error::gpu(doing, "the copy never arrived"))
     }
 
     /// The values if they have arrived; never waits. Afterwards this can be used again.
     pub fn take(&mut self) -> Result<Option<Vec<T>>> {
         let doing = "read results back";
-        match *unpoisoned(&self.state) {
+        match *unpoisoned(&self.state.0) {
             State::Idle | State::Requested => return Ok(None),
             State::Failed => return Err(Error::gpu(doing, "the device was lost or out of memory")),
             State::Ready => {}
@@ -152,11 +167,7 @@ impl<T: NoUninit + AnyBitPattern> Readback<T> {
         let values = bytemuck::pod_collect_to_vec(&view);
         drop(view);
         self.raw.unmap();
-        self.set(State::Idle);
+        *unpoisoned(&self.state.0) = State::Idle;
         Ok(Some(values))
-    }
-
-    fn set(&self, new: State) {
-        *unpoisoned(&self.state) = new;
     }
 }
