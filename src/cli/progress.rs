@@ -204,7 +204,7 @@ impl<'a> Downloads<'a> {
         if self.console.quiet {
             return;
         }
-        let Progress { file, bytes, total } = progress;
+        let Progress { file, done: bytes, total, .. } = progress;
         if self.current.as_ref().is_none_or(|(name, _)| name != file) {
             self.finish();
             let bar = self.console.terminal.then(|| {

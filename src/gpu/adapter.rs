@@ -65,8 +65,22 @@ pub(super) async fn choose(choice: &AdapterChoice) -> Result<wgpu::Adapter> {
 }
 
 async fn enumerate(backend: Option<&str>) -> Result<Vec<wgpu::Adapter>> {
-    let backends = match backend.map(|b| b.trim().to_ascii_lowercase()).as_deref() {
-        None => wgpu::Backends::all(),
+    let found = match named(backend)? {
+        Some(backends) => of_backends(backends).await,
+        // OpenGL shows the same cards again, serves compute worst, and its libraries write to
+        // stderr on machines without a display: only where there is nothing else.
+        None => match of_backends(wgpu::Backends::PRIMARY).await {
+            found if found.is_empty() => of_backends(wgpu::Backends::GL).await,
+            found => found,
+        },
+    };
+    Ok(found)
+}
+
+/// The backends that a name stands for.
+fn named(backend: Option<&str>) -> Result<Option<wgpu::Backends>> {
+    Ok(Some(match backend.map(|b| b.trim().to_ascii_lowercase()).as_deref() {
+        None => return Ok(None),
         Some("vulkan" | "vk") => wgpu::Backends::VULKAN,
         Some("metal" | "mtl") => wgpu::Backends::METAL,
         Some("dx12" | "d3d12") => wgpu::Backends::DX12,
@@ -75,7 +89,10 @@ async fn enumerate(backend: Option<&str>) -> Result<Vec<wgpu::Adapter>> {
             let possible = "vulkan, metal, dx12 and gl are possible";
             return Err(Error::setting("backend", format!("{other:?}"), possible));
         }
-    };
+    }))
+}
+
+async fn of_backends(backends: wgpu::Backends) -> Vec<wgpu::Adapter> {
     let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
     descriptor.backends = backends;
     let instance = wgpu::Instance::new(descriptor);
@@ -86,20 +103,18 @@ async fn enumerate(backend: Option<&str>) -> Result<Vec<wgpu::Adapter>> {
     });
     // A stable sort: equals keep the driver's order.
     found.sort_by_key(|a| rank(&a.get_info()));
-    Ok(found)
+    found
 }
 
-fn rank(info: &wgpu::AdapterInfo) -> (u8, u8) {
+fn rank(info: &wgpu::AdapterInfo) -> u8 {
     use wgpu::DeviceType::{Cpu, DiscreteGpu, IntegratedGpu, Other, VirtualGpu};
-    let kind = match info.device_type {
+    match info.device_type {
         DiscreteGpu => 0,
         IntegratedGpu => 1,
         VirtualGpu => 2,
         Other => 3,
         Cpu => 4,
-    };
-    // The same card often appears through OpenGL as well, which serves compute worst.
-    (kind, u8::from(info.backend == wgpu::Backend::Gl))
+    }
 }
 
 const NONE_FOUND: &str = "\
