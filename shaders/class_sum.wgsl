@@ -1,5 +1,6 @@
-// Adds a chunk's embeddings to the sum of each one's class. One invocation a class and feature
-// adds image after image, so where a batch is cut into chunks changes no bit of the sum.
+// Adds a chunk's rows (embeddings, or what else each image has) to the sum of each one's class. One
+// invocation a class and feature adds image after image, so where a batch is cut into chunks
+// changes no bit of the sum.
 
 struct Params {
     features: u32,
@@ -9,9 +10,10 @@ struct Params {
     // Classes of which the chunk has any.
     first_class: u32,
     classes: u32,
+    // 1: adds to what is there even at a class's first image.
+    accumulate: u32,
     pad0: u32,
     pad1: u32,
-    pad2: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -32,7 +34,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     let end = min(starts[k + 1u], params.chunk_end);
     let at = k * params.features + feature;
     // The class's first chunk finds the last iteration's sum.
-    var sum = select(sums[at], 0.0, first == starts[k]);
+    let fresh = first == starts[k] && params.accumulate == 0u;
+    var sum = select(sums[at], 0.0, fresh);
     for (var i = first; i < end; i++) {
         sum += embeddings[(i - params.chunk_start) * params.features + feature];
     }

@@ -9,14 +9,15 @@ struct Params {
     input: Planes,
     result: Planes,
     images: u32,
+    // Images of the same network follow each other.
+    images_per_net: u32,
     pad0: u32,
     pad1: u32,
-    pad2: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> input: array<f32>;
-// (outputs, inputs, 3, 3) of the forward convolution.
+// (nets, outputs, inputs, 3, 3) of the forward convolution.
 @group(0) @binding(2) var<storage, read> weights: array<f32>;
 @group(0) @binding(3) var<storage, read_write> result: array<f32>;
 
@@ -36,10 +37,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         return;
     }
     let pitch = params.input.pitch;
+    let first_weight = (image / params.images_per_net) * outputs * inputs * 9u;
     var sum = 0.0;
     for (var c = 0u; c < inputs; c++) {
         let corner = plane_start(params.input, image, c) + y * pitch + x - pitch - 1u;
-        let w = 9u * select(k * inputs + c, c * outputs + k, TRANSPOSED);
+        let w = first_weight + 9u * select(k * inputs + c, c * outputs + k, TRANSPOSED);
         for (var tap = 0u; tap < 9u; tap++) {
             let weight = weights[w + select(tap, 8u - tap, TRANSPOSED)];
             sum += weight * input[corner + (tap / 3u) * pitch + tap % 3u];

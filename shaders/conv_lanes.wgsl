@@ -14,17 +14,20 @@ struct Params {
     input: Planes,
     result: Planes,
     images: u32,
+    // Images of the same network follow each other.
+    images_per_net: u32,
     pad0: u32,
     pad1: u32,
-    pad2: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 // Haloed planes, whose rows are whole vec4f.
 @group(0) @binding(1) var<storage, read> input: array<vec4f>;
-// [output / OUTPUTS][input] [tap][output % OUTPUTS], each [tap][output] padded to CHUNK vec4f.
+// [net][output / OUTPUTS][input] [tap][output % OUTPUTS], each [tap][output] padded to CHUNK vec4f.
 @group(0) @binding(2) var<storage, read> weights: array<vec4f>;
 @group(0) @binding(3) var<storage, read_write> result: array<f32>;
+// Of FUSED alone: the norm's weight and bias, (nets, outputs).
+@group(0) @binding(4) var<storage, read> affine: array<vec2f>;
 
 // Stores four pixels of a row, those that lie inside.
 fn put(start: u32, y: u32, x: u32, v: vec4f) {
@@ -58,16 +61,19 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
     let tiles_y = (size + ROWS - 1u) / ROWS;
     let tiles = tiles_x * tiles_y;
     let blocks = (outputs + OUTPUTS - 1u) / OUTPUTS;
+    // Neighbouring workgroups read the same pixels. No workgroup serves two networks.
     let flat = flat_group(group);
-    // Neighbouring workgroups read the same pixels.
     let block = flat % blocks;
-    let first = (flat / blocks) * LANES;
-    if first >= params.images * tiles {
+    let tiles_per_net = params.images_per_net * tiles;
+    let groups_per_net = (tiles_per_net + LANES - 1u) / LANES;
+    let net = (flat / blocks) / groups_per_net;
+    let first_image = net * params.images_per_net;
+    if first_image >= params.images {
         return;
     }
-    let mine = first + lane;
-    let tile = min(mine, params.images * tiles - 1u);
-    let image = tile / tiles;
+    let mine = (flat / blocks) % groups_per_net * LANES + lane;
+    let tile = min(mine, tiles_per_net - 1u);
+    let image = first_image + tile / tiles;
     let x = (tile % tiles) % tiles_x * (4u * QUADS);
     let y = (tile % tiles) / tiles_x * ROWS;
 
@@ -75,7 +81,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
     let pitch = params.input.pitch / 4u;
     let plane = params.input.stride / 4u;
     var at = image * inputs * plane + y * pitch + x / 4u;
-    var w_at = block * inputs * CHUNK + lane;
+    var w_at = (net * blocks + block) * inputs * CHUNK + lane;
     //{accumulators}
     for (var c = 0u; c < inputs; c++) {
         //{taps}

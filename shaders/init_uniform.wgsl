@@ -1,37 +1,43 @@
-// Weights of one block, drawn as PyTorch's default for Conv2d: U(−1/√fan_in, 1/√fan_in).
+// Weights of one layer, drawn as PyTorch's default for Conv2d and Linear: U(−1/√fan_in, 1/√fan_in).
 //
-// Value i is word i mod 4 of the Philox block with counter (i / 4, block, iteration, 1) under the
-// seed as key. One invocation makes four values.
+// Value i of network n is word i mod 4 of the Philox block with counter
+// (i / 4, layer, number + n, purpose) under the seed as key. One invocation makes four values.
 
 struct Params {
+    // Values of one network.
     len: u32,
     bound: f32,
-    block: u32,
-    pad: u32,
+    layer: u32,
+    nets: u32,
 }
 
-struct Step {
+struct Key {
     seed: vec2u,
-    iteration: u32,
-    pad: u32,
+    // Of the first network: the iteration, when one network is drawn in each.
+    number: u32,
+    purpose: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<uniform> step: Step;
+@group(0) @binding(1) var<uniform> key: Key;
 @group(0) @binding(2) var<storage, read_write> weights: array<f32>;
-
-const PURPOSE_WEIGHTS = 1u;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-    let quad = flat_group(group) * 64u + lane;
-    let words = philox4x32(step.seed, vec4u(quad, params.block, step.iteration, PURPOSE_WEIGHTS));
+    let flat = flat_group(group) * 64u + lane;
+    let quads = (params.len + 3u) / 4u;
+    let net = flat / quads;
+    let quad = flat % quads;
+    if net >= params.nets {
+        return;
+    }
+    let words = philox4x32(key.seed, vec4u(quad, params.layer, key.number + net, key.purpose));
     // 24 bits: every value is exact in f32, and 1 is never reached.
     let values = (vec4f(words >> vec4u(8u)) * 0x1p-23f - 1.0) * params.bound;
     for (var i = 0u; i < 4u; i++) {
         let at = quad * 4u + i;
         if at < params.len {
-            weights[at] = values[i];
+            weights[net * params.len + at] = values[i];
         }
     }
 }

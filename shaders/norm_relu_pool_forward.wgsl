@@ -1,21 +1,11 @@
-// Instance norm (biased variance, eps 1e-5, no affine) → ReLU → average pool 2×2.
+// Instance norm (biased variance, eps 1e-5), its weight and bias → ReLU → average pool 2×2.
 // One workgroup a plane. An odd last row and column count for the norm but are not pooled.
 //
-// With KEEP the normalised values replace the planes and 1/σ is stored: what the backward pass needs.
+// With KEEP the normalised values, before weight and bias, replace the planes, and 1/σ is stored:
+// what the backward pass needs.
 
-struct Params {
-    planes: Planes,
-    pooled: Planes,
-    images: u32,
-    pad0: u32,
-    pad1: u32,
-    pad2: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read_write> planes: array<f32>;
-@group(0) @binding(2) var<storage, read_write> pooled: array<f32>;
-@group(0) @binding(3) var<storage, read_write> inv_std: array<f32>;
+@group(0) @binding(3) var<storage, read_write> pooled: array<f32>;
+@group(0) @binding(4) var<storage, read_write> inv_std: array<f32>;
 
 override KEEP: bool;
 
@@ -44,6 +34,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     }
     let variance = workgroup_sum(lane, vec2f(squares, 0.0)).x / count;
     let scale = inverseSqrt(variance + 1e-5);
+    let weight_bias = weight_and_bias(image, channel);
 
     // Whoever pools four values also normalises them, so nobody reads what another has replaced.
     let half = (size + 1u) / 2u;
@@ -61,7 +52,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
                 if KEEP {
                     planes[at] = v;
                 }
-                total += max(v, 0.0);
+                total += max(v * weight_bias.x + weight_bias.y, 0.0);
             }
         }
         if qy < params.pooled.size && qx < params.pooled.size {

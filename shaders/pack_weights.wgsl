@@ -9,14 +9,15 @@ struct Params {
     inputs: u32,
     width: u32,
     chunk: u32,
+    // Packed values of one network.
     len: u32,
+    nets: u32,
     pad0: u32,
     pad1: u32,
-    pad2: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-// (outputs, inputs, 3, 3) of the forward convolution.
+// (nets, outputs, inputs, 3, 3) of the forward convolution.
 @group(0) @binding(1) var<storage, read> weights: array<f32>;
 @group(0) @binding(2) var<storage, read_write> packed: array<f32>;
 
@@ -24,10 +25,12 @@ override TRANSPOSED: bool;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-    let i = flat_group(group) * 64u + lane;
-    if i >= params.len {
+    let flat = flat_group(group) * 64u + lane;
+    if flat >= params.len * params.nets {
         return;
     }
+    let i = flat % params.len;
+    let first = (flat / params.len) * params.outputs * params.inputs * 9u;
     let within = i % params.chunk;
     let c = (i / params.chunk) % params.inputs;
     let k = (i / params.chunk / params.inputs) * params.width + within % params.width;
@@ -36,7 +39,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     if tap < 9u && k < params.outputs {
         let plain = (k * params.inputs + c) * 9u + tap;
         let turned = (c * params.outputs + k) * 9u + 8u - tap;
-        value = weights[select(plain, turned, TRANSPOSED)];
+        value = weights[first + select(plain, turned, TRANSPOSED)];
     }
-    packed[i] = value;
+    packed[flat] = value;
 }

@@ -1,13 +1,14 @@
-// Gradient descent with momentum, as torch.optim.SGD: v ← momentum · v + g; x ← x − lr · v.
+// Gradient descent with momentum and weight decay, as torch.optim.SGD:
+// g ← g + decay · x; v ← momentum · v + g; x ← x − lr · v.
 
-struct Params {
-    len: u32,
+struct Rates {
     lr: f32,
     momentum: f32,
-    pad: u32,
+    weight_decay: f32,
+    pad: f32,
 }
 
-@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(0) var<uniform> rates: Rates;
 @group(0) @binding(1) var<storage, read_write> values: array<f32>;
 @group(0) @binding(2) var<storage, read_write> velocity: array<f32>;
 @group(0) @binding(3) var<storage, read> gradient: array<f32>;
@@ -15,10 +16,11 @@ struct Params {
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
     let i = flat_group(group) * 64u + lane;
-    if i >= params.len {
+    if i >= arrayLength(&values) {
         return;
     }
-    let v = params.momentum * velocity[i] + gradient[i];
+    let g = gradient[i] + rates.weight_decay * values[i];
+    let v = rates.momentum * velocity[i] + g;
     velocity[i] = v;
-    values[i] -= params.lr * v;
+    values[i] -= rates.lr * v;
 }

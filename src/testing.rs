@@ -8,8 +8,11 @@ use crate::{
     ConvNet, Gpu, Result,
     condense::{Matching, Plan, RealBatch, RealFormat},
     gpu::{Buffer, Recording, Slot},
-    kernels::{self, Augment, Direction, Item, Planes, Sgd, Source, Tile},
-    nn::{Embedder, Weights},
+    kernels::{
+        self, Augment, Batch, Direction, Item, NetworkKey, Norm, Planes, Rates, Source, Tile,
+    },
+    nn::{Embedder, Target, Weights},
+    rng::Purpose,
 };
 
 /// A batch of images on the host.
@@ -79,7 +82,7 @@ impl DmSession {
             net: case.net.clone(),
             real_counts: real_counts.clone(),
             ipc: case.ipc,
-            sgd: Sgd { lr: case.lr, momentum: 0.5 },
+            rates: Rates::new(case.lr, 0.5, 0.0),
             memory_budget: case.memory_budget,
             real: RealFormat::Values,
         };
@@ -91,7 +94,7 @@ impl DmSession {
     pub fn step(&mut self, weights: &[Vec<f32>], rows: &[Row], real: &[f32]) -> Result<DmResult> {
         let matching = &self.matching;
         for (block, values) in weights.iter().enumerate() {
-            matching.weights.block(block).write(&self.gpu, values);
+            matching.weights.conv(block).write(&self.gpu, values);
         }
         let mut losses = matching.loss_readback();
         let real = RealBatch::Values(real);
@@ -121,11 +124,11 @@ pub fn random_weights(
     seed: u64,
     iteration: u32,
 ) -> Result<Vec<Vec<f32>>> {
-    let weights = Weights::new(gpu, net);
+    let weights = Weights::new(gpu, net, 1);
     let mut encoder = gpu.device().create_command_encoder(&Default::default());
-    weights.draw(gpu, &mut encoder, seed, iteration);
+    weights.draw(gpu, &mut encoder, NetworkKey::new(seed, Purpose::Weights, iteration));
     gpu.queue().submit([encoder.finish()]);
-    (0..net.depth()).map(|block| weights.block(block).read_blocking(gpu)).collect()
+    (0..net.depth()).map(|block| weights.conv(block).read_blocking(gpu)).collect()
 }
 
 /// One row an image.
@@ -205,15 +208,16 @@ pub fn embed(
     x: &Images,
     d_embedding: Option<&[f32]>,
 ) -> Result<Embedded> {
-    let mut held = Weights::new(gpu, net);
+    let mut held = Weights::new(gpu, net, 1);
     for (block, values) in weights.iter().enumerate() {
-        held.block(block).write(gpu, values);
+        held.conv(block).write(gpu, values);
     }
     let embedder = Embedder::new(gpu, net, x.n, x.n);
     let (input, layout) = embedder.input();
     scatter(gpu, &x.values, input, layout);
     let mut forward = Recording::default();
-    embedder.forward(gpu, &mut forward, &mut held, x.n, d_embedding.is_some());
+    let batch = Batch { images: x.n, nets: 1 };
+    embedder.forward(gpu, &mut forward, &mut held, batch, d_embedding.is_some());
     repack(gpu, &held);
     run(gpu, |r| *r = forward)?;
     let blocks = embedder
@@ -223,7 +227,8 @@ pub fn embed(
     let Some(d_embedding) = d_embedding else { return Ok(Embedded { blocks, dx: None }) };
     let d_embedding = Buffer::from_slice(gpu, "d embedding", d_embedding);
     let mut backward = Recording::default();
-    embedder.backward(gpu, &mut backward, &mut held, &d_embedding, (0, 1), x.n);
+    let own = (0, 1);
+    embedder.backward(gpu, &mut backward, &mut held, &d_embedding, own, batch, Target::Input);
     repack(gpu, &held);
     run(gpu, |r| *r = backward)?;
     let (d_input, layout) = embedder.d_input();
@@ -264,6 +269,7 @@ fn convolve(
     scatter(gpu, &x.values, &input, from);
     let weights = Buffer::from_slice(gpu, "weights", weights);
     let result = Buffer::zeros(gpu, "y", x.n * to.image_len());
+    let batch = Batch { images: x.n, nets: 1 };
     let (input, output) = ((&input, from), (&result, to));
     run(gpu, |r| match gpu.lanes() {
         Some(lanes) => {
@@ -272,9 +278,9 @@ fn convolve(
             let len = tile.packed_len(channels, x.channels);
             let packed = Buffer::zeros(gpu, "packed", len);
             r.push(kernels::pack_weights(gpu, direction, tile, shape, &weights, &packed));
-            r.push(kernels::conv_lanes(gpu, tile, false, input, &packed, output, x.n));
+            r.push(kernels::conv_lanes(gpu, tile, None, input, &packed, output, batch));
         }
-        None => r.push(kernels::conv(gpu, direction, input, &weights, output, x.n)),
+        None => r.push(kernels::conv(gpu, direction, input, &weights, output, batch)),
     })?;
     Ok(Images { values: result.read_blocking(gpu)?, channels, ..*x })
 }
@@ -288,7 +294,9 @@ pub fn norm_relu_pool_forward(gpu: &Gpu, x: &Images) -> Result<(Images, Images, 
     let inv_std = Buffer::zeros(gpu, "1/std", x.n * x.channels);
     run(gpu, |r| {
         let (planes, pooled) = ((&planes, from), (&pooled, to));
-        r.push(kernels::norm_relu_pool_forward(gpu, planes, pooled, &inv_std, x.n, true));
+        let norm = Norm { affine: &identity(gpu, x.channels), inv_std: &inv_std };
+        let batch = Batch { images: x.n, nets: 1 };
+        r.push(kernels::norm_relu_pool_forward(gpu, planes, norm, pooled, batch, true));
     })?;
     Ok((
         Images { values: pooled.read_blocking(gpu)?, size: x.size / 2, ..*x },
@@ -309,10 +317,16 @@ pub fn norm_relu_pool_backward(
     let planes = Buffer::from_slice(gpu, "planes", &normalised.values);
     let d_pooled = Buffer::from_slice(gpu, "d pooled", &dy.values);
     let inv_std = Buffer::from_slice(gpu, "1/std", inv_std);
+    let d_affine = Buffer::zeros(gpu, "d affine", 2 * n * dy.channels);
     run(gpu, |r| {
         let planes = (&planes, Planes::dense(normalised.channels, normalised.size));
         let d_pooled = (&d_pooled, Planes::dense(dy.channels, dy.size));
-        r.push(kernels::norm_relu_pool_backward(gpu, planes, d_pooled, &inv_std, n, (0, 1)));
+        let norm = Norm { affine: &identity(gpu, dy.channels), inv_std: &inv_std };
+        let batch = Batch { images: n, nets: 1 };
+        let own = (0, 1);
+        r.push(kernels::norm_relu_pool_backward(
+            gpu, planes, norm, d_pooled, &d_affine, batch, own,
+        ));
     })?;
     Ok(Images { values: planes.read_blocking(gpu)?, ..*normalised })
 }
@@ -330,7 +344,16 @@ pub fn class_sum(
     let sums = Buffer::zeros(gpu, "sums", counts.len() * features);
     let (chunk, classes) = (0..images, 0..counts.len());
     run(gpu, |r| {
-        r.push(kernels::class_sum(gpu, &starts, &embeddings, &sums, features, chunk, classes));
+        r.push(kernels::class_sum(
+            gpu,
+            &starts,
+            &embeddings,
+            &sums,
+            features,
+            chunk,
+            classes,
+            false,
+        ));
     })?;
     sums.read_blocking(gpu)
 }
@@ -366,8 +389,14 @@ pub fn sgd(
 ) -> Result<(Vec<f32>, Vec<f32>)> {
     let [x, velocity, grad] = [("x", x), ("velocity", velocity), ("grad", grad)]
         .map(|(l, v)| Buffer::from_slice(gpu, l, v));
-    run(gpu, |r| r.push(kernels::sgd(gpu, Sgd { lr, momentum }, &x, &velocity, &grad)))?;
+    let rates = Buffer::uniform(gpu, "rates", &Rates::new(lr, momentum, 0.0));
+    run(gpu, |r| r.push(kernels::sgd(gpu, &rates, &x, &velocity, &grad)))?;
     Ok((x.read_blocking(gpu)?, velocity.read_blocking(gpu)?))
+}
+
+/// Weight 1 and bias 0 for each channel.
+fn identity(gpu: &Gpu, channels: usize) -> Buffer<f32> {
+    Buffer::from_slice(gpu, "affine", &[1.0, 0.0].repeat(channels))
 }
 
 /// One shader as it is compiled, for the tests that translate it.

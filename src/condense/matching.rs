@@ -10,8 +10,10 @@ use crate::{
     ConvNet, Error, Result,
     augment::Row,
     gpu::{Buffer, Gpu, Readback, Recording},
-    kernels::{Augment, Item, Planes, Sgd, Source, class_sum, mean_difference, sgd},
-    nn::{Embedder, Weights},
+    kernels::{
+        Augment, Batch, Item, NetworkKey, Planes, Rates, Source, class_sum, mean_difference, sgd,
+    },
+    nn::{Embedder, Target, Weights},
 };
 
 /// What a [`Matching`] is built for.
@@ -21,7 +23,7 @@ pub(crate) struct Plan<'a> {
     pub real_counts: Vec<usize>,
     /// Synthetic images of each class.
     pub ipc: usize,
-    pub sgd: Sgd,
+    pub rates: Rates,
     /// Bytes of device memory that all buffers together may take.
     pub memory_budget: u64,
     pub real: RealFormat<'a>,
@@ -94,7 +96,8 @@ impl Matching {
         let dense = Planes::dense(net.channels(), net.size());
         let zeros = |label: &str, len| Buffer::<f32>::zeros(gpu, label, len);
 
-        let mut weights = Weights::new(gpu, net);
+        let rates = Buffer::uniform(gpu, "rates", &plan.rates);
+        let mut weights = Weights::new(gpu, net, 1);
         let embedder = Embedder::new(gpu, net, chunk.max(syn_chunk), syn_chunk);
         let means = zeros("image means", chunk.max(syn_chunk));
         let rows = Buffer::from_slice(gpu, "augmentation rows", &vec![Row::NONE; classes]);
@@ -140,7 +143,8 @@ impl Matching {
             };
             let augment = Augment { items: &real_items, rows: &rows, means: &means };
             augment.forward(gpu, &mut recording, source, dense, input, layout, first, range.len());
-            embedder.forward(gpu, &mut recording, &mut weights, range.len(), false);
+            let batch = Batch { images: range.len(), nets: 1 };
+            embedder.forward(gpu, &mut recording, &mut weights, batch, false);
             recording.push(class_sum(
                 gpu,
                 &real_starts_buffer,
@@ -149,6 +153,7 @@ impl Matching {
                 features,
                 range.clone(),
                 classes_of(&real_starts, &range),
+                false,
             ));
             chunks.push(Chunk { images: range, recording });
         }
@@ -168,7 +173,8 @@ impl Matching {
         let forward = |recording: &mut Recording, weights: &mut Weights, range: &Range<usize>| {
             let source = Source::Values(&images);
             augment.forward(gpu, recording, source, dense, input, layout, range.start, range.len());
-            embedder.forward(gpu, recording, weights, range.len(), true);
+            let batch = Batch { images: range.len(), nets: 1 };
+            embedder.forward(gpu, recording, weights, batch, true);
         };
         for range in &syn_chunks {
             forward(&mut recording, &mut weights, range);
@@ -180,6 +186,7 @@ impl Matching {
                 features,
                 range.clone(),
                 classes_of(&syn_starts, range),
+                false,
             ));
         }
         let real = (&real_starts_buffer, &real_sums);
@@ -190,13 +197,15 @@ impl Matching {
                 forward(&mut recording, &mut weights, range);
             }
             let sharing = (range.start, plan.ipc);
+            let batch = Batch { images: range.len(), nets: 1 };
             embedder.backward(
                 gpu,
                 &mut recording,
                 &mut weights,
                 &d_embedding,
                 sharing,
-                range.len(),
+                batch,
+                Target::Input,
             );
             let (d_input, d_layout) = embedder.d_input();
             augment.backward(
@@ -210,7 +219,7 @@ impl Matching {
                 range.len(),
             );
         }
-        recording.push(sgd(gpu, plan.sgd, &images, &velocity, &gradient));
+        recording.push(sgd(gpu, &rates, &images, &velocity, &gradient));
 
         Ok(Self {
             gpu: gpu.clone(),
@@ -232,12 +241,12 @@ impl Matching {
         Readback::new(&self.gpu, "losses on their way", self.losses.len())
     }
 
-    /// Submits one step with the network of (seed, iteration), or else with the one that `weights`
+    /// Submits one step with the network that a key names, or else with the one that `weights`
     /// hold by then. `rows` has one row a class. The losses will be in `readback`, already
     /// requested.
     pub fn submit(
         &self,
-        network: Option<(u64, u32)>,
+        network: Option<NetworkKey>,
         rows: &[Row],
         real_counts: &[usize],
         batch: &RealBatch<'_>,
@@ -257,8 +266,8 @@ impl Matching {
         };
         self.real_items.write(&self.gpu, &items);
         let mut encoder = self.gpu.device().create_command_encoder(&Default::default());
-        if let Some((seed, iteration)) = network {
-            self.weights.draw(&self.gpu, &mut encoder, seed, iteration);
+        if let Some(key) = network {
+            self.weights.draw(&self.gpu, &mut encoder, key);
         }
         self.weights.pack(&mut encoder);
         self.gpu.queue().submit([encoder.finish()]);
@@ -319,7 +328,7 @@ impl Sizes {
 
         // What is there whatever the chunks: pixels, velocity, gradient; sums; weights; lists.
         let fixed = (3 * syns * image_len + 3 * classes * net.features()) as u64 * 4
-            + Weights::bytes(net)
+            + Weights::bytes(gpu, net)
             + (reals + syns) as u64 * size_of::<Item>() as u64;
         let largest_fixed = (syns * image_len).max(classes * net.features()) as u64 * 4;
         if largest_fixed > binding {

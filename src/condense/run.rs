@@ -9,7 +9,7 @@ use super::{
 use crate::{
     Dataset, Error, Gpu, Result,
     gpu::Readback,
-    kernels::Sgd,
+    kernels::{NetworkKey, Rates},
     rng::{Purpose, Stream},
 };
 
@@ -88,7 +88,7 @@ impl Condensation {
             net: settings.network(&dataset)?,
             real_counts: real_counts.clone(),
             ipc: settings.ipc,
-            sgd: Sgd { lr: settings.lr_img, momentum: MOMENTUM },
+            rates: Rates::new(settings.lr_img, MOMENTUM, 0.0),
             memory_budget: settings.memory_budget,
             real: RealFormat::Pixels {
                 all: train.pixels(),
@@ -131,7 +131,7 @@ impl Condensation {
         let indices = draw_batch(train, batch_real, seed, iteration);
         let batch = RealBatch::Indices { indices: &indices, all: train.pixels() };
 
-        let network = Some((seed, iteration));
+        let network = Some(NetworkKey::new(seed, Purpose::Weights, iteration));
         let mut losses = self.idle.pop().unwrap_or_else(|| self.matching.loss_readback());
         let submission =
             self.matching.submit(network, &rows, &self.real_counts, &batch, &mut losses);

@@ -161,6 +161,11 @@ impl Gpu {
         (self.kernels == Kernels::Lanes).then(|| self.fixed_subgroup()).flatten()
     }
 
+    /// Whether the adapter is a CPU: registers spill cheaply there and loads are dear.
+    pub(crate) fn is_cpu(&self) -> bool {
+        self.info().device_type == wgpu::DeviceType::Cpu
+    }
+
     fn fixed_subgroup(&self) -> Option<usize> {
         let info = self.info();
         let has = self.device().features().contains(wgpu::Features::SUBGROUP);

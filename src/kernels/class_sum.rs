@@ -15,7 +15,8 @@ struct Params {
     chunk_end: u32,
     first_class: u32,
     classes: u32,
-    pad: [u32; 3],
+    accumulate: u32,
+    pad: [u32; 2],
 }
 
 pub(super) const KERNEL: Kernel = Kernel {
@@ -25,7 +26,8 @@ pub(super) const KERNEL: Kernel = Kernel {
 };
 
 /// Adds the embeddings of images `chunk` of a batch to `sums` (classes, features). `classes` are
-/// those the chunk has images of; `starts` says where each begins in the batch.
+/// those the chunk has images of; `starts` says where each begins in the batch. The sums begin
+/// anew with a class's first image, unless told to `accumulate`.
 pub(crate) fn class_sum(
     gpu: &Gpu,
     starts: &Buffer<u32>,
@@ -34,6 +36,7 @@ pub(crate) fn class_sum(
     features: usize,
     chunk: Range<usize>,
     classes: Range<usize>,
+    accumulate: bool,
 ) -> Dispatch {
     let params = Params {
         features: features as u32,
@@ -41,7 +44,8 @@ pub(crate) fn class_sum(
         chunk_end: chunk.end as u32,
         first_class: classes.start as u32,
         classes: classes.len() as u32,
-        pad: [0; 3],
+        accumulate: u32::from(accumulate),
+        pad: [0; 2],
     };
     let params = Buffer::uniform(gpu, "class_sum params", &params);
     KERNEL.dispatch(

@@ -2,7 +2,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{Planes, WORKGROUP, wgsl};
+use super::{Batch, Planes, WORKGROUP, wgsl};
 use crate::gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold};
 
 #[repr(C)]
@@ -11,12 +11,14 @@ pub(super) struct Params {
     input: Planes,
     result: Planes,
     images: u32,
-    pad: [u32; 3],
+    images_per_net: u32,
+    pad: [u32; 2],
 }
 
 impl Params {
-    pub fn new(input: Planes, result: Planes, images: usize) -> Self {
-        Self { input, result, images: images as u32, pad: [0; 3] }
+    pub fn new(input: Planes, result: Planes, Batch { images, nets }: Batch) -> Self {
+        let images_per_net = (images / nets) as u32;
+        Self { input, result, images: images as u32, images_per_net, pad: [0; 2] }
     }
 }
 
@@ -44,17 +46,17 @@ impl Direction {
     }
 }
 
-/// `result` = `input`, which has a zero halo, convolved with `weights` (outputs, inputs, 3, 3).
+/// `result` = `input`, which has a zero halo, convolved with `weights` (nets, outputs, inputs, 3, 3).
 pub(crate) fn conv(
     gpu: &Gpu,
     direction: Direction,
     (input, from): (&Buffer<f32>, Planes),
     weights: &Buffer<f32>,
     (result, to): (&Buffer<f32>, Planes),
-    images: usize,
+    batch: Batch,
 ) -> Dispatch {
-    let params = Buffer::uniform(gpu, "conv params", &Params::new(from, to, images));
-    let values = images * to.channels as usize * (to.size as usize).pow(2);
+    let params = Buffer::uniform(gpu, "conv params", &Params::new(from, to, batch));
+    let values = batch.images * to.channels as usize * (to.size as usize).pow(2);
     KERNEL.dispatch(
         gpu,
         direction.constants(),

@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use super::{Planes, conv::Params, wgsl};
+use super::{Batch, Planes, conv::Params, wgsl};
 use crate::gpu::{Buffer, Dispatch, Gpu, Slot, dispatch, fold};
 
 /// What one lane computes at a time: 4·`quads` × `rows` pixels of `outputs` channels.
@@ -15,8 +15,9 @@ pub(crate) struct Tile {
     pub outputs: usize,
 }
 
+/// The last is for fused blocks alone.
 pub(super) const SLOTS: &[Slot] =
-    &[Slot::Uniform(size_of::<Params>()), Slot::Read, Slot::Read, Slot::Write];
+    &[Slot::Uniform(size_of::<Params>()), Slot::Read, Slot::Read, Slot::Write, Slot::Read];
 
 const TEMPLATE: &str = wgsl!("shared/grid", "shared/planes", "conv_lanes");
 
@@ -27,12 +28,17 @@ impl Tile {
     }
 
     /// For a fused block on planes of this size, if a subgroup can hold whole planes.
-    pub fn for_block(lanes: usize, size: usize) -> Option<Self> {
-        const SHAPES: [(usize, usize, usize); 6] =
-            [(1, 4, 16), (1, 8, 8), (2, 8, 8), (2, 16, 4), (1, 2, 16), (1, 16, 8)];
+    pub fn for_block(lanes: usize, cpu: bool, size: usize) -> Option<Self> {
+        // Fewest pixels a lane first: more channels then share what is loaded.
+        const SHAPES: [(usize, usize); 6] = [(1, 2), (1, 4), (1, 8), (2, 8), (1, 16), (2, 16)];
+        // On a CPU registers spill cheaply, on a GPU they must not.
+        let most = if cpu { 128 } else { 32 };
         SHAPES
             .into_iter()
-            .map(|(quads, rows, outputs)| Self { lanes, quads, rows, outputs })
+            .map(|(quads, rows)| {
+                let outputs = (most / (quads * rows)).clamp(1, 32);
+                Self { lanes, quads, rows, outputs }
+            })
             .find(|tile| tile.holds_planes(size))
     }
 
@@ -169,15 +175,23 @@ impl Tile {
             }
             let all = sum(&|j, q| format!("d{j}_{q} * d{j}_{q}"));
             put(&mut text, format_args!("let variance = plane_sum(total({all})) / {count:?};"));
-            put(&mut text, format_args!("let scale = inverseSqrt(variance + 1e-5) * 0.25;"));
             put(&mut text, format_args!("if block * OUTPUTS + {k}u < outputs {{"));
+            put(
+                &mut text,
+                format_args!("let weight_bias = affine[net * outputs + block * OUTPUTS + {k}u];"),
+            );
+            put(
+                &mut text,
+                format_args!("let scale = inverseSqrt(variance + 1e-5) * weight_bias.x;"),
+            );
             put(&mut text, format_args!("{}", output_start(k)));
             for (j, q) in self.patch().filter(|(j, _)| j % 2 == 0) {
                 let below = j + 1;
                 put(
                     &mut text,
                     format_args!(
-                        "let p{j}_{q} = (max(d{j}_{q}, vec4f()) + max(d{below}_{q}, vec4f())) * scale;"
+                        "let p{j}_{q} = 0.25 * (max(d{j}_{q} * scale + weight_bias.y, vec4f()) \
+                         + max(d{below}_{q} * scale + weight_bias.y, vec4f()));"
                     ),
                 );
                 put(
@@ -211,34 +225,37 @@ fn output_start(k: usize) -> String {
     format!("let start = plane_start(params.result, image, block * OUTPUTS + {k}u);")
 }
 
-fn put(text: &mut String, line: std::fmt::Arguments<'_>) {
+pub(super) fn put(text: &mut String, line: std::fmt::Arguments<'_>) {
     // Writing to a string cannot fail.
     let _ = writeln!(text, "{line}");
 }
 
-/// `result` = `input`, which is haloed, convolved with `weights` packed for `tile`. With `fused`,
-/// `result` is what the block's pool makes of it.
+/// `result` = `input`, which is haloed, convolved with `weights` packed for `tile`. With the norm's
+/// weight and bias, (nets, outputs, 2), in `fused`, `result` is what the block's pool makes of it.
 pub(crate) fn conv_lanes(
     gpu: &Gpu,
     tile: Tile,
-    fused: bool,
+    fused: Option<&Buffer<f32>>,
     (input, from): (&Buffer<f32>, Planes),
     weights: &Buffer<f32>,
     (result, to): (&Buffer<f32>, Planes),
-    images: usize,
+    batch: Batch,
 ) -> Dispatch {
     let size = from.size as usize;
-    let params = Params::new(from, to, images);
+    let params = Params::new(from, to, batch);
     let params = Buffer::uniform(gpu, "conv_lanes params", &params);
-    let fused = fused.then_some(size);
-    let groups = (images * tile.tiles(size)).div_ceil(tile.lanes);
+    let planes = fused.map(|_| size);
+    let per_net = batch.images / batch.nets * tile.tiles(size);
+    let groups = batch.nets * per_net.div_ceil(tile.lanes);
+    let mut bindings = vec![params.binding(), input.binding(), weights.binding(), result.binding()];
+    bindings.extend(fused.map(Buffer::binding));
     dispatch(
         gpu,
-        &tile.name(fused),
-        &tile.source(fused),
-        SLOTS,
+        &tile.name(planes),
+        &tile.source(planes),
+        &SLOTS[..bindings.len()],
         &[],
-        &[params.binding(), input.binding(), weights.binding(), result.binding()],
+        &bindings,
         fold(groups * (to.channels as usize).div_ceil(tile.outputs)),
     )
 }

@@ -1,50 +1,60 @@
-//! Random weights of one block.
+//! Random weights of one layer.
 
 use bytemuck::{Pod, Zeroable};
 
 use super::{WORKGROUP, wgsl};
-use crate::gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold};
+use crate::{
+    gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold},
+    rng::Purpose,
+};
 
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
 struct Params {
     len: u32,
     bound: f32,
-    block: u32,
-    pad: u32,
+    layer: u32,
+    nets: u32,
 }
 
-/// What changes from one network to the next.
+/// What tells one random network from the next.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
-pub(crate) struct Step {
+pub(crate) struct NetworkKey {
     seed: [u32; 2],
-    iteration: u32,
-    pad: u32,
+    number: u32,
+    purpose: u32,
 }
 
-impl Step {
-    pub fn new(seed: u64, iteration: u32) -> Self {
-        Self { seed: [seed as u32, (seed >> 32) as u32], iteration, pad: 0 }
+impl NetworkKey {
+    /// Network `number` of a seed; of several drawn together, the first.
+    pub fn new(seed: u64, purpose: Purpose, number: u32) -> Self {
+        Self { seed: [seed as u32, (seed >> 32) as u32], number, purpose: purpose as u32 }
     }
 }
 
 pub(super) const KERNEL: Kernel = Kernel {
     name: "init_uniform",
     source: wgsl!("shared/grid", "shared/philox", "init_uniform"),
-    slots: &[Slot::Uniform(size_of::<Params>()), Slot::Uniform(size_of::<Step>()), Slot::Write],
+    slots: &[
+        Slot::Uniform(size_of::<Params>()),
+        Slot::Uniform(size_of::<NetworkKey>()),
+        Slot::Write,
+    ],
 };
 
-/// Fills `weights` with U(−bound, bound), keyed by `step` and the block's number.
+/// Fills `weights`, those of `nets` networks after each other, with U(−bound, bound).
 pub(crate) fn init_uniform(
     gpu: &Gpu,
-    step: &Buffer<Step>,
-    block: usize,
+    key: &Buffer<NetworkKey>,
+    layer: usize,
     bound: f32,
     weights: &Buffer<f32>,
+    nets: usize,
 ) -> Dispatch {
-    let params = Params { len: weights.len() as u32, bound, block: block as u32, pad: 0 };
+    let len = weights.len() / nets;
+    let params = Params { len: len as u32, bound, layer: layer as u32, nets: nets as u32 };
     let params = Buffer::uniform(gpu, "init_uniform params", &params);
-    let grid = fold(weights.len().div_ceil(4).div_ceil(WORKGROUP));
-    KERNEL.dispatch(gpu, &[], &[params.binding(), step.binding(), weights.binding()], grid)
+    let grid = fold((nets * len.div_ceil(4)).div_ceil(WORKGROUP));
+    KERNEL.dispatch(gpu, &[], &[params.binding(), key.binding(), weights.binding()], grid)
 }

@@ -4,28 +4,44 @@
 mod augment;
 mod class_sum;
 mod conv;
+mod conv_backward_weight;
 mod conv_lanes;
+mod count_correct;
 mod init_uniform;
+mod linear;
 mod mean_difference;
 mod norm_relu_pool;
 mod pack_weights;
 mod philox;
 mod planes;
 mod sgd;
+mod softmax_cross_entropy;
 
 pub(crate) use augment::{Augment, Item, Source};
 pub(crate) use class_sum::class_sum;
 pub(crate) use conv::{Direction, conv};
+pub(crate) use conv_backward_weight::conv_backward_weight;
 pub(crate) use conv_lanes::{Tile, conv_lanes};
-pub(crate) use init_uniform::{Step, init_uniform};
+pub(crate) use count_correct::count_correct;
+pub(crate) use init_uniform::{NetworkKey, init_uniform};
+pub(crate) use linear::Linear;
 pub(crate) use mean_difference::mean_difference;
-pub(crate) use norm_relu_pool::{norm_relu_pool_backward, norm_relu_pool_forward};
+pub(crate) use norm_relu_pool::{Norm, norm_relu_pool_backward, norm_relu_pool_forward};
 pub(crate) use pack_weights::pack_weights;
 pub(crate) use philox::philox4x32;
 pub(crate) use planes::Planes;
-pub(crate) use sgd::{Sgd, sgd};
+pub(crate) use sgd::{Rates, sgd};
+pub(crate) use softmax_cross_entropy::softmax_cross_entropy;
 
 use crate::gpu::Kernel;
+
+/// A batch whose images belong to networks in equal parts, one network's after the other's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Batch {
+    /// Of all networks together.
+    pub images: usize,
+    pub nets: usize,
+}
 
 /// Invocations a workgroup in every kernel that does not say otherwise.
 const WORKGROUP: usize = 64;
@@ -37,13 +53,19 @@ pub(crate) const ALL: &[(&Kernel, &[&[(&str, f64)]])] = &[
     (&augment::BACKWARD, &[augment::VARIANTS[0]]),
     (&class_sum::KERNEL, &[&[]]),
     (&conv::KERNEL, conv::VARIANTS),
+    (&conv_backward_weight::KERNEL, &[&[]]),
+    (&count_correct::KERNEL, &[&[]]),
     (&init_uniform::KERNEL, &[&[]]),
+    (&linear::FORWARD, &[&[]]),
+    (&linear::BACKWARD_DATA, &[&[]]),
+    (&linear::BACKWARD_WEIGHT, &[&[]]),
     (&mean_difference::KERNEL, &[&[]]),
     (&norm_relu_pool::FORWARD, norm_relu_pool::VARIANTS),
     (&norm_relu_pool::BACKWARD, &[&[]]),
     (&pack_weights::KERNEL, conv::VARIANTS),
     (&philox::KERNEL, &[&[]]),
     (&sgd::KERNEL, &[&[]]),
+    (&softmax_cross_entropy::KERNEL, &[&[]]),
 ];
 
 /// The source of a kernel: the shared pieces it names, then its own file.

@@ -2,7 +2,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{Planes, wgsl};
+use super::{Batch, Planes, wgsl};
 use crate::gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold};
 
 #[repr(C)]
@@ -11,77 +11,118 @@ struct Params {
     planes: Planes,
     pooled: Planes,
     images: u32,
+    images_per_net: u32,
     first_image: u32,
     sharing: u32,
-    pad: u32,
 }
 
 pub(super) const FORWARD: Kernel = Kernel {
     name: "norm_relu_pool_forward",
-    source: wgsl!("shared/grid", "shared/planes", "shared/reduce", "norm_relu_pool_forward"),
-    slots: &[Slot::Uniform(size_of::<Params>()), Slot::Write, Slot::Write, Slot::Write],
+    source: wgsl!(
+        "shared/grid",
+        "shared/planes",
+        "shared/reduce",
+        "shared/norm",
+        "norm_relu_pool_forward"
+    ),
+    slots: &[Slot::Uniform(size_of::<Params>()), Slot::Write, Slot::Read, Slot::Write, Slot::Write],
 };
 
 pub(super) const BACKWARD: Kernel = Kernel {
     name: "norm_relu_pool_backward",
-    source: wgsl!("shared/grid", "shared/planes", "shared/reduce", "norm_relu_pool_backward"),
-    slots: &[Slot::Uniform(size_of::<Params>()), Slot::Write, Slot::Read, Slot::Read],
+    source: wgsl!(
+        "shared/grid",
+        "shared/planes",
+        "shared/reduce",
+        "shared/norm",
+        "norm_relu_pool_backward"
+    ),
+    slots: &[
+        Slot::Uniform(size_of::<Params>()),
+        Slot::Write,
+        Slot::Read,
+        Slot::Read,
+        Slot::Read,
+        Slot::Write,
+    ],
 };
 
 pub(super) const VARIANTS: &[&[(&str, f64)]] = &[&[("KEEP", 0.0)], &[("KEEP", 1.0)]];
 
-/// Pools `planes` to `pooled`. With `keep`, normalised values replace the planes and `inv_std`
-/// gets 1/σ of each, for the backward pass.
+/// What a batch of planes is normalised with.
+#[derive(Clone, Copy)]
+pub(crate) struct Norm<'a> {
+    /// Weight and bias, (nets, channels, 2).
+    pub affine: &'a Buffer<f32>,
+    /// 1/σ of each plane, (images, channels): kept by forward for backward.
+    pub inv_std: &'a Buffer<f32>,
+}
+
+/// Pools `planes` to `pooled`. With `keep`, normalised values replace the planes and `inv_std` is
+/// filled, for the backward pass.
 pub(crate) fn norm_relu_pool_forward(
     gpu: &Gpu,
     (planes, from): (&Buffer<f32>, Planes),
+    Norm { affine, inv_std }: Norm<'_>,
     (pooled, to): (&Buffer<f32>, Planes),
-    inv_std: &Buffer<f32>,
-    images: usize,
+    batch: Batch,
     keep: bool,
 ) -> Dispatch {
-    let params = Params {
-        planes: from,
-        pooled: to,
-        images: images as u32,
-        first_image: 0,
-        sharing: 1,
-        pad: 0,
-    };
-    let params = Buffer::uniform(gpu, "norm_relu_pool_forward params", &params);
+    let params = Buffer::uniform(gpu, "norm params", &Params::new(from, to, batch, (0, 1)));
     FORWARD.dispatch(
         gpu,
         VARIANTS[usize::from(keep)],
-        &[params.binding(), planes.binding(), pooled.binding(), inv_std.binding()],
-        fold(images * from.channels as usize),
+        &[
+            params.binding(),
+            planes.binding(),
+            affine.binding(),
+            pooled.binding(),
+            inv_std.binding(),
+        ],
+        fold(batch.images * from.channels as usize),
     )
 }
 
-/// Replaces the kept `planes` by the gradient at the norm's input.
+/// Replaces the kept `planes` by the gradient at the norm's input, and stores each plane's part of
+/// the gradient at weight and bias in `d_affine` (images, channels, 2).
 ///
 /// Image i of the batch takes its gradient at the pooled output from image
 /// (`first_image` + i) / `sharing` of `d_pooled`.
 pub(crate) fn norm_relu_pool_backward(
     gpu: &Gpu,
     (planes, from): (&Buffer<f32>, Planes),
+    Norm { affine, inv_std }: Norm<'_>,
     (d_pooled, to): (&Buffer<f32>, Planes),
-    inv_std: &Buffer<f32>,
-    images: usize,
+    d_affine: &Buffer<f32>,
+    batch: Batch,
     (first_image, sharing): (usize, usize),
 ) -> Dispatch {
-    let params = Params {
-        planes: from,
-        pooled: to,
-        images: images as u32,
-        first_image: first_image as u32,
-        sharing: sharing as u32,
-        pad: 0,
-    };
-    let params = Buffer::uniform(gpu, "norm_relu_pool_backward params", &params);
+    let params = Params::new(from, to, batch, (first_image, sharing));
+    let params = Buffer::uniform(gpu, "norm params", &params);
     BACKWARD.dispatch(
         gpu,
         &[],
-        &[params.binding(), planes.binding(), d_pooled.binding(), inv_std.binding()],
-        fold(images * from.channels as usize),
+        &[
+            params.binding(),
+            planes.binding(),
+            affine.binding(),
+            d_pooled.binding(),
+            inv_std.binding(),
+            d_affine.binding(),
+        ],
+        fold(batch.images * from.channels as usize),
     )
+}
+
+impl Params {
+    fn new(planes: Planes, pooled: Planes, batch: Batch, sharing: (usize, usize)) -> Self {
+        Self {
+            planes,
+            pooled,
+            images: batch.images as u32,
+            images_per_net: (batch.images / batch.nets) as u32,
+            first_image: sharing.0 as u32,
+            sharing: sharing.1 as u32,
+        }
+    }
 }

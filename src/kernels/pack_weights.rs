@@ -16,7 +16,8 @@ struct Params {
     width: u32,
     chunk: u32,
     len: u32,
-    pad: [u32; 3],
+    nets: u32,
+    pad: [u32; 2],
 }
 
 pub(super) const KERNEL: Kernel = Kernel {
@@ -25,8 +26,8 @@ pub(super) const KERNEL: Kernel = Kernel {
     slots: &[Slot::Uniform(size_of::<Params>()), Slot::Read, Slot::Write],
 };
 
-/// Packs weights (outputs, inputs, 3, 3), or the transposed ones, whose `outputs` and `inputs` are
-/// then the other way round. `packed` has [`Tile::packed_len`] values.
+/// Packs weights (nets, outputs, inputs, 3, 3), or the transposed ones, whose `outputs` and `inputs`
+/// are then the other way round. `packed` has [`Tile::packed_len`] values a network.
 pub(crate) fn pack_weights(
     gpu: &Gpu,
     direction: Direction,
@@ -40,8 +41,9 @@ pub(crate) fn pack_weights(
         inputs: inputs as u32,
         width: tile.outputs as u32,
         chunk: tile.chunk() as u32,
-        len: packed.len() as u32,
-        pad: [0; 3],
+        len: tile.packed_len(outputs, inputs) as u32,
+        nets: (packed.len() / tile.packed_len(outputs, inputs)) as u32,
+        pad: [0; 2],
     };
     let params = Buffer::uniform(gpu, "pack_weights params", &params);
     KERNEL.dispatch(

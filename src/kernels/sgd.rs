@@ -1,46 +1,45 @@
-//! Gradient descent with momentum.
+//! Gradient descent with momentum and weight decay.
 
 use bytemuck::{Pod, Zeroable};
 
 use super::{WORKGROUP, wgsl};
 use crate::gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold};
 
+/// The rates of [`sgd`], which may change from step to step.
 #[repr(C)]
-#[derive(Debug, Clone, Copy, Pod, Zeroable)]
-struct Params {
-    len: u32,
-    lr: f32,
-    momentum: f32,
-    pad: u32,
+#[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable)]
+pub(crate) struct Rates {
+    pub lr: f32,
+    pub momentum: f32,
+    pub weight_decay: f32,
+    pad: f32,
+}
+
+impl Rates {
+    pub fn new(lr: f32, momentum: f32, weight_decay: f32) -> Self {
+        Self { lr, momentum, weight_decay, pad: 0.0 }
+    }
 }
 
 pub(super) const KERNEL: Kernel = Kernel {
     name: "sgd",
     source: wgsl!("shared/grid", "sgd"),
-    slots: &[Slot::Uniform(size_of::<Params>()), Slot::Write, Slot::Write, Slot::Read],
+    slots: &[Slot::Uniform(size_of::<Rates>()), Slot::Write, Slot::Write, Slot::Read],
 };
 
-/// The rates of [`sgd`].
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Sgd {
-    pub lr: f32,
-    pub momentum: f32,
-}
-
-/// velocity ← momentum · velocity + gradient; values ← values − lr · velocity.
+/// g ← gradient + weight_decay · values; velocity ← momentum · velocity + g;
+/// values ← values − lr · velocity.
 pub(crate) fn sgd(
     gpu: &Gpu,
-    Sgd { lr, momentum }: Sgd,
+    rates: &Buffer<Rates>,
     values: &Buffer<f32>,
     velocity: &Buffer<f32>,
     gradient: &Buffer<f32>,
 ) -> Dispatch {
-    let params = Params { len: values.len() as u32, lr, momentum, pad: 0 };
-    let params = Buffer::uniform(gpu, "sgd params", &params);
     KERNEL.dispatch(
         gpu,
         &[],
-        &[params.binding(), values.binding(), velocity.binding(), gradient.binding()],
+        &[rates.binding(), values.binding(), velocity.binding(), gradient.binding()],
         fold(values.len().div_ceil(WORKGROUP)),
     )
 }

@@ -4,7 +4,8 @@ use super::{ConvNet, Weights};
 use crate::{
     gpu::{Buffer, Gpu, Recording},
     kernels::{
-        Direction, Planes, Tile, conv, conv_lanes, norm_relu_pool_backward, norm_relu_pool_forward,
+        Batch, Direction, Norm, Planes, Tile, class_sum, conv, conv_backward_weight, conv_lanes,
+        norm_relu_pool_backward, norm_relu_pool_forward,
     },
 };
 
@@ -27,6 +28,7 @@ struct Block {
     planes: Buffer<f32>,
     planes_layout: Planes,
     inv_std: Buffer<f32>,
+    d_affine: Buffer<f32>,
     pooled: Buffer<f32>,
     pooled_layout: Planes,
     d_pooled: Buffer<f32>,
@@ -55,6 +57,7 @@ impl Embedder {
                     ),
                     planes_layout,
                     inv_std: zeros(&format!("1/std {b}"), planes_images * net.width()),
+                    d_affine: zeros(&format!("d affine {b}"), 2 * backward_images * net.width()),
                     pooled: zeros(&format!("pooled {b}"), images * pooled_layout.image_len()),
                     pooled_layout,
                     d_pooled: zeros(
@@ -87,6 +90,7 @@ impl Embedder {
                 Some(_) => bytes.backward += planes + net.width(),
                 None => bytes.forward += planes + net.width(),
             }
+            bytes.backward += 2 * net.width();
             bytes.backward += if b + 1 == net.depth() { 0 } else { d_pooled };
             bytes.largest = bytes.largest.max(planes);
         }
@@ -114,39 +118,40 @@ impl Embedder {
         (&self.d_input, self.d_input_layout.inset(self.border))
     }
 
-    /// Embeds the first `images` of the input. With `keep`, [`backward`](Self::backward) can follow.
+    /// Embeds the first images of the input. With `keep`, [`backward`](Self::backward) can follow.
     pub fn forward(
         &self,
         gpu: &Gpu,
         recording: &mut Recording,
         weights: &mut Weights,
-        images: usize,
+        batch: Batch,
         keep: bool,
     ) {
-        let forward = Direction::Forward;
         let mut input = (&self.input, self.input_layout);
         for (b, block) in self.blocks.iter().enumerate() {
-            let planes = (&block.planes, block.planes_layout);
             let pooled = (&block.pooled, block.pooled_layout);
             match fused_tile(gpu, block.planes_layout.size as usize) {
                 Some(tile) if !keep => {
-                    let packed = weights.packed(gpu, b, forward, tile);
-                    recording.push(conv_lanes(gpu, tile, true, input, &packed, pooled, images));
+                    let packed = weights.packed(gpu, b, Direction::Forward, tile);
+                    let affine = Some(weights.affine(b));
+                    recording.push(conv_lanes(gpu, tile, affine, input, &packed, pooled, batch));
                 }
                 _ => {
-                    convolve(gpu, recording, weights, (b, forward), input, planes, images);
-                    let inv_std = &block.inv_std;
-                    recording
-                        .push(norm_relu_pool_forward(gpu, planes, pooled, inv_std, images, keep));
+                    let planes = (&block.planes, block.planes_layout);
+                    let forward = (b, Direction::Forward);
+                    convolve(gpu, recording, weights, forward, input, planes, batch);
+                    let norm = Norm { affine: weights.affine(b), inv_std: &block.inv_std };
+                    recording.push(norm_relu_pool_forward(gpu, planes, norm, pooled, batch, keep));
                 }
             }
             input = pooled;
         }
     }
 
-    /// From the gradient at the embeddings to the one at the input (`backward_data`).
+    /// From the gradient at the embeddings down to the `target`.
     ///
     /// Image i takes row (`first` + i) / `sharing` of `d_embedding`: images of one class share one.
+    #[allow(clippy::too_many_arguments)]
     pub fn backward(
         &self,
         gpu: &Gpu,
@@ -154,7 +159,8 @@ impl Embedder {
         weights: &mut Weights,
         d_embedding: &Buffer<f32>,
         (first, sharing): (usize, usize),
-        images: usize,
+        batch: Batch,
+        target: Target<'_>,
     ) {
         for (b, block) in self.blocks.iter().enumerate().rev() {
             let planes = (&block.planes, block.planes_layout);
@@ -163,18 +169,69 @@ impl Embedder {
             recording.push(norm_relu_pool_backward(
                 gpu,
                 planes,
+                Norm { affine: weights.affine(b), inv_std: &block.inv_std },
                 (d_pooled, block.d_pooled_layout),
-                &block.inv_std,
-                images,
+                &block.d_affine,
+                batch,
                 if last { (first, sharing) } else { (0, 1) },
             ));
-            let result = match b.checked_sub(1).map(|before| &self.blocks[before]) {
-                Some(before) => (&before.d_pooled, before.d_pooled_layout),
-                None => (&self.d_input, self.d_input_layout),
+            let before = b.checked_sub(1).map(|before| &self.blocks[before]);
+            if let Target::Weights(gradients) = target {
+                let input = match before {
+                    Some(before) => (&before.pooled, before.pooled_layout),
+                    None => (&self.input, self.input_layout),
+                };
+                gradients.record(gpu, recording, b, input, planes, &block.d_affine, batch);
+            }
+            let result = match (before, target) {
+                (Some(before), _) => (&before.d_pooled, before.d_pooled_layout),
+                (None, Target::Input) => (&self.d_input, self.d_input_layout),
+                (None, Target::Weights(_)) => continue,
             };
-            let back = Direction::BackwardData;
-            convolve(gpu, recording, weights, (b, back), planes, result, images);
+            let back = (b, Direction::BackwardData);
+            convolve(gpu, recording, weights, back, planes, result, batch);
         }
+    }
+}
+
+/// What the backward pass is after.
+#[derive(Clone, Copy)]
+pub(crate) enum Target<'a> {
+    /// The gradient at the images.
+    Input,
+    /// The gradients at the weights.
+    Weights(&'a BlockGradients),
+}
+
+/// Gradients at [`Weights`], of the same shapes.
+#[derive(Debug)]
+pub(crate) struct BlockGradients {
+    pub convs: Vec<Buffer<f32>>,
+    pub affines: Vec<Buffer<f32>>,
+    /// Where each network's images begin in the batch.
+    pub starts: Buffer<u32>,
+    /// Whether to add to what is there, for batches that are worked off in parts.
+    pub accumulate: bool,
+}
+
+impl BlockGradients {
+    #[allow(clippy::too_many_arguments)]
+    fn record(
+        &self,
+        gpu: &Gpu,
+        recording: &mut Recording,
+        block: usize,
+        input: (&Buffer<f32>, Planes),
+        d_planes: (&Buffer<f32>, Planes),
+        d_affine: &Buffer<f32>,
+        batch: Batch,
+    ) {
+        let (conv, more) = (&self.convs[block], self.accumulate);
+        recording.push(conv_backward_weight(gpu, input, d_planes, conv, batch, more));
+        let affine = &self.affines[block];
+        let (images, nets, values) = (0..batch.images, 0..batch.nets, affine.len() / batch.nets);
+        let starts = &self.starts;
+        recording.push(class_sum(gpu, starts, d_affine, affine, values, images, nets, more));
     }
 }
 
@@ -186,21 +243,21 @@ fn convolve(
     (block, direction): (usize, Direction),
     input: (&Buffer<f32>, Planes),
     result: (&Buffer<f32>, Planes),
-    images: usize,
+    batch: Batch,
 ) {
     recording.push(match gpu.lanes() {
         Some(lanes) => {
             let tile = Tile::for_conv(lanes);
             let packed = weights.packed(gpu, block, direction, tile);
-            conv_lanes(gpu, tile, false, input, &packed, result, images)
+            conv_lanes(gpu, tile, None, input, &packed, result, batch)
         }
-        None => conv(gpu, direction, input, weights.block(block), result, images),
+        None => conv(gpu, direction, input, weights.conv(block), result, batch),
     });
 }
 
 /// The tile with which a block on planes of this size runs as one kernel, if it can.
 fn fused_tile(gpu: &Gpu, size: usize) -> Option<Tile> {
-    gpu.lanes().and_then(|lanes| Tile::for_block(lanes, size))
+    gpu.lanes().and_then(|lanes| Tile::for_block(lanes, gpu.is_cpu(), size))
 }
 
 /// Device memory of [`Embedder`], in bytes an image.

@@ -4,6 +4,6 @@ mod embedder;
 mod spec;
 mod weights;
 
-pub(crate) use embedder::Embedder;
+pub(crate) use embedder::{BlockGradients, Embedder, Target};
 pub use spec::ConvNet;
 pub(crate) use weights::Weights;

@@ -1,18 +1,23 @@
-//! The weights of a random network, plain and as the fast kernels read them.
+//! The weights of one or several random ConvNets, plain and as the fast kernels read them.
 
 use super::ConvNet;
 use crate::{
     gpu::{Buffer, Gpu, Recording},
-    kernels::{Direction, Step, Tile, init_uniform, pack_weights},
+    kernels::{Direction, NetworkKey, Tile, init_uniform, pack_weights},
+    rng::Purpose,
 };
 
-/// Convolution weights of every block, (width, inputs, 3, 3) each. There are no biases: the
-/// instance norm after each convolution would cancel them.
+/// Parameters of every block of `nets` networks: convolution weights (nets, width, inputs, 3, 3)
+/// and the norm's weight and bias (nets, width, 2), which begin as 1 and 0.
+///
+/// Convolutions have no bias: the instance norm after each would cancel it.
 #[derive(Debug)]
 pub(crate) struct Weights {
     net: ConvNet,
-    step: Buffer<Step>,
-    blocks: Vec<Buffer<f32>>,
+    nets: usize,
+    key: Buffer<NetworkKey>,
+    convs: Vec<Buffer<f32>>,
+    affines: Vec<Buffer<f32>>,
     draw: Recording,
     packed: Vec<Packed>,
     pack: Recording,
@@ -28,26 +33,40 @@ struct Packed {
 }
 
 impl Weights {
-    pub fn new(gpu: &Gpu, net: &ConvNet) -> Self {
-        let step = Buffer::uniform(gpu, "network of this iteration", &Step::new(0, 0));
-        let mut draw = Recording::default();
-        let blocks = (0..net.depth())
-            .map(|block| {
-                let fan_in = net.inputs(block) * 9;
-                let weights = Buffer::zeros(gpu, &format!("weights {block}"), net.width() * fan_in);
-                let bound = 1.0 / (fan_in as f32).sqrt();
-                draw.push(init_uniform(gpu, &step, block, bound, &weights));
-                weights
-            })
-            .collect();
-        let (packed, pack) = (Vec::new(), Recording::default());
-        Self { net: net.clone(), step, blocks, draw, packed, pack }
+    pub fn new(gpu: &Gpu, net: &ConvNet, nets: usize) -> Self {
+        let key = NetworkKey::new(0, Purpose::Weights, 0);
+        let mut weights = Self {
+            net: net.clone(),
+            nets,
+            key: Buffer::uniform(gpu, "network key", &key),
+            convs: Vec::new(),
+            affines: Vec::new(),
+            draw: Recording::default(),
+            packed: Vec::new(),
+            pack: Recording::default(),
+        };
+        for block in 0..net.depth() {
+            let fan_in = net.inputs(block) * 9;
+            let label = format!("conv weights {block}");
+            let conv = Buffer::zeros(gpu, &label, nets * net.width() * fan_in);
+            weights.draw_uniform(gpu, block, fan_in, &conv);
+            weights.convs.push(conv);
+            let identity = [1.0, 0.0].repeat(nets * net.width());
+            weights.affines.push(Buffer::from_slice(gpu, &format!("affine {block}"), &identity));
+        }
+        weights
     }
 
-    /// Records the draw of the network of (seed, iteration).
-    pub fn draw(&self, gpu: &Gpu, encoder: &mut wgpu::CommandEncoder, seed: u64, iteration: u32) {
-        self.step.write(gpu, &[Step::new(seed, iteration)]);
-        self.draw.encode(encoder, "draw a network");
+    /// From now on also draws these values of another layer, U(−1/√fan_in, 1/√fan_in).
+    pub fn draw_uniform(&mut self, gpu: &Gpu, layer: usize, fan_in: usize, values: &Buffer<f32>) {
+        let bound = 1.0 / (fan_in as f32).sqrt();
+        self.draw.push(init_uniform(gpu, &self.key, layer, bound, values, self.nets));
+    }
+
+    /// Records the draw of the networks that `key` names.
+    pub fn draw(&self, gpu: &Gpu, encoder: &mut wgpu::CommandEncoder, key: NetworkKey) {
+        self.key.write(gpu, &[key]);
+        self.draw.encode(encoder, "draw networks");
     }
 
     /// Records the rearranging, which must follow whatever changed the weights.
@@ -55,9 +74,14 @@ impl Weights {
         self.pack.encode(encoder, "pack weights");
     }
 
-    /// A block's weights.
-    pub fn block(&self, block: usize) -> &Buffer<f32> {
-        &self.blocks[block]
+    /// A block's convolution weights.
+    pub fn conv(&self, block: usize) -> &Buffer<f32> {
+        &self.convs[block]
+    }
+
+    /// The norm's weight and bias in a block.
+    pub fn affine(&self, block: usize) -> &Buffer<f32> {
+        &self.affines[block]
     }
 
     /// A block's weights for `conv_lanes`, from now on kept up by [`pack`](Self::pack).
@@ -77,18 +101,29 @@ impl Weights {
             Direction::BackwardData => (self.net.inputs(block), self.net.width()),
         };
         let label = format!("packed weights {block} {direction:?}");
-        let weights = Buffer::zeros(gpu, &label, tile.packed_len(outputs, inputs));
+        let len = self.nets * tile.packed_len(outputs, inputs);
+        let weights = Buffer::zeros(gpu, &label, len);
         let shape = (outputs, inputs);
-        let plain = &self.blocks[block];
+        let plain = &self.convs[block];
         self.pack.push(pack_weights(gpu, direction, tile, shape, plain, &weights));
         self.packed.push(Packed { block, direction, tile, weights: weights.clone() });
         weights
     }
 
-    /// Bytes of device memory for `net`, at most: plain and packed for three kernels, which pads
-    /// by less than a third.
-    pub fn bytes(net: &ConvNet) -> u64 {
-        let plain: usize = (0..net.depth()).map(|b| net.width() * net.inputs(b) * 9 * 4).sum();
-        5 * plain as u64
+    /// Bytes of device memory for one network's blocks: plain and, if there are such kernels,
+    /// packed for three of them.
+    pub fn bytes(gpu: &Gpu, net: &ConvNet) -> u64 {
+        let values = |b: usize| {
+            let (outputs, inputs) = (net.width(), net.inputs(b));
+            let packed = gpu.lanes().map_or(0, |lanes| {
+                let tile = Tile::for_conv(lanes);
+                let fused = Tile::for_block(lanes, gpu.is_cpu(), net.planes()[b]);
+                tile.packed_len(outputs, inputs)
+                    + tile.packed_len(inputs, outputs)
+                    + fused.map_or(0, |tile| tile.packed_len(outputs, inputs))
+            });
+            outputs * inputs * 9 + 2 * outputs + packed
+        };
+        (0..net.depth()).map(values).sum::<usize>() as u64 * 4
     }
 }

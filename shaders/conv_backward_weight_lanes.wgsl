@@ -1,0 +1,64 @@
+// Gradient of convolution 3×3 at its weights, for adapters with subgroups of one fixed size.
+// A template, as conv_lanes.wgsl.
+//
+// A workgroup is one subgroup, and owns the nine taps of OUTPUTS × INPUTS channel pairs of one
+// network. Its lanes share out the tiles of 4 × ROWS pixels of all images; each value loaded serves
+// many multiply-adds. At the end the lanes' parts are added, always in the same order.
+//
+// Tiles may reach past a plane's edge: there the gradient's halo is zero.
+
+struct Params {
+    input: Planes,
+    planes: Planes,
+    images_per_net: u32,
+    nets: u32,
+    // 1: adds to what is there, for batches that are worked off in parts.
+    accumulate: u32,
+    pad: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+// The convolution's input and the gradient at its output: haloed planes, whose rows are whole vec4f.
+@group(0) @binding(1) var<storage, read> input: array<vec4f>;
+@group(0) @binding(2) var<storage, read> d_planes: array<vec4f>;
+// (nets, outputs, inputs, 3, 3).
+@group(0) @binding(3) var<storage, read_write> d_weights: array<f32>;
+
+fn lanes_sum(v: vec4f) -> f32 {
+    var sum = (v.x + v.y) + (v.z + v.w);
+    //{lanes_sum}
+    return sum;
+}
+
+@compute @workgroup_size(LANES)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
+    let inputs = params.input.channels;
+    let outputs = params.planes.channels;
+    let input_blocks = (inputs + INPUTS - 1u) / INPUTS;
+    let output_blocks = (outputs + OUTPUTS - 1u) / OUTPUTS;
+    let flat = flat_group(group);
+    let first_c = flat % input_blocks * INPUTS;
+    let first_k = flat / input_blocks % output_blocks * OUTPUTS;
+    let net = flat / input_blocks / output_blocks;
+    if net >= params.nets {
+        return;
+    }
+    let size = params.planes.size;
+    let tiles_x = (size + 3u) / 4u;
+    let tiles = tiles_x * ((size + ROWS - 1u) / ROWS);
+    let total = tiles * params.images_per_net;
+    let pitch = params.input.pitch / 4u;
+    let x_plane = params.input.stride / 4u;
+    let d_plane = params.planes.stride / 4u;
+    //{accumulators}
+    for (var first = 0u; first < total; first += LANES) {
+        // Surplus lanes repeat the last tile, with a gradient of zero.
+        let live = select(0.0, 1.0, first + lane < total);
+        let tile = min(first + lane, total - 1u);
+        let image = net * params.images_per_net + tile / tiles;
+        let offset = (tile % tiles) / tiles_x * ROWS * pitch + tile % tiles % tiles_x;
+        //{taps}
+    }
+    let kept = select(0.0, 1.0, params.accumulate == 1u);
+    //{store}
+}

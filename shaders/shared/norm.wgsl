@@ -1,0 +1,22 @@
+// What both directions of norm_relu_pool are told.
+
+struct Params {
+    planes: Planes,
+    pooled: Planes,
+    images: u32,
+    // Images of the same network follow each other.
+    images_per_net: u32,
+    // Backward: so many consecutive images share one gradient, and image i takes that of
+    // (first_image + i) / sharing.
+    first_image: u32,
+    sharing: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read_write> planes: array<f32>;
+// The norm's weight and bias, (nets, channels).
+@group(0) @binding(2) var<storage, read> affine: array<vec2f>;
+
+fn weight_and_bias(image: u32, channel: u32) -> vec2f {
+    return affine[(image / params.images_per_net) * params.planes.channels + channel];
+}

@@ -1,0 +1,41 @@
+// Cross-entropy of softmax(logits) with a label, of each image, and its share of the gradient of the
+// batch's mean: (softmax − one-hot) / batch. One invocation an image.
+
+struct Params {
+    classes: u32,
+    images: u32,
+    // Images over which the mean goes: of one network's whole batch.
+    batch: u32,
+    pad: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+// (images, classes).
+@group(0) @binding(1) var<storage, read> logits: array<f32>;
+@group(0) @binding(2) var<storage, read> labels: array<u32>;
+@group(0) @binding(3) var<storage, read_write> losses: array<f32>;
+@group(0) @binding(4) var<storage, read_write> d_logits: array<f32>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+    let image = flat_group(group) * 64u + lane;
+    if image >= params.images {
+        return;
+    }
+    let start = image * params.classes;
+    // The largest is taken out first, so that no exponential overflows.
+    var largest = logits[start];
+    for (var k = 1u; k < params.classes; k++) {
+        largest = max(largest, logits[start + k]);
+    }
+    var sum = 0.0;
+    for (var k = 0u; k < params.classes; k++) {
+        sum += exp(logits[start + k] - largest);
+    }
+    let label = labels[image];
+    losses[image] = log(sum) - (logits[start + label] - largest);
+    for (var k = 0u; k < params.classes; k++) {
+        let p = exp(logits[start + k] - largest) / sum;
+        d_logits[start + k] = (p - select(0.0, 1.0, k == label)) / f32(params.batch);
+    }
+}

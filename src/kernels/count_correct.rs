@@ -1,0 +1,45 @@
+//! Counting what networks got right.
+
+use bytemuck::{Pod, Zeroable};
+
+use super::{Batch, wgsl};
+use crate::gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold};
+
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+struct Params {
+    classes: u32,
+    images_per_net: u32,
+    nets: u32,
+    pad: u32,
+}
+
+pub(super) const KERNEL: Kernel = Kernel {
+    name: "count_correct",
+    source: wgsl!("shared/grid", "shared/reduce", "count_correct"),
+    slots: &[Slot::Uniform(size_of::<Params>()), Slot::Read, Slot::Read, Slot::Write],
+};
+
+/// Adds to `counts` (nets) how many of the logits (nets, images a net, classes) are largest at
+/// `labels` (images a net).
+pub(crate) fn count_correct(
+    gpu: &Gpu,
+    (logits, classes): (&Buffer<f32>, usize),
+    labels: &Buffer<u32>,
+    counts: &Buffer<u32>,
+    batch: Batch,
+) -> Dispatch {
+    let params = Params {
+        classes: classes as u32,
+        images_per_net: (batch.images / batch.nets) as u32,
+        nets: batch.nets as u32,
+        pad: 0,
+    };
+    let params = Buffer::uniform(gpu, "count_correct params", &params);
+    KERNEL.dispatch(
+        gpu,
+        &[],
+        &[params.binding(), logits.binding(), labels.binding(), counts.binding()],
+        fold(batch.nets),
+    )
+}

@@ -1,0 +1,49 @@
+//! The classifier's loss and its gradient at the logits.
+
+use bytemuck::{Pod, Zeroable};
+
+use super::{WORKGROUP, wgsl};
+use crate::gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold};
+
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+struct Params {
+    classes: u32,
+    images: u32,
+    batch: u32,
+    pad: u32,
+}
+
+pub(super) const KERNEL: Kernel = Kernel {
+    name: "softmax_cross_entropy",
+    source: wgsl!("shared/grid", "softmax_cross_entropy"),
+    slots: &[Slot::Uniform(size_of::<Params>()), Slot::Read, Slot::Read, Slot::Write, Slot::Write],
+};
+
+/// `losses` (images) and `d_logits` (images, classes) from logits and labels. Each image has a
+/// share of 1/`batch` in the mean that the gradient is of.
+pub(crate) fn softmax_cross_entropy(
+    gpu: &Gpu,
+    (logits, classes): (&Buffer<f32>, usize),
+    labels: &Buffer<u32>,
+    losses: &Buffer<f32>,
+    d_logits: &Buffer<f32>,
+    images: usize,
+    batch: usize,
+) -> Dispatch {
+    let params =
+        Params { classes: classes as u32, images: images as u32, batch: batch as u32, pad: 0 };
+    let params = Buffer::uniform(gpu, "softmax_cross_entropy params", &params);
+    KERNEL.dispatch(
+        gpu,
+        &[],
+        &[
+            params.binding(),
+            logits.binding(),
+            labels.binding(),
+            losses.binding(),
+            d_logits.binding(),
+        ],
+        fold(images.div_ceil(WORKGROUP)),
+    )
+}
