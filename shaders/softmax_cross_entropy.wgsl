@@ -6,7 +6,8 @@ struct Params {
     images: u32,
     // Images over which the mean goes: of one network's whole batch.
     batch: u32,
-    pad: u32,
+    // Of labels and losses: where those of these images begin.
+    first: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -32,8 +33,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     for (var k = 0u; k < params.classes; k++) {
         sum += exp(logits[start + k] - largest);
     }
-    let label = labels[image];
-    losses[image] = log(sum) - (logits[start + label] - largest);
+    let label = labels[params.first + image];
+    losses[params.first + image] = log(sum) - (logits[start + label] - largest);
     for (var k = 0u; k < params.classes; k++) {
         let p = exp(logits[start + k] - largest) / sum;
         d_logits[start + k] = (p - select(0.0, 1.0, k == label)) / f32(params.batch);

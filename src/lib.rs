@@ -6,6 +6,7 @@ pub mod augment;
 mod condense;
 pub mod data;
 mod error;
+mod evaluate;
 mod files;
 mod gpu;
 mod kernels;
@@ -16,6 +17,7 @@ mod rng;
 pub use condense::{Condensation, Init, Loss, Settings, SyntheticSet};
 pub use data::{Dataset, DatasetInfo, Split};
 pub use error::{Error, Result};
+pub use evaluate::{Accuracy, Evaluation, EvaluationSettings, TrainingSet};
 pub use gpu::{AdapterChoice, AdapterReport, Gpu, Kernels, adapters_blocking};
 pub use nn::ConvNet;
 #[doc(hidden)]

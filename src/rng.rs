@@ -21,6 +21,14 @@ pub(crate) enum Purpose {
     InitImages = 4,
     /// The embedded data set.
     Glyphs = 5,
+    /// Weights of the networks that are trained to judge a set.
+    EvaluationWeights = 6,
+    /// In which order those networks see the images.
+    EvaluationOrder = 7,
+    /// How those images are augmented.
+    EvaluationAugment = 8,
+    /// Which real images a selection takes.
+    Selection = 9,
 }
 
 /// One block of four words: ten rounds of Philox on `counter` under `key`.
@@ -88,7 +96,6 @@ impl Stream {
     /// k-th number does not depend on what was drawn between.
     ///
     /// `ln` and `cos` are the platform's: equal on one machine, on another to the last bits only.
-    #[allow(dead_code, reason = "only the glyphs draw from the host so far, and avoid it")]
     pub(crate) fn normal(&mut self) -> f32 {
         let (u, v) = (self.uniform(), self.uniform());
         (-2.0 * (1.0 - u).ln()).sqrt() * (std::f32::consts::TAU * v).cos()

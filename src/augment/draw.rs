@@ -13,35 +13,44 @@ const CUTOUT: f32 = 0.5;
 impl Strategy {
     /// Draws one member, uniformly, and its parameters for images of this size.
     pub(crate) fn draw(&self, stream: &mut Stream, size: usize) -> Row {
-        if self.members().is_empty() {
-            return Row::NONE;
-        }
-        let member = self.members()[stream.below(self.members().len() as u32) as usize];
+        self.pick(stream).map_or(Row::NONE, |member| member.draw(stream, size))
+    }
+
+    /// Draws one member, uniformly; none if there are none.
+    pub(crate) fn pick(&self, stream: &mut Stream) -> Option<Augmentation> {
+        let members = self.members();
+        (!members.is_empty()).then(|| members[stream.below(members.len() as u32) as usize])
+    }
+}
+
+impl Augmentation {
+    /// Draws parameters for an image of this size.
+    pub(crate) fn draw(self, stream: &mut Stream, size: usize) -> Row {
         let part = |of: f32| (size as f32 * of + 0.5) as i32;
-        match member {
-            Augmentation::Color => {
+        match self {
+            Self::Color => {
                 let brightness = stream.uniform() - 0.5;
                 let saturation = stream.uniform() * 2.0;
                 Row::color(brightness, saturation, stream.uniform() + 0.5)
             }
-            Augmentation::Crop => {
+            Self::Crop => {
                 let most = part(CROP);
                 let mut shift = || stream.below(2 * most as u32 + 1) as i32 - most;
                 let y = shift();
                 Row::crop(y, shift())
             }
-            Augmentation::Cutout => {
+            Self::Cutout => {
                 let positions = size as u32 + 1 - part(CUTOUT) as u32 % 2;
                 let y = stream.below(positions) as i32;
                 Row::cutout(y, stream.below(positions) as i32)
             }
-            Augmentation::Flip => Row::flip(stream.uniform() < 0.5),
-            Augmentation::Scale => {
+            Self::Flip => Row::flip(stream.uniform() < 0.5),
+            Self::Scale => {
                 let mut factor = || stream.uniform() * (SCALE - 1.0 / SCALE) + 1.0 / SCALE;
                 let x = factor();
                 Row::scale(x, factor())
             }
-            Augmentation::Rotate => Row::rotate((stream.uniform() - 0.5) * 2.0 * ROTATE),
+            Self::Rotate => Row::rotate((stream.uniform() - 0.5) * 2.0 * ROTATE),
         }
     }
 }

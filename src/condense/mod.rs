@@ -9,4 +9,5 @@ mod settings;
 pub(crate) use matching::{Matching, Plan, RealBatch, RealFormat};
 pub use run::{Condensation, Loss};
 pub use set::SyntheticSet;
+pub(crate) use settings::as_text;
 pub use settings::{Init, Settings};

@@ -85,7 +85,7 @@ impl Settings {
 }
 
 /// A strategy is stored as people write it.
-mod as_text {
+pub(crate) mod as_text {
     use super::Strategy;
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 

@@ -67,6 +67,11 @@ impl<T: NoUninit + AnyBitPattern> Buffer<T> {
         }
     }
 
+    /// Records that all values become zero.
+    pub fn clear(&self, encoder: &mut wgpu::CommandEncoder) {
+        encoder.clear_buffer(&self.raw, 0, None);
+    }
+
     /// Number of values.
     pub fn len(&self) -> usize {
         self.len

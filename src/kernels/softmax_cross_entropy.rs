@@ -11,7 +11,7 @@ struct Params {
     classes: u32,
     images: u32,
     batch: u32,
-    pad: u32,
+    first: u32,
 }
 
 pub(super) const KERNEL: Kernel = Kernel {
@@ -20,8 +20,9 @@ pub(super) const KERNEL: Kernel = Kernel {
     slots: &[Slot::Uniform(size_of::<Params>()), Slot::Read, Slot::Read, Slot::Write, Slot::Write],
 };
 
-/// `losses` (images) and `d_logits` (images, classes) from logits and labels. Each image has a
-/// share of 1/`batch` in the mean that the gradient is of.
+/// `losses` and `d_logits` (images, classes) from logits and labels. Each image has a share of
+/// 1/`batch` in the mean that the gradient is of. Labels and losses of these images begin at `first`.
+#[allow(clippy::too_many_arguments)]
 pub(crate) fn softmax_cross_entropy(
     gpu: &Gpu,
     (logits, classes): (&Buffer<f32>, usize),
@@ -30,9 +31,10 @@ pub(crate) fn softmax_cross_entropy(
     d_logits: &Buffer<f32>,
     images: usize,
     batch: usize,
+    first: usize,
 ) -> Dispatch {
-    let params =
-        Params { classes: classes as u32, images: images as u32, batch: batch as u32, pad: 0 };
+    let [classes, images_u32, batch, first] = [classes, images, batch, first].map(|n| n as u32);
+    let params = Params { classes, images: images_u32, batch, first };
     let params = Buffer::uniform(gpu, "softmax_cross_entropy params", &params);
     KERNEL.dispatch(
         gpu,

@@ -1,9 +1,11 @@
 //! Networks as lists of kernels.
 
+mod classifier;
 mod embedder;
 mod spec;
 mod weights;
 
+pub(crate) use classifier::{Classifiers, Part};
 pub(crate) use embedder::{BlockGradients, Embedder, Target};
 pub use spec::ConvNet;
 pub(crate) use weights::Weights;

@@ -51,10 +51,18 @@ impl Weights {
             let conv = Buffer::zeros(gpu, &label, nets * net.width() * fan_in);
             weights.draw_uniform(gpu, block, fan_in, &conv);
             weights.convs.push(conv);
-            let identity = [1.0, 0.0].repeat(nets * net.width());
-            weights.affines.push(Buffer::from_slice(gpu, &format!("affine {block}"), &identity));
+            let label = format!("affine {block}");
+            weights.affines.push(Buffer::zeros(gpu, &label, 2 * nets * net.width()));
         }
+        weights.reset_affines(gpu);
         weights
+    }
+
+    /// Makes every norm's weight 1 and bias 0, before what is submitted next.
+    pub fn reset_affines(&self, gpu: &Gpu) {
+        for affine in &self.affines {
+            affine.write(gpu, &[1.0, 0.0].repeat(affine.len() / 2));
+        }
     }
 
     /// From now on also draws these values of another layer, U(−1/√fan_in, 1/√fan_in).

@@ -3,6 +3,10 @@
 //! Not part of the public interface: no promise is made about anything here. Every function
 //! blocks until the result is on the host. Images are NCHW f32 unless said otherwise.
 
+mod classifier;
+
+pub use classifier::*;
+
 pub use crate::augment::Row;
 use crate::{
     ConvNet, Gpu, Result,

@@ -1,0 +1,42 @@
+//! What an evaluation ends with.
+
+/// Test accuracy of each network, in per cent.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Accuracy {
+    /// Of all networks together: their mean.
+    pub mean: f64,
+    /// Standard deviation over the networks (of a population, as the field's papers give it).
+    pub std: f64,
+    /// Each network's own.
+    pub runs: Vec<f64>,
+}
+
+impl Accuracy {
+    /// From each network's accuracy in per cent; all zero if there are none.
+    pub fn of(runs: Vec<f64>) -> Self {
+        let count = runs.len().max(1) as f64;
+        let mean = runs.iter().sum::<f64>() / count;
+        let variance = runs.iter().map(|run| (run - mean).powi(2)).sum::<f64>() / count;
+        Self { mean, std: variance.sqrt(), runs }
+    }
+}
+
+impl std::fmt::Display for Accuracy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:.2} ± {:.2} %", self.mean, self.std)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mean_and_deviation() {
+        let accuracy = Accuracy::of(vec![80.0, 90.0, 100.0]);
+        assert_eq!(accuracy.mean, 90.0);
+        assert!((accuracy.std - (200.0f64 / 3.0).sqrt()).abs() < 1e-12);
+        assert_eq!(accuracy.to_string(), "90.00 ± 8.16 %");
+        assert_eq!(Accuracy::of(vec![]).mean, 0.0);
+    }
+}

@@ -1,0 +1,10 @@
+//! How good a set is: train fresh networks on it and test them on real images.
+
+mod accuracy;
+mod order;
+mod run;
+mod settings;
+
+pub use accuracy::Accuracy;
+pub use run::{Evaluation, TrainingSet};
+pub use settings::EvaluationSettings;

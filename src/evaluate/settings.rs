@@ -1,0 +1,82 @@
+//! How networks are trained to judge a set.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{ConvNet, Dataset, Error, Result, augment::Strategy, condense::as_text};
+
+/// The settings of an evaluation. The defaults are those of the published protocol (Zhao & Bilen,
+/// WACV 2023) but for fewer networks and epochs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EvaluationSettings {
+    /// Networks, each trained from its own random weights; from 1.
+    pub nets: usize,
+    /// Passes over the training images, from 1. From half of them plus one on, the learning rate
+    /// is a tenth, and the momenta begin anew.
+    pub epochs: u32,
+    /// Channels of every convolution.
+    pub width: usize,
+    /// Blocks of the network.
+    pub depth: usize,
+    /// Images a step; the last step of an epoch takes what is left.
+    pub batch: usize,
+    /// Learning rate of SGD with momentum 0.9 and weight decay 5e-4.
+    pub lr: f32,
+    /// One is drawn for each step, with parameters for each image.
+    #[serde(with = "as_text")]
+    pub augment: Strategy,
+    /// Everything random follows from it: network n of a seed is always the same.
+    pub seed: u64,
+    /// Bytes of device memory to stay within; networks take turns if they must.
+    pub memory_budget: u64,
+}
+
+impl EvaluationSettings {
+    /// Three networks of width 128 for 300 epochs, with what suits the data set.
+    pub fn for_dataset(dataset: &Dataset) -> Self {
+        let condensing = crate::Settings::for_dataset(dataset);
+        Self {
+            nets: 3,
+            epochs: 300,
+            width: condensing.width,
+            depth: condensing.depth,
+            batch: 256,
+            lr: 0.01,
+            augment: condensing.augment,
+            seed: 0,
+            memory_budget: condensing.memory_budget,
+        }
+    }
+
+    /// Checks every value alone and against the data set.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] or [`Error::Shape`], naming the setting and what is possible.
+    pub fn check(&self, dataset: &Dataset) -> Result<()> {
+        for (name, value) in [
+            ("eval_nets", self.nets),
+            ("eval_epochs", self.epochs as usize),
+            ("eval_batch", self.batch),
+        ] {
+            if value == 0 {
+                return Err(Error::setting(name, value, "at least 1 is needed"));
+            }
+        }
+        if !(self.lr.is_finite() && self.lr > 0.0) {
+            return Err(Error::setting("eval_lr", self.lr, "a positive number is needed"));
+        }
+        self.network(dataset).map(drop)
+    }
+
+    pub(crate) fn network(&self, dataset: &Dataset) -> Result<ConvNet> {
+        ConvNet::new(dataset.channels(), dataset.size(), self.width, self.depth).map_err(|error| {
+            match error {
+                // Named as what was set.
+                Error::Setting { name: "width", given, expected } => {
+                    Error::Setting { name: "eval_width", given, expected }
+                }
+                other => other,
+            }
+        })
+    }
+}
