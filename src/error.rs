@@ -94,6 +94,15 @@ pub enum Error {
         /// The loss: NaN or infinite.
         loss: f32,
     },
+
+    /// The optimisation drove pixels beyond what the networks can tell apart.
+    #[error("a pixel of class {class} has become {value}: lower lr_img, or change the seed")]
+    PixelsDiverged {
+        /// Class index.
+        class: usize,
+        /// The pixel: NaN, infinite or huge.
+        value: f32,
+    },
 }
 
 impl Error {

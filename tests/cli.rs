@@ -14,6 +14,8 @@ use tempfile::TempDir;
 fn program(place: &TempDir) -> Command {
     let mut command = Command::new(assert_cmd::cargo::cargo_bin!("dm-wgpu"));
     command.current_dir(place.path()).env_remove("RUST_LOG").env_remove("DM_WGPU_DATA");
+    // Without it, in bare environments, Mesa's libraries write to stderr.
+    command.env("XDG_RUNTIME_DIR", std::env::temp_dir());
     command
 }
 

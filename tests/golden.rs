@@ -6,9 +6,17 @@
 mod common;
 mod reference;
 
-use common::{Tolerance, engine::Shaders, gpu, harness};
+use common::{Tolerance, engine::Shaders, gpus, harness, wide};
 
 #[test]
 fn every_golden_vector() {
-    harness::check(&harness::folders(), &Shaders(gpu()), Tolerance::GOLDEN).assert_passed();
+    for gpu in gpus() {
+        println!("kernels {}", gpu.kernels().name());
+        harness::check(&harness::folders(), &Shaders(gpu), Tolerance::GOLDEN).assert_passed();
+    }
+}
+
+#[test]
+fn with_subgroups_of_sixteen() {
+    wide::run_again(&["every_golden_vector"]);
 }

@@ -53,7 +53,13 @@ impl Engine for Faulty {
     fn augment_backward(&self, dy: &Images, ops: &[Op]) -> Result<Images> {
         Twins.augment_backward(dy, ops)
     }
-    fn embed(&self, _: &ConvNet, _: &[Vec<f32>], _: &Images, _: &[f32]) -> Result<Embedded> {
+    fn embed(
+        &self,
+        _: &ConvNet,
+        _: &[Vec<f32>],
+        _: &Images,
+        _: Option<&[f32]>,
+    ) -> Result<Embedded> {
         unreachable!("no such file is made here")
     }
     fn dm(&self, _: &DmCase) -> Result<Vec<DmResult>> {

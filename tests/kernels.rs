@@ -10,6 +10,8 @@ mod reference;
 mod augment;
 #[path = "kernels/conv.rs"]
 mod conv;
+#[path = "kernels/grids.rs"]
+mod grids;
 #[path = "kernels/network.rs"]
 mod network;
 #[path = "kernels/norm.rs"]
@@ -19,9 +21,15 @@ mod random;
 #[path = "kernels/sums.rs"]
 mod sums;
 
-use common::{Rng, dot, norm as length};
+use common::{Rng, dot, norm as length, wide};
 use dm_wgpu::testing::Images;
 use proptest::test_runner::{Config, RngSeed};
+
+/// The tests that depend on the size of subgroups.
+#[test]
+fn with_subgroups_of_sixteen() {
+    wide::run_again(&["conv::", "network::", "grids::conv"]);
+}
 
 /// How many cases, and which.
 fn cases(count: u32) -> Config {

@@ -72,7 +72,7 @@ mod tests {
         assert_eq!(seen.len(), 4, "{seen:?}");
         for (kind, count) in seen {
             let expected = if kind == Row::AFFINE { 2000 } else { 1000 };
-            assert!((count - expected as i32).abs() < 150, "kind {kind}: {count}");
+            assert!(i32::abs(count - expected) < 150, "kind {kind}: {count}");
         }
     }
 

@@ -29,6 +29,13 @@ pub(crate) struct Plan<'a> {
     pub real: RealFormat<'a>,
 }
 
+impl Plan<'_> {
+    /// Whether this adapter and the memory budget have room for it, before anything is made.
+    pub fn check(&self, gpu: &Gpu) -> Result<()> {
+        Sizes::of(gpu, self).map(drop)
+    }
+}
+
 /// In what form real images arrive.
 #[derive(Clone, Copy)]
 pub(crate) enum RealFormat<'a> {

@@ -16,6 +16,10 @@ use crate::{
 /// Momentum of the pixels' optimiser, as published.
 const MOMENTUM: f32 = 0.5;
 
+/// Larger pixels overflow the sums of squares in the networks' norms, which then answer zero or NaN:
+/// losses may stay finite, but they mean nothing any more.
+const LARGEST_PIXEL: f32 = 1e15;
+
 /// The loss of one iteration.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Loss {
@@ -96,6 +100,8 @@ impl Condensation {
                 std: dataset.std(),
             },
         };
+        // Before the images are made, which may be too many for the host as well.
+        plan.check(gpu)?;
         let matching = Matching::new(gpu, &plan, &initial_images(&dataset, &settings))?;
         Ok(Self {
             gpu: gpu.clone(),
@@ -195,7 +201,8 @@ impl Condensation {
     /// Waits for everything submitted and returns the synthetic images as they are then.
     ///
     /// # Errors
-    /// [`Error::Gpu`] if the device was lost, [`Error::Diverged`] when a loss was not finite.
+    /// [`Error::Gpu`] if the device was lost, [`Error::Diverged`] when a loss was not finite,
+    /// [`Error::PixelsDiverged`] when the images themselves are no images any more.
     pub fn images_blocking(&mut self) -> Result<SyntheticSet> {
         self.wait_blocking(0)?;
         if let Some((iteration, class, loss)) = self.diverged {
@@ -203,6 +210,11 @@ impl Condensation {
         }
         let images = self.matching.images.read_blocking(&self.gpu)?;
         let (dataset, ipc) = (&self.dataset, self.settings.ipc);
+        let sound = |value: &f32| value.abs() <= LARGEST_PIXEL;
+        if let Some(at) = images.iter().position(|value| !sound(value)) {
+            let class = at / (ipc * dataset.image_len());
+            return Err(Error::PixelsDiverged { class, value: images[at] });
+        }
         Ok(SyntheticSet {
             images,
             labels: (0..dataset.classes() * ipc).map(|i| (i / ipc) as i64).collect(),

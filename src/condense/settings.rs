@@ -42,6 +42,9 @@ pub struct Settings {
     pub memory_budget: u64,
 }
 
+/// Far more than any adapter has room for, far less than would overflow a count of bytes.
+const MOST_IPC: usize = 1_000_000;
+
 impl Settings {
     /// Published defaults for a data set: depth by image size, no flip for digits.
     pub fn for_dataset(dataset: &Dataset) -> Self {
@@ -70,6 +73,9 @@ impl Settings {
             _ => Ok(()),
         };
         at_least_one("ipc", self.ipc)?;
+        if self.ipc > MOST_IPC {
+            return Err(Error::setting("ipc", self.ipc, format!("1 to {MOST_IPC} is possible")));
+        }
         at_least_one("iterations", self.iterations as usize)?;
         at_least_one("batch_real", self.batch_real)?;
         if !(self.lr_img.is_finite() && self.lr_img > 0.0) {

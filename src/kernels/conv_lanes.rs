@@ -210,6 +210,20 @@ impl Tile {
         text
     }
 
+    /// Name and source of every specialisation that any adapter can ask for, and their bindings,
+    /// for the tests that read them all.
+    pub fn sources() -> (Vec<(String, String)>, &'static [Slot]) {
+        // Adapters' subgroups are powers of two; larger planes fit no subgroup.
+        let every = [8, 16, 32, 64].into_iter().flat_map(|lanes| {
+            let blocks = (1..=128).map(move |size| (Self::for_block(lanes, size), Some(size)));
+            std::iter::once((Some(Self::for_conv(lanes)), None)).chain(blocks)
+        });
+        let sources = every
+            .filter_map(|(tile, fused)| tile.map(|t| (t.name(fused), t.source(fused))))
+            .collect();
+        (sources, SLOTS)
+    }
+
     fn plane_sum(&self, size: usize) -> String {
         let mut text = String::new();
         let mut distance = 1;

@@ -46,8 +46,11 @@ pub(crate) struct Batch {
 /// Invocations a workgroup in every kernel that does not say otherwise.
 const WORKGROUP: usize = 64;
 
-/// Every kernel with the override constants it is compiled with, for the tests that read them all.
-pub(crate) const ALL: &[(&Kernel, &[&[(&str, f64)]])] = &[
+/// A kernel with the sets of override constants that it is compiled with.
+type Specialised = (&'static Kernel, &'static [&'static [(&'static str, f64)]]);
+
+/// Every kernel, for the tests that read them all.
+pub(crate) const ALL: &[Specialised] = &[
     (&augment::IMAGE_MEAN, augment::VARIANTS),
     (&augment::FORWARD, augment::VARIANTS),
     (&augment::BACKWARD, &[augment::VARIANTS[0]]),

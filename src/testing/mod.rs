@@ -426,19 +426,27 @@ pub fn shaders() -> Vec<Shader> {
                 name: format!("{} {constants:?}", kernel.name),
                 wgsl: kernel.source.to_owned(),
                 constants: constants.iter().map(|(k, v)| ((*k).to_owned(), *v)).collect(),
-                bindings: kernel
-                    .slots
-                    .iter()
-                    .map(|slot| match slot {
-                        Slot::Uniform(bytes) => (Some(*bytes), false),
-                        Slot::Read => (None, false),
-                        Slot::Write => (None, true),
-                    })
-                    .collect(),
+                bindings: bindings(kernel.slots),
             });
         }
     }
+    let (lanes, slots) = Tile::sources();
+    all.extend(lanes.into_iter().map(|(name, wgsl)| Shader {
+        name,
+        wgsl,
+        constants: vec![],
+        bindings: bindings(slots),
+    }));
     all
+}
+
+fn bindings(slots: &[Slot]) -> Vec<(Option<usize>, bool)> {
+    let binding = |slot: &Slot| match slot {
+        Slot::Uniform(bytes) => (Some(*bytes), false),
+        Slot::Read => (None, false),
+        Slot::Write => (None, true),
+    };
+    slots.iter().map(binding).collect()
 }
 
 fn run(gpu: &Gpu, record: impl FnOnce(&mut Recording)) -> Result<()> {

@@ -12,12 +12,13 @@ use crate::reference::{self, Batch, Op, narrow, op::rows, widen, widen_all};
 pub trait Engine {
     fn augment_forward(&self, x: &Images, ops: &[Op]) -> Result<Images>;
     fn augment_backward(&self, dy: &Images, ops: &[Op]) -> Result<Images>;
+    /// With a gradient at the embedding, also the one at the images.
     fn embed(
         &self,
         net: &ConvNet,
         weights: &[Vec<f32>],
         x: &Images,
-        d_embedding: &[f32],
+        d_embedding: Option<&[f32]>,
     ) -> Result<Embedded>;
     /// What each step left.
     fn dm(&self, case: &DmCase) -> Result<Vec<DmResult>>;
@@ -38,15 +39,13 @@ impl Engine for Twins {
         net: &ConvNet,
         weights: &[Vec<f32>],
         x: &Images,
-        d_embedding: &[f32],
+        d_embedding: Option<&[f32]>,
     ) -> Result<Embedded> {
         let weights = widen_all(weights);
         let trace = reference::embed_forward(net, &weights, &x.into());
-        let dx = reference::embed_backward(net, &weights, &trace, &widen(d_embedding));
-        Ok(Embedded {
-            blocks: trace.blocks.iter().map(|b| narrow(&b.values)).collect(),
-            dx: Some(narrow(&dx.values)),
-        })
+        let dx = d_embedding
+            .map(|d| narrow(&reference::embed_backward(net, &weights, &trace, &widen(d)).values));
+        Ok(Embedded { blocks: trace.blocks.iter().map(|b| narrow(&b.values)).collect(), dx })
     }
     fn dm(&self, case: &DmCase) -> Result<Vec<DmResult>> {
         let mut syn = Batch::from(&case.syn0);
@@ -90,9 +89,9 @@ impl Engine for Shaders<'_> {
         net: &ConvNet,
         weights: &[Vec<f32>],
         x: &Images,
-        d_embedding: &[f32],
+        d_embedding: Option<&[f32]>,
     ) -> Result<Embedded> {
-        testing::embed(self.0, net, weights, x, Some(d_embedding)).map_err(|e| e.to_string())
+        testing::embed(self.0, net, weights, x, d_embedding).map_err(|e| e.to_string())
     }
     /// In one piece and again in the smallest pieces: both must give the same bits.
     fn dm(&self, case: &DmCase) -> Result<Vec<DmResult>> {

@@ -6,10 +6,11 @@
 pub mod engine;
 pub mod harness;
 pub mod vectors;
+pub mod wide;
 
 use std::sync::OnceLock;
 
-use dm_wgpu::{AdapterChoice, Gpu};
+use dm_wgpu::{AdapterChoice, Gpu, Kernels};
 
 /// The GPU of all tests of a file: the first adapter that is found, a software one too.
 pub fn gpu() -> &'static Gpu {
@@ -23,6 +24,29 @@ pub fn gpu() -> &'static Gpu {
             )
         })
     })
+}
+
+/// [`gpu`] once for each family of kernels that its adapter supports.
+pub fn gpus() -> &'static [Gpu] {
+    static GPUS: OnceLock<Vec<Gpu>> = OnceLock::new();
+    GPUS.get_or_init(|| {
+        let with = |kernels| gpu().clone().with_kernels(kernels).ok();
+        let supported: Vec<_> = Kernels::ALL.into_iter().filter_map(with).collect();
+        let names: Vec<_> = supported.iter().map(|gpu| gpu.kernels().name()).collect();
+        let (info, names) = (gpu().info(), names.join(" and "));
+        let (least, most) = (info.subgroup_min_size, info.subgroup_max_size);
+        println!("{}: kernels {names}, subgroups of {least} to {most} lanes", info.name);
+        // Plain ones need nothing; Mesa's software device has fixed subgroups, so that both families
+        // are tested where there is no GPU.
+        let least = if is_lavapipe() { 2 } else { 1 };
+        assert!(supported.len() >= least, "only {names}");
+        supported
+    })
+}
+
+/// Whether the adapter is Mesa's software Vulkan.
+pub fn is_lavapipe() -> bool {
+    gpu().info().name.starts_with("llvmpipe")
 }
 
 /// How far results may be from their reference, by [`relative_error`].

@@ -1,6 +1,6 @@
 //! The whole network and the whole step on the GPU, in shapes that no golden vector has.
 
-use dm_wgpu::{ConvNet, testing};
+use dm_wgpu::{ConvNet, Gpu, testing};
 use proptest::prelude::*;
 
 use crate::{
@@ -8,7 +8,7 @@ use crate::{
     common::{
         Rng, Tolerance, assert_close, dot,
         engine::{AMPLE, Engine, Shaders, Twins, first_difference, run_dm, run_dm_in_least_memory},
-        gpu,
+        gpus,
         vectors::{DmCase, DmStep},
     },
     images,
@@ -37,20 +37,23 @@ fn check_embed(seed: u64, net: &ConvNet, n: usize) {
             continue;
         }
         let d_embedding = rng.normals(n * net.features());
-        let out = testing::embed(gpu(), net, &weights, &x, Some(&d_embedding)).unwrap();
-        assert_eq!(out.blocks.len(), net.depth());
-        for (d, (block, expected)) in out.blocks.iter().zip(&trace.blocks).enumerate() {
-            assert_close(&format!("block {d}"), block, &expected.values, LIMITS.values);
+        let expected_dx = reference::embed_backward(net, &wide, &trace, &widen(&d_embedding));
+        for gpu in gpus() {
+            let kernels = gpu.kernels().name();
+            let out = testing::embed(gpu, net, &weights, &x, Some(&d_embedding)).unwrap();
+            // Without a backward to follow, whole blocks may run as one kernel.
+            let forward_only = testing::embed(gpu, net, &weights, &x, None).unwrap();
+            for (way, out) in [("kept", &out), ("forward only", &forward_only)] {
+                assert_eq!(out.blocks.len(), net.depth());
+                for (d, (block, expected)) in out.blocks.iter().zip(&trace.blocks).enumerate() {
+                    let what = format!("block {d} of {net:?}, {kernels}, {way}");
+                    assert_close(&what, block, &expected.values, LIMITS.values);
+                }
+            }
+            let dx = out.dx.expect("a gradient was asked for");
+            assert_close(&format!("dx, {kernels}"), &dx, &expected_dx.values, LIMITS.gradients);
+            assert!(forward_only.dx.is_none());
         }
-        let dx = out.dx.expect("a gradient was asked for");
-        let expected = reference::embed_backward(net, &wide, &trace, &widen(&d_embedding));
-        assert_close("dx", &dx, &expected.values, LIMITS.gradients);
-
-        let forward_only = testing::embed(gpu(), net, &weights, &x, None).unwrap();
-        assert!(forward_only.dx.is_none());
-        assert_eq!(forward_only.blocks.len(), net.depth());
-        let (last, expected) = (&forward_only.blocks[net.depth() - 1], trace.embedding());
-        assert_close("embedding without a backward", last, expected, LIMITS.values);
         return;
     }
     panic!("every attempt had a ReLU at its kink");
@@ -74,6 +77,17 @@ proptest! {
 }
 
 #[test]
+fn embed_on_planes_of_every_fused_size() {
+    // Blocks run as one kernel on planes of 4, 8, 16, 32 and, where subgroups are large, 64. More
+    // images and channels than a subgroup or its tile holds at once, and no multiple of either.
+    for (size, depth, width, n) in [(64, 5, 9, 1), (32, 4, 17, 3), (16, 3, 33, 5), (4, 1, 5, 35)] {
+        check_embed(4, &ConvNet::new(3, size, width, depth).unwrap(), n);
+    }
+    // 28 + 2 · 2 = 32, with the border that one-channel images have.
+    check_embed(5, &ConvNet::new(1, 28, 9, 3).unwrap(), 2);
+}
+
+#[test]
 fn embed_of_unusual_depth() {
     check_embed(1, &ConvNet::new(3, 32, 3, 5).unwrap(), 1);
     check_embed(2, &ConvNet::new(3, 2, 1, 1).unwrap(), 1);
@@ -92,10 +106,12 @@ fn the_gradient_is_the_slope() {
     let trace = reference::embed_forward(&net, &wide, &(&x).into());
     assert!(trace.kink_distance() > 1e-4, "{}", trace.kink_distance());
     let d_embedding = rng.normals(2 * net.features());
-    let out = testing::embed(gpu(), &net, &weights, &x, Some(&d_embedding)).unwrap();
-    assert_slope("dx", &x, &out.dx.unwrap(), 1e-5, LIMITS.gradients, |x| {
-        dot(reference::embed_forward(&net, &wide, &x.into()).embedding(), &d_embedding)
-    });
+    for gpu in gpus() {
+        let out = testing::embed(gpu, &net, &weights, &x, Some(&d_embedding)).unwrap();
+        assert_slope("dx", &x, &out.dx.unwrap(), 1e-5, LIMITS.gradients, |x| {
+            dot(reference::embed_forward(&net, &wide, &x.into()).embedding(), &d_embedding)
+        });
+    }
 }
 
 /// A case without its reference values; those come from the twins.
@@ -118,14 +134,17 @@ fn dm_case(seed: u64, net: &ConvNet, ops: &[Vec<Op>], ipc: usize, batch_real: us
 
 /// Every step's loss, gradient, velocity and images, whole and in the smallest chunks.
 fn check_dm(case: &DmCase) {
-    let out = Shaders(gpu()).dm(case).unwrap();
     let expected = Twins.dm(case).unwrap();
-    assert_eq!(out.len(), expected.len());
-    for (s, (out, expected)) in out.iter().zip(&expected).enumerate() {
-        assert_close(&format!("loss {s}"), &[out.loss], &[expected.loss], LIMITS.values);
-        assert_close(&format!("grad {s}"), &out.grad, &expected.grad, LIMITS.gradients);
-        assert_close(&format!("velocity {s}"), &out.velocity, &expected.velocity, LIMITS.gradients);
-        assert_close(&format!("syn {s}"), &out.syn, &expected.syn, LIMITS.values);
+    for gpu in gpus() {
+        let out = Shaders(gpu).dm(case).unwrap();
+        assert_eq!(out.len(), expected.len());
+        for (s, (out, expected)) in out.iter().zip(&expected).enumerate() {
+            let at = |what: &str| format!("{what} {s}, {}", gpu.kernels().name());
+            assert_close(&at("loss"), &[out.loss], &[expected.loss], LIMITS.values);
+            assert_close(&at("grad"), &out.grad, &expected.grad, LIMITS.gradients);
+            assert_close(&at("velocity"), &out.velocity, &expected.velocity, LIMITS.gradients);
+            assert_close(&at("syn"), &out.syn, &expected.syn, LIMITS.values);
+        }
     }
 }
 
@@ -178,17 +197,23 @@ fn dm_steps_are_their_twins() {
 
 #[test]
 fn dm_does_the_same_every_time_and_in_any_memory() {
-    let net = ConvNet::new(3, 20, 3, 2).unwrap();
-    let case = dm_case(5, &net, &assorted(3, 2), 2, 21);
-    let first = run_dm(gpu(), &case, AMPLE).unwrap();
-    let again = run_dm(gpu(), &case, AMPLE).unwrap();
-    let (least, pieces) = run_dm_in_least_memory(gpu(), &case).unwrap();
+    // Planes of 20 are never fused, those of 16 are.
+    for (gpu, size) in gpus().iter().flat_map(|gpu| [(gpu, 20), (gpu, 16)]) {
+        let net = ConvNet::new(3, size, 3, 2).unwrap();
+        check_dm_in_any_memory(gpu, &dm_case(5, &net, &assorted(3, 2), 2, 21));
+    }
+}
+
+fn check_dm_in_any_memory(gpu: &Gpu, case: &DmCase) {
+    let first = run_dm(gpu, case, AMPLE).unwrap();
+    let again = run_dm(gpu, case, AMPLE).unwrap();
+    let (least, pieces) = run_dm_in_least_memory(gpu, case).unwrap();
     assert!(least < AMPLE, "no smaller budget was accepted");
     let mut others = vec![(AMPLE, again), (least, pieces)];
     // Budgets between give chunks of other sizes, also such as do not divide the batch.
     let mut budget = least + least / 3;
     while budget < 64 << 20 {
-        others.push((budget, run_dm(gpu(), &case, budget).unwrap()));
+        others.push((budget, run_dm(gpu, case, budget).unwrap()));
         budget *= 2;
     }
     for (budget, other) in others {
@@ -203,6 +228,8 @@ fn identical_images_have_no_loss() {
     let net = ConvNet::new(3, 12, 3, 2).unwrap();
     let mut case = dm_case(6, &net, &assorted(2, 1), 2, 2);
     case.syn0 = case.steps[0].real.clone();
-    let out = Shaders(gpu()).dm(&case).unwrap();
-    assert!(out[0].loss.abs() < 1e-9, "{}", out[0].loss);
+    for gpu in gpus() {
+        let out = Shaders(gpu).dm(&case).unwrap();
+        assert!(out[0].loss.abs() < 1e-9, "{}: {}", gpu.kernels().name(), out[0].loss);
+    }
 }

@@ -1,0 +1,227 @@
+//! Every shader as text: it is valid, it can be translated for every backend, and it binds what the
+//! Rust side binds. Needs no GPU.
+
+use std::{collections::HashSet, fs, path::Path};
+
+use dm_wgpu::testing::{Shader, shaders};
+use naga::{
+    AddressSpace, Module, ShaderStage, StorageAccess,
+    back::{self, glsl, hlsl, msl, pipeline_constants::process_overrides, spv},
+    front::wgsl,
+    proc::{BoundsCheckPolicies, Layouter},
+    valid::{Capabilities, ModuleInfo, ValidationFlags, Validator},
+};
+
+/// Whether it is one of the kernels for subgroups, which only adapters that have them compile.
+fn has_subgroups(shader: &Shader) -> bool {
+    ["conv_lanes ", "block_lanes "].iter().any(|kind| shader.name.starts_with(kind))
+}
+
+fn parse(shader: &Shader) -> (Module, ModuleInfo) {
+    let name = &shader.name;
+    let module = wgsl::parse_str(&shader.wgsl)
+        .unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(&shader.wgsl)));
+    // The others get none: an adapter without any feature must take them.
+    let capabilities =
+        if has_subgroups(shader) { Capabilities::SUBGROUP } else { Capabilities::empty() };
+    let info = Validator::new(ValidationFlags::all(), capabilities)
+        .validate(&module)
+        .unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(&shader.wgsl)));
+    (module, info)
+}
+
+/// What the backends are given: the module with its override constants filled in. They refuse one
+/// that is left open.
+fn resolved(shader: &Shader) -> (Module, ModuleInfo) {
+    let (module, info) = parse(shader);
+    let constants = shader.constants.iter().cloned().collect();
+    let main = Some((ShaderStage::Compute, "main"));
+    let (module, info) = process_overrides(&module, &info, main, &constants)
+        .unwrap_or_else(|e| panic!("{}: {e}", shader.name));
+    (module.into_owned(), info.into_owned())
+}
+
+#[test]
+fn the_list_is_complete_and_its_names_tell_sources_apart() {
+    let all = shaders();
+    // Pipelines are cached by name.
+    let names: HashSet<_> = all.iter().map(|s| &s.name).collect();
+    assert_eq!(names.len(), all.len(), "two shaders of one name");
+    let count = |part: &str| all.iter().filter(|s| s.name.starts_with(part)).count();
+    assert_eq!(count("conv_lanes "), 4, "subgroups of 8, 16, 32 and 64");
+    for lanes in [8, 16, 32, 64] {
+        for size in [4, 8, 16, 32] {
+            assert_eq!(
+                count(&format!("block_lanes {size} {lanes}×")),
+                1,
+                "{size} on {lanes} lanes"
+            );
+        }
+    }
+    // Planes of 64 need more registers than 8 or 16 lanes have.
+    assert_eq!(count("block_lanes 64 "), 2);
+    // Every override constant of a source is given by each of its entries, and no other.
+    for shader in &all {
+        let (module, _) = parse(shader);
+        let mut declared: Vec<_> =
+            module.overrides.iter().filter_map(|(_, o)| o.name.clone()).collect();
+        let mut given: Vec<_> = shader.constants.iter().map(|(name, _)| name.clone()).collect();
+        declared.sort();
+        given.sort();
+        assert_eq!(declared, given, "{}", shader.name);
+    }
+}
+
+#[test]
+fn bindings_are_those_of_the_rust_side() {
+    for shader in shaders() {
+        let name = &shader.name;
+        let (module, _) = parse(&shader);
+        let mut layouts = Layouter::default();
+        layouts.update(module.to_ctx()).unwrap();
+        let mut found = vec![None; shader.bindings.len()];
+        for (_, variable) in module.global_variables.iter() {
+            let Some(binding) = &variable.binding else { continue };
+            let what = format!("{name}, {}", variable.name.as_deref().unwrap_or("?"));
+            assert_eq!(binding.group, 0, "{what}");
+            let slot = found
+                .get_mut(binding.binding as usize)
+                .unwrap_or_else(|| panic!("{what}: Rust binds nothing at {}", binding.binding));
+            let kind = match variable.space {
+                AddressSpace::Uniform => (Some(layouts[variable.ty].size as usize), false),
+                AddressSpace::Storage { access } => {
+                    assert!(access.contains(StorageAccess::LOAD), "{what}");
+                    (None, access.contains(StorageAccess::STORE))
+                }
+                other => panic!("{what} is in {other:?}"),
+            };
+            assert!(slot.replace(kind).is_none(), "{what}: bound twice");
+        }
+        let expected: Vec<_> = shader.bindings.iter().copied().map(Some).collect();
+        assert_eq!(found, expected, "{name}: WGSL on the left, Rust on the right");
+    }
+}
+
+#[test]
+fn webgpus_default_limits_suffice() {
+    let limits = dm_wgpu::wgpu::Limits::default();
+    for shader in shaders() {
+        let (module, _) = resolved(&shader);
+        let mut layouts = Layouter::default();
+        layouts.update(module.to_ctx()).unwrap();
+        let [main] = &module.entry_points[..] else { panic!("{}: not one entry", shader.name) };
+        let [x, y, z] = main.workgroup_size;
+        let invocations = limits.max_compute_invocations_per_workgroup;
+        assert!((1..=invocations).contains(&(x * y * z)), "{}", shader.name);
+        let storage = shader.bindings.iter().filter(|(uniform, _)| uniform.is_none()).count();
+        assert!(storage <= limits.max_storage_buffers_per_shader_stage as usize, "{}", shader.name);
+        let shared = |space| space == AddressSpace::WorkGroup;
+        let variables = module.global_variables.iter().filter(|(_, v)| shared(v.space));
+        let bytes: u32 = variables.map(|(_, v)| layouts[v.ty].size).sum();
+        assert!(bytes <= limits.max_compute_workgroup_storage_size, "{}: {bytes}", shader.name);
+    }
+}
+
+#[test]
+fn spirv() {
+    for shader in shaders() {
+        let (module, info) = resolved(&shader);
+        // Vulkan 1.0 has no subgroups, 1.1 brings SPIR-V 1.3.
+        let lang_version = if has_subgroups(&shader) { (1, 3) } else { (1, 0) };
+        let options = spv::Options { lang_version, ..Default::default() };
+        let entry =
+            spv::PipelineOptions { shader_stage: ShaderStage::Compute, entry_point: "main".into() };
+        let words = spv::write_vec(&module, &info, &options, Some(&entry))
+            .unwrap_or_else(|e| panic!("{}: {e}", shader.name));
+        assert_eq!(words[0], 0x0723_0203, "{}", shader.name);
+    }
+}
+
+#[test]
+fn msl() {
+    for shader in shaders() {
+        let (module, info) = resolved(&shader);
+        // Metal 2.1 is macOS 10.14's, the first with SIMD-group functions in compute kernels.
+        let lang_version = if has_subgroups(&shader) { (2, 1) } else { (1, 2) };
+        let options = msl::Options { lang_version, ..Default::default() };
+        let (text, entries) =
+            msl::write_string(&module, &info, &options, &msl::PipelineOptions::default())
+                .unwrap_or_else(|e| panic!("{}: {e}", shader.name));
+        assert!(text.contains("kernel void"), "{}", shader.name);
+        entries.entry_point_names.iter().for_each(|entry| {
+            assert!(entry.is_ok(), "{}: {entry:?}", shader.name);
+        });
+    }
+}
+
+#[test]
+fn hlsl() {
+    for shader in shaders() {
+        let (module, info) = resolved(&shader);
+        // Wave intrinsics came with 6.0; 5.1 is the last that the compiler in Windows takes.
+        let shader_model =
+            if has_subgroups(&shader) { hlsl::ShaderModel::V6_0 } else { hlsl::ShaderModel::V5_1 };
+        let options = hlsl::Options { shader_model, ..Default::default() };
+        let pipeline = hlsl::PipelineOptions::default();
+        let mut text = String::new();
+        let reflection = hlsl::Writer::new(&mut text, &options, &pipeline)
+            .write(&module, &info, None)
+            .unwrap_or_else(|e| panic!("{}: {e}", shader.name));
+        assert!(text.contains("[numthreads("), "{}", shader.name);
+        reflection.entry_point_names.iter().for_each(|entry| {
+            assert!(entry.is_ok(), "{}: {entry:?}", shader.name);
+        });
+    }
+}
+
+#[test]
+fn glsl() {
+    // The subgroup kernels too: naga then demands GL_KHR_shader_subgroup_*, without which wgpu's GL
+    // backend offers no subgroups and they are never asked for.
+    for shader in shaders() {
+        let (module, info) = resolved(&shader);
+        for version in [glsl::Version::Desktop(430), glsl::Version::new_gles(310)] {
+            let what = format!("{} for {version}", shader.name);
+            let options = glsl::Options { version, ..Default::default() };
+            let pipeline = glsl::PipelineOptions {
+                shader_stage: ShaderStage::Compute,
+                entry_point: "main".into(),
+                multiview: None,
+            };
+            let mut text = String::new();
+            let policies = BoundsCheckPolicies::default();
+            glsl::Writer::new(&mut text, &module, &info, &options, &pipeline, policies)
+                .and_then(|mut writer| writer.write())
+                .unwrap_or_else(|e: back::glsl::Error| panic!("{what}: {e}"));
+            let asks = text.contains("GL_KHR_shader_subgroup_basic : require");
+            assert_eq!(asks, has_subgroups(&shader), "{what}");
+        }
+    }
+}
+
+/// The .wgsl files of a folder: (name, text).
+fn files(folder: &str) -> Vec<(String, String)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let shaders = paths.filter(|path| path.extension().is_some_and(|e| e == "wgsl"));
+    let read = |path: std::path::PathBuf| {
+        (path.file_name().unwrap().to_str().unwrap().to_owned(), fs::read_to_string(path).unwrap())
+    };
+    shaders.map(read).collect()
+}
+
+#[test]
+fn every_file_is_used_and_says_what_it_is_for() {
+    let sources: Vec<HashSet<String>> =
+        shaders().iter().map(|s| s.wgsl.lines().map(str::to_owned).collect()).collect();
+    let files: Vec<_> = ["shaders", "shaders/shared"].into_iter().flat_map(files).collect();
+    assert!(files.len() > 10, "{}", files.len());
+    for (name, text) in files {
+        let first = text.lines().next().unwrap_or_default();
+        assert!(first.starts_with("// ") && first.len() > 20, "{name} begins with {first:?}");
+        // A template's marked lines are replaced; everything else arrives as it is.
+        let mut lines = text.lines().filter(|line| !line.trim_start().starts_with("//{"));
+        let used = sources.iter().any(|source| lines.clone().all(|line| source.contains(line)));
+        assert!(used && lines.next().is_some(), "no kernel is made of {name}");
+    }
+}
