@@ -27,6 +27,13 @@ pub(crate) struct Plan<'a> {
     pub real: RealFormat<'a>,
 }
 
+impl Plan<'_> {
+    /// Whether this device and the budget can take it, before anything is made for it.
+    pub fn check(&self, gpu: &Gpu) -> Result<()> {
+        Sizes::of(gpu, self).map(drop)
+    }
+}
+
 /// In what form real images arrive.
 #[derive(Clone, Copy)]
 pub(crate) enum RealFormat<'a> {

@@ -96,6 +96,8 @@ impl Condensation {
                 std: dataset.std(),
             },
         };
+        // First of all: the initial images alone may be more than this machine's memory.
+        plan.check(gpu)?;
         let matching = Matching::new(gpu, &plan, &initial_images(&dataset, &settings))?;
         Ok(Self {
             gpu: gpu.clone(),
