@@ -62,8 +62,8 @@ mod tests {
         // Scale and rotate share a kind; there is no flip.
         assert_eq!(seen.len(), 4, "{seen:?}");
         for (kind, count) in seen {
-            let expected = if kind == Row::AFFINE { 2000 } else { 1000 };
-            assert!((count - expected as i32).abs() < 150, "kind {kind}: {count}");
+            let expected: i32 = if kind == Row::AFFINE { 2000 } else { 1000 };
+            assert!((count - expected).abs() < 150, "kind {kind}: {count}");
         }
     }
 

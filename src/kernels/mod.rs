@@ -30,8 +30,11 @@ use crate::gpu::Kernel;
 /// Invocations a workgroup in every kernel that does not say otherwise.
 const WORKGROUP: usize = 64;
 
-/// Every kernel with the override constants it is compiled with, for the tests that read them all.
-pub(crate) const ALL: &[(&Kernel, &[&[(&str, f64)]])] = &[
+/// The sets of override constants that a kernel is compiled with.
+type Variants = &'static [&'static [(&'static str, f64)]];
+
+/// Every kernel in all its variants, for the tests that read them all.
+pub(crate) const ALL: &[(&Kernel, Variants)] = &[
     (&augment::IMAGE_MEAN, augment::VARIANTS),
     (&augment::FORWARD, augment::VARIANTS),
     (&augment::BACKWARD, &[augment::VARIANTS[0]]),
