@@ -3,7 +3,7 @@
 //!
 //!     cargo run --release --example condense_glyphs
 //!
-//! It takes about ten seconds on a laptop's CPU, less on a GPU.
+//! It takes ten to twenty seconds on two CPU cores, without a GPU.
 
 use std::{error::Error, path::Path, sync::Arc};
 
