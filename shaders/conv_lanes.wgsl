@@ -27,7 +27,7 @@ struct Params {
 @group(0) @binding(2) var<storage, read> weights: array<vec4f>;
 @group(0) @binding(3) var<storage, read_write> result: array<f32>;
 // Of FUSED alone: the norm's weight and bias, (nets, outputs).
-@group(0) @binding(4) var<storage, read> affine: array<vec2f>;
+//{affine}
 
 // Stores four pixels of a row, those that lie inside.
 fn put(start: u32, y: u32, x: u32, v: vec4f) {

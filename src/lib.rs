@@ -1,4 +1,100 @@
 //! Dataset condensation with distribution matching, on any GPU.
+//!
+//! A labelled image set of tens of thousands becomes a synthetic one of a few images a class, such
+//! that random networks see in them, on average, what they see in the real ones
+//! ([Zhao & Bilen, WACV 2023](https://arxiv.org/abs/2110.04181)). The networks are computed in WGSL
+//! through [`wgpu`], which speaks Vulkan, Metal, DirectX 12 and OpenGL: on a device of this
+//! library's own, or on the one that your program has already.
+//!
+//! # From a data set to synthetic images
+//!
+//! ```no_run
+//! use std::{path::Path, sync::Arc};
+//! use dm_wgpu::{AdapterChoice, Condensation, Gpu, Settings, data, report};
+//!
+//! let gpu = Gpu::headless_blocking(&AdapterChoice::default())?;
+//! let dataset = Arc::new(data::glyphs(0)?); // ten classes of drawn digits, embedded
+//! let settings = Settings { ipc: 1, iterations: 100, ..Settings::for_dataset(&dataset) };
+//!
+//! let mut run = Condensation::new(&gpu, dataset, settings)?;
+//! while !run.is_done() {
+//!     run.step()?; // submits one iteration, does not wait
+//!     run.wait_blocking(2)?; // at most two are in flight
+//!     for loss in run.take_losses()? {
+//!         println!("{}: {}", loss.iteration, loss.loss);
+//!     }
+//! }
+//! let set = run.images_blocking()?;
+//! set.save(Path::new("synthetic.safetensors"))?;
+//! report::write_grid(&set, Path::new("grid.png"))?;
+//! # Ok::<(), dm_wgpu::Error>(())
+//! ```
+//!
+//! The pieces, in the order in which data passes them:
+//!
+//! | what | does |
+//! |---|---|
+//! | [`Dataset`], [`data`] | Labelled 8-bit images on the host: [`data::load`] by name, [`Dataset::new`] from your arrays |
+//! | [`Gpu`] | The device: [`Gpu::headless_blocking`] opens one, [`Gpu::from_parts`] takes yours |
+//! | [`Settings`] | Everything a run can be told; [`Settings::for_dataset`] has the published values |
+//! | [`Condensation`] | The run, advanced step by step |
+//! | [`SyntheticSet`] | The result: pixels, labels, normalisation; saved as and loaded from safetensors |
+//! | [`report`] | Pictures and tables of it |
+//!
+//! # Your own images
+//!
+//! Square images of one or three channels, 8 bits each, N×C×H×W:
+//!
+//! ```
+//! use dm_wgpu::{Dataset, DatasetInfo, Settings};
+//!
+//! let info = DatasetInfo {
+//!     name: "stripes".into(),
+//!     class_names: vec!["dark".into(), "light".into()],
+//!     channels: 1,
+//!     size: 16,
+//!     mean: vec![0.5], // of pixels in 0…1, each channel
+//!     std: vec![0.25],
+//! };
+//! let pixels: Vec<u8> = (0..4 * 256).map(|i| if i < 512 { 60 } else { 200 }).collect();
+//! let labels = vec![0, 0, 1, 1];
+//! let none = (vec![], vec![]); // the test split may be empty
+//! let dataset = Dataset::new(info, (pixels, labels), none)?;
+//!
+//! let settings = Settings { ipc: 1, depth: 2, ..Settings::for_dataset(&dataset) };
+//! settings.check(&dataset)?;
+//! # Ok::<(), dm_wgpu::Error>(())
+//! ```
+//!
+//! # Inside a program that uses wgpu
+//!
+//! [`Gpu::from_parts`] takes clones of your device and queue, and what the adapter says of itself.
+//! [`Condensation::step`] then submits to your queue between your own frames; it and
+//! [`Condensation::take_losses`] never wait for the GPU. Whatever does has `blocking` in its name.
+//! [`wgpu`] is re-exported, so that both sides mean the same version.
+//!
+//! No feature is required, and WebGPU's default limits suffice. Ask for `Features::SUBGROUP` where
+//! the adapter has it: some are then served by faster kernels ([`Kernels`]). Errors that nothing
+//! catches go to your device's own handler.
+//!
+//! # The same again
+//!
+//! Everything random follows from [`Settings::seed`]. The same settings on the same adapter, driver
+//! and version of this crate give the same bits, whatever [`Settings::memory_budget`] is; on another
+//! adapter the last bits of sums may differ, and those differences grow with the iterations.
+//!
+//! # Errors
+//!
+//! One type, [`Error`]. Its messages name the setting, the shapes or the file and what is possible
+//! instead; [`Error::is_usage`] tells wrong requests from failed work. Accessors that take an index,
+//! such as [`Split::image`] and [`SyntheticSet::image_u8`], panic out of range as slices do.
+//!
+//! # Cargo features
+//!
+//! Both are on by default; a program that embeds the library wants `default-features = false`.
+//!
+//! - `cli`: the program `dm-wgpu`. Includes `download`.
+//! - `download`: lets [`data::mnist`] fetch files that are not there yet.
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 

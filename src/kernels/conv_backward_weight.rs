@@ -3,8 +3,8 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{Batch, Planes, WORKGROUP, conv_lanes::put, wgsl};
-use crate::gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, dispatch, fold};
+use super::{Batch, Generated, Planes, WORKGROUP, conv_lanes::put, wgsl};
+use crate::gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold};
 
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
@@ -53,7 +53,7 @@ pub(crate) fn conv_backward_weight(
             let tile = WeightTile::new(lanes, gpu.is_cpu(), inputs);
             let blocks = outputs.div_ceil(tile.outputs) * inputs.div_ceil(tile.inputs);
             let grid = fold(batch.nets * blocks);
-            dispatch(gpu, &tile.name(), &tile.source(), KERNEL.slots, &[], &bindings, grid)
+            tile.generate().dispatch(gpu, &bindings, grid)
         }
     }
 }
@@ -78,13 +78,27 @@ impl WeightTile {
         Self { lanes, outputs: most, inputs: inputs.min(most) }
     }
 
-    pub fn name(&self) -> String {
+    /// Every specialisation that any adapter can ask for, for the tests that read them all.
+    pub fn all() -> Vec<Generated> {
+        let every = [8, 16, 32, 64].into_iter().flat_map(|lanes| {
+            [true, false].into_iter().flat_map(move |cpu| {
+                [1, 3, 128].map(|inputs| Self::new(lanes, cpu, inputs).generate())
+            })
+        });
+        every.collect()
+    }
+
+    fn generate(&self) -> Generated {
+        Generated { name: self.name(), source: self.source(), slots: KERNEL.slots }
+    }
+
+    fn name(&self) -> String {
         let Self { lanes, outputs, inputs } = self;
         format!("conv_backward_weight_lanes {lanes}×({outputs}×{inputs})")
     }
 
     /// The whole WGSL.
-    pub fn source(&self) -> String {
+    fn source(&self) -> String {
         let Self { lanes, outputs, inputs } = self;
         let constants = format!(
             "const LANES = {lanes}u;\nconst OUTPUTS = {outputs}u;\nconst INPUTS = {inputs}u;\n\

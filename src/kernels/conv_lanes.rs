@@ -3,8 +3,8 @@
 
 use std::fmt::Write;
 
-use super::{Batch, Planes, conv::Params, wgsl};
-use crate::gpu::{Buffer, Dispatch, Gpu, Slot, dispatch, fold};
+use super::{Batch, Generated, Planes, conv::Params, wgsl};
+use crate::gpu::{Buffer, Dispatch, Gpu, Slot, fold};
 
 /// What one lane computes at a time: 4·`quads` × `rows` pixels of `outputs` channels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -18,6 +18,8 @@ pub(crate) struct Tile {
 /// The last is for fused blocks alone.
 pub(super) const SLOTS: &[Slot] =
     &[Slot::Uniform(size_of::<Params>()), Slot::Read, Slot::Read, Slot::Write, Slot::Read];
+
+const AFFINE: &str = "@group(0) @binding(4) var<storage, read> affine: array<vec2f>;";
 
 const TEMPLATE: &str = wgsl!("shared/grid", "shared/planes", "conv_lanes");
 
@@ -73,7 +75,7 @@ impl Tile {
     }
 
     /// The whole WGSL; `fused` is the size of the planes, for a fused block.
-    pub(super) fn source(&self, fused: Option<usize>) -> String {
+    fn source(&self, fused: Option<usize>) -> String {
         let Self { lanes, quads, rows, outputs } = self;
         let constants = format!(
             "const LANES = {lanes}u;\nconst QUADS = {quads}u;\nconst ROWS = {rows}u;\n\
@@ -81,6 +83,7 @@ impl Tile {
             self.chunk() / 4
         );
         let body = TEMPLATE
+            .replace("//{affine}", if fused.is_some() { AFFINE } else { "" })
             .replace("//{plane_sum}", &fused.map_or(String::new(), |size| self.plane_sum(size)))
             .replace("//{accumulators}", &self.accumulators())
             .replace("//{taps}", &self.taps())
@@ -210,18 +213,21 @@ impl Tile {
         text
     }
 
-    /// Name and source of every specialisation that any adapter can ask for, and their bindings,
-    /// for the tests that read them all.
-    pub fn sources() -> (Vec<(String, String)>, &'static [Slot]) {
+    /// Every specialisation that any adapter can ask for, for the tests that read them all.
+    pub fn all() -> Vec<Generated> {
         // Adapters' subgroups are powers of two; larger planes fit no subgroup.
         let every = [8, 16, 32, 64].into_iter().flat_map(|lanes| {
-            let blocks = (1..=128).map(move |size| (Self::for_block(lanes, size), Some(size)));
+            let blocks = [true, false].into_iter().flat_map(move |cpu| {
+                (1..=128).map(move |size| (Self::for_block(lanes, cpu, size), Some(size)))
+            });
             std::iter::once((Some(Self::for_conv(lanes)), None)).chain(blocks)
         });
-        let sources = every
-            .filter_map(|(tile, fused)| tile.map(|t| (t.name(fused), t.source(fused))))
-            .collect();
-        (sources, SLOTS)
+        every.filter_map(|(tile, fused)| tile.map(|t| t.generate(fused))).collect()
+    }
+
+    fn generate(&self, fused: Option<usize>) -> Generated {
+        let slots = if fused.is_some() { SLOTS } else { &SLOTS[..SLOTS.len() - 1] };
+        Generated { name: self.name(fused), source: self.source(fused), slots }
     }
 
     fn plane_sum(&self, size: usize) -> String {
@@ -263,12 +269,8 @@ pub(crate) fn conv_lanes(
     let groups = batch.nets * per_net.div_ceil(tile.lanes);
     let mut bindings = vec![params.binding(), input.binding(), weights.binding(), result.binding()];
     bindings.extend(fused.map(Buffer::binding));
-    dispatch(
+    tile.generate(planes).dispatch(
         gpu,
-        &tile.name(planes),
-        &tile.source(planes),
-        &SLOTS[..bindings.len()],
-        &[],
         &bindings,
         fold(groups * (to.channels as usize).div_ceil(tile.outputs)),
     )

@@ -33,7 +33,7 @@ pub(crate) use planes::Planes;
 pub(crate) use sgd::{Rates, sgd};
 pub(crate) use softmax_cross_entropy::softmax_cross_entropy;
 
-use crate::gpu::Kernel;
+use crate::gpu::{Dispatch, Gpu, Kernel, Slot, dispatch};
 
 /// A batch whose images belong to networks in equal parts, one network's after the other's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +70,34 @@ pub(crate) const ALL: &[Specialised] = &[
     (&sgd::KERNEL, &[&[]]),
     (&softmax_cross_entropy::KERNEL, &[&[]]),
 ];
+
+/// A kernel whose WGSL is written out for a size of subgroup and of tile.
+#[derive(Debug, Clone)]
+pub(crate) struct Generated {
+    /// Tells it from all others.
+    pub name: String,
+    pub source: String,
+    pub slots: &'static [Slot],
+}
+
+impl Generated {
+    fn dispatch(
+        &self,
+        gpu: &Gpu,
+        bindings: &[wgpu::BindingResource<'_>],
+        grid: [u32; 3],
+    ) -> Dispatch {
+        dispatch(gpu, &self.name, &self.source, self.slots, &[], bindings, grid)
+    }
+}
+
+/// Every kernel that is written out, for the tests that read them all.
+pub(crate) fn generated() -> Vec<Generated> {
+    let mut all = [Tile::all(), conv_backward_weight::WeightTile::all()].concat();
+    all.sort_by(|a, b| a.name.cmp(&b.name));
+    all.dedup_by(|a, b| a.name == b.name);
+    all
+}
 
 /// The source of a kernel: the shared pieces it names, then its own file.
 macro_rules! wgsl {

@@ -430,12 +430,11 @@ pub fn shaders() -> Vec<Shader> {
             });
         }
     }
-    let (lanes, slots) = Tile::sources();
-    all.extend(lanes.into_iter().map(|(name, wgsl)| Shader {
-        name,
-        wgsl,
+    all.extend(kernels::generated().into_iter().map(|kernel| Shader {
+        name: kernel.name,
+        wgsl: kernel.source,
         constants: vec![],
-        bindings: bindings(slots),
+        bindings: bindings(kernel.slots),
     }));
     all
 }
