@@ -1,5 +1,5 @@
 // The exact transpose of augment_forward's linear part: from the gradient at its output (the
-// `source` here) to the one at its input. One invocation a pixel of the input, all its channels.
+// `source` here) to the one at its input. One workgroup an image.
 //
 // Bilinear sampling scatters; without float atomics each input pixel instead looks for the output
 // pixels that sampled it, among the few that the inverse grid brings near.
@@ -42,65 +42,65 @@ fn tap_weight(at: vec2f, y: i32, x: i32) -> f32 {
     return along.x * along.y;
 }
 
-@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+// Channel plane at `start`: the gradient at input pixel (y, x).
+fn gathered(row: Row, start: u32, y: i32, x: i32, grey: f32, mean: f32) -> f32 {
     let size = params.source.size;
-    let flat = flat_group(group) * 64u + lane;
-    let i = flat / (size * size);
+    switch row.kind {
+        case COLOR {
+            let g = row.contrast * gradient_or_zero(start, y, x) + (1.0 - row.contrast) * mean;
+            return row.saturation * g + (1.0 - row.saturation) * grey;
+        }
+        case CROP {
+            return gradient_or_zero(start, y - row.crop.x, x - row.crop.y);
+        }
+        case CUTOUT {
+            return select(gradient_or_zero(start, y, x), 0.0, is_cut(row.cutout, y, x, size));
+        }
+        case FLIP {
+            return gradient_or_zero(start, y, i32(size) - 1 - x);
+        }
+        case AFFINE {
+            let box = samplers(row.affine, y, x);
+            var sum = 0.0;
+            for (var oy = box.x; oy <= box.z; oy++) {
+                for (var ox = box.y; ox <= box.w; ox++) {
+                    let weight = tap_weight(affine_source(row.affine, oy, ox, size), y, x);
+                    sum += weight * gradient_or_zero(start, oy, ox);
+                }
+            }
+            return sum;
+        }
+        default {
+            return gradient_or_zero(start, y, x);
+        }
+    }
+}
+
+@compute @workgroup_size(TEAM)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+    let i = flat_group(group);
     if i >= params.images {
         return;
     }
-    let pixel = flat % (size * size);
-    let y = i32(pixel / size);
-    let x = i32(pixel % size);
     let channels = params.source.channels;
+    let image = items[params.first_item + i].image;
     let row = row_of(i);
+    let mean = means[i];
 
-    // Of the gradient after the contrast's transpose, the mean over this pixel's channels.
-    var grey = 0.0;
-    if row.kind == COLOR {
+    for (var w = walk(lane, params.source.size); w.y < params.source.size; step(&w)) {
+        let y = i32(w.y);
+        let x = i32(w.x);
+        // Of the gradient after the contrast's transpose, the mean over this pixel's channels.
+        var grey = 0.0;
+        if row.kind == COLOR {
+            for (var c = 0u; c < channels; c++) {
+                grey += gradient_or_zero(plane_start(params.source, i, c), y, x);
+            }
+            grey = row.contrast * grey / f32(channels) + (1.0 - row.contrast) * mean;
+        }
         for (var c = 0u; c < channels; c++) {
-            grey += gradient_or_zero(plane_start(params.source, i, c), y, x);
+            let v = gathered(row, plane_start(params.source, i, c), y, x, grey, mean);
+            result[plane_start(params.result, image, c) + w.y * params.result.pitch + w.x] = v;
         }
-        grey = row.contrast * grey / f32(channels) + (1.0 - row.contrast) * means[i];
-    }
-    var box = vec4i(0, 0, -1, -1);
-    if row.kind == AFFINE {
-        box = samplers(row.affine, y, x);
-    }
-
-    for (var c = 0u; c < channels; c++) {
-        let start = plane_start(params.source, i, c);
-        var v = 0.0;
-        switch row.kind {
-            case COLOR {
-                let g = row.contrast * gradient_or_zero(start, y, x)
-                    + (1.0 - row.contrast) * means[i];
-                v = row.saturation * g + (1.0 - row.saturation) * grey;
-            }
-            case CROP {
-                v = gradient_or_zero(start, y - row.crop.x, x - row.crop.y);
-            }
-            case CUTOUT {
-                v = select(gradient_or_zero(start, y, x), 0.0, is_cut(row.cutout, y, x, size));
-            }
-            case FLIP {
-                v = gradient_or_zero(start, y, i32(size) - 1 - x);
-            }
-            case AFFINE {
-                for (var oy = box.x; oy <= box.z; oy++) {
-                    for (var ox = box.y; ox <= box.w; ox++) {
-                        let weight = tap_weight(affine_source(row.affine, oy, ox, size), y, x);
-                        v += weight * gradient_or_zero(start, oy, ox);
-                    }
-                }
-            }
-            default {
-                v = gradient_or_zero(start, y, x);
-            }
-        }
-        let image = items[params.first_item + i].image;
-        let at = plane_start(params.result, image, c) + u32(y) * params.result.pitch + u32(x);
-        result[at] = v;
     }
 }

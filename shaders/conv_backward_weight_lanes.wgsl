@@ -55,8 +55,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
         // Surplus lanes repeat the last tile, with a gradient of zero.
         let live = select(0.0, 1.0, first + lane < total);
         let tile = min(first + lane, total - 1u);
-        let image = net * params.images_per_net + tile / tiles;
-        let offset = (tile % tiles) / tiles_x * ROWS * pitch + tile % tiles % tiles_x;
+        let image_in_net = divide(tile, tiles);
+        let in_plane = tile - image_in_net * tiles;
+        let image = net * params.images_per_net + image_in_net;
+        let row = divide(in_plane, tiles_x);
+        let offset = row * ROWS * pitch + in_plane - row * tiles_x;
         //{taps}
     }
     let kept = select(0.0, 1.0, params.accumulate == 1u);

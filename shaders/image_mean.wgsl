@@ -13,10 +13,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     let plane = size * size;
     let needed = row_of(i).kind == COLOR;
     var sum = 0.0;
-    for (var c = 0u; c < params.source.channels; c++) {
+    for (var c = 0u; c < select(0u, params.source.channels, needed); c++) {
         let start = plane_start(params.source, source_image(i), c);
-        for (var p = lane; p < select(0u, plane, needed); p += 64u) {
-            sum += source_value(start, c, (p / size) * params.source.pitch + p % size);
+        for (var w = walk(lane, size); w.y < size; step(&w)) {
+            sum += source_value(start, c, w.y * params.source.pitch + w.x);
         }
     }
     let total = workgroup_sum(lane, vec2f(sum, 0.0)).x;

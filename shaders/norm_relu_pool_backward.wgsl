@@ -18,7 +18,7 @@ fn d_rectified(start: u32, v: f32, y: u32, x: u32) -> f32 {
     return 0.25 * d_pooled[start + (y / 2u) * params.pooled.pitch + x / 2u];
 }
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(TEAM)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
     let flat = flat_group(group);
     let image = flat / params.planes.channels;
@@ -34,10 +34,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
 
     let weight_bias = weight_and_bias(image, channel);
     var sums = vec2f(0.0);
-    for (var p = lane; p < size * size; p += 64u) {
-        let v = planes[start + (p / size) * pitch + p % size];
+    for (var w = walk(lane, size); w.y < size; step(&w)) {
+        let v = planes[start + w.y * pitch + w.x];
         let rectified = v * weight_bias.x + weight_bias.y;
-        let g = d_rectified(pooled_start, rectified, p / size, p % size);
+        let g = d_rectified(pooled_start, rectified, w.y, w.x);
         sums += vec2f(g * v, g);
     }
     let total = workgroup_sum(lane, sums);
@@ -46,11 +46,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     }
     let means = total / f32(size * size);
     let scale = inv_std[flat] * weight_bias.x;
-    for (var p = lane; p < size * size; p += 64u) {
-        let at = start + (p / size) * pitch + p % size;
+    for (var w = walk(lane, size); w.y < size; step(&w)) {
+        let at = start + w.y * pitch + w.x;
         let v = planes[at];
         let rectified = v * weight_bias.x + weight_bias.y;
-        let g = d_rectified(pooled_start, rectified, p / size, p % size);
+        let g = d_rectified(pooled_start, rectified, w.y, w.x);
         planes[at] = (g - means.y - v * means.x) * scale;
     }
 }

@@ -9,7 +9,7 @@
 
 override KEEP: bool;
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(TEAM)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
     let flat = flat_group(group);
     let image = flat / params.planes.channels;
@@ -23,13 +23,13 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     let count = f32(size * size);
 
     var sum = 0.0;
-    for (var p = lane; p < size * size; p += 64u) {
-        sum += planes[start + (p / size) * pitch + p % size];
+    for (var w = walk(lane, size); w.y < size; step(&w)) {
+        sum += planes[start + w.y * pitch + w.x];
     }
     let mean = workgroup_sum(lane, vec2f(sum, 0.0)).x / count;
     var squares = 0.0;
-    for (var p = lane; p < size * size; p += 64u) {
-        let d = planes[start + (p / size) * pitch + p % size] - mean;
+    for (var w = walk(lane, size); w.y < size; step(&w)) {
+        let d = planes[start + w.y * pitch + w.x] - mean;
         squares += d * d;
     }
     let variance = workgroup_sum(lane, vec2f(squares, 0.0)).x / count;
@@ -39,13 +39,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     // Whoever pools four values also normalises them, so nobody reads what another has replaced.
     let half = (size + 1u) / 2u;
     let pooled_start = plane_start(params.pooled, image, channel);
-    for (var p = lane; p < half * half; p += 64u) {
-        let qy = p / half;
-        let qx = p % half;
+    for (var w = walk(lane, half); w.y < half; step(&w)) {
         var total = 0.0;
         for (var tap = 0u; tap < 4u; tap++) {
-            let y = qy * 2u + tap / 2u;
-            let x = qx * 2u + tap % 2u;
+            let y = w.y * 2u + tap / 2u;
+            let x = w.x * 2u + tap % 2u;
             if y < size && x < size {
                 let at = start + y * pitch + x;
                 let v = (planes[at] - mean) * scale;
@@ -55,8 +53,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
                 total += max(v * weight_bias.x + weight_bias.y, 0.0);
             }
         }
-        if qy < params.pooled.size && qx < params.pooled.size {
-            pooled[pooled_start + qy * params.pooled.pitch + qx] = total * 0.25;
+        if w.y < params.pooled.size && w.x < params.pooled.size {
+            pooled[pooled_start + w.y * params.pooled.pitch + w.x] = total * 0.25;
         }
     }
     if KEEP && lane == 0u {

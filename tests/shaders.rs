@@ -14,9 +14,7 @@ use naga::{
 
 /// Whether it is one of the kernels for subgroups, which only adapters that have them compile.
 fn has_subgroups(shader: &Shader) -> bool {
-    ["conv_lanes ", "block_lanes ", "conv_backward_weight_lanes "]
-        .iter()
-        .any(|kind| shader.name.starts_with(kind))
+    shader.name.contains("_lanes ")
 }
 
 fn parse(shader: &Shader) -> (Module, ModuleInfo) {

@@ -1,13 +1,13 @@
-// Sums over the 64 invocations of a workgroup, always in the same order.
+// Sums over the invocations of a workgroup, always in the same order.
 
-var<workgroup> partial: array<vec2f, 64>;
+var<workgroup> partial: array<vec2f, TEAM>;
 
 // Every invocation must call it, and gets both sums.
 fn workgroup_sum(lane: u32, value: vec2f) -> vec2f {
     // A sum before this one may still be being read.
     workgroupBarrier();
     partial[lane] = value;
-    for (var half = 32u; half > 0u; half >>= 1u) {
+    for (var half = TEAM / 2u; half > 0u; half >>= 1u) {
         workgroupBarrier();
         if lane < half {
             partial[lane] += partial[lane + half];

@@ -45,10 +45,12 @@ impl Recording {
     }
 }
 
-/// A grid of at least `workgroups`, folded into rows of 65 535, the most WebGPU allows.
+/// The most workgroups along a side of a grid that WebGPU allows.
+const ROW: usize = 65_535;
+
+/// A grid of at least `workgroups`, folded into rows.
 ///
 /// The shader counts them through `shared/grid.wgsl` and ignores the surplus.
 pub(crate) fn fold(workgroups: usize) -> [u32; 3] {
-    const ROW: usize = 65_535;
     [workgroups.clamp(1, ROW) as u32, workgroups.div_ceil(ROW).max(1) as u32, 1]
 }

@@ -2,7 +2,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{Planes, WORKGROUP, wgsl};
+use super::{Planes, wgsl};
 use crate::{
     augment::Row,
     gpu::{Buffer, Dispatch, Gpu, Kernel, Recording, Slot, fold},
@@ -43,7 +43,9 @@ pub(super) const IMAGE_MEAN: Kernel = Kernel {
     source: wgsl!(
         "shared/grid",
         "shared/planes",
+        "shared/team",
         "shared/reduce",
+        "shared/walk",
         "shared/augment",
         "shared/source",
         "image_mean"
@@ -56,6 +58,8 @@ pub(super) const FORWARD: Kernel = Kernel {
     source: wgsl!(
         "shared/grid",
         "shared/planes",
+        "shared/team",
+        "shared/walk",
         "shared/augment",
         "shared/source",
         "augment_forward"
@@ -68,6 +72,8 @@ pub(super) const BACKWARD: Kernel = Kernel {
     source: wgsl!(
         "shared/grid",
         "shared/planes",
+        "shared/team",
+        "shared/walk",
         "shared/augment",
         "shared/source",
         "augment_backward"
@@ -153,14 +159,14 @@ impl Augment<'_> {
         result: &Buffer<f32>,
     ) -> [Dispatch; 2] {
         let images = params.images as usize;
-        let pixels = images * (params.source.size as usize).pow(2);
         let params = Buffer::uniform(gpu, "augment params", &params);
         let [params, items, rows] = [params.binding(), self.items.binding(), self.rows.binding()];
         let means = self.means.binding();
         let inputs = [params, items, rows, source.clone(), means];
-        let mean = IMAGE_MEAN.dispatch(gpu, constants, &inputs, fold(images));
+        let grid = fold(images);
+        let mean = IMAGE_MEAN.dispatch(gpu, constants, &inputs, grid);
         let inputs = [&inputs[..], &[result.binding()]].concat();
-        [mean, kernel.dispatch(gpu, constants, &inputs, fold(pixels.div_ceil(WORKGROUP)))]
+        [mean, kernel.dispatch(gpu, constants, &inputs, grid)]
     }
 }
 

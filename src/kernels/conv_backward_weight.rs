@@ -66,7 +66,8 @@ pub(super) struct WeightTile {
     inputs: usize,
 }
 
-const TEMPLATE: &str = wgsl!("shared/grid", "shared/planes", "conv_backward_weight_lanes");
+const TEMPLATE: &str =
+    wgsl!("shared/grid", "shared/planes", "shared/walk", "conv_backward_weight_lanes");
 
 /// Rows of a tile. Two at most, for a plane's halo to be all that a tile can reach past its edge.
 const ROWS: usize = 2;
@@ -89,7 +90,8 @@ impl WeightTile {
     }
 
     fn generate(&self) -> Generated {
-        Generated { name: self.name(), source: self.source(), slots: KERNEL.slots }
+        let (name, source) = (self.name(), self.source());
+        Generated { name, source, constants: &[], slots: KERNEL.slots }
     }
 
     fn name(&self) -> String {
@@ -101,7 +103,7 @@ impl WeightTile {
     fn source(&self) -> String {
         let Self { lanes, outputs, inputs } = self;
         let constants = format!(
-            "const LANES = {lanes}u;\nconst OUTPUTS = {outputs}u;\nconst INPUTS = {inputs}u;\n\
+            "const LANES = {lanes}u;\nconst TEAM = LANES;\nconst OUTPUTS = {outputs}u;\nconst INPUTS = {inputs}u;\n\
              const ROWS = {ROWS}u;\n"
         );
         let body = TEMPLATE

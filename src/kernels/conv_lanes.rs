@@ -227,7 +227,8 @@ impl Tile {
 
     fn generate(&self, fused: Option<usize>) -> Generated {
         let slots = if fused.is_some() { SLOTS } else { &SLOTS[..SLOTS.len() - 1] };
-        Generated { name: self.name(fused), source: self.source(fused), slots }
+        let (name, source) = (self.name(fused), self.source(fused));
+        Generated { name, source, constants: &[], slots }
     }
 
     fn plane_sum(&self, size: usize) -> String {

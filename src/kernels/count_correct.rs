@@ -16,7 +16,7 @@ struct Params {
 
 pub(super) const KERNEL: Kernel = Kernel {
     name: "count_correct",
-    source: wgsl!("shared/grid", "shared/reduce", "count_correct"),
+    source: wgsl!("shared/grid", "shared/team", "shared/reduce", "count_correct"),
     slots: &[Slot::Uniform(size_of::<Params>()), Slot::Read, Slot::Read, Slot::Write],
 };
 

@@ -15,7 +15,7 @@ struct Params {
 
 pub(super) const KERNEL: Kernel = Kernel {
     name: "mean_difference",
-    source: wgsl!("shared/grid", "shared/reduce", "mean_difference"),
+    source: wgsl!("shared/grid", "shared/team", "shared/reduce", "mean_difference"),
     slots: &[
         Slot::Uniform(size_of::<Params>()),
         Slot::Read,

@@ -46,8 +46,11 @@ pub(crate) struct Batch {
 /// Invocations a workgroup in every kernel that does not say otherwise.
 const WORKGROUP: usize = 64;
 
+/// Values of a kernel's override constants.
+type Constants = &'static [(&'static str, f64)];
+
 /// A kernel with the sets of override constants that it is compiled with.
-type Specialised = (&'static Kernel, &'static [&'static [(&'static str, f64)]]);
+type Specialised = (&'static Kernel, &'static [Constants]);
 
 /// Every kernel, for the tests that read them all.
 pub(crate) const ALL: &[Specialised] = &[
@@ -77,6 +80,7 @@ pub(crate) struct Generated {
     /// Tells it from all others.
     pub name: String,
     pub source: String,
+    pub constants: Constants,
     pub slots: &'static [Slot],
 }
 
@@ -87,15 +91,17 @@ impl Generated {
         bindings: &[wgpu::BindingResource<'_>],
         grid: [u32; 3],
     ) -> Dispatch {
-        dispatch(gpu, &self.name, &self.source, self.slots, &[], bindings, grid)
+        dispatch(gpu, &self.name, &self.source, self.slots, self.constants, bindings, grid)
     }
 }
 
 /// Every kernel that is written out, for the tests that read them all.
 pub(crate) fn generated() -> Vec<Generated> {
-    let mut all = [Tile::all(), conv_backward_weight::WeightTile::all()].concat();
-    all.sort_by(|a, b| a.name.cmp(&b.name));
-    all.dedup_by(|a, b| a.name == b.name);
+    let weights = conv_backward_weight::WeightTile::all();
+    let mut all = [Tile::all(), weights, norm_relu_pool::all()].concat();
+    let key = |g: &Generated| format!("{} {:?}", g.name, g.constants);
+    all.sort_by_key(key);
+    all.dedup_by_key(|g| key(g));
     all
 }
 

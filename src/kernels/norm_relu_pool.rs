@@ -2,7 +2,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{Batch, Planes, wgsl};
+use super::{Batch, Constants, Generated, Planes, wgsl};
 use crate::gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold};
 
 #[repr(C)]
@@ -21,7 +21,9 @@ pub(super) const FORWARD: Kernel = Kernel {
     source: wgsl!(
         "shared/grid",
         "shared/planes",
+        "shared/team",
         "shared/reduce",
+        "shared/walk",
         "shared/norm",
         "norm_relu_pool_forward"
     ),
@@ -33,7 +35,9 @@ pub(super) const BACKWARD: Kernel = Kernel {
     source: wgsl!(
         "shared/grid",
         "shared/planes",
+        "shared/team",
         "shared/reduce",
+        "shared/walk",
         "shared/norm",
         "norm_relu_pool_backward"
     ),
@@ -47,7 +51,45 @@ pub(super) const BACKWARD: Kernel = Kernel {
     ],
 };
 
-pub(super) const VARIANTS: &[&[(&str, f64)]] = &[&[("KEEP", 0.0)], &[("KEEP", 1.0)]];
+// The same with a workgroup that is one subgroup.
+const FORWARD_LANES: &str = wgsl!(
+    "shared/grid",
+    "shared/planes",
+    "shared/reduce_lanes",
+    "shared/walk",
+    "shared/norm",
+    "norm_relu_pool_forward"
+);
+const BACKWARD_LANES: &str = wgsl!(
+    "shared/grid",
+    "shared/planes",
+    "shared/reduce_lanes",
+    "shared/walk",
+    "shared/norm",
+    "norm_relu_pool_backward"
+);
+
+/// The lanes version of one of the two, on subgroups of this size.
+fn with_lanes(kernel: &Kernel, source: &str, lanes: usize, constants: Constants) -> Generated {
+    Generated {
+        name: format!("{}_lanes {lanes}", kernel.name),
+        source: format!("const TEAM = {lanes}u;\n{source}"),
+        constants,
+        slots: kernel.slots,
+    }
+}
+
+/// Every specialisation of the lanes versions, for the tests that read them all.
+pub(super) fn all() -> Vec<Generated> {
+    let of = |lanes| {
+        let forward =
+            VARIANTS.iter().map(move |keep| with_lanes(&FORWARD, FORWARD_LANES, lanes, keep));
+        forward.chain([with_lanes(&BACKWARD, BACKWARD_LANES, lanes, &[])])
+    };
+    [8, 16, 32, 64].into_iter().flat_map(of).collect()
+}
+
+pub(super) const VARIANTS: &[Constants] = &[&[("KEEP", 0.0)], &[("KEEP", 1.0)]];
 
 /// What a batch of planes is normalised with.
 #[derive(Clone, Copy)]
@@ -69,18 +111,15 @@ pub(crate) fn norm_relu_pool_forward(
     keep: bool,
 ) -> Dispatch {
     let params = Buffer::uniform(gpu, "norm params", &Params::new(from, to, batch, (0, 1)));
-    FORWARD.dispatch(
-        gpu,
-        VARIANTS[usize::from(keep)],
-        &[
-            params.binding(),
-            planes.binding(),
-            affine.binding(),
-            pooled.binding(),
-            inv_std.binding(),
-        ],
-        fold(batch.images * from.channels as usize),
-    )
+    let bindings =
+        [params.binding(), planes.binding(), affine.binding(), pooled.binding(), inv_std.binding()];
+    let (keep, grid) = (VARIANTS[usize::from(keep)], fold(batch.images * from.channels as usize));
+    match gpu.lanes() {
+        Some(lanes) => {
+            with_lanes(&FORWARD, FORWARD_LANES, lanes, keep).dispatch(gpu, &bindings, grid)
+        }
+        None => FORWARD.dispatch(gpu, keep, &bindings, grid),
+    }
 }
 
 /// Replaces the kept `planes` by the gradient at the norm's input, and stores each plane's part of
@@ -99,19 +138,21 @@ pub(crate) fn norm_relu_pool_backward(
 ) -> Dispatch {
     let params = Params::new(from, to, batch, (first_image, sharing));
     let params = Buffer::uniform(gpu, "norm params", &params);
-    BACKWARD.dispatch(
-        gpu,
-        &[],
-        &[
-            params.binding(),
-            planes.binding(),
-            affine.binding(),
-            d_pooled.binding(),
-            inv_std.binding(),
-            d_affine.binding(),
-        ],
-        fold(batch.images * from.channels as usize),
-    )
+    let bindings = [
+        params.binding(),
+        planes.binding(),
+        affine.binding(),
+        d_pooled.binding(),
+        inv_std.binding(),
+        d_affine.binding(),
+    ];
+    let grid = fold(batch.images * from.channels as usize);
+    match gpu.lanes() {
+        Some(lanes) => {
+            with_lanes(&BACKWARD, BACKWARD_LANES, lanes, &[]).dispatch(gpu, &bindings, grid)
+        }
+        None => BACKWARD.dispatch(gpu, &[], &bindings, grid),
+    }
 }
 
 impl Params {

@@ -431,9 +431,9 @@ pub fn shaders() -> Vec<Shader> {
         }
     }
     all.extend(kernels::generated().into_iter().map(|kernel| Shader {
-        name: kernel.name,
+        name: format!("{} {:?}", kernel.name, kernel.constants),
         wgsl: kernel.source,
-        constants: vec![],
+        constants: kernel.constants.iter().map(|(k, v)| ((*k).to_owned(), *v)).collect(),
         bindings: bindings(kernel.slots),
     }));
     all

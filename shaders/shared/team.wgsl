@@ -1,0 +1,3 @@
+// Invocations that share out one image or plane.
+
+const TEAM = 64u;
