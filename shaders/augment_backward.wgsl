@@ -42,38 +42,31 @@ fn tap_weight(at: vec2f, y: i32, x: i32) -> f32 {
     return along.x * along.y;
 }
 
-// Channel plane at `start`: the gradient at input pixel (y, x).
+// Channel plane at `start`: the gradient at input pixel (y, x). As in augment_forward, all kinds
+// share one load where they can, and what costs more stands in loops.
 fn gathered(row: Row, start: u32, y: i32, x: i32, grey: f32, mean: f32) -> f32 {
     let size = params.source.size;
-    switch row.kind {
-        case COLOR {
-            let g = row.contrast * gradient_or_zero(start, y, x) + (1.0 - row.contrast) * mean;
-            return row.saturation * g + (1.0 - row.saturation) * grey;
-        }
-        case CROP {
-            return gradient_or_zero(start, y - row.crop.x, x - row.crop.y);
-        }
-        case CUTOUT {
-            return select(gradient_or_zero(start, y, x), 0.0, is_cut(row.cutout, y, x, size));
-        }
-        case FLIP {
-            return gradient_or_zero(start, y, i32(size) - 1 - x);
-        }
-        case AFFINE {
-            let box = samplers(row.affine, y, x);
-            var sum = 0.0;
-            for (var oy = box.x; oy <= box.z; oy++) {
-                for (var ox = box.y; ox <= box.w; ox++) {
-                    let weight = tap_weight(affine_source(row.affine, oy, ox, size), y, x);
-                    sum += weight * gradient_or_zero(start, oy, ox);
-                }
+    let shift = select(vec2i(0), row.crop, row.kind == CROP);
+    let from_x = select(x - shift.y, i32(size) - 1 - x, row.kind == FLIP);
+    var v = gradient_or_zero(start, y - shift.x, from_x);
+    if row.kind == COLOR {
+        let g = row.contrast * v + (1.0 - row.contrast) * mean;
+        v = row.saturation * g + (1.0 - row.saturation) * grey;
+    }
+    if row.kind == CUTOUT && is_cut(row.cutout, y, x, size) {
+        v = 0.0;
+    }
+    for (var again = row.kind == AFFINE; again; again = false) {
+        let box = samplers(row.affine, y, x);
+        v = 0.0;
+        for (var oy = box.x; oy <= box.z; oy++) {
+            for (var ox = box.y; ox <= box.w; ox++) {
+                let weight = tap_weight(affine_source(row.affine, oy, ox, size), y, x);
+                v += weight * gradient_or_zero(start, oy, ox);
             }
-            return sum;
-        }
-        default {
-            return gradient_or_zero(start, y, x);
         }
     }
+    return v;
 }
 
 @compute @workgroup_size(TEAM)
@@ -92,12 +85,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         let x = i32(w.x);
         // Of the gradient after the contrast's transpose, the mean over this pixel's channels.
         var grey = 0.0;
-        if row.kind == COLOR {
-            for (var c = 0u; c < channels; c++) {
-                grey += gradient_or_zero(plane_start(params.source, i, c), y, x);
-            }
-            grey = row.contrast * grey / f32(channels) + (1.0 - row.contrast) * mean;
+        for (var c = 0u; c < select(0u, channels, row.kind == COLOR); c++) {
+            grey += gradient_or_zero(plane_start(params.source, i, c), y, x);
         }
+        grey = row.contrast * grey / f32(channels) + (1.0 - row.contrast) * mean;
         for (var c = 0u; c < channels; c++) {
             let v = gathered(row, plane_start(params.source, i, c), y, x, grey, mean);
             result[plane_start(params.result, image, c) + w.y * params.result.pitch + w.x] = v;

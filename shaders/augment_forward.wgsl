@@ -15,38 +15,33 @@ fn value_or_zero(start: u32, channel: u32, y: i32, x: i32) -> f32 {
 }
 
 // Channel `c` of output pixel (y, x).
+//
+// Drivers for CPUs run every branch of a condition, masked, but leave a loop that nobody enters: so
+// all kinds share one load where they can, and what costs more stands in a loop.
 fn augmented(row: Row, start: u32, c: u32, y: i32, x: i32, grey: f32, mean: f32) -> f32 {
     let size = params.source.size;
-    switch row.kind {
-        case COLOR {
-            let bright = value_or_zero(start, c, y, x) + row.brightness;
-            let saturated = (bright - grey) * row.saturation + grey;
-            return (saturated - mean) * row.contrast + mean;
-        }
-        case CROP {
-            return value_or_zero(start, c, y + row.crop.x, x + row.crop.y);
-        }
-        case CUTOUT {
-            return select(value_or_zero(start, c, y, x), 0.0, is_cut(row.cutout, y, x, size));
-        }
-        case FLIP {
-            return value_or_zero(start, c, y, i32(size) - 1 - x);
-        }
-        case AFFINE {
-            let at = affine_source(row.affine, y, x, size);
-            let corner = floor(at);
-            let w = at - corner;
-            let p = vec2i(corner);
-            let top = value_or_zero(start, c, p.x, p.y) * (1.0 - w.y)
-                + value_or_zero(start, c, p.x, p.y + 1) * w.y;
-            let bottom = value_or_zero(start, c, p.x + 1, p.y) * (1.0 - w.y)
-                + value_or_zero(start, c, p.x + 1, p.y + 1) * w.y;
-            return top * (1.0 - w.x) + bottom * w.x;
-        }
-        default {
-            return value_or_zero(start, c, y, x);
-        }
+    let shift = select(vec2i(0), row.crop, row.kind == CROP);
+    let from_x = select(x + shift.y, i32(size) - 1 - x, row.kind == FLIP);
+    var v = value_or_zero(start, c, y + shift.x, from_x);
+    if row.kind == COLOR {
+        let saturated = (v + row.brightness - grey) * row.saturation + grey;
+        v = (saturated - mean) * row.contrast + mean;
     }
+    if row.kind == CUTOUT && is_cut(row.cutout, y, x, size) {
+        v = 0.0;
+    }
+    for (var again = row.kind == AFFINE; again; again = false) {
+        let at = affine_source(row.affine, y, x, size);
+        let corner = floor(at);
+        let w = at - corner;
+        let p = vec2i(corner);
+        let top = value_or_zero(start, c, p.x, p.y) * (1.0 - w.y)
+            + value_or_zero(start, c, p.x, p.y + 1) * w.y;
+        let bottom = value_or_zero(start, c, p.x + 1, p.y) * (1.0 - w.y)
+            + value_or_zero(start, c, p.x + 1, p.y + 1) * w.y;
+        v = top * (1.0 - w.x) + bottom * w.x;
+    }
+    return v;
 }
 
 @compute @workgroup_size(TEAM)
@@ -66,13 +61,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         let x = i32(w.x);
         // The pixel's mean over channels, after brightness.
         var grey = 0.0;
-        if row.kind == COLOR {
-            for (var c = 0u; c < channels; c++) {
-                grey += value_or_zero(plane_start(params.source, image, c), c, y, x)
-                    + row.brightness;
-            }
-            grey /= f32(channels);
+        for (var c = 0u; c < select(0u, channels, row.kind == COLOR); c++) {
+            grey += value_or_zero(plane_start(params.source, image, c), c, y, x) + row.brightness;
         }
+        grey /= f32(channels);
         for (var c = 0u; c < channels; c++) {
             let start = plane_start(params.source, image, c);
             let v = augmented(row, start, c, y, x, grey, mean);
