@@ -11,6 +11,7 @@ mod record;
 mod run;
 mod say;
 mod values;
+mod vectors;
 
 use std::process::ExitCode;
 
@@ -41,6 +42,7 @@ pub fn run() -> ExitCode {
         }
     };
     listen_to_logs(cli.run.quiet);
+    vectors::widen();
     let outcome = match &cli.command {
         Some(Command::Adapters { backend }) => adapters::list(backend.as_deref()),
         None => run::run(&cli.run),
