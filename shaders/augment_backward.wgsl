@@ -80,7 +80,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     let row = row_of(i);
     let mean = means[i];
 
-    for (var w = walk(lane, params.source.size); w.y < params.source.size; step(&w)) {
+    for (var w = walk(lane, params.source.size); w.y < params.source.size; w = step(w)) {
         let y = i32(w.y);
         let x = i32(w.x);
         // Of the gradient after the contrast's transpose, the mean over this pixel's channels.

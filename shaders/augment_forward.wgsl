@@ -56,7 +56,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     // Saturation keeps the image's mean, brightness shifts it.
     let mean = means[i] + row.brightness;
 
-    for (var w = walk(lane, params.source.size); w.y < params.source.size; step(&w)) {
+    for (var w = walk(lane, params.source.size); w.y < params.source.size; w = step(w)) {
         let y = i32(w.y);
         let x = i32(w.x);
         // The pixel's mean over channels, after brightness.

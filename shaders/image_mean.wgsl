@@ -15,7 +15,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     var sum = 0.0;
     for (var c = 0u; c < select(0u, params.source.channels, needed); c++) {
         let start = plane_start(params.source, source_image(i), c);
-        for (var w = walk(lane, size); w.y < size; step(&w)) {
+        for (var w = walk(lane, size); w.y < size; w = step(w)) {
             sum += source_value(start, c, w.y * params.source.pitch + w.x);
         }
     }

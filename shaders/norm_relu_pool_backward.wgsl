@@ -34,7 +34,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
 
     let weight_bias = weight_and_bias(image, channel);
     var sums = vec2f(0.0);
-    for (var w = walk(lane, size); w.y < size; step(&w)) {
+    for (var w = walk(lane, size); w.y < size; w = step(w)) {
         let v = planes[start + w.y * pitch + w.x];
         let rectified = v * weight_bias.x + weight_bias.y;
         let g = d_rectified(pooled_start, rectified, w.y, w.x);
@@ -46,7 +46,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     }
     let means = total / f32(size * size);
     let scale = inv_std[flat] * weight_bias.x;
-    for (var w = walk(lane, size); w.y < size; step(&w)) {
+    for (var w = walk(lane, size); w.y < size; w = step(w)) {
         let at = start + w.y * pitch + w.x;
         let v = planes[at];
         let rectified = v * weight_bias.x + weight_bias.y;

@@ -23,12 +23,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     let count = f32(size * size);
 
     var sum = 0.0;
-    for (var w = walk(lane, size); w.y < size; step(&w)) {
+    for (var w = walk(lane, size); w.y < size; w = step(w)) {
         sum += planes[start + w.y * pitch + w.x];
     }
     let mean = workgroup_sum(lane, vec2f(sum, 0.0)).x / count;
     var squares = 0.0;
-    for (var w = walk(lane, size); w.y < size; step(&w)) {
+    for (var w = walk(lane, size); w.y < size; w = step(w)) {
         let d = planes[start + w.y * pitch + w.x] - mean;
         squares += d * d;
     }
@@ -39,7 +39,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     // Whoever pools four values also normalises them, so nobody reads what another has replaced.
     let half = (size + 1u) / 2u;
     let pooled_start = plane_start(params.pooled, image, channel);
-    for (var w = walk(lane, half); w.y < half; step(&w)) {
+    for (var w = walk(lane, half); w.y < half; w = step(w)) {
         var total = 0.0;
         for (var tap = 0u; tap < 4u; tap++) {
             let y = w.y * 2u + tap / 2u;

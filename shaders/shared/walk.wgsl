@@ -8,18 +8,21 @@ struct Walk {
     columns: u32,
 }
 
-// `for (var w = walk(lane, size); w.y < size; step(&w))` visits lane, lane + TEAM, …
+// `for (var w = walk(lane, size); w.y < size; w = step(w))` visits lane, lane + TEAM, …
 fn walk(lane: u32, size: u32) -> Walk {
     let rows = divide(TEAM, size);
     let y = divide(lane, size);
     return Walk(y, lane - y * size, size, rows, TEAM - rows * size);
 }
 
-fn step(w: ptr<function, Walk>) {
-    (*w).y += (*w).rows;
-    (*w).x += (*w).columns;
-    if (*w).x >= (*w).size {
-        (*w).x -= (*w).size;
-        (*w).y += 1u;
-    }
+fn step(w: Walk) -> Walk {
+    let x = w.x + w.columns;
+    let over = x >= w.size;
+    return Walk(
+        w.y + w.rows + select(0u, 1u, over),
+        x - select(0u, w.size, over),
+        w.size,
+        w.rows,
+        w.columns,
+    );
 }
