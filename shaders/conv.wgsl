@@ -15,7 +15,7 @@ struct Params {
     pad1: u32,
 }
 
-@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(0) var<storage, read> params: Params;
 @group(0) @binding(1) var<storage, read> input: array<f32>;
 // (nets, outputs, inputs, 3, 3) of the forward convolution.
 @group(0) @binding(2) var<storage, read> weights: array<f32>;

@@ -12,7 +12,7 @@ struct Params {
     pad: u32,
 }
 
-@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(0) var<storage, read> params: Params;
 // The convolution's input, with its zero halo.
 @group(0) @binding(1) var<storage, read> input: array<f32>;
 // The gradient at its output, with a zero halo.

@@ -8,7 +8,7 @@ struct Params {
     pad: u32,
 }
 
-@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(0) var<storage, read> params: Params;
 // (nets, images_per_net, classes).
 @group(0) @binding(1) var<storage, read> logits: array<f32>;
 // (images_per_net): all networks see the same images.

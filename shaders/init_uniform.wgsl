@@ -18,8 +18,8 @@ struct Key {
     purpose: u32,
 }
 
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<uniform> key: Key;
+@group(0) @binding(0) var<storage, read> params: Params;
+@group(0) @binding(1) var<storage, read> key: Key;
 @group(0) @binding(2) var<storage, read_write> weights: array<f32>;
 
 @compute @workgroup_size(64)

@@ -8,7 +8,7 @@ struct Params {
     images_per_net: u32,
 }
 
-@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(0) var<storage, read> params: Params;
 // (images, classes).
 @group(0) @binding(1) var<storage, read> d_logits: array<f32>;
 // (nets, classes, features).

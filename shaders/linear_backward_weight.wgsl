@@ -13,7 +13,7 @@ struct Params {
     pad2: u32,
 }
 
-@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(0) var<storage, read> params: Params;
 // (images, classes).
 @group(0) @binding(1) var<storage, read> d_logits: array<f32>;
 // (images, features).

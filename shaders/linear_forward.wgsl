@@ -7,7 +7,7 @@ struct Params {
     images_per_net: u32,
 }
 
-@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(0) var<storage, read> params: Params;
 // (images, features).
 @group(0) @binding(1) var<storage, read> embeddings: array<f32>;
 // (nets, classes, features).

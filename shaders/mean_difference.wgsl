@@ -9,7 +9,7 @@ struct Params {
     pad1: u32,
 }
 
-@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(0) var<storage, read> params: Params;
 @group(0) @binding(1) var<storage, read> real_starts: array<u32>;
 @group(0) @binding(2) var<storage, read> real_sums: array<f32>;
 @group(0) @binding(3) var<storage, read> syn_starts: array<u32>;

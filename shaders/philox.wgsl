@@ -6,7 +6,7 @@ struct Params {
     pad: u32,
 }
 
-@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(0) var<storage, read> params: Params;
 @group(0) @binding(1) var<storage, read> counters: array<vec4u>;
 @group(0) @binding(2) var<storage, read_write> words: array<vec4u>;
 

@@ -8,7 +8,7 @@ struct Rates {
     pad: f32,
 }
 
-@group(0) @binding(0) var<uniform> rates: Rates;
+@group(0) @binding(0) var<storage, read> rates: Rates;
 @group(0) @binding(1) var<storage, read_write> values: array<f32>;
 @group(0) @binding(2) var<storage, read_write> velocity: array<f32>;
 @group(0) @binding(3) var<storage, read> gradient: array<f32>;

@@ -5,7 +5,7 @@ use std::{collections::HashSet, fs, path::Path};
 
 use dm_wgpu::testing::{Shader, shaders};
 use naga::{
-    AddressSpace, Module, ShaderStage, StorageAccess,
+    AddressSpace, Module, ShaderStage, StorageAccess, TypeInner,
     back::{self, glsl, hlsl, msl, pipeline_constants::process_overrides, spv},
     front::wgsl,
     proc::{BoundsCheckPolicies, Layouter},
@@ -88,10 +88,12 @@ fn bindings_are_those_of_the_rust_side() {
                 .get_mut(binding.binding as usize)
                 .unwrap_or_else(|| panic!("{what}: Rust binds nothing at {}", binding.binding));
             let kind = match variable.space {
-                AddressSpace::Uniform => (Some(layouts[variable.ty].size as usize), false),
                 AddressSpace::Storage { access } => {
                     assert!(access.contains(StorageAccess::LOAD), "{what}");
-                    (None, access.contains(StorageAccess::STORE))
+                    let structure =
+                        matches!(module.types[variable.ty].inner, TypeInner::Struct { .. });
+                    let size = structure.then(|| layouts[variable.ty].size as usize);
+                    (size, access.contains(StorageAccess::STORE))
                 }
                 other => panic!("{what} is in {other:?}"),
             };
@@ -113,7 +115,7 @@ fn webgpus_default_limits_suffice() {
         let [x, y, z] = main.workgroup_size;
         let invocations = limits.max_compute_invocations_per_workgroup;
         assert!((1..=invocations).contains(&(x * y * z)), "{}", shader.name);
-        let storage = shader.bindings.iter().filter(|(uniform, _)| uniform.is_none()).count();
+        let storage = shader.bindings.len();
         assert!(storage <= limits.max_storage_buffers_per_shader_stage as usize, "{}", shader.name);
         let shared = |space| space == AddressSpace::WorkGroup;
         let variables = module.global_variables.iter().filter(|(_, v)| shared(v.space));

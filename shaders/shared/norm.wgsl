@@ -12,7 +12,7 @@ struct Params {
     sharing: u32,
 }
 
-@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(0) var<storage, read> params: Params;
 @group(0) @binding(1) var<storage, read_write> planes: array<f32>;
 // The norm's weight and bias, (nets, channels).
 @group(0) @binding(2) var<storage, read> affine: array<vec2f>;

@@ -103,7 +103,7 @@ impl Matching {
         let dense = Planes::dense(net.channels(), net.size());
         let zeros = |label: &str, len| Buffer::<f32>::zeros(gpu, label, len);
 
-        let rates = Buffer::uniform(gpu, "rates", &plan.rates);
+        let rates = Buffer::params(gpu, "rates", &plan.rates);
         let mut weights = Weights::new(gpu, net, 1);
         let embedder = Embedder::new(gpu, net, chunk.max(syn_chunk), syn_chunk);
         let means = zeros("image means", chunk.max(syn_chunk));

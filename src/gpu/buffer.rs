@@ -7,7 +7,6 @@ use std::{
 };
 
 use bytemuck::{AnyBitPattern, NoUninit};
-use wgpu::util::DeviceExt;
 
 use super::{Gpu, unpoisoned};
 use crate::{Error, Result};
@@ -44,14 +43,9 @@ impl<T: NoUninit + AnyBitPattern> Buffer<T> {
         buffer
     }
 
-    /// A uniform buffer holding one value, for a kernel's parameters.
-    pub fn uniform(gpu: &Gpu, label: &str, value: &T) -> Self {
-        let raw = gpu.device().create_buffer_init(&wgpu::util::BufferInitDescriptor {
-            label: Some(label),
-            contents: bytemuck::bytes_of(value),
-            usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
-        });
-        Self { raw, len: 1, element: PhantomData }
+    /// A buffer holding one value, for a kernel's parameters.
+    pub fn params(gpu: &Gpu, label: &str, value: &T) -> Self {
+        Self::from_slice(gpu, label, std::slice::from_ref(value))
     }
 
     /// Replaces the first values, before whatever is submitted next.

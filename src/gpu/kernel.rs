@@ -20,8 +20,11 @@ pub(crate) struct Kernel {
 /// What a shader's binding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Slot {
-    /// A uniform structure of so many bytes.
-    Uniform(usize),
+    /// A structure of so many bytes that is only read.
+    ///
+    /// In storage, not a uniform: where a loop runs to a uniform value, Mesa's software driver
+    /// compiles the kernel anew for that value, at every dispatch, and keeps what it compiled.
+    Params(usize),
     /// A storage buffer that is only read.
     Read,
     /// A storage buffer that is written.
@@ -92,8 +95,9 @@ fn pipeline(
             visibility: wgpu::ShaderStages::COMPUTE,
             ty: wgpu::BindingType::Buffer {
                 ty: match slot {
-                    Slot::Uniform(_) => wgpu::BufferBindingType::Uniform,
-                    Slot::Read => wgpu::BufferBindingType::Storage { read_only: true },
+                    Slot::Params(_) | Slot::Read => {
+                        wgpu::BufferBindingType::Storage { read_only: true }
+                    }
                     Slot::Write => wgpu::BufferBindingType::Storage { read_only: false },
                 },
                 has_dynamic_offset: false,

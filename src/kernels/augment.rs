@@ -30,7 +30,7 @@ pub(crate) struct Item {
 }
 
 const SLOTS: [Slot; 6] = [
-    Slot::Uniform(size_of::<Params>()),
+    Slot::Params(size_of::<Params>()),
     Slot::Read,
     Slot::Read,
     Slot::Read,
@@ -159,7 +159,7 @@ impl Augment<'_> {
         result: &Buffer<f32>,
     ) -> [Dispatch; 2] {
         let images = params.images as usize;
-        let params = Buffer::uniform(gpu, "augment params", &params);
+        let params = Buffer::params(gpu, "augment params", &params);
         let [params, items, rows] = [params.binding(), self.items.binding(), self.rows.binding()];
         let means = self.means.binding();
         let inputs = [params, items, rows, source.clone(), means];

@@ -22,7 +22,7 @@ struct Params {
 pub(super) const KERNEL: Kernel = Kernel {
     name: "class_sum",
     source: wgsl!("shared/grid", "class_sum"),
-    slots: &[Slot::Uniform(size_of::<Params>()), Slot::Read, Slot::Read, Slot::Write],
+    slots: &[Slot::Params(size_of::<Params>()), Slot::Read, Slot::Read, Slot::Write],
 };
 
 /// Adds the embeddings of images `chunk` of a batch to `sums` (classes, features). `classes` are
@@ -47,7 +47,7 @@ pub(crate) fn class_sum(
         accumulate: u32::from(accumulate),
         pad: [0; 2],
     };
-    let params = Buffer::uniform(gpu, "class_sum params", &params);
+    let params = Buffer::params(gpu, "class_sum params", &params);
     KERNEL.dispatch(
         gpu,
         &[],

@@ -25,7 +25,7 @@ impl Params {
 pub(super) const KERNEL: Kernel = Kernel {
     name: "conv",
     source: wgsl!("shared/grid", "shared/planes", "conv"),
-    slots: &[Slot::Uniform(size_of::<Params>()), Slot::Read, Slot::Read, Slot::Write],
+    slots: &[Slot::Params(size_of::<Params>()), Slot::Read, Slot::Read, Slot::Write],
 };
 
 pub(super) const VARIANTS: &[&[(&str, f64)]] = &[&[("TRANSPOSED", 0.0)], &[("TRANSPOSED", 1.0)]];
@@ -55,7 +55,7 @@ pub(crate) fn conv(
     (result, to): (&Buffer<f32>, Planes),
     batch: Batch,
 ) -> Dispatch {
-    let params = Buffer::uniform(gpu, "conv params", &Params::new(from, to, batch));
+    let params = Buffer::params(gpu, "conv params", &Params::new(from, to, batch));
     let values = batch.images * to.channels as usize * (to.size as usize).pow(2);
     KERNEL.dispatch(
         gpu,

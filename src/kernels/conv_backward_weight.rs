@@ -20,7 +20,7 @@ struct Params {
 pub(super) const KERNEL: Kernel = Kernel {
     name: "conv_backward_weight",
     source: wgsl!("shared/grid", "shared/planes", "conv_backward_weight"),
-    slots: &[Slot::Uniform(size_of::<Params>()), Slot::Read, Slot::Read, Slot::Write],
+    slots: &[Slot::Params(size_of::<Params>()), Slot::Read, Slot::Read, Slot::Write],
 };
 
 /// `d_weights` (nets, outputs, inputs, 3, 3) from the convolution's `input` and the gradient at its
@@ -41,7 +41,7 @@ pub(crate) fn conv_backward_weight(
         accumulate: u32::from(accumulate),
         pad: 0,
     };
-    let params = Buffer::uniform(gpu, "conv_backward_weight params", &params);
+    let params = Buffer::params(gpu, "conv_backward_weight params", &params);
     let bindings = [params.binding(), input.binding(), d_planes.binding(), d_weights.binding()];
     let (inputs, outputs) = (from.channels as usize, layout.channels as usize);
     match gpu.lanes() {

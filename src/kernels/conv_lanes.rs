@@ -17,7 +17,7 @@ pub(crate) struct Tile {
 
 /// The last is for fused blocks alone.
 pub(super) const SLOTS: &[Slot] =
-    &[Slot::Uniform(size_of::<Params>()), Slot::Read, Slot::Read, Slot::Write, Slot::Read];
+    &[Slot::Params(size_of::<Params>()), Slot::Read, Slot::Read, Slot::Write, Slot::Read];
 
 const AFFINE: &str = "@group(0) @binding(4) var<storage, read> affine: array<vec2f>;";
 
@@ -264,7 +264,7 @@ pub(crate) fn conv_lanes(
 ) -> Dispatch {
     let size = from.size as usize;
     let params = Params::new(from, to, batch);
-    let params = Buffer::uniform(gpu, "conv_lanes params", &params);
+    let params = Buffer::params(gpu, "conv_lanes params", &params);
     let planes = fused.map(|_| size);
     let per_net = batch.images / batch.nets * tile.tiles(size);
     let groups = batch.nets * per_net.div_ceil(tile.lanes);

@@ -17,7 +17,7 @@ struct Params {
 pub(super) const KERNEL: Kernel = Kernel {
     name: "count_correct",
     source: wgsl!("shared/grid", "shared/team", "shared/reduce", "count_correct"),
-    slots: &[Slot::Uniform(size_of::<Params>()), Slot::Read, Slot::Read, Slot::Write],
+    slots: &[Slot::Params(size_of::<Params>()), Slot::Read, Slot::Read, Slot::Write],
 };
 
 /// Adds to `counts` (nets) how many of the logits (nets, images a net, classes) are largest at
@@ -35,7 +35,7 @@ pub(crate) fn count_correct(
         nets: batch.nets as u32,
         pad: 0,
     };
-    let params = Buffer::uniform(gpu, "count_correct params", &params);
+    let params = Buffer::params(gpu, "count_correct params", &params);
     KERNEL.dispatch(
         gpu,
         &[],

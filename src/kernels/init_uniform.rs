@@ -36,11 +36,7 @@ impl NetworkKey {
 pub(super) const KERNEL: Kernel = Kernel {
     name: "init_uniform",
     source: wgsl!("shared/grid", "shared/philox", "init_uniform"),
-    slots: &[
-        Slot::Uniform(size_of::<Params>()),
-        Slot::Uniform(size_of::<NetworkKey>()),
-        Slot::Write,
-    ],
+    slots: &[Slot::Params(size_of::<Params>()), Slot::Params(size_of::<NetworkKey>()), Slot::Write],
 };
 
 /// Fills `weights`, those of `nets` networks after each other, with U(−bound, bound).
@@ -54,7 +50,7 @@ pub(crate) fn init_uniform(
 ) -> Dispatch {
     let len = weights.len() / nets;
     let params = Params { len: len as u32, bound, layer: layer as u32, nets: nets as u32 };
-    let params = Buffer::uniform(gpu, "init_uniform params", &params);
+    let params = Buffer::params(gpu, "init_uniform params", &params);
     let grid = fold((nets * len.div_ceil(4)).div_ceil(WORKGROUP));
     KERNEL.dispatch(gpu, &[], &[params.binding(), key.binding(), weights.binding()], grid)
 }

@@ -28,19 +28,19 @@ struct WeightParams {
 pub(super) const FORWARD: Kernel = Kernel {
     name: "linear_forward",
     source: wgsl!("shared/grid", "linear_forward"),
-    slots: &[Slot::Uniform(size_of::<Params>()), Slot::Read, Slot::Read, Slot::Read, Slot::Write],
+    slots: &[Slot::Params(size_of::<Params>()), Slot::Read, Slot::Read, Slot::Read, Slot::Write],
 };
 
 pub(super) const BACKWARD_DATA: Kernel = Kernel {
     name: "linear_backward_data",
     source: wgsl!("shared/grid", "linear_backward_data"),
-    slots: &[Slot::Uniform(size_of::<Params>()), Slot::Read, Slot::Read, Slot::Write],
+    slots: &[Slot::Params(size_of::<Params>()), Slot::Read, Slot::Read, Slot::Write],
 };
 
 pub(super) const BACKWARD_WEIGHT: Kernel = Kernel {
     name: "linear_backward_weight",
     source: wgsl!("shared/grid", "linear_backward_weight"),
-    slots: &[Slot::Uniform(size_of::<WeightParams>()), Slot::Read, Slot::Read, Slot::Write],
+    slots: &[Slot::Params(size_of::<WeightParams>()), Slot::Read, Slot::Read, Slot::Write],
 };
 
 /// Sizes of the layer.
@@ -61,7 +61,7 @@ impl Linear {
         logits: &Buffer<f32>,
         batch: Batch,
     ) -> Dispatch {
-        let params = Buffer::uniform(gpu, "linear params", &self.params(batch));
+        let params = Buffer::params(gpu, "linear params", &self.params(batch));
         FORWARD.dispatch(
             gpu,
             &[],
@@ -85,7 +85,7 @@ impl Linear {
         d_embeddings: &Buffer<f32>,
         batch: Batch,
     ) -> Dispatch {
-        let params = Buffer::uniform(gpu, "linear params", &self.params(batch));
+        let params = Buffer::params(gpu, "linear params", &self.params(batch));
         BACKWARD_DATA.dispatch(
             gpu,
             &[],
@@ -114,7 +114,7 @@ impl Linear {
             accumulate: u32::from(accumulate),
             pad: [0; 3],
         };
-        let params = Buffer::uniform(gpu, "linear_backward_weight params", &params);
+        let params = Buffer::params(gpu, "linear_backward_weight params", &params);
         BACKWARD_WEIGHT.dispatch(
             gpu,
             &[],

@@ -17,7 +17,7 @@ pub(super) const KERNEL: Kernel = Kernel {
     name: "mean_difference",
     source: wgsl!("shared/grid", "shared/team", "shared/reduce", "mean_difference"),
     slots: &[
-        Slot::Uniform(size_of::<Params>()),
+        Slot::Params(size_of::<Params>()),
         Slot::Read,
         Slot::Read,
         Slot::Read,
@@ -38,7 +38,7 @@ pub(crate) fn mean_difference(
     let classes = losses.len();
     let features = (d_embedding.len() / classes) as u32;
     let params = Params { features, classes: classes as u32, pad: [0; 2] };
-    let params = Buffer::uniform(gpu, "mean_difference params", &params);
+    let params = Buffer::params(gpu, "mean_difference params", &params);
     KERNEL.dispatch(
         gpu,
         &[],

@@ -27,7 +27,7 @@ pub(super) const FORWARD: Kernel = Kernel {
         "shared/norm",
         "norm_relu_pool_forward"
     ),
-    slots: &[Slot::Uniform(size_of::<Params>()), Slot::Write, Slot::Read, Slot::Write, Slot::Write],
+    slots: &[Slot::Params(size_of::<Params>()), Slot::Write, Slot::Read, Slot::Write, Slot::Write],
 };
 
 pub(super) const BACKWARD: Kernel = Kernel {
@@ -42,7 +42,7 @@ pub(super) const BACKWARD: Kernel = Kernel {
         "norm_relu_pool_backward"
     ),
     slots: &[
-        Slot::Uniform(size_of::<Params>()),
+        Slot::Params(size_of::<Params>()),
         Slot::Write,
         Slot::Read,
         Slot::Read,
@@ -110,7 +110,7 @@ pub(crate) fn norm_relu_pool_forward(
     batch: Batch,
     keep: bool,
 ) -> Dispatch {
-    let params = Buffer::uniform(gpu, "norm params", &Params::new(from, to, batch, (0, 1)));
+    let params = Buffer::params(gpu, "norm params", &Params::new(from, to, batch, (0, 1)));
     let bindings =
         [params.binding(), planes.binding(), affine.binding(), pooled.binding(), inv_std.binding()];
     let (keep, grid) = (VARIANTS[usize::from(keep)], fold(batch.images * from.channels as usize));
@@ -137,7 +137,7 @@ pub(crate) fn norm_relu_pool_backward(
     (first_image, sharing): (usize, usize),
 ) -> Dispatch {
     let params = Params::new(from, to, batch, (first_image, sharing));
-    let params = Buffer::uniform(gpu, "norm params", &params);
+    let params = Buffer::params(gpu, "norm params", &params);
     let bindings = [
         params.binding(),
         planes.binding(),

@@ -23,7 +23,7 @@ struct Params {
 pub(super) const KERNEL: Kernel = Kernel {
     name: "pack_weights",
     source: wgsl!("shared/grid", "pack_weights"),
-    slots: &[Slot::Uniform(size_of::<Params>()), Slot::Read, Slot::Write],
+    slots: &[Slot::Params(size_of::<Params>()), Slot::Read, Slot::Write],
 };
 
 /// Packs weights (nets, outputs, inputs, 3, 3), or the transposed ones, whose `outputs` and `inputs`
@@ -45,7 +45,7 @@ pub(crate) fn pack_weights(
         nets: (packed.len() / tile.packed_len(outputs, inputs)) as u32,
         pad: [0; 2],
     };
-    let params = Buffer::uniform(gpu, "pack_weights params", &params);
+    let params = Buffer::params(gpu, "pack_weights params", &params);
     KERNEL.dispatch(
         gpu,
         direction.constants(),

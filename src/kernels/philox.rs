@@ -16,7 +16,7 @@ struct Params {
 pub(super) const KERNEL: Kernel = Kernel {
     name: "philox",
     source: wgsl!("shared/grid", "shared/philox", "philox"),
-    slots: &[Slot::Uniform(size_of::<Params>()), Slot::Read, Slot::Write],
+    slots: &[Slot::Params(size_of::<Params>()), Slot::Read, Slot::Write],
 };
 
 /// `words[i] = Philox4x32-10(key, counters[i])`.
@@ -27,7 +27,7 @@ pub(crate) fn philox4x32(
     words: &Buffer<[u32; 4]>,
 ) -> Dispatch {
     let params = Params { key, len: counters.len() as u32, pad: 0 };
-    let params = Buffer::uniform(gpu, "philox params", &params);
+    let params = Buffer::params(gpu, "philox params", &params);
     let grid = fold(counters.len().div_ceil(WORKGROUP));
     KERNEL.dispatch(gpu, &[], &[params.binding(), counters.binding(), words.binding()], grid)
 }

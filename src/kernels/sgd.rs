@@ -24,7 +24,7 @@ impl Rates {
 pub(super) const KERNEL: Kernel = Kernel {
     name: "sgd",
     source: wgsl!("shared/grid", "sgd"),
-    slots: &[Slot::Uniform(size_of::<Rates>()), Slot::Write, Slot::Write, Slot::Read],
+    slots: &[Slot::Params(size_of::<Rates>()), Slot::Write, Slot::Write, Slot::Read],
 };
 
 /// g ← gradient + weight_decay · values; velocity ← momentum · velocity + g;

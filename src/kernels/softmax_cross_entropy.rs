@@ -17,7 +17,7 @@ struct Params {
 pub(super) const KERNEL: Kernel = Kernel {
     name: "softmax_cross_entropy",
     source: wgsl!("shared/grid", "softmax_cross_entropy"),
-    slots: &[Slot::Uniform(size_of::<Params>()), Slot::Read, Slot::Read, Slot::Write, Slot::Write],
+    slots: &[Slot::Params(size_of::<Params>()), Slot::Read, Slot::Read, Slot::Write, Slot::Write],
 };
 
 /// `losses` and `d_logits` (images, classes) from logits and labels. Each image has a share of
@@ -35,7 +35,7 @@ pub(crate) fn softmax_cross_entropy(
 ) -> Dispatch {
     let [classes, images_u32, batch, first] = [classes, images, batch, first].map(|n| n as u32);
     let params = Params { classes, images: images_u32, batch, first };
-    let params = Buffer::uniform(gpu, "softmax_cross_entropy params", &params);
+    let params = Buffer::params(gpu, "softmax_cross_entropy params", &params);
     KERNEL.dispatch(
         gpu,
         &[],

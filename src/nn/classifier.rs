@@ -66,7 +66,7 @@ impl Classifiers {
             bias,
             gradients: Vec::new(),
             velocities: Vec::new(),
-            rates: Buffer::uniform(gpu, "rates", &Rates::new(0.0, 0.0, 0.0)),
+            rates: Buffer::params(gpu, "rates", &Rates::new(0.0, 0.0, 0.0)),
             logits: zeros("logits", most * classes),
             d_logits: zeros("d logits", nets * train_images * classes),
             d_embedding: zeros("d embedding", nets * train_images * features),

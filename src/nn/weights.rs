@@ -38,7 +38,7 @@ impl Weights {
         let mut weights = Self {
             net: net.clone(),
             nets,
-            key: Buffer::uniform(gpu, "network key", &key),
+            key: Buffer::params(gpu, "network key", &key),
             convs: Vec::new(),
             affines: Vec::new(),
             draw: Recording::default(),

@@ -393,7 +393,7 @@ pub fn sgd(
 ) -> Result<(Vec<f32>, Vec<f32>)> {
     let [x, velocity, grad] = [("x", x), ("velocity", velocity), ("grad", grad)]
         .map(|(l, v)| Buffer::from_slice(gpu, l, v));
-    let rates = Buffer::uniform(gpu, "rates", &Rates::new(lr, momentum, 0.0));
+    let rates = Buffer::params(gpu, "rates", &Rates::new(lr, momentum, 0.0));
     run(gpu, |r| r.push(kernels::sgd(gpu, &rates, &x, &velocity, &grad)))?;
     Ok((x.read_blocking(gpu)?, velocity.read_blocking(gpu)?))
 }
@@ -412,7 +412,7 @@ pub struct Shader {
     pub wgsl: String,
     /// Values of its override constants.
     pub constants: Vec<(String, f64)>,
-    /// What the Rust side binds, by number: the size of a uniform structure, or none for a storage
+    /// What the Rust side binds, by number: the size of a structure of parameters, or none for any other
     /// buffer; and whether it is written.
     pub bindings: Vec<(Option<usize>, bool)>,
 }
@@ -441,7 +441,7 @@ pub fn shaders() -> Vec<Shader> {
 
 fn bindings(slots: &[Slot]) -> Vec<(Option<usize>, bool)> {
     let binding = |slot: &Slot| match slot {
-        Slot::Uniform(bytes) => (Some(*bytes), false),
+        Slot::Params(bytes) => (Some(*bytes), false),
         Slot::Read => (None, false),
         Slot::Write => (None, true),
     };
