@@ -1,6 +1,12 @@
-//! Classifiers to train, the same for the twins' tests and the GPU's.
+//! Classifiers to train and what to train them on, the same for the twins' tests and the GPU's.
 
-use dm_wgpu::{ConvNet, testing::ClassifierParams};
+// Two test files compile it, and only one needs all.
+#![allow(dead_code)]
+
+use dm_wgpu::{
+    ConvNet,
+    testing::{ClassifierParams, Images},
+};
 
 use crate::common::Rng;
 
@@ -25,4 +31,13 @@ pub fn params(rng: &mut Rng, net: &ConvNet, classes: usize) -> ClassifierParams 
         fc_weight: scaled(classes * net.features(), fc_scale, 0.0),
         fc_bias: scaled(classes, 0.3, 0.0),
     }
+}
+
+/// Standard normal images.
+pub fn images(rng: &mut Rng, n: usize, channels: usize, size: usize) -> Images {
+    Images { values: rng.normals(n * channels * size * size), n, channels, size }
+}
+
+pub fn labels(rng: &mut Rng, n: usize, classes: usize) -> Vec<u32> {
+    (0..n).map(|_| rng.below(classes) as u32).collect()
 }
