@@ -133,12 +133,12 @@ impl Engine for Shaders<'_> {
     /// another network, which must not change a bit.
     fn classifier(&self, case: &ClassifierCase) -> Result<Vec<(String, Trained)>> {
         let images = case.x.n;
-        let uneven = (2..images).find(|part| images % part != 0).unwrap_or(1);
+        let uneven = (2..images).find(|part| !images.is_multiple_of(*part)).unwrap_or(1);
         let mut other = case.init.clone();
         other.fc_weight.iter_mut().chain(other.convs.iter_mut().flatten()).for_each(|w| *w = -*w);
         let mut ways = Vec::new();
         for part in [images, uneven] {
-            let alone = train(self.0, case, &[case.init.clone()], part)?.swap_remove(0);
+            let alone = train(self.0, case, std::slice::from_ref(&case.init), part)?.swap_remove(0);
             let mut both = train(self.0, case, &[other.clone(), case.init.clone()], part)?;
             if let Some(what) = training_difference(&alone, &both.swap_remove(1)) {
                 return Err(format!("in parts of {part}, another network changes the {what}"));
