@@ -2,13 +2,13 @@
 
 use dm_wgpu::{
     ConvNet, Gpu,
-    testing::{self, DmResult, DmSession, Embedded, Images},
+    testing::{self, ClassifierParams, DmResult, DmSession, Embedded, Images, Trained},
 };
 
-use super::vectors::{DmCase, Result};
-use crate::reference::{self, Batch, Op, narrow, op::rows, widen, widen_all};
+use super::vectors::{ClassifierCase, DmCase, Result};
+use crate::reference::{self, Batch, Op, Params, Training, narrow, op::rows, widen, widen_all};
 
-/// The three supported cases' computations. The harness neither knows nor cares who does them.
+/// The supported cases' computations. The harness neither knows nor cares who does them.
 pub trait Engine {
     fn augment_forward(&self, x: &Images, ops: &[Op]) -> Result<Images>;
     fn augment_backward(&self, dy: &Images, ops: &[Op]) -> Result<Images>;
@@ -22,6 +22,8 @@ pub trait Engine {
     ) -> Result<Embedded>;
     /// What each step left.
     fn dm(&self, case: &DmCase) -> Result<Vec<DmResult>>;
+    /// What training left, in each way that the engine has of doing it.
+    fn classifier(&self, case: &ClassifierCase) -> Result<Vec<(String, Trained)>>;
 }
 
 /// The f64 twins; results are rounded to f32 at the very end only.
@@ -69,6 +71,23 @@ impl Engine for Twins {
         });
         steps.collect()
     }
+    fn classifier(&self, case: &ClassifierCase) -> Result<Vec<(String, Trained)>> {
+        Ok(vec![("twin".into(), train_twin(case, case.losses.len()))])
+    }
+}
+
+/// So many steps of training by the twins.
+pub fn train_twin(case: &ClassifierCase, steps: usize) -> Trained {
+    let x = Batch::from(&case.x);
+    let mut training = Training::new(Params::from(&case.init));
+    let mut step = || training.step(&case.net, &x, &case.labels, case.lr.into());
+    let results: Vec<_> = (0..steps).map(|_| step()).collect();
+    Trained {
+        logits: results.iter().map(|r| narrow(&r.logits)).collect(),
+        losses: results.iter().map(|r| r.loss as f32).collect(),
+        gradients: results[0].gradients.narrow(),
+        params: training.params.narrow(),
+    }
 }
 
 /// The shaders, through the crate's testing door.
@@ -109,6 +128,56 @@ impl Engine for Shaders<'_> {
         }
         Ok(whole)
     }
+    /// The batch in one piece and in parts of which the last is smaller; each time alone, and beside
+    /// another network, which must not change a bit.
+    fn classifier(&self, case: &ClassifierCase) -> Result<Vec<(String, Trained)>> {
+        let images = case.x.n;
+        let uneven = (2..images).find(|part| !images.is_multiple_of(*part)).unwrap_or(1);
+        let mut other = case.init.clone();
+        other.fc_weight.iter_mut().chain(other.convs.iter_mut().flatten()).for_each(|w| *w = -*w);
+        let mut ways = Vec::new();
+        for part in [images, uneven] {
+            let alone = train(self.0, case, std::slice::from_ref(&case.init), part)?.swap_remove(0);
+            let mut both = train(self.0, case, &[other.clone(), case.init.clone()], part)?;
+            if let Some(what) = training_difference(&alone, &both.swap_remove(1)) {
+                return Err(format!("in parts of {part}, another network changes the {what}"));
+            }
+            ways.push((format!("in parts of {part}"), alone));
+        }
+        Ok(ways)
+    }
+}
+
+/// All steps of a case by the shaders, from each of these parameters.
+pub fn train(
+    gpu: &Gpu,
+    case: &ClassifierCase,
+    init: &[ClassifierParams],
+    part: usize,
+) -> Result<Vec<Trained>> {
+    let ClassifierCase { net, classes, x, labels, losses, lr, .. } = case;
+    testing::train_classifiers(gpu, net, *classes, init, x, labels, part, losses.len(), *lr)
+        .map_err(|e| e.to_string())
+}
+
+/// What differs by a bit, if anything does.
+pub fn training_difference(a: &Trained, b: &Trained) -> Option<String> {
+    if a.logits != b.logits {
+        return Some("logits".into());
+    }
+    if a.losses != b.losses {
+        return Some("losses".into());
+    }
+    for (what, a, b) in
+        [("gradients", &a.gradients, &b.gradients), ("parameters", &a.params, &b.params)]
+    {
+        let (a, b) = (Params::from(a), Params::from(b));
+        let differs = |i: &usize| a.values[*i] != b.values[*i];
+        if let Some(i) = (0..a.names.len()).find(differs) {
+            return Some(format!("{what} of {}", a.names[i]));
+        }
+    }
+    None
 }
 
 /// All steps of a case within so many bytes of device memory.

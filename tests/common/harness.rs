@@ -9,8 +9,10 @@ use super::{
     Tolerance,
     engine::Engine,
     relative_error,
-    vectors::{AugmentCase, Case, DmCase, EmbedCase, Result, Vectors},
+    vectors::{AugmentCase, Case, ClassifierCase, DmCase, EmbedCase, Result, Vectors},
 };
+
+use crate::reference::{Params, narrow};
 
 /// The repository's own vectors, or the folders in `$DM_WGPU_GOLDEN`, separated by `:`.
 pub fn folders() -> Vec<PathBuf> {
@@ -121,6 +123,10 @@ fn check_file(path: &Path, engine: &dyn Engine, tolerance: Tolerance) -> Line {
             line.case = "dm".into();
             check_dm(&case, engine, &mut errors)
         }
+        Ok(Case::Classifier(case)) => {
+            line.case = "classifier".into();
+            check_classifier(&case, engine, &mut errors)
+        }
         Ok(Case::NotSupported(case)) => {
             line.case = case;
             return line;
@@ -178,6 +184,27 @@ fn check_dm(case: &DmCase, engine: &dyn Engine, errors: &mut Errors) -> Result<(
         errors.gradient(&format!("step{s}.grad"), &out.grad, &reference.grad);
         errors.gradient(&format!("step{s}.velocity"), &out.velocity, &reference.velocity);
         errors.value(&format!("step{s}.syn"), &out.syn, &reference.syn);
+    }
+    Ok(())
+}
+
+fn check_classifier(case: &ClassifierCase, engine: &dyn Engine, errors: &mut Errors) -> Result<()> {
+    for (how, out) in engine.classifier(case)? {
+        if (out.logits.len(), out.losses.len()) != (case.logits.len(), case.losses.len()) {
+            return Err(format!("{how}: {} steps, not {}", out.logits.len(), case.logits.len()));
+        }
+        for (s, (logits, reference)) in out.logits.iter().zip(&case.logits).enumerate() {
+            errors.value(&format!("{how}: step{s}.logits"), logits, reference);
+            errors.value(&format!("{how}: step{s}.loss"), &[out.losses[s]], &[case.losses[s]]);
+        }
+        let [gradients, expected, last, expected_last] =
+            [&out.gradients, &case.gradients, &out.params, &case.last].map(Params::from);
+        for name in &expected.names {
+            let what = format!("{how}: step0.grad.{name}");
+            errors.gradient(&what, &narrow(gradients.get(name)), &narrow(expected.get(name)));
+            let what = format!("{how}: final.{name}");
+            errors.value(&what, &narrow(last.get(name)), &narrow(expected_last.get(name)));
+        }
     }
     Ok(())
 }

@@ -1,10 +1,13 @@
 //! Reads golden vectors: a safetensors file with its metadata, as one of the cases that are checked.
 
+mod classifier;
+
 use std::{collections::HashMap, path::Path};
 
 use dm_wgpu::{ConvNet, testing::Images};
 use safetensors::{Dtype, SafeTensors};
 
+pub use self::classifier::ClassifierCase;
 use crate::reference::Op;
 
 /// Errors are text: they end up in a failed test's message.
@@ -70,6 +73,7 @@ pub enum Case {
     Augment(AugmentCase),
     Embed(EmbedCase),
     Dm(Box<DmCase>),
+    Classifier(Box<ClassifierCase>),
     /// Known, but nothing here computes it yet.
     NotSupported(String),
 }
@@ -99,7 +103,8 @@ impl Vectors {
             "augment" => self.augment().map(Case::Augment),
             "embed" => self.embed().map(Case::Embed),
             "dm" => self.dm().map(Box::new).map(Case::Dm),
-            name @ ("classifier" | "gradient_match") => Ok(Case::NotSupported(name.into())),
+            "classifier" => self.classifier().map(Box::new).map(Case::Classifier),
+            name @ "gradient_match" => Ok(Case::NotSupported(name.into())),
             unknown => Err(format!("holds the unknown case {unknown:?}")),
         }
     }

@@ -61,7 +61,7 @@ pub fn embed_backward(
 }
 
 /// Zeros around every plane: padding by 3 is a border of 2 and then padding by 1.
-fn surround(x: &Batch, border: usize) -> Batch {
+pub(super) fn surround(x: &Batch, border: usize) -> Batch {
     let mut out = Batch::zeros(x.n, x.channels, x.size + 2 * border);
     for n in 0..x.n {
         for c in 0..x.channels {

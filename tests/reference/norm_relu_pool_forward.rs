@@ -9,6 +9,17 @@ pub const EPS: f64 = 1e-5;
 ///
 /// The norm sees the whole plane; the pool drops an odd last row and column.
 pub fn norm_relu_pool_forward(x: &Batch) -> (Batch, Batch, Vec<f64>) {
+    norm_affine_relu_pool_forward(x, &vec![1.0; x.channels], &vec![0.0; x.channels])
+}
+
+/// The same with the norm's `weight` and `bias` of each channel, between norm and ReLU. The normalised
+/// planes are those before weight and bias.
+pub fn norm_affine_relu_pool_forward(
+    x: &Batch,
+    weight: &[f64],
+    bias: &[f64],
+) -> (Batch, Batch, Vec<f64>) {
+    assert_eq!((weight.len(), bias.len()), (x.channels, x.channels));
     let count = (x.size * x.size) as f64;
     let mut normalised = x.zeros_like();
     let mut inv_std = Vec::with_capacity(x.n * x.channels);
@@ -28,7 +39,10 @@ pub fn norm_relu_pool_forward(x: &Batch) -> (Batch, Batch, Vec<f64>) {
         for c in 0..x.channels {
             for row in 0..pooled.size {
                 for column in 0..pooled.size {
-                    let relu = |dy, dx| normalised.at(n, c, 2 * row + dy, 2 * column + dx).max(0.0);
+                    let relu = |dy, dx| {
+                        let value = normalised.at(n, c, 2 * row + dy, 2 * column + dx);
+                        (weight[c] * value + bias[c]).max(0.0)
+                    };
                     *pooled.at_mut(n, c, row, column) =
                         (relu(0, 0) + relu(0, 1) + relu(1, 0) + relu(1, 1)) / 4.0;
                 }

@@ -13,3 +13,16 @@ pub fn sgd(
     let x = x.iter().zip(&velocity).map(|(x, v)| x - lr * v).collect();
     (x, velocity)
 }
+
+/// The same with weight decay: `decay`·x is added to the gradient.
+pub fn sgd_with_decay(
+    x: &[f64],
+    velocity: &[f64],
+    grad: &[f64],
+    lr: f64,
+    momentum: f64,
+    decay: f64,
+) -> (Vec<f64>, Vec<f64>) {
+    let decayed: Vec<f64> = x.iter().zip(grad).map(|(x, gradient)| gradient + decay * x).collect();
+    sgd(x, velocity, &decayed, lr, momentum)
+}
