@@ -243,7 +243,6 @@ impl Condensation {
 
 /// Where the synthetic images start, class-major.
 fn initial_images(dataset: &Dataset, settings: &Settings) -> Vec<f32> {
-    let plane = dataset.size().pow(2);
     let mut images = Vec::with_capacity(dataset.classes() * settings.ipc * dataset.image_len());
     for class in 0..dataset.classes() {
         let mut stream = Stream::new(settings.seed, Purpose::InitImages, 0, class as u32);
@@ -257,11 +256,7 @@ fn initial_images(dataset: &Dataset, settings: &Settings) -> Vec<f32> {
                 let members = dataset.train().of_class(class);
                 let drawn = draw(members, settings.ipc, stream);
                 for &index in drawn.iter().cycle().take(settings.ipc) {
-                    let pixels = dataset.train().image(index as usize);
-                    images.extend(pixels.iter().enumerate().map(|(i, &byte)| {
-                        let channel = i / plane;
-                        (f32::from(byte) / 255.0 - dataset.mean()[channel]) / dataset.std()[channel]
-                    }));
+                    images.extend(dataset.normalised(dataset.train().image(index as usize)));
                 }
             }
         }
