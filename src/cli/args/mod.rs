@@ -1,15 +1,15 @@
 //! Flags, their defaults and the help that a person can learn the program from.
 
-use std::path::PathBuf;
+mod evaluate;
+mod run;
 
 use clap::{
-    Args, Parser, Subcommand,
-    builder::{PossibleValuesParser, RangedU64ValueParser, TypedValueParser},
+    Parser, Subcommand,
+    builder::{PossibleValuesParser, RangedU64ValueParser},
 };
 
-use dm_wgpu::{AdapterChoice, Dataset, Init, Settings, augment::Strategy};
-
-use super::{dataset, values};
+pub use evaluate::{CompareArgs, EvalArgs, EvaluateArgs};
+pub use run::{MachineArgs, MethodArgs, RunArgs};
 
 const BACKENDS: [&str; 4] = ["vulkan", "metal", "dx12", "gl"];
 
@@ -23,12 +23,19 @@ Examples:
       other images a class, other augmentations, another start
   dm-wgpu --dataset mnist --adapter nvidia --memory-budget 2GiB
       on the first adapter whose name has \"nvidia\" in it
+  dm-wgpu --dataset mnist --method herding
+      chosen real images instead of synthetic ones
+  dm-wgpu evaluate runs/mnist-ipc10-seed0
+      what a set is worth, of a run or from elsewhere
+  dm-wgpu compare --dataset mnist --ipc 1
+      condensed and chosen images side by side
 
 A run leaves in its folder:
   grid.png                all images, a row a class
   images/CLASS/000.png    each one by itself
   synthetic.safetensors   pixels, labels, class names, normalisation, settings
-  metrics.csv             the loss of every iteration
+  metrics.csv             the loss of every iteration, and the accuracy where measured
+  report.json             all figures: accuracy, losses, seconds, settings
   run.toml                the settings, and the command that repeats the run
 
 Environment:
@@ -51,7 +58,7 @@ Exit codes: 0 done, 1 failed, 2 asked for wrongly, 130 interrupted.";
     disable_help_subcommand = true,
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
-    override_usage = "dm-wgpu --dataset <NAME> [OPTIONS]\n       dm-wgpu adapters [--backend <API>]",
+    override_usage = "dm-wgpu --dataset <NAME> [OPTIONS]\n       dm-wgpu evaluate <PATH> [OPTIONS]\n       dm-wgpu compare --dataset <NAME> [OPTIONS]\n       dm-wgpu adapters [--backend <API>]",
     max_term_width = 100
 )]
 pub struct Cli {
@@ -59,6 +66,20 @@ pub struct Cli {
     pub command: Option<Command>,
     #[command(flatten)]
     pub run: RunArgs,
+    #[command(flatten)]
+    pub method: MethodArgs,
+}
+
+impl Cli {
+    /// Whether only errors are to be told.
+    pub fn quiet(&self) -> bool {
+        match &self.command {
+            Some(Command::Adapters { .. }) => false,
+            Some(Command::Evaluate(args)) => args.machine.quiet,
+            Some(Command::Compare(args)) => args.run.machine.quiet,
+            None => self.run.machine.quiet,
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -69,99 +90,10 @@ pub enum Command {
         #[arg(long, value_name = "API", value_parser = PossibleValuesParser::new(BACKENDS))]
         backend: Option<String>,
     },
-}
-
-/// The flags of a run.
-#[derive(Debug, Args)]
-pub struct RunArgs {
-    /// The data set to condense.
-    #[arg(
-        long, value_name = "NAME", required = true, help_heading = "Task",
-        value_parser = PossibleValuesParser::new(dataset::NAMES)
-    )]
-    pub dataset: Option<String>,
-    /// Synthetic images per class.
-    #[arg(
-        long, value_name = "N", default_value_t = 10, help_heading = "Task",
-        allow_negative_numbers = true, value_parser = count::<usize>(1_000_000)
-    )]
-    pub ipc: usize,
-    /// Steps; each draws a fresh random network.
-    #[arg(
-        long, value_name = "N", default_value_t = 1000, help_heading = "Task",
-        allow_negative_numbers = true, value_parser = count::<u32>(u32::MAX.into())
-    )]
-    pub iterations: u32,
-    /// Everything random follows from it: the same seed on the same adapter, the same images.
-    // TOML, which run.toml is in, has no larger integers.
-    #[arg(
-        long, value_name = "N", default_value_t = 0, help_heading = "Task",
-        allow_negative_numbers = true,
-        value_parser = RangedU64ValueParser::<u64>::new().range(0..=i64::MAX as u64)
-    )]
-    pub seed: u64,
-    /// Folder for the results, new or empty [default: a new one, as runs/mnist-ipc10-seed0].
-    #[arg(long, short, value_name = "DIR", help_heading = "Task")]
-    pub out: Option<PathBuf>,
-
-    /// How the synthetic images begin: as real ones drawn at random, or as noise.
-    #[arg(
-        long, value_name = "START", default_value = "real", help_heading = "Method",
-        value_parser = PossibleValuesParser::new(["real", "noise"])
-            .map(|name| if name == "noise" { Init::Noise } else { Init::Real })
-    )]
-    pub init: Init,
-    /// Augmentations of which one is drawn for each iteration and class: any of color, crop, cutout,
-    /// flip, scale, rotate, joined by comma or underscore, or none [default: all; without flip for
-    /// one-channel images, digits and letters].
-    #[arg(long, value_name = "NAMES", help_heading = "Method", value_parser = values::strategy)]
-    pub augment: Option<Strategy>,
-    /// Real images per class and iteration; a smaller class gives all it has.
-    #[arg(
-        long, value_name = "N", default_value_t = 256, help_heading = "Method",
-        allow_negative_numbers = true, value_parser = count::<usize>(1_000_000)
-    )]
-    pub batch_real: usize,
-    /// Learning rate of the pixels.
-    #[arg(
-        long, value_name = "RATE", default_value = "1.0", help_heading = "Method",
-        allow_negative_numbers = true, value_parser = values::positive
-    )]
-    pub lr_img: f32,
-    /// Channels of each of the network's convolutions.
-    #[arg(
-        long, value_name = "N", default_value_t = 128, help_heading = "Method",
-        allow_negative_numbers = true, value_parser = count::<usize>(4096)
-    )]
-    pub width: usize,
-    /// Blocks of the network, 1 to 5 [default: 3; 4 for images of 64×64 and larger].
-    #[arg(
-        long, value_name = "N", help_heading = "Method",
-        allow_negative_numbers = true, value_parser = count::<usize>(5)
-    )]
-    pub depth: Option<usize>,
-
-    /// The adapter: part of its name, or its index in `dm-wgpu adapters` [default: the best].
-    #[arg(long, value_name = "NAME-OR-INDEX", help_heading = "Machine")]
-    pub adapter: Option<String>,
-    /// The graphics API [default: any].
-    #[arg(
-        long, value_name = "API", help_heading = "Machine",
-        value_parser = PossibleValuesParser::new(BACKENDS)
-    )]
-    pub backend: Option<String>,
-    /// GPU memory to stay within, e.g. 256MiB or 1GiB; batches are cut to fit.
-    #[arg(
-        long, value_name = "SIZE", default_value = "512MiB", help_heading = "Machine",
-        allow_negative_numbers = true, value_parser = values::memory
-    )]
-    pub memory_budget: u64,
-    /// Where data sets are, or are downloaded to [default: DM_WGPU_DATA, else the user's cache].
-    #[arg(long, value_name = "DIR", help_heading = "Machine")]
-    pub data_dir: Option<PathBuf>,
-    /// Say nothing but errors.
-    #[arg(long, short, help_heading = "Machine")]
-    pub quiet: bool,
+    /// Measure what a set is worth: train networks on it, test them on real images.
+    Evaluate(Box<EvaluateArgs>),
+    /// Run several methods with one seed and put their accuracies side by side.
+    Compare(Box<CompareArgs>),
 }
 
 /// 1 to `most`, so that nonsense is found before any work begins.
@@ -172,38 +104,12 @@ where
     RangedU64ValueParser::<T>::new().range(1..=most)
 }
 
-impl RunArgs {
-    /// The data set's name; clap sees to it that there is one.
-    pub fn dataset(&self) -> &str {
-        self.dataset.as_deref().unwrap_or_default()
-    }
-
-    /// Everything resolved for a data set.
-    pub fn settings(&self, dataset: &Dataset) -> Settings {
-        let suited = Settings::for_dataset(dataset);
-        Settings {
-            ipc: self.ipc,
-            iterations: self.iterations,
-            init: self.init,
-            width: self.width,
-            depth: self.depth.unwrap_or(suited.depth),
-            batch_real: self.batch_real,
-            lr_img: self.lr_img,
-            augment: self.augment.clone().unwrap_or(suited.augment),
-            seed: self.seed,
-            memory_budget: self.memory_budget,
-        }
-    }
-
-    pub fn adapter_choice(&self) -> AdapterChoice {
-        AdapterChoice { adapter: self.adapter.clone(), backend: self.backend.clone() }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::{dataset, method::Method};
     use clap::CommandFactory;
+    use dm_wgpu::{EvaluationSettings, Init, Settings, augment::Strategy};
 
     #[test]
     fn clap_finds_no_fault() {
@@ -215,6 +121,10 @@ mod tests {
         let dataset = dataset::tests::tiny();
         let cli = Cli::try_parse_from(["dm-wgpu", "--dataset", "mnist"]).unwrap();
         assert_eq!(cli.run.settings(&dataset), Settings::for_dataset(&dataset));
+        let evaluation = cli.run.evaluation(&dataset, Method::Dm);
+        assert_eq!(evaluation, EvaluationSettings::for_dataset(&dataset));
+        assert_eq!(cli.run.evaluation(&dataset, Method::Whole).epochs, 20);
+        assert_eq!(cli.method, MethodArgs { method: Method::Dm, no_eval: false });
     }
 
     #[test]
@@ -239,9 +149,9 @@ mod tests {
             memory_budget: 1 << 30,
         };
         assert_eq!(cli.run.settings(&dataset::tests::tiny()), expected);
-        let choice = cli.run.adapter_choice();
+        let choice = cli.run.machine.adapter_choice();
         assert_eq!((choice.adapter.as_deref(), choice.backend.as_deref()), (Some("7"), Some("gl")));
-        assert!(cli.run.quiet);
+        assert!(cli.quiet());
     }
 
     #[test]
@@ -249,5 +159,43 @@ mod tests {
         let cli = Cli::try_parse_from(["dm-wgpu", "adapters", "--backend", "vulkan"]).unwrap();
         assert!(matches!(cli.command, Some(Command::Adapters { backend: Some(_) })));
         assert!(Cli::try_parse_from(["dm-wgpu", "--ipc", "1"]).is_err());
+    }
+
+    #[test]
+    fn an_evaluation_takes_after_the_run() {
+        let line = "dm-wgpu --dataset glyphs --width 6 --depth 1 --seed 4 --memory-budget 1GiB \
+                    --augment none --eval-nets 7 --eval-epochs 8 --eval-every 9 --method k-center";
+        let cli = Cli::try_parse_from(line.split_whitespace()).unwrap();
+        let evaluation = cli.run.evaluation(&dataset::tests::tiny(), cli.method.method);
+        let expected = EvaluationSettings {
+            nets: 7,
+            epochs: 8,
+            width: 6,
+            depth: 1,
+            seed: 4,
+            memory_budget: 1 << 30,
+            ..EvaluationSettings::for_dataset(&dataset::tests::tiny())
+        };
+        assert_eq!(evaluation, expected);
+        assert_eq!(cli.run.eval_every, Some(9));
+    }
+
+    #[test]
+    fn subcommands_have_flags_of_their_own() {
+        let line = "dm-wgpu compare --dataset glyphs --methods whole,dm --ipc 2 --quiet";
+        let cli = Cli::try_parse_from(line.split_whitespace()).unwrap();
+        assert!(cli.quiet());
+        let Some(Command::Compare(args)) = cli.command else { panic!("another command") };
+        assert_eq!((args.methods, args.run.ipc), (vec![Method::Whole, Method::Dm], 2));
+        for wrong in [
+            "dm-wgpu compare",
+            "dm-wgpu compare --dataset glyphs --method dm",
+            "dm-wgpu compare --dataset glyphs --no-eval",
+            "dm-wgpu evaluate",
+            "dm-wgpu evaluate x --ipc 3",
+            "dm-wgpu --dataset glyphs --no-eval --eval-nets 2",
+        ] {
+            assert!(Cli::try_parse_from(wrong.split_whitespace()).is_err(), "{wrong}");
+        }
     }
 }
