@@ -95,6 +95,13 @@ pub fn condense(
     let seconds = steps.seconds();
     steps.finish();
     let iterations = condensation.iteration();
+    // The last step has no loss that would have told.
+    if !set.images.iter().all(|value| value.is_finite()) {
+        return Err(Failure::Failed(format!(
+            "after {iterations} iterations the images hold values that are no numbers: lower \
+             --lr-img, or change the seed"
+        )));
+    }
     for (iteration, accuracy) in curve {
         match rows.get_mut(iteration as usize) {
             Some(row) => row.accuracy = Some(accuracy),

@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use super::{
-    Init, Matching, Plan, RealBatch, RealFormat, Settings, SyntheticSet,
+    Init, Matching, Plan, RealBatch, RealFormat, Settings, SyntheticSet, check_images,
     sample::{draw, draw_batch},
 };
 use crate::{
@@ -80,6 +80,7 @@ impl Condensation {
     /// or within the memory budget; [`Error::Gpu`] if the device refuses.
     pub fn new(gpu: &Gpu, dataset: Arc<Dataset>, settings: Settings) -> Result<Self> {
         settings.check(&dataset)?;
+        check_images(&dataset, settings.ipc, gpu.max_binding())?;
         let train = dataset.train();
         let real_counts: Vec<_> = (0..dataset.classes())
             .map(|class| train.of_class(class).len().min(settings.batch_real))

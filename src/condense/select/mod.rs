@@ -7,7 +7,7 @@ use std::{fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::{SyntheticSet, sample::draw};
+use super::{SyntheticSet, check_images, sample::draw};
 use crate::{
     ConvNet, Dataset, Error, Gpu, Result,
     rng::{Purpose, Stream},
@@ -145,15 +145,7 @@ impl Selection {
     pub fn new(gpu: &Gpu, dataset: Arc<Dataset>, settings: SelectionSettings) -> Result<Self> {
         settings.check(&dataset)?;
         let SelectionSettings { selection, ipc, seed, memory_budget, .. } = settings;
-        let values =
-            dataset.classes().checked_mul(ipc).and_then(|n| n.checked_mul(dataset.image_len()));
-        if values.is_none_or(|values| values as u64 * 4 > super::MAX_FILE) {
-            return Err(Error::setting(
-                "ipc",
-                ipc,
-                format!("the images would take more than {} GiB; use fewer", super::MAX_FILE >> 30),
-            ));
-        }
+        check_images(&dataset, ipc, super::MAX_FILE)?;
         let embedder = match selection {
             Selector::Random => None,
             Selector::Herding | Selector::KCenter => {
