@@ -105,12 +105,15 @@ mod error;
 mod evaluate;
 mod files;
 mod gpu;
+pub mod import;
 mod kernels;
 mod nn;
 pub mod report;
 mod rng;
 
-pub use condense::{Condensation, Init, Loss, Settings, SyntheticSet};
+pub use condense::{
+    Condensation, Init, Loss, Selection, SelectionSettings, Selector, Settings, SyntheticSet,
+};
 pub use data::{Dataset, DatasetInfo, Split};
 pub use error::{Error, Result};
 pub use evaluate::{Accuracy, Evaluation, EvaluationSettings, TrainingSet};

@@ -48,7 +48,7 @@ fn refusal(arguments: &[&str]) -> String {
     stderr
 }
 
-const FLAGS: [&str; 16] = [
+const FLAGS: [&str; 22] = [
     "--dataset",
     "--ipc",
     "--iterations",
@@ -65,6 +65,12 @@ const FLAGS: [&str; 16] = [
     "--backend",
     "--memory-budget",
     "--quiet",
+    "--method",
+    "--eval-nets",
+    "--eval-epochs",
+    "--eval-width",
+    "--eval-every",
+    "--no-eval",
 ];
 
 #[test]
@@ -78,6 +84,10 @@ fn help_tells_of_everything() {
         }
         for word in [
             "adapters",
+            "evaluate",
+            "compare",
+            "report.json",
+            "k-center",
             "Examples:",
             "[default: 10]",
             "[default: 1000]",
@@ -128,6 +138,11 @@ fn wrong_values_name_their_flag() {
         ("--augment", &["swirl", "color,swirl", "color-crop", ""]),
         ("--memory-budget", &["lots", "0", "-1", "1 parsec", "1.5", "99999999999GiB", ""]),
         ("--backend", &["cuda"]),
+        ("--method", &["best", "DM", ""]),
+        ("--eval-nets", &["0", "-1", "1001", "many"]),
+        ("--eval-epochs", &["0", "-1", "100001"]),
+        ("--eval-width", &["0", "4097"]),
+        ("--eval-every", &["0", "-1", "1.5"]),
     ] {
         for value in values {
             let message = refusal(&["--dataset", "mnist", flag, value]);
@@ -148,6 +163,42 @@ fn wrong_requests_say_what_is_possible() {
     refusal(&["--dataset", "mnist", "more"]);
     refusal(&["adapters", "--dataset", "mnist"]);
     refusal(&["--dataset", "mnist", "--dataset", "glyphs"]);
+}
+
+#[test]
+fn flags_that_contradict_each_other_are_refused() {
+    for (arguments, word) in [
+        (&["--no-eval", "--eval-nets", "2"][..], "--no-eval"),
+        (&["--no-eval", "--eval-every", "2"], "--no-eval"),
+        (&["--method", "herding", "--eval-every", "2"], "--eval-every"),
+        (&["--method", "whole", "--no-eval"], "--no-eval"),
+    ] {
+        let message = refusal(&[&["--dataset", "glyphs"], arguments].concat());
+        assert!(message.contains(word), "{message}");
+    }
+}
+
+#[test]
+fn subcommands_refuse_what_is_wrong() {
+    for (arguments, word) in [
+        (&["evaluate"][..], "PATH"),
+        (&["evaluate", "x", "--eval-nets", "0"], "--eval-nets"),
+        (&["evaluate", "x", "--dataset", "cats"], "mnist"),
+        (&["evaluate", "x", "--ipc", "1"], "--ipc"),
+        (&["compare"], "--dataset"),
+        (&["compare", "--dataset", "glyphs", "--methods", "dm,best"], "k-center"),
+        (&["compare", "--dataset", "glyphs", "--no-eval"], "--no-eval"),
+    ] {
+        let message = refusal(arguments);
+        assert!(message.contains(word), "{message}");
+    }
+    for (subcommand, words) in [
+        ("evaluate", &["--json", "--eval-nets", ".npz", "[default: 3]", "--data-dir"][..]),
+        ("compare", &["--methods", "--ipc", "--eval-epochs", "dm,random,herding,k-center"]),
+    ] {
+        let help = stdout(&answer(&[subcommand, "--help"]));
+        assert!(words.iter().all(|word| help.contains(word)), "{help}");
+    }
 }
 
 #[test]

@@ -62,7 +62,7 @@ fn flag(setting: &str) -> String {
 }
 
 fn settings_as_flags(text: &str) -> String {
-    ["batch_real", "lr_img", "memory_budget"]
+    ["batch_real", "lr_img", "memory_budget", "eval_nets", "eval_epochs", "eval_width"]
         .iter()
         .fold(text.to_owned(), |text, name| text.replace(name, &flag(name)))
 }

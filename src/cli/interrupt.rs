@@ -1,4 +1,4 @@
-//! Ctrl-C: once stops after the iteration and saves, twice leaves at once.
+//! Ctrl-C: once stops after the iteration (or piece of an evaluation) and saves, twice leaves at once.
 
 use std::{
     path::PathBuf,
@@ -19,6 +19,8 @@ const PREPARING: u8 = 0;
 const WORKING: u8 = 1;
 /// It was asked to; the next one leaves.
 const STOPPING: u8 = 2;
+/// As working, but what there is has been saved.
+const MEASURING: u8 = 3;
 
 /// Whether the user wants an end.
 #[derive(Clone)]
@@ -30,12 +32,15 @@ impl Interrupt {
         let state = Arc::new(AtomicU8::new(PREPARING));
         let shared = Arc::clone(&state);
         let installed = ctrlc::set_handler(move || {
-            let next =
-                shared.compare_exchange(WORKING, STOPPING, Ordering::SeqCst, Ordering::SeqCst);
-            if next.is_ok() {
+            let stop = |state| matches!(state, WORKING | MEASURING).then_some(STOPPING);
+            if let Ok(before) = shared.fetch_update(Ordering::SeqCst, Ordering::SeqCst, stop) {
+                let doing = match before {
+                    MEASURING => "stopping the evaluation",
+                    _ => "stopping and saving what there is",
+                };
                 if !quiet {
                     // On a line of its own: the progress bar has the current one.
-                    say::err("\nstopping and saving what there is; Ctrl-C again leaves at once");
+                    say::err(&format!("\n{doing}; Ctrl-C again leaves at once"));
                 }
                 return;
             }
@@ -50,7 +55,18 @@ impl Interrupt {
 
     /// From here on there is something to save.
     pub fn working(&self) {
-        self.0.store(WORKING, Ordering::SeqCst);
+        self.enter(WORKING);
+    }
+
+    /// From here on there is only something to measure.
+    pub fn measuring(&self) {
+        self.enter(MEASURING);
+    }
+
+    /// A wish for an end stays one.
+    fn enter(&self, phase: u8) {
+        let enter = |state| (state != STOPPING).then_some(phase);
+        let _ = self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, enter);
     }
 
     pub fn requested(&self) -> bool {

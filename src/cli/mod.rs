@@ -2,10 +2,16 @@
 
 mod adapters;
 mod args;
+mod compare;
+mod condense;
 mod dataset;
+mod evaluate;
 mod failure;
+mod figures;
 mod folder;
 mod interrupt;
+mod measure;
+mod method;
 mod progress;
 mod record;
 mod run;
@@ -25,6 +31,7 @@ dm-wgpu condenses a labelled image set into a few synthetic images a class, on a
 
   dm-wgpu --dataset mnist           10 images a class, into runs/mnist-ipc10-seed0
   dm-wgpu --dataset mnist --ipc 1   1 image a class
+  dm-wgpu evaluate PATH             what a set is worth
   dm-wgpu adapters                  the GPUs that it could run on
   dm-wgpu --help                    everything else";
 
@@ -41,11 +48,13 @@ pub fn run() -> ExitCode {
             return ExitCode::from(u8::try_from(stop.exit_code()).unwrap_or(2));
         }
     };
-    listen_to_logs(cli.run.quiet);
+    listen_to_logs(cli.quiet());
     vectors::widen();
     let outcome = match &cli.command {
         Some(Command::Adapters { backend }) => adapters::list(backend.as_deref()),
-        None => run::run(&cli.run),
+        Some(Command::Evaluate(args)) => evaluate::run(args),
+        Some(Command::Compare(args)) => compare::run(args),
+        None => run::run(&cli.run, cli.method),
     };
     match outcome {
         Ok(code) => ExitCode::from(code),

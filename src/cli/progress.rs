@@ -87,37 +87,65 @@ enum Display {
     Lines(Rhythm),
 }
 
+impl Display {
+    fn of(console: &Console, total: u32) -> Self {
+        match console {
+            Console { quiet: true, .. } => Self::Nothing,
+            Console { terminal: true, .. } => {
+                Self::Bar(console.bar(total.into(), "[{bar:30}] {msg}"))
+            }
+            _ => Self::Lines(Rhythm::default()),
+        }
+    }
+}
+
 /// The progress of the iterations.
 pub struct Steps {
     total: u32,
     done: u32,
     started: Instant,
+    paused: Duration,
     loss: Smoothed,
     display: Display,
 }
 
 impl Steps {
     pub fn start(console: &Console, total: u32) -> Self {
-        let display = match console {
-            Console { quiet: true, .. } => Display::Nothing,
-            Console { terminal: true, .. } => {
-                Display::Bar(console.bar(total.into(), "[{bar:30}] {msg}"))
-            }
-            _ => Display::Lines(Rhythm::default()),
-        };
-        Self { total, done: 0, started: Instant::now(), loss: Smoothed::default(), display }
+        let display = Display::of(console, total);
+        let (started, paused) = (Instant::now(), Duration::ZERO);
+        Self { total, done: 0, started, paused, loss: Smoothed::default(), display }
     }
 
-    /// Seconds since the start.
+    /// Seconds since the start, without pauses.
     pub fn seconds(&self) -> f64 {
-        self.started.elapsed().as_secs_f64()
+        self.elapsed().as_secs_f64()
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.started.elapsed().saturating_sub(self.paused)
+    }
+
+    /// Does something else in between, whose time is not the iterations'.
+    pub fn pause<T>(&mut self, work: impl FnOnce() -> T) -> T {
+        let begun = Instant::now();
+        let draw = |bar: &ProgressBar, target| bar.set_draw_target(target);
+        // Two bars would draw over each other.
+        if let Display::Bar(bar) = &self.display {
+            draw(bar, ProgressDrawTarget::hidden());
+        }
+        let result = work();
+        if let Display::Bar(bar) = &self.display {
+            draw(bar, ProgressDrawTarget::stderr());
+        }
+        self.paused += begun.elapsed();
+        result
     }
 
     /// One more iteration's loss is known.
     pub fn arrived(&mut self, loss: f32) {
         self.done += 1;
         self.loss.add(loss.into());
-        let elapsed = self.started.elapsed();
+        let elapsed = self.elapsed();
         let due = match &mut self.display {
             Display::Nothing => false,
             // The bar itself draws no more often than eyes can follow.
@@ -135,7 +163,7 @@ impl Steps {
             Display::Nothing => {}
             Display::Bar(bar) => bar.abandon(),
             Display::Lines(rhythm) if rhythm.said == Some(self.done) || self.done == 0 => {}
-            Display::Lines(_) => self.show(self.started.elapsed()),
+            Display::Lines(_) => self.show(self.elapsed()),
         }
     }
 
@@ -163,6 +191,63 @@ fn status(done: u32, total: u32, loss: Option<f64>, elapsed: Duration) -> String
         status += &format!(", {}/s, {} left", number(rate), clock(left));
     }
     status
+}
+
+/// The progress of something that comes in equal pieces.
+pub struct Pieces {
+    what: String,
+    total: u32,
+    started: Instant,
+    display: Display,
+}
+
+impl Pieces {
+    pub fn start(console: &Console, what: impl Into<String>, total: u32) -> Self {
+        let display = Display::of(console, total);
+        Self { what: what.into(), total, started: Instant::now(), display }
+    }
+
+    pub fn seconds(&self) -> f64 {
+        self.started.elapsed().as_secs_f64()
+    }
+
+    /// How many there are, if that was not known from the start.
+    pub fn set_total(&mut self, total: u32) {
+        self.total = total;
+        if let Display::Bar(bar) = &self.display {
+            bar.set_length(total.into());
+        }
+    }
+
+    /// So many pieces are done.
+    pub fn at(&mut self, done: u32) {
+        let elapsed = self.started.elapsed();
+        let share = 100.0 * f64::from(done) / f64::from(self.total.max(1));
+        let mut status = format!("{}: {share:.0} %", self.what);
+        if done > 0 && done < self.total {
+            let left = elapsed.as_secs_f64() * f64::from(self.total - done) / f64::from(done);
+            status += &format!(", {} left", clock(left));
+        }
+        match &mut self.display {
+            Display::Nothing => {}
+            Display::Bar(bar) => {
+                bar.set_message(status);
+                bar.set_position(done.into());
+            }
+            Display::Lines(rhythm) => {
+                if done > 0 && rhythm.due(done, self.total, elapsed) {
+                    say::err(&status);
+                }
+            }
+        }
+    }
+
+    /// Leaves the last state on the screen.
+    pub fn finish(self) {
+        if let Display::Bar(bar) = &self.display {
+            bar.abandon();
+        }
+    }
 }
 
 /// Four digits that count.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use dm_wgpu::{Init, Settings, report, wgpu::AdapterInfo};
+use dm_wgpu::{EvaluationSettings, Init, SelectionSettings, Settings, report, wgpu::AdapterInfo};
 
 use super::{args::RunArgs, failure::Failure};
 
@@ -14,10 +14,24 @@ pub struct Record {
     /// Version of this program.
     pub version: String,
     pub dataset: String,
-    /// As asked for; [`Outcome::completed_iterations`] is what was done.
-    pub settings: Settings,
+    pub method: String,
+    /// As asked for; [`Outcome::completed_iterations`] is what was done. Training on a whole data
+    /// set has none but those of the evaluation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub settings: Option<MethodSettings>,
+    /// None if it was not asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub evaluation: Option<EvaluationSettings>,
     pub adapter: Adapter,
     pub outcome: Outcome,
+}
+
+/// What the method was asked to do.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum MethodSettings {
+    Dm(Settings),
+    Selection(SelectionSettings),
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -31,10 +45,14 @@ pub struct Adapter {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Outcome {
-    /// Fewer than asked for if the run was interrupted.
-    pub completed_iterations: u32,
-    pub first_loss: f32,
-    pub last_loss: f32,
+    /// Fewer than asked for if the run was interrupted; none if the method has no iterations.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub completed_iterations: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_loss: Option<f32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_loss: Option<f32>,
+    /// Without those of the evaluation.
     pub seconds: f64,
 }
 
@@ -52,15 +70,55 @@ impl Record {
     pub fn write(&self, args: &RunArgs, path: &Path) -> Result<(), Failure> {
         let table = toml::to_string(self)
             .map_err(|error| Failure::Failed(format!("{}: {error}", path.display())))?;
-        let command = command(args, &self.settings);
+        let command = command(args, self);
         let text = format!("# The same again, into a new folder:\n# {command}\n\n{table}");
         Ok(report::write_whole(path, text.as_bytes())?)
     }
 }
 
-/// The command line that gives these settings. It names every one of them, so that defaults may
-/// change, and no `--out`, as that folder is full now.
-fn command(args: &RunArgs, settings: &Settings) -> String {
+/// The command that does the same again: every setting resolved, as defaults may change, and no
+/// `--out`, as that folder is full now.
+fn command(args: &RunArgs, record: &Record) -> String {
+    let mut command = format!("dm-wgpu --dataset {}", args.dataset());
+    match &record.settings {
+        Some(MethodSettings::Dm(settings)) => command += &dm_flags(settings),
+        Some(MethodSettings::Selection(settings)) => {
+            let SelectionSettings { selection, ipc, width, depth, seed, memory_budget } = settings;
+            command += &format!(
+                " --method {selection} --ipc {ipc} --width {width} --depth {depth} --seed {seed} \
+                 --memory-budget {memory_budget}"
+            );
+        }
+        None => command += &format!(" --method {}", record.method),
+    }
+    match &record.evaluation {
+        None => command += " --no-eval",
+        Some(EvaluationSettings { nets, epochs, width, depth, seed, memory_budget, .. }) => {
+            if record.settings.is_none() {
+                command +=
+                    &format!(" --depth {depth} --seed {seed} --memory-budget {memory_budget}");
+            }
+            command += &format!(" --eval-nets {nets} --eval-epochs {epochs} --eval-width {width}");
+            if let Some(every) = args.eval_every {
+                command += &format!(" --eval-every {every}");
+            }
+        }
+    }
+    let machine = &args.machine;
+    let data_dir = machine.data_dir.as_ref().map(|path| path.to_string_lossy().into_owned());
+    for (flag, value) in [
+        ("--data-dir", &data_dir),
+        ("--adapter", &machine.adapter),
+        ("--backend", &machine.backend),
+    ] {
+        if let Some(value) = value {
+            command += &format!(" {flag} {}", quoted(value));
+        }
+    }
+    command
+}
+
+fn dm_flags(settings: &Settings) -> String {
     // Whoever adds a setting is told here that the command lacks it.
     let Settings {
         ipc,
@@ -78,21 +136,11 @@ fn command(args: &RunArgs, settings: &Settings) -> String {
         Init::Real => "real",
         Init::Noise => "noise",
     };
-    let mut command = format!(
-        "dm-wgpu --dataset {} --ipc {ipc} --iterations {iterations} --init {init} --width {width} \
-         --depth {depth} --batch-real {batch_real} --lr-img {lr_img} --augment {augment} \
-         --seed {seed} --memory-budget {memory_budget}",
-        args.dataset()
-    );
-    let data_dir = args.data_dir.as_ref().map(|path| path.to_string_lossy().into_owned());
-    for (flag, value) in
-        [("--data-dir", &data_dir), ("--adapter", &args.adapter), ("--backend", &args.backend)]
-    {
-        if let Some(value) = value {
-            command += &format!(" {flag} {}", quoted(value));
-        }
-    }
-    command
+    format!(
+        " --ipc {ipc} --iterations {iterations} --init {init} --width {width} --depth {depth} \
+         --batch-real {batch_real} --lr-img {lr_img} --augment {augment} --seed {seed} \
+         --memory-budget {memory_budget}"
+    )
 }
 
 /// A word as a shell takes it, on one line whatever is in it: more would end the comment.
@@ -115,23 +163,32 @@ fn quoted(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::{args::Cli, dataset::tests::tiny};
+    use crate::cli::{args::Cli, dataset::tests::tiny, method::Method};
     use clap::Parser;
 
-    fn record(args: &RunArgs) -> Record {
+    fn record(cli: &Cli) -> Record {
+        let (args, method) = (&cli.run, cli.method.method);
+        let settings = match method {
+            Method::Dm => Some(MethodSettings::Dm(args.settings(&tiny()))),
+            Method::Selection(by) => Some(MethodSettings::Selection(args.selection(&tiny(), by))),
+            Method::Whole => None,
+        };
+        let iterations = matches!(method, Method::Dm).then_some(7);
         Record {
             version: "0.1.0".into(),
             dataset: args.dataset().into(),
-            settings: args.settings(&tiny()),
+            method: method.name().into(),
+            settings,
+            evaluation: (!cli.method.no_eval).then(|| args.evaluation(&tiny(), method)),
             adapter: Adapter {
                 name: "A \"GPU\"".into(),
                 backend: "vulkan".into(),
                 driver: "x 1".into(),
             },
             outcome: Outcome {
-                completed_iterations: 7,
-                first_loss: 0.1,
-                last_loss: 1e-9,
+                completed_iterations: iterations,
+                first_loss: iterations.map(|_| 0.1),
+                last_loss: iterations.map(|_| 1e-9),
                 seconds: 1.5,
             },
         }
@@ -144,19 +201,25 @@ mod tests {
         for line in [
             "dm-wgpu --dataset mnist",
             "dm-wgpu --dataset glyphs --lr-img 0.1 --augment none --init noise --depth 2 \
-             --seed 9223372036854775807 --memory-budget 1GiB --adapter 0 --backend gl --data-dir d",
+             --seed 9223372036854775807 --memory-budget 1GiB --adapter 0 --backend gl --data-dir d \
+             --no-eval",
+            "dm-wgpu --dataset glyphs --method k-center --ipc 3 --seed 2 --eval-nets 5",
+            "dm-wgpu --dataset glyphs --method whole --depth 2 --seed 2 --eval-epochs 5",
+            "dm-wgpu --dataset glyphs --eval-every 5 --eval-width 9",
         ] {
-            let args = Cli::try_parse_from(line.split_whitespace()).unwrap().run;
-            record(&args).write(&args, &path).unwrap();
+            let cli = Cli::try_parse_from(line.split_whitespace()).unwrap();
+            record(&cli).write(&cli.run, &path).unwrap();
             let text = std::fs::read_to_string(&path).unwrap();
-            assert_eq!(toml::from_str::<Record>(&text).unwrap(), record(&args));
+            assert_eq!(toml::from_str::<Record>(&text).unwrap(), record(&cli));
 
             let again = text.lines().nth(1).unwrap().trim_start_matches("# ");
-            let again = Cli::try_parse_from(again.split_whitespace()).unwrap().run;
-            assert_eq!(again.settings(&tiny()), args.settings(&tiny()));
+            let again = Cli::try_parse_from(again.split_whitespace()).unwrap();
+            assert_eq!(record(&again), record(&cli), "{text}");
+            assert_eq!(again.run.eval_every, cli.run.eval_every);
+            let (again, first) = (again.run.machine, cli.run.machine);
             assert_eq!(
                 (again.adapter, again.backend, again.data_dir),
-                (args.adapter, args.backend, args.data_dir)
+                (first.adapter, first.backend, first.data_dir)
             );
         }
     }

@@ -1,184 +1,318 @@
-//! One condensation from the arguments to the files in its folder.
-
-use std::sync::Arc;
+//! One method from the arguments to the files in its folder.
 
 use dm_wgpu::{
-    Condensation, Dataset, Gpu, Settings, SyntheticSet,
+    EvaluationSettings, Settings, TrainingSet,
     report::{self, Measurement},
-    wgpu::{AdapterInfo, DeviceType},
 };
 
 use super::{
-    args::RunArgs,
-    dataset,
+    args::{MethodArgs, RunArgs},
+    condense::{Follow, Made, condense, select},
     failure::Failure,
+    figures::{Figures, Losses, Point, Seconds, Seeds},
     folder::OutputFolder,
     interrupt::{INTERRUPTED, Interrupt},
-    progress::{Console, Downloads, Steps, number},
-    record::{Adapter, Outcome, Record},
+    measure::{Bench, how},
+    method::Method,
+    progress::{Console, number},
+    record::{Adapter, MethodSettings, Outcome, Record},
     say,
 };
 
-/// Iterations that the GPU may be behind: enough to keep it busy, few enough to stop soon.
-const IN_FLIGHT: u32 = 2;
-
-/// What the loop leaves.
-struct Condensed {
-    set: SyntheticSet,
-    losses: Vec<Measurement>,
-    seconds: f64,
+/// What is to be done: a method with the flags of a run.
+pub struct Task<'a> {
+    pub args: &'a RunArgs,
+    pub method: Method,
+    pub evaluate: bool,
 }
 
 /// Runs and gives the exit code.
-pub fn run(args: &RunArgs) -> Result<u8, Failure> {
-    let console = Console::new(args.quiet);
-    let run_name = format!("{}-ipc{}-seed{}", args.dataset(), args.ipc, args.seed);
+pub fn run(args: &RunArgs, MethodArgs { method, no_eval }: MethodArgs) -> Result<u8, Failure> {
+    let task = Task { args, method, evaluate: !no_eval };
+    if method != Method::Dm && args.eval_every.is_some() {
+        return Err(Failure::Usage(format!(
+            "--eval-every: --method {method} has no iterations; leave it out"
+        )));
+    }
+    if method == Method::Whole && no_eval {
+        return Err(Failure::Usage("--no-eval: with --method whole nothing is left to do".into()));
+    }
+    let console = Console::new(args.machine.quiet);
+    let run_name = match method {
+        Method::Dm => format!("{}-ipc{}-seed{}", args.dataset(), args.ipc, args.seed),
+        Method::Selection(by) => {
+            format!("{}-{by}-ipc{}-seed{}", args.dataset(), args.ipc, args.seed)
+        }
+        Method::Whole => format!("{}-whole-seed{}", args.dataset(), args.seed),
+    };
     let mut folder = OutputFolder::reserve(args.out.as_deref(), &run_name)?;
     let interrupt = Interrupt::install(folder.made().to_vec(), console.quiet());
-
-    // The quick check first: without an adapter nothing needs to be downloaded.
-    let gpu = Gpu::headless_blocking(&args.adapter_choice())?;
-    let mut downloads = Downloads::new(&console);
-    let loaded = dataset::load(args.dataset(), args.data_dir.as_deref(), &mut |progress| {
-        downloads.progress(progress);
-    });
-    downloads.finish();
-    let dataset = Arc::new(loaded.map_err(Failure::of_data)?);
-    let settings = args.settings(&dataset);
-    settings.check(&dataset)?;
-    console.say(&introduction(&dataset, gpu.info(), &settings, &folder));
-
-    let mut condensation = Condensation::new(&gpu, Arc::clone(&dataset), settings.clone())?;
-    let condensed = condense(&mut condensation, &settings, &console, &interrupt)?;
-    let (Some(first), Some(last)) = (condensed.losses.first(), condensed.losses.last()) else {
-        console.say("interrupted before the first iteration: nothing was saved");
-        return Ok(INTERRUPTED);
-    };
-    let record = Record {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        dataset: dataset.name().to_owned(),
-        adapter: Adapter::of(gpu.info()),
-        outcome: Outcome {
-            completed_iterations: condensation.iteration(),
-            first_loss: first.loss,
-            last_loss: last.loss,
-            seconds: condensed.seconds,
-        },
-        settings,
-    };
-    save(&condensed, &record, args, &folder)?;
-    folder.keep();
+    let bench = Bench::open(&args.machine, args.dataset(), console, interrupt)?;
+    let Some(figures) = task.carry_out(&bench, &mut folder)? else { return Ok(INTERRUPTED) };
     if !console.quiet() {
-        say::out(&summary(&record, condensed.set.labels.len(), &folder))
+        say::out(&summary(&figures, &folder))
             .map_err(|error| Failure::Failed(format!("stdout: {error}")))?;
     }
-    let interrupted = record.outcome.completed_iterations < record.settings.iterations;
-    Ok(if interrupted { INTERRUPTED } else { 0 })
+    Ok(if figures.interrupted { INTERRUPTED } else { 0 })
 }
 
-/// All iterations, or as many as there were before Ctrl-C.
-fn condense(
-    condensation: &mut Condensation,
-    settings: &Settings,
-    console: &Console,
-    interrupt: &Interrupt,
-) -> Result<Condensed, Failure> {
-    interrupt.working();
-    let mut losses = Vec::new();
-    let mut steps = Steps::start(console, settings.iterations);
-    let mut take = |condensation: &mut Condensation, steps: &mut Steps| {
-        for arrived in condensation.take_losses()? {
-            steps.arrived(arrived.loss);
-            losses.push(Measurement {
-                iteration: arrived.iteration,
-                loss: arrived.loss,
-                seconds: steps.seconds(),
-            });
+impl Task<'_> {
+    /// Makes the set, saves it, and only then measures it. Nothing if there is nothing to save.
+    pub fn carry_out(
+        &self,
+        bench: &Bench,
+        folder: &mut OutputFolder,
+    ) -> Result<Option<Figures>, Failure> {
+        let (args, dataset) = (self.args, &bench.dataset);
+        let evaluation = self.evaluate.then(|| args.evaluation(dataset, self.method));
+        // Before hours of work rather than after them.
+        if let Some(evaluation) = &evaluation {
+            evaluation.check(dataset)?;
         }
-        Ok::<_, Failure>(())
-    };
-    while condensation.iteration() < settings.iterations && !interrupt.requested() {
-        condensation.step()?;
-        take(condensation, &mut steps)?;
-        condensation.wait_blocking(IN_FLIGHT)?;
+        let settings = match self.method {
+            Method::Dm => Some(MethodSettings::Dm(args.settings(dataset))),
+            Method::Selection(by) => Some(MethodSettings::Selection(args.selection(dataset, by))),
+            Method::Whole => None,
+        };
+        bench.console.say(&introduction(bench, settings.as_ref(), evaluation.as_ref(), folder));
+        let made = match &settings {
+            Some(MethodSettings::Dm(settings)) => {
+                settings.check(dataset)?;
+                let follow = args.eval_every.zip(evaluation.clone());
+                let follow = follow.map(|(every, settings)| Follow { every, settings });
+                condense(bench, settings, follow)?
+            }
+            Some(MethodSettings::Selection(settings)) => select(bench, settings.clone())?,
+            None => {
+                let Some(evaluation) = evaluation else { return Ok(None) };
+                return self.whole(bench, evaluation, folder);
+            }
+        };
+        let Some(made) = made else {
+            bench.console.say("interrupted before there were results: nothing was saved");
+            return Ok(None);
+        };
+        self.finish(bench, made, settings, evaluation, folder).map(Some)
     }
-    let set = condensation.images_blocking()?;
-    // The last ones, and with them whether the images are numbers at all.
-    take(condensation, &mut steps)?;
-    let seconds = steps.seconds();
-    steps.finish();
-    Ok(Condensed { set, losses, seconds })
+
+    /// Saves and measures what was made.
+    fn finish(
+        &self,
+        bench: &Bench,
+        mut made: Made,
+        settings: Option<MethodSettings>,
+        evaluation: Option<EvaluationSettings>,
+        folder: &mut OutputFolder,
+    ) -> Result<Figures, Failure> {
+        let mut figures = self.figures(bench, made.set.labels.len(), settings, evaluation);
+        figures.completed_iterations = made.iterations;
+        let losses = || made.rows.iter().filter_map(|row| row.loss);
+        figures.loss =
+            losses().next().zip(losses().next_back()).map(|(first, last)| Losses { first, last });
+        figures.seconds = Seconds { condensing: made.seconds, evaluating: made.evaluating };
+        figures.interrupted = match &figures.settings {
+            Some(MethodSettings::Dm(asked)) => made.iterations != Some(asked.iterations),
+            _ => false,
+        };
+        figures.curve = curve(&made.rows);
+        let data = folder.path().join("synthetic.safetensors");
+        made.set.save(&data)?;
+        folder.keep();
+        let safe = |failure: Failure| {
+            Failure::Failed(format!("{failure}; the images are safe in {}", data.display()))
+        };
+        self.save(&made, &figures, folder).map_err(safe)?;
+
+        let Some(settings) = figures.evaluation.clone().filter(|_| !figures.interrupted) else {
+            return Ok(figures);
+        };
+        bench.interrupt.measuring();
+        let set = TrainingSet::Synthetic(made.set);
+        match bench.measure(set, &settings, "evaluating").map_err(safe)? {
+            Some(measured) => {
+                figures.seconds.evaluating += measured.seconds;
+                figures.accuracy = Some(measured.accuracy.clone());
+                made.rows.push(Measurement {
+                    iteration: made.iterations.unwrap_or(0),
+                    loss: None,
+                    seconds: made.seconds,
+                    accuracy: Some(measured.accuracy),
+                });
+                figures.curve = curve(&made.rows);
+                report::write_metrics(&made.rows, &folder.path().join("metrics.csv"))?;
+            }
+            None => figures.interrupted = true,
+        }
+        figures.write(&folder.path().join("report.json"))?;
+        Ok(figures)
+    }
+
+    /// Trains on all there is: no set, but an upper bound for all sets.
+    fn whole(
+        &self,
+        bench: &Bench,
+        evaluation: EvaluationSettings,
+        folder: &mut OutputFolder,
+    ) -> Result<Option<Figures>, Failure> {
+        bench.interrupt.measuring();
+        let measured = bench.measure(TrainingSet::Whole, &evaluation, "evaluating")?;
+        let Some(measured) = measured else {
+            bench.console.say("interrupted: the accuracy was not measured, nothing was saved");
+            return Ok(None);
+        };
+        let images = bench.dataset.train().len();
+        let mut figures = self.figures(bench, images, None, Some(evaluation));
+        figures.seconds.evaluating = measured.seconds;
+        figures.accuracy = Some(measured.accuracy);
+        self.record(&figures).write(self.args, &folder.path().join("run.toml"))?;
+        folder.keep();
+        figures.write(&folder.path().join("report.json"))?;
+        Ok(Some(figures))
+    }
+
+    fn figures(
+        &self,
+        bench: &Bench,
+        images: usize,
+        settings: Option<MethodSettings>,
+        evaluation: Option<EvaluationSettings>,
+    ) -> Figures {
+        Figures {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            dataset: bench.dataset.name().to_owned(),
+            method: self.method.name().to_owned(),
+            images,
+            seeds: Seeds {
+                run: self.args.seed,
+                evaluation: evaluation.as_ref().map(|settings| settings.seed),
+            },
+            adapter: Adapter::of(bench.gpu.info()),
+            settings,
+            evaluation,
+            accuracy: None,
+            curve: Vec::new(),
+            completed_iterations: None,
+            loss: None,
+            seconds: Seconds::default(),
+            interrupted: false,
+        }
+    }
+
+    fn record(&self, figures: &Figures) -> Record {
+        Record {
+            version: figures.version.clone(),
+            dataset: figures.dataset.clone(),
+            method: figures.method.clone(),
+            settings: figures.settings.clone(),
+            evaluation: figures.evaluation.clone(),
+            adapter: figures.adapter.clone(),
+            outcome: Outcome {
+                completed_iterations: figures.completed_iterations,
+                first_loss: figures.loss.map(|loss| loss.first),
+                last_loss: figures.loss.map(|loss| loss.last),
+                seconds: figures.seconds.condensing,
+            },
+        }
+    }
+
+    /// What there is beside the set itself, what matters most first.
+    fn save(&self, made: &Made, figures: &Figures, folder: &OutputFolder) -> Result<(), Failure> {
+        let place = |name: &str| folder.path().join(name);
+        report::write_metrics(&made.rows, &place("metrics.csv"))?;
+        self.record(figures).write(self.args, &place("run.toml"))?;
+        figures.write(&place("report.json"))?;
+        report::write_grid(&made.set, &place("grid.png"))?;
+        report::write_images(&made.set, &place("images"))?;
+        Ok(())
+    }
 }
 
-/// Everything into the folder, what matters most first: it stays there even if the rest fails.
-fn save(
-    condensed: &Condensed,
-    record: &Record,
-    args: &RunArgs,
-    folder: &OutputFolder,
-) -> Result<(), Failure> {
-    let place = |name: &str| folder.path().join(name);
-    let data = place("synthetic.safetensors");
-    condensed.set.save(&data)?;
-    let rest = || {
-        report::write_metrics(&condensed.losses, &place("metrics.csv"))?;
-        record.write(args, &place("run.toml"))?;
-        report::write_grid(&condensed.set, &place("grid.png"))?;
-        report::write_images(&condensed.set, &place("images"))?;
-        Ok::<_, Failure>(())
+fn curve(rows: &[Measurement]) -> Vec<Point> {
+    let point = |row: &Measurement| {
+        Some(Point { iteration: row.iteration, accuracy: row.accuracy.clone()? })
     };
-    rest().map_err(|failure| {
-        Failure::Failed(format!("{failure}; the synthetic images are safe in {}", data.display()))
-    })
+    rows.iter().filter_map(point).collect()
 }
 
 fn introduction(
-    dataset: &Dataset,
-    adapter: &AdapterInfo,
-    settings: &Settings,
+    bench: &Bench,
+    settings: Option<&MethodSettings>,
+    evaluation: Option<&EvaluationSettings>,
     folder: &OutputFolder,
 ) -> String {
-    let cpu = match adapter.device_type {
-        DeviceType::Cpu => ", a CPU: expect this to be slow",
-        _ => "",
+    let what = match settings {
+        Some(MethodSettings::Dm(settings)) => {
+            let Settings {
+                ipc,
+                iterations,
+                init,
+                width,
+                depth,
+                batch_real,
+                lr_img,
+                augment,
+                seed,
+                ..
+            } = settings;
+            let init = format!("{init:?}").to_lowercase();
+            format!(
+                "ipc {ipc}, {iterations} iterations, init {init}, width {width}, depth {depth}, \
+                 batch {batch_real}, lr {lr_img}, augment {augment}, seed {seed}"
+            )
+        }
+        Some(MethodSettings::Selection(settings)) => format!(
+            "{}, ipc {}, width {}, depth {}, seed {}",
+            settings.selection, settings.ipc, settings.width, settings.depth, settings.seed
+        ),
+        None => "the whole training set".to_owned(),
     };
-    let Settings { ipc, iterations, init, width, depth, batch_real, lr_img, augment, seed, .. } =
-        settings;
-    let init = format!("{init:?}").to_lowercase();
+    let evaluation = evaluation.map_or_else(|| "none".to_owned(), how);
     format!(
-        "data set  {}: {} images of {}×{size}×{size} in {} classes\n\
-         adapter   {} ({}{cpu})\n\
-         settings  ipc {ipc}, {iterations} iterations, init {init}, width {width}, depth {depth}, \
-         batch {batch_real}, lr {lr_img}, augment {augment}, seed {seed}\n\
-         folder    {}",
-        dataset.name(),
-        dataset.train().len(),
-        dataset.channels(),
-        dataset.classes(),
-        adapter.name,
-        adapter.backend.to_str(),
-        folder.path().display(),
-        size = dataset.size(),
+        "{}\nsettings  {what}\nevaluate  {evaluation}\nfolder    {}",
+        bench.introduction(),
+        folder.path().display()
     )
 }
 
-fn summary(record: &Record, images: usize, folder: &OutputFolder) -> String {
-    let Outcome { completed_iterations, first_loss, last_loss, seconds } = record.outcome;
-    let asked = record.settings.iterations;
-    let of_asked = if completed_iterations < asked {
-        format!("{completed_iterations} of {asked} iterations")
-    } else {
-        format!("{asked} iterations")
-    };
+fn summary(figures: &Figures, folder: &OutputFolder) -> String {
     let path = folder.path();
-    format!(
-        "{images} images after {of_asked} in {seconds:.1} seconds, loss {} → {}\n\
-         pictures  {} (each one in {})\n\
-         data      {}",
-        number(first_loss.into()),
-        number(last_loss.into()),
-        path.join("grid.png").display(),
-        path.join("images").display(),
-        path.join("synthetic.safetensors").display(),
-    )
+    let Seconds { condensing, evaluating } = figures.seconds;
+    let mut lines = Vec::new();
+    match (&figures.settings, figures.completed_iterations, figures.loss) {
+        (Some(MethodSettings::Dm(asked)), Some(done), Some(Losses { first, last })) => {
+            let of = if done < asked.iterations {
+                format!(" of {}", asked.iterations)
+            } else {
+                String::new()
+            };
+            lines.push(format!(
+                "{} images after {done}{of} iterations in {condensing:.1} seconds, loss {} → {}",
+                figures.images,
+                number(first.into()),
+                number(last.into())
+            ));
+        }
+        (Some(_), ..) => lines.push(format!(
+            "{} images chosen by {} in {condensing:.1} seconds",
+            figures.images, figures.method
+        )),
+        (None, ..) => lines.push(format!("all {} training images", figures.images)),
+    }
+    match (&figures.accuracy, &figures.evaluation) {
+        (Some(accuracy), Some(settings)) => {
+            lines.push(format!("accuracy  {accuracy} ({}, {evaluating:.1} seconds)", how(settings)))
+        }
+        (None, Some(_)) => lines.push("accuracy  not measured: interrupted".to_owned()),
+        _ => {}
+    }
+    if figures.settings.is_some() {
+        lines.push(format!(
+            "pictures  {} (each one in {})",
+            path.join("grid.png").display(),
+            path.join("images").display()
+        ));
+        lines.push(format!("data      {}", path.join("synthetic.safetensors").display()));
+    }
+    lines.push(format!("figures   {}", path.join("report.json").display()));
+    lines.join("\n")
 }

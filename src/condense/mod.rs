@@ -3,11 +3,30 @@
 mod matching;
 mod run;
 mod sample;
+mod select;
 mod set;
 mod settings;
 
 pub(crate) use matching::{Matching, Plan, RealBatch, RealFormat};
 pub use run::{Condensation, Loss};
+pub use select::{Selection, SelectionSettings, Selector};
 pub use set::SyntheticSet;
+pub(crate) use set::{FORMAT, MAX_FILE, check_offsets, read_file};
 pub(crate) use settings::as_text;
 pub use settings::{Init, Settings};
+
+use crate::{Dataset, Error, Result};
+
+/// Refuses more images than fit into so many bytes, before anything is allocated for them.
+fn check_images(dataset: &Dataset, ipc: usize, most: u64) -> Result<()> {
+    let images = dataset.classes().checked_mul(ipc);
+    let values = images.and_then(|images| images.checked_mul(dataset.image_len()));
+    if values.is_none_or(|values| values as u64 > most / 4) {
+        return Err(Error::setting(
+            "ipc",
+            ipc,
+            format!("the images would take more than {most} bytes; use fewer images per class"),
+        ));
+    }
+    Ok(())
+}

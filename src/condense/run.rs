@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use super::{
-    Init, Matching, Plan, RealBatch, RealFormat, Settings, SyntheticSet,
+    Init, Matching, Plan, RealBatch, RealFormat, Settings, SyntheticSet, check_images,
     sample::{draw, draw_batch},
 };
 use crate::{
@@ -84,6 +84,7 @@ impl Condensation {
     /// or within the memory budget; [`Error::Gpu`] if the device refuses.
     pub fn new(gpu: &Gpu, dataset: Arc<Dataset>, settings: Settings) -> Result<Self> {
         settings.check(&dataset)?;
+        check_images(&dataset, settings.ipc, gpu.max_binding())?;
         let train = dataset.train();
         let real_counts: Vec<_> = (0..dataset.classes())
             .map(|class| train.of_class(class).len().min(settings.batch_real))
@@ -255,7 +256,6 @@ impl Condensation {
 
 /// Where the synthetic images start, class-major.
 fn initial_images(dataset: &Dataset, settings: &Settings) -> Vec<f32> {
-    let plane = dataset.size().pow(2);
     let mut images = Vec::with_capacity(dataset.classes() * settings.ipc * dataset.image_len());
     for class in 0..dataset.classes() {
         let mut stream = Stream::new(settings.seed, Purpose::InitImages, 0, class as u32);
@@ -269,11 +269,7 @@ fn initial_images(dataset: &Dataset, settings: &Settings) -> Vec<f32> {
                 let members = dataset.train().of_class(class);
                 let drawn = draw(members, settings.ipc, stream);
                 for &index in drawn.iter().cycle().take(settings.ipc) {
-                    let pixels = dataset.train().image(index as usize);
-                    images.extend(pixels.iter().enumerate().map(|(i, &byte)| {
-                        let channel = i / plane;
-                        (f32::from(byte) / 255.0 - dataset.mean()[channel]) / dataset.std()[channel]
-                    }));
+                    images.extend(dataset.normalised(dataset.train().image(index as usize)));
                 }
             }
         }

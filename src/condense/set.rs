@@ -11,11 +11,11 @@ use crate::{Error, Result, files};
 mod tests;
 
 /// What `format` in a file's metadata says.
-const FORMAT: &str = "dm-wgpu synthetic set";
+pub(crate) const FORMAT: &str = "dm-wgpu synthetic set";
 /// Counts up when a reader of the previous one would misread a file.
 const FORMAT_VERSION: &str = "1";
 /// Larger files are not synthetic sets, and reading one would take the memory of the machine.
-const MAX_FILE: u64 = 4 << 30;
+pub(crate) const MAX_FILE: u64 = 4 << 30;
 /// Larger images are a broken header rather than something that a network here could take.
 const MAX_SIZE: usize = 4096;
 
@@ -88,18 +88,12 @@ impl SyntheticSet {
     /// # Errors
     /// [`Error::Io`] when the file can't be read, [`Error::Format`] when it is not such a file.
     pub fn load(path: &Path) -> Result<Self> {
-        let about = fs::metadata(path).map_err(Error::io("read", path))?;
-        if !about.is_file() {
-            return Err(Error::format(path, "a safetensors file was expected, this is no file"));
-        }
-        if about.len() > MAX_FILE {
-            return Err(Error::format(
-                path,
-                format!("{} bytes are too many for a synthetic set", about.len()),
-            ));
-        }
-        let bytes = fs::read(path).map_err(Error::io("read", path))?;
-        let set = Self::decode(&bytes).map_err(|reason| Error::format(path, reason))?;
+        Self::from_bytes(&read_file(path)?, path)
+    }
+
+    /// From a file's bytes; `path` is what an error names.
+    pub(crate) fn from_bytes(bytes: &[u8], path: &Path) -> Result<Self> {
+        let set = Self::decode(bytes).map_err(|reason| Error::format(path, reason))?;
         set.validate().map_err(|reason| Error::format(path, reason))?;
         Ok(set)
     }
@@ -246,6 +240,21 @@ impl SyntheticSet {
     }
 }
 
+/// The bytes of a file that may hold a set: a file, and not too large for one.
+pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>> {
+    let about = fs::metadata(path).map_err(Error::io("read", path))?;
+    if !about.is_file() {
+        return Err(Error::format(path, "a file with images was expected, this is no file"));
+    }
+    if about.len() > MAX_FILE {
+        return Err(Error::format(
+            path,
+            format!("{} bytes are too many for a synthetic set", about.len()),
+        ));
+    }
+    fs::read(path).map_err(Error::io("read", path))
+}
+
 /// `[0.1307]`, digit for digit what an `f32` prints: `json!` would widen it first.
 fn to_json(values: &[f32]) -> String {
     let values: Vec<_> = values.iter().map(f32::to_string).collect();
@@ -277,7 +286,7 @@ fn tensor<'a>(
 
 /// Refuses tensors that reach beyond the file before the crate adds their ends up: huge ones would
 /// overflow there.
-fn check_offsets(bytes: &[u8]) -> Result<(), String> {
+pub(crate) fn check_offsets(bytes: &[u8]) -> Result<(), String> {
     let short = || "it ends before its header does".to_owned();
     let (length, rest) = bytes.split_first_chunk().ok_or_else(short)?;
     let length = usize::try_from(u64::from_le_bytes(*length)).map_err(|_| short())?;

@@ -143,6 +143,15 @@ impl Dataset {
     pub fn std(&self) -> &[f32] {
         &self.std
     }
+    /// Pixels of whole images, C·H·W each, as networks see them.
+    pub(crate) fn normalised<'a>(&'a self, pixels: &'a [u8]) -> impl Iterator<Item = f32> + 'a {
+        let plane = self.size * self.size;
+        pixels.iter().enumerate().map(move |(i, &byte)| {
+            let channel = i / plane % self.channels;
+            (f32::from(byte) / 255.0 - self.mean[channel]) / self.std[channel]
+        })
+    }
+
     /// The images that are condensed.
     pub fn train(&self) -> &Split {
         &self.train

@@ -418,7 +418,7 @@ impl Bench {
         let source = values.as_ref().map_or(staged, Source::Values);
 
         let mut lengths = vec![batch];
-        lengths.extend((len % batch > 0).then_some(len % batch));
+        lengths.extend((!len.is_multiple_of(batch)).then_some(len % batch));
         let mut batches = Vec::new();
         for images in lengths {
             let mut parts = Vec::new();

@@ -12,3 +12,4 @@ pub use crate::files::write_whole;
 pub use grid::write_grid;
 pub use images::write_images;
 pub use metrics::{Measurement, write_metrics};
+pub(crate) use names::folders as class_folders;

@@ -9,7 +9,7 @@ const LONGEST: usize = 56;
 const DEVICES: [&str; 4] = ["con", "prn", "aux", "nul"];
 
 /// One name a class, in order: each safe, none like another in any case.
-pub(super) fn folders(classes: &[String]) -> Vec<String> {
+pub(crate) fn folders(classes: &[String]) -> Vec<String> {
     let mut taken = HashSet::new();
     let unique = |(class, name): (usize, &String)| {
         let safe = safe(name).unwrap_or_else(|| format!("class-{class}"));

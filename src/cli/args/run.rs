@@ -1,78 +1,19 @@
-//! Flags, their defaults and the help that a person can learn the program from.
+//! Flags of a run: what is condensed, how, and on which machine.
 
 use std::path::PathBuf;
 
 use clap::{
-    Args, Parser, Subcommand,
+    Args,
     builder::{PossibleValuesParser, RangedU64ValueParser, TypedValueParser},
 };
 
-use dm_wgpu::{AdapterChoice, Dataset, Init, Settings, augment::Strategy};
+use dm_wgpu::{
+    AdapterChoice, Dataset, EvaluationSettings, Init, SelectionSettings, Selector, Settings,
+    augment::Strategy,
+};
 
-use super::{dataset, values};
-
-const BACKENDS: [&str; 4] = ["vulkan", "metal", "dx12", "gl"];
-
-const EXAMPLES: &str = "\
-Examples:
-  dm-wgpu --dataset mnist
-      10 images a class with the published settings, into runs/mnist-ipc10-seed0
-  dm-wgpu --dataset glyphs --ipc 1 --iterations 200 --out /tmp/glyphs
-      a quick look that needs no download
-  dm-wgpu --dataset mnist --ipc 50 --augment color,crop --init noise --seed 3
-      other images a class, other augmentations, another start
-  dm-wgpu --dataset mnist --adapter nvidia --memory-budget 2GiB
-      on the first adapter whose name has \"nvidia\" in it
-
-A run leaves in its folder:
-  grid.png                all images, a row a class
-  images/CLASS/000.png    each one by itself
-  synthetic.safetensors   pixels, labels, class names, normalisation, settings
-  metrics.csv             the loss of every iteration
-  run.toml                the settings, and the command that repeats the run
-
-Environment:
-  DM_WGPU_DATA     where data sets are kept, if --data-dir doesn't say
-  DM_WGPU_MIRROR   where they are downloaded from first
-  RUST_LOG         what to log on stderr, e.g. dm_wgpu=debug
-  NO_COLOR         set to anything, no colours
-  LP_NATIVE_VECTOR_WIDTH
-                   bits of a vector on Mesa's software device; set to 512 where the CPU has
-                   AVX-512, unless you say otherwise
-
-Exit codes: 0 done, 1 failed, 2 asked for wrongly, 130 interrupted.";
-
-/// Dataset condensation by distribution matching, on any GPU: turns a labelled image set into a few
-/// synthetic images a class, made so that random networks see in them, on average, what they see in
-/// the real ones (Zhao & Bilen, WACV 2023).
-// One paragraph: with a second one clap would give every flag of the help three lines.
-#[derive(Debug, Parser)]
-#[command(
-    name = "dm-wgpu",
-    version,
-    after_help = EXAMPLES,
-    disable_help_subcommand = true,
-    args_conflicts_with_subcommands = true,
-    subcommand_negates_reqs = true,
-    override_usage = "dm-wgpu --dataset <NAME> [OPTIONS]\n       dm-wgpu adapters [--backend <API>]",
-    max_term_width = 100
-)]
-pub struct Cli {
-    #[command(subcommand)]
-    pub command: Option<Command>,
-    #[command(flatten)]
-    pub run: RunArgs,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum Command {
-    /// List the adapters (GPUs, and CPUs that act as one), best first, with what they can do.
-    Adapters {
-        /// Only those of this graphics API.
-        #[arg(long, value_name = "API", value_parser = PossibleValuesParser::new(BACKENDS))]
-        backend: Option<String>,
-    },
-}
+use super::{BACKENDS, EvalArgs, count};
+use crate::cli::{dataset, method::Method, values};
 
 /// The flags of a run.
 #[derive(Debug, Args)]
@@ -144,6 +85,40 @@ pub struct RunArgs {
     )]
     pub depth: Option<usize>,
 
+    #[command(flatten)]
+    pub eval: EvalArgs,
+    /// Also evaluate before the first iteration and after every so many, to follow the accuracy.
+    #[arg(
+        long, value_name = "N", help_heading = "Evaluation",
+        allow_negative_numbers = true, value_parser = count::<u32>(u32::MAX.into())
+    )]
+    pub eval_every: Option<u32>,
+
+    #[command(flatten)]
+    pub machine: MachineArgs,
+}
+
+/// The flags of a run that `compare` has no use for.
+#[derive(Debug, Clone, Copy, PartialEq, Args)]
+pub struct MethodArgs {
+    /// What makes the set: dm condenses; random, herding and k-center choose real images; whole
+    /// trains on all of them, as an upper bound.
+    #[arg(
+        long, value_name = "NAME", default_value = "dm", help_heading = "Method",
+        value_parser = Method::parser()
+    )]
+    pub method: Method,
+    /// Don't evaluate.
+    #[arg(
+        long, help_heading = "Evaluation",
+        conflicts_with_all = ["eval_nets", "eval_epochs", "eval_width", "eval_every"]
+    )]
+    pub no_eval: bool,
+}
+
+/// The flags that are about this machine.
+#[derive(Debug, Args)]
+pub struct MachineArgs {
     /// The adapter: part of its name, or its index in `dm-wgpu adapters` [default: the best].
     #[arg(long, value_name = "NAME-OR-INDEX", help_heading = "Machine")]
     pub adapter: Option<String>,
@@ -167,14 +142,6 @@ pub struct RunArgs {
     pub quiet: bool,
 }
 
-/// 1 to `most`, so that nonsense is found before any work begins.
-fn count<T: TryFrom<u64> + Clone + Send + Sync + 'static>(most: u64) -> RangedU64ValueParser<T>
-where
-    <T as TryFrom<u64>>::Error: Send + Sync + 'static + std::error::Error,
-{
-    RangedU64ValueParser::<T>::new().range(1..=most)
-}
-
 impl RunArgs {
     /// The data set's name; clap sees to it that there is one.
     pub fn dataset(&self) -> &str {
@@ -194,63 +161,29 @@ impl RunArgs {
             lr_img: self.lr_img,
             augment: self.augment.clone().unwrap_or(suited.augment),
             seed: self.seed,
-            memory_budget: self.memory_budget,
+            memory_budget: self.machine.memory_budget,
         }
     }
 
-    pub fn adapter_choice(&self) -> AdapterChoice {
-        AdapterChoice { adapter: self.adapter.clone(), backend: self.backend.clone() }
+    /// The same for a selection.
+    pub fn selection(&self, dataset: &Dataset, selection: Selector) -> SelectionSettings {
+        let Settings { ipc, width, depth, seed, memory_budget, .. } = self.settings(dataset);
+        SelectionSettings { selection, ipc, width, depth, seed, memory_budget }
+    }
+
+    /// The same for the evaluation of what a method made.
+    pub fn evaluation(&self, dataset: &Dataset, method: Method) -> EvaluationSettings {
+        let Settings { width, depth, seed, memory_budget, .. } = self.settings(dataset);
+        let mut settings = self.eval.settings(dataset, method.epochs(), width);
+        settings.depth = depth;
+        settings.seed = seed;
+        settings.memory_budget = memory_budget;
+        settings
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use clap::CommandFactory;
-
-    #[test]
-    fn clap_finds_no_fault() {
-        Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn defaults_are_the_librarys() {
-        let dataset = dataset::tests::tiny();
-        let cli = Cli::try_parse_from(["dm-wgpu", "--dataset", "mnist"]).unwrap();
-        assert_eq!(cli.run.settings(&dataset), Settings::for_dataset(&dataset));
-    }
-
-    #[test]
-    fn every_flag_arrives() {
-        let cli = Cli::try_parse_from(
-            "dm-wgpu --dataset glyphs --ipc 2 --iterations 3 --seed 4 --init noise --augment none \
-             --batch-real 5 --lr-img 0.5 --width 6 --depth 1 --memory-budget 1GiB --adapter 7 \
-             --backend gl --quiet"
-                .split_whitespace(),
-        )
-        .unwrap();
-        let expected = Settings {
-            ipc: 2,
-            iterations: 3,
-            init: Init::Noise,
-            width: 6,
-            depth: 1,
-            batch_real: 5,
-            lr_img: 0.5,
-            augment: Strategy::none(),
-            seed: 4,
-            memory_budget: 1 << 30,
-        };
-        assert_eq!(cli.run.settings(&dataset::tests::tiny()), expected);
-        let choice = cli.run.adapter_choice();
-        assert_eq!((choice.adapter.as_deref(), choice.backend.as_deref()), (Some("7"), Some("gl")));
-        assert!(cli.run.quiet);
-    }
-
-    #[test]
-    fn adapters_needs_no_data_set() {
-        let cli = Cli::try_parse_from(["dm-wgpu", "adapters", "--backend", "vulkan"]).unwrap();
-        assert!(matches!(cli.command, Some(Command::Adapters { backend: Some(_) })));
-        assert!(Cli::try_parse_from(["dm-wgpu", "--ipc", "1"]).is_err());
+impl MachineArgs {
+    pub fn adapter_choice(&self) -> AdapterChoice {
+        AdapterChoice { adapter: self.adapter.clone(), backend: self.backend.clone() }
     }
 }

@@ -1,0 +1,108 @@
+//! What a program run works with, and the one way to measure accuracy.
+
+use std::{path::Path, sync::Arc};
+
+use dm_wgpu::{
+    Accuracy, Dataset, Evaluation, EvaluationSettings, Gpu, TrainingSet, wgpu::DeviceType,
+};
+
+use super::{
+    args::MachineArgs,
+    dataset,
+    failure::Failure,
+    interrupt::Interrupt,
+    progress::{Console, Downloads, Pieces},
+};
+
+/// Pieces that the GPU may be behind: enough to keep it busy, few enough to stop soon.
+const IN_FLIGHT: u32 = 2;
+
+/// Device, data, and who is told.
+pub struct Bench {
+    pub gpu: Gpu,
+    pub dataset: Arc<Dataset>,
+    pub console: Console,
+    pub interrupt: Interrupt,
+}
+
+impl Bench {
+    pub fn open(
+        machine: &MachineArgs,
+        dataset: &str,
+        console: Console,
+        interrupt: Interrupt,
+    ) -> Result<Self, Failure> {
+        // The quick check first: without an adapter nothing needs to be downloaded.
+        let gpu = Gpu::headless_blocking(&machine.adapter_choice())?;
+        let dataset = load(dataset, machine.data_dir.as_deref(), &console)?;
+        Ok(Self { gpu, dataset: Arc::new(dataset), console, interrupt })
+    }
+
+    /// Two lines on what there is to work with.
+    pub fn introduction(&self) -> String {
+        let (dataset, adapter) = (&self.dataset, self.gpu.info());
+        let cpu = match adapter.device_type {
+            DeviceType::Cpu => ", a CPU: expect this to be slow",
+            _ => "",
+        };
+        format!(
+            "data set  {}: {} images of {}×{size}×{size} in {} classes\n\
+             adapter   {} ({}{cpu})",
+            dataset.name(),
+            dataset.train().len(),
+            dataset.channels(),
+            dataset.classes(),
+            adapter.name,
+            adapter.backend.to_str(),
+            size = dataset.size(),
+        )
+    }
+
+    /// Trains and tests; nothing if it was interrupted.
+    pub fn measure(
+        &self,
+        train: TrainingSet,
+        settings: &EvaluationSettings,
+        what: &str,
+    ) -> Result<Option<Measured>, Failure> {
+        let dataset = Arc::clone(&self.dataset);
+        let mut progress = Pieces::start(&self.console, what, 1);
+        let mut evaluation = Evaluation::new(&self.gpu, dataset, train, settings.clone())?;
+        progress.set_total(evaluation.pieces());
+        while !evaluation.is_done() {
+            if self.interrupt.requested() {
+                progress.finish();
+                return Ok(None);
+            }
+            evaluation.advance()?;
+            evaluation.wait_blocking(IN_FLIGHT)?;
+            progress.at(evaluation.done() - evaluation.in_flight());
+        }
+        let accuracy = evaluation.accuracy_blocking()?;
+        progress.at(evaluation.pieces());
+        let seconds = progress.seconds();
+        progress.finish();
+        Ok(Some(Measured { accuracy, seconds }))
+    }
+}
+
+/// An evaluation's result.
+pub struct Measured {
+    pub accuracy: Accuracy,
+    pub seconds: f64,
+}
+
+fn load(name: &str, data_dir: Option<&Path>, console: &Console) -> Result<Dataset, Failure> {
+    let mut downloads = Downloads::new(console);
+    let loaded = dataset::load(name, data_dir, &mut |progress| downloads.progress(progress));
+    downloads.finish();
+    loaded.map_err(Failure::of_data)
+}
+
+/// `3 networks of width 128, 300 epochs`.
+pub fn how(settings: &EvaluationSettings) -> String {
+    let EvaluationSettings { nets, epochs, width, .. } = settings;
+    let plural = |n: usize| if n == 1 { "" } else { "s" };
+    let epoch_plural = plural(*epochs as usize);
+    format!("{nets} network{} of width {width}, {epochs} epoch{epoch_plural}", plural(*nets))
+}

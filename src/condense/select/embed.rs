@@ -1,0 +1,104 @@
+//! The embeddings of a class's training images under one random network.
+
+use crate::{
+    ConvNet, Dataset, Error, Gpu, Result,
+    augment::Row,
+    gpu::{Buffer, Recording},
+    kernels::{Augment, Batch, Item, NetworkKey, Planes, Source},
+    nn::{Embedder, Weights},
+    rng::Purpose,
+};
+
+/// More at a time would make nothing faster.
+const MOST: usize = 512;
+
+/// A network and room for some images at a time.
+#[derive(Debug)]
+pub(super) struct ClassEmbedder {
+    features: usize,
+    chunk: usize,
+    pixels: Buffer<u8>,
+    embedder: Embedder,
+    recording: Recording,
+}
+
+impl ClassEmbedder {
+    /// Draws the network of a seed and cuts chunks to fit the budget.
+    pub fn new(
+        gpu: &Gpu,
+        dataset: &Dataset,
+        net: &ConvNet,
+        seed: u64,
+        memory_budget: u64,
+    ) -> Result<Self> {
+        let per_image = Embedder::bytes_per_image(gpu, net);
+        // Beside the network's own: pixels, mean and item, and the embedding on its way back.
+        let each = per_image.forward + dataset.image_len() + 12 + net.features() * 4;
+        let fixed = Weights::bytes(gpu, net);
+        let fits = memory_budget.saturating_sub(fixed) / each as u64;
+        if fits == 0 {
+            let least = (fixed + each as u64).div_ceil(1 << 20);
+            return Err(Error::setting(
+                "memory_budget",
+                format!("{memory_budget} bytes"),
+                format!("selecting with these settings needs at least {least} MiB"),
+            ));
+        }
+        let bound = (gpu.max_binding() / per_image.largest as u64).max(1);
+        let largest = (0..dataset.classes()).map(|class| dataset.train().of_class(class).len());
+        let chunk = (fits.min(bound) as usize).min(MOST).min(largest.max().unwrap_or(1)).max(1);
+        gpu.checked("prepare the selection", || Ok(Self::build(gpu, dataset, net, seed, chunk)))
+    }
+
+    fn build(gpu: &Gpu, dataset: &Dataset, net: &ConvNet, seed: u64, chunk: usize) -> Self {
+        let pixels = Buffer::zeros(gpu, "selection pixels", chunk * dataset.image_len());
+        let items: Vec<_> = (0..chunk as u32).map(|image| Item { image, row: 0 }).collect();
+        let items = Buffer::from_slice(gpu, "selection items", &items);
+        let rows = Buffer::from_slice(gpu, "selection rows", &[Row::NONE]);
+        let means = Buffer::zeros(gpu, "selection means", chunk);
+        let mut weights = Weights::new(gpu, net, 1);
+        let embedder = Embedder::new(gpu, net, chunk, 0);
+
+        let mut recording = Recording::default();
+        let augment = Augment { items: &items, rows: &rows, means: &means };
+        let source = Source::Pixels { bytes: &pixels, mean: dataset.mean(), std: dataset.std() };
+        let dense = Planes::dense(dataset.channels(), dataset.size());
+        let (input, layout) = embedder.input();
+        augment.forward(gpu, &mut recording, source, dense, input, layout, 0, chunk);
+        let batch = Batch { images: chunk, nets: 1 };
+        embedder.forward(gpu, &mut recording, &mut weights, batch, false);
+
+        let mut encoder = gpu.device().create_command_encoder(&Default::default());
+        weights.draw(gpu, &mut encoder, NetworkKey::new(seed, Purpose::Selection, 0));
+        weights.pack(&mut encoder);
+        gpu.queue().submit([encoder.finish()]);
+        Self { features: net.features(), chunk, pixels, embedder, recording }
+    }
+
+    /// Values in an embedding.
+    pub fn features(&self) -> usize {
+        self.features
+    }
+
+    /// The embeddings of these training images, one after the other. Waits for each chunk.
+    pub fn embed_blocking(
+        &self,
+        gpu: &Gpu,
+        dataset: &Dataset,
+        members: &[u32],
+    ) -> Result<Vec<f32>> {
+        let mut embeddings = Vec::with_capacity(members.len() * self.features);
+        for images in members.chunks(self.chunk) {
+            let image = |&index: &u32| dataset.train().image(index as usize);
+            let pixels: Vec<u8> = images.iter().flat_map(image).copied().collect();
+            // A last chunk may be smaller: what the one before left behind is embedded again
+            // and dropped here.
+            self.pixels.write(gpu, &pixels);
+            self.recording.submit(gpu, "embed a class");
+            let mut values = self.embedder.embedding().read_blocking(gpu)?;
+            values.truncate(images.len() * self.features);
+            embeddings.append(&mut values);
+        }
+        Ok(embeddings)
+    }
+}

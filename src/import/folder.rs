@@ -1,0 +1,220 @@
+//! A folder of pictures: one sub-folder a class.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use image::{DynamicImage, ImageReader};
+
+use crate::{Dataset, Error, Result, condense::MAX_FILE, report::class_folders};
+
+/// Pictures by class, not yet decoded.
+#[derive(Debug)]
+pub(super) struct Pictures {
+    folder: PathBuf,
+    /// Each class's name and its pictures, both sorted.
+    classes: Vec<(String, Vec<PathBuf>)>,
+}
+
+pub(super) fn read(folder: &Path) -> Result<Pictures> {
+    let mut classes = Vec::new();
+    for path in entries(folder)? {
+        // A note beside the classes harms nobody.
+        if !path.is_dir() {
+            continue;
+        }
+        let pictures = entries(&path)?;
+        let known = |path: &&PathBuf| {
+            let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase());
+            !matches!(extension.as_deref(), Some("png" | "jpg" | "jpeg"))
+        };
+        if let Some(other) = pictures.iter().find(known) {
+            return Err(Error::format(other, "it is no .png or .jpg picture; take it away"));
+        }
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        classes.push((name, pictures));
+    }
+    if classes.iter().all(|(_, pictures)| pictures.is_empty()) {
+        return Err(Error::format(
+            folder,
+            "neither a run's synthetic.safetensors nor sub-folders with pictures (one sub-folder \
+             a class) are in it",
+        ));
+    }
+    Ok(Pictures { folder: folder.to_path_buf(), classes })
+}
+
+/// What is in a folder, sorted, without hidden things.
+fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+    let failed = |error| Error::io("read", folder)(error);
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        if !entry.file_name().to_string_lossy().starts_with('.') {
+            paths.push(entry.path());
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+impl Pictures {
+    /// All pixels, (N, C, H, W), and their labels.
+    pub fn fitted(self, dataset: &Dataset) -> Result<(Vec<u8>, Vec<i64>)> {
+        let classes = self.labelled(dataset)?;
+        let count: usize = classes.iter().map(|(_, pictures)| pictures.len()).sum();
+        if (count * dataset.image_len()) as u64 > MAX_FILE / 4 {
+            return Err(Error::format(&self.folder, format!("{count} pictures are too many")));
+        }
+        let (mut pixels, mut labels) = (Vec::new(), Vec::new());
+        for (label, pictures) in classes {
+            for path in pictures {
+                pixels.extend(decode(path, dataset)?);
+                labels.push(label);
+            }
+        }
+        Ok((pixels, labels))
+    }
+
+    /// Sub-folders with their labels: by name if all are classes' names, else in sorted order.
+    fn labelled(&self, dataset: &Dataset) -> Result<Vec<(i64, &[PathBuf])>> {
+        // As they are, or as this crate itself writes them.
+        let names = [dataset.class_names().to_vec(), class_folders(dataset.class_names())];
+        let by_name =
+            |name: &String| names.iter().find_map(|all| all.iter().position(|n| n == name));
+        let found: Option<Vec<_>> = self.classes.iter().map(|(name, _)| by_name(name)).collect();
+        let labels = match found {
+            Some(labels) => labels,
+            None if self.classes.len() == dataset.classes() => (0..dataset.classes()).collect(),
+            None => {
+                return Err(Error::format(
+                    &self.folder,
+                    format!(
+                        "its {} sub-folders are not named as classes of {} ({}), and are not one \
+                         for each of its {} classes",
+                        self.classes.len(),
+                        dataset.name(),
+                        some_of(dataset.class_names()),
+                        dataset.classes()
+                    ),
+                ));
+            }
+        };
+        let pictures = self.classes.iter().map(|(_, pictures)| pictures.as_slice());
+        Ok(labels.into_iter().map(|label| label as i64).zip(pictures).collect())
+    }
+}
+
+fn some_of(names: &[String]) -> String {
+    match names {
+        [first, second, third, _, ..] => format!("{first}, {second}, {third}, …"),
+        few => few.join(", "),
+    }
+}
+
+/// A picture's C·H·W bytes.
+fn decode(path: &Path, dataset: &Dataset) -> Result<Vec<u8>> {
+    let failed = |error| Error::io("read", path)(error);
+    let picture = ImageReader::open(path)
+        .map_err(failed)?
+        .with_guessed_format()
+        .map_err(failed)?
+        .decode()
+        .map_err(|error| Error::format(path, format!("no readable picture: {error}")))?;
+    let size = dataset.size();
+    let (width, height) = (picture.width() as usize, picture.height() as usize);
+    if (width, height) != (size, size) {
+        return Err(Error::format(
+            path,
+            format!("{width}×{height} pixels; pictures for {} have {size}×{size}", dataset.name()),
+        ));
+    }
+    Ok(planes(picture, dataset.channels()))
+}
+
+fn planes(picture: DynamicImage, channels: usize) -> Vec<u8> {
+    if channels == 1 {
+        return picture.into_luma8().into_raw();
+    }
+    let rgb = picture.into_rgb8().into_raw();
+    (0..channels).flat_map(|c| rgb.iter().skip(c).step_by(channels).copied()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::{Dataset, DatasetInfo};
+    use image::{GrayImage, RgbImage};
+
+    fn dataset(channels: usize, names: &[&str]) -> Dataset {
+        let info = DatasetInfo {
+            name: "tiny".into(),
+            class_names: names.iter().map(|name| name.to_string()).collect(),
+            channels,
+            size: 2,
+            mean: vec![0.5; channels],
+            std: vec![0.25; channels],
+        };
+        let n = names.len();
+        let train = (vec![0; n * channels * 4], (0..n as u32).collect());
+        Dataset::new(info, train, (vec![], vec![])).unwrap()
+    }
+
+    fn place(classes: &[&str]) -> tempfile::TempDir {
+        let place = tempfile::tempdir().unwrap();
+        for (i, class) in classes.iter().enumerate() {
+            let folder = place.path().join(class);
+            fs::create_dir(&folder).unwrap();
+            let value = i as u8;
+            GrayImage::from_raw(2, 2, vec![value; 4]).unwrap().save(folder.join("0.png")).unwrap();
+        }
+        place
+    }
+
+    #[test]
+    fn classes_go_by_name_or_else_by_order() {
+        let named = place(&["T-shirt_top", "cat"]);
+        let tiny = dataset(1, &["cat", "dog", "T-shirt/top"]);
+        let (pixels, labels) = read(named.path()).unwrap().fitted(&tiny).unwrap();
+        assert_eq!((pixels, labels), (vec![0, 0, 0, 0, 1, 1, 1, 1], vec![2, 0]));
+
+        let sorted = place(&["b", "a"]);
+        let (pixels, labels) =
+            read(sorted.path()).unwrap().fitted(&dataset(1, &["x", "y"])).unwrap();
+        assert_eq!((pixels, labels), (vec![1, 1, 1, 1, 0, 0, 0, 0], vec![0, 1]));
+
+        let error = read(sorted.path()).unwrap().fitted(&tiny).unwrap_err().to_string();
+        assert!(error.contains("cat, dog"), "{error}");
+    }
+
+    #[test]
+    fn colours_become_planes() {
+        let place = tempfile::tempdir().unwrap();
+        fs::create_dir(place.path().join("a")).unwrap();
+        let picture = RgbImage::from_raw(2, 2, (0..12).collect()).unwrap();
+        picture.save(place.path().join("a/0.png")).unwrap();
+        let (pixels, _) = read(place.path()).unwrap().fitted(&dataset(3, &["a"])).unwrap();
+        assert_eq!(pixels, [0, 3, 6, 9, 1, 4, 7, 10, 2, 5, 8, 11]);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let tiny = dataset(1, &["a"]);
+        let message = |place: &tempfile::TempDir| {
+            read(place.path()).and_then(|p| p.fitted(&tiny)).unwrap_err().to_string()
+        };
+        let empty = tempfile::tempdir().unwrap();
+        assert!(message(&empty).contains("sub-folder"));
+        fs::create_dir(empty.path().join("a")).unwrap();
+        assert!(message(&empty).contains("sub-folder"));
+
+        let mixed = place(&["a"]);
+        GrayImage::new(3, 2).save(mixed.path().join("a/1.png")).unwrap();
+        assert!(message(&mixed).contains("3×2 pixels"));
+        fs::write(mixed.path().join("a/1.png"), "no picture").unwrap();
+        assert!(message(&mixed).contains("no readable picture"));
+        fs::rename(mixed.path().join("a/1.png"), mixed.path().join("a/1.txt")).unwrap();
+        assert!(message(&mixed).contains("1.txt"));
+    }
+}

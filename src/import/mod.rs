@@ -1,0 +1,226 @@
+//! Sets from elsewhere, to be evaluated: run folders, safetensors, npz, folders of pictures.
+
+mod folder;
+mod npy;
+mod npz;
+mod tensors;
+
+use std::path::{Path, PathBuf};
+
+use crate::{Dataset, Error, Result, SyntheticSet};
+use folder::Pictures;
+
+/// A set that was read, before it is known which data set it is for.
+#[derive(Debug)]
+pub struct Imported {
+    path: PathBuf,
+    content: Content,
+}
+
+#[derive(Debug)]
+enum Content {
+    Set(SyntheticSet),
+    Arrays(Arrays),
+    Pictures(Pictures),
+}
+
+/// `images` and `labels` of a file.
+#[derive(Debug)]
+struct Arrays {
+    /// (N, C, H, W).
+    shape: Vec<usize>,
+    values: Values,
+    labels: Vec<i64>,
+}
+
+#[derive(Debug)]
+enum Values {
+    /// Normalised, taken as they are.
+    Floats(Vec<f32>),
+    /// Pixels, to be normalised as the data set's are.
+    Bytes(Vec<u8>),
+}
+
+/// Reads a set from
+/// - a run's folder, for its `synthetic.safetensors`;
+/// - a `.safetensors` file, this crate's or another with `images` and `labels`;
+/// - a `.npz` file with `images` and `labels`: images of shape (N, C, H, W), either floats that
+///   are normalised already or `uint8` pixels, and one integer label each;
+/// - a folder with a sub-folder a class that holds its pictures (PNG or JPEG).
+///
+/// # Errors
+/// [`Error::Io`] when something can't be read, [`Error::Format`] when it is none of these.
+pub fn read(path: &Path) -> Result<Imported> {
+    let content = read_content(path)?;
+    Ok(Imported { path: path.to_path_buf(), content })
+}
+
+fn read_content(path: &Path) -> Result<Content> {
+    let about = std::fs::metadata(path).map_err(Error::io("read", path))?;
+    if about.is_dir() {
+        let set = path.join("synthetic.safetensors");
+        return match set.is_file() {
+            true => SyntheticSet::load(&set).map(Content::Set),
+            false => folder::read(path).map(Content::Pictures),
+        };
+    }
+    let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase());
+    match extension.as_deref() {
+        Some("safetensors") => tensors::read(path),
+        Some("npz") => npz::read(path).map(Content::Arrays),
+        _ => Err(Error::format(
+            path,
+            "sets are read from a run's folder, a .safetensors or .npz file, or a folder with a \
+             sub-folder of pictures a class",
+        )),
+    }
+}
+
+impl Imported {
+    /// The data set that it was made from, where it says so.
+    pub fn dataset(&self) -> Option<&str> {
+        match &self.content {
+            Content::Set(set) => Some(&set.dataset),
+            Content::Arrays(_) | Content::Pictures(_) => None,
+        }
+    }
+
+    /// As a set of this data set's shape and classes. Floats stay the floats that they are;
+    /// pixels and pictures are normalised with the data set's mean and standard deviation.
+    ///
+    /// Classes may have different numbers of images here, in any order, so that the set can be
+    /// evaluated but perhaps not [saved](SyntheticSet::save).
+    ///
+    /// # Errors
+    /// [`Error::Format`] if shape or labels do not fit the data set, or a value is not finite.
+    pub fn into_set(self, dataset: &Dataset) -> Result<SyntheticSet> {
+        let Self { path, content } = self;
+        let wrong = |reason: String| Error::format(&path, reason);
+        let (images, labels, settings) = match content {
+            Content::Set(set) => {
+                let shape = [set.labels.len(), set.channels, set.size, set.size];
+                check_shape(&shape, dataset).map_err(wrong)?;
+                (set.images, set.labels, set.settings)
+            }
+            Content::Arrays(Arrays { shape, values, labels }) => {
+                check_shape(&shape, dataset).map_err(wrong)?;
+                let images = match values {
+                    Values::Floats(values) => values,
+                    Values::Bytes(bytes) => dataset.normalised(&bytes).collect(),
+                };
+                (images, labels, "{}".to_owned())
+            }
+            Content::Pictures(pictures) => {
+                let (pixels, labels) = pictures.fitted(dataset)?;
+                (dataset.normalised(&pixels).collect(), labels, "{}".to_owned())
+            }
+        };
+        check(&images, &labels, dataset).map_err(wrong)?;
+        Ok(SyntheticSet {
+            ipc: labels.len().div_ceil(dataset.classes()),
+            images,
+            labels,
+            channels: dataset.channels(),
+            size: dataset.size(),
+            dataset: dataset.name().to_owned(),
+            class_names: dataset.class_names().to_vec(),
+            mean: dataset.mean().to_vec(),
+            std: dataset.std().to_vec(),
+            settings,
+        })
+    }
+}
+
+fn check_shape(shape: &[usize], dataset: &Dataset) -> Result<(), String> {
+    let (channels, size) = (dataset.channels(), dataset.size());
+    match *shape {
+        [n, c, h, w] if n > 0 && (c, h, w) == (channels, size, size) => Ok(()),
+        _ => Err(format!(
+            "images have shape {shape:?}; those of {} need (N, {channels}, {size}, {size}) with N \
+             at least 1",
+            dataset.name()
+        )),
+    }
+}
+
+fn check(images: &[f32], labels: &[i64], dataset: &Dataset) -> Result<(), String> {
+    let (image_len, classes) = (dataset.image_len(), dataset.classes());
+    if images.len() != labels.len() * image_len {
+        return Err(format!(
+            "{} images with {} labels; one label each is needed",
+            images.len() / image_len,
+            labels.len()
+        ));
+    }
+    let fits = |&label: &i64| usize::try_from(label).is_ok_and(|label| label < classes);
+    if let Some(at) = labels.iter().position(|label| !fits(label)) {
+        return Err(format!(
+            "image {at} has label {}; {} has classes 0 to {}",
+            labels[at],
+            dataset.name(),
+            classes - 1
+        ));
+    }
+    if let Some(at) = images.iter().position(|value| !value.is_finite()) {
+        return Err(format!("image {} has a pixel that is {}", at / image_len, images[at]));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::glyphs;
+
+    fn arrays(shape: &[usize], values: Values, labels: Vec<i64>) -> Imported {
+        let content = Content::Arrays(Arrays { shape: shape.to_vec(), values, labels });
+        Imported { path: "set.npz".into(), content }
+    }
+
+    #[test]
+    fn floats_stay_and_pixels_are_normalised() {
+        let dataset = glyphs(0).unwrap();
+        let shape = [2, dataset.channels(), dataset.size(), dataset.size()];
+        let n = 2 * dataset.image_len();
+        let floats: Vec<f32> = (0..n).map(|i| i as f32 * 0.37 - 5.0).collect();
+        let set = arrays(&shape, Values::Floats(floats.clone()), vec![1, 0]);
+        let set = set.into_set(&dataset).unwrap();
+        assert_eq!((set.images, set.labels), (floats, vec![1, 0]));
+
+        let set = arrays(&shape, Values::Bytes(vec![255; n]), vec![1, 1]);
+        let white = (1.0 - dataset.mean()[0]) / dataset.std()[0];
+        assert!(set.into_set(&dataset).unwrap().images.iter().all(|&x| x == white));
+    }
+
+    #[test]
+    fn what_does_not_fit_is_named() {
+        let dataset = glyphs(0).unwrap();
+        let (size, n) = (dataset.size(), dataset.image_len());
+        let good = [1, dataset.channels(), size, size];
+        let classes = dataset.classes() as i64;
+        for (shape, values, labels, word) in [
+            (vec![1, n], vec![0.0; n], vec![0], "shape"),
+            (vec![1, 4, size, size], vec![0.0; n], vec![0], "shape"),
+            (vec![0, 1, size, size], vec![], vec![], "at least 1"),
+            (good.to_vec(), vec![0.0; n], vec![0, 1], "one label each"),
+            (good.to_vec(), vec![0.0; n], vec![classes], "has label"),
+            (good.to_vec(), vec![0.0; n], vec![-1], "has label -1"),
+            (good.to_vec(), vec![f32::NAN; n], vec![0], "NaN"),
+        ] {
+            let error = arrays(&shape, Values::Floats(values), labels).into_set(&dataset);
+            let message = error.unwrap_err().to_string();
+            assert!(message.contains(word) && message.contains("set.npz"), "{message}");
+        }
+    }
+
+    #[test]
+    fn unknown_files_are_told_what_is_possible() {
+        let place = tempfile::tempdir().unwrap();
+        for name in ["set.txt", "set"] {
+            std::fs::write(place.path().join(name), "x").unwrap();
+            let message = read(&place.path().join(name)).unwrap_err().to_string();
+            assert!(message.contains(".npz") && message.contains(name), "{message}");
+        }
+        assert!(matches!(read(&place.path().join("none.npz")), Err(Error::Io { .. })));
+    }
+}

@@ -1,0 +1,113 @@
+//! `.npz`: a zip of NumPy arrays, of which `images` and `labels` are wanted.
+
+use std::{
+    io::{Cursor, Read},
+    path::Path,
+};
+
+use zip::ZipArchive;
+
+use super::{Arrays, npy::Array};
+use crate::{
+    Error, Result,
+    condense::{MAX_FILE, read_file},
+};
+
+pub(super) fn read(path: &Path) -> Result<Arrays> {
+    let bytes = read_file(path)?;
+    decode(bytes).map_err(|reason| Error::format(path, reason))
+}
+
+fn decode(bytes: Vec<u8>) -> Result<Arrays, String> {
+    let mut archive = ZipArchive::new(Cursor::new(bytes))
+        .map_err(|error| format!("no readable .npz file: {error}"))?;
+    let images = array(&mut archive, "images")?;
+    let labels = array(&mut archive, "labels")?;
+    let of = |name: &'static str| move |reason: String| format!("array {name:?}: {reason}");
+    if labels.shape.len() != 1 {
+        return Err(of("labels")(format!(
+            "shape {:?}, one number an image is needed",
+            labels.shape
+        )));
+    }
+    Ok(Arrays {
+        values: images.values().map_err(of("images"))?,
+        shape: images.shape,
+        labels: labels.integers().map_err(of("labels"))?,
+    })
+}
+
+fn array(archive: &mut ZipArchive<Cursor<Vec<u8>>>, name: &str) -> Result<Array, String> {
+    let file = format!("{name}.npy");
+    if archive.index_for_name(&file).is_none() {
+        let names: Vec<_> = archive
+            .file_names()
+            .filter_map(Result::ok)
+            .map(|name| name.strip_suffix(".npy").unwrap_or(&name).to_owned())
+            .collect();
+        let names = if names.is_empty() { "nothing".into() } else { names.join(", ") };
+        return Err(format!("there is no array {name:?}; it holds {names}"));
+    }
+    let broken = |reason: String| format!("array {name:?}: {reason}");
+    let entry = archive.by_name(&file).map_err(|error| broken(error.to_string()))?;
+    let mut bytes = Vec::new();
+    // Compressed files can claim anything, and grow beyond all bounds.
+    entry.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(|error| broken(error.to_string()))?;
+    if bytes.len() as u64 > MAX_FILE {
+        return Err(broken(format!("more than {} GiB", MAX_FILE >> 30)));
+    }
+    Array::parse(&bytes).map_err(broken)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::import::npy::tests::npy;
+    use std::io::Write;
+    use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
+
+    fn npz(arrays: &[(&str, Vec<u8>)], method: CompressionMethod) -> Vec<u8> {
+        let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+        for (name, bytes) in arrays {
+            let options = SimpleFileOptions::default().compression_method(method);
+            zip.start_file(format!("{name}.npy"), options).unwrap();
+            zip.write_all(bytes).unwrap();
+        }
+        zip.finish().unwrap().into_inner()
+    }
+
+    fn images() -> Vec<u8> {
+        npy("<f4", "(2, 1, 1, 1)", &[0; 8])
+    }
+
+    #[test]
+    fn stored_and_compressed_ones_are_read() {
+        for method in [CompressionMethod::Stored, CompressionMethod::Deflated] {
+            let labels = npy("|u1", "(2,)", &[1, 0]);
+            let file = npz(&[("labels", labels), ("more", vec![]), ("images", images())], method);
+            let arrays = decode(file.clone()).unwrap();
+            assert_eq!((arrays.shape, arrays.labels), (vec![2, 1, 1, 1], vec![1, 0]));
+            for end in [0, 10, file.len() / 2, file.len() - 1] {
+                assert!(decode(file[..end].to_vec()).is_err());
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let stored = CompressionMethod::Stored;
+        for (arrays, words) in [
+            (vec![("images", images())], ["\"labels\"", "holds images"]),
+            (vec![("x", images())], ["\"images\"", "holds x"]),
+            (vec![], ["\"images\"", "nothing"]),
+            (vec![("images", vec![1, 2]), ("labels", vec![])], ["\"images\"", "no NumPy array"]),
+            (
+                vec![("images", images()), ("labels", npy("|u1", "(2, 1)", &[0, 1]))],
+                ["\"labels\"", "one number an image"],
+            ),
+        ] {
+            let message = decode(npz(&arrays, stored)).unwrap_err();
+            assert!(words.iter().all(|word| message.contains(word)), "{message}");
+        }
+    }
+}

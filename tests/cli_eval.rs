@@ -1,0 +1,362 @@
+//! Evaluating from outside, on glyphs and with tiny networks: needs an adapter (a CPU one will do).
+#![cfg(feature = "cli")]
+
+use std::{
+    fs,
+    io::Write,
+    path::Path,
+    process::{Command, Output, Stdio},
+    sync::Arc,
+};
+
+use dm_wgpu::{AdapterChoice, Gpu, Selection, SelectionSettings, Selector, SyntheticSet, data};
+use serde_json::Value;
+use tempfile::TempDir;
+use zip::{ZipWriter, write::SimpleFileOptions};
+
+fn program(place: &TempDir) -> Command {
+    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("dm-wgpu"));
+    command.current_dir(place.path()).env_remove("RUST_LOG");
+    command
+}
+
+const EVALUATION: [&str; 6] =
+    ["--eval-nets", "2", "--eval-epochs", "3", "--memory-budget", "256MiB"];
+
+/// A run with an evaluation of seconds.
+fn tiny(place: &TempDir) -> Command {
+    let mut command = program(place);
+    command.args(["--dataset", "glyphs", "--ipc", "1", "--iterations", "4", "--width", "8"]);
+    command.args(["--batch-real", "8"]).args(EVALUATION);
+    command
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+fn succeed(command: &mut Command) -> Output {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{:?}: {}", output.status, text(&output.stderr));
+    output
+}
+
+fn json(path: &Path) -> Value {
+    serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
+}
+
+/// What `evaluate --json` says of a set.
+fn evaluated(place: &TempDir, arguments: &[&str]) -> Value {
+    let mut command = program(place);
+    command.arg("evaluate").args(arguments).args(EVALUATION).args(["--quiet", "--json"]);
+    let output = succeed(&mut command);
+    assert_eq!(text(&output.stderr), "");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// An `.npz` with the arrays of these names: NumPy's kind, shape and bytes of each.
+fn npz(path: &Path, arrays: &[(&str, &str, &[usize], Vec<u8>)]) {
+    let mut zip = ZipWriter::new(fs::File::create(path).unwrap());
+    for (name, descr, shape, data) in arrays {
+        zip.start_file(format!("{name}.npy"), SimpleFileOptions::default()).unwrap();
+        let sides: String = shape.iter().map(|side| format!("{side}, ")).collect();
+        let header =
+            format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': ({sides}), }}\n");
+        zip.write_all(b"\x93NUMPY\x01\x00").unwrap();
+        zip.write_all(&(header.len() as u16).to_le_bytes()).unwrap();
+        zip.write_all(header.as_bytes()).unwrap();
+        zip.write_all(data).unwrap();
+    }
+    zip.finish().unwrap();
+}
+
+fn shape(set: &SyntheticSet) -> [usize; 4] {
+    [set.labels.len(), set.channels, set.size, set.size]
+}
+
+fn labels(set: &SyntheticSet) -> Vec<u8> {
+    set.labels.iter().flat_map(|label| label.to_le_bytes()).collect()
+}
+
+#[test]
+fn a_run_ends_with_its_accuracy_and_every_format_gives_it_again() {
+    let place = tempfile::tempdir().unwrap();
+    let output = succeed(tiny(&place).args(["--eval-every", "2", "--out", "run"]));
+    let run = place.path().join("run");
+    let report = json(&run.join("report.json"));
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    let mean = report["accuracy"]["mean"].as_f64().unwrap();
+    assert!(out.contains(&format!("accuracy  {mean:.2} ± ")), "{out}");
+    assert!(err.contains("evaluating: 100 %") && !err.contains('\u{1b}'), "{err}");
+
+    assert_eq!(report["accuracy"]["runs"].as_array().unwrap().len(), 2);
+    assert_eq!((&report["dataset"], &report["method"]), (&"glyphs".into(), &"dm".into()));
+    assert_eq!(report["settings"]["iterations"], 4);
+    assert_eq!(
+        (&report["evaluation"]["epochs"], &report["evaluation"]["width"]),
+        (&3.into(), &8.into())
+    );
+    assert_eq!((&report["seeds"]["run"], &report["seeds"]["evaluation"]), (&0.into(), &0.into()));
+    assert_eq!(report["interrupted"], false);
+    assert_eq!(report["version"], env!("CARGO_PKG_VERSION"));
+    for part in ["condensing", "evaluating"] {
+        assert!(report["seconds"][part].as_f64().unwrap() > 0.0, "{report}");
+    }
+    assert!(report["loss"]["first"].is_f64() && report["adapter"]["name"].is_string());
+
+    // The curve: before the first, in the middle, at the end, where there is no loss any more.
+    let metrics = fs::read_to_string(run.join("metrics.csv")).unwrap();
+    let rows: Vec<Vec<&str>> = metrics.lines().map(|row| row.split(',').collect()).collect();
+    assert_eq!(rows[0], ["iteration", "loss", "seconds", "accuracy_mean", "accuracy_std"]);
+    let measured: Vec<_> = rows[1..].iter().filter(|row| !row[3].is_empty()).collect();
+    assert_eq!(measured.iter().map(|row| row[0]).collect::<Vec<_>>(), ["0", "2", "4"]);
+    assert_eq!((rows.len(), rows[5][1], rows[5][3]), (6, "", format!("{mean:.4}").as_str()));
+    assert_eq!(report["curve"].as_array().unwrap().len(), 3);
+    assert_eq!(report["curve"][2]["mean"], report["accuracy"]["mean"]);
+
+    // Everything that holds these floats is worth the same to the last digit.
+    let set = SyntheticSet::load(&run.join("synthetic.safetensors")).unwrap();
+    let floats = set.images.iter().flat_map(|value| value.to_le_bytes()).collect();
+    let doubles = set.images.iter().flat_map(|&value| f64::from(value).to_le_bytes()).collect();
+    let shape = shape(&set);
+    let arrays = |descr, images| {
+        [("images", descr, &shape[..], images), ("labels", "<i8", &shape[..1], labels(&set))]
+    };
+    npz(&place.path().join("floats.npz"), &arrays("<f4", floats));
+    npz(&place.path().join("doubles.npz"), &arrays("<f8", doubles));
+    let foreign = ["--dataset", "glyphs", "--eval-width", "8"];
+    for arguments in [
+        vec!["run"],
+        vec!["run/synthetic.safetensors"],
+        [&["floats.npz"], &foreign[..]].concat(),
+        [&["doubles.npz"], &foreign[..]].concat(),
+    ] {
+        let answer = evaluated(&place, &arguments);
+        assert_eq!(answer["accuracy"], report["accuracy"], "{arguments:?}");
+        assert_eq!(
+            (&answer["dataset"], &answer["images"]),
+            (&"glyphs".into(), &set.labels.len().into())
+        );
+        assert!(answer["seconds"].is_f64() && answer["settings"]["nets"] == 2);
+    }
+    let other = evaluated(&place, &["run", "--seed", "1"]);
+    assert_ne!(other["accuracy"], report["accuracy"]);
+
+    // Pictures are 8-bit: the same as pixels, whichever way they come.
+    let pixels = (0..set.labels.len()).flat_map(|i| set.image_u8(i)).collect();
+    npz(&place.path().join("pixels.npz"), &arrays("|u1", pixels));
+    let pictures = evaluated(&place, &[&["run/images"], &foreign[..]].concat());
+    let pixels = evaluated(&place, &[&["pixels.npz"], &foreign[..]].concat());
+    assert_eq!(pictures["accuracy"], pixels["accuracy"]);
+
+    // For people, and for those who contradict what the file says.
+    let mut command = program(&place);
+    let output = succeed(command.args(["evaluate", "run"]).args(EVALUATION));
+    assert!(text(&output.stdout).contains(&format!("accuracy  {mean:.2} ± ")));
+    let refused = program(&place).args(["evaluate", "run", "--dataset", "mnist"]).output().unwrap();
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(text(&refused.stderr).contains("glyphs"));
+}
+
+#[test]
+fn malformed_sets_are_named() {
+    let place = tempfile::tempdir().unwrap();
+    let path = |name: &str| place.path().join(name);
+    let glyphs = data::glyphs(0).unwrap();
+    let (size, classes) = (glyphs.size(), glyphs.classes());
+    let one = [1, 1, size, size];
+    let image = vec![0; size * size * 4];
+    npz(&path("no-labels.npz"), &[("images", "<f4", &one, image.clone())]);
+    let labelled = |name: &str, shape: &[usize], data: Vec<u8>, label: u8| {
+        npz(&path(name), &[("images", "<f4", shape, data), ("labels", "|u1", &[1], vec![label])]);
+    };
+    labelled("flat.npz", &[1, size * size], image.clone(), 0);
+    labelled("label.npz", &one, image.clone(), classes as u8);
+    labelled("nan.npz", &one, vec![255; size * size * 4], 0);
+    labelled("good.npz", &one, image, 0);
+    let good = fs::read(path("good.npz")).unwrap();
+    fs::write(path("cut.npz"), &good[..good.len() / 2]).unwrap();
+    fs::write(path("cut.safetensors"), [200, 0, 0, 0, 0, 0, 0, 0, b'{']).unwrap();
+    fs::write(path("set.txt"), "").unwrap();
+    fs::create_dir_all(path("mixed/0")).unwrap();
+    fs::create_dir(path("empty")).unwrap();
+    image::GrayImage::new(3, 5).save(path("mixed/0/a.png")).unwrap();
+
+    for (set, word) in [
+        ("no-labels.npz", "\"labels\""),
+        ("flat.npz", "shape [1,"),
+        ("label.npz", "has label"),
+        ("nan.npz", "NaN"),
+        ("cut.npz", "cut.npz"),
+        ("cut.safetensors", "ends before its header"),
+        ("set.txt", ".npz"),
+        ("missing.npz", "could not read missing.npz"),
+        ("mixed", "mixed"),
+        ("empty", "sub-folder"),
+    ] {
+        let mut command = program(&place);
+        let output = command
+            .args(["evaluate", set, "--dataset", "glyphs"])
+            .args(EVALUATION)
+            .output()
+            .unwrap();
+        let err = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{set}: {err}");
+        let error = err.lines().find(|line| line.starts_with("error: "));
+        assert!(error.is_some_and(|line| line.contains(word)), "{set}: {err}");
+        assert_eq!(text(&output.stdout), "");
+    }
+    let unsaid = program(&place).args(["evaluate", "good.npz"]).output().unwrap();
+    assert_eq!(unsaid.status.code(), Some(2));
+    assert!(text(&unsaid.stderr).contains("--dataset"), "{}", text(&unsaid.stderr));
+}
+
+#[test]
+fn without_an_evaluation_there_is_no_accuracy() {
+    let place = tempfile::tempdir().unwrap();
+    let mut command = program(&place);
+    command.args(["--dataset", "glyphs", "--ipc", "1", "--method", "random", "--out", "run"]);
+    let output = succeed(command.args(["--no-eval", "--width", "8"]));
+    assert!(!text(&output.stdout).contains("accuracy"));
+    let report = json(&place.path().join("run/report.json"));
+    assert_eq!((&report["accuracy"], &report["evaluation"]), (&Value::Null, &Value::Null));
+    assert_eq!((&report["method"], &report["loss"]), (&"random".into(), &Value::Null));
+    let set = SyntheticSet::load(&place.path().join("run/synthetic.safetensors")).unwrap();
+    let settings: SelectionSettings = serde_json::from_str(&set.settings).unwrap();
+    assert_eq!(settings.selection, Selector::Random);
+    assert!(place.path().join("run/grid.png").is_file());
+}
+
+#[test]
+fn a_comparison_has_every_method_and_comes_out_the_same() {
+    let place = tempfile::tempdir().unwrap();
+    let compare = |out: &str, methods: &str| {
+        let mut command = program(&place);
+        command.args(["compare", "--dataset", "glyphs", "--ipc", "1", "--iterations", "2"]);
+        command.args(["--width", "8", "--batch-real", "8", "--out", out]).args(EVALUATION);
+        command.args(["--methods", methods]);
+        let output = succeed(&mut command);
+        (output, json(&place.path().join(out).join("compare.json")))
+    };
+    let (output, table) = compare("a", "dm,random,herding,k-center");
+    let methods = table["methods"].as_array().unwrap();
+    let names: Vec<_> = methods.iter().map(|row| row["method"].as_str().unwrap()).collect();
+    assert_eq!(names, ["dm", "random", "herding", "k-center"]);
+    let markdown = fs::read_to_string(place.path().join("a/compare.md")).unwrap();
+    for row in methods {
+        let method = row["method"].as_str().unwrap();
+        let mean = format!("{:.2} ± ", row["accuracy"]["mean"].as_f64().unwrap());
+        assert!(markdown.contains(&format!("| {method} |")) && markdown.contains(&mean));
+        assert!(text(&output.stdout).contains(&mean));
+        let own = json(&place.path().join("a").join(method).join("report.json"));
+        assert_eq!(own["accuracy"], row["accuracy"]);
+        assert!(place.path().join("a").join(method).join("synthetic.safetensors").is_file());
+    }
+    let accuracies = |table: &Value| {
+        let rows = table["methods"].as_array().unwrap().iter();
+        rows.map(|row| row["accuracy"].clone()).collect::<Vec<_>>()
+    };
+    let again = accuracies(&compare("b", "k-center,dm").1);
+    let first = accuracies(&table);
+    assert_eq!(again, [first[3].clone(), first[0].clone()]);
+}
+
+#[test]
+fn one_failing_method_costs_the_others_nothing() {
+    let place = tempfile::tempdir().unwrap();
+    let mut command = program(&place);
+    command.args(["compare", "--dataset", "glyphs", "--methods", "dm,random", "--ipc", "1"]);
+    command.args(["--iterations", "3", "--width", "8", "--batch-real", "8", "--out", "out"]);
+    // The pixels leave all numbers behind.
+    command.args(["--lr-img", "1e38", "--eval-nets", "1", "--eval-epochs", "2"]);
+    let output = command.output().unwrap();
+    let err = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{err}");
+    assert!(err.contains("error: 1 of 2 methods failed"), "{err}");
+    let table = json(&place.path().join("out/compare.json"));
+    assert!(table["methods"][0]["error"].as_str().unwrap().contains("--lr-img"), "{table}");
+    assert!(table["methods"][1]["accuracy"]["mean"].is_f64(), "{table}");
+}
+
+#[test]
+fn all_training_images_are_an_upper_bound_without_a_set() {
+    let place = tempfile::tempdir().unwrap();
+    let mut command = program(&place);
+    command.args(["--dataset", "glyphs", "--method", "whole", "--out", "run"]);
+    succeed(command.args([
+        "--width",
+        "2",
+        "--depth",
+        "1",
+        "--eval-nets",
+        "1",
+        "--eval-epochs",
+        "1",
+    ]));
+    let names = fs::read_dir(place.path().join("run")).unwrap();
+    let mut names: Vec<_> = names.map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["report.json", "run.toml"]);
+    let report = json(&place.path().join("run/report.json"));
+    assert!(report["accuracy"]["mean"].is_f64() && report["settings"].is_null());
+    assert_eq!(report["images"], data::glyphs(0).unwrap().train().len());
+}
+
+#[test]
+fn a_selection_depends_on_seed_and_method_not_on_memory() {
+    let gpu = Gpu::headless_blocking(&AdapterChoice::default()).unwrap();
+    let dataset = Arc::new(data::glyphs(0).unwrap());
+    let chosen = |selection, seed, memory_budget| {
+        let settings = SelectionSettings {
+            ipc: 3,
+            width: 8,
+            seed,
+            memory_budget,
+            ..SelectionSettings::for_dataset(&dataset, selection)
+        };
+        let mut selection = Selection::new(&gpu, dataset.clone(), settings).unwrap();
+        let set = selection.set_blocking().unwrap();
+        assert_eq!(set.labels.len(), 3 * dataset.classes());
+        for (class, chosen) in selection.chosen().iter().enumerate() {
+            assert!(chosen.iter().all(|i| dataset.train().of_class(class).contains(i)));
+            assert_eq!(chosen.len(), 3);
+        }
+        selection.chosen().to_vec()
+    };
+    let all = Selector::ALL.map(|selector| chosen(selector, 0, 512 << 20));
+    assert_eq!(all[1], chosen(Selector::Herding, 0, 1 << 20));
+    assert_eq!(all[2], chosen(Selector::KCenter, 0, 1 << 20));
+    assert_ne!(all[1], chosen(Selector::Herding, 1, 512 << 20));
+    assert!(all[0] != all[1] && all[1] != all[2] && all[0] != all[2]);
+}
+
+/// Ctrl-C while measuring: what was made is there, and only its accuracy is missing.
+#[cfg(unix)]
+#[test]
+fn an_interrupted_evaluation_keeps_the_set() {
+    use std::io::{BufRead, BufReader};
+
+    let place = tempfile::tempdir().unwrap();
+    let mut child = program(&place)
+        .args(["--dataset", "glyphs", "--ipc", "1", "--iterations", "1", "--width", "8"])
+        .args(["--batch-real", "8", "--eval-epochs", "100000", "--out", "run"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.any(|line| line.starts_with("evaluating: ")), "it never began");
+    let id = child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    let rest: Vec<_> = lines.collect();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{rest:?}");
+    assert!(rest.iter().any(|line| line.contains("stopping the evaluation")), "{rest:?}");
+    assert!(text(&output.stdout).contains("not measured"), "{}", text(&output.stdout));
+
+    let run = place.path().join("run");
+    SyntheticSet::load(&run.join("synthetic.safetensors")).unwrap();
+    assert!(run.join("grid.png").is_file() && run.join("run.toml").is_file());
+    let report = json(&run.join("report.json"));
+    assert_eq!((&report["accuracy"], &report["interrupted"]), (&Value::Null, &true.into()));
+}
