@@ -22,11 +22,13 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     let start = plane_start(params.planes, image, channel);
     let count = f32(size * size);
 
-    var sum = 0.0;
+    // Two sums by turns: each is half as long, and rounded half as much.
+    var sum = vec2f();
     for (var w = walk(lane, size); w.y < size; w = step(w)) {
-        sum += planes[start + w.y * pitch + w.x];
+        sum = vec2f(sum.y, sum.x + planes[start + w.y * pitch + w.x]);
     }
-    let mean = workgroup_sum(lane, vec2f(sum, 0.0)).x / count;
+    let halves = workgroup_sum(lane, sum);
+    let mean = (halves.x + halves.y) / count;
     var squares = 0.0;
     for (var w = walk(lane, size); w.y < size; w = step(w)) {
         let d = planes[start + w.y * pitch + w.x] - mean;
