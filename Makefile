@@ -21,7 +21,7 @@ $(XDG_RUNTIME_DIR):
 # Smaller than published (width 128, 256 real images, 1000 iterations), so that a CPU can follow.
 demo: | $(XDG_RUNTIME_DIR)
 	scripts/prepare --release
-	cargo run --quiet --release -- --dataset glyphs --ipc 10 --iterations 150 --width 32 --batch-real 64
+	cargo run --quiet --release -- --dataset glyphs --ipc 10 --iterations 150 --width 32 --batch-real 64 --eval-nets 2 --eval-epochs 60
 	@echo "Open grid.png in that folder: a row a class. README.md says what the other files are."
 
 test: | $(XDG_RUNTIME_DIR)
