@@ -96,8 +96,12 @@ fn curve(dataset: &Arc<Dataset>, ipc: usize, init: Init, seed: u64, at: &[u32]) 
         .collect()
 }
 
-/// Holds the accuracies over seeds against PyTorch's: within two standard deviations of ours, from
-/// both sides. Iteration 0, where the drawn images decide, is printed but not judged.
+/// By how much PyTorch's own figures are uncertain, in points: they are of two networks on one
+/// seed's set, and two networks trained on one set differ by half a point to a point and a half.
+const THEIR_DEVIATION: f64 = 0.5;
+
+/// Holds the accuracies over seeds against PyTorch's: within two standard deviations, from both
+/// sides. Iteration 0, where the drawn images decide, is printed but not judged.
 fn compare(dataset: &Arc<Dataset>, ipc: usize, figures: &[(u32, f64)]) {
     let seeds = std::env::var("DM_WGPU_FIGURE_SEEDS").map_or(3, |n| n.parse().unwrap());
     let at: Vec<_> = figures.iter().map(|f| f.0).collect();
@@ -109,7 +113,7 @@ fn compare(dataset: &Arc<Dataset>, ipc: usize, figures: &[(u32, f64)]) {
         let line =
             format!("{} ipc {ipc} iteration {iteration}: {all}, PyTorch {theirs}", dataset.name());
         println!("{line}");
-        if iteration > 0 && (all.mean - theirs).abs() > 2.0 * all.std {
+        if iteration > 0 && (all.mean - theirs).abs() > 2.0 * all.std.hypot(THEIR_DEVIATION) {
             failures.push(line);
         }
     }

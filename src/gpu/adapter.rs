@@ -39,7 +39,15 @@ pub fn adapters_blocking(backend: Option<&str>) -> Result<Vec<AdapterReport>> {
 pub(super) async fn choose(choice: &AdapterChoice) -> Result<wgpu::Adapter> {
     let mut found = enumerate(choice.backend.as_deref()).await?;
     if found.is_empty() {
-        return Err(Error::Adapter(NONE_FOUND.to_owned()));
+        let others = enumerate(None).await?;
+        return Err(match &choice.backend {
+            Some(backend) if !others.is_empty() => Error::setting(
+                "backend",
+                format!("{backend:?}"),
+                format!("no adapter has this API; without it there are: {}", listed(&others)),
+            ),
+            _ => Error::Adapter(NONE_FOUND.to_owned()),
+        });
     }
     let index = match &choice.adapter {
         None => Some(0),
@@ -52,16 +60,20 @@ pub(super) async fn choose(choice: &AdapterChoice) -> Result<wgpu::Adapter> {
         },
     };
     let Some(index) = index else {
-        let names: Vec<_> =
-            found.iter().enumerate().map(|(i, a)| format!("{i}: {}", a.get_info().name)).collect();
         let wanted = choice.adapter.as_deref().unwrap_or_default();
         return Err(Error::setting(
             "adapter",
             format!("{wanted:?}"),
-            format!("there is {}", names.join(", ")),
+            format!("the adapters are: {}", listed(&found)),
         ));
     };
     Ok(found.swap_remove(index))
+}
+
+/// For messages: every adapter with its index.
+fn listed(found: &[wgpu::Adapter]) -> String {
+    let name = |(i, a): (usize, &wgpu::Adapter)| format!("{i} ({})", a.get_info().name);
+    found.iter().enumerate().map(name).collect::<Vec<_>>().join(", ")
 }
 
 async fn enumerate(backend: Option<&str>) -> Result<Vec<wgpu::Adapter>> {
