@@ -216,19 +216,7 @@ impl Condensation {
             let class = at / (ipc * dataset.image_len());
             return Err(Error::PixelsDiverged { class, value: images[at] });
         }
-        Ok(SyntheticSet {
-            images,
-            labels: (0..dataset.classes() * ipc).map(|i| (i / ipc) as i64).collect(),
-            channels: dataset.channels(),
-            size: dataset.size(),
-            dataset: dataset.name().to_owned(),
-            class_names: dataset.class_names().to_vec(),
-            mean: dataset.mean().to_vec(),
-            std: dataset.std().to_vec(),
-            ipc,
-            settings: serde_json::to_string(&self.settings)
-                .map_err(|e| Error::gpu("describe the settings", e))?,
-        })
+        SyntheticSet::of(dataset, ipc, images, &self.settings)
     }
 
     /// Takes in what the GPU has finished.

@@ -5,7 +5,7 @@ use std::{collections::HashMap, fs, path::Path};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde_json::{Value, json};
 
-use crate::{Error, Result, files};
+use crate::{Dataset, Error, Result, files};
 
 #[cfg(test)]
 mod tests;
@@ -49,6 +49,28 @@ pub struct SyntheticSet {
 }
 
 impl SyntheticSet {
+    /// `ipc` images of each class of `dataset`, with the settings that made them.
+    pub(super) fn of(
+        dataset: &Dataset,
+        ipc: usize,
+        images: Vec<f32>,
+        settings: &impl serde::Serialize,
+    ) -> Result<Self> {
+        Ok(Self {
+            images,
+            labels: (0..dataset.classes() * ipc).map(|i| (i / ipc) as i64).collect(),
+            channels: dataset.channels(),
+            size: dataset.size(),
+            dataset: dataset.name().to_owned(),
+            class_names: dataset.class_names().to_vec(),
+            mean: dataset.mean().to_vec(),
+            std: dataset.std().to_vec(),
+            ipc,
+            settings: serde_json::to_string(settings)
+                .map_err(|e| Error::shape("settings", e.to_string()))?,
+        })
+    }
+
     /// Number of classes.
     pub fn classes(&self) -> usize {
         self.class_names.len()

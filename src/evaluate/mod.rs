@@ -1,6 +1,7 @@
 //! How good a set is: train fresh networks on it and test them on real images.
 
 mod accuracy;
+mod bench;
 mod order;
 mod run;
 mod settings;

@@ -1,14 +1,15 @@
 //! An evaluation in progress.
 
-use std::{collections::VecDeque, ops::Range, sync::Arc};
+use std::{collections::VecDeque, sync::Arc};
 
-use super::{Accuracy, EvaluationSettings, order};
+use super::{
+    Accuracy, EvaluationSettings,
+    bench::{Bench, Counted, Sizes},
+    order,
+};
 use crate::{
-    ConvNet, Dataset, Error, Gpu, Result, Split, SyntheticSet,
-    augment::Row,
-    gpu::{Buffer, Readback, Recording},
-    kernels::{Augment, Item, NetworkKey, Planes, Rates, Source},
-    nn::{Classifiers, Part},
+    Dataset, Error, Gpu, Result, SyntheticSet,
+    kernels::{NetworkKey, Rates},
     rng::Purpose,
 };
 
@@ -66,7 +67,7 @@ pub struct Evaluation {
 
 /// Training images and their labels.
 #[derive(Debug)]
-enum Train {
+pub(super) enum Train {
     Values { images: Vec<f32>, labels: Vec<u32> },
     Whole,
 }
@@ -242,14 +243,14 @@ impl Evaluation {
 }
 
 impl Train {
-    fn len(&self, dataset: &Dataset) -> usize {
+    pub fn len(&self, dataset: &Dataset) -> usize {
         match self {
             Self::Values { labels, .. } => labels.len(),
             Self::Whole => dataset.train().len(),
         }
     }
 
-    fn labels<'a>(&'a self, dataset: &'a Dataset) -> &'a [u32] {
+    pub fn labels<'a>(&'a self, dataset: &'a Dataset) -> &'a [u32] {
         match self {
             Self::Values { labels, .. } => labels,
             Self::Whole => dataset.train().labels(),
@@ -292,246 +293,4 @@ fn check_set(set: &SyntheticSet, dataset: &Dataset) -> Result<Vec<u32>> {
             format!("a label is not one of the {classes} classes of {}", dataset.name()),
         )
     })
-}
-
-/// How work is cut so that everything fits.
-#[derive(Debug, Clone, Copy)]
-struct Sizes {
-    /// Networks at a time.
-    nets: usize,
-    /// Images of each network at a time in training. It decides how sums over a batch are rounded,
-    /// so it follows from the network alone, never from the memory there is.
-    part: usize,
-    /// Images at a time in testing.
-    test: usize,
-}
-
-impl Sizes {
-    fn of(
-        gpu: &Gpu,
-        net: &ConvNet,
-        dataset: &Dataset,
-        settings: &EvaluationSettings,
-        train_len: usize,
-        values: usize,
-    ) -> Result<Self> {
-        let bytes = Classifiers::bytes(gpu, net, dataset.classes());
-        let image = dataset.image_len();
-        const PART_BYTES: usize = 64 << 20;
-        let fits = (PART_BYTES / bytes.train_image).clamp(1, 64);
-        let part = (1 << fits.ilog2()).min(settings.batch).min(train_len);
-        // Lists and staged pixels; a test image is at hand in every network's part.
-        let batch = settings.batch.min(train_len);
-        let lists = batch * (size_of::<Item>() + size_of::<Row>() + 12);
-        let per_net = bytes.net + (part * (bytes.train_image + image) + lists) as u64;
-        let fixed = values as u64 * 4 + (dataset.test().len() * 4) as u64;
-        let room = settings.memory_budget.saturating_sub(fixed);
-        let binding = gpu.max_binding();
-        let bound = (binding / (part * bytes.largest) as u64) as usize;
-        let nets = ((room / per_net) as usize).min(bound).min(settings.nets);
-        if nets == 0 {
-            let least = (fixed + per_net).div_ceil(1 << 20);
-            return Err(Error::setting(
-                "memory_budget",
-                format!("{} bytes", settings.memory_budget),
-                format!("evaluating with these settings needs at least {least} MiB"),
-            ));
-        }
-        let left = (room - nets as u64 * per_net) as usize / (nets * (bytes.test_image + image));
-        let bound = (binding as usize / (nets * bytes.largest)).max(1);
-        let test = (part + left).min(bound).min(512).min(dataset.test().len()).max(1);
-        Ok(Self { nets, part, test })
-    }
-}
-
-/// The networks of one turn and everything recorded for them.
-#[derive(Debug)]
-struct Bench {
-    nets: usize,
-    classifiers: Classifiers,
-    /// Training images, if they stay on the device.
-    values: Option<Buffer<f32>>,
-    pixels: Buffer<u8>,
-    items: Buffer<Item>,
-    rows: Buffer<Row>,
-    labels: Buffer<u32>,
-    /// A full batch, and an epoch's last if it is smaller.
-    batches: Vec<Recorded>,
-    tests: Vec<(Range<usize>, Recording)>,
-    counts: Buffer<u32>,
-}
-
-/// The work of a batch of some size.
-#[derive(Debug)]
-struct Recorded {
-    images: usize,
-    parts: Vec<(Part, Recording)>,
-    update: Recording,
-}
-
-impl Bench {
-    fn new(
-        gpu: &Gpu,
-        dataset: &Dataset,
-        net: &ConvNet,
-        train: &Train,
-        settings: &EvaluationSettings,
-        sizes: Sizes,
-        nets: usize,
-    ) -> Result<Self> {
-        gpu.checked("prepare the evaluation", || {
-            Ok(Self::build(gpu, dataset, net, train, settings, sizes, nets))
-        })
-    }
-
-    fn build(
-        gpu: &Gpu,
-        dataset: &Dataset,
-        net: &ConvNet,
-        train: &Train,
-        settings: &EvaluationSettings,
-        sizes: Sizes,
-        nets: usize,
-    ) -> Self {
-        let len = train.len(dataset);
-        let batch = settings.batch.min(len);
-        let room = (sizes.part, sizes.test);
-        let mut classifiers = Classifiers::new(gpu, net, dataset.classes(), nets, room);
-        let most = nets * batch.max(sizes.test);
-        let items = Buffer::zeros(gpu, "evaluation items", most);
-        let rows = Buffer::zeros(gpu, "evaluation rows", most);
-        let labels = Buffer::zeros(gpu, "evaluation labels", most);
-        let losses = Buffer::zeros(gpu, "evaluation losses", most);
-        let means = Buffer::zeros(gpu, "evaluation means", most);
-        let staged = nets * sizes.part.max(sizes.test) * dataset.image_len();
-        let pixels = Buffer::zeros(gpu, "evaluation pixels", staged);
-        let counts = Buffer::zeros(gpu, "right answers", nets);
-        let values = match train {
-            Train::Values { images, .. } => {
-                Some(Buffer::from_slice(gpu, "training images", images))
-            }
-            Train::Whole => None,
-        };
-        let augment = Augment { items: &items, rows: &rows, means: &means };
-        let dense = Planes::dense(dataset.channels(), dataset.size());
-        let staged = Source::Pixels { bytes: &pixels, mean: dataset.mean(), std: dataset.std() };
-        let source = values.as_ref().map_or(staged, Source::Values);
-
-        let mut lengths = vec![batch];
-        lengths.extend((!len.is_multiple_of(batch)).then_some(len % batch));
-        let mut batches = Vec::new();
-        for images in lengths {
-            let mut parts = Vec::new();
-            for before in (0..images).step_by(sizes.part) {
-                let part = Part { images: sizes.part.min(images - before), of: images, before };
-                let mut recording = Recording::default();
-                let (input, layout) = classifiers.input();
-                let (first, count) = (nets * before, nets * part.images);
-                augment.forward(gpu, &mut recording, source, dense, input, layout, first, count);
-                classifiers.record_part(gpu, &mut recording, &labels, &losses, part);
-                parts.push((part, recording));
-            }
-            let mut update = Recording::default();
-            classifiers.record_update(gpu, &mut update);
-            batches.push(Recorded { images, parts, update });
-        }
-        let mut tests = Vec::new();
-        for first in (0..dataset.test().len()).step_by(sizes.test) {
-            let range = first..dataset.test().len().min(first + sizes.test);
-            let mut recording = Recording::default();
-            let (input, layout) = classifiers.input();
-            let count = nets * range.len();
-            augment.forward(gpu, &mut recording, staged, dense, input, layout, 0, count);
-            classifiers.record_test(gpu, &mut recording, &labels, &counts, range.len());
-            tests.push((range, recording));
-        }
-        Self { nets, classifiers, values, pixels, items, rows, labels, batches, tests, counts }
-    }
-
-    /// Submits one step on the images that each network's order has in `range`.
-    fn step(
-        &self,
-        gpu: &Gpu,
-        train: &Train,
-        dataset: &Dataset,
-        orders: &[Vec<u32>],
-        rows: &[Vec<Row>],
-        range: Range<usize>,
-    ) -> wgpu::SubmissionIndex {
-        // Every batch size of an epoch was recorded.
-        let fits = |batch: &&Recorded| batch.images == range.len();
-        let batch = self.batches.iter().find(fits).unwrap_or(&self.batches[0]);
-        let all_labels = train.labels(dataset);
-        let (mut items, mut step_rows, mut labels) = (Vec::new(), Vec::new(), Vec::new());
-        for (part, _) in &batch.parts {
-            let start = range.start + part.before;
-            let mut staged = 0;
-            for (order, rows) in orders.iter().zip(rows) {
-                for at in start..start + part.images {
-                    let image = order[at];
-                    let source = if self.values.is_some() { image } else { staged };
-                    items.push(Item { image: source, row: items.len() as u32 });
-                    step_rows.push(rows[at]);
-                    labels.push(all_labels[image as usize]);
-                    staged += 1;
-                }
-            }
-        }
-        self.items.write(gpu, &items);
-        self.rows.write(gpu, &step_rows);
-        self.labels.write(gpu, &labels);
-
-        let mut encoder = gpu.device().create_command_encoder(&Default::default());
-        for (part, recording) in &batch.parts {
-            if self.values.is_none() {
-                let start = range.start + part.before;
-                let wanted = orders.iter().flat_map(|order| &order[start..start + part.images]);
-                let pixels: Vec<u8> =
-                    wanted.flat_map(|&i| dataset.train().image(i as usize)).copied().collect();
-                // What is written comes before what is submitted next: one part at a time.
-                let before = std::mem::replace(
-                    &mut encoder,
-                    gpu.device().create_command_encoder(&Default::default()),
-                );
-                gpu.queue().submit([before.finish()]);
-                self.pixels.write(gpu, &pixels);
-            }
-            recording.encode(&mut encoder, "train on a part");
-        }
-        batch.update.encode(&mut encoder, "update");
-        self.classifiers.pack(&mut encoder);
-        gpu.queue().submit([encoder.finish()])
-    }
-
-    /// Submits the test; the counts of right answers are on their way afterwards.
-    fn test(&self, gpu: &Gpu, split: &Split) -> Counted {
-        self.rows.write(gpu, &[Row::NONE]);
-        let mut encoder = gpu.device().create_command_encoder(&Default::default());
-        self.counts.clear(&mut encoder);
-        for (range, recording) in &self.tests {
-            gpu.queue().submit([encoder.finish()]);
-            let images = 0..range.len() as u32;
-            let items: Vec<_> = (0..self.nets)
-                .flat_map(|_| images.clone().map(|image| Item { image, row: 0 }))
-                .collect();
-            self.items.write(gpu, &items);
-            self.labels.write(gpu, &split.labels()[range.clone()]);
-            let image = split.pixels().len() / split.len();
-            self.pixels.write(gpu, &split.pixels()[range.start * image..range.end * image]);
-            encoder = gpu.device().create_command_encoder(&Default::default());
-            recording.encode(&mut encoder, "test");
-        }
-        let mut counts = Readback::new(gpu, "right answers on their way", self.nets);
-        counts.record(&mut encoder, &self.counts);
-        let submission = gpu.queue().submit([encoder.finish()]);
-        counts.request();
-        Counted { counts, submission }
-    }
-}
-
-/// The right answers of a turn's networks, on their way.
-#[derive(Debug)]
-struct Counted {
-    counts: Readback<u32>,
-    submission: wgpu::SubmissionIndex,
 }
