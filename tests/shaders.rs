@@ -48,7 +48,7 @@ fn the_list_is_complete_and_its_names_tell_sources_apart() {
     let names: HashSet<_> = all.iter().map(|s| &s.name).collect();
     assert_eq!(names.len(), all.len(), "two shaders of one name");
     let count = |part: &str| all.iter().filter(|s| s.name.starts_with(part)).count();
-    assert_eq!(count("conv_lanes "), 4, "subgroups of 8, 16, 32 and 64");
+    assert_eq!(count("conv_lanes "), 4 * 2, "subgroups of 8, 16, 32 and 64, on a CPU and on a GPU");
     for lanes in [8, 16, 32, 64] {
         for size in [4, 8, 16, 32] {
             // A tile for CPUs and one for GPUs, which may be the same.
@@ -60,6 +60,14 @@ fn the_list_is_complete_and_its_names_tell_sources_apart() {
     assert_eq!(count("block_lanes 64 "), 4);
     // For images of 1 and 3 channels and for all other blocks, on a CPU and on a GPU.
     assert_eq!(count("conv_backward_weight_lanes "), 4 * 5);
+    // One to four input channels; planes of 4, 8, 16, and of 24 to 64 in steps of 4.
+    assert_eq!(count("conv_backward_weight_strips_lanes "), 4 * 4 * 14);
+    for size in [8, 16, 32] {
+        // Both directions, the forward one for pooled planes with and without a halo.
+        let rows =
+            |lanes| count(&format!("norm_relu_pool_rows_lanes forward true {lanes} {size} "));
+        assert!([8, 16, 32, 64].into_iter().all(|lanes| rows(lanes) == 2), "{size}");
+    }
     // Every override constant of a source is given by each of its entries, and no other.
     for shader in &all {
         let (module, _) = parse(shader);

@@ -1,4 +1,4 @@
-// What both directions of norm_relu_pool are told.
+// What both directions of norm_relu_pool are told. Planar is what planes are read by.
 
 struct Params {
     planes: Planes,
@@ -13,7 +13,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<storage, read> params: Params;
-@group(0) @binding(1) var<storage, read_write> planes: array<f32>;
+@group(0) @binding(1) var<storage, read_write> planes: array<Planar>;
 // The norm's weight and bias, (nets, channels).
 @group(0) @binding(2) var<storage, read> affine: array<vec2f>;
 

@@ -25,8 +25,10 @@ const TEMPLATE: &str = wgsl!("shared/grid", "shared/planes", "conv_lanes");
 
 impl Tile {
     /// For convolution alone, which takes planes of any size.
-    pub fn for_conv(lanes: usize) -> Self {
-        Self { lanes, quads: 1, rows: 4, outputs: 8 }
+    /// More channels share what is loaded where registers spill cheaply.
+    pub fn for_conv(lanes: usize, cpu: bool, outputs: usize) -> Self {
+        let most = if cpu && outputs > 8 { 16 } else { 8 };
+        Self { lanes, quads: 1, rows: 4, outputs: most }
     }
 
     /// For a fused block on planes of this size, if a subgroup can hold whole planes.
@@ -220,7 +222,8 @@ impl Tile {
             let blocks = [true, false].into_iter().flat_map(move |cpu| {
                 (1..=128).map(move |size| (Self::for_block(lanes, cpu, size), Some(size)))
             });
-            std::iter::once((Some(Self::for_conv(lanes)), None)).chain(blocks)
+            let convs = [false, true].map(|cpu| (Some(Self::for_conv(lanes, cpu, 128)), None));
+            convs.into_iter().chain(blocks)
         });
         every.filter_map(|(tile, fused)| tile.map(|t| t.generate(fused))).collect()
     }

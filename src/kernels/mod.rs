@@ -11,11 +11,13 @@ mod init_uniform;
 mod linear;
 mod mean_difference;
 mod norm_relu_pool;
+mod norm_rows;
 mod pack_weights;
 mod philox;
 mod planes;
 mod sgd;
 mod softmax_cross_entropy;
+mod weight_strips;
 
 pub(crate) use augment::{Augment, Item, Source};
 pub(crate) use class_sum::class_sum;
@@ -98,7 +100,14 @@ impl Generated {
 /// Every kernel that is written out, for the tests that read them all.
 pub(crate) fn generated() -> Vec<Generated> {
     let weights = conv_backward_weight::WeightTile::all();
-    let mut all = [Tile::all(), weights, norm_relu_pool::all()].concat();
+    let mut all = [
+        Tile::all(),
+        weights,
+        norm_relu_pool::all(),
+        norm_rows::Rows::all(),
+        weight_strips::Strips::all(),
+    ]
+    .concat();
     let key = |g: &Generated| format!("{} {:?}", g.name, g.constants);
     all.sort_by_key(key);
     all.dedup_by_key(|g| key(g));

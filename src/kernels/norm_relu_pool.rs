@@ -2,7 +2,11 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{Batch, Constants, Generated, Planes, wgsl};
+use super::{
+    Batch, Constants, Generated, Planes,
+    norm_rows::{Rows, Way},
+    wgsl,
+};
 use crate::gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold};
 
 #[repr(C)]
@@ -24,6 +28,7 @@ pub(super) const FORWARD: Kernel = Kernel {
         "shared/team",
         "shared/reduce",
         "shared/walk",
+        "shared/planar",
         "shared/norm",
         "norm_relu_pool_forward"
     ),
@@ -38,6 +43,7 @@ pub(super) const BACKWARD: Kernel = Kernel {
         "shared/team",
         "shared/reduce",
         "shared/walk",
+        "shared/planar",
         "shared/norm",
         "norm_relu_pool_backward"
     ),
@@ -57,6 +63,7 @@ const FORWARD_LANES: &str = wgsl!(
     "shared/planes",
     "shared/reduce_lanes",
     "shared/walk",
+    "shared/planar",
     "shared/norm",
     "norm_relu_pool_forward"
 );
@@ -65,6 +72,7 @@ const BACKWARD_LANES: &str = wgsl!(
     "shared/planes",
     "shared/reduce_lanes",
     "shared/walk",
+    "shared/planar",
     "shared/norm",
     "norm_relu_pool_backward"
 );
@@ -113,12 +121,20 @@ pub(crate) fn norm_relu_pool_forward(
     let params = Buffer::params(gpu, "norm params", &Params::new(from, to, batch, (0, 1)));
     let bindings =
         [params.binding(), planes.binding(), affine.binding(), pooled.binding(), inv_std.binding()];
-    let (keep, grid) = (VARIANTS[usize::from(keep)], fold(batch.images * from.channels as usize));
-    match gpu.lanes() {
-        Some(lanes) => {
-            with_lanes(&FORWARD, FORWARD_LANES, lanes, keep).dispatch(gpu, &bindings, grid)
+    let variant = VARIANTS[usize::from(keep)];
+    let planes = batch.images * from.channels as usize;
+    let Some(lanes) = gpu.lanes() else {
+        return FORWARD.dispatch(gpu, variant, &bindings, fold(planes));
+    };
+    match Rows::new(lanes, gpu.is_cpu(), from, to) {
+        Some(rows) => {
+            let grid = fold(planes.div_ceil(rows.planes()));
+            rows.generate(Way::Forward { keep }).dispatch(gpu, &bindings, grid)
         }
-        None => FORWARD.dispatch(gpu, keep, &bindings, grid),
+        None => {
+            let kernel = with_lanes(&FORWARD, FORWARD_LANES, lanes, variant);
+            kernel.dispatch(gpu, &bindings, fold(planes))
+        }
     }
 }
 
@@ -146,12 +162,20 @@ pub(crate) fn norm_relu_pool_backward(
         inv_std.binding(),
         d_affine.binding(),
     ];
-    let grid = fold(batch.images * from.channels as usize);
-    match gpu.lanes() {
-        Some(lanes) => {
-            with_lanes(&BACKWARD, BACKWARD_LANES, lanes, &[]).dispatch(gpu, &bindings, grid)
+    let planes = batch.images * from.channels as usize;
+    let Some(lanes) = gpu.lanes() else {
+        return BACKWARD.dispatch(gpu, &[], &bindings, fold(planes));
+    };
+    // Backward reads its gradient without a halo.
+    match Rows::new(lanes, gpu.is_cpu(), from, to).filter(|rows| !rows.haloed()) {
+        Some(rows) => {
+            let grid = fold(planes.div_ceil(rows.planes()));
+            rows.generate(Way::Backward).dispatch(gpu, &bindings, grid)
         }
-        None => BACKWARD.dispatch(gpu, &[], &bindings, grid),
+        None => {
+            let kernel = with_lanes(&BACKWARD, BACKWARD_LANES, lanes, &[]);
+            kernel.dispatch(gpu, &bindings, fold(planes))
+        }
     }
 }
 

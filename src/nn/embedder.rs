@@ -247,7 +247,7 @@ fn convolve(
 ) {
     recording.push(match gpu.lanes() {
         Some(lanes) => {
-            let tile = Tile::for_conv(lanes);
+            let tile = Tile::for_conv(lanes, gpu.is_cpu(), result.1.channels as usize);
             let packed = weights.packed(gpu, block, direction, tile);
             conv_lanes(gpu, tile, None, input, &packed, result, batch)
         }

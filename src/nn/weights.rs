@@ -124,10 +124,10 @@ impl Weights {
         let values = |b: usize| {
             let (outputs, inputs) = (net.width(), net.inputs(b));
             let packed = gpu.lanes().map_or(0, |lanes| {
-                let tile = Tile::for_conv(lanes);
+                let conv = |outputs| Tile::for_conv(lanes, gpu.is_cpu(), outputs);
                 let fused = Tile::for_block(lanes, gpu.is_cpu(), net.planes()[b]);
-                tile.packed_len(outputs, inputs)
-                    + tile.packed_len(inputs, outputs)
+                conv(outputs).packed_len(outputs, inputs)
+                    + conv(inputs).packed_len(inputs, outputs)
                     + fused.map_or(0, |tile| tile.packed_len(outputs, inputs))
             });
             outputs * inputs * 9 + 2 * outputs + packed

@@ -277,7 +277,7 @@ fn convolve(
     let (input, output) = ((&input, from), (&result, to));
     run(gpu, |r| match gpu.lanes() {
         Some(lanes) => {
-            let tile = Tile::for_conv(lanes);
+            let tile = Tile::for_conv(lanes, gpu.is_cpu(), channels);
             let shape = (channels, x.channels);
             let len = tile.packed_len(channels, x.channels);
             let packed = Buffer::zeros(gpu, "packed", len);
@@ -291,9 +291,11 @@ fn convolve(
 
 /// Instance norm → ReLU → average pool: (pooled, normalised planes, 1/std of each plane).
 pub fn norm_relu_pool_forward(gpu: &Gpu, x: &Images) -> Result<(Images, Images, Vec<f32>)> {
-    let from = Planes::dense(x.channels, x.size);
-    let to = Planes::dense(x.channels, x.size / 2);
-    let planes = Buffer::from_slice(gpu, "planes", &x.values);
+    // With halos, as between the network's blocks.
+    let from = Planes::haloed(x.channels, x.size);
+    let to = Planes::haloed(x.channels, x.size / 2);
+    let planes = Buffer::zeros(gpu, "planes", x.n * from.image_len());
+    scatter(gpu, &x.values, &planes, from);
     let pooled = Buffer::zeros(gpu, "pooled", x.n * to.image_len());
     let inv_std = Buffer::zeros(gpu, "1/std", x.n * x.channels);
     run(gpu, |r| {
@@ -303,8 +305,8 @@ pub fn norm_relu_pool_forward(gpu: &Gpu, x: &Images) -> Result<(Images, Images, 
         r.push(kernels::norm_relu_pool_forward(gpu, planes, norm, pooled, batch, true));
     })?;
     Ok((
-        Images { values: pooled.read_blocking(gpu)?, size: x.size / 2, ..*x },
-        Images { values: planes.read_blocking(gpu)?, ..*x },
+        Images { values: gather(gpu, &pooled, to, x.n)?, size: x.size / 2, ..*x },
+        Images { values: gather(gpu, &planes, from, x.n)?, ..*x },
         inv_std.read_blocking(gpu)?,
     ))
 }
@@ -318,12 +320,14 @@ pub fn norm_relu_pool_backward(
     dy: &Images,
 ) -> Result<Images> {
     let n = normalised.n;
-    let planes = Buffer::from_slice(gpu, "planes", &normalised.values);
+    let layout = Planes::haloed(normalised.channels, normalised.size);
+    let planes = Buffer::zeros(gpu, "planes", n * layout.image_len());
+    scatter(gpu, &normalised.values, &planes, layout);
     let d_pooled = Buffer::from_slice(gpu, "d pooled", &dy.values);
     let inv_std = Buffer::from_slice(gpu, "1/std", inv_std);
     let d_affine = Buffer::zeros(gpu, "d affine", 2 * n * dy.channels);
     run(gpu, |r| {
-        let planes = (&planes, Planes::dense(normalised.channels, normalised.size));
+        let planes = (&planes, layout);
         let d_pooled = (&d_pooled, Planes::dense(dy.channels, dy.size));
         let norm = Norm { affine: &identity(gpu, dy.channels), inv_std: &inv_std };
         let batch = Batch { images: n, nets: 1 };
@@ -332,7 +336,7 @@ pub fn norm_relu_pool_backward(
             gpu, planes, norm, d_pooled, &d_affine, batch, own,
         ));
     })?;
-    Ok(Images { values: planes.read_blocking(gpu)?, ..*normalised })
+    Ok(Images { values: gather(gpu, &planes, layout, n)?, ..*normalised })
 }
 
 /// Sums of embeddings (N, features) over consecutive runs of `counts[k]` rows: (classes, features).

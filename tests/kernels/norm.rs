@@ -46,7 +46,7 @@ proptest! {
     fn odd_shapes(
         n in 1usize..4,
         channels in prop::sample::select(vec![1usize, 3, 17]),
-        size in prop::sample::select(vec![2usize, 3, 7, 12, 14, 20, 28, 32]),
+        size in prop::sample::select(vec![2usize, 3, 7, 8, 12, 14, 16, 20, 28, 32]),
         scale in prop::sample::select(vec![0.01f32, 1.0, 30.0]),
         seed: u64,
     ) {

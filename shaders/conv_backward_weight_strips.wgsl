@@ -1,0 +1,57 @@
+// Gradient of convolution 3×3 at its weights, for CPU adapters with subgroups of one fixed size and
+// planes whose rows are whole vec4f. A template, as conv_lanes.wgsl.
+//
+// A workgroup is one subgroup: an output channel a lane, INPUTS input channels, one network. Image
+// by image it takes strips of ROWS rows. A lane loads the gradient in its own channel's strip; the
+// input's strip is loaded once by all lanes together, a different vec4f each, and reaches them by
+// subgroupBroadcast. Each strip is summed by itself, then added: that rounds less than one long sum.
+//
+// Ladder, multiply-adds for each vec4f loaded: conv_backward_weight_lanes.wgsl, pixels in lanes: 24.
+// Outputs in lanes, 64 pixels a strip, four input channels: 82.
+
+struct Params {
+    input: Planes,
+    planes: Planes,
+    images_per_net: u32,
+    nets: u32,
+    // 1: adds to what is there, for batches that are worked off in parts.
+    accumulate: u32,
+    pad: u32,
+}
+
+@group(0) @binding(0) var<storage, read> params: Params;
+// The convolution's input and the gradient at its output: haloed planes, whose rows are whole vec4f.
+@group(0) @binding(1) var<storage, read> input: array<vec4f>;
+@group(0) @binding(2) var<storage, read> d_planes: array<vec4f>;
+// (nets, outputs, inputs, 3, 3).
+@group(0) @binding(3) var<storage, read_write> d_weights: array<f32>;
+
+@compute @workgroup_size(LANES)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
+    let inputs = params.input.channels;
+    let outputs = params.planes.channels;
+    let input_blocks = (inputs + INPUTS - 1u) / INPUTS;
+    let output_blocks = (outputs + LANES - 1u) / LANES;
+    let flat = flat_group(group);
+    let first_c = flat % input_blocks * INPUTS;
+    let mine = flat / input_blocks % output_blocks * LANES + lane;
+    let net = flat / input_blocks / output_blocks;
+    if net >= params.nets {
+        return;
+    }
+    // Surplus lanes and channels repeat the last and store nothing.
+    let k = min(mine, outputs - 1u);
+    let x_plane = params.input.stride / 4u;
+    let d_plane = params.planes.stride / 4u;
+    let first_image = net * params.images_per_net;
+    //{accumulators}
+    for (var image = first_image; image < first_image + params.images_per_net; image++) {
+        let d_image = (image * outputs + k) * d_plane + VECS;
+        //{channels}
+        for (var y = 0u; y < SIZE; y += ROWS) {
+            //{strip}
+        }
+    }
+    let kept = select(0.0, 1.0, params.accumulate == 1u);
+    //{store}
+}

@@ -1,0 +1,2 @@
+// Planes are read a value at a time.
+alias Planar = f32;
