@@ -84,10 +84,11 @@ pub enum Error {
 
     /// The optimisation produced a number that is not finite.
     #[error(
-        "the loss of class {class} is {loss} at iteration {iteration}: lower lr_img, or change the seed"
+        "the loss of class {class} is {loss} in iteration {}: lower lr_img, or change the seed",
+        u64::from(*iteration) + 1
     )]
     Diverged {
-        /// Zero-based iteration.
+        /// Zero-based iteration; the message counts from 1.
         iteration: u32,
         /// Class index.
         class: usize,

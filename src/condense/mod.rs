@@ -17,6 +17,22 @@ pub use settings::{Init, Settings};
 
 use crate::{Dataset, Error, Result};
 
+/// Refuses more real images a class than its smallest class has: the rest would be doubles, which no
+/// one asked for. `advice` is what else there is to do.
+fn check_real(dataset: &Dataset, ipc: usize, advice: &str) -> Result<()> {
+    let sizes = (0..dataset.classes()).map(|class| dataset.train().of_class(class).len());
+    match sizes.zip(dataset.class_names()).min_by_key(|(size, _)| *size) {
+        Some((size, name)) if ipc > size => Err(Error::setting(
+            "ipc",
+            ipc,
+            format!(
+                "class {name:?} has only {size} in the training set; lower it to {size}{advice}"
+            ),
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// Refuses more images than fit into so many bytes, before anything is allocated for them.
 fn check_images(dataset: &Dataset, ipc: usize, most: u64) -> Result<()> {
     let images = dataset.classes().checked_mul(ipc);
@@ -25,7 +41,7 @@ fn check_images(dataset: &Dataset, ipc: usize, most: u64) -> Result<()> {
         return Err(Error::setting(
             "ipc",
             ipc,
-            format!("the images would take more than {most} bytes; use fewer images per class"),
+            format!("the images would take more than {most} bytes; lower it"),
         ));
     }
     Ok(())
