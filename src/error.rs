@@ -48,11 +48,11 @@ pub enum Error {
     },
 
     /// A download that did not succeed from any mirror.
-    #[error("could not download {what}: {reason}\n{help}")]
+    #[error("could not download {what}\n{reason}\n{help}")]
     Download {
         /// The file.
         what: String,
-        /// What each mirror answered.
+        /// What each mirror answered, a line each.
         reason: String,
         /// What to do by hand.
         help: String,
