@@ -7,7 +7,7 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::{dataset::Progress, say};
+use super::{dataset::Progress, figures::Losses, say};
 
 /// What is told of a run, and how.
 #[derive(Debug, Clone, Copy)]
@@ -39,43 +39,38 @@ impl Console {
     }
 }
 
-/// The loss, freed of the noise that every iteration's fresh network brings: an exponential moving
-/// average, corrected for having begun at 0.
-#[derive(Debug, Default)]
-struct Smoothed {
-    sum: f64,
-    weight: f64,
-}
-
-impl Smoothed {
-    const KEPT: f64 = 0.95;
-
-    fn add(&mut self, value: f64) {
-        self.sum = Self::KEPT * self.sum + (1.0 - Self::KEPT) * value;
-        self.weight = Self::KEPT * self.weight + (1.0 - Self::KEPT);
-    }
-
-    fn value(&self) -> Option<f64> {
-        (self.weight > 0.0).then(|| self.sum / self.weight)
-    }
-}
-
-/// When the next line is due: after the first iteration, at every tenth of the run, every few
-/// seconds (more as time goes on, so that a day's log stays readable), and after the last.
-#[derive(Debug, Default)]
+/// When the next line is due where there is no terminal: the first and the last always, and no two
+/// of the others within ten seconds.
+#[derive(Debug)]
 struct Rhythm {
+    pace: Pace,
     tenths: u64,
     last: Duration,
     said: Option<u32>,
 }
 
+/// What it takes beside the ten seconds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Pace {
+    /// Another tenth of the whole.
+    Tenths,
+    /// That, or some time, more as time goes on so that a day's log stays readable.
+    Alive,
+}
+
 impl Rhythm {
+    fn new(pace: Pace) -> Self {
+        Self { pace, tenths: 0, last: Duration::ZERO, said: None }
+    }
+
     fn due(&mut self, done: u32, total: u32, elapsed: Duration) -> bool {
         let tenths = u64::from(done) * 10 / u64::from(total.max(1));
-        let pause = Duration::from_secs(5).max(elapsed / 20);
-        let due = self.said.is_none() || tenths > self.tenths || elapsed >= self.last + pause;
+        let since = elapsed.saturating_sub(self.last);
+        let more = tenths > self.tenths || self.pace == Pace::Alive && since >= elapsed / 20;
+        let due = self.said != Some(done)
+            && (self.said.is_none() || done >= total || more && since >= Duration::from_secs(10));
         if due {
-            *self = Self { tenths, last: elapsed, said: Some(done) };
+            *self = Self { pace: self.pace, tenths, last: elapsed, said: Some(done) };
         }
         due
     }
@@ -88,13 +83,13 @@ enum Display {
 }
 
 impl Display {
-    fn of(console: &Console, total: u32) -> Self {
+    fn of(console: &Console, total: u32, pace: Pace) -> Self {
         match console {
             Console { quiet: true, .. } => Self::Nothing,
             Console { terminal: true, .. } => {
                 Self::Bar(console.bar(total.into(), "[{bar:30}] {msg}"))
             }
-            _ => Self::Lines(Rhythm::default()),
+            _ => Self::Lines(Rhythm::new(pace)),
         }
     }
 }
@@ -102,18 +97,16 @@ impl Display {
 /// The progress of the iterations.
 pub struct Steps {
     total: u32,
-    done: u32,
     started: Instant,
     paused: Duration,
-    loss: Smoothed,
+    losses: Vec<f32>,
     display: Display,
 }
 
 impl Steps {
     pub fn start(console: &Console, total: u32) -> Self {
-        let display = Display::of(console, total);
-        let (started, paused) = (Instant::now(), Duration::ZERO);
-        Self { total, done: 0, started, paused, loss: Smoothed::default(), display }
+        let display = Display::of(console, total, Pace::Alive);
+        Self { total, started: Instant::now(), paused: Duration::ZERO, losses: Vec::new(), display }
     }
 
     /// Seconds since the start, without pauses.
@@ -143,37 +136,42 @@ impl Steps {
 
     /// One more iteration's loss is known.
     pub fn arrived(&mut self, loss: f32) {
-        self.done += 1;
-        self.loss.add(loss.into());
-        let elapsed = self.elapsed();
+        self.losses.push(loss);
+        let (done, elapsed) = (self.done(), self.elapsed());
         let due = match &mut self.display {
             Display::Nothing => false,
             // The bar itself draws no more often than eyes can follow.
             Display::Bar(_) => true,
-            Display::Lines(rhythm) => rhythm.due(self.done, self.total, elapsed),
+            Display::Lines(rhythm) => rhythm.due(done, self.total, elapsed),
         };
         if due {
             self.show(elapsed);
         }
     }
 
+    fn done(&self) -> u32 {
+        self.losses.len() as u32
+    }
+
     /// Leaves the last state on the screen.
     pub fn finish(self) {
+        let done = self.done();
         match &self.display {
             Display::Nothing => {}
             Display::Bar(bar) => bar.abandon(),
-            Display::Lines(rhythm) if rhythm.said == Some(self.done) || self.done == 0 => {}
+            Display::Lines(rhythm) if rhythm.said == Some(done) || done == 0 => {}
             Display::Lines(_) => self.show(self.elapsed()),
         }
     }
 
     fn show(&self, elapsed: Duration) {
-        let status = status(self.done, self.total, self.loss.value(), elapsed);
+        let loss = Losses::of(&self.losses).map(|losses| losses.last);
+        let status = status(self.done(), self.total, loss, elapsed);
         match &self.display {
             Display::Nothing => {}
             Display::Bar(bar) => {
                 bar.set_message(status);
-                bar.set_position(self.done.into());
+                bar.set_position(self.done().into());
             }
             Display::Lines(_) => say::err(&status),
         }
@@ -181,8 +179,8 @@ impl Steps {
 }
 
 /// `iteration 12/1000, loss 3.214, 25.3/s, 0:39 left`.
-fn status(done: u32, total: u32, loss: Option<f64>, elapsed: Duration) -> String {
-    let loss = loss.map_or_else(|| "?".to_owned(), number);
+fn status(done: u32, total: u32, loss: Option<f32>, elapsed: Duration) -> String {
+    let loss = loss.map_or_else(|| "?".to_owned(), |loss| number(loss.into()));
     let seconds = elapsed.as_secs_f64();
     let mut status = format!("iteration {done}/{total}, loss {loss}");
     if done > 0 && seconds > 0.0 {
@@ -203,7 +201,7 @@ pub struct Pieces {
 
 impl Pieces {
     pub fn start(console: &Console, what: impl Into<String>, total: u32) -> Self {
-        let display = Display::of(console, total);
+        let display = Display::of(console, total, Pace::Tenths);
         Self { what: what.into(), total, started: Instant::now(), display }
     }
 
@@ -319,21 +317,8 @@ impl<'a> Downloads<'a> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn smoothing_starts_at_the_first_value_and_follows() {
-        let mut loss = Smoothed::default();
-        assert_eq!(loss.value(), None);
-        loss.add(8.0);
-        assert!((loss.value().unwrap() - 8.0).abs() < 1e-12);
-        loss.add(4.0);
-        // Weights 0.95 and 1, over their sum.
-        assert!((loss.value().unwrap() - (0.95 * 8.0 + 4.0) / 1.95).abs() < 1e-12);
-        (0..1000).for_each(|_| loss.add(2.0));
-        assert!((loss.value().unwrap() - 2.0).abs() < 1e-9);
-    }
-
-    fn lines(total: u32, seconds_each: f64) -> Vec<u32> {
-        let mut rhythm = Rhythm::default();
+    fn lines(pace: Pace, total: u32, seconds_each: f64) -> Vec<u32> {
+        let mut rhythm = Rhythm::new(pace);
         (1..=total)
             .filter(|&done| {
                 rhythm.due(done, total, Duration::from_secs_f64(seconds_each * f64::from(done)))
@@ -343,13 +328,21 @@ mod tests {
 
     #[test]
     fn lines_come_at_a_sensible_rhythm() {
-        assert_eq!(lines(1, 1.0), [1]);
-        assert_eq!(lines(2, 0.0), [1, 2]);
-        assert_eq!(lines(100, 0.001), [1, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100]);
-        assert_eq!(lines(1000, 6.0)[..4], [1, 2, 3, 4]);
-        let day = lines(86_400, 1.0);
+        for pace in [Pace::Tenths, Pace::Alive] {
+            assert_eq!(lines(pace, 1, 1.0), [1]);
+            assert_eq!(lines(pace, 2, 0.0), [1, 2]);
+            assert_eq!(lines(pace, 100, 0.09), [1, 100], "nothing but the ends within ten seconds");
+        }
+        assert_eq!(lines(Pace::Tenths, 100, 0.6), [1, 18, 35, 52, 69, 86, 100]);
+        assert_eq!(lines(Pace::Alive, 1000, 6.0)[..4], [1, 3, 5, 7]);
+        let tenths = [1, 100, 200, 300, 400, 500, 600, 700, 800, 900, 1000];
+        assert_eq!(lines(Pace::Tenths, 1000, 6.0), tenths);
+        let day = lines(Pace::Alive, 86_400, 1.0);
         assert!((30..200).contains(&day.len()), "{} lines", day.len());
         assert_eq!(day.last(), Some(&86_400));
+        // Whoever says the end twice is heard once.
+        let mut rhythm = Rhythm::new(Pace::Tenths);
+        assert!(rhythm.due(3, 3, Duration::ZERO) && !rhythm.due(3, 3, Duration::ZERO));
     }
 
     #[test]

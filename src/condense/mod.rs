@@ -26,7 +26,7 @@ fn check_real(dataset: &Dataset, ipc: usize, advice: &str) -> Result<()> {
             "ipc",
             ipc,
             format!(
-                "class {name:?} has only {size} in the training set; lower it to {size}{advice}"
+                "class {name:?} has only {size} in the training set; use {size} or fewer{advice}"
             ),
         )),
         _ => Ok(()),
