@@ -160,7 +160,7 @@ fn a_failed_run_leaves_nothing() {
         ),
         (
             &["--ipc", "1001"],
-            "--ipc 1001: class \"0\" has only 1000 in the training set; use 1000 or fewer, or start \
+            "--ipc 1001: class \"0\" has only 1000 training images; use 1000 or fewer, or start \
              from --init noise",
         ),
     ] {
@@ -187,7 +187,7 @@ fn nothing_is_chosen_twice() {
         command.args(["--dataset", "glyphs", "--ipc", "1001", "--method", method]);
         let output = command.output().unwrap();
         let expected =
-            "error: --ipc 1001: class \"0\" has only 1000 in the training set; use 1000 or fewer\n";
+            "error: --ipc 1001: class \"0\" has only 1000 training images; use 1000 or fewer\n";
         assert_eq!((output.status.code(), text(&output.stderr).as_str()), (Some(2), expected));
     }
     let mut command = program(&place);

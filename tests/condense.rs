@@ -289,7 +289,7 @@ fn unequal_classes_and_colours() {
     let settings = Settings { ipc: 5, depth: 2, batch_real: 8, ..quick(&dataset) };
     let error = settings.check(&dataset).unwrap_err();
     assert!(error.is_usage(), "{error}");
-    let expected = "ipc = 5: class \"class 0\" has only 1 in the training set; use 1 or fewer, or \
+    let expected = "ipc = 5: class \"class 0\" has only 1 training image; use 1 or fewer, or \
                     start from init = noise";
     assert_eq!(error.to_string(), expected);
     let choosing = SelectionSettings {

@@ -67,6 +67,7 @@ pub fn run(args: &CompareArgs) -> Result<u8, Failure> {
     let place = |method: Method| folder.path().join(method.name());
     bench.interrupt.takes_along(folder.made().to_vec());
     bench.interrupt.takes_along(methods.iter().map(|&method| place(method)));
+    console.say(&bench.introduction());
 
     let mut table = Comparison {
         version: env!("CARGO_PKG_VERSION"),

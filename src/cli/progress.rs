@@ -39,8 +39,8 @@ impl Console {
     }
 }
 
-/// When the next line is due where there is no terminal: the first and the last always, and no two
-/// of the others within ten seconds.
+/// When the next line is due where there is no terminal: the first at once, then none within ten
+/// seconds of another.
 #[derive(Debug)]
 struct Rhythm {
     pace: Pace,
@@ -67,8 +67,7 @@ impl Rhythm {
         let tenths = u64::from(done) * 10 / u64::from(total.max(1));
         let since = elapsed.saturating_sub(self.last);
         let more = tenths > self.tenths || self.pace == Pace::Alive && since >= elapsed / 20;
-        let due = self.said != Some(done)
-            && (self.said.is_none() || done >= total || more && since >= Duration::from_secs(10));
+        let due = self.said.is_none() || more && since >= Duration::from_secs(10);
         if due {
             *self = Self { pace: self.pace, tenths, last: elapsed, said: Some(done) };
         }
@@ -100,13 +99,15 @@ pub struct Steps {
     started: Instant,
     paused: Duration,
     losses: Vec<f32>,
+    speed: Speed,
     display: Display,
 }
 
 impl Steps {
     pub fn start(console: &Console, total: u32) -> Self {
         let display = Display::of(console, total, Pace::Alive);
-        Self { total, started: Instant::now(), paused: Duration::ZERO, losses: Vec::new(), display }
+        let (started, paused) = (Instant::now(), Duration::ZERO);
+        Self { total, started, paused, losses: Vec::new(), speed: Speed::default(), display }
     }
 
     /// Seconds since the start, without pauses.
@@ -138,6 +139,7 @@ impl Steps {
     pub fn arrived(&mut self, loss: f32) {
         self.losses.push(loss);
         let (done, elapsed) = (self.done(), self.elapsed());
+        let rate = self.speed.at(done, elapsed);
         let due = match &mut self.display {
             Display::Nothing => false,
             // The bar itself draws no more often than eyes can follow.
@@ -145,7 +147,7 @@ impl Steps {
             Display::Lines(rhythm) => rhythm.due(done, self.total, elapsed),
         };
         if due {
-            self.show(elapsed);
+            self.show(rate);
         }
     }
 
@@ -154,19 +156,20 @@ impl Steps {
     }
 
     /// Leaves the last state on the screen.
-    pub fn finish(self) {
+    pub fn finish(mut self) {
         let done = self.done();
+        let rate = self.speed.at(done, self.elapsed());
         match &self.display {
             Display::Nothing => {}
             Display::Bar(bar) => bar.abandon(),
             Display::Lines(rhythm) if rhythm.said == Some(done) || done == 0 => {}
-            Display::Lines(_) => self.show(self.elapsed()),
+            Display::Lines(_) => self.show(rate),
         }
     }
 
-    fn show(&self, elapsed: Duration) {
+    fn show(&self, rate: Option<f64>) {
         let loss = Losses::of(&self.losses).map(|losses| losses.last);
-        let status = status(self.done(), self.total, loss, elapsed);
+        let status = status(self.done(), self.total, loss, rate);
         match &self.display {
             Display::Nothing => {}
             Display::Bar(bar) => {
@@ -178,17 +181,27 @@ impl Steps {
     }
 }
 
-/// `iteration 12/1000, loss 3.214, 25.3/s, 0:39 left`.
-fn status(done: u32, total: u32, loss: Option<f32>, elapsed: Duration) -> String {
-    let loss = loss.map_or_else(|| "?".to_owned(), |loss| number(loss.into()));
-    let seconds = elapsed.as_secs_f64();
-    let mut status = format!("iteration {done}/{total}, loss {loss}");
-    if done > 0 && seconds > 0.0 {
-        let rate = f64::from(done) / seconds;
-        let left = f64::from(total.saturating_sub(done)) / rate;
-        status += &format!(", {}/s, {} left", number(rate), clock(left));
+/// How fast something goes, told by all but its first piece, for which drivers compile.
+#[derive(Debug, Default)]
+struct Speed(Option<(u32, Duration)>);
+
+impl Speed {
+    /// Pieces a second, once that can be told.
+    fn at(&mut self, done: u32, elapsed: Duration) -> Option<f64> {
+        let (first, since) = *self.0.get_or_insert((done, elapsed));
+        let seconds = elapsed.saturating_sub(since).as_secs_f64();
+        (done > first && seconds > 0.0).then(|| f64::from(done - first) / seconds)
     }
-    status
+}
+
+/// `iteration 12/1000, loss 3.214, 25.3/s, 0:39 left`.
+fn status(done: u32, total: u32, loss: Option<f32>, rate: Option<f64>) -> String {
+    let loss = loss.map_or_else(|| "?".to_owned(), |loss| number(loss.into()));
+    let rate = rate.map(|rate| {
+        let left = f64::from(total.saturating_sub(done)) / rate;
+        format!(", {}/s, {} left", number(rate), clock(left))
+    });
+    format!("iteration {done}/{total}, loss {loss}{}", rate.unwrap_or_default())
 }
 
 /// The progress of something that comes in equal pieces.
@@ -196,13 +209,15 @@ pub struct Pieces {
     what: String,
     total: u32,
     started: Instant,
+    speed: Speed,
     display: Display,
 }
 
 impl Pieces {
     pub fn start(console: &Console, what: impl Into<String>, total: u32) -> Self {
         let display = Display::of(console, total, Pace::Tenths);
-        Self { what: what.into(), total, started: Instant::now(), display }
+        let (started, speed) = (Instant::now(), Speed::default());
+        Self { what: what.into(), total, started, speed, display }
     }
 
     pub fn seconds(&self) -> f64 {
@@ -222,9 +237,10 @@ impl Pieces {
         let elapsed = self.started.elapsed();
         let share = 100.0 * f64::from(done) / f64::from(self.total.max(1));
         let mut status = format!("{}: {share:.0} %", self.what);
-        if done > 0 && done < self.total {
-            let left = elapsed.as_secs_f64() * f64::from(self.total - done) / f64::from(done);
-            status += &format!(", {} left", clock(left));
+        if done > 0
+            && let Some(rate) = self.speed.at(done, elapsed).filter(|_| done < self.total)
+        {
+            status += &format!(", {} left", clock(f64::from(self.total - done) / rate));
         }
         match &mut self.display {
             Display::Nothing => {}
@@ -330,26 +346,32 @@ mod tests {
     fn lines_come_at_a_sensible_rhythm() {
         for pace in [Pace::Tenths, Pace::Alive] {
             assert_eq!(lines(pace, 1, 1.0), [1]);
-            assert_eq!(lines(pace, 2, 0.0), [1, 2]);
-            assert_eq!(lines(pace, 100, 0.09), [1, 100], "nothing but the ends within ten seconds");
+            assert_eq!(lines(pace, 100, 0.09), [1], "ten seconds are not over");
         }
-        assert_eq!(lines(Pace::Tenths, 100, 0.6), [1, 18, 35, 52, 69, 86, 100]);
+        assert_eq!(lines(Pace::Tenths, 100, 0.6), [1, 18, 35, 52, 69, 86]);
         assert_eq!(lines(Pace::Alive, 1000, 6.0)[..4], [1, 3, 5, 7]);
         let tenths = [1, 100, 200, 300, 400, 500, 600, 700, 800, 900, 1000];
         assert_eq!(lines(Pace::Tenths, 1000, 6.0), tenths);
         let day = lines(Pace::Alive, 86_400, 1.0);
         assert!((30..200).contains(&day.len()), "{} lines", day.len());
         assert_eq!(day.last(), Some(&86_400));
-        // Whoever says the end twice is heard once.
-        let mut rhythm = Rhythm::new(Pace::Tenths);
-        assert!(rhythm.due(3, 3, Duration::ZERO) && !rhythm.due(3, 3, Duration::ZERO));
     }
 
     #[test]
     fn a_status_says_it_all() {
-        let status = status(10, 30, Some(3.21456), Duration::from_secs(5));
-        assert_eq!(status, "iteration 10/30, loss 3.215, 2.000/s, 0:10 left");
+        let line = status(10, 30, Some(3.21456), Some(2.0));
+        assert_eq!(line, "iteration 10/30, loss 3.215, 2.000/s, 0:10 left");
+        assert_eq!(status(1, 30, Some(3.21456), None), "iteration 1/30, loss 3.215");
         assert_eq!(clock(3721.0), "1:02:01");
+    }
+
+    #[test]
+    fn the_first_piece_tells_nothing_of_speed() {
+        let mut speed = Speed::default();
+        let at = |seconds| Duration::from_secs(seconds);
+        assert_eq!(speed.at(1, at(100)), None);
+        assert_eq!(speed.at(1, at(101)), None);
+        assert_eq!(speed.at(5, at(102)), Some(2.0));
     }
 
     #[test]

@@ -50,6 +50,7 @@ pub fn run(args: &RunArgs, MethodArgs { method, no_eval }: MethodArgs) -> Result
     let plan = task.plan(&bench)?;
     let mut folder = OutputFolder::reserve(args.out.as_deref(), &run_name)?;
     bench.interrupt.takes_along(folder.made().to_vec());
+    console.say(&bench.introduction());
     let Some(figures) = task.carry_out(&bench, plan, &mut folder)? else { return Ok(INTERRUPTED) };
     if !console.quiet() {
         say::out(&summary(&figures, &folder))
@@ -96,7 +97,7 @@ impl Task<'_> {
         folder: &mut OutputFolder,
     ) -> Result<Option<Figures>, Failure> {
         let Plan { settings, evaluation } = plan;
-        bench.console.say(&introduction(bench, settings.as_ref(), evaluation.as_ref(), folder));
+        bench.console.say(&introduction(settings.as_ref(), evaluation.as_ref(), folder));
         let made = match &settings {
             Some(MethodSettings::Dm(settings)) => {
                 let follow = self.args.eval_every.zip(evaluation.clone());
@@ -271,7 +272,6 @@ fn curve(rows: &[Measurement]) -> Vec<Point> {
 }
 
 fn introduction(
-    bench: &Bench,
     settings: Option<&MethodSettings>,
     evaluation: Option<&EvaluationSettings>,
     folder: &OutputFolder,
@@ -303,10 +303,10 @@ fn introduction(
         ),
         None => "the whole training set".to_owned(),
     };
-    let evaluation = evaluation.map_or_else(|| "none".to_owned(), how);
+    let evaluation = evaluation.map(|settings| format!("evaluate  {}\n", how(settings)));
     format!(
-        "{}\nsettings  {what}\nevaluate  {evaluation}\nfolder    {}",
-        bench.introduction(),
+        "settings  {what}\n{}folder    {}",
+        evaluation.unwrap_or_default(),
         folder.path().display()
     )
 }

@@ -22,13 +22,11 @@ use crate::{Dataset, Error, Result};
 fn check_real(dataset: &Dataset, ipc: usize, advice: &str) -> Result<()> {
     let sizes = (0..dataset.classes()).map(|class| dataset.train().of_class(class).len());
     match sizes.zip(dataset.class_names()).min_by_key(|(size, _)| *size) {
-        Some((size, name)) if ipc > size => Err(Error::setting(
-            "ipc",
-            ipc,
-            format!(
-                "class {name:?} has only {size} in the training set; use {size} or fewer{advice}"
-            ),
-        )),
+        Some((size, name)) if ipc > size => {
+            let images = if size == 1 { "image" } else { "images" };
+            let reason = format!("class {name:?} has only {size} training {images}");
+            Err(Error::setting("ipc", ipc, format!("{reason}; use {size} or fewer{advice}")))
+        }
         _ => Ok(()),
     }
 }

@@ -29,7 +29,6 @@ const BACKENDS: [&str; 4] = ["vulkan", "metal", "dx12", "gl"];
     version,
     after_help = help::RUN,
     disable_help_subcommand = true,
-    args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
     override_usage = "dm-wgpu --dataset <NAME> [OPTIONS]\n       dm-wgpu evaluate <PATH> [OPTIONS]\n       dm-wgpu compare --dataset <NAME> [OPTIONS]\n       dm-wgpu adapters [--backend <API>]",
     max_term_width = 100
@@ -53,15 +52,25 @@ impl Cli {
         arguments: impl IntoIterator<Item = T>,
     ) -> Result<Self, Error> {
         let matches = command().try_get_matches_from(arguments)?;
-        let cli = Self::from_arg_matches(&matches)?;
+        let mut cli = Self::from_arg_matches(&matches)?;
         // One line, as clap's own refusals begin with.
         let refused = |why| Error::raw(ErrorKind::ArgumentConflict, format!("{why}\n"));
         cli.check(&matches).map_err(refused)?;
+        if cli.run.machine.quiet {
+            match &mut cli.command {
+                Some(Command::Evaluate(args)) => args.machine.quiet = true,
+                Some(Command::Compare(args)) => args.run.machine.quiet = true,
+                Some(Command::Adapters { .. }) | None => {}
+            }
+        }
         Ok(cli)
     }
 
     /// What clap does not know of: which options go with which method.
     fn check(&self, matches: &ArgMatches) -> Result<(), String> {
+        if let Some(subcommand) = matches.subcommand_name() {
+            applies::before_subcommand(matches, subcommand)?;
+        }
         match (&self.command, matches.subcommand()) {
             (Some(Command::Compare(args)), Some((_, given))) => {
                 let names: Vec<_> = args.methods.iter().map(|method| method.name()).collect();
@@ -228,6 +237,24 @@ mod tests {
             "--dataset glyphs --iterations 1 --init noise --eval-every 2",
         ] {
             answer(&format!("dm-wgpu {line}")).unwrap();
+        }
+    }
+
+    #[test]
+    fn only_quiet_may_stand_before_a_subcommand() {
+        let answer = |line: &str| Cli::from_arguments(line.split_whitespace());
+        for line in ["-q evaluate x", "--quiet compare --dataset glyphs", "evaluate x -q"] {
+            let cli = answer(&format!("dm-wgpu {line}")).unwrap();
+            let quiet = match cli.command.as_ref().unwrap() {
+                Command::Evaluate(args) => args.machine.quiet,
+                Command::Compare(args) => args.run.machine.quiet,
+                Command::Adapters { .. } => false,
+            };
+            assert!(quiet && cli.quiet(), "{line}");
+        }
+        for line in ["--dataset glyphs compare --dataset glyphs", "--ipc 10 evaluate x"] {
+            let error = answer(&format!("dm-wgpu {line}")).unwrap_err().to_string();
+            assert!(error.contains(" stands before the subcommand "), "{error}");
         }
     }
 
