@@ -48,11 +48,11 @@ pub enum Error {
     },
 
     /// A download that did not succeed from any mirror.
-    #[error("could not download {what}: {reason}\n{help}")]
+    #[error("could not download {what}\n{reason}\n{help}")]
     Download {
         /// The file.
         what: String,
-        /// What each mirror answered.
+        /// What each mirror answered, a line each.
         reason: String,
         /// What to do by hand.
         help: String,
@@ -84,10 +84,11 @@ pub enum Error {
 
     /// The optimisation produced a number that is not finite.
     #[error(
-        "the loss of class {class} is {loss} at iteration {iteration}: lower lr_img, or change the seed"
+        "the loss of class {class} is {loss} in iteration {}: lower lr_img, or change the seed",
+        u64::from(*iteration) + 1
     )]
     Diverged {
-        /// Zero-based iteration.
+        /// Zero-based iteration; the message counts from 1.
         iteration: u32,
         /// Class index.
         class: usize,

@@ -15,7 +15,7 @@ use crate::{Error, Result};
 pub fn write_whole(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
     let path = path.as_ref();
     let failed = |error| Error::io("write", path)(error);
-    let mut file = temporary(&folder_of(path)).map_err(failed)?;
+    let mut file = temporary(".writing-", &folder_of(path)).map_err(failed)?;
     file.write_all(bytes).map_err(failed)?;
     // Without this a crash of the machine could keep the new name and lose what it stands for.
     file.as_file().sync_all().map_err(failed)?;
@@ -30,9 +30,10 @@ pub(crate) fn folder_of(path: &Path) -> PathBuf {
     }
 }
 
-fn temporary(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
+/// A file that will be renamed when it is whole, and is gone if it never is.
+pub(crate) fn temporary(prefix: &str, folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".writing-");
+    builder.prefix(prefix);
     // Temporary files are private by default; this one becomes a result, with the rights that the
     // user's umask gives any new file.
     #[cfg(unix)]

@@ -121,7 +121,9 @@ fn no_arguments_give_a_short_help() {
     assert_eq!(output.status.code(), Some(2));
     let text = String::from_utf8(output.stderr).unwrap();
     assert!(text.lines().count() < 12, "{text}");
-    assert!(text.contains("--dataset mnist") && text.contains("--help"), "{text}");
+    for word in ["--dataset mnist", "--help", "evaluate", "compare", "adapters"] {
+        assert!(text.contains(word), "{word} is missing in {text}");
+    }
 }
 
 #[test]
@@ -148,8 +150,13 @@ fn wrong_values_name_their_flag() {
             let message = refusal(&["--dataset", "mnist", flag, value]);
             let line = message.lines().next().unwrap();
             assert!(line.contains(flag) && line.contains(value), "{message}");
+            // Not the parser's.
+            assert!(!line.contains("digit") && !line.contains("integer"), "{message}");
         }
     }
+    let seed = refusal(&["evaluate", "x", "--seed", "-1"]);
+    assert!(seed.contains("a whole number from 0 to 9223372036854775807"), "{seed}");
+    assert!(refusal(&["--dataset", "mnist", "--depth", "9"]).contains("from 1 to 5 is needed"));
 }
 
 #[test]
@@ -172,6 +179,12 @@ fn flags_that_contradict_each_other_are_refused() {
         (&["--no-eval", "--eval-every", "2"], "--no-eval"),
         (&["--method", "herding", "--eval-every", "2"], "--eval-every"),
         (&["--method", "whole", "--no-eval"], "--no-eval"),
+        (
+            &["--method", "random", "--iterations", "1000"],
+            "--iterations does nothing with --method",
+        ),
+        (&["--method", "k-center", "--lr-img", "1", "--init", "real"], "--init and --lr-img do"),
+        (&["--method", "whole", "--ipc", "10"], "--ipc does nothing with --method whole"),
     ] {
         let message = refusal(&[&["--dataset", "glyphs"], arguments].concat());
         assert!(message.contains(word), "{message}");
@@ -188,16 +201,29 @@ fn subcommands_refuse_what_is_wrong() {
         (&["compare"], "--dataset"),
         (&["compare", "--dataset", "glyphs", "--methods", "dm,best"], "k-center"),
         (&["compare", "--dataset", "glyphs", "--no-eval"], "--no-eval"),
+        (&["compare", "--dataset", "glyphs", "--methods", "random", "--init", "noise"], "--init"),
     ] {
         let message = refusal(arguments);
         assert!(message.contains(word), "{message}");
     }
     for (subcommand, words) in [
         ("evaluate", &["--json", "--eval-nets", ".npz", "[default: 3]", "--data-dir"][..]),
-        ("compare", &["--methods", "--ipc", "--eval-epochs", "dm,random,herding,k-center"]),
+        (
+            "compare",
+            &[
+                "--methods",
+                "--ipc",
+                "--eval-epochs",
+                "dm,random,herding,k-center",
+                "--json",
+                "runs/compare-mnist",
+            ],
+        ),
     ] {
         let help = stdout(&answer(&[subcommand, "--help"]));
-        assert!(words.iter().all(|word| help.contains(word)), "{help}");
+        let words = words.iter().chain(&["Examples:", "Exit codes"]);
+        words.for_each(|word| assert!(help.contains(word), "{word} is missing in {help}"));
+        assert!(!help.contains("[default: as --width]") || subcommand == "compare", "{help}");
     }
 }
 

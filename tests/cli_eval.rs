@@ -81,20 +81,21 @@ fn labels(set: &SyntheticSet) -> Vec<u8> {
 #[test]
 fn a_run_ends_with_its_accuracy_and_every_format_gives_it_again() {
     let place = tempfile::tempdir().unwrap();
-    let output = succeed(tiny(&place).args(["--eval-every", "2", "--out", "run"]));
+    let output =
+        succeed(tiny(&place).args(["--eval-every", "2", "--eval-width", "6", "--out", "run"]));
     let run = place.path().join("run");
     let report = json(&run.join("report.json"));
     let (out, err) = (text(&output.stdout), text(&output.stderr));
     let mean = report["accuracy"]["mean"].as_f64().unwrap();
     assert!(out.contains(&format!("accuracy  {mean:.2} ± ")), "{out}");
-    assert!(err.contains("evaluating: 100 %") && !err.contains('\u{1b}'), "{err}");
+    assert!(err.contains("\nevaluating: ") && !err.contains('\u{1b}'), "{err}");
 
     assert_eq!(report["accuracy"]["runs"].as_array().unwrap().len(), 2);
     assert_eq!((&report["dataset"], &report["method"]), (&"glyphs".into(), &"dm".into()));
     assert_eq!(report["settings"]["iterations"], 4);
     assert_eq!(
         (&report["evaluation"]["epochs"], &report["evaluation"]["width"]),
-        (&3.into(), &8.into())
+        (&3.into(), &6.into())
     );
     assert_eq!((&report["seeds"]["run"], &report["seeds"]["evaluation"]), (&0.into(), &0.into()));
     assert_eq!(report["interrupted"], false);
@@ -104,13 +105,19 @@ fn a_run_ends_with_its_accuracy_and_every_format_gives_it_again() {
     }
     assert!(report["loss"]["first"].is_f64() && report["adapter"]["name"].is_string());
 
-    // The curve: before the first, in the middle, at the end, where there is no loss any more.
+    let record: toml::Table = fs::read_to_string(run.join("run.toml")).unwrap().parse().unwrap();
+    let stored = record["outcome"]["accuracy"]["mean"].as_float().unwrap();
+    assert!((stored - mean).abs() < 1e-9, "{stored} is not {mean}");
+    assert_eq!(record["outcome"]["interrupted"].as_bool(), Some(false));
+
+    // The curve: before the first, where there is no loss yet, in the middle, and at the end.
     let metrics = fs::read_to_string(run.join("metrics.csv")).unwrap();
     let rows: Vec<Vec<&str>> = metrics.lines().map(|row| row.split(',').collect()).collect();
     assert_eq!(rows[0], ["iteration", "loss", "seconds", "accuracy_mean", "accuracy_std"]);
     let measured: Vec<_> = rows[1..].iter().filter(|row| !row[3].is_empty()).collect();
     assert_eq!(measured.iter().map(|row| row[0]).collect::<Vec<_>>(), ["0", "2", "4"]);
-    assert_eq!((rows.len(), rows[5][1], rows[5][3]), (6, "", format!("{mean:.4}").as_str()));
+    assert_eq!((rows.len(), rows[1][1], rows[5][3]), (6, "", format!("{mean:.4}").as_str()));
+    assert!(rows[2..].iter().all(|row| row[1].parse::<f64>().is_ok()), "{metrics}");
     assert_eq!(report["curve"].as_array().unwrap().len(), 3);
     assert_eq!(report["curve"][2]["mean"], report["accuracy"]["mean"]);
 
@@ -124,7 +131,7 @@ fn a_run_ends_with_its_accuracy_and_every_format_gives_it_again() {
     };
     npz(&place.path().join("floats.npz"), &arrays("<f4", floats));
     npz(&place.path().join("doubles.npz"), &arrays("<f8", doubles));
-    let foreign = ["--dataset", "glyphs", "--eval-width", "8"];
+    let foreign = ["--dataset", "glyphs", "--eval-width", "6"];
     for arguments in [
         vec!["run"],
         vec!["run/synthetic.safetensors"],
@@ -148,11 +155,14 @@ fn a_run_ends_with_its_accuracy_and_every_format_gives_it_again() {
     let pictures = evaluated(&place, &[&["run/images"], &foreign[..]].concat());
     let pixels = evaluated(&place, &[&["pixels.npz"], &foreign[..]].concat());
     assert_eq!(pictures["accuracy"], pixels["accuracy"]);
+    // A run's own pictures need not be told what it knows.
+    assert_eq!(evaluated(&place, &["run/images"])["accuracy"], pictures["accuracy"]);
 
     // For people, and for those who contradict what the file says.
     let mut command = program(&place);
     let output = succeed(command.args(["evaluate", "run"]).args(EVALUATION));
     assert!(text(&output.stdout).contains(&format!("accuracy  {mean:.2} ± ")));
+    assert!(text(&output.stderr).contains("width 6, 3 epochs (width as the run's own evaluation)"));
     let refused = program(&place).args(["evaluate", "run", "--dataset", "mnist"]).output().unwrap();
     assert_eq!(refused.status.code(), Some(2));
     assert!(text(&refused.stderr).contains("glyphs"));
@@ -187,7 +197,7 @@ fn malformed_sets_are_named() {
         ("flat.npz", "shape [1,"),
         ("label.npz", "has label"),
         ("nan.npz", "NaN"),
-        ("cut.npz", "cut.npz"),
+        ("cut.npz", "cut.npz: it is not an npz file"),
         ("cut.safetensors", "ends before its header"),
         ("set.txt", ".npz"),
         ("missing.npz", "could not read missing.npz"),
@@ -230,15 +240,17 @@ fn without_an_evaluation_there_is_no_accuracy() {
 #[test]
 fn a_comparison_has_every_method_and_comes_out_the_same() {
     let place = tempfile::tempdir().unwrap();
-    let compare = |out: &str, methods: &str| {
+    let compare = |out: &str, methods: &str, how: &[&str]| {
         let mut command = program(&place);
         command.args(["compare", "--dataset", "glyphs", "--ipc", "1", "--iterations", "2"]);
         command.args(["--width", "8", "--batch-real", "8", "--out", out]).args(EVALUATION);
-        command.args(["--methods", methods]);
+        command.args(["--methods", methods]).args(how);
         let output = succeed(&mut command);
         (output, json(&place.path().join(out).join("compare.json")))
     };
-    let (output, table) = compare("a", "dm,random,herding,k-center");
+    let (output, table) = compare("a", "dm,random,herding,k-center", &["--quiet"]);
+    assert_eq!(text(&output.stderr), "");
+    assert!(text(&output.stdout).starts_with("method "), "{}", text(&output.stdout));
     let methods = table["methods"].as_array().unwrap();
     let names: Vec<_> = methods.iter().map(|row| row["method"].as_str().unwrap()).collect();
     assert_eq!(names, ["dm", "random", "herding", "k-center"]);
@@ -256,9 +268,19 @@ fn a_comparison_has_every_method_and_comes_out_the_same() {
         let rows = table["methods"].as_array().unwrap().iter();
         rows.map(|row| row["accuracy"].clone()).collect::<Vec<_>>()
     };
-    let again = accuracies(&compare("b", "k-center,dm").1);
+    let (output, again) = compare("b", "k-center,dm", &["--json"]);
+    assert_eq!(serde_json::from_slice::<Value>(&output.stdout).unwrap(), again);
     let first = accuracies(&table);
-    assert_eq!(again, [first[3].clone(), first[0].clone()]);
+    assert_eq!(accuracies(&again), [first[3].clone(), first[0].clone()]);
+
+    // A comparison is no set, but holds some.
+    let output = program(&place).args(["evaluate", "a", "--dataset", "glyphs"]).output().unwrap();
+    let err = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{err}");
+    for method in ["dm", "random", "herding", "k-center"] {
+        let own = Path::new("a").join(method).display().to_string();
+        assert!(err.contains(&own), "{err}");
+    }
 }
 
 #[test]
@@ -283,16 +305,9 @@ fn all_training_images_are_an_upper_bound_without_a_set() {
     let place = tempfile::tempdir().unwrap();
     let mut command = program(&place);
     command.args(["--dataset", "glyphs", "--method", "whole", "--out", "run"]);
-    succeed(command.args([
-        "--width",
-        "2",
-        "--depth",
-        "1",
-        "--eval-nets",
-        "1",
-        "--eval-epochs",
-        "1",
-    ]));
+    command.args(["--width", "2", "--depth", "1", "--eval-nets", "1", "--eval-epochs", "1"]);
+    let out = text(&succeed(&mut command).stdout);
+    assert!(out.contains(" % (1 network of width 2, 1 epoch, ") && !out.contains('±'), "{out}");
     let names = fs::read_dir(place.path().join("run")).unwrap();
     let mut names: Vec<_> = names.map(|entry| entry.unwrap().file_name()).collect();
     names.sort();
@@ -359,4 +374,36 @@ fn an_interrupted_evaluation_keeps_the_set() {
     assert!(run.join("grid.png").is_file() && run.join("run.toml").is_file());
     let report = json(&run.join("report.json"));
     assert_eq!((&report["accuracy"], &report["interrupted"]), (&Value::Null, &true.into()));
+}
+
+/// Ctrl-C in a comparison: the table says what was stopped and what never began.
+#[cfg(unix)]
+#[test]
+fn an_interrupted_comparison_says_what_is_missing() {
+    use std::io::{BufRead, BufReader};
+
+    let place = tempfile::tempdir().unwrap();
+    let mut child = program(&place)
+        .args(["compare", "--dataset", "glyphs", "--methods", "dm,random", "--ipc", "1"])
+        .args(["--iterations", "1000000", "--width", "8", "--batch-real", "8", "--out", "out"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.any(|line| line.starts_with("iteration ")), "it never began");
+    let id = child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    let rest: Vec<_> = lines.collect();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{rest:?}");
+    let out = text(&output.stdout);
+    let rows: Vec<Vec<_>> = out.lines().skip(1).map(|l| l.split_whitespace().collect()).collect();
+    // Method, images, accuracy, seconds to make; nothing that was not done has seconds.
+    assert_eq!((&rows[0][..3], rows[0].len()), (&["dm", "10", "interrupted"][..], 4), "{out}");
+    assert_eq!(rows[1], ["random", "not", "run"]);
+    let table = json(&place.path().join("out/compare.json"));
+    assert_eq!(table["interrupted"], true);
+    assert_eq!(table["methods"][1]["error"], "not run");
+    assert!(table["methods"][1]["folder"].is_null() && table["methods"][0]["folder"] == "dm");
 }

@@ -76,7 +76,7 @@ fn a_run_leaves_what_it_promises() {
         .map(|row| row.strip_suffix(",,").expect("no accuracy without an evaluation"))
         .map(|row| row.split(',').map(|cell| cell.parse().unwrap()).collect())
         .collect();
-    assert_eq!(rows.iter().map(|row| row[0]).collect::<Vec<_>>(), [0.0, 1.0]);
+    assert_eq!(rows.iter().map(|row| row[0]).collect::<Vec<_>>(), [1.0, 2.0]);
     assert!(rows.iter().all(|row| row[1].is_finite() && row[1] >= 0.0 && row[2] >= 0.0));
 
     let record = record(&run);
@@ -84,6 +84,7 @@ fn a_run_leaves_what_it_promises() {
     assert_eq!(stored, settings);
     assert_eq!(record["dataset"].as_str(), Some("glyphs"));
     assert_eq!(record["outcome"]["completed_iterations"].as_integer(), Some(2));
+    assert_eq!(record["outcome"]["interrupted"].as_bool(), Some(false));
 
     let (out, err) = (text(&output.stdout), text(&output.stderr));
     assert!(out.contains("grid.png") && out.contains("2 iterations"), "{out}");
@@ -91,6 +92,14 @@ fn a_run_leaves_what_it_promises() {
         assert!(err.contains(word), "{word} is missing in {err}");
     }
     assert!(!err.contains('\u{1b}') && !err.contains("error"), "{err}");
+
+    // The loss is one and the same, followed or summed up.
+    let last = err.lines().rfind(|line| line.starts_with("iteration ")).unwrap();
+    let (_, last) = last.split_once("loss ").unwrap();
+    let (last, _) = last.split_once(',').unwrap();
+    assert!(out.lines().next().unwrap().ends_with(&format!(" → {last}")), "{last} in {out}");
+    let stored = record["outcome"]["last_loss"].as_float().unwrap();
+    assert!((stored - last.parse::<f64>().unwrap()).abs() < 1e-3 * stored, "{stored}, {last}");
 }
 
 #[test]
@@ -140,22 +149,52 @@ fn a_failed_run_leaves_nothing() {
     for (arguments, word) in [
         (&["--adapter", "no such thing"][..], "no such thing"),
         (&["--adapter", "999"], "999"),
-        (&["--ipc", "900000"], "--ipc"),
-        (&["--memory-budget", "1"], "--memory-budget"),
+        (&["--ipc", "900000", "--init", "noise"], "--ipc 900000"),
+        (
+            &["--memory-budget", "1MiB", "--width", "64"],
+            "--memory-budget 1MiB: these settings need",
+        ),
+        (
+            &["--memory-budget", "1MiB", "--eval-every", "1"],
+            "--memory-budget 1MiB: with --eval-every half of it must do, and ",
+        ),
+        (
+            &["--ipc", "1001"],
+            "--ipc 1001: class \"0\" has only 1000 training images; use 1000 or fewer, or start \
+             from --init noise",
+        ),
     ] {
         for out in [&["--out", "a/b/c"][..], &[]] {
             // The flags under test come last and so must not be given twice.
             let mut command = program(&place);
-            command.args(["--dataset", "glyphs", "--iterations", "2", "--width", "8"]);
+            command.args(["--dataset", "glyphs", "--iterations", "2"]);
             let output = command.args(arguments).args(out).output().unwrap();
             let err = text(&output.stderr);
             assert!(matches!(output.status.code(), Some(1 | 2)), "{arguments:?}: {err}");
-            let error = err.lines().find(|line| line.starts_with("error: "));
-            assert!(error.is_some_and(|line| line.contains(word)), "{arguments:?}: {err}");
-            assert!(!err.contains("panicked"), "{err}");
+            // Nothing is announced before it is known to be possible.
+            assert!(err.starts_with("error: ") && err.contains(word), "{arguments:?}: {err}");
+            assert!(!err.contains("panicked") && !err.contains("runs/"), "{err}");
             assert!(names(place.path()).is_empty(), "{arguments:?} left a folder");
         }
     }
+}
+
+#[test]
+fn nothing_is_chosen_twice() {
+    let place = tempfile::tempdir().unwrap();
+    for method in ["random", "herding", "k-center"] {
+        let mut command = program(&place);
+        command.args(["--dataset", "glyphs", "--ipc", "1001", "--method", method]);
+        let output = command.output().unwrap();
+        let expected =
+            "error: --ipc 1001: class \"0\" has only 1000 training images; use 1000 or fewer\n";
+        assert_eq!((output.status.code(), text(&output.stderr).as_str()), (Some(2), expected));
+    }
+    let mut command = program(&place);
+    let compare = ["compare", "--dataset", "glyphs", "--ipc", "1001", "--methods", "random"];
+    let output = command.args(compare).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(names(place.path()).is_empty());
 }
 
 #[test]
@@ -216,6 +255,7 @@ fn an_interrupted_run_saves_what_there_is() {
     let done = record["outcome"]["completed_iterations"].as_integer().unwrap();
     assert!((1..1_000_000).contains(&done));
     assert_eq!(record["settings"]["iterations"].as_integer(), Some(1_000_000));
+    assert_eq!(record["outcome"]["interrupted"].as_bool(), Some(true));
     let rows = fs::read_to_string(run.join("metrics.csv")).unwrap().lines().count() as i64 - 1;
     assert_eq!(rows, done);
 }

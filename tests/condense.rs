@@ -10,8 +10,8 @@ use std::{
 
 use common::{Rng, assert_close, gpu, gpus};
 use dm_wgpu::{
-    Condensation, Dataset, DatasetInfo, Error, Gpu, Init, Kernels, Loss, Settings, SyntheticSet,
-    data, wgpu,
+    Condensation, Dataset, DatasetInfo, Error, Gpu, Init, Kernels, Loss, Selection,
+    SelectionSettings, Selector, Settings, SyntheticSet, data, wgpu,
 };
 
 fn glyphs() -> Arc<Dataset> {
@@ -103,10 +103,21 @@ fn memory_changes_no_bit() {
 fn too_little_memory_says_how_much_is_needed() {
     let dataset = glyphs();
     let settings = Settings { memory_budget: 1000, ..quick(&dataset) };
-    let error = Condensation::new(gpu(), dataset, settings).unwrap_err();
+    let checked = Condensation::check(gpu(), &dataset, &settings).unwrap_err();
+    let error = Condensation::new(gpu(), dataset.clone(), settings).unwrap_err();
     assert!(error.is_usage());
     assert!(matches!(error, Error::Setting { name: "memory_budget", .. }), "{error}");
     assert!(error.to_string().contains("need at least 1 MiB"), "{error}");
+    assert_eq!(checked.to_string(), error.to_string());
+    Condensation::check(gpu(), &dataset, &quick(&dataset)).unwrap();
+    let choosing = |memory_budget| SelectionSettings {
+        width: 8,
+        memory_budget,
+        ..SelectionSettings::for_dataset(&dataset, Selector::KCenter)
+    };
+    let error = Selection::check(gpu(), &dataset, &choosing(1000)).unwrap_err();
+    assert!(error.to_string().contains("selecting with these settings needs"), "{error}");
+    Selection::check(gpu(), &dataset, &choosing(1 << 30)).unwrap();
 }
 
 #[test]
@@ -276,9 +287,21 @@ fn unequal_classes_and_colours() {
     // A class of one image, one smaller than the batch and than ipc, and one larger.
     let dataset = noise(3, 16, &[1, 3, 40]);
     let settings = Settings { ipc: 5, depth: 2, batch_real: 8, ..quick(&dataset) };
+    let error = settings.check(&dataset).unwrap_err();
+    assert!(error.is_usage(), "{error}");
+    let expected = "ipc = 5: class \"class 0\" has only 1 training image; use 1 or fewer, or \
+                    start from init = noise";
+    assert_eq!(error.to_string(), expected);
+    let choosing = SelectionSettings {
+        ipc: 2,
+        depth: 2,
+        ..SelectionSettings::for_dataset(&dataset, Selector::Herding)
+    };
+    let error = Selection::new(gpu(), dataset.clone(), choosing).unwrap_err();
+    assert!(error.to_string().contains("\"class 0\" has only 1"), "{error}");
+
+    let settings = Settings { init: Init::Noise, ..settings };
     let start = initial(&dataset, settings.clone());
-    let different = |class: usize| start[class].iter().collect::<HashSet<_>>().len();
-    assert_eq!((different(0), different(1), different(2)), (1, 3, 5), "all there are, then again");
     let mut first = None;
     for gpu in gpus() {
         for memory_budget in [1 << 30, 1 << 19] {

@@ -244,6 +244,14 @@ fn impossible_settings_are_named() {
     for budget in [0, 1, 10_000] {
         assert_eq!(with(&|s| s.memory_budget = budget), "memory_budget");
     }
+    // The same is known before there is a set.
+    let check = |images, settings: &_| Evaluation::check(gpu(), glyphs(), images, settings);
+    check(Some(20), &settings()).unwrap();
+    check(None, &settings()).unwrap();
+    for (images, memory_budget) in [(None, 1), (Some(1), 1), (Some(usize::MAX), 1 << 30)] {
+        let error = check(images, &EvaluationSettings { memory_budget, ..settings() });
+        assert!(matches!(error, Err(Error::Setting { name: "memory_budget", .. })), "{error:?}");
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! `dm-wgpu compare`: several methods with one seed, one table.
 
-use std::path::PathBuf;
+use std::fmt::Display;
 
 use serde::Serialize;
 
@@ -16,10 +16,10 @@ use super::{
     method::Method,
     progress::Console,
     run::Task,
-    say,
+    say::{self, counted},
 };
 
-/// `compare.json`.
+/// `compare.json`, and what `--json` prints.
 #[derive(Serialize)]
 struct Comparison {
     version: &'static str,
@@ -34,8 +34,8 @@ struct Comparison {
 #[derive(Serialize)]
 struct Row {
     method: &'static str,
-    /// Beside this file, in a folder of the method's name.
-    folder: &'static str,
+    /// Beside this file; null if nothing was saved.
+    folder: Option<&'static str>,
     images: Option<usize>,
     /// In per cent.
     accuracy: Option<Accuracy>,
@@ -54,13 +54,20 @@ pub fn run(args: &CompareArgs) -> Result<u8, Failure> {
     }
     let console = Console::new(run.machine.quiet);
     let name = format!("compare-{}-ipc{}-seed{}", run.dataset(), run.ipc, run.seed);
+    OutputFolder::check(run.out.as_deref())?;
+    let interrupt = Interrupt::install(console.quiet());
+    let mut bench = Bench::open(&run.machine, run.dataset(), console, interrupt)?;
+    let mut tasks = Vec::new();
+    for &method in &methods {
+        let task = Task { args: run, method, evaluate: true };
+        let plan = task.plan(&bench)?;
+        tasks.push((task, plan));
+    }
     let mut folder = OutputFolder::reserve(run.out.as_deref(), &name)?;
     let place = |method: Method| folder.path().join(method.name());
-    // Leaving at once takes along what is empty: first all above, then the methods' own.
-    let made: Vec<PathBuf> =
-        folder.made().iter().cloned().chain(methods.iter().map(|&method| place(method))).collect();
-    let interrupt = Interrupt::install(made, console.quiet());
-    let mut bench = Bench::open(&run.machine, run.dataset(), console, interrupt)?;
+    bench.interrupt.takes_along(folder.made().to_vec());
+    bench.interrupt.takes_along(methods.iter().map(|&method| place(method)));
+    console.say(&bench.introduction());
 
     let mut table = Comparison {
         version: env!("CARGO_PKG_VERSION"),
@@ -70,21 +77,30 @@ pub fn run(args: &CompareArgs) -> Result<u8, Failure> {
         methods: Vec::new(),
         interrupted: false,
     };
-    let (mut first_failure, mut failures) = (None, 0);
-    for (number, &method) in methods.iter().enumerate() {
+    let (mut first_failure, mut failures, mut worth_keeping) = (None, 0, false);
+    for (number, (task, plan)) in tasks.into_iter().enumerate() {
+        let method = task.method;
+        if table.interrupted || bench.interrupt.requested() {
+            table.interrupted = true;
+            table.methods.push(Row::without(method, "not run".into()));
+            continue;
+        }
         console.say(&format!("\nmethod    {method} ({} of {})", number + 1, methods.len()));
-        let task = Task { args: run, method, evaluate: true };
         let outcome = OutputFolder::reserve(Some(&place(method)), "")
-            .and_then(|mut own| task.carry_out(&bench, &mut own));
+            .and_then(|mut own| task.carry_out(&bench, plan, &mut own));
         match outcome {
             Ok(Some(figures)) => {
                 table.interrupted = figures.interrupted;
                 table.methods.push(Row::of(method, figures));
+                worth_keeping = true;
             }
-            Ok(None) => table.interrupted = true,
+            Ok(None) => {
+                table.interrupted = true;
+                table.methods.push(Row::without(method, INTERRUPTED_ROW.into()));
+            }
             Err(failure) => {
                 console.say(&format!("{method} failed: {failure}"));
-                table.methods.push(Row::failed(method, &failure));
+                table.methods.push(Row::without(method, failure.to_string()));
                 failures += 1;
                 first_failure.get_or_insert(failure);
                 // A device that was lost stays lost; the next method gets another.
@@ -92,28 +108,19 @@ pub fn run(args: &CompareArgs) -> Result<u8, Failure> {
             }
         }
         // After each: what there is survives whatever happens to the next.
-        if table.methods.len() > failures {
+        if worth_keeping {
             table.write(&folder)?;
         }
-        if table.interrupted || bench.interrupt.requested() {
-            table.interrupted |= number + 1 < methods.len();
-            break;
-        }
     }
-    if table.methods.len() == failures {
-        // None worked. If they all say the same, that is the answer.
+    if !worth_keeping {
+        // If they all say the same, that is the answer.
         return first_failure.map_or(Ok(INTERRUPTED), Err);
     }
     table.write(&folder)?;
     folder.keep();
-    if !console.quiet() {
-        let text = format!(
-            "\n{}\ntable     {}",
-            table.plain(),
-            folder.path().join("compare.md").display()
-        );
-        say::out(&text).map_err(|error| Failure::Failed(format!("stdout: {error}")))?;
-    }
+    console.say("");
+    table.print(args.json)?;
+    console.say(&format!("table     {}", folder.path().join("compare.md").display()));
     match (table.interrupted, first_failure) {
         (true, _) => Ok(INTERRUPTED),
         (false, Some(failure)) => Err(Failure::Failed(format!(
@@ -126,10 +133,10 @@ pub fn run(args: &CompareArgs) -> Result<u8, Failure> {
 
 impl Row {
     fn of(method: Method, figures: Figures) -> Self {
-        let error = figures.accuracy.is_none().then(|| "interrupted".to_owned());
+        let error = figures.accuracy.is_none().then(|| INTERRUPTED_ROW.to_owned());
         Self {
             method: method.name(),
-            folder: method.name(),
+            folder: Some(method.name()),
             images: Some(figures.images),
             accuracy: figures.accuracy,
             seconds: Some(figures.seconds),
@@ -137,21 +144,24 @@ impl Row {
         }
     }
 
-    fn failed(method: Method, failure: &Failure) -> Self {
+    /// A method that left nothing, and why.
+    fn without(method: Method, error: String) -> Self {
         Self {
             method: method.name(),
-            folder: method.name(),
+            folder: None,
             images: None,
             accuracy: None,
             seconds: None,
-            error: Some(failure.to_string()),
+            error: Some(error),
         }
     }
 
     /// Method, images, accuracy, seconds of making and of evaluating.
     fn cells(&self) -> [String; 5] {
-        let seconds = |of: fn(&Seconds) -> f64| {
-            self.seconds.as_ref().map(|s| format!("{:.1}", of(s))).unwrap_or_default()
+        // What took no time at all was not done.
+        let seconds = |of: fn(&Seconds) -> f64| match self.seconds.as_ref().map(of) {
+            Some(seconds) if seconds > 0.0 => format!("{seconds:.1}"),
+            _ => String::new(),
         };
         let accuracy = match (&self.accuracy, &self.error) {
             (Some(accuracy), _) => accuracy.to_string(),
@@ -168,6 +178,9 @@ impl Row {
     }
 }
 
+/// What the table says of a method that Ctrl-C stopped.
+const INTERRUPTED_ROW: &str = "interrupted";
+
 const HEADER: [&str; 5] =
     ["method", "images", "accuracy", "seconds to make", "seconds to evaluate"];
 
@@ -175,12 +188,23 @@ impl Comparison {
     fn write(&self, folder: &OutputFolder) -> Result<(), Failure> {
         write_json(self, &folder.path().join("compare.json"))?;
         let Self { dataset, ipc, seed, .. } = self;
-        let mut text = format!("{dataset}, {ipc} images a class, seed {seed}\n\n");
+        let images = counted(*ipc, "image");
+        let mut text = format!("{dataset}, {images} a class, seed {seed}\n\n");
         text += &format!("| {} |\n|---|--:|--:|--:|--:|\n", HEADER.join(" | "));
         for row in &self.methods {
             text += &format!("| {} |\n", row.cells().join(" | "));
         }
         Ok(report::write_whole(folder.path().join("compare.md"), text.as_bytes())?)
+    }
+
+    /// The result, in quiet mode too: it is what was asked for.
+    fn print(&self, json: bool) -> Result<(), Failure> {
+        let failed = |error: &dyn Display| Failure::Failed(format!("stdout: {error}"));
+        let text = match json {
+            true => serde_json::to_string(self).map_err(|error| failed(&error))?,
+            false => self.plain(),
+        };
+        say::out(&text).map_err(|error| failed(&error))
     }
 
     /// For the terminal: columns under each other.
@@ -211,26 +235,30 @@ mod tests {
     fn a_table_has_a_row_a_method() {
         let row = |method, accuracy| Row {
             method,
-            folder: method,
+            folder: Some(method),
             images: Some(10),
             accuracy,
             seconds: Some(Seconds { condensing: 12.34, evaluating: 5.0 }),
             error: None,
         };
-        let failed = Row::failed(Method::Whole, &Failure::Failed("a | b\nc".into()));
+        let failed = Row::without(Method::Whole, "a | b\nc".into());
+        let mut stopped = row("random", None);
+        stopped.error = Some(INTERRUPTED_ROW.into());
+        stopped.seconds = Some(Seconds { condensing: 0.25, evaluating: 0.0 });
         let table = Comparison {
             version: "0",
             dataset: "mnist".into(),
             ipc: 1,
             seed: 0,
-            methods: vec![row("dm", Some(Accuracy::of(vec![89.0, 90.0]))), failed],
+            methods: vec![row("dm", Some(Accuracy::of(vec![89.0, 90.0]))), failed, stopped],
             interrupted: false,
         };
         let text = table.plain();
         let lines: Vec<_> = text.lines().collect();
-        assert_eq!(lines.len(), 3, "{text}");
+        assert_eq!(lines.len(), 4, "{text}");
         assert!(lines[1].starts_with("dm     ") && lines[1].contains("89.50 ± 0.50 %"), "{text}");
         assert!(lines[1].ends_with("5.0") && lines[1].contains("12.3"), "{text}");
-        assert!(lines[2].contains("a   b c"), "{text}");
+        assert!(lines[2].ends_with("a   b c"), "{text}");
+        assert!(lines[3].contains("interrupted") && lines[3].ends_with(" 0.2"), "{text}");
     }
 }

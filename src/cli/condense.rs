@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use dm_wgpu::{
-    Condensation, EvaluationSettings, Selection, SelectionSettings, Settings, SyntheticSet,
-    TrainingSet, report::Measurement,
+    Condensation, Error, Evaluation, EvaluationSettings, Selection, SelectionSettings, Settings,
+    SyntheticSet, TrainingSet, report::Measurement,
 };
 
 use super::{
     failure::Failure,
     measure::{Bench, Measured},
     progress::{Pieces, Steps},
+    say::counted,
 };
 
 /// Iterations that the GPU may be behind: enough to keep it busy, few enough to stop soon.
@@ -27,6 +28,32 @@ pub struct Made {
     pub seconds: f64,
     /// Those of evaluations on the way.
     pub evaluating: f64,
+}
+
+/// Whether it could be condensed so, and evaluated on the way if that is asked for.
+pub fn check_condensing(
+    bench: &Bench,
+    settings: &Settings,
+    follow: Option<&EvaluationSettings>,
+) -> Result<(), Failure> {
+    let (gpu, dataset) = (&bench.gpu, &bench.dataset);
+    let Some(evaluation) = follow else {
+        return Ok(Condensation::check(gpu, dataset, settings)?);
+    };
+    let shared = |error| match error {
+        Error::Setting { name: "memory_budget", expected, .. } => Failure::from(Error::Setting {
+            name: "memory_budget",
+            given: format!("{} bytes", settings.memory_budget),
+            expected: format!("with --eval-every half of it must do, and {expected}"),
+        }),
+        other => other.into(),
+    };
+    let half = settings.memory_budget / 2;
+    let condensing = Settings { memory_budget: half, ..settings.clone() };
+    Condensation::check(gpu, dataset, &condensing).map_err(shared)?;
+    let images = settings.ipc * dataset.classes();
+    let evaluation = EvaluationSettings { memory_budget: half, ..evaluation.clone() };
+    Evaluation::check(gpu, dataset, Some(images), &evaluation).map_err(shared)
 }
 
 /// How to follow the accuracy on the way.
@@ -58,7 +85,7 @@ pub fn condense(
         for arrived in condensation.take_losses()? {
             steps.arrived(arrived.loss);
             rows.push(Measurement {
-                iteration: arrived.iteration,
+                iteration: arrived.iteration + 1,
                 loss: Some(arrived.loss),
                 seconds: steps.seconds(),
                 accuracy: None,
@@ -73,11 +100,12 @@ pub fn condense(
         {
             let set = condensation.images_blocking()?;
             take(&mut condensation, &mut steps)?;
-            let what = format!("evaluating after {iteration} iterations");
+            let after = format!("after {}", counted(iteration as usize, "iteration"));
+            let what = format!("evaluating {after}");
             let measured =
                 steps.pause(|| bench.measure(TrainingSet::Synthetic(set), settings, &what))?;
             let Some(Measured { accuracy, seconds }) = measured else { break };
-            bench.console.say(&format!("accuracy after {iteration} iterations: {accuracy}"));
+            bench.console.say(&format!("accuracy {after}: {accuracy}"));
             evaluating += seconds;
             curve.push((iteration, accuracy));
         }
@@ -98,15 +126,18 @@ pub fn condense(
     // The last step has no loss that would have told.
     if !set.images.iter().all(|value| value.is_finite()) {
         return Err(Failure::Failed(format!(
-            "after {iterations} iterations the images hold values that are no numbers: lower \
-             --lr-img, or change the seed"
+            "after {} the images hold values that are no numbers: lower --lr-img, or change the \
+             seed",
+            counted(iterations as usize, "iteration")
         )));
     }
     for (iteration, accuracy) in curve {
-        match rows.get_mut(iteration as usize) {
+        match rows.iter_mut().find(|row| row.iteration == iteration) {
             Some(row) => row.accuracy = Some(accuracy),
+            // What the images began with has no loss yet.
             None => {
-                rows.push(Measurement { iteration, loss: None, seconds, accuracy: Some(accuracy) })
+                let accuracy = Some(accuracy);
+                rows.insert(0, Measurement { iteration, loss: None, seconds: 0.0, accuracy });
             }
         }
     }

@@ -3,8 +3,11 @@
 use std::path::Path;
 
 use serde::Serialize;
+use serde_json::Value;
 
-use dm_wgpu::{Accuracy, EvaluationSettings, Settings, SyntheticSet, TrainingSet, import};
+use dm_wgpu::{
+    Accuracy, Evaluation, EvaluationSettings, Settings, SyntheticSet, TrainingSet, import,
+};
 
 use super::{
     args::EvaluateArgs,
@@ -15,7 +18,7 @@ use super::{
     method::Method,
     progress::Console,
     record::Adapter,
-    say,
+    say::{self, counted},
 };
 
 /// What `--json` prints.
@@ -34,17 +37,19 @@ struct Answer<'a> {
 
 pub fn run(args: &EvaluateArgs) -> Result<u8, Failure> {
     let console = Console::new(args.machine.quiet);
-    let interrupt = Interrupt::install(Vec::new(), console.quiet());
+    let interrupt = Interrupt::install(console.quiet());
     let found = import::read(&args.path).map_err(Failure::of_data)?;
-    let name = dataset_of(found.dataset(), args)?;
+    let report = report_of(&args.path);
+    let name = dataset_of(found.dataset().or(report["dataset"].as_str()), args)?;
     let bench = Bench::open(&args.machine, &name, console, interrupt)?;
     let set = found.into_set(&bench.dataset).map_err(Failure::of_data)?;
-    let settings = settings(args, &bench, &set);
-    settings.check(&bench.dataset)?;
+    let (settings, width_from) = settings(args, &bench, &set, &report);
     let images = set.labels.len();
+    Evaluation::check(&bench.gpu, &bench.dataset, Some(images), &settings)?;
     console.say(&format!(
-        "{}\nset       {images} images of {}\nevaluate  {}",
+        "{}\nset       {} of {}\nevaluate  {} (width {width_from})",
         bench.introduction(),
+        counted(images, "image"),
         args.path.display(),
         how(&settings)
     ));
@@ -69,8 +74,9 @@ pub fn run(args: &EvaluateArgs) -> Result<u8, Failure> {
             .map_err(|error| Failure::Failed(format!("the results as JSON: {error}")))?
     } else {
         format!(
-            "accuracy  {} ({images} images, {}, {:.1} seconds)",
+            "accuracy  {} ({}, {}, {:.1} seconds)",
             answer.accuracy,
+            counted(images, "image"),
             how(&settings),
             answer.seconds
         )
@@ -79,7 +85,17 @@ pub fn run(args: &EvaluateArgs) -> Result<u8, Failure> {
     Ok(0)
 }
 
-/// The data set to test on: what the set says, or else what was asked for.
+/// What a run left beside the set, if the path is a run's folder or one of its sets; else null.
+fn report_of(path: &Path) -> Value {
+    let left_by_runs = ["synthetic.safetensors", "images"];
+    let in_a_run = path.file_name().is_some_and(|name| left_by_runs.iter().any(|n| name == *n));
+    let folder = if in_a_run { path.parent().unwrap_or(path) } else { path };
+    let text = std::fs::read_to_string(folder.join("report.json")).unwrap_or_default();
+    // Someone else's report is as good as none.
+    serde_json::from_str(&text).unwrap_or_default()
+}
+
+/// The data set to test on: what the set or its run says, or else what was asked for.
 fn dataset_of(said: Option<&str>, args: &EvaluateArgs) -> Result<String, Failure> {
     let path = args.path.display();
     let names = NAMES.join(" or ");
@@ -99,15 +115,50 @@ fn dataset_of(said: Option<&str>, args: &EvaluateArgs) -> Result<String, Failure
     }
 }
 
-/// The network is the one that the set was made with, if it says so.
-fn settings(args: &EvaluateArgs, bench: &Bench, set: &SyntheticSet) -> EvaluationSettings {
-    let made = serde_json::from_str::<serde_json::Value>(&set.settings).unwrap_or_default();
-    let made = |name: &str| made.get(name)?.as_u64().and_then(|n| usize::try_from(n).ok());
+/// The networks are those that judged the run, or else the one that the set was made with, where
+/// either is known. Beside the settings, where the width is from.
+fn settings(
+    args: &EvaluateArgs,
+    bench: &Bench,
+    set: &SyntheticSet,
+    report: &Value,
+) -> (EvaluationSettings, &'static str) {
+    let made: Value = serde_json::from_str(&set.settings).unwrap_or_default();
+    let known = |name: &str| {
+        [
+            (&report["evaluation"], "as the run's own evaluation"),
+            (&report["settings"], "as the set was made with"),
+            (&made, "as the set was made with"),
+        ]
+        .into_iter()
+        .find_map(|(settings, from)| Some((usize::try_from(settings[name].as_u64()?).ok()?, from)))
+    };
     let suited = Settings::for_dataset(&bench.dataset);
-    let width = made("width").unwrap_or(suited.width);
+    let (width, from) = known("width").unwrap_or((suited.width, "by default"));
+    let from = if args.eval.eval_width.is_some() { "as asked for" } else { from };
     let mut settings = args.eval.settings(&bench.dataset, Method::Dm.epochs(), width);
-    settings.depth = made("depth").unwrap_or(suited.depth);
+    settings.depth = known("depth").map_or(suited.depth, |(depth, _)| depth);
     settings.seed = args.seed;
     settings.memory_budget = args.machine.memory_budget;
-    settings
+    (settings, from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_a_run_left_is_taken_for_it() {
+        let place = tempfile::tempdir().unwrap();
+        let run = place.path();
+        std::fs::write(run.join("report.json"), r#"{"dataset": "glyphs"}"#).unwrap();
+        for name in ["", "synthetic.safetensors", "images", "images/"] {
+            assert_eq!(report_of(&run.join(name))["dataset"], "glyphs", "{name}");
+        }
+        for name in ["mine.npz", "pictures", "images/0"] {
+            assert!(report_of(&run.join(name)).is_null(), "{name}");
+        }
+        std::fs::write(run.join("report.json"), "not JSON").unwrap();
+        assert!(report_of(run).is_null());
+    }
 }

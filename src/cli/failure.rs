@@ -4,6 +4,8 @@ use std::fmt;
 
 use dm_wgpu::Error;
 
+use super::values;
+
 /// The end of a run that did not work.
 #[derive(Debug)]
 pub enum Failure {
@@ -49,7 +51,8 @@ impl fmt::Display for Failure {
 fn in_flags(error: &Error) -> String {
     match error {
         Error::Setting { name, given, expected } => {
-            format!("{} {given}: {}", flag(name), settings_as_flags(expected))
+            let (given, expected) = (sizes_as_typed(given), sizes_as_typed(expected));
+            format!("{} {given}: {}", flag(name), settings_as_flags(&expected))
         }
         // Paths are not to be tampered with.
         Error::Io { .. } | Error::Format { .. } | Error::NotFound { .. } => error.to_string(),
@@ -65,6 +68,21 @@ fn settings_as_flags(text: &str) -> String {
     ["batch_real", "lr_img", "memory_budget", "eval_nets", "eval_epochs", "eval_width"]
         .iter()
         .fold(text.to_owned(), |text, name| text.replace(name, &flag(name)))
+        .replace("init = noise", "--init noise")
+}
+
+/// The library's `9 MiB` and `1048576 bytes` as `--memory-budget` takes them.
+fn sizes_as_typed(text: &str) -> String {
+    let mut words: Vec<String> = text.replace(" MiB", "MiB").split(' ').map(String::from).collect();
+    for at in (1..words.len()).rev() {
+        if let Some(rest) = words[at].strip_prefix("bytes")
+            && let Ok(bytes) = words[at - 1].parse()
+        {
+            words[at - 1] = values::memory_text(bytes) + rest;
+            words.remove(at);
+        }
+    }
+    words.join(" ")
 }
 
 #[cfg(test)]
@@ -81,9 +99,23 @@ mod tests {
         assert_eq!(failure.to_string(), "--batch-real 9000: lower it, or raise --memory-budget");
         assert_eq!(failure.code(), 2);
 
+        let setting = |name, given: &str, expected: &str| {
+            let (given, expected) = (given.into(), expected.into());
+            Failure::from(Error::Setting { name, given, expected }).to_string()
+        };
+        assert_eq!(
+            setting("memory_budget", "1048576 bytes", "these settings need at least 9 MiB"),
+            "--memory-budget 1MiB: these settings need at least 9MiB"
+        );
+        assert_eq!(
+            setting("ipc", "7", "they take more than 134217728 bytes; or set init = noise"),
+            "--ipc 7: they take more than 128MiB; or set --init noise"
+        );
+
         let diverged =
             Failure::from(Error::Diverged { iteration: 3, class: 1, loss: f32::INFINITY });
         assert!(diverged.to_string().contains("--lr-img"), "{diverged}");
+        assert!(diverged.to_string().contains("in iteration 4"), "{diverged}");
         assert_eq!(diverged.code(), 1);
     }
 

@@ -32,6 +32,7 @@ pub struct Figures {
     pub completed_iterations: Option<u32>,
     pub loss: Option<Losses>,
     pub seconds: Seconds,
+    /// Whether it ended before all was done that was asked for.
     pub interrupted: bool,
 }
 
@@ -41,10 +42,25 @@ pub struct Seeds {
     pub evaluation: Option<u64>,
 }
 
-#[derive(Debug, Clone, Copy, Serialize)]
+/// Every iteration draws a network of its own, so that single losses are noisy. These are means
+/// over the first and over the last iterations: half of all, but no more than 20.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Losses {
     pub first: f32,
     pub last: f32,
+}
+
+impl Losses {
+    /// Of the iterations so far; none if there are none.
+    pub fn of(losses: &[f32]) -> Option<Self> {
+        let count = (losses.len() / 2).clamp(1, 20);
+        let mean = |some: &[f32]| {
+            let sum: f64 = some.iter().map(|&loss| f64::from(loss)).sum();
+            (sum / count as f64) as f32
+        };
+        let last = losses.len().checked_sub(count)?;
+        Some(Self { first: mean(&losses[..count]), last: mean(&losses[last..]) })
+    }
 }
 
 /// What the images were worth after so many iterations.
@@ -75,4 +91,23 @@ pub fn write_json(value: &impl Serialize, path: &Path) -> Result<(), Failure> {
         .map_err(|error| Failure::Failed(format!("{}: {error}", path.display())))?;
     text.push('\n');
     Ok(report::write_whole(path, text.as_bytes())?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn losses_are_means_over_both_ends() {
+        let of = |n: u32| {
+            let losses: Vec<_> = (1..=n).map(|loss| loss as f32).collect();
+            Losses::of(&losses).map(|Losses { first, last }| (first, last))
+        };
+        assert_eq!(of(0), None);
+        assert_eq!(of(1), Some((1.0, 1.0)));
+        assert_eq!(of(3), Some((1.0, 3.0)));
+        assert_eq!(of(5), Some((1.5, 4.5)));
+        // 1 to 20 and 981 to 1000.
+        assert_eq!(of(1000), Some((10.5, 990.5)));
+    }
 }

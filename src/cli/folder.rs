@@ -1,4 +1,5 @@
-//! The run's folder: reserved before any work, never one with something in it, gone again if the run fails.
+//! The run's folder: checked before any work, made when the run begins, never one with something in
+//! it, gone again if the run fails.
 
 use std::{
     fs, io,
@@ -6,6 +7,9 @@ use std::{
 };
 
 use super::failure::Failure;
+
+/// Where runs go that were not told.
+const RUNS: &str = "runs";
 
 /// A folder that is there, empty and writable. Dropped before [`keep`](Self::keep), it takes along
 /// every folder that was made for it, as long as nothing was saved there.
@@ -17,33 +21,55 @@ pub struct OutputFolder {
 }
 
 impl OutputFolder {
+    /// Whether [`reserve`](Self::reserve) could be done now, without making anything: better before
+    /// the work than after it.
+    pub fn check(out: Option<&Path>) -> Result<(), Failure> {
+        let path = out.unwrap_or(Path::new(RUNS));
+        let refused = |why: String| match out {
+            Some(_) => Err(Failure::Usage(format!("--out {}: {why}", path.display()))),
+            None => Err(Failure::Usage(format!(
+                "results go into the folder {} by default, but {why}; name another with --out",
+                path.display()
+            ))),
+        };
+        if path.as_os_str().is_empty() {
+            return refused("a name is needed".into());
+        }
+        match fs::read_dir(path).map(|mut entries| entries.next().is_none()) {
+            Ok(false) if out.is_some() => {
+                return refused(
+                    "it is not empty; name a new folder, nothing is overwritten".into(),
+                );
+            }
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return refused(format!("it can't be used as a folder: {error}")),
+        }
+        // What is not there yet is made in the nearest folder that is.
+        let nearest = path.ancestors().find(|folder| folder.is_dir()).unwrap_or(Path::new("."));
+        let probe = tempfile::Builder::new().prefix(".writing-").tempfile_in(nearest);
+        match probe {
+            Ok(_) => Ok(()),
+            // The error itself would name the probe.
+            Err(error) if nearest == path => refused(format!("not writable, {}", error.kind())),
+            Err(error) => refused(format!("it can't be created, {}", error.kind())),
+        }
+    }
+
     /// The folder that was asked for, or a new one named after the run.
     pub fn reserve(out: Option<&Path>, run_name: &str) -> Result<Self, Failure> {
+        Self::check(out)?;
         match out {
             Some(path) => Self::exactly(path),
-            None => Self::fresh(Path::new("runs"), run_name),
+            None => Self::fresh(Path::new(RUNS), run_name),
         }
     }
 
     fn exactly(path: &Path) -> Result<Self, Failure> {
-        let refused = |why: &str| Err(Failure::Usage(format!("--out {}: {why}", path.display())));
-        if path.as_os_str().is_empty() {
-            return refused("a name is needed");
-        }
         let mut folder = Self { path: path.to_path_buf(), made: Vec::new(), kept: false };
-        match fs::read_dir(path).map(|mut entries| entries.next().is_none()) {
-            Ok(true) => {}
-            Ok(false) => {
-                return refused("it is not empty; name a new folder, nothing is overwritten");
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                if let Err(error) = folder.make(path) {
-                    return refused(&format!("it can't be created: {error}"));
-                }
-            }
-            Err(error) => return refused(&format!("it can't be used as a folder: {error}")),
-        }
-        folder.check_writable()?;
+        folder.make(path).map_err(|error| {
+            Failure::Usage(format!("--out {}: it can't be created: {error}", path.display()))
+        })?;
         Ok(folder)
     }
 
@@ -66,7 +92,6 @@ impl OutputFolder {
             count += 1;
         }
         folder.made.push(folder.path.clone());
-        folder.check_writable()?;
         Ok(folder)
     }
 
@@ -85,14 +110,6 @@ impl OutputFolder {
             }
         }
         Ok(())
-    }
-
-    /// Better now than after the work.
-    fn check_writable(&self) -> Result<(), Failure> {
-        let probe = tempfile::Builder::new().prefix(".writing-").tempfile_in(&self.path);
-        probe.map(drop).map_err(|error| {
-            Failure::Usage(format!("--out {}: it is not writable: {error}", self.path.display()))
-        })
     }
 
     pub fn path(&self) -> &Path {
@@ -166,6 +183,14 @@ mod tests {
     }
 
     #[test]
+    fn a_check_makes_nothing() {
+        let place = tempfile::tempdir().unwrap();
+        OutputFolder::check(Some(&place.path().join("x/y"))).unwrap();
+        OutputFolder::check(Some(place.path())).unwrap();
+        assert_eq!(entries(place.path()), 0);
+    }
+
+    #[test]
     fn what_was_saved_stays() {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("x/y");
@@ -181,14 +206,18 @@ mod tests {
         let file = place.path().join("file");
         fs::write(&file, "mine").unwrap();
         for path in [place.path(), &file, &file.join("below"), Path::new("")] {
-            let failure = OutputFolder::exactly(path).unwrap_err();
-            assert_eq!(failure.code(), 2);
-            assert!(failure.to_string().starts_with("--out"), "{failure}");
+            for failure in [
+                OutputFolder::check(Some(path)).unwrap_err(),
+                OutputFolder::reserve(Some(path), "").unwrap_err(),
+            ] {
+                assert_eq!(failure.code(), 2);
+                assert!(failure.to_string().starts_with("--out"), "{failure}");
+            }
         }
         assert_eq!(OutputFolder::fresh(&file, "a").unwrap_err().code(), 2);
         assert_eq!(fs::read(&file).unwrap(), b"mine");
         // The part that could be made is gone again.
-        assert!(OutputFolder::exactly(&place.path().join("new\0name")).is_err());
+        assert!(OutputFolder::exactly(&place.path().join("new/\0name")).is_err());
         assert_eq!(entries(place.path()), 1);
     }
 }

@@ -3,7 +3,7 @@
 use std::{
     path::PathBuf,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU8, Ordering},
     },
 };
@@ -24,13 +24,18 @@ const MEASURING: u8 = 3;
 
 /// Whether the user wants an end.
 #[derive(Clone)]
-pub struct Interrupt(Arc<AtomicU8>);
+pub struct Interrupt {
+    state: Arc<AtomicU8>,
+    made: Arc<Mutex<Vec<PathBuf>>>,
+}
 
 impl Interrupt {
-    /// Takes over Ctrl-C (and requests to terminate). Leaving takes `made` along where empty.
-    pub fn install(made: Vec<PathBuf>, quiet: bool) -> Self {
+    /// Takes over Ctrl-C (and requests to terminate).
+    pub fn install(quiet: bool) -> Self {
         let state = Arc::new(AtomicU8::new(PREPARING));
+        let made = Arc::new(Mutex::new(Vec::new()));
         let shared = Arc::clone(&state);
+        let folders = Arc::clone(&made);
         let installed = ctrlc::set_handler(move || {
             let stop = |state| matches!(state, WORKING | MEASURING).then_some(STOPPING);
             if let Ok(before) = shared.fetch_update(Ordering::SeqCst, Ordering::SeqCst, stop) {
@@ -44,13 +49,18 @@ impl Interrupt {
                 }
                 return;
             }
-            folder::remove_empty(&made);
+            folder::remove_empty(&folders.lock().unwrap_or_else(PoisonError::into_inner));
             std::process::exit(INTERRUPTED.into());
         });
         if let Err(error) = installed {
             log::warn!("Ctrl-C will not save anything: {error}");
         }
-        Self(state)
+        Self { state, made }
+    }
+
+    /// Leaving takes these folders along where they are empty, the last one first.
+    pub fn takes_along(&self, folders: impl IntoIterator<Item = PathBuf>) {
+        self.made.lock().unwrap_or_else(PoisonError::into_inner).extend(folders);
     }
 
     /// From here on there is something to save.
@@ -66,10 +76,10 @@ impl Interrupt {
     /// A wish for an end stays one.
     fn enter(&self, phase: u8) {
         let enter = |state| (state != STOPPING).then_some(phase);
-        let _ = self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, enter);
+        let _ = self.state.fetch_update(Ordering::SeqCst, Ordering::SeqCst, enter);
     }
 
     pub fn requested(&self) -> bool {
-        self.0.load(Ordering::SeqCst) == STOPPING
+        self.state.load(Ordering::SeqCst) == STOPPING
     }
 }

@@ -12,6 +12,7 @@ use super::{
     failure::Failure,
     interrupt::Interrupt,
     progress::{Console, Downloads, Pieces},
+    say::counted,
 };
 
 /// Pieces that the GPU may be behind: enough to keep it busy, few enough to stop soon.
@@ -46,10 +47,10 @@ impl Bench {
             _ => "",
         };
         format!(
-            "data set  {}: {} images of {}×{size}×{size} in {} classes\n\
+            "data set  {}: {} of {}×{size}×{size} in {} classes\n\
              adapter   {} ({}{cpu})",
             dataset.name(),
-            dataset.train().len(),
+            counted(dataset.train().len(), "image"),
             dataset.channels(),
             dataset.classes(),
             adapter.name,
@@ -102,7 +103,6 @@ fn load(name: &str, data_dir: Option<&Path>, console: &Console) -> Result<Datase
 /// `3 networks of width 128, 300 epochs`.
 pub fn how(settings: &EvaluationSettings) -> String {
     let EvaluationSettings { nets, epochs, width, .. } = settings;
-    let plural = |n: usize| if n == 1 { "" } else { "s" };
-    let epoch_plural = plural(*epochs as usize);
-    format!("{nets} network{} of width {width}, {epochs} epoch{epoch_plural}", plural(*nets))
+    let (nets, epochs) = (counted(*nets, "network"), counted(*epochs as usize, "epoch"));
+    format!("{nets} of width {width}, {epochs}")
 }

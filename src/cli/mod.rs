@@ -21,9 +21,7 @@ mod vectors;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
-use args::{Cli, Command};
+use args::Command;
 
 /// What a bare `dm-wgpu` answers: enough to go on with, not all that there is.
 const SHORT_HELP: &str = "\
@@ -32,6 +30,7 @@ dm-wgpu condenses a labelled image set into a few synthetic images a class, on a
   dm-wgpu --dataset mnist           10 images a class, into runs/mnist-ipc10-seed0
   dm-wgpu --dataset mnist --ipc 1   1 image a class
   dm-wgpu evaluate PATH             what a set is worth
+  dm-wgpu compare --dataset mnist   condensed and chosen images side by side
   dm-wgpu adapters                  the GPUs that it could run on
   dm-wgpu --help                    everything else";
 
@@ -40,7 +39,7 @@ pub fn run() -> ExitCode {
         say::err(SHORT_HELP);
         return ExitCode::from(2);
     }
-    let cli = match Cli::try_parse() {
+    let cli = match args::parse() {
         Ok(cli) => cli,
         // Also how --help and --version arrive. Whoever closed the pipe has read enough.
         Err(stop) => {

@@ -7,7 +7,7 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::{dataset::Progress, say};
+use super::{dataset::Progress, figures::Losses, say};
 
 /// What is told of a run, and how.
 #[derive(Debug, Clone, Copy)]
@@ -39,43 +39,37 @@ impl Console {
     }
 }
 
-/// The loss, freed of the noise that every iteration's fresh network brings: an exponential moving
-/// average, corrected for having begun at 0.
-#[derive(Debug, Default)]
-struct Smoothed {
-    sum: f64,
-    weight: f64,
-}
-
-impl Smoothed {
-    const KEPT: f64 = 0.95;
-
-    fn add(&mut self, value: f64) {
-        self.sum = Self::KEPT * self.sum + (1.0 - Self::KEPT) * value;
-        self.weight = Self::KEPT * self.weight + (1.0 - Self::KEPT);
-    }
-
-    fn value(&self) -> Option<f64> {
-        (self.weight > 0.0).then(|| self.sum / self.weight)
-    }
-}
-
-/// When the next line is due: after the first iteration, at every tenth of the run, every few
-/// seconds (more as time goes on, so that a day's log stays readable), and after the last.
-#[derive(Debug, Default)]
+/// When the next line is due where there is no terminal: the first at once, then none within ten
+/// seconds of another.
+#[derive(Debug)]
 struct Rhythm {
+    pace: Pace,
     tenths: u64,
     last: Duration,
     said: Option<u32>,
 }
 
+/// What it takes beside the ten seconds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Pace {
+    /// Another tenth of the whole.
+    Tenths,
+    /// That, or some time, more as time goes on so that a day's log stays readable.
+    Alive,
+}
+
 impl Rhythm {
+    fn new(pace: Pace) -> Self {
+        Self { pace, tenths: 0, last: Duration::ZERO, said: None }
+    }
+
     fn due(&mut self, done: u32, total: u32, elapsed: Duration) -> bool {
         let tenths = u64::from(done) * 10 / u64::from(total.max(1));
-        let pause = Duration::from_secs(5).max(elapsed / 20);
-        let due = self.said.is_none() || tenths > self.tenths || elapsed >= self.last + pause;
+        let since = elapsed.saturating_sub(self.last);
+        let more = tenths > self.tenths || self.pace == Pace::Alive && since >= elapsed / 20;
+        let due = self.said.is_none() || more && since >= Duration::from_secs(10);
         if due {
-            *self = Self { tenths, last: elapsed, said: Some(done) };
+            *self = Self { pace: self.pace, tenths, last: elapsed, said: Some(done) };
         }
         due
     }
@@ -88,13 +82,13 @@ enum Display {
 }
 
 impl Display {
-    fn of(console: &Console, total: u32) -> Self {
+    fn of(console: &Console, total: u32, pace: Pace) -> Self {
         match console {
             Console { quiet: true, .. } => Self::Nothing,
             Console { terminal: true, .. } => {
                 Self::Bar(console.bar(total.into(), "[{bar:30}] {msg}"))
             }
-            _ => Self::Lines(Rhythm::default()),
+            _ => Self::Lines(Rhythm::new(pace)),
         }
     }
 }
@@ -102,18 +96,18 @@ impl Display {
 /// The progress of the iterations.
 pub struct Steps {
     total: u32,
-    done: u32,
     started: Instant,
     paused: Duration,
-    loss: Smoothed,
+    losses: Vec<f32>,
+    speed: Speed,
     display: Display,
 }
 
 impl Steps {
     pub fn start(console: &Console, total: u32) -> Self {
-        let display = Display::of(console, total);
+        let display = Display::of(console, total, Pace::Alive);
         let (started, paused) = (Instant::now(), Duration::ZERO);
-        Self { total, done: 0, started, paused, loss: Smoothed::default(), display }
+        Self { total, started, paused, losses: Vec::new(), speed: Speed::default(), display }
     }
 
     /// Seconds since the start, without pauses.
@@ -143,54 +137,71 @@ impl Steps {
 
     /// One more iteration's loss is known.
     pub fn arrived(&mut self, loss: f32) {
-        self.done += 1;
-        self.loss.add(loss.into());
-        let elapsed = self.elapsed();
+        self.losses.push(loss);
+        let (done, elapsed) = (self.done(), self.elapsed());
+        let rate = self.speed.at(done, elapsed);
         let due = match &mut self.display {
             Display::Nothing => false,
             // The bar itself draws no more often than eyes can follow.
             Display::Bar(_) => true,
-            Display::Lines(rhythm) => rhythm.due(self.done, self.total, elapsed),
+            Display::Lines(rhythm) => rhythm.due(done, self.total, elapsed),
         };
         if due {
-            self.show(elapsed);
+            self.show(rate);
         }
+    }
+
+    fn done(&self) -> u32 {
+        self.losses.len() as u32
     }
 
     /// Leaves the last state on the screen.
-    pub fn finish(self) {
+    pub fn finish(mut self) {
+        let done = self.done();
+        let rate = self.speed.at(done, self.elapsed());
         match &self.display {
             Display::Nothing => {}
             Display::Bar(bar) => bar.abandon(),
-            Display::Lines(rhythm) if rhythm.said == Some(self.done) || self.done == 0 => {}
-            Display::Lines(_) => self.show(self.elapsed()),
+            Display::Lines(rhythm) if rhythm.said == Some(done) || done == 0 => {}
+            Display::Lines(_) => self.show(rate),
         }
     }
 
-    fn show(&self, elapsed: Duration) {
-        let status = status(self.done, self.total, self.loss.value(), elapsed);
+    fn show(&self, rate: Option<f64>) {
+        let loss = Losses::of(&self.losses).map(|losses| losses.last);
+        let status = status(self.done(), self.total, loss, rate);
         match &self.display {
             Display::Nothing => {}
             Display::Bar(bar) => {
                 bar.set_message(status);
-                bar.set_position(self.done.into());
+                bar.set_position(self.done().into());
             }
             Display::Lines(_) => say::err(&status),
         }
     }
 }
 
-/// `iteration 12/1000, loss 3.214, 25.3/s, 0:39 left`.
-fn status(done: u32, total: u32, loss: Option<f64>, elapsed: Duration) -> String {
-    let loss = loss.map_or_else(|| "?".to_owned(), number);
-    let seconds = elapsed.as_secs_f64();
-    let mut status = format!("iteration {done}/{total}, loss {loss}");
-    if done > 0 && seconds > 0.0 {
-        let rate = f64::from(done) / seconds;
-        let left = f64::from(total.saturating_sub(done)) / rate;
-        status += &format!(", {}/s, {} left", number(rate), clock(left));
+/// How fast something goes, told by all but its first piece, for which drivers compile.
+#[derive(Debug, Default)]
+struct Speed(Option<(u32, Duration)>);
+
+impl Speed {
+    /// Pieces a second, once that can be told.
+    fn at(&mut self, done: u32, elapsed: Duration) -> Option<f64> {
+        let (first, since) = *self.0.get_or_insert((done, elapsed));
+        let seconds = elapsed.saturating_sub(since).as_secs_f64();
+        (done > first && seconds > 0.0).then(|| f64::from(done - first) / seconds)
     }
-    status
+}
+
+/// `iteration 12/1000, loss 3.214, 25.3/s, 0:39 left`.
+fn status(done: u32, total: u32, loss: Option<f32>, rate: Option<f64>) -> String {
+    let loss = loss.map_or_else(|| "?".to_owned(), |loss| number(loss.into()));
+    let rate = rate.map(|rate| {
+        let left = f64::from(total.saturating_sub(done)) / rate;
+        format!(", {}/s, {} left", number(rate), clock(left))
+    });
+    format!("iteration {done}/{total}, loss {loss}{}", rate.unwrap_or_default())
 }
 
 /// The progress of something that comes in equal pieces.
@@ -198,13 +209,15 @@ pub struct Pieces {
     what: String,
     total: u32,
     started: Instant,
+    speed: Speed,
     display: Display,
 }
 
 impl Pieces {
     pub fn start(console: &Console, what: impl Into<String>, total: u32) -> Self {
-        let display = Display::of(console, total);
-        Self { what: what.into(), total, started: Instant::now(), display }
+        let display = Display::of(console, total, Pace::Tenths);
+        let (started, speed) = (Instant::now(), Speed::default());
+        Self { what: what.into(), total, started, speed, display }
     }
 
     pub fn seconds(&self) -> f64 {
@@ -224,9 +237,10 @@ impl Pieces {
         let elapsed = self.started.elapsed();
         let share = 100.0 * f64::from(done) / f64::from(self.total.max(1));
         let mut status = format!("{}: {share:.0} %", self.what);
-        if done > 0 && done < self.total {
-            let left = elapsed.as_secs_f64() * f64::from(self.total - done) / f64::from(done);
-            status += &format!(", {} left", clock(left));
+        if done > 0
+            && let Some(rate) = self.speed.at(done, elapsed).filter(|_| done < self.total)
+        {
+            status += &format!(", {} left", clock(f64::from(self.total - done) / rate));
         }
         match &mut self.display {
             Display::Nothing => {}
@@ -319,21 +333,8 @@ impl<'a> Downloads<'a> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn smoothing_starts_at_the_first_value_and_follows() {
-        let mut loss = Smoothed::default();
-        assert_eq!(loss.value(), None);
-        loss.add(8.0);
-        assert!((loss.value().unwrap() - 8.0).abs() < 1e-12);
-        loss.add(4.0);
-        // Weights 0.95 and 1, over their sum.
-        assert!((loss.value().unwrap() - (0.95 * 8.0 + 4.0) / 1.95).abs() < 1e-12);
-        (0..1000).for_each(|_| loss.add(2.0));
-        assert!((loss.value().unwrap() - 2.0).abs() < 1e-9);
-    }
-
-    fn lines(total: u32, seconds_each: f64) -> Vec<u32> {
-        let mut rhythm = Rhythm::default();
+    fn lines(pace: Pace, total: u32, seconds_each: f64) -> Vec<u32> {
+        let mut rhythm = Rhythm::new(pace);
         (1..=total)
             .filter(|&done| {
                 rhythm.due(done, total, Duration::from_secs_f64(seconds_each * f64::from(done)))
@@ -343,20 +344,34 @@ mod tests {
 
     #[test]
     fn lines_come_at_a_sensible_rhythm() {
-        assert_eq!(lines(1, 1.0), [1]);
-        assert_eq!(lines(2, 0.0), [1, 2]);
-        assert_eq!(lines(100, 0.001), [1, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100]);
-        assert_eq!(lines(1000, 6.0)[..4], [1, 2, 3, 4]);
-        let day = lines(86_400, 1.0);
+        for pace in [Pace::Tenths, Pace::Alive] {
+            assert_eq!(lines(pace, 1, 1.0), [1]);
+            assert_eq!(lines(pace, 100, 0.09), [1], "ten seconds are not over");
+        }
+        assert_eq!(lines(Pace::Tenths, 100, 0.6), [1, 18, 35, 52, 69, 86]);
+        assert_eq!(lines(Pace::Alive, 1000, 6.0)[..4], [1, 3, 5, 7]);
+        let tenths = [1, 100, 200, 300, 400, 500, 600, 700, 800, 900, 1000];
+        assert_eq!(lines(Pace::Tenths, 1000, 6.0), tenths);
+        let day = lines(Pace::Alive, 86_400, 1.0);
         assert!((30..200).contains(&day.len()), "{} lines", day.len());
         assert_eq!(day.last(), Some(&86_400));
     }
 
     #[test]
     fn a_status_says_it_all() {
-        let status = status(10, 30, Some(3.21456), Duration::from_secs(5));
-        assert_eq!(status, "iteration 10/30, loss 3.215, 2.000/s, 0:10 left");
+        let line = status(10, 30, Some(3.21456), Some(2.0));
+        assert_eq!(line, "iteration 10/30, loss 3.215, 2.000/s, 0:10 left");
+        assert_eq!(status(1, 30, Some(3.21456), None), "iteration 1/30, loss 3.215");
         assert_eq!(clock(3721.0), "1:02:01");
+    }
+
+    #[test]
+    fn the_first_piece_tells_nothing_of_speed() {
+        let mut speed = Speed::default();
+        let at = |seconds| Duration::from_secs(seconds);
+        assert_eq!(speed.at(1, at(100)), None);
+        assert_eq!(speed.at(1, at(101)), None);
+        assert_eq!(speed.at(5, at(102)), Some(2.0));
     }
 
     #[test]

@@ -4,7 +4,9 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use dm_wgpu::{EvaluationSettings, Init, SelectionSettings, Settings, report, wgpu::AdapterInfo};
+use dm_wgpu::{
+    Accuracy, EvaluationSettings, Init, SelectionSettings, Settings, report, wgpu::AdapterInfo,
+};
 
 use super::{args::RunArgs, failure::Failure};
 
@@ -42,18 +44,24 @@ pub struct Adapter {
     pub driver: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Outcome {
     /// Fewer than asked for if the run was interrupted; none if the method has no iterations.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub completed_iterations: Option<u32>,
+    /// As [`Losses`](super::figures::Losses) has it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_loss: Option<f32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_loss: Option<f32>,
     /// Without those of the evaluation.
     pub seconds: f64,
+    /// Whether it ended before all was done that was asked for.
+    pub interrupted: bool,
+    /// In per cent; none if it was not measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accuracy: Option<Accuracy>,
 }
 
 impl Adapter {
@@ -164,7 +172,6 @@ fn quoted(word: &str) -> String {
 mod tests {
     use super::*;
     use crate::cli::{args::Cli, dataset::tests::tiny, method::Method};
-    use clap::Parser;
 
     fn record(cli: &Cli) -> Record {
         let (args, method) = (&cli.run, cli.method.method);
@@ -190,6 +197,8 @@ mod tests {
                 first_loss: iterations.map(|_| 0.1),
                 last_loss: iterations.map(|_| 1e-9),
                 seconds: 1.5,
+                interrupted: false,
+                accuracy: (!cli.method.no_eval).then(|| Accuracy::of(vec![80.0, 90.0])),
             },
         }
     }
@@ -207,13 +216,13 @@ mod tests {
             "dm-wgpu --dataset glyphs --method whole --depth 2 --seed 2 --eval-epochs 5",
             "dm-wgpu --dataset glyphs --eval-every 5 --eval-width 9",
         ] {
-            let cli = Cli::try_parse_from(line.split_whitespace()).unwrap();
+            let cli = Cli::from_arguments(line.split_whitespace()).unwrap();
             record(&cli).write(&cli.run, &path).unwrap();
             let text = std::fs::read_to_string(&path).unwrap();
             assert_eq!(toml::from_str::<Record>(&text).unwrap(), record(&cli));
 
             let again = text.lines().nth(1).unwrap().trim_start_matches("# ");
-            let again = Cli::try_parse_from(again.split_whitespace()).unwrap();
+            let again = Cli::from_arguments(again.split_whitespace()).unwrap();
             assert_eq!(record(&again), record(&cli), "{text}");
             assert_eq!(again.run.eval_every, cli.run.eval_every);
             let (again, first) = (again.run.machine, cli.run.machine);

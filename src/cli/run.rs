@@ -1,13 +1,13 @@
 //! One method from the arguments to the files in its folder.
 
 use dm_wgpu::{
-    EvaluationSettings, Settings, TrainingSet,
+    Evaluation, EvaluationSettings, Selection, Settings, TrainingSet,
     report::{self, Measurement},
 };
 
 use super::{
     args::{MethodArgs, RunArgs},
-    condense::{Follow, Made, condense, select},
+    condense::{Follow, Made, check_condensing, condense, select},
     failure::Failure,
     figures::{Figures, Losses, Point, Seconds, Seeds},
     folder::OutputFolder,
@@ -16,7 +16,7 @@ use super::{
     method::Method,
     progress::{Console, number},
     record::{Adapter, MethodSettings, Outcome, Record},
-    say,
+    say::{self, counted},
 };
 
 /// What is to be done: a method with the flags of a run.
@@ -26,17 +26,16 @@ pub struct Task<'a> {
     pub evaluate: bool,
 }
 
+/// A task's settings, resolved and found possible.
+pub struct Plan {
+    /// Of the method; none if it trains on all there is.
+    settings: Option<MethodSettings>,
+    evaluation: Option<EvaluationSettings>,
+}
+
 /// Runs and gives the exit code.
 pub fn run(args: &RunArgs, MethodArgs { method, no_eval }: MethodArgs) -> Result<u8, Failure> {
     let task = Task { args, method, evaluate: !no_eval };
-    if method != Method::Dm && args.eval_every.is_some() {
-        return Err(Failure::Usage(format!(
-            "--eval-every: --method {method} has no iterations; leave it out"
-        )));
-    }
-    if method == Method::Whole && no_eval {
-        return Err(Failure::Usage("--no-eval: with --method whole nothing is left to do".into()));
-    }
     let console = Console::new(args.machine.quiet);
     let run_name = match method {
         Method::Dm => format!("{}-ipc{}-seed{}", args.dataset(), args.ipc, args.seed),
@@ -45,10 +44,14 @@ pub fn run(args: &RunArgs, MethodArgs { method, no_eval }: MethodArgs) -> Result
         }
         Method::Whole => format!("{}-whole-seed{}", args.dataset(), args.seed),
     };
-    let mut folder = OutputFolder::reserve(args.out.as_deref(), &run_name)?;
-    let interrupt = Interrupt::install(folder.made().to_vec(), console.quiet());
+    OutputFolder::check(args.out.as_deref())?;
+    let interrupt = Interrupt::install(console.quiet());
     let bench = Bench::open(&args.machine, args.dataset(), console, interrupt)?;
-    let Some(figures) = task.carry_out(&bench, &mut folder)? else { return Ok(INTERRUPTED) };
+    let plan = task.plan(&bench)?;
+    let mut folder = OutputFolder::reserve(args.out.as_deref(), &run_name)?;
+    bench.interrupt.takes_along(folder.made().to_vec());
+    console.say(&bench.introduction());
+    let Some(figures) = task.carry_out(&bench, plan, &mut folder)? else { return Ok(INTERRUPTED) };
     if !console.quiet() {
         say::out(&summary(&figures, &folder))
             .map_err(|error| Failure::Failed(format!("stdout: {error}")))?;
@@ -57,28 +60,47 @@ pub fn run(args: &RunArgs, MethodArgs { method, no_eval }: MethodArgs) -> Result
 }
 
 impl Task<'_> {
-    /// Makes the set, saves it, and only then measures it. Nothing if there is nothing to save.
-    pub fn carry_out(
-        &self,
-        bench: &Bench,
-        folder: &mut OutputFolder,
-    ) -> Result<Option<Figures>, Failure> {
-        let (args, dataset) = (self.args, &bench.dataset);
-        let evaluation = self.evaluate.then(|| args.evaluation(dataset, self.method));
-        // Before hours of work rather than after them.
-        if let Some(evaluation) = &evaluation {
-            evaluation.check(dataset)?;
-        }
+    /// Resolves the settings and refuses what is impossible, before anything is announced or made
+    /// and rather than after hours of work.
+    pub fn plan(&self, bench: &Bench) -> Result<Plan, Failure> {
+        let (args, gpu, dataset) = (self.args, &bench.gpu, &bench.dataset);
         let settings = match self.method {
             Method::Dm => Some(MethodSettings::Dm(args.settings(dataset))),
             Method::Selection(by) => Some(MethodSettings::Selection(args.selection(dataset, by))),
             Method::Whole => None,
         };
-        bench.console.say(&introduction(bench, settings.as_ref(), evaluation.as_ref(), folder));
+        let evaluation = self.evaluate.then(|| args.evaluation(dataset, self.method));
+        let images = match &settings {
+            Some(MethodSettings::Dm(settings)) => {
+                let follow = args.eval_every.is_some();
+                check_condensing(bench, settings, follow.then_some(evaluation.as_ref()).flatten())?;
+                Some(settings.ipc)
+            }
+            Some(MethodSettings::Selection(settings)) => {
+                Selection::check(gpu, dataset, settings)?;
+                Some(settings.ipc)
+            }
+            None => None,
+        };
+        let images = images.map(|ipc| ipc * dataset.classes());
+        if let Some(evaluation) = &evaluation {
+            Evaluation::check(gpu, dataset, images, evaluation)?;
+        }
+        Ok(Plan { settings, evaluation })
+    }
+
+    /// Makes the set, saves it, and only then measures it. Nothing if there is nothing to save.
+    pub fn carry_out(
+        &self,
+        bench: &Bench,
+        plan: Plan,
+        folder: &mut OutputFolder,
+    ) -> Result<Option<Figures>, Failure> {
+        let Plan { settings, evaluation } = plan;
+        bench.console.say(&introduction(settings.as_ref(), evaluation.as_ref(), folder));
         let made = match &settings {
             Some(MethodSettings::Dm(settings)) => {
-                settings.check(dataset)?;
-                let follow = args.eval_every.zip(evaluation.clone());
+                let follow = self.args.eval_every.zip(evaluation.clone());
                 let follow = follow.map(|(every, settings)| Follow { every, settings });
                 condense(bench, settings, follow)?
             }
@@ -106,14 +128,15 @@ impl Task<'_> {
     ) -> Result<Figures, Failure> {
         let mut figures = self.figures(bench, made.set.labels.len(), settings, evaluation);
         figures.completed_iterations = made.iterations;
-        let losses = || made.rows.iter().filter_map(|row| row.loss);
-        figures.loss =
-            losses().next().zip(losses().next_back()).map(|(first, last)| Losses { first, last });
+        let losses: Vec<_> = made.rows.iter().filter_map(|row| row.loss).collect();
+        figures.loss = Losses::of(&losses);
         figures.seconds = Seconds { condensing: made.seconds, evaluating: made.evaluating };
-        figures.interrupted = match &figures.settings {
+        let stopped = match &figures.settings {
             Some(MethodSettings::Dm(asked)) => made.iterations != Some(asked.iterations),
             _ => false,
         };
+        // As long as the accuracy is missing: whoever ends the program now finds it said.
+        figures.interrupted = stopped || figures.evaluation.is_some();
         figures.curve = curve(&made.rows);
         let data = folder.path().join("synthetic.safetensors");
         made.set.save(&data)?;
@@ -123,27 +146,29 @@ impl Task<'_> {
         };
         self.save(&made, &figures, folder).map_err(safe)?;
 
-        let Some(settings) = figures.evaluation.clone().filter(|_| !figures.interrupted) else {
+        let Some(settings) = figures.evaluation.clone().filter(|_| !stopped) else {
             return Ok(figures);
         };
         bench.interrupt.measuring();
         let set = TrainingSet::Synthetic(made.set);
-        match bench.measure(set, &settings, "evaluating").map_err(safe)? {
-            Some(measured) => {
-                figures.seconds.evaluating += measured.seconds;
-                figures.accuracy = Some(measured.accuracy.clone());
-                made.rows.push(Measurement {
-                    iteration: made.iterations.unwrap_or(0),
-                    loss: None,
-                    seconds: made.seconds,
-                    accuracy: Some(measured.accuracy),
-                });
-                figures.curve = curve(&made.rows);
-                report::write_metrics(&made.rows, &folder.path().join("metrics.csv"))?;
-            }
-            None => figures.interrupted = true,
+        let Some(measured) = bench.measure(set, &settings, "evaluating").map_err(safe)? else {
+            return Ok(figures);
+        };
+        figures.interrupted = false;
+        figures.seconds.evaluating += measured.seconds;
+        figures.accuracy = Some(measured.accuracy.clone());
+        match made.rows.last_mut() {
+            Some(row) => row.accuracy = Some(measured.accuracy),
+            // A selection has no iterations.
+            None => made.rows.push(Measurement {
+                iteration: 0,
+                loss: None,
+                seconds: made.seconds,
+                accuracy: Some(measured.accuracy),
+            }),
         }
-        figures.write(&folder.path().join("report.json"))?;
+        figures.curve = curve(&made.rows);
+        self.write(&made.rows, &figures, folder).map_err(safe)?;
         Ok(figures)
     }
 
@@ -164,9 +189,9 @@ impl Task<'_> {
         let mut figures = self.figures(bench, images, None, Some(evaluation));
         figures.seconds.evaluating = measured.seconds;
         figures.accuracy = Some(measured.accuracy);
-        self.record(&figures).write(self.args, &folder.path().join("run.toml"))?;
         folder.keep();
         figures.write(&folder.path().join("report.json"))?;
+        self.record(&figures).write(self.args, &folder.path().join("run.toml"))?;
         Ok(Some(figures))
     }
 
@@ -211,19 +236,31 @@ impl Task<'_> {
                 first_loss: figures.loss.map(|loss| loss.first),
                 last_loss: figures.loss.map(|loss| loss.last),
                 seconds: figures.seconds.condensing,
+                interrupted: figures.interrupted,
+                accuracy: figures.accuracy.clone(),
             },
         }
     }
 
     /// What there is beside the set itself, what matters most first.
     fn save(&self, made: &Made, figures: &Figures, folder: &OutputFolder) -> Result<(), Failure> {
-        let place = |name: &str| folder.path().join(name);
-        report::write_metrics(&made.rows, &place("metrics.csv"))?;
-        self.record(figures).write(self.args, &place("run.toml"))?;
-        figures.write(&place("report.json"))?;
-        report::write_grid(&made.set, &place("grid.png"))?;
-        report::write_images(&made.set, &place("images"))?;
+        self.write(&made.rows, figures, folder)?;
+        report::write_grid(&made.set, &folder.path().join("grid.png"))?;
+        report::write_images(&made.set, &folder.path().join("images"))?;
         Ok(())
+    }
+
+    /// What is known of the run, which an evaluation adds to.
+    fn write(
+        &self,
+        rows: &[Measurement],
+        figures: &Figures,
+        folder: &OutputFolder,
+    ) -> Result<(), Failure> {
+        let place = |name: &str| folder.path().join(name);
+        report::write_metrics(rows, &place("metrics.csv"))?;
+        self.record(figures).write(self.args, &place("run.toml"))?;
+        figures.write(&place("report.json"))
     }
 }
 
@@ -235,7 +272,6 @@ fn curve(rows: &[Measurement]) -> Vec<Point> {
 }
 
 fn introduction(
-    bench: &Bench,
     settings: Option<&MethodSettings>,
     evaluation: Option<&EvaluationSettings>,
     folder: &OutputFolder,
@@ -255,8 +291,9 @@ fn introduction(
                 ..
             } = settings;
             let init = format!("{init:?}").to_lowercase();
+            let iterations = counted(*iterations as usize, "iteration");
             format!(
-                "ipc {ipc}, {iterations} iterations, init {init}, width {width}, depth {depth}, \
+                "ipc {ipc}, {iterations}, init {init}, width {width}, depth {depth}, \
                  batch {batch_real}, lr {lr_img}, augment {augment}, seed {seed}"
             )
         }
@@ -266,10 +303,10 @@ fn introduction(
         ),
         None => "the whole training set".to_owned(),
     };
-    let evaluation = evaluation.map_or_else(|| "none".to_owned(), how);
+    let evaluation = evaluation.map(|settings| format!("evaluate  {}\n", how(settings)));
     format!(
-        "{}\nsettings  {what}\nevaluate  {evaluation}\nfolder    {}",
-        bench.introduction(),
+        "settings  {what}\n{}folder    {}",
+        evaluation.unwrap_or_default(),
         folder.path().display()
     )
 }
@@ -278,24 +315,22 @@ fn summary(figures: &Figures, folder: &OutputFolder) -> String {
     let path = folder.path();
     let Seconds { condensing, evaluating } = figures.seconds;
     let mut lines = Vec::new();
+    let images = counted(figures.images, "image");
     match (&figures.settings, figures.completed_iterations, figures.loss) {
         (Some(MethodSettings::Dm(asked)), Some(done), Some(Losses { first, last })) => {
-            let of = if done < asked.iterations {
-                format!(" of {}", asked.iterations)
-            } else {
-                String::new()
+            let iterations = match done < asked.iterations {
+                true => format!("{done} of {} iterations", asked.iterations),
+                false => counted(done as usize, "iteration"),
             };
             lines.push(format!(
-                "{} images after {done}{of} iterations in {condensing:.1} seconds, loss {} → {}",
-                figures.images,
+                "{images} after {iterations} in {condensing:.1} seconds, loss {} → {}",
                 number(first.into()),
                 number(last.into())
             ));
         }
-        (Some(_), ..) => lines.push(format!(
-            "{} images chosen by {} in {condensing:.1} seconds",
-            figures.images, figures.method
-        )),
+        (Some(_), ..) => {
+            lines.push(format!("{images} chosen by {} in {condensing:.1} seconds", figures.method))
+        }
         (None, ..) => lines.push(format!("all {} training images", figures.images)),
     }
     match (&figures.accuracy, &figures.evaluation) {

@@ -15,3 +15,22 @@ pub fn out(text: &str) -> io::Result<()> {
         written => written,
     }
 }
+
+/// `1 image`, `10 images`.
+pub fn counted(count: usize, what: &str) -> String {
+    match count {
+        1 => format!("1 {what}"),
+        count => format!("{count} {what}s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::counted;
+
+    #[test]
+    fn one_is_no_more() {
+        let images = [0, 1, 2].map(|count| counted(count, "image"));
+        assert_eq!(images, ["0 images", "1 image", "2 images"]);
+    }
+}

@@ -1,25 +1,53 @@
-//! Values of flags that are more than a number: sizes in bytes, learning rates, augmentations.
+//! Values of flags, and our own words for those that are wrong: clap adds which flag, and what was
+//! given.
+
+use std::ops::RangeInclusive;
 
 use dm_wgpu::{Error, augment::Strategy};
 
+/// A whole number within a range, so that nonsense is found before any work begins.
+pub fn whole<T: TryFrom<u64>>(
+    range: RangeInclusive<u64>,
+) -> impl Fn(&str) -> Result<T, String> + Clone {
+    move |text| {
+        let number = text.trim().parse().ok().filter(|number| range.contains(number));
+        number.and_then(|number: u64| T::try_from(number).ok()).ok_or_else(|| {
+            format!("a whole number from {} to {} is needed", range.start(), range.end())
+        })
+    }
+}
+
+/// From 1.
+pub fn count<T: TryFrom<u64>>(most: u64) -> impl Fn(&str) -> Result<T, String> + Clone {
+    whole(1..=most)
+}
+
+/// Of a run or an evaluation. TOML, which `run.toml` is in, has no larger integers.
+pub fn seed(text: &str) -> Result<u64, String> {
+    whole(0..=i64::MAX as u64)(text)
+}
+
+/// The largest first.
+const UNITS: [(&str, u64); 8] = [
+    ("GiB", 1 << 30),
+    ("GB", 1_000_000_000),
+    ("MiB", 1 << 20),
+    ("MB", 1_000_000),
+    ("KiB", 1 << 10),
+    ("kB", 1_000),
+    ("B", 1),
+    ("", 1),
+];
+
 /// `512MiB`, `1.5GiB`, `2GB` or plain bytes.
 pub fn memory(text: &str) -> Result<u64, String> {
-    const UNITS: [(&str, u64); 8] = [
-        ("", 1),
-        ("b", 1),
-        ("kib", 1 << 10),
-        ("mib", 1 << 20),
-        ("gib", 1 << 30),
-        ("kb", 1_000),
-        ("mb", 1_000_000),
-        ("gb", 1_000_000_000),
-    ];
     let wrong = || "write it as 256MiB, 1GiB or a number of bytes".to_owned();
     let text = text.trim();
     let number_ends = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(text.len());
     let (number, unit) = text.split_at(number_ends);
-    let unit = unit.trim().to_ascii_lowercase();
-    let (_, factor) = UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(wrong)?;
+    let unit = unit.trim();
+    let (_, factor) =
+        UNITS.iter().find(|(name, _)| name.eq_ignore_ascii_case(unit)).ok_or_else(wrong)?;
     let bytes = match number.parse::<u64>() {
         Ok(whole) => whole.checked_mul(*factor),
         // A part of a byte is nobody's wish, a part of a GiB is.
@@ -37,18 +65,31 @@ pub fn memory(text: &str) -> Result<u64, String> {
     }
 }
 
+/// A size as [`memory`] reads it: exact in the largest unit that divides it, else rounded.
+pub fn memory_text(bytes: u64) -> String {
+    let whole =
+        UNITS.iter().find(|(_, unit)| *unit > 1 && bytes > 0 && bytes.is_multiple_of(*unit));
+    let rounded = ["GiB", "MiB", "KiB"].into_iter().zip([30, 20, 10]);
+    match whole {
+        Some((name, unit)) => format!("{}{name}", bytes / unit),
+        None => match rounded.into_iter().find(|(_, shift)| bytes >> shift >= 10) {
+            Some((name, shift)) => format!("{:.1}{name}", bytes as f64 / (1u64 << shift) as f64),
+            None => format!("{bytes}B"),
+        },
+    }
+}
+
 /// A learning rate: above 0, and a number.
 pub fn positive(text: &str) -> Result<f32, String> {
     match text.trim().parse::<f32>() {
         Ok(value) if value.is_finite() && value > 0.0 => Ok(value),
-        _ => Err("a positive number is needed".into()),
+        _ => Err("a number above 0 is needed".into()),
     }
 }
 
 /// Names of augmentations, in the library's own words where one is wrong.
 pub fn strategy(text: &str) -> Result<Strategy, String> {
     text.parse().map_err(|error| match error {
-        // clap says the rest: which flag, and what was given.
         Error::Setting { expected, .. } => expected,
         other => other.to_string(),
     })
@@ -57,6 +98,18 @@ pub fn strategy(text: &str) -> Result<Strategy, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers() {
+        assert_eq!(count::<usize>(5)("5"), Ok(5));
+        assert_eq!(whole::<u32>(0..=9)(" 0 "), Ok(0));
+        assert_eq!(seed("9223372036854775807"), Ok(i64::MAX as u64));
+        for text in ["0", "6", "-1", "1.5", "ten", "", "99999999999999999999", "٣"] {
+            let message = count::<usize>(5)(text).unwrap_err();
+            assert_eq!(message, "a whole number from 1 to 5 is needed", "{text}");
+        }
+        assert!(whole::<u8>(0..=300)("300").is_err(), "more than the type holds");
+    }
 
     #[test]
     fn sizes() {
@@ -93,6 +146,25 @@ mod tests {
             ".MiB",
         ] {
             assert!(memory(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn sizes_are_said_as_they_are_typed() {
+        for (bytes, text) in [
+            (0, "0B"),
+            (3, "3B"),
+            (1536, "1536B"),
+            (3 << 29, "1536MiB"),
+            (512 << 20, "512MiB"),
+            (2_000_000_000, "2GB"),
+            ((2 << 30) - 4, "2048.0MiB"),
+            ((20 << 30) - 4, "20.0GiB"),
+        ] {
+            assert_eq!(memory_text(bytes), text);
+            if bytes > 0 && !text.contains('.') {
+                assert_eq!(memory(text), Ok(bytes), "{text}");
+            }
         }
     }
 

@@ -17,6 +17,20 @@ pub use settings::{Init, Settings};
 
 use crate::{Dataset, Error, Result};
 
+/// Refuses more real images a class than its smallest class has: the rest would be doubles, which no
+/// one asked for. `advice` is what else there is to do.
+fn check_real(dataset: &Dataset, ipc: usize, advice: &str) -> Result<()> {
+    let sizes = (0..dataset.classes()).map(|class| dataset.train().of_class(class).len());
+    match sizes.zip(dataset.class_names()).min_by_key(|(size, _)| *size) {
+        Some((size, name)) if ipc > size => {
+            let images = if size == 1 { "image" } else { "images" };
+            let reason = format!("class {name:?} has only {size} training {images}");
+            Err(Error::setting("ipc", ipc, format!("{reason}; use {size} or fewer{advice}")))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Refuses more images than fit into so many bytes, before anything is allocated for them.
 fn check_images(dataset: &Dataset, ipc: usize, most: u64) -> Result<()> {
     let images = dataset.classes().checked_mul(ipc);
@@ -25,7 +39,7 @@ fn check_images(dataset: &Dataset, ipc: usize, most: u64) -> Result<()> {
         return Err(Error::setting(
             "ipc",
             ipc,
-            format!("the images would take more than {most} bytes; use fewer images per class"),
+            format!("the images would take more than {most} bytes; lower it"),
         ));
     }
     Ok(())

@@ -83,26 +83,9 @@ impl Condensation {
     /// [`Error::Setting`] or [`Error::Shape`] for settings that are impossible, for this data set,
     /// or within the memory budget; [`Error::Gpu`] if the device refuses.
     pub fn new(gpu: &Gpu, dataset: Arc<Dataset>, settings: Settings) -> Result<Self> {
-        settings.check(&dataset)?;
-        check_images(&dataset, settings.ipc, gpu.max_binding())?;
-        let train = dataset.train();
-        let real_counts: Vec<_> = (0..dataset.classes())
-            .map(|class| train.of_class(class).len().min(settings.batch_real))
-            .collect();
-        let plan = Plan {
-            net: settings.network(&dataset)?,
-            real_counts: real_counts.clone(),
-            ipc: settings.ipc,
-            rates: Rates::new(settings.lr_img, MOMENTUM, 0.0),
-            memory_budget: settings.memory_budget,
-            real: RealFormat::Pixels {
-                all: train.pixels(),
-                mean: dataset.mean(),
-                std: dataset.std(),
-            },
-        };
         // Before the images are made, which may be too many for the host as well.
-        plan.check(gpu)?;
+        let plan = checked_plan(gpu, &dataset, &settings)?;
+        let real_counts = plan.real_counts.clone();
         let matching = Matching::new(gpu, &plan, &initial_images(&dataset, &settings))?;
         Ok(Self {
             gpu: gpu.clone(),
@@ -116,6 +99,14 @@ impl Condensation {
             arrived: Vec::new(),
             diverged: None,
         })
+    }
+
+    /// Whether [`new`](Self::new) would take these settings, without making anything.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] or [`Error::Shape`], as `new` gives them.
+    pub fn check(gpu: &Gpu, dataset: &Dataset, settings: &Settings) -> Result<()> {
+        checked_plan(gpu, dataset, settings).map(drop)
     }
 
     /// Submits one iteration and returns without waiting for it.
@@ -242,6 +233,25 @@ impl Condensation {
     }
 }
 
+/// What a run is built for, if settings, data set and device go together.
+fn checked_plan<'a>(gpu: &Gpu, dataset: &'a Dataset, settings: &Settings) -> Result<Plan<'a>> {
+    settings.check(dataset)?;
+    check_images(dataset, settings.ipc, gpu.max_binding())?;
+    let train = dataset.train();
+    let plan = Plan {
+        net: settings.network(dataset)?,
+        real_counts: (0..dataset.classes())
+            .map(|class| train.of_class(class).len().min(settings.batch_real))
+            .collect(),
+        ipc: settings.ipc,
+        rates: Rates::new(settings.lr_img, MOMENTUM, 0.0),
+        memory_budget: settings.memory_budget,
+        real: RealFormat::Pixels { all: train.pixels(), mean: dataset.mean(), std: dataset.std() },
+    };
+    plan.check(gpu)?;
+    Ok(plan)
+}
+
 /// Where the synthetic images start, class-major.
 fn initial_images(dataset: &Dataset, settings: &Settings) -> Vec<f32> {
     let mut images = Vec::with_capacity(dataset.classes() * settings.ipc * dataset.image_len());
@@ -253,10 +263,8 @@ fn initial_images(dataset: &Dataset, settings: &Settings) -> Vec<f32> {
                 images.extend((0..values).map(|_| stream.normal()));
             }
             Init::Real => {
-                // A class with fewer images than are wanted begins again.
                 let members = dataset.train().of_class(class);
-                let drawn = draw(members, settings.ipc, stream);
-                for &index in drawn.iter().cycle().take(settings.ipc) {
+                for index in draw(members, settings.ipc, stream) {
                     images.extend(dataset.normalised(dataset.train().image(index as usize)));
                 }
             }

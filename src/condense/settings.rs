@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::check_real;
 use crate::{Dataset, Error, Result, augment::Strategy, nn::ConvNet};
 
 /// How the synthetic images begin.
@@ -19,7 +20,7 @@ pub enum Init {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// Synthetic images per class, from 1.
+    /// Synthetic images per class, from 1; with [`Init::Real`] up to the size of the smallest class.
     pub ipc: usize,
     /// Steps, from 1. Each draws a fresh random network.
     pub iterations: u32,
@@ -63,7 +64,10 @@ impl Settings {
         }
     }
 
-    /// Checks every value alone and against the data set.
+    /// Checks every value alone and against the data set. [`Condensation::check`] also asks the
+    /// device.
+    ///
+    /// [`Condensation::check`]: crate::Condensation::check
     ///
     /// # Errors
     /// [`Error::Setting`] or [`Error::Shape`], naming the setting and what is possible.
@@ -80,6 +84,9 @@ impl Settings {
         at_least_one("batch_real", self.batch_real)?;
         if !(self.lr_img.is_finite() && self.lr_img > 0.0) {
             return Err(Error::setting("lr_img", self.lr_img, "a positive number is needed"));
+        }
+        if self.init == Init::Real {
+            check_real(dataset, self.ipc, ", or start from init = noise")?;
         }
         self.network(dataset).map(drop)
     }

@@ -89,24 +89,32 @@ fn find(folder: &Path, given_by: &str) -> Result<[PathBuf; 4]> {
     if let Some(paths) = places.iter().find_map(|place| all_in(place, FILES)) {
         return Ok(paths);
     }
-    let missing =
-        |place: &Path| FILES.iter().filter(|file| locate(place, file.name).is_none()).count();
-    let state = |place: &Path| match place.is_dir() {
-        false => format!("{} does not exist", place.display()),
-        true => format!("{} lacks {} of the four files", place.display(), missing(place)),
+    let lacking = |place: &Path| {
+        let names = FILES.map(|file| file.name);
+        names.into_iter().filter(|name| locate(place, name).is_none()).collect::<Vec<_>>()
     };
+    // Where most of them are is where the rest should be.
+    let [below, itself] = &places;
+    let place = if lacking(below).len() < lacking(itself).len() { below } else { itself };
+    let missing = lacking(place);
+    let state = match missing.len() {
+        _ if !folder.exists() => "which does not exist".to_owned(),
+        _ if !folder.is_dir() => "which is no folder".to_owned(),
+        4 => "which has none of its files, nor has mnist in it".to_owned(),
+        _ => format!("but {} lacks {}", place.display(), missing.join(", ")),
+    };
+    let [a, b, c, d] = FILES.map(|file| file.name);
     Err(Error::NotFound {
         what: "MNIST".into(),
         help: format!(
-            "{given_by} names {}. {}; {}. One of the two must hold {}, as they are or with .gz. \
-             Put them there, or leave {given_by} out {}",
+            "{given_by} names {}, {state}\n\
+             Its four files, plain or .gz, must be in {} or in {}:\n  {a}, {b},\n  {c}, {d}\n{}",
             folder.display(),
-            state(&places[0]),
-            state(&places[1]),
-            FILES.map(|file| file.name).join(", "),
+            itself.display(),
+            below.display(),
             match cfg!(feature = "download") {
-                true => "to have them downloaded to the cache folder.",
-                false => "and put them into the cache folder.",
+                true => format!("Without {given_by} they are downloaded, once."),
+                false => format!("Without {given_by} they are looked for in the cache folder."),
             }
         ),
     })
@@ -177,6 +185,7 @@ fn complete_from(
     files: [Remote<'_>; 4],
     on_progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<[PathBuf; 4]> {
+    super::fetch::clean(folder);
     let mut paths: [PathBuf; 4] = Default::default();
     for (path, file) in paths.iter_mut().zip(&files) {
         *path = match locate(folder, file.name) {
@@ -294,7 +303,7 @@ mod tests {
         put(&below, &tiny(5), |name| name.into());
         fs::remove_file(below.join("t10k-labels-idx1-ubyte")).unwrap();
         for (given, expected) in [
-            (folder.path().to_path_buf(), "lacks 1 of the four files"),
+            (folder.path().to_path_buf(), "mnist lacks t10k-labels-idx1-ubyte\n"),
             (folder.path().join("nowhere"), "does not exist"),
         ] {
             let error = from(&given).unwrap_err();

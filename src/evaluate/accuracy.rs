@@ -23,7 +23,11 @@ impl Accuracy {
 
 impl std::fmt::Display for Accuracy {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:.2} ± {:.2} %", self.mean, self.std)
+        match self.runs.len() {
+            // One network deviates from nothing.
+            1 => write!(f, "{:.2} %", self.mean),
+            _ => write!(f, "{:.2} ± {:.2} %", self.mean, self.std),
+        }
     }
 }
 
@@ -37,6 +41,8 @@ mod tests {
         assert_eq!(accuracy.mean, 90.0);
         assert!((accuracy.std - (200.0f64 / 3.0).sqrt()).abs() < 1e-12);
         assert_eq!(accuracy.to_string(), "90.00 ± 8.16 %");
+        assert_eq!(Accuracy::of(vec![97.5]).to_string(), "97.50 %");
+        assert_eq!(Accuracy::of(vec![97.5]).std, 0.0);
         assert_eq!(Accuracy::of(vec![]).mean, 0.0);
     }
 }

@@ -41,13 +41,13 @@ impl Sizes {
         let batch = settings.batch.min(train_len);
         let lists = batch * (size_of::<Item>() + size_of::<Row>() + 12);
         let per_net = bytes.net + (part * (bytes.train_image + image) + lists) as u64;
-        let fixed = values as u64 * 4 + (dataset.test().len() * 4) as u64;
+        let fixed = (values as u64).saturating_add(dataset.test().len() as u64).saturating_mul(4);
         let room = settings.memory_budget.saturating_sub(fixed);
         let binding = gpu.max_binding();
         let bound = (binding / (part * bytes.largest) as u64) as usize;
         let nets = ((room / per_net) as usize).min(bound).min(settings.nets);
         if nets == 0 {
-            let least = (fixed + per_net).div_ceil(1 << 20);
+            let least = fixed.saturating_add(per_net).div_ceil(1 << 20);
             return Err(Error::setting(
                 "memory_budget",
                 format!("{} bytes", settings.memory_budget),

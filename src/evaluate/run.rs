@@ -84,13 +84,7 @@ impl Evaluation {
         train: TrainingSet,
         settings: EvaluationSettings,
     ) -> Result<Self> {
-        settings.check(&dataset)?;
-        if dataset.test().is_empty() {
-            return Err(Error::shape(
-                format!("data set {}", dataset.name()),
-                "it has no test images to count accuracy on",
-            ));
-        }
+        check_settings(&settings, &dataset)?;
         let train = match train {
             TrainingSet::Whole => Train::Whole,
             TrainingSet::Synthetic(set) => {
@@ -98,9 +92,12 @@ impl Evaluation {
                 Train::Values { images: set.images, labels }
             }
         };
-        let len = train.len(&dataset);
+        let images = match &train {
+            Train::Values { labels, .. } => Some(labels.len()),
+            Train::Whole => None,
+        };
         let net = settings.network(&dataset)?;
-        let sizes = Sizes::of(gpu, &net, &dataset, &settings, len, train.values())?;
+        let sizes = sizes(gpu, &dataset, images, &settings)?;
         let bench = Bench::new(gpu, &dataset, &net, &train, &settings, sizes, sizes.nets)?;
         Ok(Self {
             gpu: gpu.clone(),
@@ -114,6 +111,21 @@ impl Evaluation {
             counts: Vec::new(),
             tested: Vec::new(),
         })
+    }
+
+    /// Whether [`new`](Self::new) would take these settings for a set of so many images, or for the
+    /// whole training set if that is not said, without making anything.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] or [`Error::Shape`], as `new` gives them.
+    pub fn check(
+        gpu: &Gpu,
+        dataset: &Dataset,
+        images: Option<usize>,
+        settings: &EvaluationSettings,
+    ) -> Result<()> {
+        check_settings(settings, dataset)?;
+        sizes(gpu, dataset, images, settings).map(drop)
     }
 
     /// Pieces of work that there are: epochs and the test, of each turn of networks.
@@ -256,14 +268,31 @@ impl Train {
             Self::Whole => dataset.train().labels(),
         }
     }
+}
 
-    /// Values that stay on the device.
-    fn values(&self) -> usize {
-        match self {
-            Self::Values { images, .. } => images.len(),
-            Self::Whole => 0,
-        }
+fn check_settings(settings: &EvaluationSettings, dataset: &Dataset) -> Result<()> {
+    settings.check(dataset)?;
+    if dataset.test().is_empty() {
+        return Err(Error::shape(
+            format!("data set {}", dataset.name()),
+            "it has no test images to count accuracy on",
+        ));
     }
+    Ok(())
+}
+
+/// How work is cut to fit. A set's values stay on the device, those of the whole training set don't.
+fn sizes(
+    gpu: &Gpu,
+    dataset: &Dataset,
+    images: Option<usize>,
+    settings: &EvaluationSettings,
+) -> Result<Sizes> {
+    let (len, values) = match images {
+        Some(images) => (images, images.saturating_mul(dataset.image_len())),
+        None => (dataset.train().len(), 0),
+    };
+    Sizes::of(gpu, &settings.network(dataset)?, dataset, settings, len, values)
 }
 
 /// The set's labels, if it fits the data set.

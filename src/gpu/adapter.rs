@@ -64,7 +64,7 @@ pub(super) async fn choose(choice: &AdapterChoice) -> Result<wgpu::Adapter> {
         return Err(Error::setting(
             "adapter",
             format!("{wanted:?}"),
-            format!("the adapters are: {}", listed(&found)),
+            format!("neither in an adapter's name nor its index; there are: {}", listed(&found)),
         ));
     };
     Ok(found.swap_remove(index))

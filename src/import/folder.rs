@@ -17,6 +17,25 @@ pub(super) struct Pictures {
     classes: Vec<(String, Vec<PathBuf>)>,
 }
 
+/// Refuses a folder that holds runs rather than pictures, as comparisons leave, and names them.
+pub(super) fn refuse_runs(folder: &Path) -> Result<()> {
+    const NAMED: usize = 8;
+    let runs: Vec<_> = entries(folder)?
+        .into_iter()
+        .filter(|path| path.join("synthetic.safetensors").is_file())
+        .map(|path| path.display().to_string())
+        .collect();
+    if runs.is_empty() {
+        return Ok(());
+    }
+    let more = if runs.len() > NAMED { ", …" } else { "" };
+    let some = runs.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    Err(Error::format(
+        folder,
+        format!("there is a set in each of its runs; name one of them: {some}{more}"),
+    ))
+}
+
 pub(super) fn read(folder: &Path) -> Result<Pictures> {
     let mut classes = Vec::new();
     for path in entries(folder)? {
@@ -38,8 +57,8 @@ pub(super) fn read(folder: &Path) -> Result<Pictures> {
     if classes.iter().all(|(_, pictures)| pictures.is_empty()) {
         return Err(Error::format(
             folder,
-            "neither a run's synthetic.safetensors nor sub-folders with pictures (one sub-folder \
-             a class) are in it",
+            "no set is in it: neither a run's synthetic.safetensors nor a sub-folder of pictures \
+             for each class",
         ));
     }
     Ok(Pictures { folder: folder.to_path_buf(), classes })

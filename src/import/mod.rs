@@ -59,10 +59,11 @@ fn read_content(path: &Path) -> Result<Content> {
     let about = std::fs::metadata(path).map_err(Error::io("read", path))?;
     if about.is_dir() {
         let set = path.join("synthetic.safetensors");
-        return match set.is_file() {
-            true => SyntheticSet::load(&set).map(Content::Set),
-            false => folder::read(path).map(Content::Pictures),
-        };
+        if set.is_file() {
+            return SyntheticSet::load(&set).map(Content::Set);
+        }
+        folder::refuse_runs(path)?;
+        return folder::read(path).map(Content::Pictures);
     }
     let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase());
     match extension.as_deref() {
@@ -211,6 +212,23 @@ mod tests {
             let message = error.unwrap_err().to_string();
             assert!(message.contains(word) && message.contains("set.npz"), "{message}");
         }
+    }
+
+    #[test]
+    fn a_folder_of_runs_names_them() {
+        let place = tempfile::tempdir().unwrap();
+        for run in ["dm", "random"] {
+            std::fs::create_dir(place.path().join(run)).unwrap();
+            std::fs::write(place.path().join(run).join("synthetic.safetensors"), "x").unwrap();
+        }
+        std::fs::create_dir(place.path().join("whole")).unwrap();
+        std::fs::write(place.path().join("whole/report.json"), "x").unwrap();
+        let error = read(place.path()).unwrap_err();
+        let (dm, random) = (place.path().join("dm"), place.path().join("random"));
+        let both = format!("one of them: {}, {}", dm.display(), random.display());
+        assert!(error.to_string().ends_with(&both), "{error}");
+        let error = read(&place.path().join("whole")).unwrap_err().to_string();
+        assert!(error.contains("no set"), "{error}");
     }
 
     #[test]

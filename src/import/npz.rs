@@ -19,8 +19,9 @@ pub(super) fn read(path: &Path) -> Result<Arrays> {
 }
 
 fn decode(bytes: Vec<u8>) -> Result<Arrays, String> {
+    // What the reader misses in it is zip's jargon.
     let mut archive = ZipArchive::new(Cursor::new(bytes))
-        .map_err(|error| format!("no readable .npz file: {error}"))?;
+        .map_err(|_| "it is not an npz file (a zip archive of arrays), or was cut short")?;
     let images = array(&mut archive, "images")?;
     let labels = array(&mut archive, "labels")?;
     let of = |name: &'static str| move |reason: String| format!("array {name:?}: {reason}");
@@ -88,7 +89,8 @@ mod tests {
             let arrays = decode(file.clone()).unwrap();
             assert_eq!((arrays.shape, arrays.labels), (vec![2, 1, 1, 1], vec![1, 0]));
             for end in [0, 10, file.len() / 2, file.len() - 1] {
-                assert!(decode(file[..end].to_vec()).is_err());
+                let message = decode(file[..end].to_vec()).unwrap_err();
+                assert!(message.contains("not an npz file"), "{message}");
             }
         }
     }

@@ -7,13 +7,13 @@ use crate::{Accuracy, Result, files};
 /// One row of `metrics.csv`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Measurement {
-    /// Steps that the images had taken: zero-based iteration.
+    /// Counted from 1; 0 is before the first.
     pub iteration: u32,
-    /// Its loss, before its step changed the images; none after the last step.
+    /// Its loss, which its step then lowers.
     pub loss: Option<f32>,
     /// Seconds of condensing until the loss was known.
     pub seconds: f64,
-    /// What the images were worth just then, where it was measured.
+    /// What the images were worth after it, where that was measured.
     pub accuracy: Option<Accuracy>,
 }
 
@@ -51,16 +51,16 @@ mod tests {
             accuracy: (!accuracy.is_empty()).then(|| Accuracy::of(accuracy.to_vec())),
         };
         let rows = [
-            row(0, Some(0.1), 0.5, &[]),
-            row(1, Some(1e-7), 61.0, &[80.0, 90.0]),
-            row(2, None, 62.0, &[97.125]),
+            row(0, None, 0.0, &[97.125]),
+            row(1, Some(0.1), 0.5, &[]),
+            row(2, Some(1e-7), 61.0, &[80.0, 90.0]),
         ];
         write_metrics(&rows, &path).unwrap();
         let table = std::fs::read_to_string(&path).unwrap();
         assert_eq!(
             table,
-            "iteration,loss,seconds,accuracy_mean,accuracy_std\n0,0.1,0.500,,\n\
-             1,0.0000001,61.000,85.0000,5.0000\n2,,62.000,97.1250,0.0000\n"
+            "iteration,loss,seconds,accuracy_mean,accuracy_std\n\
+             0,,0.000,97.1250,0.0000\n1,0.1,0.500,,\n2,0.0000001,61.000,85.0000,5.0000\n"
         );
     }
 }

@@ -2,15 +2,16 @@
 
 use std::path::PathBuf;
 
-use clap::{
-    Args,
-    builder::{PossibleValuesParser, RangedU64ValueParser},
-};
+use clap::{Args, builder::PossibleValuesParser};
 
 use dm_wgpu::{Dataset, EvaluationSettings};
 
-use super::{MachineArgs, RunArgs, count};
-use crate::cli::{dataset, method::Method};
+use super::{MachineArgs, RunArgs, help};
+use crate::cli::{
+    dataset,
+    method::Method,
+    values::{self, count},
+};
 
 /// How networks are trained to judge a set.
 #[derive(Debug, Args)]
@@ -27,7 +28,7 @@ pub struct EvalArgs {
         allow_negative_numbers = true, value_parser = count::<u32>(100_000)
     )]
     pub eval_epochs: Option<u32>,
-    /// Channels of each of their convolutions [default: as the set was made with, else 128].
+    /// Channels of each of their convolutions [default: as --width].
     #[arg(
         long, value_name = "N", help_heading = "Evaluation",
         allow_negative_numbers = true, value_parser = count::<usize>(4096)
@@ -47,18 +48,9 @@ impl EvalArgs {
     }
 }
 
-const SETS: &str = "\
-What PATH may be:
-  a run's folder          its synthetic.safetensors
-  *.safetensors, *.npz    arrays images (N, C, H, W) and labels (N): floats that are normalised
-                          already, taken as they are, or uint8 pixels
-  any other folder        a sub-folder of PNG or JPEG pictures for each class
-
-Exit codes: 0 done, 1 failed, 2 asked for wrongly, 130 interrupted.";
-
 /// `dm-wgpu evaluate`.
 #[derive(Debug, Args)]
-#[command(after_help = SETS, override_usage = "dm-wgpu evaluate <PATH> [OPTIONS]")]
+#[command(after_help = help::EVALUATE, override_usage = "dm-wgpu evaluate <PATH> [OPTIONS]")]
 pub struct EvaluateArgs {
     /// The set: a run's folder, .safetensors, .npz, or a folder of pictures.
     pub path: PathBuf,
@@ -72,10 +64,10 @@ pub struct EvaluateArgs {
     #[arg(
         long, value_name = "N", default_value_t = 0, help_heading = "Task",
         allow_negative_numbers = true,
-        value_parser = RangedU64ValueParser::<u64>::new().range(0..=i64::MAX as u64)
+        value_parser = values::seed
     )]
     pub seed: u64,
-    /// Print one JSON object instead of a line for people.
+    /// Print one JSON object instead of a line.
     #[arg(long, help_heading = "Task")]
     pub json: bool,
     #[command(flatten)]
@@ -86,7 +78,10 @@ pub struct EvaluateArgs {
 
 /// `dm-wgpu compare`.
 #[derive(Debug, Args)]
-#[command(override_usage = "dm-wgpu compare --dataset <NAME> [OPTIONS]")]
+#[command(
+    after_help = help::COMPARE,
+    override_usage = "dm-wgpu compare --dataset <NAME> [OPTIONS]"
+)]
 pub struct CompareArgs {
     /// What to compare, joined by comma: any of dm, random, herding, k-center, whole.
     #[arg(
@@ -94,6 +89,9 @@ pub struct CompareArgs {
         default_value = "dm,random,herding,k-center", value_parser = Method::parser()
     )]
     pub methods: Vec<Method>,
+    /// Print one JSON object, as in compare.json, instead of a table.
+    #[arg(long, help_heading = "Task")]
+    pub json: bool,
     #[command(flatten)]
     pub run: RunArgs,
 }

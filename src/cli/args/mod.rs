@@ -1,53 +1,23 @@
 //! Flags, their defaults and the help that a person can learn the program from.
 
+mod applies;
 mod evaluate;
+mod help;
 mod run;
 
+use std::ffi::OsString;
+
 use clap::{
-    Parser, Subcommand,
-    builder::{PossibleValuesParser, RangedU64ValueParser},
+    ArgMatches, CommandFactory, Error, FromArgMatches, Parser, Subcommand,
+    builder::PossibleValuesParser, error::ErrorKind,
 };
+
+use super::method::Method;
 
 pub use evaluate::{CompareArgs, EvalArgs, EvaluateArgs};
 pub use run::{MachineArgs, MethodArgs, RunArgs};
 
 const BACKENDS: [&str; 4] = ["vulkan", "metal", "dx12", "gl"];
-
-const EXAMPLES: &str = "\
-Examples:
-  dm-wgpu --dataset mnist
-      10 images a class with the published settings, into runs/mnist-ipc10-seed0
-  dm-wgpu --dataset glyphs --ipc 1 --iterations 200 --out /tmp/glyphs
-      a quick look that needs no download
-  dm-wgpu --dataset mnist --ipc 50 --augment color,crop --init noise --seed 3
-      other images a class, other augmentations, another start
-  dm-wgpu --dataset mnist --adapter nvidia --memory-budget 2GiB
-      on the first adapter whose name has \"nvidia\" in it
-  dm-wgpu --dataset mnist --method herding
-      chosen real images instead of synthetic ones
-  dm-wgpu evaluate runs/mnist-ipc10-seed0
-      what a set is worth, of a run or from elsewhere
-  dm-wgpu compare --dataset mnist --ipc 1
-      condensed and chosen images side by side
-
-A run leaves in its folder:
-  grid.png                all images, a row a class
-  images/CLASS/000.png    each one by itself
-  synthetic.safetensors   pixels, labels, class names, normalisation, settings
-  metrics.csv             the loss of every iteration, and the accuracy where measured
-  report.json             all figures: accuracy, losses, seconds, settings
-  run.toml                the settings, and the command that repeats the run
-
-Environment:
-  DM_WGPU_DATA     where data sets are kept, if --data-dir doesn't say
-  DM_WGPU_MIRROR   where they are downloaded from first
-  RUST_LOG         what to log on stderr, e.g. dm_wgpu=debug
-  NO_COLOR         set to anything, no colours
-  LP_NATIVE_VECTOR_WIDTH
-                   bits of a vector on Mesa's software device; set to 512 where the CPU has
-                   AVX-512, unless you say otherwise
-
-Exit codes: 0 done, 1 failed, 2 asked for wrongly, 130 interrupted.";
 
 /// Dataset condensation by distribution matching, on any GPU: turns a labelled image set into a few
 /// synthetic images a class, made so that random networks see in them, on average, what they see in
@@ -57,9 +27,8 @@ Exit codes: 0 done, 1 failed, 2 asked for wrongly, 130 interrupted.";
 #[command(
     name = "dm-wgpu",
     version,
-    after_help = EXAMPLES,
+    after_help = help::RUN,
     disable_help_subcommand = true,
-    args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
     override_usage = "dm-wgpu --dataset <NAME> [OPTIONS]\n       dm-wgpu evaluate <PATH> [OPTIONS]\n       dm-wgpu compare --dataset <NAME> [OPTIONS]\n       dm-wgpu adapters [--backend <API>]",
     max_term_width = 100
@@ -73,7 +42,52 @@ pub struct Cli {
     pub method: MethodArgs,
 }
 
+/// The program's arguments. The error also carries `--help` and `--version`, as clap has it.
+pub fn parse() -> Result<Cli, Error> {
+    Cli::from_arguments(std::env::args_os())
+}
+
 impl Cli {
+    pub fn from_arguments<T: Into<OsString> + Clone>(
+        arguments: impl IntoIterator<Item = T>,
+    ) -> Result<Self, Error> {
+        let matches = command().try_get_matches_from(arguments)?;
+        let mut cli = Self::from_arg_matches(&matches)?;
+        // One line, as clap's own refusals begin with.
+        let refused = |why| Error::raw(ErrorKind::ArgumentConflict, format!("{why}\n"));
+        cli.check(&matches).map_err(refused)?;
+        if cli.run.machine.quiet {
+            match &mut cli.command {
+                Some(Command::Evaluate(args)) => args.machine.quiet = true,
+                Some(Command::Compare(args)) => args.run.machine.quiet = true,
+                Some(Command::Adapters { .. }) | None => {}
+            }
+        }
+        Ok(cli)
+    }
+
+    /// What clap does not know of: which options go with which method.
+    fn check(&self, matches: &ArgMatches) -> Result<(), String> {
+        if let Some(subcommand) = matches.subcommand_name() {
+            applies::before_subcommand(matches, subcommand)?;
+        }
+        match (&self.command, matches.subcommand()) {
+            (Some(Command::Compare(args)), Some((_, given))) => {
+                let names: Vec<_> = args.methods.iter().map(|method| method.name()).collect();
+                let said = format!("--methods {}", names.join(","));
+                applies::check(given, &args.methods, &said)
+            }
+            (Some(_), _) => Ok(()),
+            (None, _) => {
+                let MethodArgs { method, no_eval } = self.method;
+                if method == Method::Whole && no_eval {
+                    return Err("--no-eval leaves nothing to do for --method whole".into());
+                }
+                applies::check(matches, &[method], &format!("--method {method}"))
+            }
+        }
+    }
+
     /// Whether only errors are to be told.
     pub fn quiet(&self) -> bool {
         match &self.command {
@@ -99,24 +113,37 @@ pub enum Command {
     Compare(Box<CompareArgs>),
 }
 
-/// 1 to `most`, so that nonsense is found before any work begins.
-fn count<T: TryFrom<u64> + Clone + Send + Sync + 'static>(most: u64) -> RangedU64ValueParser<T>
-where
-    <T as TryFrom<u64>>::Error: Send + Sync + 'static + std::error::Error,
-{
-    RangedU64ValueParser::<T>::new().range(1..=most)
+/// The flags of runs, which subcommands share, with defaults as they are there.
+fn command() -> clap::Command {
+    let help = |id: &'static str, text: &'static str| {
+        move |command: clap::Command| command.mut_arg(id, |arg| arg.help(text))
+    };
+    Cli::command()
+        .mut_subcommand("compare", help(
+            "out",
+            "Folder for the results, new or empty [default: a new one, e.g. \
+             runs/compare-mnist-ipc10-seed0]",
+        ))
+        .mut_subcommand("evaluate", help(
+            "eval_width",
+            "Channels of each of their convolutions [default: as the run's, else as the set was \
+             made with, else 128]",
+        ))
+        .mut_subcommand("evaluate", help(
+            "eval_epochs",
+            "Passes over the set for each of them [default: 300]",
+        ))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::{dataset, method::Method};
-    use clap::CommandFactory;
+    use crate::cli::dataset;
     use dm_wgpu::{EvaluationSettings, Init, Settings, augment::Strategy};
 
     #[test]
     fn clap_finds_no_fault() {
-        Cli::command().debug_assert();
+        command().debug_assert();
     }
 
     #[test]
@@ -181,6 +208,54 @@ mod tests {
         };
         assert_eq!(evaluation, expected);
         assert_eq!(cli.run.eval_every, Some(9));
+    }
+
+    #[test]
+    fn options_that_do_nothing_are_refused() {
+        let answer = |line: &str| Cli::from_arguments(line.split_whitespace());
+        for (line, words) in [
+            ("--method random --lr-img 1", "--lr-img does nothing with --method random; leave it"),
+            // The default, but given.
+            (
+                "--method herding --iterations 1000 --init real --eval-every 5",
+                "--iterations, --init and --eval-every do nothing with --method herding; leave them",
+            ),
+            ("--method whole --ipc 10", "--ipc does nothing with --method whole"),
+            ("--method whole --no-eval", "--no-eval leaves nothing"),
+        ] {
+            let error = answer(&format!("dm-wgpu --dataset glyphs {line}")).unwrap_err();
+            assert_eq!(error.exit_code(), 2);
+            assert!(error.to_string().starts_with(&format!("error: {words}")), "{error}");
+        }
+        let error = "dm-wgpu compare --dataset glyphs --methods random,whole --batch-real 8";
+        let error = answer(error).unwrap_err().to_string();
+        assert!(error.contains("--batch-real does nothing with --methods random,whole"), "{error}");
+        for line in [
+            "compare --dataset glyphs --methods whole,dm --batch-real 8 --ipc 1",
+            "--dataset glyphs --method k-center --ipc 1 --width 8 --depth 2 --seed 1 --eval-nets 1",
+            "--dataset glyphs --method whole --width 8 --eval-epochs 2 --memory-budget 1GiB",
+            "--dataset glyphs --iterations 1 --init noise --eval-every 2",
+        ] {
+            answer(&format!("dm-wgpu {line}")).unwrap();
+        }
+    }
+
+    #[test]
+    fn only_quiet_may_stand_before_a_subcommand() {
+        let answer = |line: &str| Cli::from_arguments(line.split_whitespace());
+        for line in ["-q evaluate x", "--quiet compare --dataset glyphs", "evaluate x -q"] {
+            let cli = answer(&format!("dm-wgpu {line}")).unwrap();
+            let quiet = match cli.command.as_ref().unwrap() {
+                Command::Evaluate(args) => args.machine.quiet,
+                Command::Compare(args) => args.run.machine.quiet,
+                Command::Adapters { .. } => false,
+            };
+            assert!(quiet && cli.quiet(), "{line}");
+        }
+        for line in ["--dataset glyphs compare --dataset glyphs", "--ipc 10 evaluate x"] {
+            let error = answer(&format!("dm-wgpu {line}")).unwrap_err().to_string();
+            assert!(error.contains(" stands before the subcommand "), "{error}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{
     Args,
-    builder::{PossibleValuesParser, RangedU64ValueParser, TypedValueParser},
+    builder::{PossibleValuesParser, TypedValueParser},
 };
 
 use dm_wgpu::{
@@ -12,8 +12,12 @@ use dm_wgpu::{
     augment::Strategy,
 };
 
-use super::{BACKENDS, EvalArgs, count};
-use crate::cli::{dataset, method::Method, values};
+use super::{BACKENDS, EvalArgs};
+use crate::cli::{
+    dataset,
+    method::Method,
+    values::{self, count},
+};
 
 /// The flags of a run.
 #[derive(Debug, Args)]
@@ -30,21 +34,20 @@ pub struct RunArgs {
         allow_negative_numbers = true, value_parser = count::<usize>(1_000_000)
     )]
     pub ipc: usize,
-    /// Steps; each draws a fresh random network.
+    /// Steps of condensing; each draws a fresh random network.
     #[arg(
         long, value_name = "N", default_value_t = 1000, help_heading = "Task",
         allow_negative_numbers = true, value_parser = count::<u32>(u32::MAX.into())
     )]
     pub iterations: u32,
     /// Everything random follows from it: the same seed on the same adapter, the same images.
-    // TOML, which run.toml is in, has no larger integers.
     #[arg(
         long, value_name = "N", default_value_t = 0, help_heading = "Task",
         allow_negative_numbers = true,
-        value_parser = RangedU64ValueParser::<u64>::new().range(0..=i64::MAX as u64)
+        value_parser = values::seed
     )]
     pub seed: u64,
-    /// Folder for the results, new or empty [default: a new one, as runs/mnist-ipc10-seed0].
+    /// Folder for the results, new or empty [default: a new one, e.g. runs/mnist-ipc10-seed0].
     #[arg(long, short, value_name = "DIR", help_heading = "Task")]
     pub out: Option<PathBuf>,
 
@@ -87,7 +90,7 @@ pub struct RunArgs {
 
     #[command(flatten)]
     pub eval: EvalArgs,
-    /// Also evaluate before the first iteration and after every so many, to follow the accuracy.
+    /// Also evaluate before the first iteration and after every N, to follow the accuracy.
     #[arg(
         long, value_name = "N", help_heading = "Evaluation",
         allow_negative_numbers = true, value_parser = count::<u32>(u32::MAX.into())
@@ -104,11 +107,11 @@ pub struct MethodArgs {
     /// What makes the set: dm condenses; random, herding and k-center choose real images; whole
     /// trains on all of them, as an upper bound.
     #[arg(
-        long, value_name = "NAME", default_value = "dm", help_heading = "Method",
+        long, value_name = "NAME", default_value = "dm", help_heading = "Task",
         value_parser = Method::parser()
     )]
     pub method: Method,
-    /// Don't evaluate.
+    /// Leave the accuracy out.
     #[arg(
         long, help_heading = "Evaluation",
         conflicts_with_all = ["eval_nets", "eval_epochs", "eval_width", "eval_every"]
@@ -137,7 +140,7 @@ pub struct MachineArgs {
     /// Where data sets are, or are downloaded to [default: DM_WGPU_DATA, else the user's cache].
     #[arg(long, value_name = "DIR", help_heading = "Machine")]
     pub data_dir: Option<PathBuf>,
-    /// Say nothing but errors.
+    /// Say nothing but errors; evaluate and compare still print their results.
     #[arg(long, short, help_heading = "Machine")]
     pub quiet: bool,
 }

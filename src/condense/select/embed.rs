@@ -31,6 +31,12 @@ impl ClassEmbedder {
         seed: u64,
         memory_budget: u64,
     ) -> Result<Self> {
+        let chunk = Self::chunk(gpu, dataset, net, memory_budget)?;
+        gpu.checked("prepare the selection", || Ok(Self::build(gpu, dataset, net, seed, chunk)))
+    }
+
+    /// How many images at a time fit the budget.
+    pub fn chunk(gpu: &Gpu, dataset: &Dataset, net: &ConvNet, memory_budget: u64) -> Result<usize> {
         let per_image = Embedder::bytes_per_image(gpu, net);
         // Beside the network's own: pixels, mean and item, and the embedding on its way back.
         let each = per_image.forward + dataset.image_len() + 12 + net.features() * 4;
@@ -46,8 +52,7 @@ impl ClassEmbedder {
         }
         let bound = (gpu.max_binding() / per_image.largest as u64).max(1);
         let largest = (0..dataset.classes()).map(|class| dataset.train().of_class(class).len());
-        let chunk = (fits.min(bound) as usize).min(MOST).min(largest.max().unwrap_or(1)).max(1);
-        gpu.checked("prepare the selection", || Ok(Self::build(gpu, dataset, net, seed, chunk)))
+        Ok((fits.min(bound) as usize).min(MOST).min(largest.max().unwrap_or(1)).max(1))
     }
 
     fn build(gpu: &Gpu, dataset: &Dataset, net: &ConvNet, seed: u64, chunk: usize) -> Self {

@@ -7,7 +7,7 @@ use std::{fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::{SyntheticSet, check_images, sample::draw};
+use super::{SyntheticSet, check_images, check_real, sample::draw};
 use crate::{
     ConvNet, Dataset, Error, Gpu, Result,
     rng::{Purpose, Stream},
@@ -65,7 +65,7 @@ impl FromStr for Selector {
 pub struct SelectionSettings {
     /// By what images are chosen.
     pub selection: Selector,
-    /// Images per class, from 1. A class with fewer gives some of them more than once.
+    /// Images per class, from 1. No class may have fewer.
     pub ipc: usize,
     /// Channels of every convolution of the embedding network.
     pub width: usize,
@@ -99,6 +99,7 @@ impl SelectionSettings {
         if self.ipc == 0 {
             return Err(Error::setting("ipc", self.ipc, "at least 1 is needed"));
         }
+        check_real(dataset, self.ipc, "")?;
         self.network(dataset).map(drop)
     }
 
@@ -143,9 +144,8 @@ impl Selection {
     /// [`Error::Setting`] or [`Error::Shape`] for settings that are impossible, for this data set,
     /// or within the memory budget; [`Error::Gpu`] if the device refuses.
     pub fn new(gpu: &Gpu, dataset: Arc<Dataset>, settings: SelectionSettings) -> Result<Self> {
-        settings.check(&dataset)?;
-        let SelectionSettings { selection, ipc, seed, memory_budget, .. } = settings;
-        check_images(&dataset, ipc, super::MAX_FILE)?;
+        Self::check(gpu, &dataset, &settings)?;
+        let SelectionSettings { selection, seed, memory_budget, .. } = settings;
         let embedder = match selection {
             Selector::Random => None,
             Selector::Herding | Selector::KCenter => {
@@ -154,6 +154,22 @@ impl Selection {
             }
         };
         Ok(Self { gpu: gpu.clone(), dataset, settings, embedder, chosen: Vec::new() })
+    }
+
+    /// Whether [`new`](Self::new) would take these settings, without making anything.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] or [`Error::Shape`], as `new` gives them.
+    pub fn check(gpu: &Gpu, dataset: &Dataset, settings: &SelectionSettings) -> Result<()> {
+        settings.check(dataset)?;
+        check_images(dataset, settings.ipc, super::MAX_FILE)?;
+        match settings.selection {
+            Selector::Random => Ok(()),
+            Selector::Herding | Selector::KCenter => {
+                let net = settings.network(dataset)?;
+                ClassEmbedder::chunk(gpu, dataset, &net, settings.memory_budget).map(drop)
+            }
+        }
     }
 
     /// The resolved settings.
@@ -214,8 +230,7 @@ impl Selection {
         let (dataset, ipc) = (&self.dataset, self.settings.ipc);
         let mut images = Vec::with_capacity(dataset.classes() * ipc * dataset.image_len());
         for chosen in &self.chosen {
-            // A class with fewer images than are wanted begins again.
-            for &index in chosen.iter().cycle().take(ipc) {
+            for &index in chosen {
                 images.extend(dataset.normalised(dataset.train().image(index as usize)));
             }
         }

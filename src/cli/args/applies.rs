@@ -1,0 +1,57 @@
+//! Options that were given although nothing is done with them: better refused than ignored.
+
+use clap::{ArgMatches, CommandFactory, parser::ValueSource};
+
+use super::Cli;
+use crate::cli::method::Method;
+
+/// Options that not every method heeds.
+const SOME: [&str; 7] =
+    ["ipc", "iterations", "init", "augment", "batch_real", "lr_img", "eval_every"];
+
+fn heeds(method: Method, option: &str) -> bool {
+    match method {
+        Method::Dm => true,
+        Method::Selection(_) => option == "ipc",
+        Method::Whole => false,
+    }
+}
+
+fn was_given(matches: &ArgMatches, id: &str) -> bool {
+    matches.value_source(id) == Some(ValueSource::CommandLine)
+}
+
+/// Refuses options of a run in front of a subcommand, which has its own. Quiet is the same anywhere.
+pub(super) fn before_subcommand(given: &ArgMatches, subcommand: &str) -> Result<(), String> {
+    let command = Cli::command();
+    let mut ids = command.get_arguments().map(|arg| arg.get_id().as_str());
+    match ids.find(|&id| id != "quiet" && was_given(given, id)) {
+        None => Ok(()),
+        Some(id) => Err(format!(
+            "{} stands before the subcommand {subcommand}; options of {subcommand} come after it",
+            flag(id)
+        )),
+    }
+}
+
+fn flag(id: &str) -> String {
+    format!("--{}", id.replace('_', "-"))
+}
+
+/// Refuses options that none of the methods heeds, where the user gave them: every option has a
+/// default, which bothers nobody. `said` is how the methods were asked for.
+pub(super) fn check(given: &ArgMatches, methods: &[Method], said: &str) -> Result<(), String> {
+    let idle: Vec<_> = SOME
+        .iter()
+        .filter(|id| was_given(given, id))
+        .filter(|id| !methods.iter().any(|&method| heeds(method, id)))
+        .map(|id| flag(id))
+        .collect();
+    match &idle[..] {
+        [] => Ok(()),
+        [one] => Err(format!("{one} does nothing with {said}; leave it out")),
+        [some @ .., last] => {
+            Err(format!("{} and {last} do nothing with {said}; leave them out", some.join(", ")))
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! What stands below the flags in the help: examples, files, exit codes.
+
+/// `dm-wgpu --help`.
+pub const RUN: &str = "\
+Examples:
+  dm-wgpu --dataset mnist
+      10 images a class with the published settings, into runs/mnist-ipc10-seed0
+  dm-wgpu --dataset glyphs --ipc 1 --iterations 200 --out /tmp/glyphs
+      a quick look that needs no download
+  dm-wgpu --dataset mnist --ipc 50 --augment color,crop --init noise --seed 3
+      other images a class, other augmentations, another start
+  dm-wgpu --dataset mnist --adapter nvidia --memory-budget 2GiB
+      on the first adapter whose name has \"nvidia\" in it
+  dm-wgpu --dataset mnist --method herding
+      chosen real images instead of synthetic ones
+  dm-wgpu evaluate runs/mnist-ipc10-seed0
+      what a set is worth, of a run or from elsewhere
+  dm-wgpu compare --dataset mnist --ipc 1
+      condensed and chosen images side by side
+
+A run leaves in its folder:
+  grid.png                all images, a row a class
+  images/CLASS/000.png    each one by itself
+  synthetic.safetensors   pixels, labels, class names, normalisation, settings
+  metrics.csv             the loss of every iteration, and the accuracy where measured
+  report.json             all figures: accuracy, losses, seconds, settings
+  run.toml                settings, outcome, and the command that repeats the run
+
+Environment:
+  DM_WGPU_DATA     where data sets are kept, if --data-dir doesn't say
+  DM_WGPU_MIRROR   the address to download them from, instead of the two built in
+  RUST_LOG         what to log on stderr, e.g. dm_wgpu=debug
+  NO_COLOR         set to anything, no colours
+  LP_NATIVE_VECTOR_WIDTH
+                   bits of a vector on Mesa's software device; set to 512 where the CPU has
+                   AVX-512, unless you say otherwise
+
+Exit codes: 0 done, 1 failed, 2 asked for wrongly, 130 interrupted.";
+
+/// `dm-wgpu evaluate --help`.
+pub const EVALUATE: &str = "\
+Examples:
+  dm-wgpu evaluate runs/mnist-ipc10-seed0
+      a run, by networks as wide as those that judged it at its end
+  dm-wgpu evaluate runs/mnist-ipc10-seed0 --eval-nets 20 --eval-epochs 1000 --seed 7
+      the same by more networks, others, and trained for longer
+  dm-wgpu evaluate theirs.npz --dataset mnist --json
+      a set from elsewhere; one JSON object on stdout
+
+What PATH may be:
+  a run's folder          its synthetic.safetensors
+  *.safetensors, *.npz    arrays images (N, C, H, W) and labels (N): floats that are normalised
+                          already, taken as they are, or uint8 pixels
+  any other folder        a sub-folder of PNG or JPEG pictures for each class
+
+Exit codes: 0 done, 1 failed, 2 asked for wrongly, 130 interrupted.";
+
+/// `dm-wgpu compare --help`.
+pub const COMPARE: &str = "\
+Examples:
+  dm-wgpu compare --dataset mnist --ipc 1
+      dm beside random, herding and k-center, into runs/compare-mnist-ipc1-seed0
+  dm-wgpu compare --dataset glyphs --methods dm,whole --iterations 200 --width 32
+      dm beside the upper bound, with smaller networks
+  dm-wgpu compare --dataset mnist --json --quiet > table.json
+      for a program to read
+
+A comparison leaves in its folder:
+  compare.md, compare.json   the table
+  dm, random, ...            for each method a folder as its own run leaves, which evaluate reads
+
+Exit codes: 0 done, 1 failed (wholly or for some methods), 2 asked for wrongly, 130 interrupted.";

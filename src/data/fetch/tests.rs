@@ -1,0 +1,257 @@
+//! Downloads from a server on this machine: what arrives, what is refused, what is left behind.
+
+use super::*;
+use crate::data::idx::tests::gzip;
+use std::{
+    io::{BufRead, BufReader},
+    net::TcpListener,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+/// What the test's server says: status, the length it claims, the bytes it sends.
+pub(crate) type Answer = (u16, usize, Vec<u8>);
+
+/// A server on this machine that gives `answer(path)` to every request, and how many came.
+pub(crate) fn serve(
+    answer: impl Fn(&str) -> Answer + Send + 'static,
+) -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}/some/folder/", listener.local_addr().unwrap());
+    let requests = Arc::new(AtomicUsize::new(0));
+    let counter = requests.clone();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+            let Some(Ok(first)) = lines.next() else { continue };
+            while lines.next().is_some_and(|line| line.is_ok_and(|line| !line.is_empty())) {}
+            counter.fetch_add(1, Ordering::SeqCst);
+            let (status, length, body) = answer(first.split(' ').nth(1).unwrap());
+            // The client may hang up early, which is part of some tests.
+            let _ = write!(
+                stream,
+                "HTTP/1.1 {status} x\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
+            );
+            let _ = stream.write_all(&body);
+        }
+    });
+    (address, requests)
+}
+
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+pub(crate) fn quick(mirrors: &[&str]) -> Fetcher {
+    Fetcher {
+        mirrors: mirrors.iter().map(|mirror| mirror.to_string()).collect(),
+        connect: Duration::from_secs(2),
+        read: Duration::from_secs(2),
+        retries: 1,
+        pause: Duration::from_millis(1),
+        proxy: None,
+    }
+}
+
+fn whole(body: Vec<u8>) -> Answer {
+    (200, body.len(), body)
+}
+
+/// Compresses badly, so that its gzip form spans several pieces.
+fn content() -> Vec<u8> {
+    let mut random = crate::rng::Stream::new(0, crate::rng::Purpose::Glyphs, 0, 0);
+    (0..200_000).map(|_| random.next_u32() as u8).collect()
+}
+
+struct Case {
+    folder: tempfile::TempDir,
+    hash: String,
+}
+
+impl Case {
+    fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap(), hash: sha256(&content()) }
+    }
+    fn file(&self) -> Remote<'_> {
+        Remote { name: "data", len: content().len() as u64, sha256: &self.hash }
+    }
+    fn fetch(&self, fetcher: &Fetcher) -> Result<PathBuf> {
+        fetcher.fetch(&self.file(), self.folder.path(), &mut |_| {})
+    }
+    /// The message of a download that must fail, leaving nothing.
+    fn failure(&self, fetcher: &Fetcher) -> String {
+        let error = self.fetch(fetcher).unwrap_err();
+        assert!(matches!(error, Error::Download { .. }), "{error:?}");
+        assert_eq!(self.left(), Vec::<String>::new());
+        let message = error.to_string();
+        for part in fetcher.mirrors.iter().map(String::as_str).chain(["data.gz", "--data-dir"]) {
+            assert!(message.contains(part), "{part} is missing in: {message}");
+        }
+        message
+    }
+    fn left(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.folder.path()).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    }
+}
+
+#[test]
+fn a_file_arrives_whole_and_is_kept_as_it_came() {
+    let case = Case::new();
+    let (mirror, _) = serve(|path| {
+        assert_eq!(path, "/some/folder/data.gz");
+        whole(gzip(&content()))
+    });
+    let mut seen = Vec::new();
+    let path = quick(&[&mirror])
+        .fetch(&case.file(), case.folder.path(), &mut |progress| {
+            assert_eq!(progress.file, "data");
+            seen.push((progress.done, progress.total));
+        })
+        .unwrap();
+    assert_eq!(path, case.folder.path().join("data.gz"));
+    assert_eq!(fs::read(&path).unwrap(), gzip(&content()));
+    assert_eq!(case.left(), ["data.gz"]);
+    let total = gzip(&content()).len() as u64;
+    assert_eq!((seen[0], seen[seen.len() - 1]), ((0, Some(total)), (total, Some(total))));
+    assert!(seen.len() > 3 && seen.is_sorted(), "{seen:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn it_has_the_rights_of_ordinary_files() {
+    use std::os::unix::fs::PermissionsExt;
+    let case = Case::new();
+    let (mirror, _) = serve(|_| whole(gzip(&content())));
+    let ours = case.fetch(&quick(&[&mirror])).unwrap();
+    let plain = case.folder.path().join("plain");
+    fs::write(&plain, b"").unwrap();
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&ours), mode(&plain));
+}
+
+#[test]
+fn what_a_killed_download_left_is_removed() {
+    let case = Case::new();
+    let left = |name: &str, ago: Duration| {
+        let file = fs::File::create(case.folder.path().join(name)).unwrap();
+        file.set_modified(std::time::SystemTime::now() - ago).unwrap();
+    };
+    left(".download-old", ABANDONED * 2);
+    left(".download-of-another", ABANDONED / 2);
+    left("mine", ABANDONED * 2);
+    clean(case.folder.path());
+    let mut left = case.left();
+    left.sort();
+    assert_eq!(left, [".download-of-another", "mine"]);
+    clean(&case.folder.path().join("nowhere"));
+}
+
+#[test]
+fn a_mirror_that_unpacks_is_welcome() {
+    let case = Case::new();
+    let (mirror, _) = serve(|_| whole(content()));
+    case.fetch(&quick(&[mirror.trim_end_matches('/')])).unwrap();
+    assert_eq!(case.left(), ["data"]);
+}
+
+#[test]
+fn the_next_mirror_is_asked_when_one_lacks_the_file() {
+    let case = Case::new();
+    let (poor, asked) = serve(|_| (404, 0, Vec::new()));
+    let (rich, _) = serve(|_| whole(gzip(&content())));
+    case.fetch(&quick(&[&poor, &rich])).unwrap();
+    assert_eq!(case.left(), ["data.gz"]);
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn a_passing_failure_is_tried_again_and_a_final_one_is_not() {
+    let case = Case::new();
+    let tries = AtomicUsize::new(0);
+    let (mirror, asked) = serve(move |_| match tries.fetch_add(1, Ordering::SeqCst) {
+        0 => (503, 0, Vec::new()),
+        _ => whole(gzip(&content())),
+    });
+    case.fetch(&quick(&[&mirror])).unwrap();
+    assert_eq!(asked.load(Ordering::SeqCst), 2);
+
+    let case = Case::new();
+    let (mirror, asked) = serve(|_| (404, 0, Vec::new()));
+    assert!(case.failure(&quick(&[&mirror])).contains("HTTP status 404"));
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn another_file_is_refused() {
+    let case = Case::new();
+    let (first, _) = serve(|_| whole(gzip(b"something else")));
+    let (second, _) = serve(|_| whole(b"<html>please log in</html>".to_vec()));
+    let message = case.failure(&quick(&[&first, &second]));
+    assert!(message.contains(&sha256(b"something else")), "{message}");
+    assert!(message.contains(&case.hash), "{message}");
+}
+
+#[test]
+fn a_body_that_breaks_off_is_refused() {
+    let case = Case::new();
+    let (mirror, asked) = serve(|_| {
+        let body = gzip(&content());
+        (200, body.len(), body[..body.len() / 2].to_vec())
+    });
+    let message = case.failure(&quick(&[&mirror]));
+    assert!(message.contains("broke off"), "{message}");
+    assert_eq!(asked.load(Ordering::SeqCst), 2);
+    // The same without a word about its length: gzip itself notices.
+    let (mirror, _) = serve(|_| {
+        let body = gzip(&content());
+        whole(body[..body.len() / 2].to_vec())
+    });
+    assert!(case.failure(&quick(&[&mirror])).contains("unreadable"));
+}
+
+#[test]
+fn an_endless_answer_is_cut_off() {
+    let case = Case::new();
+    let (mirror, _) = serve(|_| whole(vec![7; content().len() + (1 << 17)]));
+    assert!(case.failure(&quick(&[&mirror])).contains("not this file"));
+    // Short on the line, long when unpacked.
+    let (mirror, _) = serve(|_| whole(gzip(&vec![7; 1 << 22])));
+    assert!(case.failure(&quick(&[&mirror])).contains("another file"));
+}
+
+#[test]
+fn a_silent_server_is_left_after_a_while() {
+    let case = Case::new();
+    let (mirror, _) = serve(|_| {
+        thread::sleep(Duration::from_secs(20));
+        whole(Vec::new())
+    });
+    let mut fetcher = quick(&[&mirror]);
+    fetcher.read = Duration::from_millis(100);
+    let message = case.failure(&fetcher);
+    assert!(message.contains("timeout"), "{message}");
+}
+
+#[test]
+fn nobody_listening_and_nonsense_are_told() {
+    let case = Case::new();
+    // A port that was free a moment ago.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let message = case.failure(&quick(&[&address, "no address at all"]));
+    assert!(message.to_lowercase().contains("refused"), "{message}");
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_named() {
+    let case = Case::new();
+    let file = case.folder.path().join("file");
+    fs::write(&file, "in the way").unwrap();
+    let error = quick(&[]).fetch(&case.file(), &file.join("folder"), &mut |_| {}).unwrap_err();
+    assert!(matches!(error, Error::Io { .. }), "{error:?}");
+}
