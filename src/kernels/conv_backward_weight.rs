@@ -3,7 +3,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{Batch, Generated, Planes, WORKGROUP, conv_lanes::put, wgsl};
+use super::{Batch, Generated, Planes, WORKGROUP, conv::flops, conv_lanes::put, wgsl};
 use crate::gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold};
 
 #[repr(C)]
@@ -44,7 +44,7 @@ pub(crate) fn conv_backward_weight(
     let params = Buffer::params(gpu, "conv_backward_weight params", &params);
     let bindings = [params.binding(), input.binding(), d_planes.binding(), d_weights.binding()];
     let (inputs, outputs) = (from.channels as usize, layout.channels as usize);
-    match gpu.lanes() {
+    let dispatch = match gpu.lanes() {
         None => {
             let weights = batch.nets * outputs * inputs * 9;
             KERNEL.dispatch(gpu, &[], &bindings, fold(weights.div_ceil(WORKGROUP)))
@@ -55,7 +55,10 @@ pub(crate) fn conv_backward_weight(
             let grid = fold(batch.nets * blocks);
             tile.generate().dispatch(gpu, &bindings, grid)
         }
-    }
+    };
+    dispatch
+        .flops(flops(from, layout, batch.images))
+        .values(batch.images * (from.values() + layout.values()) + d_weights.len())
 }
 
 /// What a subgroup of the lanes version works at: the taps of `outputs` × `inputs` channel pairs.

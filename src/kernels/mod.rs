@@ -2,6 +2,7 @@
 //! is in `shaders/` and says what is computed.
 
 mod augment;
+mod ceiling;
 mod class_sum;
 mod conv;
 mod conv_backward_weight;
@@ -18,6 +19,7 @@ mod sgd;
 mod softmax_cross_entropy;
 
 pub(crate) use augment::{Augment, Item, Source};
+pub(crate) use ceiling::{copy, multiply_add};
 pub(crate) use class_sum::class_sum;
 pub(crate) use conv::{Direction, conv};
 pub(crate) use conv_backward_weight::conv_backward_weight;
@@ -57,6 +59,7 @@ pub(crate) const ALL: &[Specialised] = &[
     (&augment::IMAGE_MEAN, augment::VARIANTS),
     (&augment::FORWARD, augment::VARIANTS),
     (&augment::BACKWARD, &[augment::VARIANTS[0]]),
+    (&ceiling::COPY, &[&[]]),
     (&class_sum::KERNEL, &[&[]]),
     (&conv::KERNEL, conv::VARIANTS),
     (&conv_backward_weight::KERNEL, &[&[]]),
@@ -98,7 +101,8 @@ impl Generated {
 /// Every kernel that is written out, for the tests that read them all.
 pub(crate) fn generated() -> Vec<Generated> {
     let weights = conv_backward_weight::WeightTile::all();
-    let mut all = [Tile::all(), weights, norm_relu_pool::all()].concat();
+    let ceilings = vec![ceiling::generated()];
+    let mut all = [Tile::all(), weights, norm_relu_pool::all(), ceilings].concat();
     let key = |g: &Generated| format!("{} {:?}", g.name, g.constants);
     all.sort_by_key(key);
     all.dedup_by_key(|g| key(g));

@@ -113,13 +113,16 @@ pub(crate) fn norm_relu_pool_forward(
     let params = Buffer::params(gpu, "norm params", &Params::new(from, to, batch, (0, 1)));
     let bindings =
         [params.binding(), planes.binding(), affine.binding(), pooled.binding(), inv_std.binding()];
-    let (keep, grid) = (VARIANTS[usize::from(keep)], fold(batch.images * from.channels as usize));
-    match gpu.lanes() {
+    let (constants, grid) =
+        (VARIANTS[usize::from(keep)], fold(batch.images * from.channels as usize));
+    let times = if keep { 2 } else { 1 };
+    let dispatch = match gpu.lanes() {
         Some(lanes) => {
-            with_lanes(&FORWARD, FORWARD_LANES, lanes, keep).dispatch(gpu, &bindings, grid)
+            with_lanes(&FORWARD, FORWARD_LANES, lanes, constants).dispatch(gpu, &bindings, grid)
         }
-        None => FORWARD.dispatch(gpu, keep, &bindings, grid),
-    }
+        None => FORWARD.dispatch(gpu, constants, &bindings, grid),
+    };
+    dispatch.values(batch.images * (times * from.values() + to.values()))
 }
 
 /// Replaces the kept `planes` by the gradient at the norm's input, and stores each plane's part of
@@ -147,12 +150,14 @@ pub(crate) fn norm_relu_pool_backward(
         d_affine.binding(),
     ];
     let grid = fold(batch.images * from.channels as usize);
-    match gpu.lanes() {
+    let dispatch = match gpu.lanes() {
         Some(lanes) => {
             with_lanes(&BACKWARD, BACKWARD_LANES, lanes, &[]).dispatch(gpu, &bindings, grid)
         }
         None => BACKWARD.dispatch(gpu, &[], &bindings, grid),
-    }
+    };
+    let gradients = batch.images.div_ceil(sharing) * to.values();
+    dispatch.values(2 * batch.images * from.values() + gradients)
 }
 
 impl Params {

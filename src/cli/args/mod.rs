@@ -1,5 +1,6 @@
 //! Flags, their defaults and the help that a person can learn the program from.
 
+mod bench;
 mod evaluate;
 mod run;
 
@@ -8,6 +9,7 @@ use clap::{
     builder::{PossibleValuesParser, RangedU64ValueParser},
 };
 
+pub use bench::BenchArgs;
 pub use evaluate::{CompareArgs, EvalArgs, EvaluateArgs};
 pub use run::{MachineArgs, MethodArgs, RunArgs};
 
@@ -29,6 +31,8 @@ Examples:
       what a set is worth, of a run or from elsewhere
   dm-wgpu compare --dataset mnist --ipc 1
       condensed and chosen images side by side
+  dm-wgpu bench --shape cifar10
+      how long an iteration takes here, and which kernels take it
 
 A run leaves in its folder:
   grid.png                all images, a row a class
@@ -61,7 +65,7 @@ Exit codes: 0 done, 1 failed, 2 asked for wrongly, 130 interrupted.";
     disable_help_subcommand = true,
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
-    override_usage = "dm-wgpu --dataset <NAME> [OPTIONS]\n       dm-wgpu evaluate <PATH> [OPTIONS]\n       dm-wgpu compare --dataset <NAME> [OPTIONS]\n       dm-wgpu adapters [--backend <API>]",
+    override_usage = "dm-wgpu --dataset <NAME> [OPTIONS]\n       dm-wgpu evaluate <PATH> [OPTIONS]\n       dm-wgpu compare --dataset <NAME> [OPTIONS]\n       dm-wgpu bench [OPTIONS]\n       dm-wgpu adapters [--backend <API>]",
     max_term_width = 100
 )]
 pub struct Cli {
@@ -80,6 +84,7 @@ impl Cli {
             Some(Command::Adapters { .. }) => false,
             Some(Command::Evaluate(args)) => args.machine.quiet,
             Some(Command::Compare(args)) => args.run.machine.quiet,
+            Some(Command::Bench(args)) => args.quiet,
             None => self.run.machine.quiet,
         }
     }
@@ -97,6 +102,8 @@ pub enum Command {
     Evaluate(Box<EvaluateArgs>),
     /// Run several methods with one seed and put their accuracies side by side.
     Compare(Box<CompareArgs>),
+    /// Measure how long the work takes on this machine, kernel by kernel, on made-up images.
+    Bench(Box<BenchArgs>),
 }
 
 /// 1 to `most`, so that nonsense is found before any work begins.
@@ -112,7 +119,11 @@ mod tests {
     use super::*;
     use crate::cli::{dataset, method::Method};
     use clap::CommandFactory;
-    use dm_wgpu::{EvaluationSettings, Init, Settings, augment::Strategy};
+    use dm_wgpu::{
+        EvaluationSettings, Init, Settings,
+        augment::Strategy,
+        bench::{Bench, Shape},
+    };
 
     #[test]
     fn clap_finds_no_fault() {
@@ -181,6 +192,29 @@ mod tests {
         };
         assert_eq!(evaluation, expected);
         assert_eq!(cli.run.eval_every, Some(9));
+    }
+
+    #[test]
+    fn a_benchmark_is_the_librarys() {
+        let bench = |line: &str| match Cli::try_parse_from(line.split_whitespace()).unwrap().command
+        {
+            Some(Command::Bench(args)) => args.bench(),
+            other => panic!("{other:?}"),
+        };
+        for shape in Shape::ALL {
+            assert_eq!(bench(&format!("dm-wgpu bench --shape {shape}")), Bench::of(shape));
+        }
+        let expected = Bench {
+            shape: Shape::Mnist,
+            ipc: 1,
+            width: 2,
+            batch_real: 3,
+            iterations: 4,
+            memory_budget: 5 << 20,
+        };
+        let line =
+            "dm-wgpu bench --ipc 1 --width 2 --batch-real 3 --iterations 4 --memory-budget 5MiB";
+        assert_eq!(bench(line), expected);
     }
 
     #[test]
