@@ -100,6 +100,7 @@
 #![warn(missing_docs)]
 
 pub mod augment;
+pub mod bench;
 mod condense;
 pub mod data;
 mod error;

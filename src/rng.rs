@@ -29,6 +29,8 @@ pub(crate) enum Purpose {
     EvaluationAugment = 8,
     /// Which real images a selection takes.
     Selection = 9,
+    /// Pixels that stand for a data set where only time is measured.
+    MadeUp = 10,
 }
 
 /// One block of four words: ten rounds of Philox on `counter` under `key`.

@@ -86,6 +86,7 @@ fn help_tells_of_everything() {
             "adapters",
             "evaluate",
             "compare",
+            "bench",
             "report.json",
             "k-center",
             "Examples:",

@@ -63,7 +63,7 @@ fn describe(index: usize, report: &AdapterReport) -> String {
 }
 
 /// `2.0 GiB`: in the largest unit that leaves something before the point.
-fn bytes(bytes: u64) -> String {
+pub fn bytes(bytes: u64) -> String {
     const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
     let mut value = bytes as f64;
     let mut unit = "bytes";

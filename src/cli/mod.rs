@@ -2,6 +2,7 @@
 
 mod adapters;
 mod args;
+mod bench;
 mod compare;
 mod condense;
 mod dataset;
@@ -31,6 +32,7 @@ dm-wgpu condenses a labelled image set into a few synthetic images a class, on a
   dm-wgpu --dataset mnist --ipc 1   1 image a class
   dm-wgpu evaluate PATH             what a set is worth
   dm-wgpu compare --dataset mnist   condensed and chosen images side by side
+  dm-wgpu bench                     how fast this machine is
   dm-wgpu adapters                  the GPUs that it could run on
   dm-wgpu --help                    everything else";
 
@@ -53,6 +55,7 @@ pub fn run() -> ExitCode {
         Some(Command::Adapters { backend }) => adapters::list(backend.as_deref()),
         Some(Command::Evaluate(args)) => evaluate::run(args),
         Some(Command::Compare(args)) => compare::run(args),
+        Some(Command::Bench(args)) => bench::run(args),
         None => run::run(&cli.run, cli.method),
     };
     match outcome {

@@ -292,6 +292,12 @@ impl Matching {
         index
     }
 
+    /// Everything that one step submits, in order.
+    pub fn recordings(&self) -> impl Iterator<Item = &Recording> {
+        let chunks = self.chunks.iter().map(|chunk| &chunk.recording);
+        self.weights.recordings().into_iter().chain(chunks).chain([&self.synthetic])
+    }
+
     /// Sends the images of one chunk, unless they are on the device already.
     fn stage(&self, batch: &RealBatch<'_>, range: &Range<usize>) {
         match (batch, &self.real_source) {

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     Dataset, Error, Gpu, Result,
-    gpu::Readback,
+    gpu::{Readback, Recording},
     kernels::{NetworkKey, Rates},
     rng::{Purpose, Stream},
 };
@@ -208,6 +208,12 @@ impl Condensation {
             return Err(Error::PixelsDiverged { class, value: images[at] });
         }
         SyntheticSet::of(dataset, ipc, images, &self.settings)
+    }
+
+    /// Everything that one iteration submits, in order. Replayed, it moves the pixels once more by
+    /// what was written for the iteration before.
+    pub(crate) fn recordings(&self) -> Vec<&Recording> {
+        self.matching.recordings().collect()
     }
 
     /// Takes in what the GPU has finished.

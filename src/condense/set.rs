@@ -50,7 +50,7 @@ pub struct SyntheticSet {
 
 impl SyntheticSet {
     /// `ipc` images of each class of `dataset`, with the settings that made them.
-    pub(super) fn of(
+    pub(crate) fn of(
         dataset: &Dataset,
         ipc: usize,
         images: Vec<f32>,

@@ -175,9 +175,7 @@ impl Bench {
         rows: &[Vec<Row>],
         range: Range<usize>,
     ) -> wgpu::SubmissionIndex {
-        // Every batch size of an epoch was recorded.
-        let fits = |batch: &&Recorded| batch.images == range.len();
-        let batch = self.batches.iter().find(fits).unwrap_or(&self.batches[0]);
+        let batch = self.recorded(range.len());
         let all_labels = train.labels(dataset);
         let (mut items, mut step_rows, mut labels) = (Vec::new(), Vec::new(), Vec::new());
         for (part, _) in &batch.parts {
@@ -218,6 +216,19 @@ impl Bench {
         batch.update.encode(&mut encoder, "update");
         self.classifiers.pack(&mut encoder);
         gpu.queue().submit([encoder.finish()])
+    }
+
+    fn recorded(&self, images: usize) -> &Recorded {
+        // Every batch size of an epoch was recorded.
+        let fits = |batch: &&Recorded| batch.images == images;
+        self.batches.iter().find(fits).unwrap_or(&self.batches[0])
+    }
+
+    /// Everything that one step on so many images submits, in order.
+    pub fn recordings(&self, images: usize) -> impl Iterator<Item = &Recording> {
+        let batch = self.recorded(images);
+        let parts = batch.parts.iter().map(|(_, recording)| recording);
+        parts.chain([&batch.update, self.classifiers.packing()])
     }
 
     /// Submits the test; the counts of right answers are on their way afterwards.

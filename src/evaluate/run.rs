@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     Dataset, Error, Gpu, Result, SyntheticSet,
+    gpu::Recording,
     kernels::{NetworkKey, Rates},
     rng::Purpose,
 };
@@ -216,6 +217,13 @@ impl Evaluation {
         let images = self.dataset.test().len() as f64;
         let share = |&count: &u32| f64::from(count) * 100.0 / images;
         Ok(Accuracy::of(self.tested.iter().map(share).collect()))
+    }
+
+    /// Everything that one epoch submits, in order. Replayed, it trains on the batch before.
+    pub(crate) fn recordings(&self) -> Vec<&Recording> {
+        let (len, batch) = (self.train.len(&self.dataset), self.settings.batch);
+        let steps = (0..len).step_by(batch).map(|first| batch.min(len - first));
+        steps.flat_map(|images| self.bench.recordings(images)).collect()
     }
 
     fn turns(&self) -> u32 {

@@ -26,10 +26,12 @@ const USAGES: wgpu::BufferUsages = wgpu::BufferUsages::STORAGE
 impl<T: NoUninit + AnyBitPattern> Buffer<T> {
     /// A buffer of zeros (WebGPU zeroes memory before its first use).
     pub fn zeros(gpu: &Gpu, label: &str, len: usize) -> Self {
+        // Zero-sized bindings are invalid, and copies go by four bytes.
+        let size = ((len * size_of::<T>()).max(4) as u64).next_multiple_of(4);
+        gpu.note(|so_far| so_far.bytes += size);
         let raw = gpu.device().create_buffer(&wgpu::BufferDescriptor {
             label: Some(label),
-            // Zero-sized bindings are invalid, and copies go by four bytes.
-            size: ((len * size_of::<T>()).max(4) as u64).next_multiple_of(4),
+            size,
             usage: USAGES,
             mapped_at_creation: false,
         });
@@ -120,7 +122,12 @@ impl<T: NoUninit + AnyBitPattern> Readback<T> {
 
     /// Records the copy. `source` must be as long as this.
     pub fn record(&self, encoder: &mut wgpu::CommandEncoder, source: &Buffer<T>) {
-        encoder.copy_buffer_to_buffer(&source.raw, 0, &self.raw, 0, self.raw.size());
+        self.record_from(encoder, &source.raw);
+    }
+
+    /// As [`record`](Self::record), from a buffer that no shader binds.
+    pub(super) fn record_from(&self, encoder: &mut wgpu::CommandEncoder, source: &wgpu::Buffer) {
+        encoder.copy_buffer_to_buffer(source, 0, &self.raw, 0, self.raw.size());
     }
 
     /// Asks for the values, after the recorded copy was submitted.

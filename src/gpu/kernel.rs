@@ -1,8 +1,8 @@
 //! A kernel as the Rust side knows it: its WGSL, its bindings, and the pipelines made of it.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
-use super::{Dispatch, Gpu};
+use super::{Cost, Dispatch, Gpu};
 
 /// One WGSL file with its bindings, all in group 0, numbered from 0.
 ///
@@ -73,7 +73,8 @@ pub(crate) fn dispatch(
         layout: &pipeline.layout,
         entries: &entries,
     });
-    Dispatch { label: name.to_owned(), pipeline: pipeline.raw.clone(), bind_group, grid }
+    let (label, pipeline) = (name.to_owned(), pipeline.raw.clone());
+    Dispatch { label, pipeline, bind_group, grid, cost: Cost::default() }
 }
 
 fn pipeline(
@@ -87,6 +88,7 @@ fn pipeline(
     if let Some(known) = gpu.pipelines().get(&key) {
         return known.clone();
     }
+    let begun = Instant::now();
     let device = gpu.device();
     let entries: Vec<_> = (0..)
         .zip(slots)
@@ -128,5 +130,9 @@ fn pipeline(
     });
     let made = Arc::new(Pipeline { raw, layout });
     gpu.pipelines().insert(key, made.clone());
+    gpu.note(|so_far| {
+        so_far.pipelines += 1;
+        so_far.compiling += begun.elapsed();
+    });
     made
 }

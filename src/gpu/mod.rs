@@ -3,17 +3,20 @@
 mod adapter;
 mod buffer;
 mod kernel;
+mod profile;
 mod record;
 
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 pub use adapter::{AdapterChoice, AdapterReport, adapters_blocking};
 pub(crate) use buffer::{Buffer, Readback};
 pub(crate) use kernel::{Kernel, Slot, dispatch};
-pub(crate) use record::{Dispatch, Recording, fold};
+pub(crate) use profile::{Clock, Timed};
+pub(crate) use record::{Cost, Dispatch, Recording, fold};
 
 use crate::{Error, Result};
 use kernel::Pipeline;
@@ -58,6 +61,17 @@ struct Shared {
     pipelines: Mutex<HashMap<String, Arc<Pipeline>>>,
     /// The first error that nothing caught, on a device of our own.
     fault: Arc<Mutex<Option<String>>>,
+    made: Mutex<Made>,
+}
+
+/// What was made on a device since somebody last asked.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Made {
+    /// Of buffers that shaders can bind.
+    pub bytes: u64,
+    pub pipelines: u32,
+    /// Time in which those were made. Some drivers compile at the first dispatch only.
+    pub compiling: Duration,
 }
 
 impl Gpu {
@@ -75,7 +89,8 @@ impl Gpu {
         info: wgpu::AdapterInfo,
         fault: Arc<Mutex<Option<String>>>,
     ) -> Self {
-        let shared = Arc::new(Shared { device, queue, info, pipelines: Mutex::default(), fault });
+        let (pipelines, made) = Default::default();
+        let shared = Arc::new(Shared { device, queue, info, pipelines, fault, made });
         let mut gpu = Self { shared, kernels: Kernels::Plain };
         // What the adapter says decides, nothing measured: the same adapter, the same kernels.
         if gpu.fixed_subgroup().is_some() {
@@ -99,7 +114,7 @@ impl Gpu {
     pub async fn headless(choice: &AdapterChoice) -> Result<Self> {
         let adapter = adapter::choose(choice).await?;
         let info = adapter.get_info();
-        let wanted = wgpu::Features::SUBGROUP;
+        let wanted = wgpu::Features::SUBGROUP | wgpu::Features::TIMESTAMP_QUERY;
         let (device, queue) = adapter
             .request_device(&wgpu::DeviceDescriptor {
                 label: Some("dm-wgpu"),
@@ -204,6 +219,28 @@ impl Gpu {
             Some(fault) => Err(Error::gpu(doing, fault)),
             None => Ok(()),
         }
+    }
+
+    fn note(&self, change: impl FnOnce(&mut Made)) {
+        change(&mut unpoisoned(&self.shared.made));
+    }
+
+    /// What was made since the last call.
+    pub(crate) fn take_made(&self) -> Made {
+        std::mem::take(&mut unpoisoned(&self.shared.made))
+    }
+
+    /// Bytes that wgpu has allocated on the device at this moment, with what waits to be copied
+    /// there. Only some backends tell.
+    pub(crate) fn allocated(&self) -> Option<u64> {
+        self.device().generate_allocator_report().map(|report| report.total_allocated_bytes)
+    }
+
+    /// Waits for everything submitted so far.
+    pub(crate) fn wait_blocking(&self, doing: &str) -> Result<()> {
+        let all = wgpu::PollType::Wait { submission_index: None, timeout: None };
+        self.device().poll(all).map_err(|e| Error::gpu(doing, e))?;
+        self.check(doing)
     }
 
     fn pipelines(&self) -> MutexGuard<'_, HashMap<String, Arc<Pipeline>>> {

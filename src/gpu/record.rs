@@ -9,6 +9,44 @@ pub(crate) struct Dispatch {
     pub(super) pipeline: wgpu::ComputePipeline,
     pub(super) bind_group: wgpu::BindGroup,
     pub(super) grid: [u32; 3],
+    pub(super) cost: Cost,
+}
+
+/// What a dispatch cannot do without, whatever its kernel does besides; for those who time it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Cost {
+    /// Multiplications and additions.
+    pub flops: Option<u64>,
+    /// Bytes read or written, each counted once.
+    pub bytes: Option<u64>,
+}
+
+impl Dispatch {
+    /// Says how many multiplications and additions it is, where that is well defined.
+    pub fn flops(mut self, flops: usize) -> Self {
+        self.cost.flops = Some(flops as u64);
+        self
+    }
+
+    /// Says how many 4-byte values must be read and written at least.
+    pub fn values(self, values: usize) -> Self {
+        self.bytes(4 * values)
+    }
+
+    /// Says how many bytes must be read and written at least.
+    pub fn bytes(mut self, bytes: usize) -> Self {
+        self.cost.bytes = Some(bytes as u64);
+        self
+    }
+
+    pub(super) fn encode(&self, pass: &mut wgpu::ComputePass<'_>) {
+        let Self { label, pipeline, bind_group, grid, .. } = self;
+        pass.push_debug_group(label);
+        pass.set_pipeline(pipeline);
+        pass.set_bind_group(0, bind_group, &[]);
+        pass.dispatch_workgroups(grid[0], grid[1], grid[2]);
+        pass.pop_debug_group();
+    }
 }
 
 /// Dispatches in order. Each sees what those before it wrote.
@@ -20,19 +58,17 @@ impl Recording {
         self.0.push(dispatch);
     }
 
+    pub(super) fn dispatches(&self) -> &[Dispatch] {
+        &self.0
+    }
+
     /// Encodes everything into one compute pass.
     pub fn encode(&self, encoder: &mut wgpu::CommandEncoder, label: &str) {
         let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
             label: Some(label),
             timestamp_writes: None,
         });
-        for Dispatch { label, pipeline, bind_group, grid } in &self.0 {
-            pass.push_debug_group(label);
-            pass.set_pipeline(pipeline);
-            pass.set_bind_group(0, bind_group, &[]);
-            pass.dispatch_workgroups(grid[0], grid[1], grid[2]);
-            pass.pop_debug_group();
-        }
+        self.0.iter().for_each(|dispatch| dispatch.encode(&mut pass));
     }
 
     /// Encodes everything and submits it.

@@ -159,6 +159,8 @@ impl Augment<'_> {
         result: &Buffer<f32>,
     ) -> [Dispatch; 2] {
         let images = params.images as usize;
+        let value = if constants == VARIANTS[1] { 1 } else { size_of::<f32>() };
+        let image = params.source.values() * value + params.result.values() * size_of::<f32>();
         let params = Buffer::params(gpu, "augment params", &params);
         let [params, items, rows] = [params.binding(), self.items.binding(), self.rows.binding()];
         let means = self.means.binding();
@@ -166,7 +168,7 @@ impl Augment<'_> {
         let grid = fold(images);
         let mean = IMAGE_MEAN.dispatch(gpu, constants, &inputs, grid);
         let inputs = [&inputs[..], &[result.binding()]].concat();
-        [mean, kernel.dispatch(gpu, constants, &inputs, grid)]
+        [mean, kernel.dispatch(gpu, constants, &inputs, grid).bytes(images * image)]
     }
 }
 

@@ -49,10 +49,12 @@ pub(crate) fn class_sum(
         pad: [0; 2],
     };
     let params = Buffer::params(gpu, "class_sum params", &params);
-    KERNEL.dispatch(
-        gpu,
-        &[],
-        &[params.binding(), starts.binding(), embeddings.binding(), sums.binding()],
-        fold((classes.len() * features).div_ceil(WORKGROUP)),
-    )
+    KERNEL
+        .dispatch(
+            gpu,
+            &[],
+            &[params.binding(), starts.binding(), embeddings.binding(), sums.binding()],
+            fold((classes.len() * features).div_ceil(WORKGROUP)),
+        )
+        .values((chunk.len() + classes.len()) * features)
 }

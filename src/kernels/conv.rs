@@ -46,6 +46,11 @@ impl Direction {
     }
 }
 
+/// Multiplications and additions of a convolution of so many images, whichever way it goes.
+pub(super) fn flops(input: Planes, result: Planes, images: usize) -> usize {
+    2 * 9 * images * input.values() * result.channels as usize
+}
+
 /// `result` = `input`, which has a zero halo, convolved with `weights` (nets, outputs, inputs, 3, 3).
 pub(crate) fn conv(
     gpu: &Gpu,
@@ -57,10 +62,13 @@ pub(crate) fn conv(
 ) -> Dispatch {
     let params = Buffer::params(gpu, "conv params", &Params::new(from, to, batch));
     let values = batch.images * to.channels as usize * (to.size as usize).pow(2);
-    KERNEL.dispatch(
-        gpu,
-        direction.constants(),
-        &[params.binding(), input.binding(), weights.binding(), result.binding()],
-        fold(values.div_ceil(WORKGROUP)),
-    )
+    KERNEL
+        .dispatch(
+            gpu,
+            direction.constants(),
+            &[params.binding(), input.binding(), weights.binding(), result.binding()],
+            fold(values.div_ceil(WORKGROUP)),
+        )
+        .flops(flops(from, to, batch.images))
+        .values(batch.images * (from.values() + to.values()) + weights.len())
 }

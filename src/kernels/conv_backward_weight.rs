@@ -3,7 +3,9 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{Batch, Generated, Planes, WORKGROUP, conv_lanes::put, weight_strips::Strips, wgsl};
+use super::{
+    Batch, Generated, Planes, WORKGROUP, conv::flops, conv_lanes::put, weight_strips::Strips, wgsl,
+};
 use crate::gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold};
 
 #[repr(C)]
@@ -44,24 +46,30 @@ pub(crate) fn conv_backward_weight(
     let params = Buffer::params(gpu, "conv_backward_weight params", &params);
     let bindings = [params.binding(), input.binding(), d_planes.binding(), d_weights.binding()];
     let (inputs, outputs) = (from.channels as usize, layout.channels as usize);
-    let Some(lanes) = gpu.lanes() else {
-        let weights = batch.nets * outputs * inputs * 9;
-        return KERNEL.dispatch(gpu, &[], &bindings, fold(weights.div_ceil(WORKGROUP)));
+    let strips = |lanes| {
+        let haloed = |p: Planes| p == Planes::haloed(p.channels as usize, p.size as usize);
+        let fits = gpu.is_cpu() && haloed(from) && haloed(layout);
+        Strips::new(lanes, inputs, layout.size as usize).filter(|_| fits)
     };
-    let haloed = |p: Planes| p == Planes::haloed(p.channels as usize, p.size as usize);
-    let fits = gpu.is_cpu() && haloed(from) && haloed(layout);
-    match Strips::new(lanes, inputs, layout.size as usize).filter(|_| fits) {
-        Some(strips) => {
+    let dispatch = match gpu.lanes().map(|lanes| (lanes, strips(lanes))) {
+        None => {
+            let weights = batch.nets * outputs * inputs * 9;
+            KERNEL.dispatch(gpu, &[], &bindings, fold(weights.div_ceil(WORKGROUP)))
+        }
+        Some((_, Some(strips))) => {
             let grid = fold(batch.nets * strips.groups(outputs, inputs));
             strips.generate().dispatch(gpu, &bindings, grid)
         }
-        None => {
+        Some((lanes, None)) => {
             let tile = WeightTile::new(lanes, gpu.is_cpu(), inputs);
             let blocks = outputs.div_ceil(tile.outputs) * inputs.div_ceil(tile.inputs);
             let grid = fold(batch.nets * blocks);
             tile.generate().dispatch(gpu, &bindings, grid)
         }
-    }
+    };
+    dispatch
+        .flops(flops(from, layout, batch.images))
+        .values(batch.images * (from.values() + layout.values()) + d_weights.len())
 }
 
 /// What a subgroup of the lanes version works at: the taps of `outputs` × `inputs` channel pairs.

@@ -3,7 +3,11 @@
 
 use std::fmt::Write;
 
-use super::{Batch, Generated, Planes, conv::Params, wgsl};
+use super::{
+    Batch, Generated, Planes,
+    conv::{Params, flops},
+    wgsl,
+};
 use crate::gpu::{Buffer, Dispatch, Gpu, Slot, fold};
 
 /// What one lane computes at a time: 4·`quads` × `rows` pixels of `outputs` channels.
@@ -273,9 +277,9 @@ pub(crate) fn conv_lanes(
     let groups = batch.nets * per_net.div_ceil(tile.lanes);
     let mut bindings = vec![params.binding(), input.binding(), weights.binding(), result.binding()];
     bindings.extend(fused.map(Buffer::binding));
-    tile.generate(planes).dispatch(
-        gpu,
-        &bindings,
-        fold(groups * (to.channels as usize).div_ceil(tile.outputs)),
-    )
+    let grid = fold(groups * (to.channels as usize).div_ceil(tile.outputs));
+    tile.generate(planes)
+        .dispatch(gpu, &bindings, grid)
+        .flops(flops(from, to, batch.images))
+        .values(batch.images * (from.values() + to.values()) + weights.len())
 }

@@ -52,5 +52,7 @@ pub(crate) fn init_uniform(
     let params = Params { len: len as u32, bound, layer: layer as u32, nets: nets as u32 };
     let params = Buffer::params(gpu, "init_uniform params", &params);
     let grid = fold((nets * len.div_ceil(4)).div_ceil(WORKGROUP));
-    KERNEL.dispatch(gpu, &[], &[params.binding(), key.binding(), weights.binding()], grid)
+    KERNEL
+        .dispatch(gpu, &[], &[params.binding(), key.binding(), weights.binding()], grid)
+        .values(weights.len())
 }

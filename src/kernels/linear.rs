@@ -62,18 +62,21 @@ impl Linear {
         batch: Batch,
     ) -> Dispatch {
         let params = Buffer::params(gpu, "linear params", &self.params(batch));
-        FORWARD.dispatch(
-            gpu,
-            &[],
-            &[
-                params.binding(),
-                embeddings.binding(),
-                weights.binding(),
-                bias.binding(),
-                logits.binding(),
-            ],
-            fold((batch.images * self.classes).div_ceil(WORKGROUP)),
-        )
+        FORWARD
+            .dispatch(
+                gpu,
+                &[],
+                &[
+                    params.binding(),
+                    embeddings.binding(),
+                    weights.binding(),
+                    bias.binding(),
+                    logits.binding(),
+                ],
+                fold((batch.images * self.classes).div_ceil(WORKGROUP)),
+            )
+            .flops(self.flops(batch))
+            .values(batch.images * (self.features + self.classes) + weights.len() + bias.len())
     }
 
     /// The gradient at the embeddings from the one at the logits.
@@ -86,12 +89,15 @@ impl Linear {
         batch: Batch,
     ) -> Dispatch {
         let params = Buffer::params(gpu, "linear params", &self.params(batch));
-        BACKWARD_DATA.dispatch(
-            gpu,
-            &[],
-            &[params.binding(), d_logits.binding(), weights.binding(), d_embeddings.binding()],
-            fold((batch.images * self.features).div_ceil(WORKGROUP)),
-        )
+        BACKWARD_DATA
+            .dispatch(
+                gpu,
+                &[],
+                &[params.binding(), d_logits.binding(), weights.binding(), d_embeddings.binding()],
+                fold((batch.images * self.features).div_ceil(WORKGROUP)),
+            )
+            .flops(self.flops(batch))
+            .values(batch.images * (self.features + self.classes) + weights.len())
     }
 
     /// The gradient at the weights, added to what is there if told to `accumulate`. (The bias's is
@@ -115,12 +121,20 @@ impl Linear {
             pad: [0; 3],
         };
         let params = Buffer::params(gpu, "linear_backward_weight params", &params);
-        BACKWARD_WEIGHT.dispatch(
-            gpu,
-            &[],
-            &[params.binding(), d_logits.binding(), embeddings.binding(), d_weights.binding()],
-            fold((batch.nets * self.classes * self.features).div_ceil(WORKGROUP)),
-        )
+        BACKWARD_WEIGHT
+            .dispatch(
+                gpu,
+                &[],
+                &[params.binding(), d_logits.binding(), embeddings.binding(), d_weights.binding()],
+                fold((batch.nets * self.classes * self.features).div_ceil(WORKGROUP)),
+            )
+            .flops(self.flops(batch))
+            .values(batch.images * (self.features + self.classes) + d_weights.len())
+    }
+
+    /// The same in each direction.
+    fn flops(self, batch: Batch) -> usize {
+        2 * batch.images * self.features * self.classes
     }
 
     fn params(self, batch: Batch) -> Params {

@@ -2,6 +2,7 @@
 //! is in `shaders/` and says what is computed.
 
 mod augment;
+mod ceiling;
 mod class_sum;
 mod conv;
 mod conv_backward_weight;
@@ -20,6 +21,7 @@ mod softmax_cross_entropy;
 mod weight_strips;
 
 pub(crate) use augment::{Augment, Item, Source};
+pub(crate) use ceiling::{copy, multiply_add};
 pub(crate) use class_sum::class_sum;
 pub(crate) use conv::{Direction, conv};
 pub(crate) use conv_backward_weight::conv_backward_weight;
@@ -59,6 +61,7 @@ pub(crate) const ALL: &[Specialised] = &[
     (&augment::IMAGE_MEAN, augment::VARIANTS),
     (&augment::FORWARD, augment::VARIANTS),
     (&augment::BACKWARD, &[augment::VARIANTS[0]]),
+    (&ceiling::COPY, &[&[]]),
     (&class_sum::KERNEL, &[&[]]),
     (&conv::KERNEL, conv::VARIANTS),
     (&conv_backward_weight::KERNEL, &[&[]]),
@@ -106,6 +109,7 @@ pub(crate) fn generated() -> Vec<Generated> {
         norm_relu_pool::all(),
         norm_rows::Rows::all(),
         weight_strips::Strips::all(),
+        vec![ceiling::generated()],
     ]
     .concat();
     let key = |g: &Generated| format!("{} {:?}", g.name, g.constants);

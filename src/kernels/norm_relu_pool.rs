@@ -123,19 +123,20 @@ pub(crate) fn norm_relu_pool_forward(
         [params.binding(), planes.binding(), affine.binding(), pooled.binding(), inv_std.binding()];
     let variant = VARIANTS[usize::from(keep)];
     let planes = batch.images * from.channels as usize;
-    let Some(lanes) = gpu.lanes() else {
-        return FORWARD.dispatch(gpu, variant, &bindings, fold(planes));
-    };
-    match Rows::new(lanes, gpu.is_cpu(), from, to) {
-        Some(rows) => {
+    let rows = |lanes| Rows::new(lanes, gpu.is_cpu(), from, to);
+    let dispatch = match gpu.lanes().map(|lanes| (lanes, rows(lanes))) {
+        None => FORWARD.dispatch(gpu, variant, &bindings, fold(planes)),
+        Some((_, Some(rows))) => {
             let grid = fold(planes.div_ceil(rows.planes()));
             rows.generate(Way::Forward { keep }).dispatch(gpu, &bindings, grid)
         }
-        None => {
+        Some((lanes, None)) => {
             let kernel = with_lanes(&FORWARD, FORWARD_LANES, lanes, variant);
             kernel.dispatch(gpu, &bindings, fold(planes))
         }
-    }
+    };
+    let times = if keep { 2 } else { 1 };
+    dispatch.values(batch.images * (times * from.values() + to.values()))
 }
 
 /// Replaces the kept `planes` by the gradient at the norm's input, and stores each plane's part of
@@ -163,20 +164,21 @@ pub(crate) fn norm_relu_pool_backward(
         d_affine.binding(),
     ];
     let planes = batch.images * from.channels as usize;
-    let Some(lanes) = gpu.lanes() else {
-        return BACKWARD.dispatch(gpu, &[], &bindings, fold(planes));
-    };
     // Backward reads its gradient without a halo.
-    match Rows::new(lanes, gpu.is_cpu(), from, to).filter(|rows| !rows.haloed()) {
-        Some(rows) => {
+    let rows = |lanes| Rows::new(lanes, gpu.is_cpu(), from, to).filter(|rows| !rows.haloed());
+    let dispatch = match gpu.lanes().map(|lanes| (lanes, rows(lanes))) {
+        None => BACKWARD.dispatch(gpu, &[], &bindings, fold(planes)),
+        Some((_, Some(rows))) => {
             let grid = fold(planes.div_ceil(rows.planes()));
             rows.generate(Way::Backward).dispatch(gpu, &bindings, grid)
         }
-        None => {
+        Some((lanes, None)) => {
             let kernel = with_lanes(&BACKWARD, BACKWARD_LANES, lanes, &[]);
             kernel.dispatch(gpu, &bindings, fold(planes))
         }
-    }
+    };
+    let gradients = batch.images.div_ceil(sharing) * to.values();
+    dispatch.values(2 * batch.images * from.values() + gradients)
 }
 
 impl Params {

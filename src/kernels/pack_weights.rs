@@ -46,10 +46,12 @@ pub(crate) fn pack_weights(
         pad: [0; 2],
     };
     let params = Buffer::params(gpu, "pack_weights params", &params);
-    KERNEL.dispatch(
-        gpu,
-        direction.constants(),
-        &[params.binding(), weights.binding(), packed.binding()],
-        fold(packed.len().div_ceil(WORKGROUP)),
-    )
+    KERNEL
+        .dispatch(
+            gpu,
+            direction.constants(),
+            &[params.binding(), weights.binding(), packed.binding()],
+            fold(packed.len().div_ceil(WORKGROUP)),
+        )
+        .values(weights.len() + packed.len())
 }

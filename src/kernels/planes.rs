@@ -45,6 +45,11 @@ impl Planes {
         self.channels as usize * self.stride as usize
     }
 
+    /// Values one image has, without gaps.
+    pub fn values(&self) -> usize {
+        (self.channels * self.size * self.size) as usize
+    }
+
     fn new(channels: usize, size: usize, pitch: usize, origin: usize, stride: usize) -> Self {
         Self {
             channels: channels as u32,

@@ -36,10 +36,12 @@ pub(crate) fn sgd(
     velocity: &Buffer<f32>,
     gradient: &Buffer<f32>,
 ) -> Dispatch {
-    KERNEL.dispatch(
-        gpu,
-        &[],
-        &[rates.binding(), values.binding(), velocity.binding(), gradient.binding()],
-        fold(values.len().div_ceil(WORKGROUP)),
-    )
+    KERNEL
+        .dispatch(
+            gpu,
+            &[],
+            &[rates.binding(), values.binding(), velocity.binding(), gradient.binding()],
+            fold(values.len().div_ceil(WORKGROUP)),
+        )
+        .values(5 * values.len())
 }

@@ -36,16 +36,18 @@ pub(crate) fn softmax_cross_entropy(
     let [classes, images_u32, batch, first] = [classes, images, batch, first].map(|n| n as u32);
     let params = Params { classes, images: images_u32, batch, first };
     let params = Buffer::params(gpu, "softmax_cross_entropy params", &params);
-    KERNEL.dispatch(
-        gpu,
-        &[],
-        &[
-            params.binding(),
-            logits.binding(),
-            labels.binding(),
-            losses.binding(),
-            d_logits.binding(),
-        ],
-        fold(images.div_ceil(WORKGROUP)),
-    )
+    KERNEL
+        .dispatch(
+            gpu,
+            &[],
+            &[
+                params.binding(),
+                logits.binding(),
+                labels.binding(),
+                losses.binding(),
+                d_logits.binding(),
+            ],
+            fold(images.div_ceil(WORKGROUP)),
+        )
+        .values(2 * images * (classes as usize + 1))
 }

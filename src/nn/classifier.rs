@@ -212,6 +212,11 @@ impl Classifiers {
         self.weights.pack(encoder);
     }
 
+    /// What [`pack`](Self::pack) encodes.
+    pub fn packing(&self) -> &Recording {
+        self.weights.recordings()[1]
+    }
+
     /// Sets the rates of the steps submitted from now on, and forgets the momenta.
     pub fn restart(&self, gpu: &Gpu, encoder: &mut wgpu::CommandEncoder, rates: Rates) {
         self.rates.write(gpu, &[rates]);

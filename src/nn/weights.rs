@@ -82,6 +82,11 @@ impl Weights {
         self.pack.encode(encoder, "pack weights");
     }
 
+    /// The draw, and the rearranging.
+    pub fn recordings(&self) -> [&Recording; 2] {
+        [&self.draw, &self.pack]
+    }
+
     /// A block's convolution weights.
     pub fn conv(&self, block: usize) -> &Buffer<f32> {
         &self.convs[block]

@@ -17,6 +17,8 @@ Examples:
       what a set is worth, of a run or from elsewhere
   dm-wgpu compare --dataset mnist --ipc 1
       condensed and chosen images side by side
+  dm-wgpu bench --shape cifar10
+      how long an iteration takes here, and which kernels take it
 
 A run leaves in its folder:
   grid.png                all images, a row a class

@@ -1,6 +1,7 @@
 //! Flags, their defaults and the help that a person can learn the program from.
 
 mod applies;
+mod bench;
 mod evaluate;
 mod help;
 mod run;
@@ -14,6 +15,7 @@ use clap::{
 
 use super::method::Method;
 
+pub use bench::BenchArgs;
 pub use evaluate::{CompareArgs, EvalArgs, EvaluateArgs};
 pub use run::{MachineArgs, MethodArgs, RunArgs};
 
@@ -30,7 +32,7 @@ const BACKENDS: [&str; 4] = ["vulkan", "metal", "dx12", "gl"];
     after_help = help::RUN,
     disable_help_subcommand = true,
     subcommand_negates_reqs = true,
-    override_usage = "dm-wgpu --dataset <NAME> [OPTIONS]\n       dm-wgpu evaluate <PATH> [OPTIONS]\n       dm-wgpu compare --dataset <NAME> [OPTIONS]\n       dm-wgpu adapters [--backend <API>]",
+    override_usage = "dm-wgpu --dataset <NAME> [OPTIONS]\n       dm-wgpu evaluate <PATH> [OPTIONS]\n       dm-wgpu compare --dataset <NAME> [OPTIONS]\n       dm-wgpu bench [OPTIONS]\n       dm-wgpu adapters [--backend <API>]",
     max_term_width = 100
 )]
 pub struct Cli {
@@ -60,6 +62,7 @@ impl Cli {
             match &mut cli.command {
                 Some(Command::Evaluate(args)) => args.machine.quiet = true,
                 Some(Command::Compare(args)) => args.run.machine.quiet = true,
+                Some(Command::Bench(args)) => args.quiet = true,
                 Some(Command::Adapters { .. }) | None => {}
             }
         }
@@ -94,6 +97,7 @@ impl Cli {
             Some(Command::Adapters { .. }) => false,
             Some(Command::Evaluate(args)) => args.machine.quiet,
             Some(Command::Compare(args)) => args.run.machine.quiet,
+            Some(Command::Bench(args)) => args.quiet,
             None => self.run.machine.quiet,
         }
     }
@@ -111,6 +115,8 @@ pub enum Command {
     Evaluate(Box<EvaluateArgs>),
     /// Run several methods with one seed and put their accuracies side by side.
     Compare(Box<CompareArgs>),
+    /// Measure how long the work takes on this machine, kernel by kernel, on made-up images.
+    Bench(Box<BenchArgs>),
 }
 
 /// The flags of runs, which subcommands share, with defaults as they are there.
@@ -139,7 +145,11 @@ fn command() -> clap::Command {
 mod tests {
     use super::*;
     use crate::cli::dataset;
-    use dm_wgpu::{EvaluationSettings, Init, Settings, augment::Strategy};
+    use dm_wgpu::{
+        EvaluationSettings, Init, Settings,
+        augment::Strategy,
+        bench::{Bench, Shape},
+    };
 
     #[test]
     fn clap_finds_no_fault() {
@@ -243,11 +253,14 @@ mod tests {
     #[test]
     fn only_quiet_may_stand_before_a_subcommand() {
         let answer = |line: &str| Cli::from_arguments(line.split_whitespace());
-        for line in ["-q evaluate x", "--quiet compare --dataset glyphs", "evaluate x -q"] {
+        for line in
+            ["-q evaluate x", "-q bench", "--quiet compare --dataset glyphs", "evaluate x -q"]
+        {
             let cli = answer(&format!("dm-wgpu {line}")).unwrap();
             let quiet = match cli.command.as_ref().unwrap() {
                 Command::Evaluate(args) => args.machine.quiet,
                 Command::Compare(args) => args.run.machine.quiet,
+                Command::Bench(args) => args.quiet,
                 Command::Adapters { .. } => false,
             };
             assert!(quiet && cli.quiet(), "{line}");
@@ -256,6 +269,29 @@ mod tests {
             let error = answer(&format!("dm-wgpu {line}")).unwrap_err().to_string();
             assert!(error.contains(" stands before the subcommand "), "{error}");
         }
+    }
+
+    #[test]
+    fn a_benchmark_is_the_librarys() {
+        let bench = |line: &str| match Cli::try_parse_from(line.split_whitespace()).unwrap().command
+        {
+            Some(Command::Bench(args)) => args.bench(),
+            other => panic!("{other:?}"),
+        };
+        for shape in Shape::ALL {
+            assert_eq!(bench(&format!("dm-wgpu bench --shape {shape}")), Bench::of(shape));
+        }
+        let expected = Bench {
+            shape: Shape::Mnist,
+            ipc: 1,
+            width: 2,
+            batch_real: 3,
+            iterations: 4,
+            memory_budget: 5 << 20,
+        };
+        let line =
+            "dm-wgpu bench --ipc 1 --width 2 --batch-real 3 --iterations 4 --memory-budget 5MiB";
+        assert_eq!(bench(line), expected);
     }
 
     #[test]

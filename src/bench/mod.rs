@@ -1,0 +1,193 @@
+//! How long the work takes on a device: iterations of a condensation, epochs of an evaluation, and
+//! the kernels in them beside what the device can do at most.
+//!
+//! ```no_run
+//! use dm_wgpu::{AdapterChoice, bench::{Bench, Shape}};
+//!
+//! let bench = Bench { iterations: 20, ..Bench::of(Shape::Cifar10) };
+//! let report = bench.run_blocking(&AdapterChoice::default(), &mut |_| {})?;
+//! println!("{:.1} ms an iteration", report.iteration.median_ms);
+//! # Ok::<(), dm_wgpu::Error>(())
+//! ```
+
+mod ceiling;
+mod phase;
+mod report;
+mod shape;
+
+use std::{sync::Arc, time::Instant};
+
+pub use report::{BenchAdapter, Ceiling, KernelTime, Phase, Report, Start, TimedBy};
+pub use shape::Shape;
+
+use crate::{
+    AdapterChoice, Condensation, Dataset, Error, Evaluation, EvaluationSettings, Gpu, Result,
+    Settings, SyntheticSet, TrainingSet, gpu::Clock,
+};
+use phase::{WARM_UP, ms, profile, watch};
+
+/// What is timed: the published method and protocol, on made-up images.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bench {
+    /// Classes, channels, size and number of the images.
+    pub shape: Shape,
+    /// Synthetic images of a class.
+    pub ipc: usize,
+    /// Channels of every convolution.
+    pub width: usize,
+    /// Real images of a class and iteration.
+    pub batch_real: usize,
+    /// Iterations and epochs that are timed, after three that are not.
+    pub iterations: u32,
+    /// Bytes of device memory to stay within.
+    pub memory_budget: u64,
+}
+
+/// How far a benchmark is.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Progress {
+    /// The adapter is open.
+    Opened(BenchAdapter),
+    /// Something begins that comes in so many pieces.
+    Begun(&'static str, u32),
+    /// So many of those are done.
+    Done(u32),
+}
+
+impl Bench {
+    /// The published settings for a shape, ten times.
+    pub fn of(shape: Shape) -> Self {
+        Self {
+            shape,
+            ipc: 10,
+            width: 128,
+            batch_real: 256,
+            iterations: 10,
+            memory_budget: 512 << 20,
+        }
+    }
+
+    /// Opens an adapter and measures. Blocks until all is done.
+    ///
+    /// # Errors
+    /// [`Error::Adapter`] when there is none, [`Error::Setting`] for numbers that are impossible or
+    /// need more memory than the budget, [`Error::Gpu`] if the device fails.
+    pub fn run_blocking(
+        &self,
+        choice: &AdapterChoice,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Report> {
+        let (most, _) = self.shape.images_per_class();
+        if self.batch_real > most {
+            let expected = format!("a class of {} has {most} images", self.shape);
+            return Err(Error::setting("batch_real", self.batch_real, expected));
+        }
+        let begun = Instant::now();
+        let gpu = Gpu::headless_blocking(choice)?;
+        let open_ms = ms(begun.elapsed());
+        let adapter = adapter(&gpu);
+        progress(Progress::Opened(adapter.clone()));
+
+        let dataset = Arc::new(self.shape.dataset()?);
+        let settings = self.settings(&dataset);
+        let (iteration, run) = watch(
+            &gpu,
+            || Condensation::new(&gpu, dataset.clone(), settings.clone()),
+            self.iterations,
+            &mut |done| progress(self.piece("iterations", done)),
+        )?;
+        progress(Progress::Begun("kernels", 0));
+        let (arithmetic, clock) = ceiling::clock(&gpu)?;
+        let iteration_kernels = profile(&gpu, clock, &run.recordings(), iteration.median_ms)?;
+        drop(run);
+
+        let evaluation = self.evaluation(&dataset);
+        let set = TrainingSet::Synthetic(self.set(&dataset, &settings)?);
+        let (epoch, run) = watch(
+            &gpu,
+            || Evaluation::new(&gpu, dataset.clone(), set, evaluation),
+            self.iterations,
+            &mut |done| progress(self.piece("epochs", done)),
+        )?;
+        progress(Progress::Begun("kernels", 0));
+        let epoch_kernels = profile(&gpu, clock, &run.recordings(), epoch.median_ms)?;
+        drop(run);
+        let ceiling = ceiling::measure(&gpu, &arithmetic, clock, self.memory_budget)?;
+
+        let total_ms = open_ms + iteration.prepare_ms + iteration.first_ms;
+        Ok(Report {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            adapter,
+            shape: self.shape,
+            ipc: self.ipc,
+            width: self.width,
+            depth: settings.depth,
+            batch_real: self.batch_real,
+            start: Start { open_ms, total_ms },
+            peak_bytes: iteration.peak_bytes.max(epoch.peak_bytes),
+            iteration,
+            epoch,
+            timed_by: match clock {
+                Clock::Timestamps => TimedBy::Timestamps,
+                Clock::Waiting => TimedBy::Waiting,
+            },
+            kernels: phase::beside(&ceiling, iteration_kernels),
+            epoch_kernels: phase::beside(&ceiling, epoch_kernels),
+            ceiling,
+        })
+    }
+
+    fn piece(&self, what: &'static str, done: u32) -> Progress {
+        match done {
+            0 => Progress::Begun(what, self.pieces()),
+            done => Progress::Done(done),
+        }
+    }
+
+    /// What is done of each phase, timed or not.
+    fn pieces(&self) -> u32 {
+        self.iterations.saturating_add(1 + WARM_UP)
+    }
+
+    fn settings(&self, dataset: &Dataset) -> Settings {
+        let Self { ipc, width, batch_real, memory_budget, .. } = *self;
+        let iterations = self.pieces().saturating_add(1);
+        let suited = Settings::for_dataset(dataset);
+        Settings { ipc, iterations, width, batch_real, memory_budget, ..suited }
+    }
+
+    fn evaluation(&self, dataset: &Dataset) -> EvaluationSettings {
+        EvaluationSettings {
+            nets: 1,
+            // One is in flight behind the last that is timed.
+            epochs: self.pieces().saturating_add(1),
+            width: self.width,
+            memory_budget: self.memory_budget,
+            ..EvaluationSettings::for_dataset(dataset)
+        }
+    }
+
+    /// The first images of each class: what they show costs nothing.
+    fn set(&self, dataset: &Dataset, settings: &Settings) -> Result<SyntheticSet> {
+        let train = dataset.train();
+        let mut images = Vec::new();
+        for class in 0..dataset.classes() {
+            for &index in train.of_class(class).iter().cycle().take(self.ipc) {
+                images.extend(dataset.normalised(train.image(index as usize)));
+            }
+        }
+        SyntheticSet::of(dataset, self.ipc, images, settings)
+    }
+}
+
+fn adapter(gpu: &Gpu) -> BenchAdapter {
+    let info = gpu.info();
+    BenchAdapter {
+        name: info.name.clone(),
+        backend: info.backend.to_str().to_owned(),
+        driver: format!("{} {}", info.driver, info.driver_info).trim().to_owned(),
+        cpu: gpu.is_cpu(),
+        kernels: gpu.kernels().name().to_owned(),
+    }
+}

@@ -1,0 +1,105 @@
+//! Flags of benchmarks.
+
+use clap::{
+    Args,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
+
+use dm_wgpu::{
+    AdapterChoice,
+    bench::{Bench, Shape},
+};
+
+use super::BACKENDS;
+use crate::cli::values::{self, count};
+
+const MEASURED: &str = "\
+What is measured, on made-up images:
+  iteration   one of a condensation, from one's end to the next one's
+  epoch       one of an evaluation: a network trained on the ipc images of each class
+  kernels     each kernel's part of either, replayed dispatch by dispatch
+  ceilings    what this adapter does at most: multiply-adds alone, copying alone
+Times of a CPU that acts as a GPU say nothing about GPUs.
+
+Exit codes: 0 done, 1 failed, 2 asked for wrongly.";
+
+/// `dm-wgpu bench`.
+#[derive(Debug, Args)]
+#[command(after_help = MEASURED, override_usage = "dm-wgpu bench [OPTIONS]")]
+pub struct BenchArgs {
+    /// The data set whose classes, image size and number of images are copied.
+    #[arg(
+        long, value_name = "NAME", default_value = "mnist", help_heading = "Task",
+        value_parser = shape_parser()
+    )]
+    pub shape: Shape,
+    /// Synthetic images per class.
+    #[arg(
+        long, value_name = "N", default_value_t = 10, help_heading = "Task",
+        allow_negative_numbers = true, value_parser = count::<usize>(1_000_000)
+    )]
+    pub ipc: usize,
+    /// Channels of each of the network's convolutions.
+    #[arg(
+        long, value_name = "N", default_value_t = 128, help_heading = "Task",
+        allow_negative_numbers = true, value_parser = count::<usize>(4096)
+    )]
+    pub width: usize,
+    /// Real images per class and iteration.
+    #[arg(
+        long, value_name = "N", default_value_t = 256, help_heading = "Task",
+        allow_negative_numbers = true, value_parser = count::<usize>(1_000_000)
+    )]
+    pub batch_real: usize,
+    /// Iterations and epochs to time, after three of each that are not.
+    #[arg(
+        long, value_name = "N", default_value_t = 10, help_heading = "Task",
+        allow_negative_numbers = true, value_parser = count::<u32>(1_000_000)
+    )]
+    pub iterations: u32,
+    /// Print one JSON object on one line instead of a table.
+    #[arg(long, help_heading = "Task")]
+    pub json: bool,
+    /// The adapter: part of its name, or its index in `dm-wgpu adapters` [default: the best].
+    #[arg(long, value_name = "NAME-OR-INDEX", help_heading = "Machine")]
+    pub adapter: Option<String>,
+    /// The graphics API [default: any].
+    #[arg(
+        long, value_name = "API", help_heading = "Machine",
+        value_parser = PossibleValuesParser::new(BACKENDS)
+    )]
+    pub backend: Option<String>,
+    /// GPU memory to stay within, e.g. 256MiB or 1GiB; batches are cut to fit.
+    #[arg(
+        long, value_name = "SIZE", default_value = "512MiB", help_heading = "Machine",
+        allow_negative_numbers = true, value_parser = values::memory
+    )]
+    pub memory_budget: u64,
+    /// Say nothing but errors and the result.
+    #[arg(long, short, help_heading = "Machine")]
+    pub quiet: bool,
+}
+
+fn shape_parser() -> impl TypedValueParser<Value = Shape> {
+    PossibleValuesParser::new(Shape::ALL.map(Shape::name)).map(|name| {
+        // clap lets no other name through.
+        Shape::ALL.into_iter().find(|shape| shape.name() == name).unwrap_or(Shape::Mnist)
+    })
+}
+
+impl BenchArgs {
+    pub fn bench(&self) -> Bench {
+        Bench {
+            shape: self.shape,
+            ipc: self.ipc,
+            width: self.width,
+            batch_real: self.batch_real,
+            iterations: self.iterations,
+            memory_budget: self.memory_budget,
+        }
+    }
+
+    pub fn adapter_choice(&self) -> AdapterChoice {
+        AdapterChoice { adapter: self.adapter.clone(), backend: self.backend.clone() }
+    }
+}

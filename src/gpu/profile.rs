@@ -1,0 +1,115 @@
+//! Timing kernels one by one, on a path of its own: recordings are replayed for it, and a run, which
+//! submits them whole, knows nothing of it.
+
+use std::time::Instant;
+
+use super::{Cost, Dispatch, Gpu, Readback, Recording};
+use crate::Result;
+
+/// How long one dispatch took.
+#[derive(Debug)]
+pub(crate) struct Timed<'a> {
+    pub name: &'a str,
+    pub cost: Cost,
+    pub seconds: f64,
+}
+
+/// What dispatches are timed by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Clock {
+    /// The device writes down when each begins and ends.
+    Timestamps,
+    /// Each is submitted alone and waited for, which adds the way there and back.
+    Waiting,
+}
+
+const DOING: &str = "time kernels";
+
+/// Dispatches whose timestamps come back together; WebGPU allows 4096 queries in a set.
+const AT_ONCE: usize = 256;
+
+impl Clock {
+    /// Timestamps if the device has them and they say of `probe`, which should take some
+    /// milliseconds, what waiting for it says.
+    pub fn of(gpu: &Gpu, probe: &Recording) -> Result<Self> {
+        if !gpu.device().features().contains(wgpu::Features::TIMESTAMP_QUERY) {
+            return Ok(Self::Waiting);
+        }
+        let total = |clock: Self| -> Result<f64> {
+            Ok(clock.time(gpu, &[probe])?.iter().map(|timed| timed.seconds).sum())
+        };
+        // Compiles where that happens at the first use.
+        total(Self::Waiting)?;
+        let (stamped, waited) = (total(Self::Timestamps)?, total(Self::Waiting)?);
+        log::debug!("a probe took {stamped} s by timestamps, {waited} s by waiting");
+        let sensible = (0.5 * waited..=1.5 * waited).contains(&stamped);
+        Ok(if sensible { Self::Timestamps } else { Self::Waiting })
+    }
+
+    /// Runs the recordings once more, in order, and times each dispatch.
+    pub fn time<'a>(self, gpu: &Gpu, recordings: &[&'a Recording]) -> Result<Vec<Timed<'a>>> {
+        let dispatches: Vec<_> = recordings.iter().flat_map(|r| r.dispatches()).collect();
+        gpu.wait_blocking(DOING)?;
+        let mut seconds = Vec::with_capacity(dispatches.len());
+        for some in dispatches.chunks(AT_ONCE) {
+            seconds.extend(match self {
+                Self::Timestamps => stamped(gpu, some)?,
+                Self::Waiting => waited(gpu, some)?,
+            });
+        }
+        let timed = |(dispatch, seconds): (&'a Dispatch, f64)| Timed {
+            name: &dispatch.label,
+            cost: dispatch.cost,
+            seconds,
+        };
+        Ok(dispatches.into_iter().zip(seconds).map(timed).collect())
+    }
+}
+
+fn waited(gpu: &Gpu, dispatches: &[&Dispatch]) -> Result<Vec<f64>> {
+    let time = |dispatch: &&Dispatch| {
+        let mut encoder = gpu.device().create_command_encoder(&Default::default());
+        dispatch.encode(&mut encoder.begin_compute_pass(&Default::default()));
+        let commands = encoder.finish();
+        let begun = Instant::now();
+        gpu.queue().submit([commands]);
+        gpu.wait_blocking(DOING)?;
+        Ok(begun.elapsed().as_secs_f64())
+    };
+    dispatches.iter().map(time).collect()
+}
+
+/// A pass for each: timestamps at the edges of passes are what every backend has.
+fn stamped(gpu: &Gpu, dispatches: &[&Dispatch]) -> Result<Vec<f64>> {
+    let label = Some("timestamps");
+    let count = 2 * dispatches.len();
+    let queries = gpu.device().create_query_set(&wgpu::QuerySetDescriptor {
+        label,
+        ty: wgpu::QueryType::Timestamp,
+        count: count as u32,
+    });
+    let resolved = gpu.device().create_buffer(&wgpu::BufferDescriptor {
+        label,
+        size: (count * size_of::<u64>()) as u64,
+        usage: wgpu::BufferUsages::QUERY_RESOLVE | wgpu::BufferUsages::COPY_SRC,
+        mapped_at_creation: false,
+    });
+    let mut encoder = gpu.device().create_command_encoder(&Default::default());
+    for (at, dispatch) in (0..).step_by(2).zip(dispatches) {
+        let timestamp_writes = Some(wgpu::ComputePassTimestampWrites {
+            query_set: &queries,
+            beginning_of_pass_write_index: Some(at),
+            end_of_pass_write_index: Some(at + 1),
+        });
+        let descriptor = wgpu::ComputePassDescriptor { label, timestamp_writes };
+        dispatch.encode(&mut encoder.begin_compute_pass(&descriptor));
+    }
+    encoder.resolve_query_set(&queries, 0..count as u32, &resolved, 0);
+    let mut readback = Readback::<u64>::new(gpu, "timestamps on their way", count);
+    readback.record_from(&mut encoder, &resolved);
+    let submission = gpu.queue().submit([encoder.finish()]);
+    readback.request();
+    let ticks = readback.take_blocking(gpu, submission)?;
+    let period = f64::from(gpu.queue().get_timestamp_period()) * 1e-9;
+    Ok(ticks.chunks_exact(2).map(|t| t[1].saturating_sub(t[0]) as f64 * period).collect())
+}

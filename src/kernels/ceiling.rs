@@ -1,0 +1,63 @@
+//! What other kernels are measured by: arithmetic alone, and traffic alone.
+
+use bytemuck::{Pod, Zeroable};
+
+use super::{Generated, WORKGROUP, conv_lanes::put, wgsl};
+use crate::gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold};
+
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+struct Params {
+    loops: u32,
+    factor: f32,
+    summand: f32,
+    pad: u32,
+}
+
+/// Chains of vec4f: enough to hide a multiply-add's latency, few enough for anyone's registers.
+const CHAINS: usize = 4;
+/// Steps of every chain in a turn of the loop: enough for the loop itself not to count.
+const ROUNDS: usize = 32;
+
+pub(super) fn generated() -> Generated {
+    let [mut chains, mut rounds] = [const { String::new() }; 2];
+    for k in 0..CHAINS {
+        put(&mut chains, format_args!("var a{k} = start + {k}.0;"));
+    }
+    for _ in 0..ROUNDS {
+        for k in 0..CHAINS {
+            put(&mut rounds, format_args!("a{k} = fma(a{k}, factor, summand);"));
+        }
+    }
+    let sum: Vec<_> = (0..CHAINS).map(|k| format!("a{k}")).collect();
+    let source = wgsl!("shared/grid", "multiply_add")
+        .replace("//{chains}", &chains)
+        .replace("//{rounds}", &rounds)
+        .replace("//{store}", &format!("result[i] = {};", sum.join(" + ")));
+    let slots = &[Slot::Params(size_of::<Params>()), Slot::Write];
+    Generated { name: "multiply_add".to_owned(), source, constants: &[], slots }
+}
+
+pub(super) const COPY: Kernel = Kernel {
+    name: "copy",
+    source: wgsl!("shared/grid", "copy"),
+    slots: &[Slot::Read, Slot::Write],
+};
+
+/// Does nothing but multiply and add; an invocation for each of `result`'s values.
+pub(crate) fn multiply_add(gpu: &Gpu, loops: u32, result: &Buffer<[f32; 4]>) -> Dispatch {
+    // Tends to 1: values that grow or vanish can be slower than others.
+    let params = Params { loops, factor: 0.5, summand: 0.5, pad: 0 };
+    let params = Buffer::params(gpu, "multiply_add params", &params);
+    let grid = fold(result.len().div_ceil(WORKGROUP));
+    generated()
+        .dispatch(gpu, &[params.binding(), result.binding()], grid)
+        .flops(result.len() * loops as usize * ROUNDS * CHAINS * 4 * 2)
+}
+
+/// `result` = `source`, which is as long.
+pub(crate) fn copy(gpu: &Gpu, source: &Buffer<[f32; 4]>, result: &Buffer<[f32; 4]>) -> Dispatch {
+    let grid = fold(result.len().div_ceil(WORKGROUP));
+    COPY.dispatch(gpu, &[], &[source.binding(), result.binding()], grid)
+        .values(2 * 4 * result.len())
+}
