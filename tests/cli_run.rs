@@ -188,7 +188,9 @@ fn following_the_accuracy_halves_the_memory() {
     let message = refusal(&["--memory-budget", "1B", "--no-eval"]);
     let (_, least) = message.split_once("these settings need at least ").unwrap();
     let enough = least.trim_end();
-    let message = refusal(&["--memory-budget", enough, "--eval-every", "1"]);
+    // The evaluation itself would do with little.
+    let follow = ["--eval-every", "1", "--eval-width", "2", "--eval-nets", "1"];
+    let message = refusal(&[&["--memory-budget", enough], &follow[..]].concat());
     let expected = format!("error: --memory-budget {enough}: with --eval-every half of it must do");
     assert!(message.starts_with(&expected), "{message}");
 }
