@@ -155,11 +155,7 @@ fn a_failed_run_leaves_nothing() {
             "--memory-budget 1MiB: these settings need",
         ),
         (
-            &["--memory-budget", "1MiB", "--eval-every", "1"],
-            "--memory-budget 1MiB: with --eval-every half of it must do, and ",
-        ),
-        (
-            &["--ipc", "1001"],
+            &["--ipc", "1001", "--width", "8"],
             "--ipc 1001: class \"0\" has only 1000 training images; use 1000 or fewer, or start \
              from --init noise",
         ),
@@ -177,6 +173,26 @@ fn a_failed_run_leaves_nothing() {
             assert!(names(place.path()).is_empty(), "{arguments:?} left a folder");
         }
     }
+}
+
+#[test]
+fn following_the_accuracy_halves_the_memory() {
+    let place = tempfile::tempdir().unwrap();
+    let refusal = |arguments: &[&str]| {
+        let mut command = program(&place);
+        command.args(["--dataset", "glyphs", "--ipc", "1", "--iterations", "1"]).args(arguments);
+        let output = command.args(["--batch-real", "8"]).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        text(&output.stderr)
+    };
+    let message = refusal(&["--memory-budget", "1B", "--no-eval"]);
+    let (_, least) = message.split_once("these settings need at least ").unwrap();
+    let enough = least.trim_end();
+    // The evaluation itself would do with little.
+    let follow = ["--eval-every", "1", "--eval-width", "2", "--eval-nets", "1"];
+    let message = refusal(&[&["--memory-budget", enough], &follow[..]].concat());
+    let expected = format!("error: --memory-budget {enough}: with --eval-every half of it must do");
+    assert!(message.starts_with(&expected), "{message}");
 }
 
 #[test]

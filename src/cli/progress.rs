@@ -217,7 +217,9 @@ impl Pieces {
     pub fn start(console: &Console, what: impl Into<String>, total: u32) -> Self {
         let display = Display::of(console, total, Pace::Tenths);
         let (started, speed) = (Instant::now(), Speed::default());
-        Self { what: what.into(), total, started, speed, display }
+        let mut pieces = Self { what: what.into(), total, started, speed, display };
+        pieces.at(0);
+        pieces
     }
 
     pub fn seconds(&self) -> f64 {
@@ -249,7 +251,7 @@ impl Pieces {
                 bar.set_position(done.into());
             }
             Display::Lines(rhythm) => {
-                if done > 0 && rhythm.due(done, self.total, elapsed) {
+                if rhythm.due(done, self.total, elapsed) {
                     say::err(&status);
                 }
             }
