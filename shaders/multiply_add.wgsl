@@ -1,12 +1,10 @@
-// Multiply-adds and next to nothing else, in chains that need not wait for each other: the most
+// Multiply-adds and next to nothing else, in chains that hardly wait for each other: the most
 // arithmetic that an adapter does, for `bench` to measure the other kernels by.
 
 struct Params {
     loops: u32,
     // Known at run time only, or the compiler would do the sums.
     factor: f32,
-    summand: f32,
-    pad: u32,
 }
 
 @group(0) @binding(0) var<storage, read> params: Params;
@@ -19,7 +17,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         return;
     }
     let factor = vec4f(params.factor);
-    let summand = vec4f(params.summand);
     let start = vec4f(f32(lane), 1.0, 2.0, 3.0);
     //{chains}
     for (var loops = params.loops; loops > 0u; loops--) {

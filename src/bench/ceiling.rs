@@ -7,16 +7,20 @@ use crate::{
     kernels::{copy, multiply_add},
 };
 
-/// Enough to fill any GPU several times over.
-const INVOCATIONS: usize = 1 << 19;
+/// Enough to fill any GPU several times over. A CPU is full with few, and each workgroup more costs
+/// it what is not arithmetic.
+fn invocations(gpu: &Gpu) -> usize {
+    if gpu.is_cpu() { 1 << 12 } else { 1 << 19 }
+}
+
 /// Long enough for a clock's grain and a submission's cost not to count.
 const LONG: f64 = 0.03;
 /// The best of so many.
-const TRIES: usize = 5;
+const TRIES: usize = 10;
 
 /// Multiply-adds that take long enough, and what kernels are best timed by.
 pub(super) fn clock(gpu: &Gpu) -> Result<(Recording, Clock)> {
-    let result = Buffer::zeros(gpu, "multiply-add result", INVOCATIONS);
+    let result = Buffer::zeros(gpu, "multiply-add result", invocations(gpu));
     let mut loops = 1;
     loop {
         let mut probe = Recording::default();
