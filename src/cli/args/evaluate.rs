@@ -89,9 +89,9 @@ pub struct CompareArgs {
         default_value = "dm,random,herding,k-center", value_parser = Method::parser()
     )]
     pub methods: Vec<Method>,
+    #[command(flatten)]
+    pub run: RunArgs,
     /// Print one JSON object, as in compare.json, instead of a table.
     #[arg(long, help_heading = "Task")]
     pub json: bool,
-    #[command(flatten)]
-    pub run: RunArgs,
 }

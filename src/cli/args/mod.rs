@@ -119,26 +119,29 @@ pub enum Command {
     Bench(Box<BenchArgs>),
 }
 
-/// The flags of runs, which subcommands share, with defaults as they are there.
+/// What flags that a subcommand shares with runs mean there, where it is not the same.
+const OTHERWISE: [(&str, &str, &str); 5] = [
+    ("evaluate", "quiet", "Say nothing but errors and the result"),
+    ("evaluate", "eval_epochs", "Passes over the set for each of them [default: 300]"),
+    (
+        "evaluate",
+        "eval_width",
+        "Channels of each of their convolutions [default: as the run's, else as the set was made \
+         with, else 128]",
+    ),
+    ("compare", "quiet", "Say nothing but errors and the result"),
+    (
+        "compare",
+        "out",
+        "Folder for the results, new or empty [default: a new one, e.g. \
+         runs/compare-mnist-ipc10-seed0]",
+    ),
+];
+
 fn command() -> clap::Command {
-    let help = |id: &'static str, text: &'static str| {
-        move |command: clap::Command| command.mut_arg(id, |arg| arg.help(text))
-    };
-    Cli::command()
-        .mut_subcommand("compare", help(
-            "out",
-            "Folder for the results, new or empty [default: a new one, e.g. \
-             runs/compare-mnist-ipc10-seed0]",
-        ))
-        .mut_subcommand("evaluate", help(
-            "eval_width",
-            "Channels of each of their convolutions [default: as the run's, else as the set was \
-             made with, else 128]",
-        ))
-        .mut_subcommand("evaluate", help(
-            "eval_epochs",
-            "Passes over the set for each of them [default: 300]",
-        ))
+    OTHERWISE.into_iter().fold(Cli::command(), |command, (subcommand, id, help)| {
+        command.mut_subcommand(subcommand, |command| command.mut_arg(id, |arg| arg.help(help)))
+    })
 }
 
 #[cfg(test)]

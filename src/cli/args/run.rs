@@ -28,7 +28,7 @@ pub struct RunArgs {
         value_parser = PossibleValuesParser::new(dataset::NAMES)
     )]
     pub dataset: Option<String>,
-    /// Synthetic images per class.
+    /// Synthetic images per class, or chosen ones.
     #[arg(
         long, value_name = "N", default_value_t = 10, help_heading = "Task",
         allow_negative_numbers = true, value_parser = count::<usize>(1_000_000)
