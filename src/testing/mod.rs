@@ -102,11 +102,10 @@ impl DmSession {
         }
         let mut losses = matching.loss_readback();
         let real = RealBatch::Values(real);
-        matching.submit(None, rows, &self.real_counts, &real, &mut losses);
-        let grad = matching.gradient.read_blocking(&self.gpu)?;
+        let submission = matching.submit(None, rows, &self.real_counts, &real, &mut losses);
         Ok(DmResult {
-            loss: losses.take()?.unwrap_or_default().iter().sum(),
-            grad,
+            loss: losses.take_blocking(&self.gpu, submission)?.iter().sum(),
+            grad: matching.gradient.read_blocking(&self.gpu)?,
             syn: matching.images.read_blocking(&self.gpu)?,
             velocity: matching.velocity.read_blocking(&self.gpu)?,
         })

@@ -1,6 +1,14 @@
 //! The whole network and the whole step on the GPU, in shapes that no golden vector has.
 
-use dm_wgpu::{ConvNet, Gpu, testing};
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+use dm_wgpu::{
+    ConvNet, Gpu, testing,
+    wgpu::{BufferDescriptor, BufferUsages, MapMode, PollType},
+};
 use proptest::prelude::*;
 
 use crate::{
@@ -201,6 +209,35 @@ fn dm_does_the_same_every_time_and_in_any_memory() {
     for (gpu, size) in gpus().iter().flat_map(|gpu| [(gpu, 20), (gpu, 16)]) {
         let net = ConvNet::new(3, size, 3, 2).unwrap();
         check_dm_in_any_memory(gpu, &dm_case(5, &net, &assorted(3, 2), 2, 21));
+    }
+}
+
+#[test]
+fn losses_arrive_though_another_thread_polls() {
+    // Whoever polls takes everybody's callbacks, and may be slow to come to ours.
+    let gpu = &gpus()[0];
+    let case = dm_case(7, &ConvNet::new(3, 12, 3, 2).unwrap(), &assorted(2, 2), 1, 2);
+    let expected = run_dm(gpu, &case, AMPLE).unwrap();
+    let done = AtomicBool::new(false);
+    let poll = || {
+        let usage = BufferUsages::MAP_READ | BufferUsages::COPY_DST;
+        let slow = BufferDescriptor { label: None, size: 4, usage, mapped_at_creation: false };
+        while !done.load(Ordering::Relaxed) {
+            let slow = gpu.device().create_buffer(&slow);
+            slow.map_async(MapMode::Read, .., |_| std::thread::sleep(Duration::from_millis(5)));
+            let _ = gpu.device().poll(PollType::Poll);
+        }
+    };
+    let again: Vec<_> = std::thread::scope(|scope| {
+        (0..4).for_each(|_| drop(scope.spawn(poll)));
+        let again = (0..10).map(|_| run_dm(gpu, &case, AMPLE)).collect();
+        done.store(true, Ordering::Relaxed);
+        again
+    });
+    for run in again {
+        for (a, b) in expected.iter().zip(&run.unwrap()) {
+            assert_eq!(first_difference(a, b), None);
+        }
     }
 }
 
