@@ -1,5 +1,5 @@
-// Rearranges convolution weights for conv_lanes: [output / width][input] [tap][output % width],
-// each [tap][output] padded with zeros to `chunk` values.
+// Rearranges convolution weights for conv_lanes and conv_tiles:
+// [output / width][input] [tap][output % width], each [tap][output] padded with zeros to `chunk` values.
 //
 // With TRANSPOSED they become those of the gradient at the input: the kernel turned by half a turn,
 // its two channel axes exchanged. `outputs` and `inputs` are those of the result.

@@ -69,11 +69,6 @@ impl Tile {
         (9 * self.outputs).next_multiple_of(4 * self.lanes)
     }
 
-    /// Values of a whole packed weight buffer.
-    pub fn packed_len(&self, outputs: usize, inputs: usize) -> usize {
-        outputs.div_ceil(self.outputs) * inputs * self.chunk()
-    }
-
     fn name(&self, fused: Option<usize>) -> String {
         let Self { lanes, quads, rows, outputs } = self;
         let kind = fused.map_or("conv_lanes".to_owned(), |size| format!("block_lanes {size}"));

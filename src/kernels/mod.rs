@@ -7,6 +7,8 @@ mod class_sum;
 mod conv;
 mod conv_backward_weight;
 mod conv_lanes;
+mod conv_packed;
+mod conv_tiles;
 mod count_correct;
 mod init_uniform;
 mod linear;
@@ -19,23 +21,27 @@ mod planes;
 mod sgd;
 mod softmax_cross_entropy;
 mod weight_strips;
+mod weight_tiles;
 
 pub(crate) use augment::{Augment, Item, Source};
 pub(crate) use ceiling::{copy, multiply_add};
 pub(crate) use class_sum::class_sum;
 pub(crate) use conv::{Direction, conv};
 pub(crate) use conv_backward_weight::conv_backward_weight;
-pub(crate) use conv_lanes::{Tile, conv_lanes};
+use conv_lanes::{Tile, conv_lanes};
+pub(crate) use conv_packed::{ConvTile, conv_packed};
+use conv_tiles::{PixelTile, conv_tiles};
 pub(crate) use count_correct::count_correct;
 pub(crate) use init_uniform::{NetworkKey, init_uniform};
 pub(crate) use linear::Linear;
 pub(crate) use mean_difference::mean_difference;
 pub(crate) use norm_relu_pool::{Norm, norm_relu_pool_backward, norm_relu_pool_forward};
-pub(crate) use pack_weights::pack_weights;
+pub(crate) use pack_weights::{Packing, pack_weights};
 pub(crate) use philox::philox4x32;
 pub(crate) use planes::Planes;
 pub(crate) use sgd::{Rates, sgd};
 pub(crate) use softmax_cross_entropy::softmax_cross_entropy;
+pub(crate) use weight_tiles::{WeightTiles, conv_backward_weight_tiles};
 
 use crate::gpu::{Dispatch, Gpu, Kernel, Slot, dispatch};
 
@@ -105,10 +111,12 @@ pub(crate) fn generated() -> Vec<Generated> {
     let weights = conv_backward_weight::WeightTile::all();
     let mut all = [
         Tile::all(),
+        PixelTile::all(),
         weights,
         norm_relu_pool::all(),
         norm_rows::Rows::all(),
         weight_strips::Strips::all(),
+        WeightTiles::all(),
         vec![ceiling::generated()],
     ]
     .concat();

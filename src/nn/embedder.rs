@@ -4,8 +4,8 @@ use super::{ConvNet, Weights};
 use crate::{
     gpu::{Buffer, Gpu, Recording},
     kernels::{
-        Batch, Direction, Norm, Planes, Tile, class_sum, conv, conv_backward_weight, conv_lanes,
-        norm_relu_pool_backward, norm_relu_pool_forward,
+        Batch, ConvTile, Direction, Norm, Planes, class_sum, conv, conv_backward_weight,
+        conv_backward_weight_tiles, conv_packed, norm_relu_pool_backward, norm_relu_pool_forward,
     },
 };
 
@@ -46,7 +46,7 @@ impl Embedder {
                 let last = b + 1 == net.depth();
                 let [planes_layout, pooled_layout, d_pooled_layout] = layouts(net, b);
                 // A fused block leaves no planes behind; only those kept for backward remain.
-                let fused = fused_tile(gpu, net.planes()[b]).is_some();
+                let fused = fused_tile(gpu, planes_layout).is_some();
                 let planes_images = if fused { backward_images } else { images };
                 // The gradient at the embedding is the caller's.
                 let d_images = if last { 0 } else { backward_images };
@@ -84,9 +84,10 @@ impl Embedder {
         let mut bytes = BytesPerImage { forward: input, backward: 0, largest: input };
         bytes.backward += Planes::dense(net.channels(), net.planes()[0]).image_len();
         for b in 0..net.depth() {
+            let fused = fused_tile(gpu, layouts(net, b)[0]);
             let [planes, pooled, d_pooled] = layouts(net, b).map(|l| l.image_len());
             bytes.forward += pooled;
-            match fused_tile(gpu, net.planes()[b]) {
+            match fused {
                 Some(_) => bytes.backward += planes + net.width(),
                 None => bytes.forward += planes + net.width(),
             }
@@ -130,11 +131,11 @@ impl Embedder {
         let mut input = (&self.input, self.input_layout);
         for (b, block) in self.blocks.iter().enumerate() {
             let pooled = (&block.pooled, block.pooled_layout);
-            match fused_tile(gpu, block.planes_layout.size as usize) {
+            match fused_tile(gpu, block.planes_layout) {
                 Some(tile) if !keep => {
                     let packed = weights.packed(gpu, b, Direction::Forward, tile);
                     let affine = Some(weights.affine(b));
-                    recording.push(conv_lanes(gpu, tile, affine, input, &packed, pooled, batch));
+                    recording.push(conv_packed(gpu, tile, affine, input, &packed, pooled, batch));
                 }
                 _ => {
                     let planes = (&block.planes, block.planes_layout);
@@ -210,6 +211,8 @@ pub(crate) struct BlockGradients {
     pub affines: Vec<Buffer<f32>>,
     /// Where each network's images begin in the batch.
     pub starts: Buffer<u32>,
+    /// Room for the parts of a convolution's gradient, with the kernels that make such.
+    pub parts: Option<Buffer<f32>>,
     /// Whether to add to what is there, for batches that are worked off in parts.
     pub accumulate: bool,
 }
@@ -227,7 +230,14 @@ impl BlockGradients {
         batch: Batch,
     ) {
         let (conv, more) = (&self.convs[block], self.accumulate);
-        recording.push(conv_backward_weight(gpu, input, d_planes, conv, batch, more));
+        match &self.parts {
+            Some(parts) => conv_backward_weight_tiles(
+                gpu, recording, input, d_planes, conv, parts, batch, more,
+            ),
+            None => {
+                recording.push(conv_backward_weight(gpu, input, d_planes, conv, batch, more));
+            }
+        }
         let affine = &self.affines[block];
         let (images, nets, values) = (0..batch.images, 0..batch.nets, affine.len() / batch.nets);
         let starts = &self.starts;
@@ -245,19 +255,19 @@ fn convolve(
     result: (&Buffer<f32>, Planes),
     batch: Batch,
 ) {
-    recording.push(match gpu.lanes() {
-        Some(lanes) => {
-            let tile = Tile::for_conv(lanes, gpu.is_cpu(), result.1.channels as usize);
+    let (size, outputs) = (result.1.size as usize, result.1.channels as usize);
+    recording.push(match ConvTile::for_conv(gpu, size, outputs) {
+        Some(tile) => {
             let packed = weights.packed(gpu, block, direction, tile);
-            conv_lanes(gpu, tile, None, input, &packed, result, batch)
+            conv_packed(gpu, tile, None, input, &packed, result, batch)
         }
         None => conv(gpu, direction, input, weights.conv(block), result, batch),
     });
 }
 
-/// The tile with which a block on planes of this size runs as one kernel, if it can.
-fn fused_tile(gpu: &Gpu, size: usize) -> Option<Tile> {
-    gpu.lanes().and_then(|lanes| Tile::for_block(lanes, gpu.is_cpu(), size))
+/// The tile with which a block on such planes runs as one kernel, if it can.
+fn fused_tile(gpu: &Gpu, planes: Planes) -> Option<ConvTile> {
+    ConvTile::for_block(gpu, planes.size as usize, planes.channels as usize)
 }
 
 /// Device memory of [`Embedder`], in bytes an image.

@@ -3,7 +3,7 @@
 use super::ConvNet;
 use crate::{
     gpu::{Buffer, Gpu, Recording},
-    kernels::{Direction, NetworkKey, Tile, init_uniform, pack_weights},
+    kernels::{ConvTile, Direction, NetworkKey, Packing, init_uniform, pack_weights},
     rng::Purpose,
 };
 
@@ -28,7 +28,7 @@ pub(crate) struct Weights {
 struct Packed {
     block: usize,
     direction: Direction,
-    tile: Tile,
+    packing: Packing,
     weights: Buffer<f32>,
 }
 
@@ -97,15 +97,17 @@ impl Weights {
         &self.affines[block]
     }
 
-    /// A block's weights for `conv_lanes`, from now on kept up by [`pack`](Self::pack).
+    /// A block's weights for `conv_packed`, from now on kept up by [`pack`](Self::pack).
     pub fn packed(
         &mut self,
         gpu: &Gpu,
         block: usize,
         direction: Direction,
-        tile: Tile,
+        packing: impl Into<Packing>,
     ) -> Buffer<f32> {
-        let same = |p: &&Packed| p.block == block && p.direction == direction && p.tile == tile;
+        let packing = packing.into();
+        let same =
+            |p: &&Packed| p.block == block && p.direction == direction && p.packing == packing;
         if let Some(known) = self.packed.iter().find(same) {
             return known.weights.clone();
         }
@@ -114,12 +116,12 @@ impl Weights {
             Direction::BackwardData => (self.net.inputs(block), self.net.width()),
         };
         let label = format!("packed weights {block} {direction:?}");
-        let len = self.nets * tile.packed_len(outputs, inputs);
+        let len = self.nets * packing.len(outputs, inputs);
         let weights = Buffer::zeros(gpu, &label, len);
         let shape = (outputs, inputs);
         let plain = &self.convs[block];
-        self.pack.push(pack_weights(gpu, direction, tile, shape, plain, &weights));
-        self.packed.push(Packed { block, direction, tile, weights: weights.clone() });
+        self.pack.push(pack_weights(gpu, direction, packing, shape, plain, &weights));
+        self.packed.push(Packed { block, direction, packing, weights: weights.clone() });
         weights
     }
 
@@ -128,14 +130,15 @@ impl Weights {
     pub fn bytes(gpu: &Gpu, net: &ConvNet) -> u64 {
         let values = |b: usize| {
             let (outputs, inputs) = (net.width(), net.inputs(b));
-            let packed = gpu.lanes().map_or(0, |lanes| {
-                let conv = |outputs| Tile::for_conv(lanes, gpu.is_cpu(), outputs);
-                let fused = Tile::for_block(lanes, gpu.is_cpu(), net.planes()[b]);
-                conv(outputs).packed_len(outputs, inputs)
-                    + conv(inputs).packed_len(inputs, outputs)
-                    + fused.map_or(0, |tile| tile.packed_len(outputs, inputs))
-            });
-            outputs * inputs * 9 + 2 * outputs + packed
+            let size = net.planes()[b];
+            let packed = |tile: Option<ConvTile>, outputs, inputs| {
+                tile.map_or(0, |tile| Packing::from(tile).len(outputs, inputs))
+            };
+            outputs * inputs * 9
+                + 2 * outputs
+                + packed(ConvTile::for_conv(gpu, size, outputs), outputs, inputs)
+                + packed(ConvTile::for_conv(gpu, size, inputs), inputs, outputs)
+                + packed(ConvTile::for_block(gpu, size, outputs), outputs, inputs)
         };
         (0..net.depth()).map(values).sum::<usize>() as u64 * 4
     }

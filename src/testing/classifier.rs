@@ -2,10 +2,10 @@
 
 use super::{Images, scatter};
 use crate::{
-    ConvNet, Gpu, Result,
+    ConvNet, Gpu, Kernels, Result,
     augment::Row,
     gpu::{Buffer, Recording},
-    kernels::{self, Augment, Batch, Item, Linear, Planes, Rates, Source},
+    kernels::{self, Augment, Batch, Item, Linear, Planes, Rates, Source, WeightTiles},
     nn::{Classifiers, Part},
 };
 
@@ -185,10 +185,16 @@ pub fn conv_backward_weight(gpu: &Gpu, x: &Images, dy: &Images, nets: usize) -> 
     scatter(gpu, &x.values, &input, from);
     scatter(gpu, &dy.values, &d_planes, to);
     let result = Buffer::zeros(gpu, "dw", nets * dy.channels * x.channels * 9);
+    let parts = WeightTiles::parts_len(dy.channels, x.channels, x.size);
+    let parts = Buffer::zeros(gpu, "dw parts", nets * parts);
     let batch = Batch { images: x.n, nets };
     super::run(gpu, |r| {
         let (x, dy) = ((&input, from), (&d_planes, to));
-        r.push(kernels::conv_backward_weight(gpu, x, dy, &result, batch, false));
+        if gpu.kernels() == Kernels::Tiles {
+            kernels::conv_backward_weight_tiles(gpu, r, x, dy, &result, &parts, batch, false);
+        } else {
+            r.push(kernels::conv_backward_weight(gpu, x, dy, &result, batch, false));
+        }
     })?;
     result.read_blocking(gpu)
 }

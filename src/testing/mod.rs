@@ -13,7 +13,8 @@ use crate::{
     condense::{Matching, Plan, RealBatch, RealFormat},
     gpu::{Buffer, Recording, Slot},
     kernels::{
-        self, Augment, Batch, Direction, Item, NetworkKey, Norm, Planes, Rates, Source, Tile,
+        self, Augment, Batch, ConvTile, Direction, Item, NetworkKey, Norm, Packing, Planes, Rates,
+        Source,
     },
     nn::{Embedder, Target, Weights},
     rng::Purpose,
@@ -274,14 +275,13 @@ fn convolve(
     let result = Buffer::zeros(gpu, "y", x.n * to.image_len());
     let batch = Batch { images: x.n, nets: 1 };
     let (input, output) = ((&input, from), (&result, to));
-    run(gpu, |r| match gpu.lanes() {
-        Some(lanes) => {
-            let tile = Tile::for_conv(lanes, gpu.is_cpu(), channels);
+    run(gpu, |r| match ConvTile::for_conv(gpu, x.size, channels) {
+        Some(tile) => {
             let shape = (channels, x.channels);
-            let len = tile.packed_len(channels, x.channels);
+            let len = Packing::from(tile).len(channels, x.channels);
             let packed = Buffer::zeros(gpu, "packed", len);
             r.push(kernels::pack_weights(gpu, direction, tile, shape, &weights, &packed));
-            r.push(kernels::conv_lanes(gpu, tile, None, input, &packed, output, batch));
+            r.push(kernels::conv_packed(gpu, tile, None, input, &packed, output, batch));
         }
         None => r.push(kernels::conv(gpu, direction, input, &weights, output, batch)),
     })?;

@@ -1,0 +1,224 @@
+//! Gradient of convolution 3×3 at its weights for GPUs, in tiles that workgroups share. Writes out the
+//! unrolled parts of `shaders/conv_backward_weight_tiles.wgsl`.
+
+use bytemuck::{Pod, Zeroable};
+
+use super::{Batch, Generated, Planes, class_sum, conv::flops, conv_lanes::put, wgsl};
+use crate::gpu::{Buffer, Gpu, Recording, Slot, fold};
+
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+struct Params {
+    input: Planes,
+    planes: Planes,
+    images_per_net: u32,
+    nets: u32,
+    accumulate: u32,
+    parts: u32,
+}
+
+/// What a workgroup owns: the taps of 4·`lots_k` × `per_c`·`lots_c` channel pairs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct WeightTiles {
+    lots_k: usize,
+    per_c: usize,
+    lots_c: usize,
+    /// Pixels at a time: 8 × 2, or 4 × 4 on planes that are no larger.
+    quads: usize,
+}
+
+const TEMPLATE: &str = wgsl!("shared/grid", "shared/planes", "conv_backward_weight_tiles");
+
+const SLOTS: &[Slot] = &[Slot::Params(size_of::<Params>()), Slot::Read, Slot::Read, Slot::Write];
+
+/// Workgroups that a network's gradient is shared out to at least, where it has as many images. A
+/// fixed number, as the parts decide how sums are rounded.
+const WORKGROUPS: usize = 64;
+
+impl WeightTiles {
+    pub fn new(outputs: usize, inputs: usize, size: usize) -> Self {
+        let (per_c, lots_c) = match inputs {
+            // Images: the gradient, which is all that matters, is then read once.
+            0..=4 => (1, inputs.max(1)),
+            5..=16 => (2, 8),
+            _ => (2, 16),
+        };
+        let most = if lots_c == 16 { 16 } else { 32 };
+        let lots_k = [4, 16, 32].into_iter().find(|lots| 4 * lots >= outputs).unwrap_or(32);
+        Self { lots_k: lots_k.min(most), per_c, lots_c, quads: if size <= 4 { 1 } else { 2 } }
+    }
+
+    /// Workgroups for all channel pairs.
+    fn groups(&self, outputs: usize, inputs: usize) -> usize {
+        outputs.div_ceil(4 * self.lots_k) * inputs.div_ceil(self.per_c * self.lots_c)
+    }
+
+    /// Into how many parts a network's images are cut.
+    fn parts(&self, outputs: usize, inputs: usize, images: usize) -> usize {
+        let most = (WORKGROUPS / self.groups(outputs, inputs)).clamp(1, images.max(1));
+        images.max(1).div_ceil(images.max(1).div_ceil(most))
+    }
+
+    /// Values that the parts of a network's gradient take: none if there is one part only.
+    pub fn parts_len(outputs: usize, inputs: usize, size: usize) -> usize {
+        let most = WORKGROUPS / Self::new(outputs, inputs, size).groups(outputs, inputs);
+        if most > 1 { most * outputs * inputs * 9 } else { 0 }
+    }
+
+    /// Every specialisation that any adapter can ask for, for the tests that read them all.
+    pub fn all() -> Vec<Generated> {
+        let mut all = Vec::new();
+        for outputs in [16, 64, 128] {
+            for inputs in [1, 2, 3, 4, 16, 17] {
+                all.extend([4, 8].map(|size| Self::new(outputs, inputs, size).generate()));
+            }
+        }
+        all
+    }
+
+    fn generate(&self) -> Generated {
+        let Self { lots_k, per_c, lots_c, quads } = self;
+        let (outputs, inputs) = (4 * lots_k, per_c * lots_c);
+        let name = format!("conv_backward_weight_tiles {outputs}×{inputs} by {}", 4 * quads);
+        Generated { name, source: self.source(), constants: &[], slots: SLOTS }
+    }
+
+    /// Rows of a tile: sixteen pixels in all.
+    fn high(&self) -> usize {
+        4 / self.quads
+    }
+
+    /// The whole WGSL.
+    fn source(&self) -> String {
+        let Self { lots_k, per_c, lots_c, quads } = self;
+        let constants = format!(
+            "const LOTS_K = {lots_k}u;\nconst PER_C = {per_c}u;\nconst LOTS_C = {lots_c}u;\n\
+             const QUADS = {quads}u;\nconst HIGH = {}u;\n",
+            self.high()
+        );
+        let mut accumulators = String::new();
+        for (k, c) in self.pairs() {
+            for tap in 0..9 {
+                put(&mut accumulators, format_args!("var a{k}_{c}_{tap} = 0.0;"));
+            }
+        }
+        let body = TEMPLATE
+            .replace("//{accumulators}", &accumulators)
+            .replace("//{tile}", &self.tile())
+            .replace("//{store}", &self.store());
+        constants + &body
+    }
+
+    fn pairs(&self) -> impl Iterator<Item = (usize, usize)> + Clone {
+        let inputs = self.per_c;
+        (0..4).flat_map(move |k| (0..inputs).map(move |c| (k, c)))
+    }
+
+    /// One tile: by pairs of rows of a quad load the input, then row by row the gradient.
+    fn tile(&self) -> String {
+        let mut text = String::new();
+        let pixels = self.high() * self.quads;
+        for c in 0..self.per_c {
+            for (pair, q) in (0..self.high() / 2).flat_map(|p| (0..self.quads).map(move |q| (p, q)))
+            {
+                text.push_str("{\n");
+                for r in 0..4 {
+                    let at = (2 * pair + r) * (self.quads + 1) + q;
+                    let from = format!("staged[lot_c + {}u]", c * self.lots_c);
+                    put(&mut text, format_args!("let l{r} = {from}[{at}];"));
+                    put(&mut text, format_args!("let n{r} = {from}[{}];", at + 1));
+                    // The same pixels as seen by the middle and by the right tap.
+                    put(&mut text, format_args!("let m{r} = vec4f(l{r}.yzw, n{r}.x);"));
+                    put(&mut text, format_args!("let r{r} = vec4f(l{r}.zw, n{r}.xy);"));
+                }
+                for k in 0..4 {
+                    for j in 0..2 {
+                        let at = k * pixels + (2 * pair + j) * self.quads + q;
+                        let g = format!("g{k}_{j}");
+                        put(&mut text, format_args!("let {g} = gradient[lot_k][{at}];"));
+                        for tap in 0..9 {
+                            let x = format!("{}{}", ["l", "m", "r"][tap % 3], j + tap / 3);
+                            let term = |i: &str| format!("{g}.{i} * {x}.{i}");
+                            let [x0, x1, x2, x3] = ["x", "y", "z", "w"].map(term);
+                            let a = format!("a{k}_{c}_{tap}");
+                            put(&mut text, format_args!("{a} = {a} + {x0} + {x1} + {x2} + {x3};"));
+                        }
+                    }
+                }
+                text.push_str("}\n");
+            }
+        }
+        text
+    }
+
+    fn store(&self) -> String {
+        let mut text = String::new();
+        for (k, c) in self.pairs() {
+            put(
+                &mut text,
+                format_args!(
+                    "{{\nlet k = first_k + 4u * lot_k + {k}u;\n\
+                     let c = first_c + {}u + lot_c;\n\
+                     if k < outputs && c < inputs {{\n\
+                     let at = ((first + k) * inputs + c) * 9u;\n\
+                     if params.accumulate == 1u {{",
+                    c * self.lots_c
+                ),
+            );
+            for tap in 0..9 {
+                put(&mut text, format_args!("a{k}_{c}_{tap} += d_weights[at + {tap}u];"));
+            }
+            text.push_str("}\n");
+            for tap in 0..9 {
+                put(&mut text, format_args!("d_weights[at + {tap}u] = a{k}_{c}_{tap};"));
+            }
+            text.push_str("}\n}\n");
+        }
+        text
+    }
+}
+
+/// As [`conv_backward_weight`](super::conv_backward_weight); `parts` has
+/// [`WeightTiles::parts_len`] values a network, and nothing in it is kept.
+#[allow(clippy::too_many_arguments)]
+pub(crate) fn conv_backward_weight_tiles(
+    gpu: &Gpu,
+    recording: &mut Recording,
+    (input, from): (&Buffer<f32>, Planes),
+    (d_planes, layout): (&Buffer<f32>, Planes),
+    d_weights: &Buffer<f32>,
+    parts: &Buffer<f32>,
+    batch: Batch,
+    accumulate: bool,
+) {
+    let (inputs, outputs) = (from.channels as usize, layout.channels as usize);
+    let tile = WeightTiles::new(outputs, inputs, layout.size as usize);
+    let images_per_net = batch.images / batch.nets;
+    let count = tile.parts(outputs, inputs, images_per_net);
+    let params = Params {
+        input: from,
+        planes: layout,
+        images_per_net: images_per_net as u32,
+        nets: batch.nets as u32,
+        accumulate: u32::from(accumulate && count == 1),
+        parts: count as u32,
+    };
+    let params = Buffer::params(gpu, "conv_backward_weight_tiles params", &params);
+    let result = if count == 1 { d_weights } else { parts };
+    let bindings = [params.binding(), input.binding(), d_planes.binding(), result.binding()];
+    let grid = fold(batch.nets * count * tile.groups(outputs, inputs));
+    recording.push(
+        tile.generate()
+            .dispatch(gpu, &bindings, grid)
+            .flops(flops(from, layout, batch.images))
+            .values(batch.images * (from.values() + layout.values()) + count * d_weights.len()),
+    );
+    if count > 1 {
+        let starts: Vec<_> = (0..=batch.nets).map(|net| (net * count) as u32).collect();
+        let starts = Buffer::from_slice(gpu, "part starts", &starts);
+        let (all, nets) = (0..batch.nets * count, 0..batch.nets);
+        let values = d_weights.len() / batch.nets;
+        let sum = class_sum(gpu, &starts, parts, d_weights, values, all, nets, accumulate);
+        recording.push(sum);
+    }
+}
