@@ -387,7 +387,7 @@ fn small_workgroups_get_plain_kernels() {
     for (limits, missing) in [
         (
             wgpu::Limits { max_compute_workgroup_storage_size: 8192, ..limits.clone() },
-            "has no 16384 bytes of workgroup memory, but 8192; possible: plain",
+            "has no 16384 bytes of workgroup memory, but 8192 bytes; possible: plain",
         ),
         (
             wgpu::Limits { max_compute_invocations_per_workgroup: 128, ..limits.clone() },

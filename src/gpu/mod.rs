@@ -113,6 +113,7 @@ impl Gpu {
     ///
     /// # Errors
     /// [`Error::Adapter`] when there is none that fits; its message says what to install.
+    /// [`Error::Setting`] for an adapter that is not there, or kernels that it can't run.
     pub fn headless_blocking(choice: &AdapterChoice) -> Result<Self> {
         pollster::block_on(Self::headless(choice))
     }
@@ -141,7 +142,11 @@ impl Gpu {
             log::error!("{e}");
             unpoisoned(&seen).get_or_insert(e.to_string());
         }));
-        Ok(Self::assemble(device, queue, info, fault))
+        let gpu = Self::assemble(device, queue, info, fault);
+        match choice.kernels {
+            Some(kernels) => gpu.with_kernels(kernels),
+            None => Ok(gpu),
+        }
     }
 
     /// What the adapter says of itself: name, driver, type.
@@ -198,7 +203,7 @@ impl Gpu {
                 }
                 let bytes = limits.max_compute_workgroup_storage_size as usize;
                 (bytes < TILES_BYTES)
-                    .then(|| format!("{TILES_BYTES} bytes of workgroup memory, but {bytes}"))
+                    .then(|| format!("{TILES_BYTES} bytes of workgroup memory, but {bytes} bytes"))
             }
         }
     }
