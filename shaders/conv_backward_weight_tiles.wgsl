@@ -2,8 +2,8 @@
 // workgroup memory. A template, as conv_tiles.wgsl.
 //
 // A workgroup owns the nine taps of 4 · LOTS_K × PER_C · LOTS_C pairs of output and input channels, a
-// thread those of 4 × PER_C pairs, in registers. Image by image and tile by tile of 4 · QUADS × HIGH
-// pixels it stages the gradient and the input with its halo. Where so few workgroups would leave a GPU
+// thread those of 4 × PER_C pairs, in registers. Image by image and tile by tile of 4 × 4 pixels it
+// stages the gradient and the input with its halo. Where so few workgroups would leave a GPU
 // idle, the images are shared out to PARTS of them; what each leaves is added up by class_sum. The order
 // of all additions is fixed.
 //
@@ -33,13 +33,12 @@ struct Params {
 const THREADS = LOTS_K * LOTS_C;
 const OUTPUTS = 4u * LOTS_K;
 const INPUTS = PER_C * LOTS_C;
-// vec4f of a tile: of the gradient, and of the input with its halo.
-const PIXELS = HIGH * QUADS;
-const PATCH = (HIGH + 2u) * (QUADS + 1u);
+// vec4f of a tile of the input, with its halo.
+const PATCH = 12u;
 
-// [output / 4][output % 4, row, quad].
-var<workgroup> gradient: array<array<vec4f, 4u * PIXELS>, LOTS_K>;
-// [input][row, quad], and one more: eight threads side by side then read from different banks.
+// [output / 4][output % 4, row].
+var<workgroup> gradient: array<array<vec4f, 16>, LOTS_K>;
+// [input][row, left or right], and one more: eight threads side by side then read from different banks.
 var<workgroup> staged: array<array<vec4f, PATCH + 1u>, INPUTS>;
 
 @compute @workgroup_size(THREADS)
@@ -67,28 +66,27 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     let end = min(first_image + per_part, (net + 1u) * params.images_per_net);
     //{accumulators}
     for (var image = first_image; image < end; image++) {
-        for (var y = 0u; y < size; y += HIGH) {
-            for (var x = 0u; 4u * x < size; x += QUADS) {
+        for (var y = 0u; y < size; y += 4u) {
+            for (var quad = 0u; 4u * quad < size; quad++) {
                 // What was staged before has been read.
                 workgroupBarrier();
-                for (var i = thread; i < OUTPUTS * PIXELS; i += THREADS) {
-                    let k = first_k + i / PIXELS;
-                    let row = y + i / QUADS % HIGH;
-                    let quad = x + i % QUADS;
+                for (var i = thread; i < 4u * OUTPUTS; i += THREADS) {
+                    let k = first_k + i / 4u;
+                    let row = y + i % 4u;
                     let at = (image * outputs + min(k, outputs - 1u)) * d_plane + (row + 1u) * pitch + quad;
                     // Nothing beside the plane, or of channels that are none, may count.
                     let column = 4u * quad;
                     let columns = vec4u(column, column + 1u, column + 2u, column + 3u) < vec4u(size);
                     let inside = select(vec4<bool>(false), columns, row < size && k < outputs);
-                    gradient[i / (4u * PIXELS)][i % (4u * PIXELS)] =
+                    gradient[i / 16u][i % 16u] =
                         select(vec4f(), vec4f(d_planes[at].yzw, d_planes[at + 1u].x), inside);
                 }
                 for (var i = thread; i < INPUTS * PATCH; i += THREADS) {
                     let c = first_c + i / PATCH;
-                    let row = y + i % PATCH / (QUADS + 1u);
-                    let quad = x + i % PATCH % (QUADS + 1u);
-                    let at = (image * inputs + min(c, inputs - 1u)) * x_plane + row * pitch + quad;
-                    let inside = row < size + 2u && quad < pitch;
+                    let row = y + i % PATCH / 2u;
+                    let side = quad + i % 2u;
+                    let at = (image * inputs + min(c, inputs - 1u)) * x_plane + row * pitch + side;
+                    let inside = row < size + 2u && side < pitch;
                     staged[i / PATCH][i % PATCH] = select(vec4f(), input[at], inside);
                 }
                 workgroupBarrier();

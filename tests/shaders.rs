@@ -66,9 +66,9 @@ fn the_list_is_complete_and_its_names_tell_sources_apart() {
     assert_eq!(count("conv_tiles "), 4 * 5);
     // Of two to 32 pixels across for blocks, filled and not; of 32, two channel counts are one.
     assert_eq!(count("block_tiles "), 2 * (4 * 5 + 3));
-    // 16, 64 and 128 output channels with 1 to 4, 16 and 32 input channels, by tiles of two shapes; with
-    // 32 input channels no more than 64 outputs.
-    assert_eq!(count("conv_backward_weight_tiles "), 2 * (3 * 6 - 1));
+    // 16, 64 and 128 output channels with 1 to 4, 16 and 32 input channels; with 32 of these no more
+    // than 64 outputs.
+    assert_eq!(count("conv_backward_weight_tiles "), 3 * 6 - 1);
     for size in [8, 16, 32] {
         // Both directions, the forward one for pooled planes with and without a halo.
         let rows =

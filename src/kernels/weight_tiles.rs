@@ -23,8 +23,6 @@ pub(crate) struct WeightTiles {
     lots_k: usize,
     per_c: usize,
     lots_c: usize,
-    /// Pixels at a time: 8 × 2, or 4 × 4 on planes that are no larger.
-    quads: usize,
 }
 
 const TEMPLATE: &str = wgsl!("shared/grid", "shared/planes", "conv_backward_weight_tiles");
@@ -36,7 +34,7 @@ const SLOTS: &[Slot] = &[Slot::Params(size_of::<Params>()), Slot::Read, Slot::Re
 const WORKGROUPS: usize = 64;
 
 impl WeightTiles {
-    pub fn new(outputs: usize, inputs: usize, size: usize) -> Self {
+    pub fn new(outputs: usize, inputs: usize) -> Self {
         let (per_c, lots_c) = match inputs {
             // Images: the gradient, which is all that matters, is then read once.
             0..=4 => (1, inputs.max(1)),
@@ -45,7 +43,7 @@ impl WeightTiles {
         };
         let most = if lots_c == 16 { 16 } else { 32 };
         let lots_k = [4, 16, 32].into_iter().find(|lots| 4 * lots >= outputs).unwrap_or(32);
-        Self { lots_k: lots_k.min(most), per_c, lots_c, quads: if size <= 4 { 1 } else { 2 } }
+        Self { lots_k: lots_k.min(most), per_c, lots_c }
     }
 
     /// Workgroups for all channel pairs.
@@ -60,8 +58,8 @@ impl WeightTiles {
     }
 
     /// Values that the parts of a network's gradient take: none if there is one part only.
-    pub fn parts_len(outputs: usize, inputs: usize, size: usize) -> usize {
-        let most = WORKGROUPS / Self::new(outputs, inputs, size).groups(outputs, inputs);
+    pub fn parts_len(outputs: usize, inputs: usize) -> usize {
+        let most = WORKGROUPS / Self::new(outputs, inputs).groups(outputs, inputs);
         if most > 1 { most * outputs * inputs * 9 } else { 0 }
     }
 
@@ -70,31 +68,24 @@ impl WeightTiles {
         let mut all = Vec::new();
         for outputs in [16, 64, 128] {
             for inputs in [1, 2, 3, 4, 16, 17] {
-                all.extend([4, 8].map(|size| Self::new(outputs, inputs, size).generate()));
+                all.push(Self::new(outputs, inputs).generate());
             }
         }
         all
     }
 
     fn generate(&self) -> Generated {
-        let Self { lots_k, per_c, lots_c, quads } = self;
+        let Self { lots_k, per_c, lots_c } = self;
         let (outputs, inputs) = (4 * lots_k, per_c * lots_c);
-        let name = format!("conv_backward_weight_tiles {outputs}×{inputs} by {}", 4 * quads);
+        let name = format!("conv_backward_weight_tiles {outputs}×{inputs}");
         Generated { name, source: self.source(), constants: &[], slots: SLOTS }
-    }
-
-    /// Rows of a tile: sixteen pixels in all.
-    fn high(&self) -> usize {
-        4 / self.quads
     }
 
     /// The whole WGSL.
     fn source(&self) -> String {
-        let Self { lots_k, per_c, lots_c, quads } = self;
+        let Self { lots_k, per_c, lots_c } = self;
         let constants = format!(
-            "const LOTS_K = {lots_k}u;\nconst PER_C = {per_c}u;\nconst LOTS_C = {lots_c}u;\n\
-             const QUADS = {quads}u;\nconst HIGH = {}u;\n",
-            self.high()
+            "const LOTS_K = {lots_k}u;\nconst PER_C = {per_c}u;\nconst LOTS_C = {lots_c}u;\n"
         );
         let mut accumulators = String::new();
         for (k, c) in self.pairs() {
@@ -114,38 +105,34 @@ impl WeightTiles {
         (0..4).flat_map(move |k| (0..inputs).map(move |c| (k, c)))
     }
 
-    /// One tile: by pairs of rows of a quad load the input, then row by row the gradient.
+    /// One tile, row by row. Each row of the input is loaded when it is first needed, and each vec4f
+    /// of the gradient serves all inputs at once: in any other order compilers keep more of them.
     fn tile(&self) -> String {
         let mut text = String::new();
-        let pixels = self.high() * self.quads;
-        for c in 0..self.per_c {
-            for (pair, q) in (0..self.high() / 2).flat_map(|p| (0..self.quads).map(move |q| (p, q)))
-            {
-                text.push_str("{\n");
-                for r in 0..4 {
-                    let at = (2 * pair + r) * (self.quads + 1) + q;
-                    let from = format!("staged[lot_c + {}u]", c * self.lots_c);
-                    put(&mut text, format_args!("let l{r} = {from}[{at}];"));
-                    put(&mut text, format_args!("let n{r} = {from}[{}];", at + 1));
-                    // The same pixels as seen by the middle and by the right tap.
-                    put(&mut text, format_args!("let m{r} = vec4f(l{r}.yzw, n{r}.x);"));
-                    put(&mut text, format_args!("let r{r} = vec4f(l{r}.zw, n{r}.xy);"));
+        let load = |text: &mut String, r: usize| {
+            for c in 0..self.per_c {
+                let (from, n) =
+                    (format!("staged[lot_c + {}u]", c * self.lots_c), format!("{c}_{r}"));
+                put(text, format_args!("let l{n} = {from}[{}];", 2 * r));
+                put(text, format_args!("let n{n} = {from}[{}].xy;", 2 * r + 1));
+                // The same pixels as seen by the middle and by the right tap.
+                put(text, format_args!("let m{n} = vec4f(l{n}.yzw, n{n}.x);"));
+                put(text, format_args!("let r{n} = vec4f(l{n}.zw, n{n});"));
+            }
+        };
+        (0..2).for_each(|r| load(&mut text, r));
+        for row in 0..4 {
+            load(&mut text, row + 2);
+            for k in 0..4 {
+                let g = format!("g{k}_{row}");
+                put(&mut text, format_args!("let {g} = gradient[lot_k][{}];", 4 * k + row));
+                for (c, tap) in (0..self.per_c).flat_map(|c| (0..9).map(move |tap| (c, tap))) {
+                    let x = format!("{}{c}_{}", ["l", "m", "r"][tap % 3], row + tap / 3);
+                    let [x0, x1, x2, x3] =
+                        ["x", "y", "z", "w"].map(|i| format!("{g}.{i} * {x}.{i}"));
+                    let a = format!("a{k}_{c}_{tap}");
+                    put(&mut text, format_args!("{a} = {a} + {x0} + {x1} + {x2} + {x3};"));
                 }
-                for k in 0..4 {
-                    for j in 0..2 {
-                        let at = k * pixels + (2 * pair + j) * self.quads + q;
-                        let g = format!("g{k}_{j}");
-                        put(&mut text, format_args!("let {g} = gradient[lot_k][{at}];"));
-                        for tap in 0..9 {
-                            let x = format!("{}{}", ["l", "m", "r"][tap % 3], j + tap / 3);
-                            let term = |i: &str| format!("{g}.{i} * {x}.{i}");
-                            let [x0, x1, x2, x3] = ["x", "y", "z", "w"].map(term);
-                            let a = format!("a{k}_{c}_{tap}");
-                            put(&mut text, format_args!("{a} = {a} + {x0} + {x1} + {x2} + {x3};"));
-                        }
-                    }
-                }
-                text.push_str("}\n");
             }
         }
         text
@@ -192,7 +179,7 @@ pub(crate) fn conv_backward_weight_tiles(
     accumulate: bool,
 ) {
     let (inputs, outputs) = (from.channels as usize, layout.channels as usize);
-    let tile = WeightTiles::new(outputs, inputs, layout.size as usize);
+    let tile = WeightTiles::new(outputs, inputs);
     let images_per_net = batch.images / batch.nets;
     let count = tile.parts(outputs, inputs, images_per_net);
     let params = Params {

@@ -231,7 +231,7 @@ impl Classifiers {
 
 /// Values that the parts of one network's largest gradient take, with the kernels that make such.
 fn parts_len(gpu: &Gpu, net: &ConvNet) -> Option<usize> {
-    let of = |b: usize| WeightTiles::parts_len(net.width(), net.inputs(b), net.planes()[b]);
+    let of = |b: usize| WeightTiles::parts_len(net.width(), net.inputs(b));
     (gpu.kernels() == Kernels::Tiles).then(|| (0..net.depth()).map(of).max().unwrap_or(0))
 }
 

@@ -185,7 +185,7 @@ pub fn conv_backward_weight(gpu: &Gpu, x: &Images, dy: &Images, nets: usize) -> 
     scatter(gpu, &x.values, &input, from);
     scatter(gpu, &dy.values, &d_planes, to);
     let result = Buffer::zeros(gpu, "dw", nets * dy.channels * x.channels * 9);
-    let parts = WeightTiles::parts_len(dy.channels, x.channels, x.size);
+    let parts = WeightTiles::parts_len(dy.channels, x.channels);
     let parts = Buffer::zeros(gpu, "dw parts", nets * parts);
     let batch = Batch { images: x.n, nets };
     super::run(gpu, |r| {
