@@ -1,16 +1,18 @@
 // Gradient of convolution 3×3 at its weights, for GPUs: workgroups share what they load through
 // workgroup memory. A template, as conv_tiles.wgsl.
 //
-// A workgroup owns the nine taps of 4 · LOTS_K × PER_C · LOTS_C pairs of output and input channels, a
-// thread those of 4 × PER_C pairs, in registers. Image by image and tile by tile of 4 × 4 pixels it
-// stages the gradient and the input with its halo. Where so few workgroups would leave a GPU
-// idle, the images are shared out to PARTS of them; what each leaves is added up by class_sum. The order
-// of all additions is fixed.
+// A workgroup owns the nine taps of 4 · LOTS_K output × INPUTS input channels, a thread those of 4 × 1,
+// in registers. Image by image and tile by tile of 4 × 4 pixels it stages the gradient and the input with
+// its halo. Where so few workgroups would leave a GPU idle, several share a network's images; what each
+// leaves is added up by class_sum. The order of all additions is fixed.
 //
 // Ladder, by count, for a thread and 16 pixels (see ARCHITECTURE.md):
 //   conv_backward_weight.wgsl, a weight a thread: 16 multiply-adds, each with 2 values loaded.
-//   4 × 2 pairs × 9 taps a thread: 1152 multiply-adds for 64 vec4f from workgroup memory, of which 32
-//   are the same for half a subgroup. Two barriers. 10.5 KiB.
+//   4 × 2 channel pairs a thread by rows of 8: 1152 multiply-adds for 40 vec4f from workgroup memory, but
+//   176 registers. By rows of 4: 128 with Mesa's compiler, 150 to 180 with NVIDIA's, which leave room for
+//   one workgroup at a time.
+//   4 × 1: 576 for 28, of which 16 are the same for half a subgroup; about 100 registers. Two barriers.
+//   7.3 KiB.
 
 struct Params {
     input: Planes,
@@ -30,9 +32,8 @@ struct Params {
 // (nets, parts, outputs, inputs, 3, 3).
 @group(0) @binding(3) var<storage, read_write> d_weights: array<f32>;
 
-const THREADS = LOTS_K * LOTS_C;
+const THREADS = LOTS_K * INPUTS;
 const OUTPUTS = 4u * LOTS_K;
-const INPUTS = PER_C * LOTS_C;
 // vec4f of a tile of the input, with its halo.
 const PATCH = 12u;
 
@@ -59,8 +60,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     let pitch = params.input.pitch / 4u;
     let x_plane = params.input.stride / 4u;
     let d_plane = params.planes.stride / 4u;
-    let lot_c = thread % LOTS_C;
-    let lot_k = thread / LOTS_C;
+    let lot_c = thread % INPUTS;
+    let lot_k = thread / INPUTS;
     let per_part = (params.images_per_net + params.parts - 1u) / params.parts;
     let first_image = net * params.images_per_net + part * per_part;
     let end = min(first_image + per_part, (net + 1u) * params.images_per_net);
@@ -74,20 +75,16 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
                     let k = first_k + i / 4u;
                     let row = y + i % 4u;
                     let at = (image * outputs + min(k, outputs - 1u)) * d_plane + (row + 1u) * pitch + quad;
-                    // Nothing beside the plane, or of channels that are none, may count.
-                    let column = 4u * quad;
-                    let columns = vec4u(column, column + 1u, column + 2u, column + 3u) < vec4u(size);
-                    let inside = select(vec4<bool>(false), columns, row < size && k < outputs);
-                    gradient[i / 16u][i % 16u] =
-                        select(vec4f(), vec4f(d_planes[at].yzw, d_planes[at + 1u].x), inside);
+                    // Beside the plane is its halo, below it may be another plane.
+                    let own = vec4f(d_planes[at].yzw, d_planes[at + 1u].x);
+                    gradient[i / 16u][i % 16u] = select(vec4f(), own, row < size);
                 }
                 for (var i = thread; i < INPUTS * PATCH; i += THREADS) {
                     let c = first_c + i / PATCH;
                     let row = y + i % PATCH / 2u;
                     let side = quad + i % 2u;
                     let at = (image * inputs + min(c, inputs - 1u)) * x_plane + row * pitch + side;
-                    let inside = row < size + 2u && side < pitch;
-                    staged[i / PATCH][i % PATCH] = select(vec4f(), input[at], inside);
+                    staged[i / PATCH][i % PATCH] = select(vec4f(), input[at], row < size + 2u);
                 }
                 workgroupBarrier();
                 //{tile}
@@ -95,5 +92,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
         }
     }
     let first = (net * params.parts + part) * outputs;
+    let k = first_k + 4u * lot_k;
+    let c = first_c + lot_c;
     //{store}
 }

@@ -66,7 +66,7 @@ fn the_list_is_complete_and_its_names_tell_sources_apart() {
     assert_eq!(count("conv_tiles "), 4 * 5);
     // Of two to 32 pixels across for blocks, filled and not; of 32, two channel counts are one.
     assert_eq!(count("block_tiles "), 2 * (4 * 5 + 3));
-    // 16, 64 and 128 output channels with 1 to 4, 16 and 32 input channels; with 32 of these no more
+    // 16, 64 and 128 output channels with 1 to 4, 8 and 16 input channels; with 16 of these no more
     // than 64 outputs.
     assert_eq!(count("conv_backward_weight_tiles "), 3 * 6 - 1);
     for size in [8, 16, 32] {

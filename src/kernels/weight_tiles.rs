@@ -17,11 +17,10 @@ struct Params {
     parts: u32,
 }
 
-/// What a workgroup owns: the taps of 4·`lots_k` × `per_c`·`lots_c` channel pairs.
+/// What a workgroup owns: the taps of 4·`lots_k` × `lots_c` channel pairs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct WeightTiles {
     lots_k: usize,
-    per_c: usize,
     lots_c: usize,
 }
 
@@ -35,20 +34,20 @@ const WORKGROUPS: usize = 64;
 
 impl WeightTiles {
     pub fn new(outputs: usize, inputs: usize) -> Self {
-        let (per_c, lots_c) = match inputs {
+        let lots_c = match inputs {
             // Images: the gradient, which is all that matters, is then read once.
-            0..=4 => (1, inputs.max(1)),
-            5..=16 => (2, 8),
-            _ => (2, 16),
+            0..=4 => inputs.max(1),
+            5..=8 => 8,
+            _ => 16,
         };
         let most = if lots_c == 16 { 16 } else { 32 };
         let lots_k = [4, 16, 32].into_iter().find(|lots| 4 * lots >= outputs).unwrap_or(32);
-        Self { lots_k: lots_k.min(most), per_c, lots_c }
+        Self { lots_k: lots_k.min(most), lots_c }
     }
 
     /// Workgroups for all channel pairs.
     fn groups(&self, outputs: usize, inputs: usize) -> usize {
-        outputs.div_ceil(4 * self.lots_k) * inputs.div_ceil(self.per_c * self.lots_c)
+        outputs.div_ceil(4 * self.lots_k) * inputs.div_ceil(self.lots_c)
     }
 
     /// Into how many parts a network's images are cut.
@@ -67,7 +66,7 @@ impl WeightTiles {
     pub fn all() -> Vec<Generated> {
         let mut all = Vec::new();
         for outputs in [16, 64, 128] {
-            for inputs in [1, 2, 3, 4, 16, 17] {
+            for inputs in [1, 2, 3, 4, 8, 16] {
                 all.push(Self::new(outputs, inputs).generate());
             }
         }
@@ -75,50 +74,36 @@ impl WeightTiles {
     }
 
     fn generate(&self) -> Generated {
-        let Self { lots_k, per_c, lots_c } = self;
-        let (outputs, inputs) = (4 * lots_k, per_c * lots_c);
-        let name = format!("conv_backward_weight_tiles {outputs}×{inputs}");
+        let name = format!("conv_backward_weight_tiles {}×{}", 4 * self.lots_k, self.lots_c);
         Generated { name, source: self.source(), constants: &[], slots: SLOTS }
     }
 
     /// The whole WGSL.
     fn source(&self) -> String {
-        let Self { lots_k, per_c, lots_c } = self;
-        let constants = format!(
-            "const LOTS_K = {lots_k}u;\nconst PER_C = {per_c}u;\nconst LOTS_C = {lots_c}u;\n"
-        );
+        let Self { lots_k, lots_c } = self;
         let mut accumulators = String::new();
-        for (k, c) in self.pairs() {
+        for k in 0..4 {
             for tap in 0..9 {
-                put(&mut accumulators, format_args!("var a{k}_{c}_{tap} = 0.0;"));
+                put(&mut accumulators, format_args!("var a{k}_{tap} = 0.0;"));
             }
         }
         let body = TEMPLATE
             .replace("//{accumulators}", &accumulators)
-            .replace("//{tile}", &self.tile())
-            .replace("//{store}", &self.store());
-        constants + &body
+            .replace("//{tile}", &Self::tile())
+            .replace("//{store}", &Self::store());
+        format!("const LOTS_K = {lots_k}u;\nconst INPUTS = {lots_c}u;\n{body}")
     }
 
-    fn pairs(&self) -> impl Iterator<Item = (usize, usize)> + Clone {
-        let inputs = self.per_c;
-        (0..4).flat_map(move |k| (0..inputs).map(move |c| (k, c)))
-    }
-
-    /// One tile, row by row. Each row of the input is loaded when it is first needed, and each vec4f
-    /// of the gradient serves all inputs at once: in any other order compilers keep more of them.
-    fn tile(&self) -> String {
+    /// One tile, row by row. Each row of the input is loaded when it is first needed: in any other
+    /// order compilers keep more of them at a time.
+    fn tile() -> String {
         let mut text = String::new();
         let load = |text: &mut String, r: usize| {
-            for c in 0..self.per_c {
-                let (from, n) =
-                    (format!("staged[lot_c + {}u]", c * self.lots_c), format!("{c}_{r}"));
-                put(text, format_args!("let l{n} = {from}[{}];", 2 * r));
-                put(text, format_args!("let n{n} = {from}[{}].xy;", 2 * r + 1));
-                // The same pixels as seen by the middle and by the right tap.
-                put(text, format_args!("let m{n} = vec4f(l{n}.yzw, n{n}.x);"));
-                put(text, format_args!("let r{n} = vec4f(l{n}.zw, n{n});"));
-            }
+            put(text, format_args!("let l{r} = staged[lot_c][{}];", 2 * r));
+            put(text, format_args!("let n{r} = staged[lot_c][{}].xy;", 2 * r + 1));
+            // The same pixels as seen by the middle and by the right tap.
+            put(text, format_args!("let m{r} = vec4f(l{r}.yzw, n{r}.x);"));
+            put(text, format_args!("let r{r} = vec4f(l{r}.zw, n{r});"));
         };
         (0..2).for_each(|r| load(&mut text, r));
         for row in 0..4 {
@@ -126,11 +111,11 @@ impl WeightTiles {
             for k in 0..4 {
                 let g = format!("g{k}_{row}");
                 put(&mut text, format_args!("let {g} = gradient[lot_k][{}];", 4 * k + row));
-                for (c, tap) in (0..self.per_c).flat_map(|c| (0..9).map(move |tap| (c, tap))) {
-                    let x = format!("{}{c}_{}", ["l", "m", "r"][tap % 3], row + tap / 3);
+                for tap in 0..9 {
+                    let x = format!("{}{}", ["l", "m", "r"][tap % 3], row + tap / 3);
                     let [x0, x1, x2, x3] =
                         ["x", "y", "z", "w"].map(|i| format!("{g}.{i} * {x}.{i}"));
-                    let a = format!("a{k}_{c}_{tap}");
+                    let a = format!("a{k}_{tap}");
                     put(&mut text, format_args!("{a} = {a} + {x0} + {x1} + {x2} + {x3};"));
                 }
             }
@@ -138,28 +123,25 @@ impl WeightTiles {
         text
     }
 
-    fn store(&self) -> String {
+    fn store() -> String {
         let mut text = String::new();
-        for (k, c) in self.pairs() {
+        for k in 0..4 {
             put(
                 &mut text,
                 format_args!(
-                    "{{\nlet k = first_k + 4u * lot_k + {k}u;\n\
-                     let c = first_c + {}u + lot_c;\n\
-                     if k < outputs && c < inputs {{\n\
-                     let at = ((first + k) * inputs + c) * 9u;\n\
-                     if params.accumulate == 1u {{",
-                    c * self.lots_c
+                    "if k + {k}u < outputs && c < inputs {{\n\
+                     let at = ((first + k + {k}u) * inputs + c) * 9u;\n\
+                     if params.accumulate == 1u {{"
                 ),
             );
             for tap in 0..9 {
-                put(&mut text, format_args!("a{k}_{c}_{tap} += d_weights[at + {tap}u];"));
+                put(&mut text, format_args!("a{k}_{tap} += d_weights[at + {tap}u];"));
             }
             text.push_str("}\n");
             for tap in 0..9 {
-                put(&mut text, format_args!("d_weights[at + {tap}u] = a{k}_{c}_{tap};"));
+                put(&mut text, format_args!("d_weights[at + {tap}u] = a{k}_{tap};"));
             }
-            text.push_str("}\n}\n");
+            text.push_str("}\n");
         }
         text
     }
