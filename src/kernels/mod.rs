@@ -6,7 +6,9 @@ mod ceiling;
 mod class_sum;
 mod conv;
 mod conv_backward_weight;
+mod conv_first;
 mod conv_lanes;
+mod conv_whole;
 mod count_correct;
 mod init_uniform;
 mod linear;
@@ -18,6 +20,7 @@ mod philox;
 mod planes;
 mod sgd;
 mod softmax_cross_entropy;
+mod unrolled;
 mod weight_strips;
 
 pub(crate) use augment::{Augment, Item, Source};
@@ -25,13 +28,15 @@ pub(crate) use ceiling::{copy, multiply_add};
 pub(crate) use class_sum::class_sum;
 pub(crate) use conv::{Direction, conv};
 pub(crate) use conv_backward_weight::conv_backward_weight;
+pub(crate) use conv_first::{First, conv_first};
 pub(crate) use conv_lanes::{Tile, conv_lanes};
+pub(crate) use conv_whole::{Finish, Whole, conv_whole};
 pub(crate) use count_correct::count_correct;
 pub(crate) use init_uniform::{NetworkKey, init_uniform};
 pub(crate) use linear::Linear;
 pub(crate) use mean_difference::mean_difference;
 pub(crate) use norm_relu_pool::{Norm, norm_relu_pool_backward, norm_relu_pool_forward};
-pub(crate) use pack_weights::pack_weights;
+pub(crate) use pack_weights::{Packing, pack_weights};
 pub(crate) use philox::philox4x32;
 pub(crate) use planes::Planes;
 pub(crate) use sgd::{Rates, sgd};
@@ -105,6 +110,8 @@ pub(crate) fn generated() -> Vec<Generated> {
     let weights = conv_backward_weight::WeightTile::all();
     let mut all = [
         Tile::all(),
+        Whole::all(),
+        First::all(),
         weights,
         norm_relu_pool::all(),
         norm_rows::Rows::all(),

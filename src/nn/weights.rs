@@ -3,7 +3,7 @@
 use super::ConvNet;
 use crate::{
     gpu::{Buffer, Gpu, Recording},
-    kernels::{Direction, NetworkKey, Tile, init_uniform, pack_weights},
+    kernels::{Direction, NetworkKey, Packing, Tile, Whole, init_uniform, pack_weights},
     rng::Purpose,
 };
 
@@ -28,7 +28,7 @@ pub(crate) struct Weights {
 struct Packed {
     block: usize,
     direction: Direction,
-    tile: Tile,
+    packing: Packing,
     weights: Buffer<f32>,
 }
 
@@ -97,15 +97,16 @@ impl Weights {
         &self.affines[block]
     }
 
-    /// A block's weights for `conv_lanes`, from now on kept up by [`pack`](Self::pack).
+    /// A block's weights rearranged, from now on kept up by [`pack`](Self::pack).
     pub fn packed(
         &mut self,
         gpu: &Gpu,
         block: usize,
         direction: Direction,
-        tile: Tile,
+        packing: Packing,
     ) -> Buffer<f32> {
-        let same = |p: &&Packed| p.block == block && p.direction == direction && p.tile == tile;
+        let wanted = (block, direction, packing);
+        let same = |p: &&Packed| (p.block, p.direction, p.packing) == wanted;
         if let Some(known) = self.packed.iter().find(same) {
             return known.weights.clone();
         }
@@ -114,12 +115,12 @@ impl Weights {
             Direction::BackwardData => (self.net.inputs(block), self.net.width()),
         };
         let label = format!("packed weights {block} {direction:?}");
-        let len = self.nets * tile.packed_len(outputs, inputs);
+        let len = self.nets * packing.len(outputs, inputs);
         let weights = Buffer::zeros(gpu, &label, len);
         let shape = (outputs, inputs);
         let plain = &self.convs[block];
-        self.pack.push(pack_weights(gpu, direction, tile, shape, plain, &weights));
-        self.packed.push(Packed { block, direction, tile, weights: weights.clone() });
+        self.pack.push(pack_weights(gpu, direction, packing, shape, plain, &weights));
+        self.packed.push(Packed { block, direction, packing, weights: weights.clone() });
         weights
     }
 
@@ -129,11 +130,15 @@ impl Weights {
         let values = |b: usize| {
             let (outputs, inputs) = (net.width(), net.inputs(b));
             let packed = gpu.lanes().map_or(0, |lanes| {
-                let conv = |outputs| Tile::for_conv(lanes, gpu.is_cpu(), outputs);
+                if let Some(whole) = Whole::new(gpu, net.planes()[b]) {
+                    let packing = whole.packing();
+                    return packing.len(outputs, inputs) + packing.len(inputs, outputs);
+                }
+                let conv = |outputs| Tile::for_conv(lanes, gpu.is_cpu(), outputs).packing();
                 let fused = Tile::for_block(lanes, gpu.is_cpu(), net.planes()[b]);
-                conv(outputs).packed_len(outputs, inputs)
-                    + conv(inputs).packed_len(inputs, outputs)
-                    + fused.map_or(0, |tile| tile.packed_len(outputs, inputs))
+                conv(outputs).len(outputs, inputs)
+                    + conv(inputs).len(inputs, outputs)
+                    + fused.map_or(0, |tile| tile.packing().len(outputs, inputs))
             });
             outputs * inputs * 9 + 2 * outputs + packed
         };

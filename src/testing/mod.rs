@@ -13,9 +13,10 @@ use crate::{
     condense::{Matching, Plan, RealBatch, RealFormat},
     gpu::{Buffer, Recording, Slot},
     kernels::{
-        self, Augment, Batch, Direction, Item, NetworkKey, Norm, Planes, Rates, Source, Tile,
+        self, Augment, Batch, Direction, Finish, Item, NetworkKey, Norm, Packing, Planes, Rates,
+        Source, Tile, Whole,
     },
-    nn::{Embedder, Target, Weights},
+    nn::{Embedder, Target, Weights, conv_input},
     rng::Purpose,
 };
 
@@ -266,7 +267,7 @@ fn convolve(
     weights: &[f32],
     channels: usize,
 ) -> Result<Images> {
-    let from = Planes::haloed(x.channels, x.size);
+    let from = conv_input(gpu, x.channels, x.size);
     let to = Planes::dense(channels, x.size);
     let input = Buffer::zeros(gpu, "x", x.n * from.image_len());
     scatter(gpu, &x.values, &input, from);
@@ -274,16 +275,24 @@ fn convolve(
     let result = Buffer::zeros(gpu, "y", x.n * to.image_len());
     let batch = Batch { images: x.n, nets: 1 };
     let (input, output) = ((&input, from), (&result, to));
-    run(gpu, |r| match gpu.lanes() {
-        Some(lanes) => {
+    let pack = |r: &mut Recording, packing: Packing| {
+        let shape = (channels, x.channels);
+        let packed = Buffer::zeros(gpu, "packed", packing.len(channels, x.channels));
+        r.push(kernels::pack_weights(gpu, direction, packing, shape, &weights, &packed));
+        packed
+    };
+    run(gpu, |r| match (Whole::new(gpu, x.size), gpu.lanes()) {
+        (Some(whole), _) => {
+            let packed = pack(r, whole.packing());
+            let store = Finish::Store;
+            r.push(kernels::conv_whole(gpu, whole, store, input, &packed, output, batch));
+        }
+        (None, Some(lanes)) => {
             let tile = Tile::for_conv(lanes, gpu.is_cpu(), channels);
-            let shape = (channels, x.channels);
-            let len = tile.packed_len(channels, x.channels);
-            let packed = Buffer::zeros(gpu, "packed", len);
-            r.push(kernels::pack_weights(gpu, direction, tile, shape, &weights, &packed));
+            let packed = pack(r, tile.packing());
             r.push(kernels::conv_lanes(gpu, tile, None, input, &packed, output, batch));
         }
-        None => r.push(kernels::conv(gpu, direction, input, &weights, output, batch)),
+        (None, None) => r.push(kernels::conv(gpu, direction, input, &weights, output, batch)),
     })?;
     Ok(Images { values: result.read_blocking(gpu)?, channels, ..*x })
 }
@@ -319,7 +328,7 @@ pub fn norm_relu_pool_backward(
     dy: &Images,
 ) -> Result<Images> {
     let n = normalised.n;
-    let layout = Planes::haloed(normalised.channels, normalised.size);
+    let layout = conv_input(gpu, normalised.channels, normalised.size);
     let planes = Buffer::zeros(gpu, "planes", n * layout.image_len());
     scatter(gpu, &normalised.values, &planes, layout);
     let d_pooled = Buffer::from_slice(gpu, "d pooled", &dy.values);
