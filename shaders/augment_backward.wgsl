@@ -7,12 +7,11 @@
 @group(0) @binding(4) var<storage, read> means: array<f32>;
 @group(0) @binding(5) var<storage, read_write> result: array<f32>;
 
-fn gradient_or_zero(start: u32, y: i32, x: i32) -> f32 {
-    let size = i32(params.source.size);
-    if y < 0 || x < 0 || y >= size || x >= size {
+fn gradient_or_zero(plane: SourcePlane, y: i32, x: i32) -> f32 {
+    if y < 0 || x < 0 || y >= plane.size || x >= plane.size {
         return 0.0;
     }
-    return source_value(start, 0u, u32(y) * params.source.pitch + u32(x));
+    return source_value(plane, u32(y), u32(x));
 }
 
 // Output pixels that may have sampled input pixel (y, x): a box of (first y, first x, last y, last x).
@@ -42,13 +41,13 @@ fn tap_weight(at: vec2f, y: i32, x: i32) -> f32 {
     return along.x * along.y;
 }
 
-// Channel plane at `start`: the gradient at input pixel (y, x). As in augment_forward, all kinds
+// One channel of the gradient at input pixel (y, x). As in augment_forward, all kinds
 // share one load where they can, and what costs more stands in loops.
-fn gathered(row: Row, start: u32, y: i32, x: i32, grey: f32, mean: f32) -> f32 {
-    let size = params.source.size;
+fn gathered(row: Row, plane: SourcePlane, y: i32, x: i32, grey: f32, mean: f32) -> f32 {
+    let size = u32(plane.size);
     let shift = select(vec2i(0), row.crop, row.kind == CROP);
     let from_x = select(x - shift.y, i32(size) - 1 - x, row.kind == FLIP);
-    var v = gradient_or_zero(start, y - shift.x, from_x);
+    var v = gradient_or_zero(plane, y - shift.x, from_x);
     if row.kind == COLOR {
         let g = row.contrast * v + (1.0 - row.contrast) * mean;
         v = row.saturation * g + (1.0 - row.saturation) * grey;
@@ -62,7 +61,7 @@ fn gathered(row: Row, start: u32, y: i32, x: i32, grey: f32, mean: f32) -> f32 {
         for (var oy = box.x; oy <= box.z; oy++) {
             for (var ox = box.y; ox <= box.w; ox++) {
                 let weight = tap_weight(affine_source(row.affine, oy, ox, size), y, x);
-                v += weight * gradient_or_zero(start, oy, ox);
+                v += weight * gradient_or_zero(plane, oy, ox);
             }
         }
     }
@@ -86,11 +85,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         // Of the gradient after the contrast's transpose, the mean over this pixel's channels.
         var grey = 0.0;
         for (var c = 0u; c < select(0u, channels, row.kind == COLOR); c++) {
-            grey += gradient_or_zero(plane_start(params.source, i, c), y, x);
+            grey += gradient_or_zero(source_plane(i, c), y, x);
         }
         grey = row.contrast * grey / f32(channels) + (1.0 - row.contrast) * mean;
         for (var c = 0u; c < channels; c++) {
-            let v = gathered(row, plane_start(params.source, i, c), y, x, grey, mean);
+            let v = gathered(row, source_plane(i, c), y, x, grey, mean);
             result[plane_start(params.result, image, c) + w.y * params.result.pitch + w.x] = v;
         }
     }

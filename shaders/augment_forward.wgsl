@@ -6,23 +6,22 @@
 @group(0) @binding(5) var<storage, read_write> result: array<f32>;
 
 // Zero outside the image, as padding after normalisation gives.
-fn value_or_zero(start: u32, channel: u32, y: i32, x: i32) -> f32 {
-    let size = i32(params.source.size);
-    if y < 0 || x < 0 || y >= size || x >= size {
+fn value_or_zero(plane: SourcePlane, y: i32, x: i32) -> f32 {
+    if y < 0 || x < 0 || y >= plane.size || x >= plane.size {
         return 0.0;
     }
-    return source_value(start, channel, u32(y) * params.source.pitch + u32(x));
+    return source_value(plane, u32(y), u32(x));
 }
 
-// Channel `c` of output pixel (y, x).
+// One channel of output pixel (y, x).
 //
 // Drivers for CPUs run every branch of a condition, masked, but leave a loop that nobody enters: so
 // all kinds share one load where they can, and what costs more stands in a loop.
-fn augmented(row: Row, start: u32, c: u32, y: i32, x: i32, grey: f32, mean: f32) -> f32 {
-    let size = params.source.size;
+fn augmented(row: Row, plane: SourcePlane, y: i32, x: i32, grey: f32, mean: f32) -> f32 {
+    let size = u32(plane.size);
     let shift = select(vec2i(0), row.crop, row.kind == CROP);
     let from_x = select(x + shift.y, i32(size) - 1 - x, row.kind == FLIP);
-    var v = value_or_zero(start, c, y + shift.x, from_x);
+    var v = value_or_zero(plane, y + shift.x, from_x);
     if row.kind == COLOR {
         let saturated = (v + row.brightness - grey) * row.saturation + grey;
         v = (saturated - mean) * row.contrast + mean;
@@ -35,10 +34,10 @@ fn augmented(row: Row, start: u32, c: u32, y: i32, x: i32, grey: f32, mean: f32)
         let corner = floor(at);
         let w = at - corner;
         let p = vec2i(corner);
-        let top = value_or_zero(start, c, p.x, p.y) * (1.0 - w.y)
-            + value_or_zero(start, c, p.x, p.y + 1) * w.y;
-        let bottom = value_or_zero(start, c, p.x + 1, p.y) * (1.0 - w.y)
-            + value_or_zero(start, c, p.x + 1, p.y + 1) * w.y;
+        let top = value_or_zero(plane, p.x, p.y) * (1.0 - w.y)
+            + value_or_zero(plane, p.x, p.y + 1) * w.y;
+        let bottom = value_or_zero(plane, p.x + 1, p.y) * (1.0 - w.y)
+            + value_or_zero(plane, p.x + 1, p.y + 1) * w.y;
         v = top * (1.0 - w.x) + bottom * w.x;
     }
     return v;
@@ -56,19 +55,20 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     // Saturation keeps the image's mean, brightness shifts it.
     let mean = means[i] + row.brightness;
 
-    for (var w = walk(lane, params.source.size); w.y < params.source.size; w = step(w)) {
-        let y = i32(w.y);
-        let x = i32(w.x);
-        // The pixel's mean over channels, after brightness.
-        var grey = 0.0;
-        for (var c = 0u; c < select(0u, channels, row.kind == COLOR); c++) {
-            grey += value_or_zero(plane_start(params.source, image, c), c, y, x) + row.brightness;
-        }
-        grey /= f32(channels);
-        for (var c = 0u; c < channels; c++) {
-            let start = plane_start(params.source, image, c);
-            let v = augmented(row, start, c, y, x, grey, mean);
-            result[plane_start(params.result, i, c) + w.y * params.result.pitch + w.x] = v;
+    for (var c = 0u; c < channels; c++) {
+        let plane = source_plane(image, c);
+        let start = plane_start(params.result, i, c);
+        let pitch = params.result.pitch;
+        for (var w = walk(lane, u32(plane.size)); w.y < u32(plane.size); w = step(w)) {
+            let y = i32(w.y);
+            let x = i32(w.x);
+            // The pixel's mean over channels, after brightness.
+            var grey = 0.0;
+            for (var other = 0u; other < select(0u, channels, row.kind == COLOR); other++) {
+                grey += value_or_zero(source_plane(image, other), y, x) + row.brightness;
+            }
+            grey /= f32(channels);
+            result[start + w.y * pitch + w.x] = augmented(row, plane, y, x, grey, mean);
         }
     }
 }

@@ -26,6 +26,17 @@ struct Params {
 // (nets, outputs, inputs, 3, 3).
 @group(0) @binding(3) var<storage, read_write> d_weights: array<f32>;
 
+// The vec4f number `at` of a strip of the plane at `plane`: rows y − 1 … y + ROWS. Dense planes have
+// nothing above and below them.
+fn strip(plane: u32, y: u32, at: u32) -> vec4f {
+    if HALO == 1u {
+        return input[plane + y * VECS + at];
+    }
+    let below = y * VECS + at;
+    let inside = clamp(below, VECS, (SIZE + 1u) * VECS - 1u);
+    return select(vec4f(), input[plane + inside - VECS], below == inside);
+}
+
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
     let inputs = params.input.channels;
@@ -46,7 +57,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
     let first_image = net * params.images_per_net;
     //{accumulators}
     for (var image = first_image; image < first_image + params.images_per_net; image++) {
-        let d_image = (image * outputs + k) * d_plane + VECS;
+        let d_image = (image * outputs + k) * d_plane + HALO * VECS;
         //{channels}
         for (var y = 0u; y < SIZE; y += ROWS) {
             //{strip}

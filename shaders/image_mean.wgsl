@@ -10,17 +10,16 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         return;
     }
     let size = params.source.size;
-    let plane = size * size;
     let needed = row_of(i).kind == COLOR;
     var sum = 0.0;
     for (var c = 0u; c < select(0u, params.source.channels, needed); c++) {
-        let start = plane_start(params.source, source_image(i), c);
+        let plane = source_plane(source_image(i), c);
         for (var w = walk(lane, size); w.y < size; w = step(w)) {
-            sum += source_value(start, c, w.y * params.source.pitch + w.x);
+            sum += source_value(plane, w.y, w.x);
         }
     }
     let total = workgroup_sum(lane, vec2f(sum, 0.0)).x;
     if lane == 0u {
-        means[i] = total / f32(plane * params.source.channels);
+        means[i] = total / f32(size * size * params.source.channels);
     }
 }

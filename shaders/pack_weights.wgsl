@@ -1,5 +1,6 @@
-// Rearranges convolution weights for conv_lanes and conv_tiles:
-// [output / width][input] [tap][output % width], each [tap][output] padded with zeros to `chunk` values.
+// Rearranges convolution weights: [output / width][input], then [tap][output % width], padded with
+// zeros to `chunk` values; or, by lane, [output % width][tap] of taps 0 to 3, the same of taps 4 to 7,
+// and tap 8 of each.
 //
 // With TRANSPOSED they become those of the gradient at the input: the kernel turned by half a turn,
 // its two channel axes exchanged. `outputs` and `inputs` are those of the result.
@@ -12,8 +13,8 @@ struct Params {
     // Packed values of one network.
     len: u32,
     nets: u32,
-    pad0: u32,
-    pad1: u32,
+    by_lane: u32,
+    pad: u32,
 }
 
 @group(0) @binding(0) var<storage, read> params: Params;
@@ -33,8 +34,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     let first = (flat / params.len) * params.outputs * params.inputs * 9u;
     let within = i % params.chunk;
     let c = (i / params.chunk) % params.inputs;
-    let k = (i / params.chunk / params.inputs) * params.width + within % params.width;
-    let tap = within / params.width;
+    var tap = within / params.width;
+    var output = within % params.width;
+    if params.by_lane == 1u && tap < 8u {
+        let half = within / (4u * params.width);
+        tap = half * 4u + within % 4u;
+        output = within % (4u * params.width) / 4u;
+    }
+    let k = (i / params.chunk / params.inputs) * params.width + output;
     var value = 0.0;
     if tap < 9u && k < params.outputs {
         let plain = (k * params.inputs + c) * 9u + tap;

@@ -29,12 +29,31 @@ fn row_of(i: u32) -> Row {
     return rows[items[params.first_item + i].row];
 }
 
-// Element `offset` past a plane's (0, 0), which is at `start`.
-fn source_value(start: u32, channel: u32, offset: u32) -> f32 {
-    let at = start + offset;
+// A plane of the source, read from memory once: what is read again in a loop is loaded again by some
+// drivers, and for CPUs costs as much as the pixel itself.
+struct SourcePlane {
+    start: u32,
+    size: i32,
+    pitch: u32,
+    mean: f32,
+    deviation: f32,
+}
+
+fn source_plane(image: u32, channel: u32) -> SourcePlane {
+    return SourcePlane(
+        plane_start(params.source, image, channel),
+        i32(params.source.size),
+        params.source.pitch,
+        params.mean[channel],
+        params.deviation[channel],
+    );
+}
+
+fn source_value(plane: SourcePlane, y: u32, x: u32) -> f32 {
+    let at = plane.start + y * plane.pitch + x;
     if PIXELS {
         let byte = (source[at >> 2u] >> ((at & 3u) * 8u)) & 0xffu;
-        return (f32(byte) / 255.0 - params.mean[channel]) / params.deviation[channel];
+        return (f32(byte) / 255.0 - plane.mean) / plane.deviation;
     }
     return bitcast<f32>(source[at]);
 }

@@ -46,11 +46,7 @@ pub(crate) fn conv_backward_weight(
     let params = Buffer::params(gpu, "conv_backward_weight params", &params);
     let bindings = [params.binding(), input.binding(), d_planes.binding(), d_weights.binding()];
     let (inputs, outputs) = (from.channels as usize, layout.channels as usize);
-    let strips = |lanes| {
-        let haloed = |p: Planes| p == Planes::haloed(p.channels as usize, p.size as usize);
-        let fits = gpu.is_cpu() && haloed(from) && haloed(layout);
-        Strips::new(lanes, inputs, layout.size as usize).filter(|_| fits)
-    };
+    let strips = |lanes| Strips::new(lanes, from, layout).filter(|_| gpu.is_cpu());
     let dispatch = match gpu.lanes().map(|lanes| (lanes, strips(lanes))) {
         None => {
             let weights = batch.nets * outputs * inputs * 9;

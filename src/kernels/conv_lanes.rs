@@ -6,6 +6,7 @@ use std::fmt::Write;
 use super::{
     Batch, Generated, Planes,
     conv::{Params, flops},
+    pack_weights::{Order, Packing},
     wgsl,
 };
 use crate::gpu::{Buffer, Dispatch, Gpu, Slot, fold};
@@ -23,7 +24,7 @@ pub(crate) struct Tile {
 pub(super) const SLOTS: &[Slot] =
     &[Slot::Params(size_of::<Params>()), Slot::Read, Slot::Read, Slot::Write, Slot::Read];
 
-const AFFINE: &str = "@group(0) @binding(4) var<storage, read> affine: array<vec2f>;";
+pub(super) const AFFINE: &str = "@group(0) @binding(4) var<storage, read> affine: array<vec2f>;";
 
 const TEMPLATE: &str = wgsl!("shared/grid", "shared/planes", "conv_lanes");
 
@@ -31,6 +32,9 @@ impl Tile {
     /// For convolution alone, which takes planes of any size.
     /// More channels share what is loaded where registers spill cheaply.
     pub fn for_conv(lanes: usize, cpu: bool, outputs: usize) -> Self {
+        if cpu && outputs <= 3 {
+            return Self { lanes, quads: 2, rows: 8, outputs };
+        }
         let most = if cpu && outputs > 8 { 16 } else { 8 };
         Self { lanes, quads: 1, rows: 4, outputs: most }
     }
@@ -65,8 +69,13 @@ impl Tile {
 
     /// Values that the weights of one input channel and `outputs` output channels are padded to:
     /// the lanes load a vec4f each, a whole number of times.
-    pub fn chunk(&self) -> usize {
+    fn chunk(&self) -> usize {
         (9 * self.outputs).next_multiple_of(4 * self.lanes)
+    }
+
+    /// How its weights lie.
+    pub fn packing(&self) -> Packing {
+        Packing { outputs: self.outputs, chunk: self.chunk(), order: Order::Taps }
     }
 
     fn name(&self, fused: Option<usize>) -> String {

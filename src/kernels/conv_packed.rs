@@ -32,13 +32,12 @@ impl ConvTile {
             Kernels::Tiles => PixelTile::for_block(size, outputs).map(Self::Tiles),
         }
     }
-}
 
-impl From<ConvTile> for Packing {
-    fn from(tile: ConvTile) -> Self {
-        match tile {
-            ConvTile::Lanes(tile) => tile.into(),
-            ConvTile::Tiles(tile) => tile.into(),
+    /// How its weights lie.
+    pub fn packing(&self) -> Packing {
+        match self {
+            Self::Lanes(tile) => tile.packing(),
+            Self::Tiles(tile) => tile.packing(),
         }
     }
 }

@@ -2,9 +2,10 @@
 //! and pool. Writes out the unrolled parts of `shaders/conv_tiles.wgsl`.
 
 use super::{
-    Batch, Constants, Generated, Packing, Planes,
+    Batch, Constants, Generated, Planes,
     conv::{Params, flops},
     conv_lanes::put,
+    pack_weights::{Order, Packing},
     wgsl,
 };
 use crate::gpu::{Buffer, Dispatch, Gpu, Slot, TILES_BYTES, fold};
@@ -119,7 +120,7 @@ impl PixelTile {
 
     /// How the weights are to be packed for it.
     pub fn packing(&self) -> Packing {
-        Packing { width: self.width(), chunk: 9 * self.width() }
+        Packing { outputs: self.width(), chunk: 9 * self.width(), order: Order::Taps }
     }
 
     /// The whole WGSL.

@@ -6,9 +6,11 @@ mod ceiling;
 mod class_sum;
 mod conv;
 mod conv_backward_weight;
+mod conv_first;
 mod conv_lanes;
 mod conv_packed;
 mod conv_tiles;
+mod conv_whole;
 mod count_correct;
 mod init_uniform;
 mod linear;
@@ -20,6 +22,7 @@ mod philox;
 mod planes;
 mod sgd;
 mod softmax_cross_entropy;
+mod unrolled;
 mod weight_strips;
 mod weight_tiles;
 
@@ -28,9 +31,11 @@ pub(crate) use ceiling::{copy, multiply_add};
 pub(crate) use class_sum::class_sum;
 pub(crate) use conv::{Direction, conv};
 pub(crate) use conv_backward_weight::conv_backward_weight;
+pub(crate) use conv_first::{First, conv_first};
 use conv_lanes::{Tile, conv_lanes};
 pub(crate) use conv_packed::{ConvTile, conv_packed};
 use conv_tiles::{PixelTile, conv_tiles};
+pub(crate) use conv_whole::{Finish, Whole, conv_whole};
 pub(crate) use count_correct::count_correct;
 pub(crate) use init_uniform::{NetworkKey, init_uniform};
 pub(crate) use linear::Linear;
@@ -112,6 +117,8 @@ pub(crate) fn generated() -> Vec<Generated> {
     let mut all = [
         Tile::all(),
         PixelTile::all(),
+        Whole::all(),
+        First::all(),
         weights,
         norm_relu_pool::all(),
         norm_rows::Rows::all(),

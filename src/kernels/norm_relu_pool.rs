@@ -123,7 +123,7 @@ pub(crate) fn norm_relu_pool_forward(
         [params.binding(), planes.binding(), affine.binding(), pooled.binding(), inv_std.binding()];
     let variant = VARIANTS[usize::from(keep)];
     let planes = batch.images * from.channels as usize;
-    let rows = |lanes| Rows::new(lanes, gpu.is_cpu(), from, to);
+    let rows = |lanes| Rows::new(lanes, gpu.is_cpu(), from, to).filter(Rows::forward_too);
     let dispatch = match gpu.lanes().map(|lanes| (lanes, rows(lanes))) {
         None => FORWARD.dispatch(gpu, variant, &bindings, fold(planes)),
         Some((_, Some(rows))) => {

@@ -8,6 +8,8 @@ use super::{Generated, Planes, conv_lanes::put, norm_relu_pool, wgsl};
 pub(super) struct Rows {
     lanes: usize,
     size: usize,
+    /// Values of halo before a row: 1, or, backward alone, 0 in dense planes.
+    border: usize,
     /// Forward: whether `pooled` has a halo. Backward: never.
     haloed: bool,
 }
@@ -44,11 +46,14 @@ impl Rows {
         let size = planes.size as usize;
         let half = |p| p == Planes::dense(planes.channels as usize, size / 2);
         let half_haloed = |p| p == Planes::haloed(planes.channels as usize, size / 2);
+        let whole = |p: Planes| p == Planes::dense(p.channels as usize, size);
+        let whole_haloed = |p: Planes| p == Planes::haloed(p.channels as usize, size);
         let fits = size >= 8
             && size.is_power_of_two()
-            && planes == Planes::haloed(planes.channels as usize, size)
+            && (whole(planes) || whole_haloed(planes))
             && (half(pooled) || half_haloed(pooled));
-        let rows = Self { lanes, size, haloed: half_haloed(pooled) };
+        let border = usize::from(whole_haloed(planes));
+        let rows = Self { lanes, size, border, haloed: half_haloed(pooled) };
         let most = if cpu { 128 } else { 24 };
         (fits && rows.places().count() <= most).then_some(rows)
     }
@@ -63,6 +68,11 @@ impl Rows {
         self.haloed
     }
 
+    /// Whether it can do both directions, or backward alone.
+    pub fn forward_too(&self) -> bool {
+        self.border == 1
+    }
+
     /// Lanes that share a plane.
     fn team(&self) -> usize {
         self.lanes.min(self.size / 2)
@@ -75,7 +85,7 @@ impl Rows {
 
     /// vec4f of a row and its halo.
     fn vecs(&self) -> usize {
-        self.size / 4 + 1
+        self.size / 4 + self.border
     }
 
     fn places(&self) -> impl Iterator<Item = Place> + Clone {
@@ -90,8 +100,8 @@ impl Rows {
             }
             Way::Backward => (self.backward(), norm_relu_pool::BACKWARD.slots, "backward".into()),
         };
-        let Self { lanes, size, haloed } = self;
-        let name = format!("norm_relu_pool_rows_lanes {name} {lanes} {size} {haloed}");
+        let Self { lanes, size, border, haloed } = self;
+        let name = format!("norm_relu_pool_rows_lanes {name} {lanes} {size} {border} {haloed}");
         Generated { name, source, constants: &[], slots }
     }
 
@@ -100,13 +110,15 @@ impl Rows {
         let mut all = Vec::new();
         for lanes in [8, 16, 32, 64] {
             for size in [8, 16, 32, 64, 128] {
-                let planes = Planes::haloed(1, size);
-                for pooled in [Planes::dense(1, size / 2), Planes::haloed(1, size / 2)] {
+                let [dense, haloed] = [Planes::dense(1, size), Planes::haloed(1, size)];
+                let [half, half_haloed] = [Planes::dense(1, size / 2), Planes::haloed(1, size / 2)];
+                for (planes, pooled) in [(haloed, half), (haloed, half_haloed), (dense, half)] {
                     let Some(rows) = Self::new(lanes, true, planes, pooled) else { continue };
-                    for way in
-                        [Way::Forward { keep: true }, Way::Forward { keep: false }, Way::Backward]
-                    {
-                        all.push(rows.generate(way));
+                    if rows.forward_too() {
+                        all.extend([true, false].map(|keep| rows.generate(Way::Forward { keep })));
+                    }
+                    if !rows.haloed() {
+                        all.push(rows.generate(Way::Backward));
                     }
                 }
             }
@@ -150,6 +162,7 @@ impl Rows {
     /// A factor that takes the halo away, where there is one.
     fn mask(&self, (_, _, v): Place) -> &'static str {
         match v {
+            _ if self.border == 0 => "",
             0 => " * FIRST",
             _ if v == self.vecs() - 1 => " * LAST",
             _ => "",
@@ -235,7 +248,7 @@ impl Rows {
                 );
             }
             // What the pooled value above element e of a row got; nothing above the halo.
-            let above = |e: usize| match e.checked_sub(1) {
+            let above = |e: usize| match e.checked_sub(self.border) {
                 Some(x) if x / 2 < half => {
                     format!("p{i}_{}.{}", x / 8, ["x", "y", "z", "w"][x / 2 % 4])
                 }

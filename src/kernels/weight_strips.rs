@@ -1,7 +1,7 @@
 //! Gradient of convolution 3×3 at its weights by strips of rows, for CPU adapters. Writes out the
 //! unrolled parts of `shaders/conv_backward_weight_strips.wgsl`.
 
-use super::{Generated, conv_backward_weight, conv_lanes::put, wgsl};
+use super::{Generated, Planes, conv_backward_weight, conv_lanes::put, unrolled::COMPONENTS, wgsl};
 
 /// What a subgroup works at: an output channel a lane, `inputs` input channels, planes of `size`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -9,19 +9,31 @@ pub(super) struct Strips {
     lanes: usize,
     inputs: usize,
     size: usize,
+    /// Whether planes have a halo, or are dense.
+    haloed: bool,
 }
 
 const TEMPLATE: &str = wgsl!("shared/grid", "shared/planes", "conv_backward_weight_strips");
 
-/// Pixels of a strip. The unrolled text grows with it: beyond what a CPU's cache of instructions
-/// holds, it is slower again.
-const PIXELS: usize = 64;
+/// Pixels of a strip, and its longest row. The unrolled text grows with it: beyond what a CPU's cache
+/// of instructions holds, it is slower again.
+const PIXELS: usize = 32;
+const LONGEST: usize = 64;
+
+/// A way for planes to lie: channels, size.
+type Layout = fn(usize, usize) -> Planes;
 
 impl Strips {
-    /// For planes whose rows are whole vec4f, and which are whole strips.
-    pub fn new(lanes: usize, inputs: usize, size: usize) -> Option<Self> {
-        let fits = size.is_multiple_of(4) && (4..=PIXELS).contains(&size);
-        let strips = Self { lanes, inputs: inputs.min(4), size };
+    /// For an input and planes of these layouts, if their rows are whole vec4f and they are whole
+    /// strips.
+    pub fn new(lanes: usize, input: Planes, planes: Planes) -> Option<Self> {
+        let size = planes.size as usize;
+        let all = |layout: Layout| {
+            [input, planes].iter().all(|p| *p == layout(p.channels as usize, size))
+        };
+        let haloed = all(Planes::haloed);
+        let fits = size.is_multiple_of(4) && size <= LONGEST && (haloed || all(Planes::dense));
+        let strips = Self { lanes, inputs: (input.channels as usize).min(4), size, haloed };
         (fits && size.is_multiple_of(strips.rows())).then_some(strips)
     }
 
@@ -32,21 +44,30 @@ impl Strips {
 
     /// Rows of a strip.
     fn rows(&self) -> usize {
-        (PIXELS / self.size).min(self.size)
+        (PIXELS / self.size).clamp(1, self.size)
+    }
+
+    /// Columns of halo before a row.
+    fn border(&self) -> usize {
+        usize::from(self.haloed)
     }
 
     /// vec4f of a row and its halo.
     fn vecs(&self) -> usize {
-        self.size / 4 + 1
+        self.size / 4 + self.border()
     }
 
     /// Every specialisation that any adapter can ask for, for the tests that read them all.
     pub fn all() -> Vec<Generated> {
         let mut all = Vec::new();
         for lanes in [8, 16, 32, 64] {
-            for size in (4..=PIXELS).step_by(4) {
+            // Planes are dense where whole ones are convolved.
+            let (haloed, dense): (Layout, Layout) = (Planes::haloed, Planes::dense);
+            let every = (4..=LONGEST).step_by(4).map(|size| (size, haloed));
+            for (size, layout) in every.chain([4, 8, 16].map(|size| (size, dense))) {
                 for inputs in [1, 2, 3, 4] {
-                    all.extend(Self::new(lanes, inputs, size).map(|strips| strips.generate()));
+                    let strips = Self::new(lanes, layout(inputs, size), layout(1, size));
+                    all.extend(strips.map(|strips| strips.generate()));
                 }
             }
         }
@@ -54,16 +75,17 @@ impl Strips {
     }
 
     pub fn generate(&self) -> Generated {
-        let Self { lanes, inputs, size } = self;
-        let name = format!("conv_backward_weight_strips_lanes {lanes}×{inputs} {size}");
+        let Self { lanes, inputs, size, haloed } = self;
+        let halo = if *haloed { "haloed" } else { "dense" };
+        let name = format!("conv_backward_weight_strips_lanes {lanes}×{inputs} {size} {halo}");
         let slots = conv_backward_weight::KERNEL.slots;
         Generated { name, source: self.source(), constants: &[], slots }
     }
 
     /// The whole WGSL.
     fn source(&self) -> String {
-        let Self { lanes, inputs, size } = self;
-        let (rows, vecs) = (self.rows(), self.vecs());
+        let Self { lanes, inputs, size, .. } = self;
+        let (rows, vecs, halo) = (self.rows(), self.vecs(), self.border());
         let (mut accumulators, mut channels) = (String::new(), String::new());
         for c in 0..*inputs {
             for tap in 0..9 {
@@ -83,7 +105,7 @@ impl Strips {
             .replace("//{store}", &self.store());
         format!(
             "const LANES = {lanes}u;\nconst INPUTS = {inputs}u;\nconst SIZE = {size}u;\n\
-             const ROWS = {rows}u;\nconst VECS = {vecs}u;\n{body}"
+             const ROWS = {rows}u;\nconst VECS = {vecs}u;\nconst HALO = {halo}u;\n{body}"
         )
     }
 
@@ -111,13 +133,14 @@ impl Strips {
                     true => format!("min({first}u + lane, {}u)", whole - 1),
                     false => format!("{first}u + lane"),
                 };
-                put(&mut text, format_args!("let i{i} = input[x{c} + y * VECS + {at}];"));
+                put(&mut text, format_args!("let i{i} = strip(x{c}, y, {at});"));
             }
             for tap in 0..9 {
                 put(&mut text, format_args!("var t{tap} = 0.0;"));
             }
+            // Columns count from the halo, which is not met where it is not stored.
             for r in 0..rows + 2 {
-                for e in 0..self.size + 2 {
+                for e in 1 - self.border()..self.size + 1 + self.border() {
                     self.meet(&mut text, r, e);
                 }
             }
@@ -131,7 +154,8 @@ impl Strips {
 
     /// The value at row `r`, column `e` of the input's strip meets the gradients that it caused.
     fn meet(&self, text: &mut String, r: usize, e: usize) {
-        let (vec, component) = (r * self.vecs() + e / 4, COMPONENTS[e % 4]);
+        let skipped = 1 - self.border();
+        let (vec, component) = (r * self.vecs() + (e - skipped) / 4, COMPONENTS[(e - skipped) % 4]);
         put(
             text,
             format_args!(
@@ -146,7 +170,8 @@ impl Strips {
                 continue;
             };
             if y < self.rows() && x < self.size {
-                let d = format!("d{y}_{}.{}", (x + 1) / 4, COMPONENTS[(x + 1) % 4]);
+                let at = x + self.border();
+                let d = format!("d{y}_{}.{}", at / 4, COMPONENTS[at % 4]);
                 put(text, format_args!("t{tap} += {d} * b{r}_{e};"));
             }
         }
@@ -175,5 +200,3 @@ impl Strips {
         text
     }
 }
-
-const COMPONENTS: [&str; 4] = ["x", "y", "z", "w"];

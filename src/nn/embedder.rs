@@ -4,8 +4,9 @@ use super::{ConvNet, Weights};
 use crate::{
     gpu::{Buffer, Gpu, Recording},
     kernels::{
-        Batch, ConvTile, Direction, Norm, Planes, class_sum, conv, conv_backward_weight,
-        conv_backward_weight_tiles, conv_packed, norm_relu_pool_backward, norm_relu_pool_forward,
+        Batch, ConvTile, Direction, Finish, First, Norm, Planes, Whole, class_sum, conv,
+        conv_backward_weight, conv_backward_weight_tiles, conv_first, conv_packed, conv_whole,
+        norm_relu_pool_backward, norm_relu_pool_forward,
     },
 };
 
@@ -39,14 +40,14 @@ impl Embedder {
     /// Buffers for at most `images` forward and `backward_images` backward at a time.
     pub fn new(gpu: &Gpu, net: &ConvNet, images: usize, backward_images: usize) -> Self {
         let zeros = |label: &str, len| Buffer::zeros(gpu, label, len);
-        let input_layout = Planes::haloed(net.channels(), net.planes()[0]);
+        let input_layout = conv_input(gpu, net.channels(), net.planes()[0]);
         let d_input_layout = Planes::dense(net.channels(), net.planes()[0]);
         let blocks = (0..net.depth())
             .map(|b| {
                 let last = b + 1 == net.depth();
-                let [planes_layout, pooled_layout, d_pooled_layout] = layouts(net, b);
+                let [planes_layout, pooled_layout, d_pooled_layout] = layouts(gpu, net, b);
                 // A fused block leaves no planes behind; only those kept for backward remain.
-                let fused = fused_tile(gpu, planes_layout).is_some();
+                let fused = is_fused(gpu, net, b);
                 let planes_images = if fused { backward_images } else { images };
                 // The gradient at the embedding is the caller's.
                 let d_images = if last { 0 } else { backward_images };
@@ -80,16 +81,15 @@ impl Embedder {
 
     /// Bytes that each image takes, forward alone or with backward, and those of its largest buffer.
     pub fn bytes_per_image(gpu: &Gpu, net: &ConvNet) -> BytesPerImage {
-        let input = Planes::haloed(net.channels(), net.planes()[0]).image_len();
+        let input = conv_input(gpu, net.channels(), net.planes()[0]).image_len();
         let mut bytes = BytesPerImage { forward: input, backward: 0, largest: input };
         bytes.backward += Planes::dense(net.channels(), net.planes()[0]).image_len();
         for b in 0..net.depth() {
-            let fused = fused_tile(gpu, layouts(net, b)[0]);
-            let [planes, pooled, d_pooled] = layouts(net, b).map(|l| l.image_len());
+            let [planes, pooled, d_pooled] = layouts(gpu, net, b).map(|l| l.image_len());
             bytes.forward += pooled;
-            match fused {
-                Some(_) => bytes.backward += planes + net.width(),
-                None => bytes.forward += planes + net.width(),
+            match is_fused(gpu, net, b) {
+                true => bytes.backward += planes + net.width(),
+                false => bytes.forward += planes + net.width(),
             }
             bytes.backward += 2 * net.width();
             bytes.backward += if b + 1 == net.depth() { 0 } else { d_pooled };
@@ -131,19 +131,28 @@ impl Embedder {
         let mut input = (&self.input, self.input_layout);
         for (b, block) in self.blocks.iter().enumerate() {
             let pooled = (&block.pooled, block.pooled_layout);
-            match fused_tile(gpu, block.planes_layout) {
-                Some(tile) if !keep => {
-                    let packed = weights.packed(gpu, b, Direction::Forward, tile);
-                    let affine = Some(weights.affine(b));
-                    recording.push(conv_packed(gpu, tile, affine, input, &packed, pooled, batch));
-                }
-                _ => {
-                    let planes = (&block.planes, block.planes_layout);
-                    let forward = (b, Direction::Forward);
-                    convolve(gpu, recording, weights, forward, input, planes, batch);
-                    let norm = Norm { affine: weights.affine(b), inv_std: &block.inv_std };
-                    recording.push(norm_relu_pool_forward(gpu, planes, norm, pooled, batch, keep));
-                }
+            let planes = (&block.planes, block.planes_layout);
+            let forward = (b, Direction::Forward);
+            let size = block.planes_layout.size as usize;
+            if let Some(whole) = Whole::new(gpu, size) {
+                let packed = weights.packed(gpu, b, Direction::Forward, whole.packing());
+                let norm = Norm { affine: weights.affine(b), inv_std: &block.inv_std };
+                let finish = match keep {
+                    true => Finish::Keep(norm, planes.0),
+                    false => Finish::Pool(norm.affine),
+                };
+                recording.push(conv_whole(gpu, whole, finish, input, &packed, pooled, batch));
+            } else if let Some(first) = first_block(gpu, input.1, pooled.1).filter(|_| !keep) {
+                let (plain, affine) = (weights.conv(b), weights.affine(b));
+                recording.push(conv_first(gpu, first, affine, input, plain, pooled, batch));
+            } else if let Some(tile) = fused_tile(gpu, planes.1).filter(|_| !keep) {
+                let packed = weights.packed(gpu, b, Direction::Forward, tile.packing());
+                let affine = Some(weights.affine(b));
+                recording.push(conv_packed(gpu, tile, affine, input, &packed, pooled, batch));
+            } else {
+                convolve(gpu, recording, weights, forward, input, planes, batch);
+                let norm = Norm { affine: weights.affine(b), inv_std: &block.inv_std };
+                recording.push(norm_relu_pool_forward(gpu, planes, norm, pooled, batch, keep));
             }
             input = pooled;
         }
@@ -255,19 +264,49 @@ fn convolve(
     result: (&Buffer<f32>, Planes),
     batch: Batch,
 ) {
-    let (size, outputs) = (result.1.size as usize, result.1.channels as usize);
-    recording.push(match ConvTile::for_conv(gpu, size, outputs) {
-        Some(tile) => {
-            let packed = weights.packed(gpu, block, direction, tile);
+    let whole = Whole::new(gpu, input.1.size as usize);
+    let tile = ConvTile::for_conv(gpu, result.1.size as usize, result.1.channels as usize);
+    recording.push(match (whole, tile) {
+        (Some(whole), _) => {
+            let packed = weights.packed(gpu, block, direction, whole.packing());
+            conv_whole(gpu, whole, Finish::Store, input, &packed, result, batch)
+        }
+        (None, Some(tile)) => {
+            let packed = weights.packed(gpu, block, direction, tile.packing());
             conv_packed(gpu, tile, None, input, &packed, result, batch)
         }
-        None => conv(gpu, direction, input, weights.conv(block), result, batch),
+        (None, None) => conv(gpu, direction, input, weights.conv(block), result, batch),
     });
+}
+
+/// How planes must lie for the convolution that reads them.
+pub(crate) fn conv_input(gpu: &Gpu, channels: usize, size: usize) -> Planes {
+    match Whole::new(gpu, size) {
+        Some(_) => Planes::dense(channels, size),
+        None => Planes::haloed(channels, size),
+    }
 }
 
 /// The tile with which a block on such planes runs as one kernel, if it can.
 fn fused_tile(gpu: &Gpu, planes: Planes) -> Option<ConvTile> {
     ConvTile::for_block(gpu, planes.size as usize, planes.channels as usize)
+}
+
+/// The kernel for a first block that reads and writes such planes, if there is one.
+fn first_block(gpu: &Gpu, input: Planes, pooled: Planes) -> Option<First> {
+    let (size, dense) =
+        (input.size as usize, Planes::dense(pooled.channels as usize, pooled.size as usize));
+    First::new(gpu, input.channels as usize, size).filter(|_| pooled == dense)
+}
+
+/// Whether a block of which backward needs nothing leaves no planes behind.
+fn is_fused(gpu: &Gpu, net: &ConvNet, block: usize) -> bool {
+    let [planes, pooled, _] = layouts(gpu, net, block);
+    let size = net.planes()[block];
+    let input = conv_input(gpu, net.inputs(block), size);
+    Whole::new(gpu, size).is_some()
+        || first_block(gpu, input, pooled).is_some()
+        || fused_tile(gpu, planes).is_some()
 }
 
 /// Device memory of [`Embedder`], in bytes an image.
@@ -279,10 +318,11 @@ pub(crate) struct BytesPerImage {
 }
 
 /// Layouts of a block's planes, of its pooled output and of the gradient there.
-fn layouts(net: &ConvNet, block: usize) -> [Planes; 3] {
+fn layouts(gpu: &Gpu, net: &ConvNet, block: usize) -> [Planes; 3] {
     let size = net.planes()[block];
     let dense = Planes::dense(net.width(), size / 2);
     let last = block + 1 == net.depth();
-    let pooled = if last { dense } else { Planes::haloed(net.width(), size / 2) };
-    [Planes::haloed(net.width(), size), pooled, dense]
+    let pooled = if last { dense } else { conv_input(gpu, net.width(), size / 2) };
+    // Backward convolves the gradient there.
+    [conv_input(gpu, net.width(), size), pooled, dense]
 }

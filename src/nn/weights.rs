@@ -3,7 +3,7 @@
 use super::ConvNet;
 use crate::{
     gpu::{Buffer, Gpu, Recording},
-    kernels::{ConvTile, Direction, NetworkKey, Packing, init_uniform, pack_weights},
+    kernels::{ConvTile, Direction, NetworkKey, Packing, Whole, init_uniform, pack_weights},
     rng::Purpose,
 };
 
@@ -97,17 +97,16 @@ impl Weights {
         &self.affines[block]
     }
 
-    /// A block's weights for `conv_packed`, from now on kept up by [`pack`](Self::pack).
+    /// A block's weights rearranged, from now on kept up by [`pack`](Self::pack).
     pub fn packed(
         &mut self,
         gpu: &Gpu,
         block: usize,
         direction: Direction,
-        packing: impl Into<Packing>,
+        packing: Packing,
     ) -> Buffer<f32> {
-        let packing = packing.into();
-        let same =
-            |p: &&Packed| p.block == block && p.direction == direction && p.packing == packing;
+        let wanted = (block, direction, packing);
+        let same = |p: &&Packed| (p.block, p.direction, p.packing) == wanted;
         if let Some(known) = self.packed.iter().find(same) {
             return known.weights.clone();
         }
@@ -131,14 +130,21 @@ impl Weights {
         let values = |b: usize| {
             let (outputs, inputs) = (net.width(), net.inputs(b));
             let size = net.planes()[b];
-            let packed = |tile: Option<ConvTile>, outputs, inputs| {
-                tile.map_or(0, |tile| Packing::from(tile).len(outputs, inputs))
+            let packed = match Whole::new(gpu, size) {
+                Some(whole) => {
+                    let packing = whole.packing();
+                    packing.len(outputs, inputs) + packing.len(inputs, outputs)
+                }
+                None => {
+                    let of = |tile: Option<ConvTile>, outputs, inputs| {
+                        tile.map_or(0, |tile| tile.packing().len(outputs, inputs))
+                    };
+                    of(ConvTile::for_conv(gpu, size, outputs), outputs, inputs)
+                        + of(ConvTile::for_conv(gpu, size, inputs), inputs, outputs)
+                        + of(ConvTile::for_block(gpu, size, outputs), outputs, inputs)
+                }
             };
-            outputs * inputs * 9
-                + 2 * outputs
-                + packed(ConvTile::for_conv(gpu, size, outputs), outputs, inputs)
-                + packed(ConvTile::for_conv(gpu, size, inputs), inputs, outputs)
-                + packed(ConvTile::for_block(gpu, size, outputs), outputs, inputs)
+            outputs * inputs * 9 + 2 * outputs + packed
         };
         (0..net.depth()).map(values).sum::<usize>() as u64 * 4
     }

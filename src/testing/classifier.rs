@@ -6,7 +6,7 @@ use crate::{
     augment::Row,
     gpu::{Buffer, Recording},
     kernels::{self, Augment, Batch, Item, Linear, Planes, Rates, Source, WeightTiles},
-    nn::{Classifiers, Part},
+    nn::{Classifiers, Part, conv_input},
 };
 
 /// The parameters of one classifier, or their gradients.
@@ -208,7 +208,8 @@ fn split(
 /// Gradient at the weights (nets, dy.channels, x.channels, 3, 3) of a convolution with input `x`,
 /// from the one at its output. The images belong to `nets` networks in equal parts.
 pub fn conv_backward_weight(gpu: &Gpu, x: &Images, dy: &Images, nets: usize) -> Result<Vec<f32>> {
-    let (from, to) = (Planes::haloed(x.channels, x.size), Planes::haloed(dy.channels, dy.size));
+    let layout = |channels| conv_input(gpu, channels, x.size);
+    let (from, to) = (layout(x.channels), layout(dy.channels));
     let input = Buffer::zeros(gpu, "x", x.n * from.image_len());
     let d_planes = Buffer::zeros(gpu, "dy", dy.n * to.image_len());
     scatter(gpu, &x.values, &input, from);

@@ -13,10 +13,10 @@ use crate::{
     condense::{Matching, Plan, RealBatch, RealFormat},
     gpu::{Buffer, Recording, Slot},
     kernels::{
-        self, Augment, Batch, ConvTile, Direction, Item, NetworkKey, Norm, Packing, Planes, Rates,
-        Source,
+        self, Augment, Batch, ConvTile, Direction, Finish, Item, NetworkKey, Norm, Packing, Planes,
+        Rates, Source, Whole,
     },
-    nn::{Embedder, Target, Weights},
+    nn::{Embedder, Target, Weights, conv_input},
     rng::Purpose,
 };
 
@@ -267,7 +267,7 @@ fn convolve(
     weights: &[f32],
     channels: usize,
 ) -> Result<Images> {
-    let from = Planes::haloed(x.channels, x.size);
+    let from = conv_input(gpu, x.channels, x.size);
     let to = Planes::dense(channels, x.size);
     let input = Buffer::zeros(gpu, "x", x.n * from.image_len());
     scatter(gpu, &x.values, &input, from);
@@ -275,15 +275,23 @@ fn convolve(
     let result = Buffer::zeros(gpu, "y", x.n * to.image_len());
     let batch = Batch { images: x.n, nets: 1 };
     let (input, output) = ((&input, from), (&result, to));
-    run(gpu, |r| match ConvTile::for_conv(gpu, x.size, channels) {
-        Some(tile) => {
-            let shape = (channels, x.channels);
-            let len = Packing::from(tile).len(channels, x.channels);
-            let packed = Buffer::zeros(gpu, "packed", len);
-            r.push(kernels::pack_weights(gpu, direction, tile, shape, &weights, &packed));
+    let pack = |r: &mut Recording, packing: Packing| {
+        let shape = (channels, x.channels);
+        let packed = Buffer::zeros(gpu, "packed", packing.len(channels, x.channels));
+        r.push(kernels::pack_weights(gpu, direction, packing, shape, &weights, &packed));
+        packed
+    };
+    run(gpu, |r| match (Whole::new(gpu, x.size), ConvTile::for_conv(gpu, x.size, channels)) {
+        (Some(whole), _) => {
+            let packed = pack(r, whole.packing());
+            let store = Finish::Store;
+            r.push(kernels::conv_whole(gpu, whole, store, input, &packed, output, batch));
+        }
+        (None, Some(tile)) => {
+            let packed = pack(r, tile.packing());
             r.push(kernels::conv_packed(gpu, tile, None, input, &packed, output, batch));
         }
-        None => r.push(kernels::conv(gpu, direction, input, &weights, output, batch)),
+        (None, None) => r.push(kernels::conv(gpu, direction, input, &weights, output, batch)),
     })?;
     Ok(Images { values: result.read_blocking(gpu)?, channels, ..*x })
 }
@@ -319,7 +327,7 @@ pub fn norm_relu_pool_backward(
     dy: &Images,
 ) -> Result<Images> {
     let n = normalised.n;
-    let layout = Planes::haloed(normalised.channels, normalised.size);
+    let layout = conv_input(gpu, normalised.channels, normalised.size);
     let planes = Buffer::zeros(gpu, "planes", n * layout.image_len());
     scatter(gpu, &normalised.values, &planes, layout);
     let d_pooled = Buffer::from_slice(gpu, "d pooled", &dy.values);

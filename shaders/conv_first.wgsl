@@ -1,0 +1,66 @@
+// A whole first block, for CPU adapters with subgroups of one fixed size: convolution 3×3 of the one
+// or three channels of images → instance norm → ReLU → average pool 2×2. A template, as
+// conv_lanes.wgsl: kernels/conv_first.rs writes out what is marked.
+//
+// A workgroup is one subgroup and takes one image, a patch of COLUMNS × ROWS pixels a lane, which are
+// loaded once, with their surroundings, and serve all output channels, one after the other. Their
+// weights are loaded a different one by each lane and reach the others by subgroupBroadcast.
+//
+// Ladder (three channels, 128 outputs, 16 lanes, GFLOP/s a core): conv_lanes.wgsl, which loads the
+// pixels anew for every eight outputs: 25. This, pixel by pixel into the sums that they reach: 78.
+
+struct Params {
+    input: Planes,
+    result: Planes,
+    images: u32,
+    // Images of the same network follow each other.
+    images_per_net: u32,
+    pad0: u32,
+    pad1: u32,
+}
+
+@group(0) @binding(0) var<storage, read> params: Params;
+// Haloed planes, whose rows are whole vec4f.
+@group(0) @binding(1) var<storage, read> input: array<vec4f>;
+// (nets, outputs, INPUTS, 3, 3).
+@group(0) @binding(2) var<storage, read> weights: array<f32>;
+// Dense planes.
+@group(0) @binding(3) var<storage, read_write> result: array<vec4f>;
+// The norm's weight and bias, (nets, outputs).
+@group(0) @binding(4) var<storage, read> affine: array<vec2f>;
+
+// The sum over all lanes, always in the same order.
+fn plane_sum(value: f32) -> f32 {
+    var sum = value;
+    for (var distance = 1u; distance < LANES; distance *= 2u) {
+        sum += subgroupShuffleXor(sum, distance);
+    }
+    return sum;
+}
+
+@compute @workgroup_size(LANES)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
+    let outputs = params.result.channels;
+    let image = flat_group(group);
+    if image >= params.images {
+        return;
+    }
+    let net = image / params.images_per_net;
+    let x = lane % (SIZE / COLUMNS) * COLUMNS;
+    let y = lane / (SIZE / COLUMNS) * ROWS;
+    let pitch = params.input.pitch / 4u;
+    let plane = params.input.stride / 4u;
+    // The halo shifts pixel (y, x) to (y + 1, x + 1): its taps begin at (y, x).
+    let at = image * INPUTS * plane + y * pitch + x / 4u;
+    //{pixels}
+    for (var k = 0u; k < outputs; k++) {
+        let first_weight = (net * outputs + k) * TAPS;
+        //{weights}
+        //{sums}
+        //{norm}
+        let weight_bias = affine[net * outputs + k];
+        let scale = inverseSqrt(variance + 1e-5) * weight_bias.x;
+        let to = (image * outputs + k) * (SIZE * SIZE / 16u) + (y / 2u) * (SIZE / 8u) + x / 8u;
+        //{store}
+    }
+}
