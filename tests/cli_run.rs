@@ -156,6 +156,24 @@ fn kernels_can_be_chosen_and_are_recorded() {
 }
 
 #[test]
+fn kernels_that_an_adapter_cannot_run_are_refused() {
+    // Mesa's software device has subgroups of four when it is told to; others do not listen.
+    let place = tempfile::tempdir().unwrap();
+    let mut command = tiny(&place);
+    command.env("LP_NATIVE_VECTOR_WIDTH", "128").args(["--kernels", "lanes", "--out", "run"]);
+    let output = command.output().unwrap();
+    let err = text(&output.stderr);
+    if !err.contains("llvmpipe") {
+        return println!("SKIPPED: the adapter is not Mesa's software device: {err}");
+    }
+    assert_eq!(output.status.code(), Some(2), "{err}");
+    assert!(err.starts_with("error: --kernels lanes: llvmpipe "), "{err}");
+    let why = "has no subgroups of one fixed size from 8 to 64; possible: plain and tiles\n";
+    assert!(err.ends_with(why) && err.lines().count() == 1, "{err}");
+    assert!(names(place.path()).is_empty());
+}
+
+#[test]
 fn runs_get_folders_of_their_own() {
     let place = tempfile::tempdir().unwrap();
     for _ in 0..2 {
