@@ -6,8 +6,10 @@
 // input's strip is loaded once by all lanes together, a different vec4f each, and reaches them by
 // subgroupBroadcast. Each strip is summed by itself, then added: that rounds less than one long sum.
 //
-// Ladder, multiply-adds for each vec4f loaded: conv_backward_weight_lanes.wgsl, pixels in lanes: 24.
-// Outputs in lanes, 64 pixels a strip, four input channels: 82.
+// Ladder, multiply-adds for each vec4f loaded, and GFLOP/s a core (planes of 16, 128 channels, 16
+// lanes): conv_backward_weight_lanes.wgsl, pixels in lanes: 24. Outputs in lanes, 64 pixels a strip,
+// four input channels: 82, 33; its text outgrows the cache of instructions. 32 pixels: 92, 52. 16
+// pixels, eight channels: 92, 56; with twelve 48.
 
 struct Params {
     input: Planes,

@@ -7,7 +7,7 @@
 // weights are loaded a different one by each lane and reach the others by subgroupBroadcast.
 //
 // Ladder (three channels, 128 outputs, 16 lanes, GFLOP/s a core): conv_lanes.wgsl, which loads the
-// pixels anew for every eight outputs: 25. This, pixel by pixel into the sums that they reach: 78.
+// pixels anew for every eight outputs: 25. This, pixel by pixel into the sums that they reach: 67.
 
 struct Params {
     input: Planes,
@@ -15,8 +15,9 @@ struct Params {
     images: u32,
     // Images of the same network follow each other.
     images_per_net: u32,
-    pad0: u32,
-    pad1: u32,
+    // Of the backward pass.
+    first_image: u32,
+    sharing: u32,
 }
 
 @group(0) @binding(0) var<storage, read> params: Params;
@@ -24,10 +25,10 @@ struct Params {
 @group(0) @binding(1) var<storage, read> input: array<vec4f>;
 // (nets, outputs, INPUTS, 3, 3).
 @group(0) @binding(2) var<storage, read> weights: array<f32>;
-// Dense planes.
-@group(0) @binding(3) var<storage, read_write> result: array<vec4f>;
 // The norm's weight and bias, (nets, outputs).
-@group(0) @binding(4) var<storage, read> affine: array<vec2f>;
+@group(0) @binding(3) var<storage, read> affine: array<vec2f>;
+// Dense planes.
+@group(0) @binding(4) var<storage, read_write> result: array<vec4f>;
 
 // The sum over all lanes, always in the same order.
 fn plane_sum(value: f32) -> f32 {

@@ -60,17 +60,12 @@ fn the_list_is_complete_and_its_names_tell_sources_apart() {
     assert_eq!(count("block_lanes 64 "), 4);
     // For images of 1 and 3 channels and for all other blocks, on a CPU and on a GPU.
     assert_eq!(count("conv_backward_weight_lanes "), 4 * 5);
-    // One to four input channels; haloed planes of 4 to 64 in steps of 4, dense ones of 4, 8, 16.
-    assert_eq!(count("conv_backward_weight_strips_lanes "), 4 * 4 * (16 + 3));
-    for size in [4, 8, 16] {
-        for lanes in [8, 16, 32] {
-            for kind in ["conv", "block", "block_keep"] {
-                assert_eq!(
-                    count(&format!("{kind}_whole_lanes {lanes} {size} ")),
-                    1,
-                    "{kind}, {size}"
-                );
-            }
+    // 1, 3 and 8 input channels; haloed planes of 4 to 64 in steps of 4, dense ones of 4, 8, 16.
+    assert_eq!(count("conv_backward_weight_strips_lanes "), 4 * 3 * (16 + 3));
+    for (lanes, size) in [8, 16, 32].into_iter().flat_map(|l| [4, 8, 16].map(|s| (l, s))) {
+        for kind in ["conv", "block", "block_keep"] {
+            let name = format!("{kind}_whole_lanes {lanes} {size} ");
+            assert_eq!(count(name.trim_end()), 1, "{name}");
         }
     }
     // Pooled to 2×2, with the halo that the next convolution wants.
@@ -78,6 +73,9 @@ fn the_list_is_complete_and_its_names_tell_sources_apart() {
     assert_eq!(count("block_keep_haloed_whole_lanes "), 3);
     // Of one and three channels.
     assert_eq!(count("block_first_lanes 16 32"), 2);
+    for to in ["images", "weights"] {
+        assert_eq!(count(&format!("block_first_backward_lanes {to} 16 32")), 2);
+    }
     // Tiles of four sizes for convolution alone, on 4 to 64 channels a workgroup.
     assert_eq!(count("conv_tiles "), 4 * 5);
     // Of two to 32 pixels across for blocks, filled and not; of 32, two channel counts are one.

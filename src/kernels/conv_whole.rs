@@ -18,20 +18,19 @@ pub(crate) struct Whole {
     size: usize,
 }
 
-/// What becomes of the convolution.
+/// The rest of a block, behind the convolution in one kernel.
 #[derive(Clone, Copy)]
 pub(crate) enum Finish<'a> {
-    /// It is stored.
-    Store,
-    /// The rest of the block follows: `result` is what its pool makes. The norm's weight and bias.
+    /// With the norm's weight and bias.
     Pool(&'a Buffer<f32>),
-    /// As `Pool`, and normalised values and 1/σ are stored too, for the backward pass.
+    /// Normalised values, in the last buffer, and 1/σ are stored too, for the backward pass.
     Keep(Norm<'a>, &'a Buffer<f32>),
 }
 
-/// [`Finish`] without its buffers.
+/// What becomes of the convolution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
+    /// It is stored.
     Store,
     /// Whether what is pooled to 2×2 gets the halo that the next convolution wants there.
     Pool {
@@ -96,12 +95,12 @@ impl Whole {
         Packing { outputs: self.lanes, chunk: 9 * self.lanes, order: Order::Lanes }
     }
 
-    fn kind(finish: Finish<'_>, to: Planes) -> Kind {
+    fn kind(finish: Option<Finish<'_>>, to: Planes) -> Kind {
         let haloed = to == Planes::haloed(to.channels as usize, 2);
         match finish {
-            Finish::Store => Kind::Store,
-            Finish::Pool(_) => Kind::Pool { haloed },
-            Finish::Keep(..) => Kind::Keep { haloed },
+            None => Kind::Store,
+            Some(Finish::Pool(_)) => Kind::Pool { haloed },
+            Some(Finish::Keep(..)) => Kind::Keep { haloed },
         }
     }
 
@@ -336,7 +335,7 @@ impl Whole {
 pub(crate) fn conv_whole(
     gpu: &Gpu,
     whole: Whole,
-    finish: Finish<'_>,
+    finish: Option<Finish<'_>>,
     (input, from): (&Buffer<f32>, Planes),
     weights: &Buffer<f32>,
     (result, to): (&Buffer<f32>, Planes),
@@ -354,9 +353,9 @@ pub(crate) fn conv_whole(
     ];
     let mut kept = 0;
     match finish {
-        Finish::Store => {}
-        Finish::Pool(affine) => bindings.push(affine.binding()),
-        Finish::Keep(Norm { affine, inv_std }, planes) => {
+        None => {}
+        Some(Finish::Pool(affine)) => bindings.push(affine.binding()),
+        Some(Finish::Keep(Norm { affine, inv_std }, planes)) => {
             bindings.extend([affine.binding(), planes.binding(), inv_std.binding()]);
             kept = outputs * whole.pixels();
         }

@@ -31,7 +31,7 @@ pub(crate) use ceiling::{copy, multiply_add};
 pub(crate) use class_sum::class_sum;
 pub(crate) use conv::{Direction, conv};
 pub(crate) use conv_backward_weight::conv_backward_weight;
-pub(crate) use conv_first::{First, conv_first};
+pub(crate) use conv_first::{First, FirstTarget, conv_first, conv_first_backward};
 use conv_lanes::{Tile, conv_lanes};
 pub(crate) use conv_packed::{ConvTile, conv_packed};
 use conv_tiles::{PixelTile, conv_tiles};

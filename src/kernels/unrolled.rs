@@ -41,3 +41,36 @@ pub(super) fn pooled(
     put(text, format_args!("let {name} = {};", tree(&each)));
     name
 }
+
+/// Writes sums over the lanes of as many values as there are lanes, each lane getting another one, and
+/// returns its name. Names of what is between begin with `name`.
+///
+/// Half of the values go to the other half of the lanes and half of theirs come, then a quarter, and so
+/// on: as many shuffles as values, where sums of one value after the other take them all to all lanes.
+pub(super) fn lane_sums(
+    text: &mut String,
+    name: &str,
+    terms: impl Iterator<Item = String>,
+) -> String {
+    let mut terms: Vec<_> = terms.collect();
+    while terms.len() > 1 {
+        let distance = terms.len() / 2;
+        let upper = format!("(lane & {distance}u) != 0u");
+        let halves = terms.split_at(distance);
+        terms = (0..distance)
+            .map(|i| {
+                let (low, high, sum) =
+                    (&halves.0[i], &halves.1[i], format!("{name}_{distance}_{i}"));
+                put(
+                    text,
+                    format_args!(
+                        "let {sum} = select({low}, {high}, {upper}) \
+                         + subgroupShuffleXor(select({high}, {low}, {upper}), {distance}u);"
+                    ),
+                );
+                sum
+            })
+            .collect();
+    }
+    terms.concat()
+}

@@ -17,7 +17,7 @@ const TEMPLATE: &str = wgsl!("shared/grid", "shared/planes", "conv_backward_weig
 
 /// Pixels of a strip, and its longest row. The unrolled text grows with it: beyond what a CPU's cache
 /// of instructions holds, it is slower again.
-const PIXELS: usize = 32;
+const PIXELS: usize = 16;
 const LONGEST: usize = 64;
 
 /// A way for planes to lie: channels, size.
@@ -33,7 +33,13 @@ impl Strips {
         };
         let haloed = all(Planes::haloed);
         let fits = size.is_multiple_of(4) && size <= LONGEST && (haloed || all(Planes::dense));
-        let strips = Self { lanes, inputs: (input.channels as usize).min(4), size, haloed };
+        // As many as unrolled text has room for, but no more than there are of images' few.
+        let inputs = match input.channels {
+            1 => 1,
+            2..8 => 3,
+            _ => 8,
+        };
+        let strips = Self { lanes, inputs, size, haloed };
         (fits && size.is_multiple_of(strips.rows())).then_some(strips)
     }
 
@@ -65,7 +71,7 @@ impl Strips {
             let (haloed, dense): (Layout, Layout) = (Planes::haloed, Planes::dense);
             let every = (4..=LONGEST).step_by(4).map(|size| (size, haloed));
             for (size, layout) in every.chain([4, 8, 16].map(|size| (size, dense))) {
-                for inputs in [1, 2, 3, 4] {
+                for inputs in [1, 3, 8] {
                     let strips = Self::new(lanes, layout(inputs, size), layout(1, size));
                     all.extend(strips.map(|strips| strips.generate()));
                 }

@@ -4,9 +4,9 @@ use super::{ConvNet, Weights};
 use crate::{
     gpu::{Buffer, Gpu, Recording},
     kernels::{
-        Batch, ConvTile, Direction, Finish, First, Norm, Planes, Whole, class_sum, conv,
-        conv_backward_weight, conv_backward_weight_tiles, conv_first, conv_packed, conv_whole,
-        norm_relu_pool_backward, norm_relu_pool_forward,
+        Batch, ConvTile, Direction, Finish, First, FirstTarget, Norm, Planes, Whole, class_sum,
+        conv, conv_backward_weight, conv_backward_weight_tiles, conv_first, conv_first_backward,
+        conv_packed, conv_whole, norm_relu_pool_backward, norm_relu_pool_forward,
     },
 };
 
@@ -19,6 +19,8 @@ pub(crate) struct Embedder {
     input_layout: Planes,
     border: usize,
     blocks: Vec<Block>,
+    /// Each image's part of the gradient at the first block's weights, if its kernel leaves those.
+    first_parts: Buffer<f32>,
     d_input: Buffer<f32>,
     d_input_layout: Planes,
 }
@@ -47,8 +49,11 @@ impl Embedder {
                 let last = b + 1 == net.depth();
                 let [planes_layout, pooled_layout, d_pooled_layout] = layouts(gpu, net, b);
                 // A fused block leaves no planes behind; only those kept for backward remain.
-                let fused = is_fused(gpu, net, b);
-                let planes_images = if fused { backward_images } else { images };
+                let planes_images = match kept(gpu, net, b) {
+                    Kept::Always => images,
+                    Kept::ForBackward => backward_images,
+                    Kept::Never => 0,
+                };
                 // The gradient at the embedding is the caller's.
                 let d_images = if last { 0 } else { backward_images };
                 Block {
@@ -74,6 +79,7 @@ impl Embedder {
             input_layout,
             border: net.border(),
             blocks,
+            first_parts: zeros("parts of d weights 0", backward_images * first_parts(gpu, net)),
             d_input: zeros("d network input", backward_images * d_input_layout.image_len()),
             d_input_layout,
         }
@@ -87,14 +93,19 @@ impl Embedder {
         for b in 0..net.depth() {
             let [planes, pooled, d_pooled] = layouts(gpu, net, b).map(|l| l.image_len());
             bytes.forward += pooled;
-            match is_fused(gpu, net, b) {
-                true => bytes.backward += planes + net.width(),
-                false => bytes.forward += planes + net.width(),
+            let planes = match kept(gpu, net, b) {
+                Kept::Never => 0,
+                _ => planes + net.width(),
+            };
+            match kept(gpu, net, b) {
+                Kept::Always => bytes.forward += planes,
+                _ => bytes.backward += planes,
             }
             bytes.backward += 2 * net.width();
             bytes.backward += if b + 1 == net.depth() { 0 } else { d_pooled };
-            bytes.largest = bytes.largest.max(planes);
+            bytes.largest = bytes.largest.max(planes).max(pooled);
         }
+        bytes.backward += first_parts(gpu, net);
         let BytesPerImage { forward, backward, largest } = bytes;
         BytesPerImage { forward: forward * 4, backward: backward * 4, largest: largest * 4 }
     }
@@ -137,14 +148,14 @@ impl Embedder {
             if let Some(whole) = Whole::new(gpu, size) {
                 let packed = weights.packed(gpu, b, Direction::Forward, whole.packing());
                 let norm = Norm { affine: weights.affine(b), inv_std: &block.inv_std };
-                let finish = match keep {
+                let finish = Some(match keep {
                     true => Finish::Keep(norm, planes.0),
                     false => Finish::Pool(norm.affine),
-                };
+                });
                 recording.push(conv_whole(gpu, whole, finish, input, &packed, pooled, batch));
-            } else if let Some(first) = first_block(gpu, input.1, pooled.1).filter(|_| !keep) {
-                let (plain, affine) = (weights.conv(b), weights.affine(b));
-                recording.push(conv_first(gpu, first, affine, input, plain, pooled, batch));
+            } else if let Some(first) = first_block(gpu, b, input.1, pooled.1) {
+                let weights = (weights.conv(b), weights.affine(b));
+                recording.push(conv_first(gpu, first, weights, input, pooled, batch));
             } else if let Some(tile) = fused_tile(gpu, planes.1).filter(|_| !keep) {
                 let packed = weights.packed(gpu, b, Direction::Forward, tile.packing());
                 let affine = Some(weights.affine(b));
@@ -176,6 +187,29 @@ impl Embedder {
             let planes = (&block.planes, block.planes_layout);
             let last = b + 1 == self.blocks.len();
             let d_pooled = if last { d_embedding } else { &block.d_pooled };
+            let sharing = if last { (first, sharing) } else { (0, 1) };
+            let before = b.checked_sub(1).map(|before| &self.blocks[before]);
+            let input = match before {
+                Some(before) => (&before.pooled, before.pooled_layout),
+                None => (&self.input, self.input_layout),
+            };
+            if let Some(first) = first_block(gpu, b, input.1, block.pooled_layout) {
+                let weights = (weights.conv(b), weights.affine(b));
+                let (parts, d_affine) = (&self.first_parts, &block.d_affine);
+                let to = match target {
+                    Target::Input => FirstTarget::Images(&self.d_input),
+                    Target::Weights(_) => FirstTarget::Weights { parts, d_affine },
+                };
+                let d_pooled = (d_pooled, block.d_pooled_layout);
+                recording.push(conv_first_backward(
+                    gpu, first, weights, input, d_pooled, to, batch, sharing,
+                ));
+                if let Target::Weights(gradients) = target {
+                    gradients.add_up(gpu, recording, parts, &gradients.convs[b], batch);
+                    gradients.add_up(gpu, recording, d_affine, &gradients.affines[b], batch);
+                }
+                continue;
+            }
             recording.push(norm_relu_pool_backward(
                 gpu,
                 planes,
@@ -183,14 +217,9 @@ impl Embedder {
                 (d_pooled, block.d_pooled_layout),
                 &block.d_affine,
                 batch,
-                if last { (first, sharing) } else { (0, 1) },
+                sharing,
             ));
-            let before = b.checked_sub(1).map(|before| &self.blocks[before]);
             if let Target::Weights(gradients) = target {
-                let input = match before {
-                    Some(before) => (&before.pooled, before.pooled_layout),
-                    None => (&self.input, self.input_layout),
-                };
                 gradients.record(gpu, recording, b, input, planes, &block.d_affine, batch);
             }
             let result = match (before, target) {
@@ -247,10 +276,21 @@ impl BlockGradients {
                 recording.push(conv_backward_weight(gpu, input, d_planes, conv, batch, more));
             }
         }
-        let affine = &self.affines[block];
-        let (images, nets, values) = (0..batch.images, 0..batch.nets, affine.len() / batch.nets);
-        let starts = &self.starts;
-        recording.push(class_sum(gpu, starts, d_affine, affine, values, images, nets, more));
+        self.add_up(gpu, recording, d_affine, &self.affines[block], batch);
+    }
+
+    /// Adds up, for each network, what each image has left of a gradient.
+    fn add_up(
+        &self,
+        gpu: &Gpu,
+        recording: &mut Recording,
+        parts: &Buffer<f32>,
+        gradient: &Buffer<f32>,
+        batch: Batch,
+    ) {
+        let (images, nets, values) = (0..batch.images, 0..batch.nets, gradient.len() / batch.nets);
+        let (starts, more) = (&self.starts, self.accumulate);
+        recording.push(class_sum(gpu, starts, parts, gradient, values, images, nets, more));
     }
 }
 
@@ -269,7 +309,7 @@ fn convolve(
     recording.push(match (whole, tile) {
         (Some(whole), _) => {
             let packed = weights.packed(gpu, block, direction, whole.packing());
-            conv_whole(gpu, whole, Finish::Store, input, &packed, result, batch)
+            conv_whole(gpu, whole, None, input, &packed, result, batch)
         }
         (None, Some(tile)) => {
             let packed = weights.packed(gpu, block, direction, tile.packing());
@@ -292,21 +332,44 @@ fn fused_tile(gpu: &Gpu, planes: Planes) -> Option<ConvTile> {
     ConvTile::for_block(gpu, planes.size as usize, planes.channels as usize)
 }
 
-/// The kernel for a first block that reads and writes such planes, if there is one.
-fn first_block(gpu: &Gpu, input: Planes, pooled: Planes) -> Option<First> {
-    let (size, dense) =
-        (input.size as usize, Planes::dense(pooled.channels as usize, pooled.size as usize));
-    First::new(gpu, input.channels as usize, size).filter(|_| pooled == dense)
+/// The kernel for a block that reads and writes such planes, if it is the first and there is one.
+fn first_block(gpu: &Gpu, block: usize, input: Planes, pooled: Planes) -> Option<First> {
+    let dense = Planes::dense(pooled.channels as usize, pooled.size as usize);
+    First::new(gpu, input.channels as usize, input.size as usize)
+        .filter(|_| block == 0 && pooled == dense)
 }
 
-/// Whether a block of which backward needs nothing leaves no planes behind.
-fn is_fused(gpu: &Gpu, net: &ConvNet, block: usize) -> bool {
-    let [planes, pooled, _] = layouts(gpu, net, block);
-    let size = net.planes()[block];
-    let input = conv_input(gpu, net.inputs(block), size);
-    Whole::new(gpu, size).is_some()
-        || first_block(gpu, input, pooled).is_some()
-        || fused_tile(gpu, planes).is_some()
+/// Which images' planes a block keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    /// Of all: another kernel reads them.
+    Always,
+    /// Of those that go backward.
+    ForBackward,
+    /// Of none: backward computes them again.
+    Never,
+}
+
+fn kept(gpu: &Gpu, net: &ConvNet, block: usize) -> Kept {
+    let planes = layouts(gpu, net, block)[0];
+    if block == 0 && first_kernel(gpu, net).is_some() {
+        Kept::Never
+    } else if Whole::new(gpu, planes.size as usize).is_some() || fused_tile(gpu, planes).is_some() {
+        Kept::ForBackward
+    } else {
+        Kept::Always
+    }
+}
+
+/// The kernel for the network's first block, if there is one.
+fn first_kernel(gpu: &Gpu, net: &ConvNet) -> Option<First> {
+    let [_, pooled, _] = layouts(gpu, net, 0);
+    first_block(gpu, 0, conv_input(gpu, net.channels(), net.planes()[0]), pooled)
+}
+
+/// Values an image of what [`Embedder`]'s `first_parts` holds.
+fn first_parts(gpu: &Gpu, net: &ConvNet) -> usize {
+    first_kernel(gpu, net).map_or(0, |_| net.width() * net.channels() * 9)
 }
 
 /// Device memory of [`Embedder`], in bytes an image.

@@ -13,8 +13,8 @@ use crate::{
     condense::{Matching, Plan, RealBatch, RealFormat},
     gpu::{Buffer, Recording, Slot},
     kernels::{
-        self, Augment, Batch, ConvTile, Direction, Finish, Item, NetworkKey, Norm, Packing, Planes,
-        Rates, Source, Whole,
+        self, Augment, Batch, ConvTile, Direction, Item, NetworkKey, Norm, Packing, Planes, Rates,
+        Source, Whole,
     },
     nn::{Embedder, Target, Weights, conv_input},
     rng::Purpose,
@@ -284,8 +284,7 @@ fn convolve(
     run(gpu, |r| match (Whole::new(gpu, x.size), ConvTile::for_conv(gpu, x.size, channels)) {
         (Some(whole), _) => {
             let packed = pack(r, whole.packing());
-            let store = Finish::Store;
-            r.push(kernels::conv_whole(gpu, whole, store, input, &packed, output, batch));
+            r.push(kernels::conv_whole(gpu, whole, None, input, &packed, output, batch));
         }
         (None, Some(tile)) => {
             let packed = pack(r, tile.packing());
