@@ -5,15 +5,16 @@ ifndef XDG_RUNTIME_DIR
 export XDG_RUNTIME_DIR := $(CURDIR)/target/runtime
 endif
 
-.PHONY: help demo test test-full clean
+.PHONY: help demo test test-full bench-peers clean
 # Targets build into the same folder.
 .NOTPARALLEL:
 
 help:
-	@echo "make demo       condense the embedded digits, about a minute on two CPU cores after the build"
-	@echo "make test       format, lints, every test, the documentation"
-	@echo "make test-full  the same, and the tests that take long, optimised"
-	@echo "make clean      remove what was built, keep runs/"
+	@echo "make demo         condense the embedded digits, about a minute on two CPU cores after the build"
+	@echo "make test         format, lints, every test, the documentation"
+	@echo "make test-full    the same, and the tests that take long, optimised"
+	@echo "make bench-peers  times beside PyTorch and burn, where they are; WIDTH=32 ITERATIONS=3 is quick"
+	@echo "make clean        remove what was built, keep runs/"
 
 $(XDG_RUNTIME_DIR):
 	@mkdir -p -m 700 $@
@@ -35,6 +36,11 @@ test: | $(XDG_RUNTIME_DIR)
 # Two ignored tests are not for a machine to judge: one asks the real mirrors, one draws a picture.
 test-full: test
 	cargo test --release -- --include-ignored --skip mirrors --skip contact_sheet
+
+# SHAPES, WIDTH and others on make's command line reach it as environment; it says which there are.
+bench-peers: | $(XDG_RUNTIME_DIR)
+	scripts/prepare --release
+	benches/peers/compare
 
 clean:
 	cargo clean

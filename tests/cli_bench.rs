@@ -65,7 +65,7 @@ fn json_has_every_figure() {
     assert_eq!(stdout.lines().count(), 1, "{stdout}");
     let report: Value = serde_json::from_str(&stdout).unwrap();
 
-    assert_eq!(report["shape"], "mnist");
+    assert_eq!((&report["shape"], &report["classes"]), (&"mnist".into(), &10.into()));
     for (key, expected) in [("ipc", 1), ("width", WIDTH), ("depth", 3), ("batch_real", BATCH)] {
         assert_eq!(report[key], expected, "{key}");
     }

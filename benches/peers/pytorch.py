@@ -209,7 +209,8 @@ def main():
         if device.type == "cuda":
             torch.cuda.synchronize()
         times.append(1000 * (time.perf_counter() - before))
-        print(f"{options.what} {index}: {times[-1]:.1f} ms, loss {loss:.4g}", file=sys.stderr)
+        warming = "warming up, " if index < WARM_UP else ""
+        print(f"{warming}{options.what} {index}: {times[-1]:.1f} ms, loss {loss:.4g}", file=sys.stderr)
     timed = times[WARM_UP:]
     on_gpu = device.type == "cuda"
     print(

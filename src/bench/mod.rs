@@ -29,8 +29,10 @@ use phase::{WARM_UP, ms, profile, watch};
 /// What is timed: the published method and protocol, on made-up images.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bench {
-    /// Classes, channels, size and number of the images.
+    /// Channels, size and number of the images.
     pub shape: Shape,
+    /// Classes, of as many images each as the shape's have.
+    pub classes: usize,
     /// Synthetic images of a class.
     pub ipc: usize,
     /// Channels of every convolution.
@@ -60,6 +62,7 @@ impl Bench {
     pub fn of(shape: Shape) -> Self {
         Self {
             shape,
+            classes: shape.classes(),
             ipc: 10,
             width: 128,
             batch_real: 256,
@@ -89,7 +92,7 @@ impl Bench {
         let adapter = adapter(&gpu);
         progress(Progress::Opened(adapter.clone()));
 
-        let dataset = Arc::new(self.shape.dataset()?);
+        let dataset = Arc::new(self.shape.dataset(self.classes)?);
         let settings = self.settings(&dataset);
         let (iteration, run) = watch(
             &gpu,
@@ -120,6 +123,7 @@ impl Bench {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             adapter,
             shape: self.shape,
+            classes: self.classes,
             ipc: self.ipc,
             width: self.width,
             depth: settings.depth,

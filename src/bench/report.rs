@@ -14,6 +14,8 @@ pub struct Report {
     pub adapter: BenchAdapter,
     /// The work.
     pub shape: Shape,
+    /// Classes.
+    pub classes: usize,
     /// Synthetic images of a class.
     pub ipc: usize,
     /// Channels of every convolution.

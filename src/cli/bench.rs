@@ -51,15 +51,26 @@ fn adapter_line(adapter: &BenchAdapter) -> String {
 }
 
 fn table(report: &Report) -> String {
-    let Report { shape, ipc, width, depth, batch_real, iteration, epoch, ceiling, start, .. } =
-        report;
+    let Report {
+        shape,
+        classes,
+        ipc,
+        width,
+        depth,
+        batch_real,
+        iteration,
+        epoch,
+        ceiling,
+        start,
+        ..
+    } = report;
     let mut text = adapter_line(&report.adapter);
     let mut line = |line: String| {
         // Writing to a String can't fail.
         let _ = write!(text, "\n{line}");
     };
     line(format!(
-        "work       {shape}, ipc {ipc}, batch {batch_real}, width {width}, depth {depth}, made-up images"
+        "work       {shape}, {classes} classes, ipc {ipc}, batch {batch_real}, width {width}, depth {depth}, made-up images"
     ));
     line(String::new());
     line("               median     fastest     slowest       first   preparing".to_owned());

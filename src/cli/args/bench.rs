@@ -33,6 +33,12 @@ pub struct BenchArgs {
         value_parser = shape_parser()
     )]
     pub shape: Shape,
+    /// Classes, of as many images each as the data set's have [default: the data set's].
+    #[arg(
+        long, value_name = "N", help_heading = "Task",
+        allow_negative_numbers = true, value_parser = count::<usize>(1000)
+    )]
+    pub classes: Option<usize>,
     /// Synthetic images per class.
     #[arg(
         long, value_name = "N", default_value_t = 10, help_heading = "Task",
@@ -94,6 +100,7 @@ impl BenchArgs {
     pub fn bench(&self) -> Bench {
         Bench {
             shape: self.shape,
+            classes: self.classes.unwrap_or(self.shape.classes()),
             ipc: self.ipc,
             width: self.width,
             batch_real: self.batch_real,

@@ -297,14 +297,15 @@ mod tests {
         }
         let expected = Bench {
             shape: Shape::Mnist,
+            classes: 6,
             ipc: 1,
             width: 2,
             batch_real: 3,
             iterations: 4,
             memory_budget: 5 << 20,
         };
-        let line =
-            "dm-wgpu bench --ipc 1 --width 2 --batch-real 3 --iterations 4 --memory-budget 5MiB";
+        let line = "dm-wgpu bench --classes 6 --ipc 1 --width 2 --batch-real 3 --iterations 4 \
+                    --memory-budget 5MiB";
         assert_eq!(bench(line), expected);
     }
 

@@ -1,0 +1,63 @@
+//! The comparison with other programs, where there are none of them: needs Python and an adapter (a CPU
+//! one will do).
+#![cfg(all(feature = "cli", unix))]
+
+use std::process::{Command, Output};
+
+fn python() -> bool {
+    let there = Command::new("python3").arg("--version").output().is_ok_and(|o| o.status.success());
+    if !there {
+        eprintln!("skipped: there is no python3");
+    }
+    there
+}
+
+fn compare(settings: &[(&str, &str)]) -> Output {
+    let mut command = Command::new("benches/peers/compare");
+    command.current_dir(env!("CARGO_MANIFEST_DIR"));
+    command.env("DM_WGPU", assert_cmd::cargo::cargo_bin!("dm-wgpu"));
+    command.env("XDG_RUNTIME_DIR", std::env::temp_dir());
+    // No Python: nothing is imported, whatever is installed.
+    command.env("PYTHON", "no-such-python");
+    command.envs(settings.iter().copied()).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+#[test]
+fn what_is_missing_is_said_beside_our_times() {
+    if !python() {
+        return;
+    }
+    let tiny = [
+        ("SHAPES", "mnist"),
+        ("PEERS", "pytorch"),
+        ("IPC", "1"),
+        ("WIDTH", "8"),
+        ("BATCH_REAL", "4"),
+        ("ITERATIONS", "1"),
+    ];
+    let output = compare(&tiny);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let table = text(&output.stdout);
+    for work in ["DM iteration, mnist", "evaluation epoch, mnist, 10 images"] {
+        let mut lines = table.lines().skip_while(|line| !line.starts_with(work));
+        let (ours, peer) = (lines.next().unwrap(), lines.next().unwrap());
+        assert!(ours.contains("dm-wgpu") && ours.trim_end().ends_with('s'), "{table}");
+        assert!(peer.contains("PyTorch") && peer.contains("pip install torch"), "{table}");
+    }
+}
+
+#[test]
+fn nonsense_is_refused() {
+    if !python() {
+        return;
+    }
+    for (name, value) in [("SHAPES", "svhn"), ("WIDTH", "0"), ("PEERS", "jax"), ("LIMIT", "soon")] {
+        let output = compare(&[(name, value)]);
+        assert_eq!(output.status.code(), Some(1), "{name}={value}");
+        assert!(text(&output.stderr).contains(value), "{}", text(&output.stderr));
+    }
+}
