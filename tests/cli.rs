@@ -48,7 +48,7 @@ fn refusal(arguments: &[&str]) -> String {
     stderr
 }
 
-const FLAGS: [&str; 22] = [
+const FLAGS: [&str; 23] = [
     "--dataset",
     "--ipc",
     "--iterations",
@@ -63,6 +63,7 @@ const FLAGS: [&str; 22] = [
     "--data-dir",
     "--adapter",
     "--backend",
+    "--kernels",
     "--memory-budget",
     "--quiet",
     "--method",

@@ -117,17 +117,20 @@ fn json_has_every_figure() {
 /// Whatever kernels there are, they do the arithmetic of these convolutions, no more and no less.
 #[test]
 fn kernels_account_for_the_arithmetic() {
-    let output = tiny(&["--json", "--quiet"]);
-    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let all: f64 = (0..3).map(flops).sum();
-    // Real images forward, synthetic ones forward and backward.
-    let (real, synthetic) = ((CLASSES * BATCH) as f64, CLASSES as f64);
-    assert_near(said(&report["kernels"]), real * all + 2.0 * synthetic * all);
-    // Forward, the gradient at the weights, the one at every block's input but the first's; and the
-    // last layer in the same three directions.
-    let linear = (2 * WIDTH * 4 * 4 * CLASSES) as f64;
-    let epoch = synthetic * (3.0 * all - flops(0) + 3.0 * linear);
-    assert_near(said(&report["epoch_kernels"]), epoch);
+    for kernels in ["plain", "tiles"] {
+        let output = tiny(&["--json", "--quiet", "--kernels", kernels]);
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(report["adapter"]["kernels"], kernels);
+        let all: f64 = (0..3).map(flops).sum();
+        // Real images forward, synthetic ones forward and backward.
+        let (real, synthetic) = ((CLASSES * BATCH) as f64, CLASSES as f64);
+        assert_near(said(&report["kernels"]), real * all + 2.0 * synthetic * all);
+        // Forward, the gradient at the weights, the one at every block's input but the first's; and
+        // the last layer in the same three directions.
+        let linear = (2 * WIDTH * 4 * 4 * CLASSES) as f64;
+        let epoch = synthetic * (3.0 * all - flops(0) + 3.0 * linear);
+        assert_near(said(&report["epoch_kernels"]), epoch);
+    }
 }
 
 #[test]
@@ -165,6 +168,7 @@ fn wrong_requests_are_refused_in_a_line() {
         (&["--batch-real", "6001"], "--batch-real 6001: a class of mnist has 6000 images"),
         (&["--memory-budget", "1MiB"], "--memory-budget"),
         (&["--adapter", "no such thing"], "--adapter"),
+        (&["--kernels", "fast"], "--kernels"),
         (&["--dataset", "mnist"], "--dataset"),
     ] {
         let output = bench(arguments);

@@ -130,6 +130,50 @@ fn a_run_can_be_repeated_from_its_record() {
 }
 
 #[test]
+fn kernels_can_be_chosen_and_are_recorded() {
+    let place = tempfile::tempdir().unwrap();
+    let run = |more: &[&str]| {
+        let err = text(&succeed(tiny(&place).args(more)).stderr);
+        let run = place.path().join(more.last().unwrap());
+        let toml = fs::read_to_string(run.join("run.toml")).unwrap();
+        let report = fs::read_to_string(run.join("report.json")).unwrap();
+        let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+        let kernels = report["adapter"]["kernels"].as_str().unwrap().to_owned();
+        assert!(err.contains(&format!(", {kernels} kernels")), "{err}");
+        assert_eq!(record(&run)["adapter"]["kernels"].as_str(), Some(&*kernels));
+        (kernels, toml.lines().nth(1).unwrap().to_owned())
+    };
+    let (kernels, command) = run(&["--kernels", "plain", "--out", "plain"]);
+    assert_eq!(kernels, "plain");
+    assert!(command.contains(" --kernels plain"), "{command}");
+    // Every adapter that the tests know has large workgroups.
+    let (kernels, command) = run(&["--kernels", "tiles", "--out", "tiles"]);
+    assert_eq!(kernels, "tiles");
+    assert!(command.contains(" --kernels tiles"), "{command}");
+    // Whoever leaves it open gets it open again.
+    let (_, command) = run(&["--out", "open"]);
+    assert!(!command.contains("--kernels"), "{command}");
+}
+
+#[test]
+fn kernels_that_an_adapter_cannot_run_are_refused() {
+    // Mesa's software device has subgroups of four when it is told to; others do not listen.
+    let place = tempfile::tempdir().unwrap();
+    let mut command = tiny(&place);
+    command.env("LP_NATIVE_VECTOR_WIDTH", "128").args(["--kernels", "lanes", "--out", "run"]);
+    let output = command.output().unwrap();
+    let err = text(&output.stderr);
+    if !err.contains("llvmpipe") {
+        return println!("SKIPPED: the adapter is not Mesa's software device: {err}");
+    }
+    assert_eq!(output.status.code(), Some(2), "{err}");
+    assert!(err.starts_with("error: --kernels lanes: llvmpipe "), "{err}");
+    let why = "has no subgroups of one fixed size from 8 to 64; possible: plain and tiles\n";
+    assert!(err.ends_with(why) && err.lines().count() == 1, "{err}");
+    assert!(names(place.path()).is_empty());
+}
+
+#[test]
 fn runs_get_folders_of_their_own() {
     let place = tempfile::tempdir().unwrap();
     for _ in 0..2 {

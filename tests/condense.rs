@@ -342,6 +342,11 @@ fn sizes_that_no_network_takes_are_refused() {
 
 /// A device as a caller may have it: WebGPU's default limits and no feature at all.
 fn modest_gpu() -> Gpu {
+    device_of(wgpu::Limits::default())
+}
+
+/// A device without features and with these limits.
+fn device_of(required_limits: wgpu::Limits) -> Gpu {
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
     let mut adapters = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::PRIMARY));
     let same = |a: &wgpu::Adapter| a.get_info().name == gpu().info().name;
@@ -349,7 +354,7 @@ fn modest_gpu() -> Gpu {
     let descriptor = wgpu::DeviceDescriptor {
         label: Some("modest"),
         required_features: wgpu::Features::empty(),
-        required_limits: wgpu::Limits::default(),
+        required_limits,
         ..Default::default()
     };
     let (device, queue) = pollster::block_on(adapter.request_device(&descriptor)).unwrap();
@@ -359,16 +364,39 @@ fn modest_gpu() -> Gpu {
 #[test]
 fn a_callers_modest_device_will_do() {
     let modest = modest_gpu();
-    assert_eq!(modest.kernels(), Kernels::Plain, "without subgroups there are no others");
+    assert_eq!(modest.kernels(), Kernels::Tiles, "they need no feature");
     let error = modest.clone().with_kernels(Kernels::Lanes).unwrap_err();
     assert!(matches!(error, Error::Setting { name: "kernels", .. }), "{error}");
+    assert!(error.to_string().ends_with("possible: plain and tiles"), "{error}");
     let dataset = glyphs();
     let settings = Settings { iterations: 2, ..quick(&dataset) };
-    let (set, losses) = run(&modest, &dataset, settings.clone());
-    let plain = gpu().clone().with_kernels(Kernels::Plain).unwrap();
-    let (expected, expected_losses) = run(&plain, &dataset, settings);
-    // The same kernels, but other limits may cut batches elsewhere.
-    assert_close("images", &set.images, &expected.images, 1e-5);
-    let of = |losses: &[Loss]| losses.iter().map(|l| l.loss).collect::<Vec<_>>();
-    assert_close("losses", &of(&losses), &of(&expected_losses), 1e-5);
+    for kernels in [Kernels::Plain, Kernels::Tiles] {
+        let with = |gpu: &Gpu| gpu.clone().with_kernels(kernels).unwrap();
+        let (set, losses) = run(&with(&modest), &dataset, settings.clone());
+        let (expected, expected_losses) = run(&with(gpu()), &dataset, settings.clone());
+        // The same kernels, but other limits may cut batches elsewhere.
+        assert_close("images", &set.images, &expected.images, 1e-5);
+        let of = |losses: &[Loss]| losses.iter().map(|l| l.loss).collect::<Vec<_>>();
+        assert_close("losses", &of(&losses), &of(&expected_losses), 1e-5);
+    }
+}
+
+#[test]
+fn small_workgroups_get_plain_kernels() {
+    let limits = wgpu::Limits::default();
+    for (limits, missing) in [
+        (
+            wgpu::Limits { max_compute_workgroup_storage_size: 8192, ..limits.clone() },
+            "has no 16384 bytes of workgroup memory, but 8192 bytes; possible: plain",
+        ),
+        (
+            wgpu::Limits { max_compute_invocations_per_workgroup: 128, ..limits.clone() },
+            "has no workgroups of 256 invocations; possible: plain",
+        ),
+    ] {
+        let small = device_of(limits);
+        assert_eq!(small.kernels(), Kernels::Plain);
+        let error = small.with_kernels(Kernels::Tiles).unwrap_err().to_string();
+        assert!(error.contains(missing), "{error}");
+    }
 }

@@ -76,6 +76,13 @@ fn the_list_is_complete_and_its_names_tell_sources_apart() {
     for to in ["images", "weights"] {
         assert_eq!(count(&format!("block_first_backward_lanes {to} 16 32")), 2);
     }
+    // Tiles of four sizes for convolution alone, on 4 to 64 channels a workgroup.
+    assert_eq!(count("conv_tiles "), 4 * 5);
+    // Of two to 32 pixels across for blocks, filled and not; of 32, two channel counts are one.
+    assert_eq!(count("block_tiles "), 2 * (4 * 5 + 3));
+    // 16, 64 and 128 output channels with 1 to 4, 8 and 16 input channels; with 16 of these no more
+    // than 64 outputs.
+    assert_eq!(count("conv_backward_weight_tiles "), 3 * 6 - 1);
     for size in [8, 16, 32] {
         // Both directions, the forward one for pooled planes with and without a halo.
         let rows =

@@ -1,6 +1,6 @@
 //! Training on the GPU against its f64 twins: every kernel, then whole steps of several networks.
 //!
-//! Both families of kernels, where the adapter has them. The same cases are drawn every time;
+//! Every family of kernels that the adapter can have. The same cases are drawn every time;
 //! `PROPTEST_RNG_SEED` and `PROPTEST_CASES` draw others.
 
 mod common;
@@ -25,7 +25,7 @@ fn gpus() -> &'static [Gpu] {
     static GPUS: OnceLock<Vec<Gpu>> = OnceLock::new();
     GPUS.get_or_init(|| {
         let with = |kernels| common::gpu().clone().with_kernels(kernels).ok();
-        let gpus: Vec<_> = [Kernels::Plain, Kernels::Lanes].into_iter().filter_map(with).collect();
+        let gpus: Vec<_> = Kernels::ALL.into_iter().filter_map(with).collect();
         let names: Vec<_> = gpus.iter().map(|gpu| gpu.kernels().name()).collect();
         println!("kernels {names:?}, {} lanes", common::gpu().info().subgroup_max_size);
         assert!(!gpus.is_empty());

@@ -66,7 +66,7 @@ pub fn run(args: &EvaluateArgs) -> Result<u8, Failure> {
         images,
         accuracy: &measured.accuracy,
         settings: &settings,
-        adapter: Adapter::of(bench.gpu.info()),
+        adapter: Adapter::of(&bench.gpu),
         seconds: measured.seconds,
     };
     let text = if args.json {

@@ -107,6 +107,12 @@ mod tests {
             setting("memory_budget", "1048576 bytes", "these settings need at least 9 MiB"),
             "--memory-budget 1MiB: these settings need at least 9MiB"
         );
+        let missing =
+            "Small has no 16384 bytes of workgroup memory, but 8192 bytes; possible: plain";
+        assert_eq!(
+            setting("kernels", "tiles", missing),
+            "--kernels tiles: Small has no 16KiB of workgroup memory, but 8KiB; possible: plain"
+        );
         assert_eq!(
             setting("ipc", "7", "they take more than 134217728 bytes; or set init = noise"),
             "--ipc 7: they take more than 128MiB; or set --init noise"

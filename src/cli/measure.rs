@@ -48,13 +48,14 @@ impl Bench {
         };
         format!(
             "data set  {}: {} of {}×{size}×{size} in {} classes\n\
-             adapter   {} ({}{cpu})",
+             adapter   {} ({}, {} kernels{cpu})",
             dataset.name(),
             counted(dataset.train().len(), "image"),
             dataset.channels(),
             dataset.classes(),
             adapter.name,
             adapter.backend.to_str(),
+            self.gpu.kernels().name(),
             size = dataset.size(),
         )
     }

@@ -4,9 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use dm_wgpu::{
-    Accuracy, EvaluationSettings, Init, SelectionSettings, Settings, report, wgpu::AdapterInfo,
-};
+use dm_wgpu::{Accuracy, EvaluationSettings, Gpu, Init, SelectionSettings, Settings, report};
 
 use super::{args::RunArgs, failure::Failure};
 
@@ -42,6 +40,8 @@ pub struct Adapter {
     pub name: String,
     pub backend: String,
     pub driver: String,
+    /// The family of kernels that served it.
+    pub kernels: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -65,11 +65,13 @@ pub struct Outcome {
 }
 
 impl Adapter {
-    pub fn of(info: &AdapterInfo) -> Self {
+    pub fn of(gpu: &Gpu) -> Self {
+        let info = gpu.info();
         Self {
             name: info.name.clone(),
             backend: info.backend.to_str().to_owned(),
             driver: format!("{} {}", info.driver, info.driver_info).trim().to_owned(),
+            kernels: gpu.kernels().name().to_owned(),
         }
     }
 }
@@ -118,6 +120,7 @@ fn command(args: &RunArgs, record: &Record) -> String {
         ("--data-dir", &data_dir),
         ("--adapter", &machine.adapter),
         ("--backend", &machine.backend),
+        ("--kernels", &machine.kernels.map(|kernels| kernels.name().to_owned())),
     ] {
         if let Some(value) = value {
             command += &format!(" {flag} {}", quoted(value));
@@ -172,6 +175,7 @@ fn quoted(word: &str) -> String {
 mod tests {
     use super::*;
     use crate::cli::{args::Cli, dataset::tests::tiny, method::Method};
+    use dm_wgpu::Kernels;
 
     fn record(cli: &Cli) -> Record {
         let (args, method) = (&cli.run, cli.method.method);
@@ -191,6 +195,7 @@ mod tests {
                 name: "A \"GPU\"".into(),
                 backend: "vulkan".into(),
                 driver: "x 1".into(),
+                kernels: args.machine.kernels.unwrap_or(Kernels::Tiles).name().into(),
             },
             outcome: Outcome {
                 completed_iterations: iterations,
@@ -214,7 +219,7 @@ mod tests {
              --no-eval",
             "dm-wgpu --dataset glyphs --method k-center --ipc 3 --seed 2 --eval-nets 5",
             "dm-wgpu --dataset glyphs --method whole --depth 2 --seed 2 --eval-epochs 5",
-            "dm-wgpu --dataset glyphs --eval-every 5 --eval-width 9",
+            "dm-wgpu --dataset glyphs --eval-every 5 --eval-width 9 --kernels plain",
         ] {
             let cli = Cli::from_arguments(line.split_whitespace()).unwrap();
             record(&cli).write(&cli.run, &path).unwrap();
@@ -227,8 +232,8 @@ mod tests {
             assert_eq!(again.run.eval_every, cli.run.eval_every);
             let (again, first) = (again.run.machine, cli.run.machine);
             assert_eq!(
-                (again.adapter, again.backend, again.data_dir),
-                (first.adapter, first.backend, first.data_dir)
+                (again.adapter, again.backend, again.kernels, again.data_dir),
+                (first.adapter, first.backend, first.kernels, first.data_dir)
             );
         }
     }

@@ -211,7 +211,7 @@ impl Task<'_> {
                 run: self.args.seed,
                 evaluation: evaluation.as_ref().map(|settings| settings.seed),
             },
-            adapter: Adapter::of(bench.gpu.info()),
+            adapter: Adapter::of(&bench.gpu),
             settings,
             evaluation,
             accuracy: None,

@@ -44,7 +44,7 @@ impl Sizes {
         let fixed = (values as u64).saturating_add(dataset.test().len() as u64).saturating_mul(4);
         let room = settings.memory_budget.saturating_sub(fixed);
         let binding = gpu.max_binding();
-        let bound = (binding / (part * bytes.largest) as u64) as usize;
+        let bound = (binding / (bytes.parts.max((part * bytes.largest) as u64))) as usize;
         let nets = ((room / per_net) as usize).min(bound).min(settings.nets);
         if nets == 0 {
             let least = fixed.saturating_add(per_net).div_ceil(1 << 20);

@@ -1,5 +1,6 @@
 //! Finding adapters and choosing one.
 
+use super::Kernels;
 use crate::{Error, Result};
 
 /// Which adapter to take; the default is the best there is.
@@ -9,6 +10,8 @@ pub struct AdapterChoice {
     pub adapter: Option<String>,
     /// `vulkan`, `metal`, `dx12` or `gl`.
     pub backend: Option<String>,
+    /// The family of kernels, instead of the one that suits the adapter.
+    pub kernels: Option<Kernels>,
 }
 
 /// What an adapter says of itself.

@@ -125,7 +125,12 @@ fn pipeline(
         })),
         module: &module,
         entry_point: Some("main"),
-        compilation_options: wgpu::PipelineCompilationOptions { constants, ..Default::default() },
+        compilation_options: wgpu::PipelineCompilationOptions {
+            constants,
+            // Every kernel writes what it reads there, and clearing takes a while where the driver
+            // can't do it: one invocation clears for all.
+            zero_initialize_workgroup_memory: false,
+        },
         cache: None,
     });
     let made = Arc::new(Pipeline { raw, layout });

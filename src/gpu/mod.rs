@@ -36,19 +36,28 @@ pub struct Gpu {
 pub enum Kernels {
     /// The simplest ones, for any adapter.
     Plain,
-    /// For adapters with subgroups of one fixed size: whole blocks in registers.
+    /// For CPUs that act as GPUs, and other adapters with subgroups of one fixed size: whole blocks
+    /// in registers, nothing in workgroup memory.
     Lanes,
+    /// For GPUs: workgroups share what they load through workgroup memory.
+    Tiles,
 }
+
+/// Workgroup memory of the tiles family, in bytes: what WebGPU guarantees.
+pub(crate) const TILES_BYTES: usize = 16 << 10;
+/// And its invocations a workgroup.
+const TILES_INVOCATIONS: u32 = 256;
 
 impl Kernels {
     /// Every family.
-    pub const ALL: [Self; 2] = [Self::Plain, Self::Lanes];
+    pub const ALL: [Self; 3] = [Self::Plain, Self::Lanes, Self::Tiles];
 
     /// Its name on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::Plain => "plain",
             Self::Lanes => "lanes",
+            Self::Tiles => "tiles",
         }
     }
 }
@@ -93,9 +102,10 @@ impl Gpu {
         let shared = Arc::new(Shared { device, queue, info, pipelines, fault, made });
         let mut gpu = Self { shared, kernels: Kernels::Plain };
         // What the adapter says decides, nothing measured: the same adapter, the same kernels.
-        if gpu.fixed_subgroup().is_some() {
-            gpu.kernels = Kernels::Lanes;
-        }
+        let possible = |kernels: &Kernels| gpu.missing_for(*kernels).is_none();
+        let suited = [Kernels::Lanes, Kernels::Tiles];
+        let mut suited = suited.into_iter().skip(if gpu.is_cpu() { 0 } else { 1 });
+        gpu.kernels = suited.find(possible).unwrap_or(Kernels::Plain);
         gpu
     }
 
@@ -103,6 +113,7 @@ impl Gpu {
     ///
     /// # Errors
     /// [`Error::Adapter`] when there is none that fits; its message says what to install.
+    /// [`Error::Setting`] for an adapter that is not there, or kernels that it can't run.
     pub fn headless_blocking(choice: &AdapterChoice) -> Result<Self> {
         pollster::block_on(Self::headless(choice))
     }
@@ -131,7 +142,11 @@ impl Gpu {
             log::error!("{e}");
             unpoisoned(&seen).get_or_insert(e.to_string());
         }));
-        Ok(Self::assemble(device, queue, info, fault))
+        let gpu = Self::assemble(device, queue, info, fault);
+        match choice.kernels {
+            Some(kernels) => gpu.with_kernels(kernels),
+            None => Ok(gpu),
+        }
     }
 
     /// What the adapter says of itself: name, driver, type.
@@ -159,16 +174,38 @@ impl Gpu {
     /// # Errors
     /// [`Error::Setting`] if the adapter does not have what they need.
     pub fn with_kernels(mut self, kernels: Kernels) -> Result<Self> {
-        if kernels == Kernels::Lanes && self.fixed_subgroup().is_none() {
-            let name = &self.info().name;
-            return Err(Error::setting(
-                "kernels",
-                kernels.name(),
-                format!("{name} has no subgroups of one fixed size; plain is possible"),
-            ));
+        if let Some(missing) = self.missing_for(kernels) {
+            let possible = |kernels: &Kernels| self.missing_for(*kernels).is_none();
+            let others: Vec<_> =
+                Kernels::ALL.into_iter().filter(possible).map(Kernels::name).collect();
+            let (name, others) = (&self.info().name, others.join(" and "));
+            let expected = format!("{name} has no {missing}; possible: {others}");
+            return Err(Error::setting("kernels", kernels.name(), expected));
         }
         self.kernels = kernels;
         Ok(self)
+    }
+
+    /// What the device lacks for a family of kernels, if anything.
+    fn missing_for(&self, kernels: Kernels) -> Option<String> {
+        match kernels {
+            Kernels::Plain => None,
+            Kernels::Lanes => match self.fixed_subgroup() {
+                Some(_) => None,
+                None => Some("subgroups of one fixed size from 8 to 64".into()),
+            },
+            Kernels::Tiles => {
+                let limits = self.device().limits();
+                let invocations = (limits.max_compute_invocations_per_workgroup)
+                    .min(limits.max_compute_workgroup_size_x);
+                if invocations < TILES_INVOCATIONS {
+                    return Some(format!("workgroups of {TILES_INVOCATIONS} invocations"));
+                }
+                let bytes = limits.max_compute_workgroup_storage_size as usize;
+                (bytes < TILES_BYTES)
+                    .then(|| format!("{TILES_BYTES} bytes of workgroup memory, but {bytes} bytes"))
+            }
+        }
     }
 
     /// Lanes of a subgroup, where the kernels that need to know are used.

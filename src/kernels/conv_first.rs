@@ -258,7 +258,7 @@ impl First {
         text
     }
 
-    fn to_images(&self) -> String {
+    fn to_images(self) -> String {
         let mut text = String::new();
         for (y, x) in places() {
             put(&mut text, format_args!("{}", Self::d_conv((y, x))));
@@ -317,7 +317,7 @@ impl First {
         text
     }
 
-    fn to_weights(&self) -> String {
+    fn to_weights(self) -> String {
         let mut text = String::new();
         for tap in 0..self.taps() {
             put(&mut text, format_args!("var t{tap} = 0.0;"));

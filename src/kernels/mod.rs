@@ -8,6 +8,8 @@ mod conv;
 mod conv_backward_weight;
 mod conv_first;
 mod conv_lanes;
+mod conv_packed;
+mod conv_tiles;
 mod conv_whole;
 mod count_correct;
 mod init_uniform;
@@ -22,6 +24,7 @@ mod sgd;
 mod softmax_cross_entropy;
 mod unrolled;
 mod weight_strips;
+mod weight_tiles;
 
 pub(crate) use augment::{Augment, Item, Source};
 pub(crate) use ceiling::{copy, multiply_add};
@@ -29,7 +32,9 @@ pub(crate) use class_sum::class_sum;
 pub(crate) use conv::{Direction, conv};
 pub(crate) use conv_backward_weight::conv_backward_weight;
 pub(crate) use conv_first::{First, FirstTarget, conv_first, conv_first_backward};
-pub(crate) use conv_lanes::{Tile, conv_lanes};
+use conv_lanes::{Tile, conv_lanes};
+pub(crate) use conv_packed::{ConvTile, conv_packed};
+use conv_tiles::{PixelTile, conv_tiles};
 pub(crate) use conv_whole::{Finish, Whole, conv_whole};
 pub(crate) use count_correct::count_correct;
 pub(crate) use init_uniform::{NetworkKey, init_uniform};
@@ -41,6 +46,7 @@ pub(crate) use philox::philox4x32;
 pub(crate) use planes::Planes;
 pub(crate) use sgd::{Rates, sgd};
 pub(crate) use softmax_cross_entropy::softmax_cross_entropy;
+pub(crate) use weight_tiles::{WeightTiles, conv_backward_weight_tiles};
 
 use crate::gpu::{Dispatch, Gpu, Kernel, Slot, dispatch};
 
@@ -110,12 +116,14 @@ pub(crate) fn generated() -> Vec<Generated> {
     let weights = conv_backward_weight::WeightTile::all();
     let mut all = [
         Tile::all(),
+        PixelTile::all(),
         Whole::all(),
         First::all(),
         weights,
         norm_relu_pool::all(),
         norm_rows::Rows::all(),
         weight_strips::Strips::all(),
+        WeightTiles::all(),
         vec![ceiling::generated()],
     ]
     .concat();

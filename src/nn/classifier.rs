@@ -2,9 +2,9 @@
 
 use super::{BlockGradients, ConvNet, Embedder, Target, Weights};
 use crate::{
-    gpu::{Buffer, Gpu, Recording},
+    gpu::{Buffer, Gpu, Kernels, Recording},
     kernels::{
-        Batch, Linear, NetworkKey, Planes, Rates, class_sum, count_correct, sgd,
+        Batch, Linear, NetworkKey, Planes, Rates, WeightTiles, class_sum, count_correct, sgd,
         softmax_cross_entropy,
     },
 };
@@ -23,6 +23,7 @@ pub(crate) struct Classifiers {
     bias: Buffer<f32>,
     gradients: Vec<Buffer<f32>>,
     velocities: Vec<Buffer<f32>>,
+    parts: Option<Buffer<f32>>,
     rates: Buffer<Rates>,
     logits: Buffer<f32>,
     d_logits: Buffer<f32>,
@@ -66,6 +67,7 @@ impl Classifiers {
             bias,
             gradients: Vec::new(),
             velocities: Vec::new(),
+            parts: parts_len(gpu, net).map(|len| zeros("gradient parts", nets * len)),
             rates: Buffer::params(gpu, "rates", &Rates::new(0.0, 0.0, 0.0)),
             logits: zeros("logits", most * classes),
             d_logits: zeros("d logits", nets * train_images * classes),
@@ -84,8 +86,10 @@ impl Classifiers {
         let logits = classes * 4;
         // Value, gradient and momentum; `Weights` counts the plain ones once, and packed ones.
         let fc = classes as u64 * (features as u64 + 1) * 4;
+        let parts = parts_len(gpu, net).unwrap_or(0) as u64 * 4;
         ClassifierBytes {
-            net: 3 * (Weights::bytes(gpu, net) + fc),
+            net: 3 * (Weights::bytes(gpu, net) + fc) + parts,
+            parts,
             test_image: per_image.forward + logits,
             train_image: per_image.forward + per_image.backward + 2 * logits + features * 4,
             largest: per_image.largest,
@@ -155,6 +159,7 @@ impl Classifiers {
             convs: self.gradients[..depth].to_vec(),
             affines: self.gradients[depth..2 * depth].to_vec(),
             starts,
+            parts: self.parts.clone(),
             accumulate,
         };
         self.embedder.backward(
@@ -224,11 +229,19 @@ impl Classifiers {
     }
 }
 
+/// Values that the parts of one network's largest gradient take, with the kernels that make such.
+fn parts_len(gpu: &Gpu, net: &ConvNet) -> Option<usize> {
+    let of = |b: usize| WeightTiles::parts_len(net.width(), net.inputs(b));
+    (gpu.kernels() == Kernels::Tiles).then(|| (0..net.depth()).map(of).max().unwrap_or(0))
+}
+
 /// Device memory of [`Classifiers`], in bytes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ClassifierBytes {
     /// One network's parameters, with gradients and momenta.
     pub net: u64,
+    /// Of those, one buffer: the parts of a convolution's gradient.
+    pub parts: u64,
     pub train_image: usize,
     pub test_image: usize,
     /// Of an image's buffers the largest.

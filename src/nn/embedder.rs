@@ -4,9 +4,9 @@ use super::{ConvNet, Weights};
 use crate::{
     gpu::{Buffer, Gpu, Recording},
     kernels::{
-        Batch, Direction, Finish, First, FirstTarget, Norm, Planes, Tile, Whole, class_sum, conv,
-        conv_backward_weight, conv_first, conv_first_backward, conv_lanes, conv_whole,
-        norm_relu_pool_backward, norm_relu_pool_forward,
+        Batch, ConvTile, Direction, Finish, First, FirstTarget, Norm, Planes, Whole, class_sum,
+        conv, conv_backward_weight, conv_backward_weight_tiles, conv_first, conv_first_backward,
+        conv_packed, conv_whole, norm_relu_pool_backward, norm_relu_pool_forward,
     },
 };
 
@@ -156,10 +156,10 @@ impl Embedder {
             } else if let Some(first) = first_block(gpu, b, input.1, pooled.1) {
                 let weights = (weights.conv(b), weights.affine(b));
                 recording.push(conv_first(gpu, first, weights, input, pooled, batch));
-            } else if let Some(tile) = fused_tile(gpu, size).filter(|_| !keep) {
+            } else if let Some(tile) = fused_tile(gpu, planes.1).filter(|_| !keep) {
                 let packed = weights.packed(gpu, b, Direction::Forward, tile.packing());
                 let affine = Some(weights.affine(b));
-                recording.push(conv_lanes(gpu, tile, affine, input, &packed, pooled, batch));
+                recording.push(conv_packed(gpu, tile, affine, input, &packed, pooled, batch));
             } else {
                 convolve(gpu, recording, weights, forward, input, planes, batch);
                 let norm = Norm { affine: weights.affine(b), inv_std: &block.inv_std };
@@ -249,6 +249,8 @@ pub(crate) struct BlockGradients {
     pub affines: Vec<Buffer<f32>>,
     /// Where each network's images begin in the batch.
     pub starts: Buffer<u32>,
+    /// Room for the parts of a convolution's gradient, with the kernels that make such.
+    pub parts: Option<Buffer<f32>>,
     /// Whether to add to what is there, for batches that are worked off in parts.
     pub accumulate: bool,
 }
@@ -266,7 +268,14 @@ impl BlockGradients {
         batch: Batch,
     ) {
         let (conv, more) = (&self.convs[block], self.accumulate);
-        recording.push(conv_backward_weight(gpu, input, d_planes, conv, batch, more));
+        match &self.parts {
+            Some(parts) => conv_backward_weight_tiles(
+                gpu, recording, input, d_planes, conv, parts, batch, more,
+            ),
+            None => {
+                recording.push(conv_backward_weight(gpu, input, d_planes, conv, batch, more));
+            }
+        }
         self.add_up(gpu, recording, d_affine, &self.affines[block], batch);
     }
 
@@ -296,15 +305,15 @@ fn convolve(
     batch: Batch,
 ) {
     let whole = Whole::new(gpu, input.1.size as usize);
-    recording.push(match (whole, gpu.lanes()) {
+    let tile = ConvTile::for_conv(gpu, result.1.size as usize, result.1.channels as usize);
+    recording.push(match (whole, tile) {
         (Some(whole), _) => {
             let packed = weights.packed(gpu, block, direction, whole.packing());
             conv_whole(gpu, whole, None, input, &packed, result, batch)
         }
-        (None, Some(lanes)) => {
-            let tile = Tile::for_conv(lanes, gpu.is_cpu(), result.1.channels as usize);
+        (None, Some(tile)) => {
             let packed = weights.packed(gpu, block, direction, tile.packing());
-            conv_lanes(gpu, tile, None, input, &packed, result, batch)
+            conv_packed(gpu, tile, None, input, &packed, result, batch)
         }
         (None, None) => conv(gpu, direction, input, weights.conv(block), result, batch),
     });
@@ -318,9 +327,9 @@ pub(crate) fn conv_input(gpu: &Gpu, channels: usize, size: usize) -> Planes {
     }
 }
 
-/// The tile with which a block on planes of this size runs as one kernel, if it can.
-fn fused_tile(gpu: &Gpu, size: usize) -> Option<Tile> {
-    gpu.lanes().and_then(|lanes| Tile::for_block(lanes, gpu.is_cpu(), size))
+/// The tile with which a block on such planes runs as one kernel, if it can.
+fn fused_tile(gpu: &Gpu, planes: Planes) -> Option<ConvTile> {
+    ConvTile::for_block(gpu, planes.size as usize, planes.channels as usize)
 }
 
 /// The kernel for a block that reads and writes such planes, if it is the first and there is one.
@@ -342,10 +351,10 @@ enum Kept {
 }
 
 fn kept(gpu: &Gpu, net: &ConvNet, block: usize) -> Kept {
-    let size = net.planes()[block];
+    let planes = layouts(gpu, net, block)[0];
     if block == 0 && first_kernel(gpu, net).is_some() {
         Kept::Never
-    } else if Whole::new(gpu, size).is_some() || fused_tile(gpu, size).is_some() {
+    } else if Whole::new(gpu, planes.size as usize).is_some() || fused_tile(gpu, planes).is_some() {
         Kept::ForBackward
     } else {
         Kept::Always

@@ -3,7 +3,7 @@
 use super::ConvNet;
 use crate::{
     gpu::{Buffer, Gpu, Recording},
-    kernels::{Direction, NetworkKey, Packing, Tile, Whole, init_uniform, pack_weights},
+    kernels::{ConvTile, Direction, NetworkKey, Packing, Whole, init_uniform, pack_weights},
     rng::Purpose,
 };
 
@@ -129,17 +129,21 @@ impl Weights {
     pub fn bytes(gpu: &Gpu, net: &ConvNet) -> u64 {
         let values = |b: usize| {
             let (outputs, inputs) = (net.width(), net.inputs(b));
-            let packed = gpu.lanes().map_or(0, |lanes| {
-                if let Some(whole) = Whole::new(gpu, net.planes()[b]) {
+            let size = net.planes()[b];
+            let packed = match Whole::new(gpu, size) {
+                Some(whole) => {
                     let packing = whole.packing();
-                    return packing.len(outputs, inputs) + packing.len(inputs, outputs);
+                    packing.len(outputs, inputs) + packing.len(inputs, outputs)
                 }
-                let conv = |outputs| Tile::for_conv(lanes, gpu.is_cpu(), outputs).packing();
-                let fused = Tile::for_block(lanes, gpu.is_cpu(), net.planes()[b]);
-                conv(outputs).len(outputs, inputs)
-                    + conv(inputs).len(inputs, outputs)
-                    + fused.map_or(0, |tile| tile.packing().len(outputs, inputs))
-            });
+                None => {
+                    let of = |tile: Option<ConvTile>, outputs, inputs| {
+                        tile.map_or(0, |tile| tile.packing().len(outputs, inputs))
+                    };
+                    of(ConvTile::for_conv(gpu, size, outputs), outputs, inputs)
+                        + of(ConvTile::for_conv(gpu, size, inputs), inputs, outputs)
+                        + of(ConvTile::for_block(gpu, size, outputs), outputs, inputs)
+                }
+            };
             outputs * inputs * 9 + 2 * outputs + packed
         };
         (0..net.depth()).map(values).sum::<usize>() as u64 * 4

@@ -2,10 +2,10 @@
 
 use super::{Images, scatter};
 use crate::{
-    ConvNet, Gpu, Result,
+    ConvNet, Gpu, Kernels, Result,
     augment::Row,
     gpu::{Buffer, Recording},
-    kernels::{self, Augment, Batch, Item, Linear, Planes, Rates, Source},
+    kernels::{self, Augment, Batch, Item, Linear, Planes, Rates, Source, WeightTiles},
     nn::{Classifiers, Part, conv_input},
 };
 
@@ -131,6 +131,35 @@ pub fn train_classifiers(
         .collect())
 }
 
+/// The logits (N, classes) of each network, by the forward pass that tests take: no gradients follow, so
+/// whole blocks may run as one kernel.
+pub fn classify(
+    gpu: &Gpu,
+    net: &ConvNet,
+    classes: usize,
+    params: &[ClassifierParams],
+    x: &Images,
+) -> Result<Vec<Vec<f32>>> {
+    let nets = params.len();
+    let mut held = Classifiers::new(gpu, net, classes, nets, (1, x.n));
+    for (slot, values) in held.parameters(net.depth()).into_iter().zip(join(params)) {
+        slot.write(gpu, &values);
+    }
+    let (input, layout) = held.input();
+    let all = x.values.repeat(nets);
+    scatter(gpu, &all, input, layout);
+    let labels = Buffer::zeros(gpu, "labels", x.n);
+    let counts = Buffer::zeros(gpu, "counts", nets);
+    let mut recording = Recording::default();
+    held.record_test(gpu, &mut recording, &labels, &counts, x.n);
+    let mut encoder = gpu.device().create_command_encoder(&Default::default());
+    held.pack(&mut encoder);
+    gpu.queue().submit([encoder.finish()]);
+    super::run(gpu, |r| *r = recording)?;
+    let logits = held.logits().read_blocking(gpu)?;
+    Ok(logits.chunks(x.n * classes).take(nets).map(<[f32]>::to_vec).collect())
+}
+
 /// Buffer by buffer, the values of all networks.
 fn join(nets: &[ClassifierParams]) -> Vec<Vec<f32>> {
     let depth = nets[0].convs.len();
@@ -186,10 +215,16 @@ pub fn conv_backward_weight(gpu: &Gpu, x: &Images, dy: &Images, nets: usize) -> 
     scatter(gpu, &x.values, &input, from);
     scatter(gpu, &dy.values, &d_planes, to);
     let result = Buffer::zeros(gpu, "dw", nets * dy.channels * x.channels * 9);
+    let parts = WeightTiles::parts_len(dy.channels, x.channels);
+    let parts = Buffer::zeros(gpu, "dw parts", nets * parts);
     let batch = Batch { images: x.n, nets };
     super::run(gpu, |r| {
         let (x, dy) = ((&input, from), (&d_planes, to));
-        r.push(kernels::conv_backward_weight(gpu, x, dy, &result, batch, false));
+        if gpu.kernels() == Kernels::Tiles {
+            kernels::conv_backward_weight_tiles(gpu, r, x, dy, &result, &parts, batch, false);
+        } else {
+            r.push(kernels::conv_backward_weight(gpu, x, dy, &result, batch, false));
+        }
     })?;
     result.read_blocking(gpu)
 }

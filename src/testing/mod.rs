@@ -13,8 +13,8 @@ use crate::{
     condense::{Matching, Plan, RealBatch, RealFormat},
     gpu::{Buffer, Recording, Slot},
     kernels::{
-        self, Augment, Batch, Direction, Item, NetworkKey, Norm, Packing, Planes, Rates, Source,
-        Tile, Whole,
+        self, Augment, Batch, ConvTile, Direction, Item, NetworkKey, Norm, Packing, Planes, Rates,
+        Source, Whole,
     },
     nn::{Embedder, Target, Weights, conv_input},
     rng::Purpose,
@@ -281,15 +281,14 @@ fn convolve(
         r.push(kernels::pack_weights(gpu, direction, packing, shape, &weights, &packed));
         packed
     };
-    run(gpu, |r| match (Whole::new(gpu, x.size), gpu.lanes()) {
+    run(gpu, |r| match (Whole::new(gpu, x.size), ConvTile::for_conv(gpu, x.size, channels)) {
         (Some(whole), _) => {
             let packed = pack(r, whole.packing());
             r.push(kernels::conv_whole(gpu, whole, None, input, &packed, output, batch));
         }
-        (None, Some(lanes)) => {
-            let tile = Tile::for_conv(lanes, gpu.is_cpu(), channels);
+        (None, Some(tile)) => {
             let packed = pack(r, tile.packing());
-            r.push(kernels::conv_lanes(gpu, tile, None, input, &packed, output, batch));
+            r.push(kernels::conv_packed(gpu, tile, None, input, &packed, output, batch));
         }
         (None, None) => r.push(kernels::conv(gpu, direction, input, &weights, output, batch)),
     })?;

@@ -33,7 +33,7 @@ pub fn run_again(filters: &[&str]) {
     assert!(output.status.success(), "on sixteen lanes:\n{out}{err}");
     let ran = out.matches("... ok").count();
     assert!(
-        out.contains("kernels plain and lanes, subgroups of 16 to 16 lanes"),
+        out.contains("kernels plain and lanes and tiles, subgroups of 16 to 16 lanes"),
         "they were not there:\n{out}{err}"
     );
     assert!(ran >= filters.len(), "{ran} tests of {filters:?} ran:\n{out}");

@@ -2,7 +2,7 @@
 //! still be computed, and once.
 
 use dm_wgpu::{
-    ConvNet, Gpu,
+    ConvNet, Gpu, Kernels,
     testing::{self, Images, Row},
 };
 
@@ -68,7 +68,12 @@ fn conv() {
         let lanes = gpu.info().subgroup_min_size as usize;
         let of_lanes = (ROW / 3 + 1) * lanes + 5;
         let of_plain = ROW * WORKGROUP / 17 + 100;
-        check_conv(gpu, of_lanes.max(of_plain));
+        // 64 tiles and 8 outputs are a workgroup's.
+        let of_tiles = (ROW / 3 + 1) * 64 + 5;
+        match gpu.kernels() {
+            Kernels::Tiles => check_conv(gpu, of_tiles),
+            _ => check_conv(gpu, of_lanes.max(of_plain)),
+        }
     }
 }
 

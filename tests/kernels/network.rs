@@ -96,6 +96,14 @@ fn embed_on_planes_of_every_fused_size() {
 }
 
 #[test]
+fn embed_on_planes_that_fill_their_tiles_or_not() {
+    // Of the tiles family: as many channels as each of its workgroups takes, and one more.
+    for (size, depth, width, n) in [(28, 3, 16, 2), (30, 2, 32, 3), (16, 2, 64, 5), (6, 1, 65, 9)] {
+        check_embed(6, &ConvNet::new(3, size, width, depth).unwrap(), n);
+    }
+}
+
+#[test]
 fn embed_of_unusual_depth() {
     check_embed(1, &ConvNet::new(3, 32, 3, 5).unwrap(), 1);
     check_embed(2, &ConvNet::new(3, 2, 1, 1).unwrap(), 1);

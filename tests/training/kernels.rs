@@ -110,6 +110,13 @@ proptest! {
     }
 }
 
+#[test]
+fn more_images_and_channels_than_a_workgroup() {
+    // The tiles family cuts a network's images into 64 parts at most, channels into blocks.
+    check_conv(1, 3, 5, 4, 130, 2);
+    check_conv(2, 40, 130, 5, 3, 2);
+}
+
 /// Losses and gradients by absolute error: where the label's share is nearly one, both are the rest
 /// of a cancellation. Shares are at most 1, and exp and log may be off by some ulp (Vulkan: 3 + 2|x|),
 /// a loss by as much of itself.

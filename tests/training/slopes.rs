@@ -18,7 +18,7 @@ use crate::{
 const STEP: f64 = 1e-4;
 
 /// Relative to the slope that the gradient's norm allows. ReLUs that switch within a step bend the
-/// loss, which makes up to 0.03, and the same in both families of kernels; a gradient of the wrong sign
+/// loss, which makes up to 0.03, and the same in every family of kernels; a gradient of the wrong sign
 /// is off by 2, one that lacks a term by some tenths.
 const LIMIT: f64 = 0.06;
 

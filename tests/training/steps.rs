@@ -178,6 +178,24 @@ fn a_network_is_the_same_whoever_trains_beside_it() {
 }
 
 #[test]
+fn tests_see_what_training_sees() {
+    // Blocks that are one kernel, each network with norms of its own; planes of 16 and of 14.
+    for (size, width) in [(16, 9), (14, 32)] {
+        let case = Case::new(5, &ConvNet::new(3, size, width, 2).unwrap(), 4, 5, 3);
+        for gpu in gpus() {
+            let logits =
+                testing::classify(gpu, &case.net, case.classes, &case.init, &case.x).unwrap();
+            for (i, (logits, trained)) in
+                logits.iter().zip(case.train(gpu, &case.init, 5)).enumerate()
+            {
+                let what = format!("{}, net {i}", gpu.kernels().name());
+                assert_close(&what, logits, &trained.logits[0], 1e-5);
+            }
+        }
+    }
+}
+
+#[test]
 fn every_parameter_decays() {
     // With a last layer of zeros nothing else has a gradient in the first step. A rate of 100 makes
     // the decay a twentieth, and f32 leaves 1e-7 of a parameter.

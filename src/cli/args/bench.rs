@@ -6,11 +6,11 @@ use clap::{
 };
 
 use dm_wgpu::{
-    AdapterChoice,
+    AdapterChoice, Kernels,
     bench::{Bench, Shape},
 };
 
-use super::BACKENDS;
+use super::{BACKENDS, kernels};
 use crate::cli::values::{self, count};
 
 const MEASURED: &str = "\
@@ -75,6 +75,9 @@ pub struct BenchArgs {
         value_parser = PossibleValuesParser::new(BACKENDS)
     )]
     pub backend: Option<String>,
+    /// The family of kernels: plain, lanes or tiles [default: the one that suits the adapter].
+    #[arg(long, value_name = "NAME", help_heading = "Machine", value_parser = kernels())]
+    pub kernels: Option<Kernels>,
     /// GPU memory to stay within, e.g. 256MiB or 1GiB; batches are cut to fit.
     #[arg(
         long, value_name = "SIZE", default_value = "512MiB", help_heading = "Machine",
@@ -107,6 +110,10 @@ impl BenchArgs {
     }
 
     pub fn adapter_choice(&self) -> AdapterChoice {
-        AdapterChoice { adapter: self.adapter.clone(), backend: self.backend.clone() }
+        AdapterChoice {
+            adapter: self.adapter.clone(),
+            backend: self.backend.clone(),
+            kernels: self.kernels,
+        }
     }
 }

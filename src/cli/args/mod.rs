@@ -10,8 +10,10 @@ use std::ffi::OsString;
 
 use clap::{
     ArgMatches, CommandFactory, Error, FromArgMatches, Parser, Subcommand,
-    builder::PossibleValuesParser, error::ErrorKind,
+    builder::{PossibleValuesParser, TypedValueParser},
+    error::ErrorKind,
 };
+use dm_wgpu::Kernels;
 
 use super::method::Method;
 
@@ -20,6 +22,14 @@ pub use evaluate::{CompareArgs, EvalArgs, EvaluateArgs};
 pub use run::{MachineArgs, MethodArgs, RunArgs};
 
 const BACKENDS: [&str; 4] = ["vulkan", "metal", "dx12", "gl"];
+
+/// For clap, which then knows all names.
+fn kernels() -> impl TypedValueParser<Value = Kernels> {
+    PossibleValuesParser::new(Kernels::ALL.map(Kernels::name)).map(|name| {
+        // clap has let no other name through.
+        Kernels::ALL.into_iter().find(|kernels| kernels.name() == name).unwrap_or(Kernels::Plain)
+    })
+}
 
 /// Dataset condensation by distribution matching, on any GPU: turns a labelled image set into a few
 /// synthetic images a class, made so that random networks see in them, on average, what they see in
@@ -175,7 +185,7 @@ mod tests {
         let cli = Cli::try_parse_from(
             "dm-wgpu --dataset glyphs --ipc 2 --iterations 3 --seed 4 --init noise --augment none \
              --batch-real 5 --lr-img 0.5 --width 6 --depth 1 --memory-budget 1GiB --adapter 7 \
-             --backend gl --quiet"
+             --backend gl --kernels tiles --quiet"
                 .split_whitespace(),
         )
         .unwrap();
@@ -194,6 +204,7 @@ mod tests {
         assert_eq!(cli.run.settings(&dataset::tests::tiny()), expected);
         let choice = cli.run.machine.adapter_choice();
         assert_eq!((choice.adapter.as_deref(), choice.backend.as_deref()), (Some("7"), Some("gl")));
+        assert_eq!(choice.kernels, Some(Kernels::Tiles));
         assert!(cli.quiet());
     }
 

@@ -8,11 +8,11 @@ use clap::{
 };
 
 use dm_wgpu::{
-    AdapterChoice, Dataset, EvaluationSettings, Init, SelectionSettings, Selector, Settings,
-    augment::Strategy,
+    AdapterChoice, Dataset, EvaluationSettings, Init, Kernels, SelectionSettings, Selector,
+    Settings, augment::Strategy,
 };
 
-use super::{BACKENDS, EvalArgs};
+use super::{BACKENDS, EvalArgs, kernels};
 use crate::cli::{
     dataset,
     method::Method,
@@ -131,6 +131,9 @@ pub struct MachineArgs {
         value_parser = PossibleValuesParser::new(BACKENDS)
     )]
     pub backend: Option<String>,
+    /// The family of kernels: plain, lanes or tiles [default: the one that suits the adapter].
+    #[arg(long, value_name = "NAME", help_heading = "Machine", value_parser = kernels())]
+    pub kernels: Option<Kernels>,
     /// GPU memory to stay within, e.g. 256MiB or 1GiB; batches are cut to fit.
     #[arg(
         long, value_name = "SIZE", default_value = "512MiB", help_heading = "Machine",
@@ -187,6 +190,10 @@ impl RunArgs {
 
 impl MachineArgs {
     pub fn adapter_choice(&self) -> AdapterChoice {
-        AdapterChoice { adapter: self.adapter.clone(), backend: self.backend.clone() }
+        AdapterChoice {
+            adapter: self.adapter.clone(),
+            backend: self.backend.clone(),
+            kernels: self.kernels,
+        }
     }
 }

@@ -1,0 +1,193 @@
+//! Gradient of convolution 3×3 at its weights for GPUs, in tiles that workgroups share. Writes out the
+//! unrolled parts of `shaders/conv_backward_weight_tiles.wgsl`.
+
+use bytemuck::{Pod, Zeroable};
+
+use super::{Batch, Generated, Planes, class_sum, conv::flops, conv_lanes::put, wgsl};
+use crate::gpu::{Buffer, Gpu, Recording, Slot, fold};
+
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+struct Params {
+    input: Planes,
+    planes: Planes,
+    images_per_net: u32,
+    nets: u32,
+    accumulate: u32,
+    parts: u32,
+}
+
+/// What a workgroup owns: the taps of 4·`lots_k` × `lots_c` channel pairs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct WeightTiles {
+    lots_k: usize,
+    lots_c: usize,
+}
+
+const TEMPLATE: &str = wgsl!("shared/grid", "shared/planes", "conv_backward_weight_tiles");
+
+const SLOTS: &[Slot] = &[Slot::Params(size_of::<Params>()), Slot::Read, Slot::Read, Slot::Write];
+
+/// Workgroups that a network's gradient is shared out to at least, where it has as many images. A
+/// fixed number, as the parts decide how sums are rounded.
+const WORKGROUPS: usize = 64;
+
+impl WeightTiles {
+    pub fn new(outputs: usize, inputs: usize) -> Self {
+        let lots_c = match inputs {
+            // Images: the gradient, which is all that matters, is then read once.
+            0..=4 => inputs.max(1),
+            5..=8 => 8,
+            _ => 16,
+        };
+        let most = if lots_c == 16 { 16 } else { 32 };
+        let lots_k = [4, 16, 32].into_iter().find(|lots| 4 * lots >= outputs).unwrap_or(32);
+        Self { lots_k: lots_k.min(most), lots_c }
+    }
+
+    /// Workgroups for all channel pairs.
+    fn groups(&self, outputs: usize, inputs: usize) -> usize {
+        outputs.div_ceil(4 * self.lots_k) * inputs.div_ceil(self.lots_c)
+    }
+
+    /// Into how many parts a network's images are cut.
+    fn parts(&self, outputs: usize, inputs: usize, images: usize) -> usize {
+        let most = (WORKGROUPS / self.groups(outputs, inputs)).clamp(1, images.max(1));
+        images.max(1).div_ceil(images.max(1).div_ceil(most))
+    }
+
+    /// Values that the parts of a network's gradient take: none if there is one part only.
+    pub fn parts_len(outputs: usize, inputs: usize) -> usize {
+        let most = WORKGROUPS / Self::new(outputs, inputs).groups(outputs, inputs);
+        if most > 1 { most * outputs * inputs * 9 } else { 0 }
+    }
+
+    /// Every specialisation that any adapter can ask for, for the tests that read them all.
+    pub fn all() -> Vec<Generated> {
+        let mut all = Vec::new();
+        for outputs in [16, 64, 128] {
+            for inputs in [1, 2, 3, 4, 8, 16] {
+                all.push(Self::new(outputs, inputs).generate());
+            }
+        }
+        all
+    }
+
+    fn generate(&self) -> Generated {
+        let name = format!("conv_backward_weight_tiles {}×{}", 4 * self.lots_k, self.lots_c);
+        Generated { name, source: self.source(), constants: &[], slots: SLOTS }
+    }
+
+    /// The whole WGSL.
+    fn source(&self) -> String {
+        let Self { lots_k, lots_c } = self;
+        let mut accumulators = String::new();
+        for k in 0..4 {
+            for tap in 0..9 {
+                put(&mut accumulators, format_args!("var a{k}_{tap} = 0.0;"));
+            }
+        }
+        let body = TEMPLATE
+            .replace("//{accumulators}", &accumulators)
+            .replace("//{tile}", &Self::tile())
+            .replace("//{store}", &Self::store());
+        format!("const LOTS_K = {lots_k}u;\nconst INPUTS = {lots_c}u;\n{body}")
+    }
+
+    /// One tile, row by row. Each row of the input is loaded when it is first needed: in any other
+    /// order compilers keep more of them at a time.
+    fn tile() -> String {
+        let mut text = String::new();
+        let load = |text: &mut String, r: usize| {
+            put(text, format_args!("let l{r} = staged[lot_c][{}];", 2 * r));
+            put(text, format_args!("let n{r} = staged[lot_c][{}].xy;", 2 * r + 1));
+            // The same pixels as seen by the middle and by the right tap.
+            put(text, format_args!("let m{r} = vec4f(l{r}.yzw, n{r}.x);"));
+            put(text, format_args!("let r{r} = vec4f(l{r}.zw, n{r});"));
+        };
+        (0..2).for_each(|r| load(&mut text, r));
+        for row in 0..4 {
+            load(&mut text, row + 2);
+            for k in 0..4 {
+                let g = format!("g{k}_{row}");
+                put(&mut text, format_args!("let {g} = gradient[lot_k][{}];", 4 * k + row));
+                for tap in 0..9 {
+                    let x = format!("{}{}", ["l", "m", "r"][tap % 3], row + tap / 3);
+                    let [x0, x1, x2, x3] =
+                        ["x", "y", "z", "w"].map(|i| format!("{g}.{i} * {x}.{i}"));
+                    let a = format!("a{k}_{tap}");
+                    put(&mut text, format_args!("{a} = {a} + {x0} + {x1} + {x2} + {x3};"));
+                }
+            }
+        }
+        text
+    }
+
+    fn store() -> String {
+        let mut text = String::new();
+        for k in 0..4 {
+            put(
+                &mut text,
+                format_args!(
+                    "if k + {k}u < outputs && c < inputs {{\n\
+                     let at = ((first + k + {k}u) * inputs + c) * 9u;\n\
+                     if params.accumulate == 1u {{"
+                ),
+            );
+            for tap in 0..9 {
+                put(&mut text, format_args!("a{k}_{tap} += d_weights[at + {tap}u];"));
+            }
+            text.push_str("}\n");
+            for tap in 0..9 {
+                put(&mut text, format_args!("d_weights[at + {tap}u] = a{k}_{tap};"));
+            }
+            text.push_str("}\n");
+        }
+        text
+    }
+}
+
+/// As [`conv_backward_weight`](super::conv_backward_weight); `parts` has
+/// [`WeightTiles::parts_len`] values a network, and nothing in it is kept.
+#[allow(clippy::too_many_arguments)]
+pub(crate) fn conv_backward_weight_tiles(
+    gpu: &Gpu,
+    recording: &mut Recording,
+    (input, from): (&Buffer<f32>, Planes),
+    (d_planes, layout): (&Buffer<f32>, Planes),
+    d_weights: &Buffer<f32>,
+    parts: &Buffer<f32>,
+    batch: Batch,
+    accumulate: bool,
+) {
+    let (inputs, outputs) = (from.channels as usize, layout.channels as usize);
+    let tile = WeightTiles::new(outputs, inputs);
+    let images_per_net = batch.images / batch.nets;
+    let count = tile.parts(outputs, inputs, images_per_net);
+    let params = Params {
+        input: from,
+        planes: layout,
+        images_per_net: images_per_net as u32,
+        nets: batch.nets as u32,
+        accumulate: u32::from(accumulate && count == 1),
+        parts: count as u32,
+    };
+    let params = Buffer::params(gpu, "conv_backward_weight_tiles params", &params);
+    let result = if count == 1 { d_weights } else { parts };
+    let bindings = [params.binding(), input.binding(), d_planes.binding(), result.binding()];
+    let grid = fold(batch.nets * count * tile.groups(outputs, inputs));
+    recording.push(
+        tile.generate()
+            .dispatch(gpu, &bindings, grid)
+            .flops(flops(from, layout, batch.images))
+            .values(batch.images * (from.values() + layout.values()) + count * d_weights.len()),
+    );
+    if count > 1 {
+        let starts: Vec<_> = (0..=batch.nets).map(|net| (net * count) as u32).collect();
+        let starts = Buffer::from_slice(gpu, "part starts", &starts);
+        let (all, nets) = (0..batch.nets * count, 0..batch.nets);
+        let values = d_weights.len() / batch.nets;
+        let sum = class_sum(gpu, &starts, parts, d_weights, values, all, nets, accumulate);
+        recording.push(sum);
+    }
+}
