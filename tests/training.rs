@@ -15,22 +15,13 @@ mod slopes;
 #[path = "training/steps.rs"]
 mod steps;
 
-use std::sync::OnceLock;
-
-use dm_wgpu::{Gpu, Kernels};
+use common::{gpus, wide};
 use proptest::test_runner::{Config, RngSeed};
 
-/// The GPU once for each family of kernels that its adapter supports.
-fn gpus() -> &'static [Gpu] {
-    static GPUS: OnceLock<Vec<Gpu>> = OnceLock::new();
-    GPUS.get_or_init(|| {
-        let with = |kernels| common::gpu().clone().with_kernels(kernels).ok();
-        let gpus: Vec<_> = Kernels::ALL.into_iter().filter_map(with).collect();
-        let names: Vec<_> = gpus.iter().map(|gpu| gpu.kernels().name()).collect();
-        println!("kernels {names:?}, {} lanes", common::gpu().info().subgroup_max_size);
-        assert!(!gpus.is_empty());
-        gpus
-    })
+/// First blocks of 32 rows have kernels of their own there.
+#[test]
+fn with_subgroups_of_sixteen() {
+    wide::run_again(&["steps::images_of_32"]);
 }
 
 /// How many cases, and which.

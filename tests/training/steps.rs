@@ -149,6 +149,13 @@ proptest! {
 }
 
 #[test]
+fn images_of_32() {
+    // Also with their border, and in batches of which no part is whole.
+    check(2, &ConvNet::new(3, 32, 5, 2).unwrap(), 3, 3, 2, 2);
+    check(3, &ConvNet::new(1, 28, 3, 3).unwrap(), 2, 4, 3, 3);
+}
+
+#[test]
 fn more_classes_than_a_workgroup() {
     check(1, &ConvNet::new(3, 8, 3, 2).unwrap(), 130, 5, 2, 2);
 }
