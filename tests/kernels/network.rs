@@ -200,10 +200,14 @@ fn assorted(classes: usize, steps: usize) -> Vec<Vec<Op>> {
 
 #[test]
 fn dm_steps_are_their_twins() {
-    // One class, one image, one real image; then odd numbers of everything, one channel and three.
-    for (channels, size, width, depth, classes, ipc, batch_real) in
-        [(3, 12, 3, 2, 1, 1, 1), (3, 14, 5, 2, 7, 3, 5), (1, 12, 17, 3, 3, 1, 9)]
-    {
+    // One class, one image, one real image; then odd numbers of everything, one channel and three; then
+    // a first block that is the last as well.
+    for (channels, size, width, depth, classes, ipc, batch_real) in [
+        (3, 12, 3, 2, 1, 1, 1),
+        (3, 14, 5, 2, 7, 3, 5),
+        (1, 12, 17, 3, 3, 1, 9),
+        (3, 32, 3, 1, 2, 3, 2),
+    ] {
         let net = ConvNet::new(channels, size, width, depth).unwrap();
         let case = |seed| dm_case(seed, &net, &assorted(classes, 3), ipc, batch_real);
         let case = (0..50).map(case).find(|case| !at_a_kink(case));
@@ -213,9 +217,10 @@ fn dm_steps_are_their_twins() {
 
 #[test]
 fn dm_does_the_same_every_time_and_in_any_memory() {
-    // Planes of 20 are never fused, those of 16 are.
-    for (gpu, size) in gpus().iter().flat_map(|gpu| [(gpu, 20), (gpu, 16)]) {
-        let net = ConvNet::new(3, size, 3, 2).unwrap();
+    // Planes of 20 are never fused, those of 16 are; a single block of 32 has kernels of its own.
+    let cases = gpus().iter().flat_map(|gpu| [(gpu, 20, 2), (gpu, 16, 2), (gpu, 32, 1)]);
+    for (gpu, size, depth) in cases {
+        let net = ConvNet::new(3, size, 3, depth).unwrap();
         check_dm_in_any_memory(gpu, &dm_case(5, &net, &assorted(3, 2), 2, 21));
     }
 }
