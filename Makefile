@@ -39,7 +39,6 @@ test-full: test
 
 # SHAPES, WIDTH and others on make's command line reach it as environment; it says which there are.
 bench-peers: | $(XDG_RUNTIME_DIR)
-	scripts/prepare --release
 	benches/peers/compare
 
 clean:

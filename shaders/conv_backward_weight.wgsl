@@ -7,7 +7,7 @@ struct Params {
     planes: Planes,
     images_per_net: u32,
     nets: u32,
-    // 1: adds to what is there, for batches that are worked off in parts.
+    // 1: adds to what is there, for batches that are processed in parts.
     accumulate: u32,
     pad: u32,
 }

@@ -1,5 +1,5 @@
 // Gradient of convolution 3×3 at its weights, for adapters with subgroups of one fixed size.
-// A template, as conv_lanes.wgsl.
+// A template, like conv_lanes.wgsl.
 //
 // A workgroup is one subgroup, and owns the nine taps of OUTPUTS × INPUTS channel pairs of one
 // network. Its lanes share out the tiles of 4 × ROWS pixels of all images; each value loaded serves
@@ -12,7 +12,7 @@ struct Params {
     planes: Planes,
     images_per_net: u32,
     nets: u32,
-    // 1: adds to what is there, for batches that are worked off in parts.
+    // 1: adds to what is there, for batches that are processed in parts.
     accumulate: u32,
     pad: u32,
 }

@@ -1,22 +1,21 @@
 // Gradient of convolution 3×3 at its weights, for CPU adapters with subgroups of one fixed size and
-// planes whose rows are whole vec4f. A template, as conv_lanes.wgsl.
+// planes whose rows are whole vec4f. A template, like conv_lanes.wgsl.
 //
 // A workgroup is one subgroup: an output channel a lane, INPUTS input channels, one network. Image
 // by image it takes strips of ROWS rows. A lane loads the gradient in its own channel's strip; the
 // input's strip is loaded once by all lanes together, a different vec4f each, and reaches them by
 // subgroupBroadcast. Each strip is summed by itself, then added: that rounds less than one long sum.
 //
-// Ladder, multiply-adds for each vec4f loaded, and GFLOP/s a core (planes of 16, 128 channels, 16
-// lanes): conv_backward_weight_lanes.wgsl, pixels in lanes: 24. Outputs in lanes, 64 pixels a strip,
-// four input channels: 82, 33; its text outgrows the cache of instructions. 32 pixels: 92, 52. 16
-// pixels, eight channels: 92, 56; with twelve 48.
+// Ladder, multiply-adds for each vec4f loaded: conv_backward_weight_lanes.wgsl, pixels in lanes: 24.
+// Outputs in lanes, 64 pixels a strip, four input channels: 82, but its text outgrows the cache of
+// instructions. 16 pixels, eight channels: 92.
 
 struct Params {
     input: Planes,
     planes: Planes,
     images_per_net: u32,
     nets: u32,
-    // 1: adds to what is there, for batches that are worked off in parts.
+    // 1: adds to what is there, for batches that are processed in parts.
     accumulate: u32,
     pad: u32,
 }
@@ -27,17 +26,6 @@ struct Params {
 @group(0) @binding(2) var<storage, read> d_planes: array<vec4f>;
 // (nets, outputs, inputs, 3, 3).
 @group(0) @binding(3) var<storage, read_write> d_weights: array<f32>;
-
-// The vec4f number `at` of a strip of the plane at `plane`: rows y − 1 … y + ROWS. Dense planes have
-// nothing above and below them.
-fn strip(plane: u32, y: u32, at: u32) -> vec4f {
-    if HALO == 1u {
-        return input[plane + y * VECS + at];
-    }
-    let below = y * VECS + at;
-    let inside = clamp(below, VECS, (SIZE + 1u) * VECS - 1u);
-    return select(vec4f(), input[plane + inside - VECS], below == inside);
-}
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
@@ -59,7 +47,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
     let first_image = net * params.images_per_net;
     //{accumulators}
     for (var image = first_image; image < first_image + params.images_per_net; image++) {
-        let d_image = (image * outputs + k) * d_plane + HALO * VECS;
+        let d_image = (image * outputs + k) * d_plane + VECS;
         //{channels}
         for (var y = 0u; y < SIZE; y += ROWS) {
             //{strip}

@@ -1,5 +1,5 @@
 // A whole first block, for CPU adapters with subgroups of one fixed size: convolution 3×3 of the one
-// or three channels of images → instance norm → ReLU → average pool 2×2. A template, as
+// or three channels of images → instance norm → ReLU → average pool 2×2. A template, like
 // conv_lanes.wgsl: kernels/conv_first.rs writes out what is marked.
 //
 // A workgroup is one subgroup and takes one image, a patch of COLUMNS × ROWS pixels a lane, which are
@@ -60,7 +60,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
         //{sums}
         //{norm}
         let weight_bias = affine[net * outputs + k];
-        let scale = inverseSqrt(variance + 1e-5) * weight_bias.x;
+        let sigma = inverseSqrt(variance + 1e-5);
         let to = (image * outputs + k) * (SIZE * SIZE / 16u) + (y / 2u) * (SIZE / 8u) + x / 8u;
         //{store}
     }

@@ -1,19 +1,19 @@
 // Convolution 3×3, stride 1, padding 1, without bias, over whole small planes, for CPU adapters with
-// subgroups of one fixed size; alone, or with the block's norm, ReLU and pool. A template, as
+// subgroups of one fixed size; alone, or with the block's norm, ReLU and pool. A template, like
 // conv_lanes.wgsl: kernels/conv_whole.rs writes out what is marked.
 //
 // A workgroup is one subgroup: an output channel a lane, and the planes of IMAGES images, whose
 // values of that channel a lane has in named variables. Input channel by input channel the pixels
 // are loaded once by all lanes together, a different vec4f each, and reach them by
 // subgroupBroadcast; a lane loads the nine weights of its own channel. Each pixel is multiplied into
-// the nine outputs that it reaches, so that nothing is loaded twice and the zeros around a plane are
+// the nine outputs that it reaches, so that no pixel is loaded twice and the zeros around a plane are
 // neither stored nor multiplied. Planes of more than 128 pixels go in bands, one loop each; rows
 // that two bands reach are added at the end.
 //
-// Ladder (planes of 16, 128 channels, 16 lanes, GFLOP/s a core of a CPU whose peak is 260):
+// Ladder (planes of 16, 128 channels, 16 lanes, GFLOP/s of a core whose peak is 260):
 // conv_lanes.wgsl, pixels in lanes, 32 outputs: 68. Outputs in lanes, the plane in one loop: 86,
-// because its text outgrows the cache of instructions. In two bands: 100. Without its loads a band
-// would run at 213: each costs as much as some 170 multiply-adds.
+// because its text outgrows the cache of instructions. In two bands: 100; in strips of four columns:
+// 104. Without its loads a band would run at 213. Weights from a uniform buffer: no gain.
 
 struct Params {
     input: Planes,

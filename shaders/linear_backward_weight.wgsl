@@ -6,7 +6,7 @@ struct Params {
     classes: u32,
     images_per_net: u32,
     nets: u32,
-    // 1: adds to what is there, for batches that are worked off in parts.
+    // 1: adds to what is there, for batches that are processed in parts.
     accumulate: u32,
     pad0: u32,
     pad1: u32,

@@ -165,7 +165,12 @@ fn wrong_requests_are_refused_in_a_line() {
         (&["--width", "-1"], "--width"),
         (&["--iterations", "0"], "--iterations"),
         (&["--iterations", "many"], "--iterations"),
-        (&["--batch-real", "6001"], "--batch-real 6001: a class of mnist has 6000 images"),
+        (&["--classes", "0"], "--classes"),
+        (
+            &["--batch-real", "6001"],
+            "--batch-real 6001: one of 10 classes of mnist has 6000 images",
+        ),
+        (&["--classes", "1000"], "--batch-real 256: one of 1000 classes of mnist has 60 images"),
         (&["--memory-budget", "1MiB"], "--memory-budget"),
         (&["--adapter", "no such thing"], "--adapter"),
         (&["--kernels", "fast"], "--kernels"),

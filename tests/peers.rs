@@ -57,7 +57,10 @@ fn nonsense_is_refused() {
     }
     for (name, value) in [("SHAPES", "svhn"), ("WIDTH", "0"), ("PEERS", "jax"), ("LIMIT", "soon")] {
         let output = compare(&[(name, value)]);
-        assert_eq!(output.status.code(), Some(1), "{name}={value}");
+        assert_eq!(output.status.code(), Some(2), "{name}={value}");
         assert!(text(&output.stderr).contains(value), "{}", text(&output.stderr));
     }
+    let output = compare(&[("DM_WGPU", "/bin/true"), ("PEERS", "pytorch"), ("SHAPES", "")]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("is it dm-wgpu?"), "{}", text(&output.stderr));
 }

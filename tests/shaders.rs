@@ -60,8 +60,10 @@ fn the_list_is_complete_and_its_names_tell_sources_apart() {
     assert_eq!(count("block_lanes 64 "), 4);
     // For images of 1 and 3 channels and for all other blocks, on a CPU and on a GPU.
     assert_eq!(count("conv_backward_weight_lanes "), 4 * 5);
-    // 1, 3 and 8 input channels; haloed planes of 4 to 64 in steps of 4, dense ones of 4, 8, 16.
-    assert_eq!(count("conv_backward_weight_strips_lanes "), 4 * 3 * (16 + 3));
+    // 1, 3 and 8 input channels; planes of 4 to 64 in steps of 4.
+    assert_eq!(count("conv_backward_weight_strips_lanes "), 4 * 3 * 16);
+    // Of few and of many input channels.
+    assert_eq!(count("conv_backward_weight_whole_lanes "), 3 * 3 * 2);
     for (lanes, size) in [8, 16, 32].into_iter().flat_map(|l| [4, 8, 16].map(|s| (l, s))) {
         for kind in ["conv", "block", "block_keep"] {
             let name = format!("{kind}_whole_lanes {lanes} {size} ");
@@ -86,7 +88,7 @@ fn the_list_is_complete_and_its_names_tell_sources_apart() {
     for size in [8, 16, 32] {
         // Both directions, the forward one for pooled planes with and without a halo.
         let rows =
-            |lanes| count(&format!("norm_relu_pool_rows_lanes forward true {lanes} {size} "));
+            |lanes| count(&format!("norm_relu_pool_rows_lanes forward keep {lanes} {size} "));
         assert!([8, 16, 32, 64].into_iter().all(|lanes| rows(lanes) == 2), "{size}");
     }
     // Every override constant of a source is given by each of its entries, and no other.

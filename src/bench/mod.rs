@@ -31,7 +31,7 @@ use phase::{WARM_UP, ms, profile, watch};
 pub struct Bench {
     /// Channels, size and number of the images.
     pub shape: Shape,
-    /// Classes, of as many images each as the shape's have.
+    /// Classes, which share out the shape's images.
     pub classes: usize,
     /// Synthetic images of a class.
     pub ipc: usize,
@@ -81,9 +81,10 @@ impl Bench {
         choice: &AdapterChoice,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Report> {
-        let (most, _) = self.shape.images_per_class();
+        let (most, _) = self.shape.images_per_class(self.classes);
         if self.batch_real > most {
-            let expected = format!("a class of {} has {most} images", self.shape);
+            let classes = self.classes;
+            let expected = format!("one of {classes} classes of {} has {most} images", self.shape);
             return Err(Error::setting("batch_real", self.batch_real, expected));
         }
         let begun = Instant::now();

@@ -42,14 +42,15 @@ impl Shape {
         }
     }
 
-    /// Training and test images of a class: as many as the real set has on average, because their
-    /// number decides whether they stay on the device.
-    pub(super) fn images_per_class(self) -> (usize, usize) {
-        match self {
-            Self::Mnist => (6000, 1000),
-            Self::Cifar10 => (5000, 1000),
-            Self::TinyImagenet => (500, 50),
-        }
+    /// Training and test images of each of so many classes. All together there are as many as in the
+    /// real set, because their number decides whether they stay on the device.
+    pub(super) fn images_per_class(self, classes: usize) -> (usize, usize) {
+        let (train, test) = match self {
+            Self::Mnist => (60_000, 10_000),
+            Self::Cifar10 => (50_000, 10_000),
+            Self::TinyImagenet => (100_000, 10_000),
+        };
+        (train / classes, test / classes)
     }
 
     /// A set of this shape with so many classes, of noise.
@@ -68,7 +69,7 @@ impl Shape {
             // Of bytes that are equally likely.
             std: vec![0.289; channels],
         };
-        let (train, test) = self.images_per_class();
+        let (train, test) = self.images_per_class(classes);
         let split = |per_class: usize| {
             let labels: Vec<u32> =
                 (0..classes as u32).flat_map(|k| std::iter::repeat_n(k, per_class)).collect();

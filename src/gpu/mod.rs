@@ -36,7 +36,7 @@ pub struct Gpu {
 pub enum Kernels {
     /// The simplest ones, for any adapter.
     Plain,
-    /// For CPUs that act as GPUs, and other adapters with subgroups of one fixed size: whole blocks
+    /// For CPUs that act as GPUs with subgroups of one fixed size; for GPUs with such, if asked: whole blocks
     /// in registers, nothing in workgroup memory.
     Lanes,
     /// For GPUs: workgroups share what they load through workgroup memory.

@@ -4,7 +4,8 @@
 use bytemuck::{Pod, Zeroable};
 
 use super::{
-    Batch, Generated, Planes, WORKGROUP, conv::flops, conv_lanes::put, weight_strips::Strips, wgsl,
+    Batch, Generated, Planes, WORKGROUP, conv::flops, conv_lanes::put, weight_strips::Strips,
+    weight_whole::WholeWeights, wgsl,
 };
 use crate::gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold};
 
@@ -26,7 +27,7 @@ pub(super) const KERNEL: Kernel = Kernel {
 };
 
 /// `d_weights` (nets, outputs, inputs, 3, 3) from the convolution's `input` and the gradient at its
-/// output, `d_planes`, both haloed. Adds to what is there if told to `accumulate`.
+/// output, `d_planes`, both haloed or both dense. Adds to what is there if told to `accumulate`.
 pub(crate) fn conv_backward_weight(
     gpu: &Gpu,
     (input, from): (&Buffer<f32>, Planes),
@@ -46,15 +47,22 @@ pub(crate) fn conv_backward_weight(
     let params = Buffer::params(gpu, "conv_backward_weight params", &params);
     let bindings = [params.binding(), input.binding(), d_planes.binding(), d_weights.binding()];
     let (inputs, outputs) = (from.channels as usize, layout.channels as usize);
-    let strips = |lanes| Strips::new(lanes, from, layout).filter(|_| gpu.is_cpu());
-    let dispatch = match gpu.lanes().map(|lanes| (lanes, strips(lanes))) {
+    let on_cpu = |lanes| {
+        if !gpu.is_cpu() {
+            return None;
+        }
+        let whole = WholeWeights::new(lanes, from, layout);
+        let whole = whole.map(|w| (w.groups(outputs, inputs), w.generate()));
+        let strips = || Strips::new(lanes, from, layout);
+        whole.or_else(|| strips().map(|s| (s.groups(outputs, inputs), s.generate())))
+    };
+    let dispatch = match gpu.lanes().map(|lanes| (lanes, on_cpu(lanes))) {
         None => {
             let weights = batch.nets * outputs * inputs * 9;
             KERNEL.dispatch(gpu, &[], &bindings, fold(weights.div_ceil(WORKGROUP)))
         }
-        Some((_, Some(strips))) => {
-            let grid = fold(batch.nets * strips.groups(outputs, inputs));
-            strips.generate().dispatch(gpu, &bindings, grid)
+        Some((_, Some((groups, kernel)))) => {
+            kernel.dispatch(gpu, &bindings, fold(batch.nets * groups))
         }
         Some((lanes, None)) => {
             let tile = WeightTile::new(lanes, gpu.is_cpu(), inputs);

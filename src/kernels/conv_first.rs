@@ -76,7 +76,7 @@ impl First {
 
     fn with_lanes(lanes: usize, inputs: usize, size: usize) -> Option<Self> {
         let patches = (size / PATCH).pow(2);
-        let fits = size.is_multiple_of(PATCH) && patches == lanes && inputs <= 3;
+        let fits = size.is_multiple_of(PATCH) && patches == lanes && matches!(inputs, 1 | 3);
         fits.then_some(Self { lanes, inputs, size })
     }
 
@@ -207,7 +207,7 @@ impl First {
         for y in 0..half {
             let four: Vec<_> = (0..half)
                 .map(|x| {
-                    let at = |dy, dx| format!("d{}_{}", 2 * y + dy, 2 * x + dx);
+                    let at = |dy, dx| format!("d{}_{} * sigma", 2 * y + dy, 2 * x + dx);
                     pooled(&mut text, y * half + x, at)
                 })
                 .collect();
@@ -420,11 +420,16 @@ pub(crate) fn conv_first_backward(
         }
     };
     let gradients = batch.images.div_ceil(sharing.1) * to.values();
+    let left = match to_images {
+        true => from.values(),
+        false => (to.channels * (9 * from.channels + 2)) as usize,
+    };
+    // The convolution is done twice, but one of them need not have been.
     first
         .backward(to_images)
         .dispatch(gpu, &bindings, fold(batch.images))
         .flops(flops(from, to, batch.images))
-        .values(2 * batch.images * from.values() + gradients + weights.len())
+        .values(batch.images * (from.values() + left) + gradients + weights.len())
 }
 
 impl Params {

@@ -24,7 +24,10 @@ pub(crate) struct Tile {
 pub(super) const SLOTS: &[Slot] =
     &[Slot::Params(size_of::<Params>()), Slot::Read, Slot::Read, Slot::Write, Slot::Read];
 
-pub(super) const AFFINE: &str = "@group(0) @binding(4) var<storage, read> affine: array<vec2f>;";
+/// The norm's weight and bias, bound there.
+pub(super) fn affine(binding: usize) -> String {
+    format!("@group(0) @binding({binding}) var<storage, read> affine: array<vec2f>;")
+}
 
 const TEMPLATE: &str = wgsl!("shared/grid", "shared/planes", "conv_lanes");
 
@@ -93,7 +96,7 @@ impl Tile {
             self.chunk() / 4
         );
         let body = TEMPLATE
-            .replace("//{affine}", if fused.is_some() { AFFINE } else { "" })
+            .replace("//{affine}", &fused.map_or(String::new(), |_| affine(4)))
             .replace("//{plane_sum}", &fused.map_or(String::new(), |size| self.plane_sum(size)))
             .replace("//{accumulators}", &self.accumulators())
             .replace("//{taps}", &self.taps())

@@ -4,7 +4,7 @@
 use super::{
     Batch, Generated, Norm, Planes,
     conv::{Params, flops},
-    conv_lanes::{AFFINE, put},
+    conv_lanes::{affine, put},
     pack_weights::{Order, Packing},
     unrolled::{COMPONENTS, pooled, tree},
     wgsl,
@@ -131,7 +131,7 @@ impl Whole {
 
     /// The whole WGSL.
     fn source(&self, kind: Kind) -> String {
-        let affine = AFFINE.replace("binding(4)", "binding(5)");
+        let affine = affine(5);
         let more = match kind {
             Kind::Store => String::new(),
             Kind::Pool { .. } => affine,
@@ -304,10 +304,9 @@ impl Whole {
                 put(&mut text, format_args!("planes[plane * {plane}u + {i}u] = {values} * sigma;"));
             }
         }
-        put(&mut text, format_args!("let scale = sigma * weight_bias.x;"));
         let each: Vec<_> = (0..half * half)
             .map(|p| {
-                let at = |dy, dx| format!("d{}_{}", p / half * 2 + dy, p % half * 2 + dx);
+                let at = |dy, dx| format!("d{}_{} * sigma", p / half * 2 + dy, p % half * 2 + dx);
                 pooled(&mut text, p, at)
             })
             .collect();

@@ -1,5 +1,5 @@
-//! One launcher a kernel: its parameter struct, its bindings, its grid. The WGSL of the same name
-//! is in `shaders/` and says what is computed.
+//! One launcher per kernel: its parameter struct, its bindings, its grid. The WGSL is in `shaders/`, under
+//! the kernel's name, and says what is computed.
 
 mod augment;
 mod ceiling;
@@ -25,6 +25,7 @@ mod softmax_cross_entropy;
 mod unrolled;
 mod weight_strips;
 mod weight_tiles;
+mod weight_whole;
 
 pub(crate) use augment::{Augment, Item, Source};
 pub(crate) use ceiling::{copy, multiply_add};
@@ -123,6 +124,7 @@ pub(crate) fn generated() -> Vec<Generated> {
         norm_relu_pool::all(),
         norm_rows::Rows::all(),
         weight_strips::Strips::all(),
+        weight_whole::WholeWeights::all(),
         WeightTiles::all(),
         vec![ceiling::generated()],
     ]

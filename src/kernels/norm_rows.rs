@@ -95,13 +95,17 @@ impl Rows {
 
     pub fn generate(&self, way: Way) -> Generated {
         let (source, slots, name) = match way {
-            Way::Forward { keep } => {
-                (self.forward(keep), norm_relu_pool::FORWARD.slots, format!("forward {keep}"))
-            }
+            Way::Forward { keep } => (
+                self.forward(keep),
+                norm_relu_pool::FORWARD.slots,
+                format!("forward {}", if keep { "keep" } else { "pool" }),
+            ),
             Way::Backward => (self.backward(), norm_relu_pool::BACKWARD.slots, "backward".into()),
         };
         let Self { lanes, size, border, haloed } = self;
-        let name = format!("norm_relu_pool_rows_lanes {name} {lanes} {size} {border} {haloed}");
+        let layout = |haloed| if haloed { "haloed" } else { "dense" };
+        let (from, to) = (layout(*border == 1), layout(*haloed));
+        let name = format!("norm_relu_pool_rows_lanes {name} {lanes} {size} {from} to {to}");
         Generated { name, source, constants: &[], slots }
     }
 

@@ -20,8 +20,9 @@ pub(super) fn tree<T: AsRef<str>>(terms: &[T]) -> String {
     }
 }
 
-/// Writes the sum, over a pooled value's four places (dy, dx), of ReLU, doubled, of what is there times
-/// `scale` plus `weight_bias.y`; returns its name, which ends in `number`.
+/// Writes the sum, over a pooled value's four places (dy, dx), of ReLU, doubled, of the normalised value
+/// there with the norm's weight and bias; returns its name, which ends in `number`. An eighth of it is
+/// the average.
 ///
 /// ReLU is doubled as x + |x|, to the bit: where a max of 16 lanes falls into two halves, as on Mesa's
 /// software device, that is faster, and it lets a NaN pass.
@@ -33,7 +34,7 @@ pub(super) fn pooled(
     let mut each = Vec::new();
     for (dy, dx) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
         let name = format!("r{number}_{dy}{dx}");
-        let value: Arguments<'_> = format_args!("{} * scale + weight_bias.y", at(dy, dx));
+        let value: Arguments<'_> = format_args!("{} * weight_bias.x + weight_bias.y", at(dy, dx));
         put(text, format_args!("let {name} = {value};"));
         each.push(format!("({name} + abs({name}))"));
     }
@@ -53,6 +54,7 @@ pub(super) fn lane_sums(
     terms: impl Iterator<Item = String>,
 ) -> String {
     let mut terms: Vec<_> = terms.collect();
+    debug_assert!(terms.len().is_power_of_two());
     while terms.len() > 1 {
         let distance = terms.len() / 2;
         let upper = format!("(lane & {distance}u) != 0u");
@@ -73,4 +75,28 @@ pub(super) fn lane_sums(
             .collect();
     }
     terms.concat()
+}
+
+/// Stores the taps `a` of each of `inputs` channels, where an output channel is in each lane.
+pub(super) fn store_taps(inputs: usize) -> String {
+    let mut text = String::new();
+    for c in 0..inputs {
+        put(
+            &mut text,
+            format_args!(
+                "if mine == k && first_c + {c}u < inputs {{\n\
+                 let at = ((net * outputs + k) * inputs + first_c + {c}u) * 9u;"
+            ),
+        );
+        for tap in 0..9 {
+            put(
+                &mut text,
+                format_args!(
+                    "d_weights[at + {tap}u] = a{c}_{tap} + kept * d_weights[at + {tap}u];"
+                ),
+            );
+        }
+        text.push_str("}\n");
+    }
+    text
 }

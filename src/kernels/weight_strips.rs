@@ -1,7 +1,12 @@
 //! Gradient of convolution 3×3 at its weights by strips of rows, for CPU adapters. Writes out the
 //! unrolled parts of `shaders/conv_backward_weight_strips.wgsl`.
 
-use super::{Generated, Planes, conv_backward_weight, conv_lanes::put, unrolled::COMPONENTS, wgsl};
+use super::{
+    Generated, Planes, conv_backward_weight,
+    conv_lanes::put,
+    unrolled::{COMPONENTS, store_taps},
+    wgsl,
+};
 
 /// What a subgroup works at: an output channel a lane, `inputs` input channels, planes of `size`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -9,8 +14,6 @@ pub(super) struct Strips {
     lanes: usize,
     inputs: usize,
     size: usize,
-    /// Whether planes have a halo, or are dense.
-    haloed: bool,
 }
 
 const TEMPLATE: &str = wgsl!("shared/grid", "shared/planes", "conv_backward_weight_strips");
@@ -20,26 +23,20 @@ const TEMPLATE: &str = wgsl!("shared/grid", "shared/planes", "conv_backward_weig
 const PIXELS: usize = 16;
 const LONGEST: usize = 64;
 
-/// A way for planes to lie: channels, size.
-type Layout = fn(usize, usize) -> Planes;
-
 impl Strips {
-    /// For an input and planes of these layouts, if their rows are whole vec4f and they are whole
-    /// strips.
+    /// For an input and planes of these layouts, if they are haloed, their rows are whole vec4f, and they
+    /// are whole strips.
     pub fn new(lanes: usize, input: Planes, planes: Planes) -> Option<Self> {
         let size = planes.size as usize;
-        let all = |layout: Layout| {
-            [input, planes].iter().all(|p| *p == layout(p.channels as usize, size))
-        };
-        let haloed = all(Planes::haloed);
-        let fits = size.is_multiple_of(4) && size <= LONGEST && (haloed || all(Planes::dense));
-        // As many as unrolled text has room for, but no more than there are of images' few.
+        let haloed = |p: Planes| p == Planes::haloed(p.channels as usize, size);
+        let fits = size.is_multiple_of(4) && size <= LONGEST && haloed(input) && haloed(planes);
+        // As many as unrolled text has room for; images have one or three.
         let inputs = match input.channels {
             1 => 1,
             2..8 => 3,
             _ => 8,
         };
-        let strips = Self { lanes, inputs, size, haloed };
+        let strips = Self { lanes, inputs, size };
         (fits && size.is_multiple_of(strips.rows())).then_some(strips)
     }
 
@@ -53,45 +50,36 @@ impl Strips {
         (PIXELS / self.size).clamp(1, self.size)
     }
 
-    /// Columns of halo before a row.
-    fn border(&self) -> usize {
-        usize::from(self.haloed)
-    }
-
     /// vec4f of a row and its halo.
     fn vecs(&self) -> usize {
-        self.size / 4 + self.border()
+        self.size / 4 + 1
     }
 
     /// Every specialisation that any adapter can ask for, for the tests that read them all.
     pub fn all() -> Vec<Generated> {
         let mut all = Vec::new();
         for lanes in [8, 16, 32, 64] {
-            // Planes are dense where whole ones are convolved.
-            let (haloed, dense): (Layout, Layout) = (Planes::haloed, Planes::dense);
-            let every = (4..=LONGEST).step_by(4).map(|size| (size, haloed));
-            for (size, layout) in every.chain([4, 8, 16].map(|size| (size, dense))) {
-                for inputs in [1, 3, 8] {
-                    let strips = Self::new(lanes, layout(inputs, size), layout(1, size));
-                    all.extend(strips.map(|strips| strips.generate()));
-                }
+            for (size, inputs) in
+                (4..=LONGEST).step_by(4).flat_map(|size| [1, 3, 8].map(|inputs| (size, inputs)))
+            {
+                let (input, planes) = (Planes::haloed(inputs, size), Planes::haloed(1, size));
+                all.extend(Self::new(lanes, input, planes).map(|strips| strips.generate()));
             }
         }
         all
     }
 
     pub fn generate(&self) -> Generated {
-        let Self { lanes, inputs, size, haloed } = self;
-        let halo = if *haloed { "haloed" } else { "dense" };
-        let name = format!("conv_backward_weight_strips_lanes {lanes}×{inputs} {size} {halo}");
+        let Self { lanes, inputs, size } = self;
+        let name = format!("conv_backward_weight_strips_lanes {lanes}×{inputs} {size}");
         let slots = conv_backward_weight::KERNEL.slots;
         Generated { name, source: self.source(), constants: &[], slots }
     }
 
     /// The whole WGSL.
     fn source(&self) -> String {
-        let Self { lanes, inputs, size, .. } = self;
-        let (rows, vecs, halo) = (self.rows(), self.vecs(), self.border());
+        let Self { lanes, inputs, size } = self;
+        let (rows, vecs) = (self.rows(), self.vecs());
         let (mut accumulators, mut channels) = (String::new(), String::new());
         for c in 0..*inputs {
             for tap in 0..9 {
@@ -108,10 +96,10 @@ impl Strips {
             .replace("//{accumulators}", &accumulators)
             .replace("//{channels}", &channels)
             .replace("//{strip}", &self.strip())
-            .replace("//{store}", &self.store());
+            .replace("//{store}", &store_taps(*inputs));
         format!(
             "const LANES = {lanes}u;\nconst INPUTS = {inputs}u;\nconst SIZE = {size}u;\n\
-             const ROWS = {rows}u;\nconst VECS = {vecs}u;\nconst HALO = {halo}u;\n{body}"
+             const ROWS = {rows}u;\nconst VECS = {vecs}u;\n{body}"
         )
     }
 
@@ -139,14 +127,13 @@ impl Strips {
                     true => format!("min({first}u + lane, {}u)", whole - 1),
                     false => format!("{first}u + lane"),
                 };
-                put(&mut text, format_args!("let i{i} = strip(x{c}, y, {at});"));
+                put(&mut text, format_args!("let i{i} = input[x{c} + y * VECS + {at}];"));
             }
             for tap in 0..9 {
                 put(&mut text, format_args!("var t{tap} = 0.0;"));
             }
-            // Columns count from the halo, which is not met where it is not stored.
             for r in 0..rows + 2 {
-                for e in 1 - self.border()..self.size + 1 + self.border() {
+                for e in 0..self.size + 2 {
                     self.meet(&mut text, r, e);
                 }
             }
@@ -160,8 +147,7 @@ impl Strips {
 
     /// The value at row `r`, column `e` of the input's strip meets the gradients that it caused.
     fn meet(&self, text: &mut String, r: usize, e: usize) {
-        let skipped = 1 - self.border();
-        let (vec, component) = (r * self.vecs() + (e - skipped) / 4, COMPONENTS[(e - skipped) % 4]);
+        let (vec, component) = (r * self.vecs() + e / 4, COMPONENTS[e % 4]);
         put(
             text,
             format_args!(
@@ -176,33 +162,9 @@ impl Strips {
                 continue;
             };
             if y < self.rows() && x < self.size {
-                let at = x + self.border();
-                let d = format!("d{y}_{}.{}", at / 4, COMPONENTS[at % 4]);
+                let d = format!("d{y}_{}.{}", (x + 1) / 4, COMPONENTS[(x + 1) % 4]);
                 put(text, format_args!("t{tap} += {d} * b{r}_{e};"));
             }
         }
-    }
-
-    fn store(&self) -> String {
-        let mut text = String::new();
-        for c in 0..self.inputs {
-            put(
-                &mut text,
-                format_args!(
-                    "if mine == k && first_c + {c}u < inputs {{\n\
-                     let at = ((net * outputs + k) * inputs + first_c + {c}u) * 9u;"
-                ),
-            );
-            for tap in 0..9 {
-                put(
-                    &mut text,
-                    format_args!(
-                        "d_weights[at + {tap}u] = a{c}_{tap} + kept * d_weights[at + {tap}u];"
-                    ),
-                );
-            }
-            text.push_str("}\n");
-        }
-        text
     }
 }

@@ -251,7 +251,7 @@ pub(crate) struct BlockGradients {
     pub starts: Buffer<u32>,
     /// Room for the parts of a convolution's gradient, with the kernels that make such.
     pub parts: Option<Buffer<f32>>,
-    /// Whether to add to what is there, for batches that are worked off in parts.
+    /// Whether to add to what is there, for batches that are processed in parts.
     pub accumulate: bool,
 }
 

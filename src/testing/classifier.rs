@@ -36,7 +36,7 @@ pub struct Trained {
 }
 
 /// Trains networks beside each other, each from its own parameters and all on the whole batch `x`
-/// in every step, worked off in parts of `part` images: SGD with momentum 0.9, weight decay 5e-4.
+/// in every step, processed in parts of `part` images: SGD with momentum 0.9, weight decay 5e-4.
 #[allow(clippy::too_many_arguments)]
 pub fn train_classifiers(
     gpu: &Gpu,

@@ -33,7 +33,7 @@ pub struct BenchArgs {
         value_parser = shape_parser()
     )]
     pub shape: Shape,
-    /// Classes, of as many images each as the data set's have [default: the data set's].
+    /// Classes, which share out the data set's images [default: the data set's].
     #[arg(
         long, value_name = "N", help_heading = "Task",
         allow_negative_numbers = true, value_parser = count::<usize>(1000)

@@ -143,7 +143,7 @@ pub struct MachineArgs {
     /// Where data sets are, or are downloaded to [default: DM_WGPU_DATA, else the user's cache].
     #[arg(long, value_name = "DIR", help_heading = "Machine")]
     pub data_dir: Option<PathBuf>,
-    /// Say nothing but errors; evaluate and compare still print their results.
+    /// Say nothing but errors; evaluate, compare and bench still print their results.
     #[arg(long, short, help_heading = "Machine")]
     pub quiet: bool,
 }
