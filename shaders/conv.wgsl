@@ -5,17 +5,6 @@
 // the input from the one at the output: the same sum with the kernel turned by half a turn and its
 // two channel axes exchanged.
 
-struct Params {
-    input: Planes,
-    result: Planes,
-    images: u32,
-    // Images of the same network follow each other.
-    images_per_net: u32,
-    pad0: u32,
-    pad1: u32,
-}
-
-@group(0) @binding(0) var<storage, read> params: Params;
 @group(0) @binding(1) var<storage, read> input: array<f32>;
 // (nets, outputs, inputs, 3, 3) of the forward convolution.
 @group(0) @binding(2) var<storage, read> weights: array<f32>;

@@ -2,24 +2,6 @@
 // all pixels, of the gradient at the output times the input that the weight met there.
 // The simplest version: one invocation a weight.
 
-struct Params {
-    input: Planes,
-    planes: Planes,
-    images_per_net: u32,
-    nets: u32,
-    // 1: adds to what is there, for batches that are processed in parts.
-    accumulate: u32,
-    pad: u32,
-}
-
-@group(0) @binding(0) var<storage, read> params: Params;
-// The convolution's input, with its zero halo.
-@group(0) @binding(1) var<storage, read> input: array<f32>;
-// The gradient at its output, with a zero halo.
-@group(0) @binding(2) var<storage, read> d_planes: array<f32>;
-// (nets, outputs, inputs, 3, 3).
-@group(0) @binding(3) var<storage, read_write> d_weights: array<f32>;
-
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
     let inputs = params.input.channels;

@@ -7,23 +7,6 @@
 //
 // Tiles may reach past a plane's edge: there the gradient's halo is zero.
 
-struct Params {
-    input: Planes,
-    planes: Planes,
-    images_per_net: u32,
-    nets: u32,
-    // 1: adds to what is there, for batches that are processed in parts.
-    accumulate: u32,
-    pad: u32,
-}
-
-@group(0) @binding(0) var<storage, read> params: Params;
-// The convolution's input and the gradient at its output: haloed planes, whose rows are whole vec4f.
-@group(0) @binding(1) var<storage, read> input: array<vec4f>;
-@group(0) @binding(2) var<storage, read> d_planes: array<vec4f>;
-// (nets, outputs, inputs, 3, 3).
-@group(0) @binding(3) var<storage, read_write> d_weights: array<f32>;
-
 fn lanes_sum(v: vec4f) -> f32 {
     var sum = (v.x + v.y) + (v.z + v.w);
     //{lanes_sum}

@@ -14,24 +14,6 @@
 //   4 × 1: 576 for 28, of which 16 are the same for half a subgroup; about 100 registers. Two barriers.
 //   7.3 KiB.
 
-struct Params {
-    input: Planes,
-    planes: Planes,
-    images_per_net: u32,
-    nets: u32,
-    // 1: adds to what is there, for batches that are processed in parts.
-    accumulate: u32,
-    // Workgroups that share a network's images.
-    parts: u32,
-}
-
-@group(0) @binding(0) var<storage, read> params: Params;
-// The convolution's input and the gradient at its output: haloed planes, whose rows are whole vec4f.
-@group(0) @binding(1) var<storage, read> input: array<vec4f>;
-@group(0) @binding(2) var<storage, read> d_planes: array<vec4f>;
-// (nets, parts, outputs, inputs, 3, 3).
-@group(0) @binding(3) var<storage, read_write> d_weights: array<f32>;
-
 const THREADS = LOTS_K * INPUTS;
 const OUTPUTS = 4u * LOTS_K;
 // vec4f of a tile of the input, with its halo.

@@ -12,23 +12,6 @@
 // the cache of instructions; 16 pixels and eight channels: 50. With two of three strips kept: 63; with
 // twelve channels 53.
 
-struct Params {
-    input: Planes,
-    planes: Planes,
-    images_per_net: u32,
-    nets: u32,
-    // 1: adds to what is there, for batches that are processed in parts.
-    accumulate: u32,
-    pad: u32,
-}
-
-@group(0) @binding(0) var<storage, read> params: Params;
-// The convolution's input and the gradient at its output: dense planes.
-@group(0) @binding(1) var<storage, read> input: array<vec4f>;
-@group(0) @binding(2) var<storage, read> d_planes: array<vec4f>;
-// (nets, outputs, inputs, 3, 3).
-@group(0) @binding(3) var<storage, read_write> d_weights: array<f32>;
-
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
     let inputs = params.input.channels;

@@ -11,38 +11,9 @@
 // pass takes to keep the planes): norm_relu_pool_rows_backward, then conv_lanes to the images: 65;
 // then conv_backward_weight_strips: 60. This: 15.
 
-struct Params {
-    input: Planes,
-    // Of the gradient at the pooled output.
-    result: Planes,
-    images: u32,
-    // Images of the same network follow each other.
-    images_per_net: u32,
-    // So many consecutive images share one gradient, and image i takes that of
-    // (first_image + i) / sharing.
-    first_image: u32,
-    sharing: u32,
-}
-
-@group(0) @binding(0) var<storage, read> params: Params;
-// Haloed planes, whose rows are whole vec4f.
-@group(0) @binding(1) var<storage, read> input: array<vec4f>;
-// (nets, outputs, INPUTS, 3, 3).
-@group(0) @binding(2) var<storage, read> weights: array<f32>;
-// The norm's weight and bias, (nets, outputs).
-@group(0) @binding(3) var<storage, read> affine: array<vec2f>;
 // Dense planes.
 @group(0) @binding(4) var<storage, read> d_pooled: array<vec4f>;
 //{results}
-
-// The sum over all lanes, always in the same order.
-fn plane_sum(value: f32) -> f32 {
-    var sum = value;
-    for (var distance = 1u; distance < LANES; distance *= 2u) {
-        sum += subgroupShuffleXor(sum, distance);
-    }
-    return sum;
-}
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {

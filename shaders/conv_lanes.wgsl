@@ -10,17 +10,6 @@
 // With FUSED the whole block follows in registers: instance norm → ReLU → average pool. A subgroup
 // then holds whole planes, and only pooled values are stored, a quarter as many.
 
-struct Params {
-    input: Planes,
-    result: Planes,
-    images: u32,
-    // Images of the same network follow each other.
-    images_per_net: u32,
-    pad0: u32,
-    pad1: u32,
-}
-
-@group(0) @binding(0) var<storage, read> params: Params;
 // Haloed planes, whose rows are whole vec4f.
 @group(0) @binding(1) var<storage, read> input: array<vec4f>;
 // [net][output / OUTPUTS][input] [tap][output % OUTPUTS], each [tap][output] padded to CHUNK vec4f.

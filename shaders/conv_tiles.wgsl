@@ -16,17 +16,6 @@
 //   4 × 2 pixels × 8 outputs a thread: 576 multiply-adds for 26 vec4f from workgroup memory, of which 18
 //   are the same for a whole subgroup. Two barriers for 4 channels, 2304 multiply-adds. 15.8 KiB.
 
-struct Params {
-    input: Planes,
-    result: Planes,
-    images: u32,
-    // Images of the same network follow each other.
-    images_per_net: u32,
-    pad0: u32,
-    pad1: u32,
-}
-
-@group(0) @binding(0) var<storage, read> params: Params;
 // Haloed planes, whose rows are whole vec4f.
 @group(0) @binding(1) var<storage, read> input: array<vec4f>;
 // [net][output / (GROUPS · OUTPUTS)][input][tap][output % (GROUPS · OUTPUTS)].

@@ -15,17 +15,6 @@
 // because its text outgrows the cache of instructions. In two bands: 100; in strips of four columns:
 // 104. Without its loads a band would run at 213. Weights from a uniform buffer: no gain.
 
-struct Params {
-    input: Planes,
-    result: Planes,
-    images: u32,
-    // Images of the same network follow each other.
-    images_per_net: u32,
-    pad0: u32,
-    pad1: u32,
-}
-
-@group(0) @binding(0) var<storage, read> params: Params;
 // Dense planes.
 @group(0) @binding(1) var<storage, read> input: array<vec4f>;
 // [net][output / LANES][input]: taps 0…3 of each lane, then 4…7 of each, then 8 of each.

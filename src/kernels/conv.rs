@@ -12,19 +12,26 @@ pub(super) struct Params {
     result: Planes,
     images: u32,
     images_per_net: u32,
-    pad: [u32; 2],
+    first_image: u32,
+    sharing: u32,
 }
 
 impl Params {
     pub fn new(input: Planes, result: Planes, Batch { images, nets }: Batch) -> Self {
         let images_per_net = (images / nets) as u32;
-        Self { input, result, images: images as u32, images_per_net, pad: [0; 2] }
+        let (images, first_image, sharing) = (images as u32, 0, 1);
+        Self { input, result, images, images_per_net, first_image, sharing }
+    }
+
+    /// With image i of a backward pass taking the gradient of image (`first_image` + i) / `sharing`.
+    pub fn sharing(self, (first_image, sharing): (usize, usize)) -> Self {
+        Self { first_image: first_image as u32, sharing: sharing as u32, ..self }
     }
 }
 
 pub(super) const KERNEL: Kernel = Kernel {
     name: "conv",
-    source: wgsl!("shared/grid", "shared/planes", "conv"),
+    source: wgsl!("shared/grid", "shared/planes", "shared/conv", "conv"),
     slots: &[Slot::Params(size_of::<Params>()), Slot::Read, Slot::Read, Slot::Write],
 };
 

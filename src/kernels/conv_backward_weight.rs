@@ -22,7 +22,13 @@ struct Params {
 
 pub(super) const KERNEL: Kernel = Kernel {
     name: "conv_backward_weight",
-    source: wgsl!("shared/grid", "shared/planes", "conv_backward_weight"),
+    source: wgsl!(
+        "shared/grid",
+        "shared/planes",
+        "shared/planar",
+        "shared/conv_weights",
+        "conv_backward_weight"
+    ),
     slots: &[Slot::Params(size_of::<Params>()), Slot::Read, Slot::Read, Slot::Write],
 };
 
@@ -84,8 +90,14 @@ pub(super) struct WeightTile {
     inputs: usize,
 }
 
-const TEMPLATE: &str =
-    wgsl!("shared/grid", "shared/planes", "shared/walk", "conv_backward_weight_lanes");
+const TEMPLATE: &str = wgsl!(
+    "shared/grid",
+    "shared/planes",
+    "shared/walk",
+    "shared/planar_vec",
+    "shared/conv_weights",
+    "conv_backward_weight_lanes"
+);
 
 /// Rows of a tile. Two at most, for a plane's halo to be all that a tile can reach past its edge.
 const ROWS: usize = 2;

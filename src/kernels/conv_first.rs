@@ -1,11 +1,9 @@
 //! A whole first block for CPU adapters, forward and backward. Writes out the unrolled parts of
 //! `shaders/conv_first.wgsl` and `shaders/conv_first_backward.wgsl`.
 
-use bytemuck::{Pod, Zeroable};
-
 use super::{
     Batch, Generated, Planes,
-    conv::flops,
+    conv::{Params, flops},
     conv_lanes::put,
     unrolled::{COMPONENTS, lane_sums, pooled, tree},
     wgsl,
@@ -30,19 +28,15 @@ pub(crate) enum FirstTarget<'a> {
     Weights { parts: &'a Buffer<f32>, d_affine: &'a Buffer<f32> },
 }
 
-#[repr(C)]
-#[derive(Debug, Clone, Copy, Pod, Zeroable)]
-struct Params {
-    input: Planes,
-    result: Planes,
-    images: u32,
-    images_per_net: u32,
-    first_image: u32,
-    sharing: u32,
-}
-
-const FORWARD: &str = wgsl!("shared/grid", "shared/planes", "conv_first");
-const BACKWARD: &str = wgsl!("shared/grid", "shared/planes", "conv_first_backward");
+const FORWARD: &str =
+    wgsl!("shared/grid", "shared/planes", "shared/conv", "shared/first_block", "conv_first");
+const BACKWARD: &str = wgsl!(
+    "shared/grid",
+    "shared/planes",
+    "shared/conv",
+    "shared/first_block",
+    "conv_first_backward"
+);
 
 const FORWARD_SLOTS: &[Slot] =
     &[Slot::Params(size_of::<Params>()), Slot::Read, Slot::Read, Slot::Read, Slot::Write];
@@ -375,7 +369,7 @@ pub(crate) fn conv_first(
     (result, to): (&Buffer<f32>, Planes),
     batch: Batch,
 ) -> Dispatch {
-    let params = Params::new(from, to, batch, (0, 1));
+    let params = Params::new(from, to, batch);
     let params = Buffer::params(gpu, "conv_first params", &params);
     let inputs = [params.binding(), input.binding(), weights.binding(), affine.binding()];
     let bindings = [&inputs[..], &[result.binding()]].concat();
@@ -400,7 +394,7 @@ pub(crate) fn conv_first_backward(
     batch: Batch,
     sharing: (usize, usize),
 ) -> Dispatch {
-    let params = Params::new(from, to, batch, sharing);
+    let params = Params::new(from, to, batch).sharing(sharing);
     let params = Buffer::params(gpu, "conv_first_backward params", &params);
     let mut bindings = vec![
         params.binding(),
@@ -430,17 +424,4 @@ pub(crate) fn conv_first_backward(
         .dispatch(gpu, &bindings, fold(batch.images))
         .flops(flops(from, to, batch.images))
         .values(batch.images * (from.values() + left) + gradients + weights.len())
-}
-
-impl Params {
-    fn new(input: Planes, result: Planes, batch: Batch, sharing: (usize, usize)) -> Self {
-        Self {
-            input,
-            result,
-            images: batch.images as u32,
-            images_per_net: (batch.images / batch.nets) as u32,
-            first_image: sharing.0 as u32,
-            sharing: sharing.1 as u32,
-        }
-    }
 }

@@ -29,7 +29,7 @@ pub(super) fn affine(binding: usize) -> String {
     format!("@group(0) @binding({binding}) var<storage, read> affine: array<vec2f>;")
 }
 
-const TEMPLATE: &str = wgsl!("shared/grid", "shared/planes", "conv_lanes");
+const TEMPLATE: &str = wgsl!("shared/grid", "shared/planes", "shared/conv", "conv_lanes");
 
 impl Tile {
     /// For convolution alone, which takes planes of any size.

@@ -21,7 +21,7 @@ pub(crate) struct PixelTile {
     outputs: usize,
 }
 
-const TEMPLATE: &str = wgsl!("shared/grid", "shared/planes", "conv_tiles");
+const TEMPLATE: &str = wgsl!("shared/grid", "shared/planes", "shared/conv", "conv_tiles");
 
 /// The last is for fused blocks alone.
 const SLOTS: &[Slot] =

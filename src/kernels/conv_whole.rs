@@ -41,7 +41,7 @@ enum Kind {
     },
 }
 
-const TEMPLATE: &str = wgsl!("shared/grid", "shared/planes", "conv_whole");
+const TEMPLATE: &str = wgsl!("shared/grid", "shared/planes", "shared/conv", "conv_whole");
 
 const SLOTS: &[Slot] = &[
     Slot::Params(size_of::<Params>()),

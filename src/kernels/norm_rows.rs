@@ -17,6 +17,7 @@ pub(super) struct Rows {
 const FORWARD: &str = wgsl!(
     "shared/grid",
     "shared/planes",
+    "shared/planar_vec",
     "shared/norm",
     "shared/norm_rows",
     "norm_relu_pool_rows_forward"
@@ -24,6 +25,7 @@ const FORWARD: &str = wgsl!(
 const BACKWARD: &str = wgsl!(
     "shared/grid",
     "shared/planes",
+    "shared/planar_vec",
     "shared/norm",
     "shared/norm_rows",
     "norm_relu_pool_rows_backward"
@@ -145,7 +147,7 @@ impl Rows {
             put(&mut load, format_args!("let r{} = planes[{}];", name(place), self.at(place)));
         }
         format!(
-            "alias Planar = vec4f;\nconst LANES = {lanes}u;\nconst TEAM = {team}u;\n\
+            "const LANES = {lanes}u;\nconst TEAM = {team}u;\n\
              const VECS = {vecs}u;\nconst COUNT = {count:?};\n{template}"
         )
         .replace("//{plane_sum}", &sums)

@@ -16,7 +16,13 @@ pub(super) struct Strips {
     size: usize,
 }
 
-const TEMPLATE: &str = wgsl!("shared/grid", "shared/planes", "conv_backward_weight_strips");
+const TEMPLATE: &str = wgsl!(
+    "shared/grid",
+    "shared/planes",
+    "shared/planar_vec",
+    "shared/conv_weights",
+    "conv_backward_weight_strips"
+);
 
 /// Pixels of a strip, and its longest row. The unrolled text grows with it: beyond what a CPU's cache
 /// of instructions holds, it is slower again.

@@ -24,7 +24,13 @@ pub(crate) struct WeightTiles {
     lots_c: usize,
 }
 
-const TEMPLATE: &str = wgsl!("shared/grid", "shared/planes", "conv_backward_weight_tiles");
+const TEMPLATE: &str = wgsl!(
+    "shared/grid",
+    "shared/planes",
+    "shared/planar_vec",
+    "shared/conv_weights",
+    "conv_backward_weight_tiles"
+);
 
 const SLOTS: &[Slot] = &[Slot::Params(size_of::<Params>()), Slot::Read, Slot::Read, Slot::Write];
 

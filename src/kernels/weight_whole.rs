@@ -16,7 +16,13 @@ pub(super) struct WholeWeights {
     size: usize,
 }
 
-const TEMPLATE: &str = wgsl!("shared/grid", "shared/planes", "conv_backward_weight_whole");
+const TEMPLATE: &str = wgsl!(
+    "shared/grid",
+    "shared/planes",
+    "shared/planar_vec",
+    "shared/conv_weights",
+    "conv_backward_weight_whole"
+);
 
 /// Pixels of a strip: as many vec4f as this has fours. The unrolled text grows with it.
 const PIXELS: usize = 16;

@@ -1,0 +1,2 @@
+// Planes are read four values at a time.
+alias Planar = vec4f;
