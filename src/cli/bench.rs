@@ -70,7 +70,9 @@ fn table(report: &Report) -> String {
         let _ = write!(text, "\n{line}");
     };
     line(format!(
-        "work       {shape}, {classes} classes, ipc {ipc}, batch {batch_real}, width {width}, depth {depth}, made-up images"
+        "work       {shape}, {classes} class{}, ipc {ipc}, batch {batch_real}, width {width}, \
+         depth {depth}, made-up images",
+        if *classes == 1 { "" } else { "es" }
     ));
     line(String::new());
     line("               median     fastest     slowest       first   preparing".to_owned());
@@ -80,7 +82,8 @@ fn table(report: &Report) -> String {
         let times: Vec<_> = times.iter().map(|time| format!("{time:>12}")).collect();
         line(format!("{what:<9}{}", times.concat()));
     }
-    line(format!("{} of each were timed.", iteration.timed));
+    let were = if iteration.timed == 1 { "was" } else { "were" };
+    line(format!("{} of each {were} timed.", iteration.timed));
     line(String::new());
     line(format!(
         "start      {} from opening the adapter ({}) to the end of the first iteration",

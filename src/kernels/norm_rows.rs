@@ -105,9 +105,12 @@ impl Rows {
             Way::Backward => (self.backward(), norm_relu_pool::BACKWARD.slots, "backward".into()),
         };
         let Self { lanes, size, border, haloed } = self;
-        let layout = |haloed| if haloed { "haloed" } else { "dense" };
-        let (from, to) = (layout(*border == 1), layout(*haloed));
-        let name = format!("norm_relu_pool_rows_lanes {name} {lanes} {size} {from} to {to}");
+        let layouts = match (border, haloed) {
+            (0, _) => " dense",
+            (_, true) => " to haloed",
+            (_, false) => "",
+        };
+        let name = format!("norm_relu_pool_rows_lanes {name} {lanes} {size}{layouts}");
         Generated { name, source, constants: &[], slots }
     }
 

@@ -21,7 +21,7 @@ What is measured, on made-up images:
   ceilings    what this adapter does at most: multiply-adds alone, copying alone
 Times of a CPU that acts as a GPU say nothing about GPUs.
 
-Exit codes: 0 done, 1 failed, 2 asked for wrongly.";
+Exit codes: 0 done, 1 failed, 2 asked for wrongly, 130 interrupted.";
 
 /// `dm-wgpu bench`.
 #[derive(Debug, Args)]
