@@ -10,7 +10,7 @@ endif
 .NOTPARALLEL:
 
 help:
-	@echo "make demo         condense the embedded digits, about a minute on two CPU cores after the build"
+	@echo "make demo         condense the embedded digits, ten seconds on two CPU cores after the build"
 	@echo "make test         format, lints, every test, the documentation"
 	@echo "make test-full    the same, and the tests that take long, optimised"
 	@echo "make bench-peers  times beside PyTorch and burn, where they are; WIDTH=32 ITERATIONS=3 is quick"
