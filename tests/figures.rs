@@ -121,14 +121,14 @@ fn compare(dataset: &Arc<Dataset>, ipc: usize, figures: &[(u32, f64)]) {
 }
 
 #[test]
-#[ignore = "ten minutes"]
+#[ignore = "two minutes"]
 fn mnist_one_image_a_class() {
     let Some(dataset) = mnist() else { return };
     compare(&dataset, 1, &[(0, 46.3), (100, 87.9), (500, 88.9)]);
 }
 
 #[test]
-#[ignore = "half an hour"]
+#[ignore = "three minutes"]
 fn mnist_ten_images_a_class() {
     let Some(dataset) = mnist() else { return };
     compare(&dataset, 10, &[(0, 93.9), (100, 95.1), (500, 95.4)]);
@@ -145,7 +145,7 @@ fn mnist_from_noise() {
 }
 
 #[test]
-#[ignore = "an hour"]
+#[ignore = "half an hour"]
 fn cifar10_ten_images_a_class() {
     let Some(dataset) = cifar10() else { return };
     compare(&dataset, 10, &[(0, 28.6), (200, 35.9), (1000, 40.7)]);
