@@ -8,7 +8,7 @@
 //
 // Ladder, multiply-adds for each vec4f loaded: conv_backward_weight_lanes.wgsl, pixels in lanes: 24.
 // Outputs in lanes, 64 pixels a strip, four input channels: 82, but its text outgrows the cache of
-// instructions. 16 pixels, eight channels: 92.
+// instructions. 16 pixels, eight channels: 89.
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {

@@ -2,7 +2,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{Generated, WORKGROUP, conv_lanes::put, wgsl};
+use super::{Generated, WORKGROUP, unrolled::put, wgsl};
 use crate::gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold};
 
 #[repr(C)]

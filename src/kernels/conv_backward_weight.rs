@@ -4,7 +4,7 @@
 use bytemuck::{Pod, Zeroable};
 
 use super::{
-    Batch, Generated, Planes, WORKGROUP, conv::flops, conv_lanes::put, weight_strips::Strips,
+    Batch, Generated, Planes, WORKGROUP, conv::flops, unrolled::put, weight_strips::Strips,
     weight_whole::WholeWeights, wgsl,
 };
 use crate::gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold};

@@ -4,8 +4,7 @@
 use super::{
     Batch, Generated, Planes,
     conv::{Params, flops},
-    conv_lanes::put,
-    unrolled::{COMPONENTS, lane_sums, pooled, tree},
+    unrolled::{COMPONENTS, lane_sums, pooled, put, tree},
     wgsl,
 };
 use crate::gpu::{Buffer, Dispatch, Gpu, Slot, fold};

@@ -1,12 +1,11 @@
 //! Convolution for adapters with subgroups of one fixed size, alone or fused with the block's
 //! norm, ReLU and pool. Writes out the unrolled parts of `shaders/conv_lanes.wgsl`.
 
-use std::fmt::Write;
-
 use super::{
     Batch, Generated, Planes,
     conv::{Params, flops},
     pack_weights::{Order, Packing},
+    unrolled::{COMPONENTS, put},
     wgsl,
 };
 use crate::gpu::{Buffer, Dispatch, Gpu, Slot, fold};
@@ -142,7 +141,7 @@ impl Tile {
             for tap in 0..9 {
                 let element = tap * self.outputs + k;
                 let (load, within) = (element / (4 * self.lanes), element % (4 * self.lanes));
-                let component = ["x", "y", "z", "w"][within % 4];
+                let component = COMPONENTS[within % 4];
                 let lane = within / 4;
                 put(
                     &mut text,
@@ -258,11 +257,6 @@ impl Tile {
 
 fn output_start(k: usize) -> String {
     format!("let start = plane_start(params.result, image, block * OUTPUTS + {k}u);")
-}
-
-pub(super) fn put(text: &mut String, line: std::fmt::Arguments<'_>) {
-    // Writing to a string cannot fail.
-    let _ = writeln!(text, "{line}");
 }
 
 /// `result` = `input`, which is haloed, convolved with `weights` packed for `tile`. With the norm's

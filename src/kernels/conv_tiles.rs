@@ -4,8 +4,8 @@
 use super::{
     Batch, Constants, Generated, Planes,
     conv::{Params, flops},
-    conv_lanes::put,
     pack_weights::{Order, Packing},
+    unrolled::put,
     wgsl,
 };
 use crate::gpu::{Buffer, Dispatch, Gpu, Slot, TILES_BYTES, fold};

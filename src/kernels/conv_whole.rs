@@ -4,9 +4,9 @@
 use super::{
     Batch, Generated, Norm, Planes,
     conv::{Params, flops},
-    conv_lanes::{affine, put},
+    conv_lanes::affine,
     pack_weights::{Order, Packing},
-    unrolled::{COMPONENTS, pooled, tree},
+    unrolled::{COMPONENTS, pooled, put, tree},
     wgsl,
 };
 use crate::gpu::{Buffer, Dispatch, Gpu, Slot, fold};

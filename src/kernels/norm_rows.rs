@@ -1,7 +1,7 @@
 //! Instance norm → ReLU → average pool by whole rows, for adapters with subgroups of one fixed size.
 //! Writes out the unrolled parts of `shaders/norm_relu_pool_rows_*.wgsl`.
 
-use super::{Generated, Planes, conv_lanes::put, norm_relu_pool, wgsl};
+use super::{Generated, Planes, norm_relu_pool, unrolled::put, wgsl};
 
 /// How a subgroup shares out planes of one size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,11 +1,15 @@
-//! Pieces of text that several kernels which are written out have in common.
+//! Writing out the text of kernels: what several of them need.
 
-use std::fmt::Arguments;
-
-use super::conv_lanes::put;
+use std::fmt::{Arguments, Write};
 
 /// Of a vec4f.
 pub(super) const COMPONENTS: [&str; 4] = ["x", "y", "z", "w"];
+
+/// Writes a line.
+pub(super) fn put(text: &mut String, line: Arguments<'_>) {
+    // Writing to a string cannot fail.
+    let _ = writeln!(text, "{line}");
+}
 
 /// The sum of some terms, added in pairs, then pairs of pairs: rounded less than one long sum, and not
 /// a chain in which each addition waits for the one before.

@@ -3,7 +3,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{Batch, Generated, Planes, class_sum, conv::flops, conv_lanes::put, wgsl};
+use super::{Batch, Generated, Planes, class_sum, conv::flops, unrolled::put, wgsl};
 use crate::gpu::{Buffer, Gpu, Recording, Slot, fold};
 
 #[repr(C)]

@@ -3,8 +3,7 @@
 
 use super::{
     Generated, Planes, conv_backward_weight,
-    conv_lanes::put,
-    unrolled::{COMPONENTS, store_taps},
+    unrolled::{COMPONENTS, put, store_taps},
     wgsl,
 };
 
