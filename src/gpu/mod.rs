@@ -43,6 +43,16 @@ pub enum Kernels {
     Tiles,
 }
 
+/// The Mesa whose software device was seen to make a loop over the lanes of each broadcast. Those between
+/// 22 and this were not tried.
+const MESA_LOOPS: u32 = 25;
+
+/// The major version of Mesa that made the driver, if it says so: "Mesa 25.0.7-2 (LLVM 19.1.7)".
+fn mesa_version(driver_info: &str) -> Option<u32> {
+    let (_, version) = driver_info.split_once("Mesa ")?;
+    version.split('.').next()?.parse().ok()
+}
+
 /// Workgroup memory of the tiles family, in bytes: what WebGPU guarantees.
 pub(crate) const TILES_BYTES: usize = 16 << 10;
 /// And its invocations a workgroup.
@@ -218,6 +228,13 @@ impl Gpu {
         self.info().device_type == wgpu::DeviceType::Cpu
     }
 
+    /// Lanes of a subgroup on a CPU whose driver broadcasts from one of them in an instruction or two:
+    /// where kernels with an output channel per lane pay.
+    pub(crate) fn broadcasting_lanes(&self) -> Option<usize> {
+        let slow = mesa_version(&self.info().driver_info).is_some_and(|mesa| mesa >= MESA_LOOPS);
+        self.lanes().filter(|_| self.is_cpu() && !slow)
+    }
+
     fn fixed_subgroup(&self) -> Option<usize> {
         let info = self.info();
         let has = self.device().features().contains(wgpu::Features::SUBGROUP);
@@ -288,4 +305,18 @@ impl Gpu {
 /// Locks what is never left half-changed, so that a panic elsewhere does not spoil it.
 fn unpoisoned<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mesa_tells_its_version() {
+        assert_eq!(mesa_version("Mesa 22.3.6 (LLVM 15.0.6)"), Some(22));
+        assert_eq!(mesa_version("Mesa 25.0.7-2+deb13u1 (LLVM 19.1.7)"), Some(25));
+        for other in ["", "550.90.07", "Mesa", "Mesa devel"] {
+            assert_eq!(mesa_version(other), None, "{other}");
+        }
+    }
 }

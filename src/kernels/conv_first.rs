@@ -63,8 +63,7 @@ const PATCH: usize = 8;
 impl First {
     /// The kernels for images of this many channels, if there are any on this device.
     pub fn new(gpu: &Gpu, inputs: usize, size: usize) -> Option<Self> {
-        let lanes = gpu.lanes().filter(|_| gpu.is_cpu());
-        lanes.and_then(|lanes| Self::with_lanes(lanes, inputs, size))
+        gpu.broadcasting_lanes().and_then(|lanes| Self::with_lanes(lanes, inputs, size))
     }
 
     fn with_lanes(lanes: usize, inputs: usize, size: usize) -> Option<Self> {

@@ -68,7 +68,7 @@ const STRIP: usize = 4;
 impl Whole {
     /// The kernel for planes of this size, if there is one on this device.
     pub fn new(gpu: &Gpu, size: usize) -> Option<Self> {
-        gpu.lanes().filter(|_| gpu.is_cpu()).and_then(|lanes| Self::with_lanes(lanes, size))
+        gpu.broadcasting_lanes().and_then(|lanes| Self::with_lanes(lanes, size))
     }
 
     fn with_lanes(lanes: usize, size: usize) -> Option<Self> {
