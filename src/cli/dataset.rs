@@ -7,7 +7,7 @@ use dm_wgpu::{
     data::{self, Sources},
 };
 
-pub use dm_wgpu::data::{NAMES, Progress};
+pub use dm_wgpu::data::{NAMES, Progress, Work};
 
 /// Loads a data set, downloading it where it has to be.
 pub fn load(

@@ -1,7 +1,7 @@
 //! Ctrl-C: once stops after the iteration (or piece of an evaluation) and saves, twice leaves at once.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU8, Ordering},
@@ -27,6 +27,7 @@ const MEASURING: u8 = 3;
 pub struct Interrupt {
     state: Arc<AtomicU8>,
     made: Arc<Mutex<Vec<PathBuf>>>,
+    unfinished: Arc<Mutex<Option<PathBuf>>>,
 }
 
 impl Interrupt {
@@ -36,6 +37,8 @@ impl Interrupt {
         let made = Arc::new(Mutex::new(Vec::new()));
         let shared = Arc::clone(&state);
         let folders = Arc::clone(&made);
+        let unfinished = Arc::new(Mutex::new(None::<PathBuf>));
+        let file = Arc::clone(&unfinished);
         let installed = ctrlc::set_handler(move || {
             let stop = |state| matches!(state, WORKING | MEASURING).then_some(STOPPING);
             if let Ok(before) = shared.fetch_update(Ordering::SeqCst, Ordering::SeqCst, stop) {
@@ -49,18 +52,31 @@ impl Interrupt {
                 }
                 return;
             }
+            // Held until the end, so that no other takes its place meanwhile.
+            let file = file.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(file) = &*file {
+                let _ = std::fs::remove_file(file);
+            }
             folder::remove_empty(&folders.lock().unwrap_or_else(PoisonError::into_inner));
             std::process::exit(INTERRUPTED.into());
         });
         if let Err(error) = installed {
             log::warn!("Ctrl-C will not save anything: {error}");
         }
-        Self { state, made }
+        Self { state, made, unfinished }
     }
 
     /// Leaving takes these folders along where they are empty, the last one first.
     pub fn takes_along(&self, folders: impl IntoIterator<Item = PathBuf>) {
         self.made.lock().unwrap_or_else(PoisonError::into_inner).extend(folders);
+    }
+
+    /// Leaving removes this file, which is not whole yet, in place of the one before.
+    pub fn removes(&self, unfinished: Option<&Path>) {
+        let mut file = self.unfinished.lock().unwrap_or_else(PoisonError::into_inner);
+        if file.as_deref() != unfinished {
+            *file = unfinished.map(Path::to_path_buf);
+        }
     }
 
     /// From here on there is something to save.

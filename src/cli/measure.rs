@@ -35,7 +35,7 @@ impl Bench {
     ) -> Result<Self, Failure> {
         // The quick check first: without an adapter nothing needs to be downloaded.
         let gpu = Gpu::headless_blocking(&machine.adapter_choice())?;
-        let dataset = load(dataset, machine.data_dir.as_deref(), &console)?;
+        let dataset = load(dataset, machine.data_dir.as_deref(), &console, &interrupt)?;
         Ok(Self { gpu, dataset: Arc::new(dataset), console, interrupt })
     }
 
@@ -94,9 +94,17 @@ pub struct Measured {
     pub seconds: f64,
 }
 
-fn load(name: &str, data_dir: Option<&Path>, console: &Console) -> Result<Dataset, Failure> {
+fn load(
+    name: &str,
+    data_dir: Option<&Path>,
+    console: &Console,
+    interrupt: &Interrupt,
+) -> Result<Dataset, Failure> {
     let mut downloads = Downloads::new(console);
-    let loaded = dataset::load(name, data_dir, &mut |progress| downloads.progress(progress));
+    let loaded = dataset::load(name, data_dir, &mut |progress| {
+        interrupt.removes(progress.unfinished);
+        downloads.progress(progress);
+    });
     downloads.finish();
     loaded.map_err(Failure::of_data)
 }

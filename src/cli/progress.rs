@@ -7,7 +7,11 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::{dataset::Progress, figures::Losses, say};
+use super::{
+    dataset::{Progress, Work},
+    figures::Losses,
+    say,
+};
 
 /// What is told of a run, and how.
 #[derive(Debug, Clone, Copy)]
@@ -290,7 +294,7 @@ fn clock(seconds: f64) -> String {
     }
 }
 
-/// The progress of downloads: a bar for each file, or a line where there is no terminal.
+/// The progress of downloads and of decoding: a bar for each, or a line where there is no terminal.
 pub struct Downloads<'a> {
     console: &'a Console,
     current: Option<(String, Option<ProgressBar>)>,
@@ -305,22 +309,26 @@ impl<'a> Downloads<'a> {
         if self.console.quiet {
             return;
         }
-        let Progress { file, done: bytes, total, .. } = progress;
+        let Progress { work, file, done, total, .. } = progress;
+        let (doing, counted) = match work {
+            Work::Decoding => ("decoding", "{pos}/{len} pictures"),
+            _ => ("downloading", "{bytes}/{total_bytes}"),
+        };
         if self.current.as_ref().is_none_or(|(name, _)| name != file) {
             self.finish();
             let bar = self.console.terminal.then(|| {
-                let template = "downloading {msg} [{bar:30}] {bytes}/{total_bytes}";
-                self.console.bar(total.unwrap_or(0), template).with_message(file.to_owned())
+                let template = format!("{doing} {{msg}} [{{bar:30}}] {counted}");
+                self.console.bar(total.unwrap_or(0), &template).with_message(file.to_owned())
             });
             if bar.is_none() {
-                self.console.say(&format!("downloading {file}"));
+                self.console.say(&format!("{doing} {file}"));
             }
             self.current = Some((file.to_owned(), bar));
         }
         if let Some((_, Some(bar))) = &self.current {
             // Without a total there is no end to draw: it moves along with what came.
-            bar.set_length(total.unwrap_or(bytes).max(bytes));
-            bar.set_position(bytes);
+            bar.set_length(total.unwrap_or(done).max(done));
+            bar.set_position(done);
         }
     }
 

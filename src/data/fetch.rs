@@ -182,7 +182,7 @@ fn fetch_from(
     let mut body = response.into_body().into_reader();
     let mut piece = vec![0; 1 << 16];
     let mut done = 0;
-    on_progress(Progress { file: file.name, done, total });
+    on_progress(Progress::downloading(file.name, temp.path(), done, total));
     loop {
         let read = match body.read(&mut piece) {
             Ok(0) => break,
@@ -197,7 +197,7 @@ fn fetch_from(
             return Err(too_long());
         }
         temp.write_all(&piece[..read]).map_err(unwritten)?;
-        on_progress(Progress { file: file.name, done, total });
+        on_progress(Progress::downloading(file.name, temp.path(), done, total));
     }
 
     temp.as_file().sync_all().map_err(unwritten)?;

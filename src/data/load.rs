@@ -1,6 +1,6 @@
 //! Data sets by name, and what loading one needs to know.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{glyphs, mnist};
 use crate::{Dataset, Error, Result};
@@ -19,16 +19,44 @@ pub struct Sources {
     pub data_dir: Option<PathBuf>,
 }
 
-/// How far a download has come.
+/// How far a download, or the decoding of pictures, has come.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct Progress<'a> {
-    /// The file, e.g. `train-images-idx3-ubyte`.
+    /// What is being done, and so what is counted.
+    pub work: Work,
+    /// The file that is downloaded, e.g. `train-images-idx3-ubyte`, or the data set that is decoded.
     pub file: &'a str,
-    /// Bytes that have arrived. Begins again at 0 when another mirror is tried.
+    /// What has been done. Begins again at 0 when another mirror is tried.
     pub done: u64,
-    /// Bytes that the server announced.
+    /// What there is to do: the bytes that the server announced, or all pictures.
     pub total: Option<u64>,
+    /// The file that is not whole yet. A program that ends here and now should remove it; else it
+    /// is removed when the same is loaded again.
+    pub unfinished: Option<&'a Path>,
+}
+
+/// What a [`Progress`] tells of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Work {
+    /// Bytes arrive.
+    Downloading,
+    /// Pictures are decoded.
+    Decoding,
+}
+
+impl<'a> Progress<'a> {
+    /// Of a file that is called `unfinished` until it is whole.
+    #[cfg(feature = "download")]
+    pub(super) fn downloading(
+        file: &'a str,
+        unfinished: &'a Path,
+        done: u64,
+        total: Option<u64>,
+    ) -> Self {
+        Self { work: Work::Downloading, file, done, total, unfinished: Some(unfinished) }
+    }
 }
 
 /// The data set of this name: one of [`NAMES`].

@@ -9,7 +9,7 @@ mod mnist;
 mod skeletons;
 
 pub use glyphs::glyphs;
-pub use load::{NAMES, Progress, Sources, load};
+pub use load::{NAMES, Progress, Sources, Work, load};
 #[cfg(feature = "download")]
 use mnist::Remote;
 pub use mnist::mnist;
