@@ -97,8 +97,13 @@ pub enum Error {
     },
 
     /// The optimisation drove pixels beyond what the networks can tell apart.
-    #[error("a pixel of class {class} has become {value}: lower lr_img, or change the seed")]
+    #[error(
+        "a pixel of class {class} is {value} after iteration {iteration}: lower lr_img, or change \
+         the seed"
+    )]
     PixelsDiverged {
+        /// Iterations done when it was looked at.
+        iteration: u32,
         /// Class index.
         class: usize,
         /// The pixel: NaN, infinite or huge.

@@ -38,6 +38,7 @@
 //! | [`Gpu`] | The device: [`Gpu::headless_blocking`] opens one, [`Gpu::from_parts`] takes yours |
 //! | [`Settings`] | Everything a run can be told; [`Settings::for_dataset`] has the published values |
 //! | [`Condensation`] | The run, advanced step by step |
+//! | [`Checkpoint`] | A run in the middle, to be saved and gone on from |
 //! | [`Evaluation`] | How good a set is: networks trained on it, tested on real images |
 //! | [`SyntheticSet`] | The result: pixels, labels, normalisation; saved as and loaded from safetensors |
 //! | [`report`] | Pictures and tables of it |
@@ -114,7 +115,8 @@ pub mod report;
 mod rng;
 
 pub use condense::{
-    Condensation, Init, Loss, Selection, SelectionSettings, Selector, Settings, SyntheticSet,
+    Checkpoint, Condensation, Init, Loss, Selection, SelectionSettings, Selector, Settings,
+    SyntheticSet,
 };
 pub use data::{Dataset, DatasetInfo, Split};
 pub use error::{Error, Result};

@@ -214,7 +214,8 @@ fn divergence_is_an_error() {
         }
         let error = run.images_blocking().map(drop).unwrap_err();
         match error {
-            Error::PixelsDiverged { class, value } => {
+            Error::PixelsDiverged { iteration, class, value } => {
+                assert_eq!(iteration, 4);
                 assert!(class < 10 && (value.abs() > 1e15 || value.is_nan()), "{error}");
             }
             Error::Diverged { class, loss, .. } => assert!(class < 10 && !loss.is_finite()),

@@ -1,21 +1,30 @@
 //! A method turns (data set, settings, device) into a [`SyntheticSet`].
 
+mod checkpoint;
+mod identity;
 mod matching;
 mod run;
 mod sample;
 mod select;
 mod set;
 mod settings;
+mod tensor_file;
 
+pub use checkpoint::Checkpoint;
 pub(crate) use matching::{Matching, Plan, RealBatch, RealFormat};
 pub use run::{Condensation, Loss};
 pub use select::{Selection, SelectionSettings, Selector};
 pub use set::SyntheticSet;
-pub(crate) use set::{FORMAT, MAX_FILE, check_offsets, read_file};
+pub(crate) use set::{FORMAT, read_file};
 pub(crate) use settings::as_text;
 pub use settings::{Init, Settings};
+pub(crate) use tensor_file::{MAX_FILE, check_offsets};
 
 use crate::{Dataset, Error, Result};
+
+/// Larger pixels overflow the sums of squares in the networks' norms, which then answer zero or NaN:
+/// losses may stay finite, but they mean nothing any more.
+const LARGEST_PIXEL: f32 = 1e15;
 
 /// Refuses more real images a class than its smallest class has: the rest would be doubles, which no
 /// one asked for. `advice` is what else there is to do.

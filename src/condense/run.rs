@@ -3,7 +3,9 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use super::{
-    Init, Matching, Plan, RealBatch, RealFormat, Settings, SyntheticSet, check_images,
+    Checkpoint, Init, Matching, Plan, RealBatch, RealFormat, Settings, SyntheticSet, check_images,
+    checkpoint::is_pixel,
+    identity::Identity,
     sample::{draw, draw_batch},
 };
 use crate::{
@@ -15,10 +17,6 @@ use crate::{
 
 /// Momentum of the pixels' optimiser, as published.
 const MOMENTUM: f32 = 0.5;
-
-/// Larger pixels overflow the sums of squares in the networks' norms, which then answer zero or NaN:
-/// losses may stay finite, but they mean nothing any more.
-const LARGEST_PIXEL: f32 = 1e15;
 
 /// The loss of one iteration.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -84,9 +82,42 @@ impl Condensation {
     /// or within the memory budget; [`Error::Gpu`] if the device refuses.
     pub fn new(gpu: &Gpu, dataset: Arc<Dataset>, settings: Settings) -> Result<Self> {
         // Before the images are made, which may be too many for the host as well.
+        checked_plan(gpu, &dataset, &settings)?;
+        let images = initial_images(&dataset, &settings);
+        Self::with_images(gpu, dataset, settings, &images)
+    }
+
+    /// Goes on from a checkpoint, as if there had been no break: on the same adapter with the same
+    /// driver the run ends with the same bits. What [`take_losses`](Self::take_losses) returned
+    /// before is not returned again.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if this is not the data set that the checkpoint was made with; else as
+    /// [`new`](Self::new).
+    pub fn resume(gpu: &Gpu, dataset: Arc<Dataset>, checkpoint: Checkpoint) -> Result<Self> {
+        let Checkpoint { images, velocity, iteration, settings, dataset: made_with, .. } =
+            checkpoint;
+        if let Some(difference) = made_with.difference(&Identity::of(&dataset)) {
+            return Err(Error::shape("checkpoint", format!("it was made with {difference}")));
+        }
+        let mut run = Self::with_images(gpu, dataset, settings, &images)?;
+        gpu.checked("resume the run", || {
+            run.matching.velocity.write(gpu, &velocity);
+            Ok(())
+        })?;
+        run.iteration = iteration;
+        Ok(run)
+    }
+
+    fn with_images(
+        gpu: &Gpu,
+        dataset: Arc<Dataset>,
+        settings: Settings,
+        images: &[f32],
+    ) -> Result<Self> {
         let plan = checked_plan(gpu, &dataset, &settings)?;
         let real_counts = plan.real_counts.clone();
-        let matching = Matching::new(gpu, &plan, &initial_images(&dataset, &settings))?;
+        let matching = Matching::new(gpu, &plan, images)?;
         Ok(Self {
             gpu: gpu.clone(),
             dataset,
@@ -196,18 +227,48 @@ impl Condensation {
     /// [`Error::Gpu`] if the device was lost, [`Error::Diverged`] when a loss was not finite,
     /// [`Error::PixelsDiverged`] when the images themselves are no images any more.
     pub fn images_blocking(&mut self) -> Result<SyntheticSet> {
-        self.wait_blocking(0)?;
-        if let Some((iteration, class, loss)) = self.diverged {
-            return Err(Error::Diverged { iteration, class, loss });
-        }
+        self.settle()?;
         let images = self.matching.images.read_blocking(&self.gpu)?;
         let (dataset, ipc) = (&self.dataset, self.settings.ipc);
-        let sound = |value: &f32| value.abs() <= LARGEST_PIXEL;
-        if let Some(at) = images.iter().position(|value| !sound(value)) {
+        if let Some(at) = images.iter().position(|value| !is_pixel(value)) {
             let class = at / (ipc * dataset.image_len());
-            return Err(Error::PixelsDiverged { class, value: images[at] });
+            let iteration = self.iteration;
+            return Err(Error::PixelsDiverged { iteration, class, value: images[at] });
         }
         SyntheticSet::of(dataset, ipc, images, &self.settings)
+    }
+
+    /// Waits for everything submitted and returns what [`resume`](Self::resume) goes on from. Losses
+    /// are not part of it: [`take_losses`](Self::take_losses) has those so far afterwards.
+    ///
+    /// # Errors
+    /// As [`images_blocking`](Self::images_blocking): a run that has diverged has no checkpoint.
+    pub fn checkpoint_blocking(&mut self) -> Result<Checkpoint> {
+        self.settle()?;
+        let checkpoint = Checkpoint {
+            images: self.matching.images.read_blocking(&self.gpu)?,
+            velocity: self.matching.velocity.read_blocking(&self.gpu)?,
+            iteration: self.iteration,
+            settings: self.settings.clone(),
+            dataset: Identity::of(&self.dataset),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            notes: String::new(),
+        };
+        match checkpoint.unsound() {
+            Some((class, value)) => {
+                Err(Error::PixelsDiverged { iteration: self.iteration, class, value })
+            }
+            None => Ok(checkpoint),
+        }
+    }
+
+    /// Waits for everything submitted, whose losses must all be finite.
+    fn settle(&mut self) -> Result<()> {
+        self.wait_blocking(0)?;
+        match self.diverged {
+            Some((iteration, class, loss)) => Err(Error::Diverged { iteration, class, loss }),
+            None => Ok(()),
+        }
     }
 
     /// Everything that one iteration submits, in order. Replayed, it moves the pixels once more by

@@ -1,10 +1,11 @@
 //! The synthetic set and its file: safetensors, so that any framework can read it.
 
-use std::{collections::HashMap, fs, path::Path};
+use std::path::Path;
 
-use safetensors::{Dtype, SafeTensors, tensor::TensorView};
-use serde_json::{Value, json};
+use safetensors::Dtype;
+use serde_json::json;
 
+use super::tensor_file::{Part, encode, open, read, tensor, values};
 use crate::{Dataset, Error, Result, files};
 
 #[cfg(test)]
@@ -14,10 +15,8 @@ mod tests;
 pub(crate) const FORMAT: &str = "dm-wgpu synthetic set";
 /// Counts up when a reader of the previous one would misread a file.
 const FORMAT_VERSION: &str = "1";
-/// Larger files are not synthetic sets, and reading one would take the memory of the machine.
-pub(crate) const MAX_FILE: u64 = 4 << 30;
 /// Larger images are a broken header rather than something that a network here could take.
-const MAX_SIZE: usize = 4096;
+pub(super) const MAX_SIZE: usize = 4096;
 
 /// Synthetic images with their labels and all that is needed to use them elsewhere.
 ///
@@ -120,62 +119,29 @@ impl SyntheticSet {
         Ok(set)
     }
 
-    /// The file's bytes. Written by hand, as the crate puts metadata down in random order.
+    /// The file's bytes.
     fn encode(&self) -> Vec<u8> {
-        let labels = self.labels.len() * size_of::<i64>();
-        let images = self.images.len() * size_of::<f32>();
         let n = self.labels.len();
-        // `Value`'s maps have one order, whatever it is.
-        let header = json!({
-            "__metadata__": {
-                "format": FORMAT,
-                "format_version": FORMAT_VERSION,
-                "version": env!("CARGO_PKG_VERSION"),
-                "dataset": self.dataset,
-                "class_names": json!(self.class_names).to_string(),
-                "mean": to_json(&self.mean),
-                "std": to_json(&self.std),
-                "ipc": self.ipc.to_string(),
-                "settings": self.settings,
-            },
-            // The wider type first keeps both aligned.
-            "labels": { "dtype": "I64", "shape": [n], "data_offsets": [0, labels] },
-            "images": {
-                "dtype": "F32",
-                "shape": [n, self.channels, self.size, self.size],
-                "data_offsets": [labels, labels + images],
-            },
+        let metadata = json!({
+            "format": FORMAT,
+            "format_version": FORMAT_VERSION,
+            "version": env!("CARGO_PKG_VERSION"),
+            "dataset": self.dataset,
+            "class_names": json!(self.class_names).to_string(),
+            "mean": to_json(&self.mean),
+            "std": to_json(&self.std),
+            "ipc": self.ipc.to_string(),
+            "settings": self.settings,
         });
-        let mut header = header.to_string().into_bytes();
-        header.resize(header.len().next_multiple_of(8), b' ');
-        let mut bytes = Vec::with_capacity(8 + header.len() + labels + images);
-        bytes.extend((header.len() as u64).to_le_bytes());
-        bytes.extend(header);
-        bytes.extend(self.labels.iter().flat_map(|label| label.to_le_bytes()));
-        bytes.extend(self.images.iter().flat_map(|value| value.to_le_bytes()));
-        bytes
+        let shape = vec![n, self.channels, self.size, self.size];
+        encode(
+            metadata,
+            &[Part::i64("labels", vec![n], &self.labels), Part::f32("images", shape, &self.images)],
+        )
     }
 
     fn decode(bytes: &[u8]) -> Result<Self, String> {
-        let broken = |reason| format!("no readable safetensors file: {reason}");
-        check_offsets(bytes).map_err(broken)?;
-        let (_, header) =
-            SafeTensors::read_metadata(bytes).map_err(|error| broken(error.to_string()))?;
-        let tensors = SafeTensors::deserialize(bytes).map_err(|error| broken(error.to_string()))?;
-
-        let none = HashMap::new();
-        let meta = Meta(header.metadata().as_ref().unwrap_or(&none));
-        let format = meta.text("format")?;
-        if format != FORMAT {
-            return Err(format!("the format is {format:?}, {FORMAT:?} was expected"));
-        }
-        let version = meta.text("format_version")?;
-        if version != FORMAT_VERSION {
-            return Err(format!(
-                "the format's version is {version}, this program reads {FORMAT_VERSION}"
-            ));
-        }
-
+        let (tensors, meta) = open(bytes, FORMAT, FORMAT_VERSION)?;
         let images = tensor(&tensors, "images", Dtype::F32, 4)?;
         let labels = tensor(&tensors, "labels", Dtype::I64, 1)?;
         let [n, channels, height, width] = *images.shape() else {
@@ -262,78 +228,13 @@ impl SyntheticSet {
     }
 }
 
-/// The bytes of a file that may hold a set: a file, and not too large for one.
+/// The bytes of a file that may hold a set.
 pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>> {
-    let about = fs::metadata(path).map_err(Error::io("read", path))?;
-    if !about.is_file() {
-        return Err(Error::format(path, "a file with images was expected, this is no file"));
-    }
-    if about.len() > MAX_FILE {
-        return Err(Error::format(
-            path,
-            format!("{} bytes are too many for a synthetic set", about.len()),
-        ));
-    }
-    fs::read(path).map_err(Error::io("read", path))
+    read(path, "a synthetic set")
 }
 
 /// `[0.1307]`, digit for digit what an `f32` prints: `json!` would widen it first.
 fn to_json(values: &[f32]) -> String {
     let values: Vec<_> = values.iter().map(f32::to_string).collect();
     format!("[{}]", values.join(","))
-}
-
-fn values<T, const BYTES: usize>(data: &[u8], from_le: fn([u8; BYTES]) -> T) -> Vec<T> {
-    // Chunks have just this length, so nothing is dropped.
-    data.chunks_exact(BYTES).filter_map(|chunk| chunk.try_into().ok()).map(from_le).collect()
-}
-
-/// A tensor of the given kind.
-fn tensor<'a>(
-    tensors: &SafeTensors<'a>,
-    name: &str,
-    dtype: Dtype,
-    dimensions: usize,
-) -> Result<TensorView<'a>, String> {
-    let found = tensors.tensor(name).map_err(|_| format!("there is no tensor {name:?}"))?;
-    if found.dtype() != dtype || found.shape().len() != dimensions {
-        return Err(format!(
-            "{name}: {} of shape {:?}, {dtype} in {dimensions} dimensions was expected",
-            found.dtype(),
-            found.shape()
-        ));
-    }
-    Ok(found)
-}
-
-/// Refuses tensors that reach beyond the file before the crate adds their ends up: huge ones would
-/// overflow there.
-pub(crate) fn check_offsets(bytes: &[u8]) -> Result<(), String> {
-    let short = || "it ends before its header does".to_owned();
-    let (length, rest) = bytes.split_first_chunk().ok_or_else(short)?;
-    let length = usize::try_from(u64::from_le_bytes(*length)).map_err(|_| short())?;
-    let header = rest.get(..length).ok_or_else(short)?;
-    let header: HashMap<String, Value> =
-        serde_json::from_slice(header).map_err(|error| format!("invalid header: {error}"))?;
-    for (name, entry) in header.iter().filter(|(name, _)| *name != "__metadata__") {
-        let end = entry.get("data_offsets").and_then(|offsets| offsets.get(1)?.as_u64());
-        if end.is_none_or(|end| end > (rest.len() - length) as u64) {
-            return Err(format!("tensor {name:?} reaches beyond the file's end"));
-        }
-    }
-    Ok(())
-}
-
-/// A file's metadata: text by name.
-struct Meta<'a>(&'a HashMap<String, String>);
-
-impl<'a> Meta<'a> {
-    fn text(&self, name: &str) -> Result<&'a str, String> {
-        let found = self.0.get(name).map(String::as_str);
-        found.ok_or_else(|| format!("its metadata has no {name:?}"))
-    }
-    fn json<T: serde::de::DeserializeOwned>(&self, name: &str, what: &str) -> Result<T, String> {
-        serde_json::from_str(self.text(name)?)
-            .map_err(|error| format!("{name:?} in its metadata is not {what}: {error}"))
-    }
 }

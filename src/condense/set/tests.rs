@@ -1,8 +1,10 @@
 //! Files that come back as they were saved, and broken ones that are refused in words.
 
-use std::path::PathBuf;
+use std::{fs, path::PathBuf};
 
 use proptest::prelude::*;
+use safetensors::SafeTensors;
+use serde_json::Value;
 
 use super::*;
 

@@ -1,0 +1,186 @@
+//! A run in the middle, to go on from: images, their velocities, and how many iterations made them.
+//! Whatever is random follows from the seed and the iteration, so nothing else has a state.
+
+use std::path::Path;
+
+use safetensors::Dtype;
+use serde_json::{Value, json};
+
+use super::{
+    LARGEST_PIXEL, Settings,
+    identity::Identity,
+    set::MAX_SIZE,
+    tensor_file::{Part, encode, open, read, tensor, values},
+};
+use crate::{Error, Result, files};
+
+const FORMAT: &str = "dm-wgpu checkpoint";
+/// Counts up when a reader of the previous one would misread a file, or go on otherwise.
+const FORMAT_VERSION: &str = "1";
+
+/// The state of a [`Condensation`](crate::Condensation) between two iterations.
+///
+/// The file holds `images` and `velocity` (f32, (N, C, H, W), class-major) and `notes` (u8, UTF-8), and
+/// in its metadata, all as text: `iteration`, `settings` and `dataset` (JSON), `version` (of this
+/// crate), `format` and `format_version`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Checkpoint {
+    pub(super) images: Vec<f32>,
+    pub(super) velocity: Vec<f32>,
+    pub(super) iteration: u32,
+    pub(super) settings: Settings,
+    pub(super) dataset: Identity,
+    pub(super) version: String,
+    /// Text that the caller wants to find again beside the state, such as the losses so far; empty
+    /// unless the caller sets it.
+    pub notes: String,
+}
+
+impl Checkpoint {
+    /// Iterations that made it.
+    pub fn iteration(&self) -> u32 {
+        self.iteration
+    }
+
+    /// The settings of its run.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Name of the data set that its run condenses.
+    pub fn dataset(&self) -> &str {
+        &self.dataset.name
+    }
+
+    /// Version of this crate that made it. Another one may draw other random numbers, as its changelog
+    /// then says.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// To go on with these settings. Only `iterations` and `memory_budget`, on which no iteration
+    /// depends, may be others than the run had.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] naming what differs.
+    pub fn with_settings(self, settings: Settings) -> Result<Self> {
+        let Settings { iterations, memory_budget, .. } = settings;
+        let own = Settings { iterations, memory_budget, ..self.settings.clone() };
+        if own != settings {
+            let fields = |settings: &Settings| serde_json::to_value(settings).unwrap_or_default();
+            let (own, asked) = (fields(&own), fields(&settings));
+            let differing = own.as_object().into_iter().flatten();
+            let mut differing = differing.filter(|(name, value)| asked[name.as_str()] != **value);
+            let reason = differing.next().map_or_else(
+                || "other settings made it".to_owned(),
+                |(name, value)| {
+                    format!("it was made with {name} = {value}, not {}", asked[name.as_str()])
+                },
+            );
+            return Err(Error::shape("checkpoint", reason));
+        }
+        Ok(Self { settings, ..self })
+    }
+
+    /// Writes it to a file, whole or not at all; one that was there is replaced.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when writing fails.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        let bytes = self.encode().map_err(|error| Error::shape("checkpoint", error.to_string()))?;
+        files::write_whole(path, &bytes)
+    }
+
+    /// Reads what [`save`](Self::save) wrote, checking that it is whole and holds numbers only.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the file can't be read, [`Error::Format`] when it is not such a file.
+    pub fn load(path: &Path) -> Result<Self> {
+        let bytes = read(path, "a checkpoint")?;
+        let decode = || {
+            let checkpoint = Self::decode(&bytes)?;
+            checkpoint.validate().map(|()| checkpoint)
+        };
+        decode().map_err(|reason| Error::format(path, reason))
+    }
+
+    fn encode(&self) -> serde_json::Result<Vec<u8>> {
+        let metadata: Value = json!({
+            "format": FORMAT,
+            "format_version": FORMAT_VERSION,
+            "version": self.version,
+            "iteration": self.iteration.to_string(),
+            "settings": serde_json::to_string(&self.settings)?,
+            "dataset": serde_json::to_string(&self.dataset)?,
+        });
+        let Identity { class_names, channels, size, .. } = &self.dataset;
+        let shape = vec![class_names.len() * self.settings.ipc, *channels, *size, *size];
+        let notes = self.notes.as_bytes().to_vec();
+        let notes =
+            Part { name: "notes", dtype: Dtype::U8, shape: vec![notes.len()], bytes: notes };
+        let images = Part::f32("images", shape.clone(), &self.images);
+        Ok(encode(metadata, &[images, Part::f32("velocity", shape, &self.velocity), notes]))
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, String> {
+        let (tensors, meta) = open(bytes, FORMAT, FORMAT_VERSION)?;
+        let settings: Settings = meta.json("settings", "a run's settings")?;
+        let dataset: Identity = meta.json("dataset", "a data set's description")?;
+        let expected = [
+            dataset.class_names.len().checked_mul(settings.ipc).unwrap_or_default(),
+            dataset.channels,
+            dataset.size,
+            dataset.size,
+        ];
+        let pixels = |name: &str| {
+            let found = tensor(&tensors, name, Dtype::F32, 4)?;
+            if found.shape() != expected {
+                return Err(format!("{name} of {:?}, {expected:?} was expected", found.shape()));
+            }
+            Ok(values(found.data(), f32::from_le_bytes))
+        };
+        let notes = tensor(&tensors, "notes", Dtype::U8, 1)?.data().to_vec();
+        Ok(Self {
+            images: pixels("images")?,
+            velocity: pixels("velocity")?,
+            iteration: meta.json("iteration", "a number")?,
+            version: meta.text("version")?.to_owned(),
+            notes: String::from_utf8(notes).map_err(|error| format!("notes: {error}"))?,
+            settings,
+            dataset,
+        })
+    }
+
+    fn validate(&self) -> Result<(), String> {
+        let Identity { class_names, size, channels, .. } = &self.dataset;
+        if !(1..=MAX_SIZE).contains(size) || !matches!(channels, 1 | 3) {
+            return Err(format!("images of {channels}×{size}×{size} are not possible"));
+        }
+        if class_names.is_empty() || self.images.is_empty() {
+            return Err("it holds no image".into());
+        }
+        match self.unsound() {
+            Some((class, value)) => {
+                Err(format!("a pixel of class {class}, or its velocity, is {value}"))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// A value that no run can go on from, with its class.
+    pub(super) fn unsound(&self) -> Option<(usize, f32)> {
+        let pixel = self.images.iter().position(|value| !is_pixel(value));
+        let velocity = self.velocity.iter().position(|value| !value.is_finite());
+        let (at, value) = match (pixel, velocity) {
+            (Some(at), _) => (at, self.images[at]),
+            (None, Some(at)) => (at, self.velocity[at]),
+            (None, None) => return None,
+        };
+        Some((at / (self.settings.ipc * self.dataset.image_len()?), value))
+    }
+}
+
+/// Whether the networks can take a pixel like this.
+pub(super) fn is_pixel(value: &f32) -> bool {
+    value.abs() <= LARGEST_PIXEL
+}
