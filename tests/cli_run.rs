@@ -82,7 +82,7 @@ fn a_run_leaves_what_it_promises() {
     let record = record(&run);
     let stored: Settings = record["settings"].clone().try_into().unwrap();
     assert_eq!(stored, settings);
-    assert_eq!(record["dataset"].as_str(), Some("glyphs"));
+    assert_eq!(record["data"]["name"].as_str(), Some("glyphs"));
     assert_eq!(record["outcome"]["completed_iterations"].as_integer(), Some(2));
     assert_eq!(record["outcome"]["interrupted"].as_bool(), Some(false));
 

@@ -1,20 +1,32 @@
 //! `run.toml`: what a run was asked, on what it ran, what came of it, and the command that repeats it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use dm_wgpu::{Accuracy, EvaluationSettings, Gpu, Init, SelectionSettings, Settings, report};
 
-use super::{args::RunArgs, failure::Failure};
+use super::{
+    args::{MachineArgs, RunArgs},
+    failure::Failure,
+    figures::Figures,
+    method::Method,
+};
 
+/// Everything that it takes to do a run again, or to go on with it, and what is known of it so far.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Record {
     /// Version of this program.
     pub version: String,
-    pub dataset: String,
     pub method: String,
+    /// Evaluate before the first iteration and after every so many.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub eval_every: Option<u32>,
+    /// Whether no evaluation was asked for.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub no_eval: bool,
+    pub data: Data,
     /// As asked for; [`Outcome::completed_iterations`] is what was done. Training on a whole data
     /// set has none but those of the evaluation.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -22,8 +34,34 @@ pub struct Record {
     /// None if it was not asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub evaluation: Option<EvaluationSettings>,
+    #[serde(default, skip_serializing_if = "Machine::is_open")]
+    pub machine: Machine,
     pub adapter: Adapter,
-    pub outcome: Outcome,
+    /// None as long as the run goes on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<Outcome>,
+}
+
+/// Which data, from where.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Data {
+    /// As it was asked for.
+    pub name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data_dir: Option<PathBuf>,
+}
+
+/// What was asked of the machine, where [`Adapter`] is what answered.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Machine {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub adapter: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backend: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kernels: Option<String>,
 }
 
 /// What the method was asked to do.
@@ -76,57 +114,118 @@ impl Adapter {
     }
 }
 
-impl Record {
-    pub fn write(&self, args: &RunArgs, path: &Path) -> Result<(), Failure> {
-        let table = toml::to_string(self)
-            .map_err(|error| Failure::Failed(format!("{}: {error}", path.display())))?;
-        let command = command(args, self);
-        let text = format!("# The same again, into a new folder:\n# {command}\n\n{table}");
-        Ok(report::write_whole(path, text.as_bytes())?)
+impl Machine {
+    fn of(args: &MachineArgs) -> Self {
+        Self {
+            adapter: args.adapter.clone(),
+            backend: args.backend.clone(),
+            kernels: args.kernels.map(|kernels| kernels.name().to_owned()),
+        }
+    }
+
+    /// Whether nothing was asked for, and so anything will do.
+    fn is_open(&self) -> bool {
+        *self == Self::default()
     }
 }
 
-/// The command that does the same again: every setting resolved, as defaults may change, and no
-/// `--out`, as that folder is full now.
-fn command(args: &RunArgs, record: &Record) -> String {
-    let mut command = format!("dm-wgpu --dataset {}", args.dataset());
-    match &record.settings {
-        Some(MethodSettings::Dm(settings)) => command += &dm_flags(settings),
-        Some(MethodSettings::Selection(settings)) => {
-            let SelectionSettings { selection, ipc, width, depth, seed, memory_budget } = settings;
-            command += &format!(
-                " --method {selection} --ipc {ipc} --width {width} --depth {depth} --seed {seed} \
-                 --memory-budget {memory_budget}"
-            );
+impl Outcome {
+    pub fn of(figures: &Figures) -> Self {
+        Self {
+            completed_iterations: figures.completed_iterations,
+            first_loss: figures.loss.map(|loss| loss.first),
+            last_loss: figures.loss.map(|loss| loss.last),
+            seconds: figures.seconds.condensing,
+            interrupted: figures.interrupted,
+            accuracy: figures.accuracy.clone(),
         }
-        None => command += &format!(" --method {}", record.method),
     }
-    match &record.evaluation {
-        None => command += " --no-eval",
-        Some(EvaluationSettings { nets, epochs, width, depth, seed, memory_budget, .. }) => {
-            if record.settings.is_none() {
+}
+
+impl Record {
+    /// A run that was asked for, without an outcome.
+    pub fn of(
+        args: &RunArgs,
+        method: Method,
+        settings: Option<MethodSettings>,
+        evaluation: Option<EvaluationSettings>,
+        adapter: Adapter,
+    ) -> Self {
+        let data_dir = args.machine.data_dir.clone();
+        Self {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            method: method.name().to_owned(),
+            eval_every: args.eval_every,
+            no_eval: evaluation.is_none(),
+            data: Data { name: args.dataset().to_owned(), data_dir },
+            settings,
+            evaluation,
+            machine: Machine::of(&args.machine),
+            adapter,
+            outcome: None,
+        }
+    }
+
+    pub fn write(&self, path: &Path) -> Result<(), Failure> {
+        let table = toml::to_string(self)
+            .map_err(|error| Failure::Failed(format!("{}: {error}", path.display())))?;
+        let command = self.command();
+        let text = format!("# The same again, into a new folder:\n# {command}\n\n{table}");
+        Ok(report::write_whole(path, text.as_bytes())?)
+    }
+
+    /// The command that does the same again: every setting resolved, as defaults may change, and no
+    /// `--out`, as that folder is full now.
+    fn command(&self) -> String {
+        let mut command = format!("dm-wgpu --dataset {}", quoted(&self.data.name));
+        match &self.settings {
+            Some(MethodSettings::Dm(settings)) => command += &dm_flags(settings),
+            Some(MethodSettings::Selection(settings)) => {
+                let SelectionSettings { selection, ipc, width, depth, seed, memory_budget } =
+                    settings;
+                command += &format!(
+                    " --method {selection} --ipc {ipc} --width {width} --depth {depth} \
+                     --seed {seed} --memory-budget {memory_budget}"
+                );
+            }
+            None => command += &format!(" --method {}", self.method),
+        }
+        match &self.evaluation {
+            None => command += " --no-eval",
+            Some(EvaluationSettings {
+                nets, epochs, width, depth, seed, memory_budget, ..
+            }) => {
+                if self.settings.is_none() {
+                    command +=
+                        &format!(" --depth {depth} --seed {seed} --memory-budget {memory_budget}");
+                }
                 command +=
-                    &format!(" --depth {depth} --seed {seed} --memory-budget {memory_budget}");
-            }
-            command += &format!(" --eval-nets {nets} --eval-epochs {epochs} --eval-width {width}");
-            if let Some(every) = args.eval_every {
-                command += &format!(" --eval-every {every}");
+                    &format!(" --eval-nets {nets} --eval-epochs {epochs} --eval-width {width}");
             }
         }
-    }
-    let machine = &args.machine;
-    let data_dir = machine.data_dir.as_ref().map(|path| path.to_string_lossy().into_owned());
-    for (flag, value) in [
-        ("--data-dir", &data_dir),
-        ("--adapter", &machine.adapter),
-        ("--backend", &machine.backend),
-        ("--kernels", &machine.kernels.map(|kernels| kernels.name().to_owned())),
-    ] {
-        if let Some(value) = value {
-            command += &format!(" {flag} {}", quoted(value));
+        if let Some(every) = self.eval_every {
+            command += &format!(" --eval-every {every}");
         }
+        let data_dir = self.data.data_dir.as_ref().map(|path| path.to_string_lossy().into_owned());
+        let Machine { adapter, backend, kernels } = &self.machine;
+        for (flag, value) in [
+            ("--data-dir", &data_dir),
+            ("--adapter", adapter),
+            ("--backend", backend),
+            ("--kernels", kernels),
+        ] {
+            if let Some(value) = value {
+                command += &format!(" {flag} {}", quoted(value));
+            }
+        }
+        command
     }
-    command
+}
+
+// What serde asks of it.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 fn dm_flags(settings: &Settings) -> String {
@@ -184,27 +283,25 @@ mod tests {
             Method::Selection(by) => Some(MethodSettings::Selection(args.selection(&tiny(), by))),
             Method::Whole => None,
         };
-        let iterations = matches!(method, Method::Dm).then_some(7);
-        Record {
-            version: "0.1.0".into(),
-            dataset: args.dataset().into(),
-            method: method.name().into(),
-            settings,
-            evaluation: (!cli.method.no_eval).then(|| args.evaluation(&tiny(), method)),
-            adapter: Adapter {
-                name: "A \"GPU\"".into(),
-                backend: "vulkan".into(),
-                driver: "x 1".into(),
-                kernels: args.machine.kernels.unwrap_or(Kernels::Tiles).name().into(),
-            },
-            outcome: Outcome {
-                completed_iterations: iterations,
-                first_loss: iterations.map(|_| 0.1),
-                last_loss: iterations.map(|_| 1e-9),
-                seconds: 1.5,
-                interrupted: false,
-                accuracy: (!cli.method.no_eval).then(|| Accuracy::of(vec![80.0, 90.0])),
-            },
+        let evaluation = (!cli.method.no_eval).then(|| args.evaluation(&tiny(), method));
+        let adapter = Adapter {
+            name: "A \"GPU\"".into(),
+            backend: "vulkan".into(),
+            driver: "x 1".into(),
+            kernels: args.machine.kernels.unwrap_or(Kernels::Tiles).name().into(),
+        };
+        Record::of(args, method, settings, evaluation, adapter)
+    }
+
+    fn outcome(record: &Record) -> Outcome {
+        let iterations = matches!(record.settings, Some(MethodSettings::Dm(_))).then_some(7);
+        Outcome {
+            completed_iterations: iterations,
+            first_loss: iterations.map(|_| 0.1),
+            last_loss: iterations.map(|_| 1e-9),
+            seconds: 1.5,
+            interrupted: false,
+            accuracy: record.evaluation.as_ref().map(|_| Accuracy::of(vec![80.0, 90.0])),
         }
     }
 
@@ -222,19 +319,18 @@ mod tests {
             "dm-wgpu --dataset glyphs --eval-every 5 --eval-width 9 --kernels plain",
         ] {
             let cli = Cli::from_arguments(line.split_whitespace()).unwrap();
-            record(&cli).write(&cli.run, &path).unwrap();
-            let text = std::fs::read_to_string(&path).unwrap();
-            assert_eq!(toml::from_str::<Record>(&text).unwrap(), record(&cli));
+            let begun = record(&cli);
+            let ended = Record { outcome: Some(outcome(&begun)), ..begun.clone() };
+            for record in [&begun, &ended] {
+                record.write(&path).unwrap();
+                let text = std::fs::read_to_string(&path).unwrap();
+                assert_eq!(&toml::from_str::<Record>(&text).unwrap(), record);
+            }
 
+            let text = std::fs::read_to_string(&path).unwrap();
             let again = text.lines().nth(1).unwrap().trim_start_matches("# ");
             let again = Cli::from_arguments(again.split_whitespace()).unwrap();
-            assert_eq!(record(&again), record(&cli), "{text}");
-            assert_eq!(again.run.eval_every, cli.run.eval_every);
-            let (again, first) = (again.run.machine, cli.run.machine);
-            assert_eq!(
-                (again.adapter, again.backend, again.kernels, again.data_dir),
-                (first.adapter, first.backend, first.kernels, first.data_dir)
-            );
+            assert_eq!(record(&again), begun, "{text}");
         }
     }
 

@@ -191,7 +191,7 @@ impl Task<'_> {
         figures.accuracy = Some(measured.accuracy);
         folder.keep();
         figures.write(&folder.path().join("report.json"))?;
-        self.record(&figures).write(self.args, &folder.path().join("run.toml"))?;
+        self.record(&figures).write(&folder.path().join("run.toml"))?;
         Ok(Some(figures))
     }
 
@@ -224,22 +224,9 @@ impl Task<'_> {
     }
 
     fn record(&self, figures: &Figures) -> Record {
-        Record {
-            version: figures.version.clone(),
-            dataset: figures.dataset.clone(),
-            method: figures.method.clone(),
-            settings: figures.settings.clone(),
-            evaluation: figures.evaluation.clone(),
-            adapter: figures.adapter.clone(),
-            outcome: Outcome {
-                completed_iterations: figures.completed_iterations,
-                first_loss: figures.loss.map(|loss| loss.first),
-                last_loss: figures.loss.map(|loss| loss.last),
-                seconds: figures.seconds.condensing,
-                interrupted: figures.interrupted,
-                accuracy: figures.accuracy.clone(),
-            },
-        }
+        let Figures { settings, evaluation, adapter, .. } = figures.clone();
+        let asked = Record::of(self.args, self.method, settings, evaluation, adapter);
+        Record { outcome: Some(Outcome::of(figures)), ..asked }
     }
 
     /// What there is beside the set itself, what matters most first.
@@ -259,7 +246,7 @@ impl Task<'_> {
     ) -> Result<(), Failure> {
         let place = |name: &str| folder.path().join(name);
         report::write_metrics(rows, &place("metrics.csv"))?;
-        self.record(figures).write(self.args, &place("run.toml"))?;
+        self.record(figures).write(&place("run.toml"))?;
         figures.write(&place("report.json"))
     }
 }
