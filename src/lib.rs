@@ -73,6 +73,7 @@
 //! [`Gpu::from_parts`] takes clones of your device and queue, and what the adapter says of itself.
 //! [`Condensation::step`] then submits to your queue between your own frames; it and
 //! [`Condensation::take_losses`] never wait for the GPU. Whatever does has `blocking` in its name.
+//! [`Condensation::encode_step`] submits nothing at all: it encodes into your own command encoder.
 //! [`wgpu`] is re-exported, so that both sides mean the same version.
 //!
 //! No feature is required, and WebGPU's default limits suffice. Ask for `Features::SUBGROUP` where

@@ -2,9 +2,11 @@
 //! synthetic ones, the difference of their mean embeddings, and its gradient down to the pixels.
 //!
 //! Everything that changes from step to step (which images, which augmentation, which network) is
-//! a few bytes written before it; pipelines, bind groups and buffers are made once.
+//! a few bytes copied before it; pipelines, bind groups and buffers are made once.
 
 use std::ops::Range;
+
+use wgpu::util::StagingBelt;
 
 use crate::{
     ConvNet, Error, Result,
@@ -50,6 +52,8 @@ pub(crate) enum RealFormat<'a> {
 #[derive(Debug)]
 pub(crate) struct Matching {
     gpu: Gpu,
+    /// Takes what changes to the device, in the order of the commands around it.
+    belt: StagingBelt,
     pub weights: Weights,
     /// One row a class: siamese augmentation.
     rows: Buffer<Row>,
@@ -75,6 +79,17 @@ enum RealSource {
     Resident(Buffer<u8>),
     StreamedPixels(Buffer<u8>),
     StreamedValues(Buffer<f32>),
+}
+
+/// What changes from step to step.
+pub(crate) struct Step<'a> {
+    /// The network to draw, or else the one that `weights` hold by then.
+    pub network: Option<NetworkKey>,
+    /// One row a class.
+    pub rows: &'a [Row],
+    /// Real images of each class.
+    pub real_counts: &'a [usize],
+    pub batch: RealBatch<'a>,
 }
 
 /// A batch of real images for one step, class after class.
@@ -228,8 +243,17 @@ impl Matching {
         }
         recording.push(sgd(gpu, &rates, &images, &velocity, &gradient));
 
+        // Whatever one chunk or one step needs fits; what is larger gets a buffer of its own.
+        let changing = classes * size_of::<Row>() + reals * size_of::<Item>();
+        let streamed = match &real_source {
+            RealSource::Resident(_) => 0,
+            RealSource::StreamedPixels(room) => room.len(),
+            RealSource::StreamedValues(room) => 4 * room.len(),
+        };
+        let belt = StagingBelt::new(gpu.device().clone(), (changing.max(streamed) + 256) as u64);
         Ok(Self {
             gpu: gpu.clone(),
+            belt,
             weights,
             rows,
             real_items,
@@ -248,19 +272,54 @@ impl Matching {
         Readback::new(&self.gpu, "losses on their way", self.losses.len())
     }
 
-    /// Submits one step with the network that a key names, or else with the one that `weights`
-    /// hold by then. `rows` has one row a class. The losses will be in `readback`, already
-    /// requested.
+    /// Submits one step. The losses are on their way to `readback` afterwards.
     pub fn submit(
-        &self,
-        network: Option<NetworkKey>,
-        rows: &[Row],
-        real_counts: &[usize],
-        batch: &RealBatch<'_>,
+        &mut self,
+        step: &Step<'_>,
         readback: &mut Readback<f32>,
     ) -> wgpu::SubmissionIndex {
-        self.rows.write(&self.gpu, rows);
-        let classes = (0u32..).zip(real_counts).flat_map(|(k, &n)| std::iter::repeat_n(k, n));
+        // A submission each: none becomes too long for the drivers that watch over that.
+        let gpu = self.gpu.clone();
+        let part = |label| {
+            let label = Some(label);
+            gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor { label })
+        };
+        let mut encoder = part("network");
+        self.begin(&mut encoder, step);
+        self.submit_part(encoder);
+        for chunk in 0..self.chunks.len() {
+            let mut encoder = part("real images");
+            self.embed(&mut encoder, chunk, &step.batch);
+            self.submit_part(encoder);
+        }
+        let mut encoder = part("synthetic images");
+        self.end(&mut encoder, readback);
+        self.submit_part(encoder)
+    }
+
+    /// As [`submit`](Self::submit), into the caller's encoder; which is the next that is submitted.
+    pub fn encode(
+        &mut self,
+        encoder: &mut wgpu::CommandEncoder,
+        step: &Step<'_>,
+        readback: &mut Readback<f32>,
+    ) {
+        self.begin(encoder, step);
+        (0..self.chunks.len()).for_each(|chunk| self.embed(encoder, chunk, &step.batch));
+        self.end(encoder, readback);
+        self.belt.finish_and_recall_on_submit(encoder);
+    }
+
+    fn submit_part(&mut self, encoder: wgpu::CommandEncoder) -> wgpu::SubmissionIndex {
+        self.belt.finish_and_recall_on_submit(&encoder);
+        self.gpu.queue().submit([encoder.finish()])
+    }
+
+    /// What the step is about, and its network.
+    fn begin(&mut self, encoder: &mut wgpu::CommandEncoder, step: &Step<'_>) {
+        let Step { network, rows, real_counts, batch } = step;
+        self.rows.stage(&mut self.belt, encoder, rows);
+        let classes = (0u32..).zip(*real_counts).flat_map(|(k, &n)| std::iter::repeat_n(k, n));
         let items: Vec<_> = match (batch, &self.real_source) {
             (RealBatch::Indices { indices, .. }, RealSource::Resident(_)) => {
                 indices.iter().zip(classes).map(|(&image, row)| Item { image, row }).collect()
@@ -271,51 +330,43 @@ impl Matching {
                 within.zip(classes).map(|(image, row)| Item { image, row }).collect()
             }
         };
-        self.real_items.write(&self.gpu, &items);
-        let mut encoder = self.gpu.device().create_command_encoder(&Default::default());
+        self.real_items.stage(&mut self.belt, encoder, &items);
         if let Some(key) = network {
-            self.weights.draw(&self.gpu, &mut encoder, key);
+            self.weights.draw_staged(&mut self.belt, encoder, *key);
         }
-        self.weights.pack(&mut encoder);
-        self.gpu.queue().submit([encoder.finish()]);
-        for chunk in &self.chunks {
-            self.stage(batch, &chunk.images);
-            chunk.recording.submit(&self.gpu, "real images");
+        self.weights.pack(encoder);
+    }
+
+    /// A chunk of the real images, which are sent first unless they are on the device already.
+    fn embed(&mut self, encoder: &mut wgpu::CommandEncoder, chunk: usize, batch: &RealBatch<'_>) {
+        let Self { belt, real_source, chunks, .. } = self;
+        let range = chunks[chunk].images.clone();
+        match (batch, real_source) {
+            (RealBatch::Indices { indices, all }, RealSource::StreamedPixels(room)) => {
+                let len = room.len() / chunks[0].images.len();
+                let image = |&i: &u32| all[i as usize * len..][..len].iter().copied();
+                let gathered: Vec<u8> = indices[range].iter().flat_map(image).collect();
+                room.stage(belt, encoder, &gathered);
+            }
+            (RealBatch::Values(values), RealSource::StreamedValues(room)) => {
+                let len = room.len() / chunks[0].images.len();
+                room.stage(belt, encoder, &values[range.start * len..range.end * len]);
+            }
+            _ => {}
         }
-        let label = Some("synthetic images");
-        let mut encoder =
-            self.gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor { label });
-        self.synthetic.encode(&mut encoder, "synthetic images");
-        readback.record(&mut encoder, &self.losses);
-        let index = self.gpu.queue().submit([encoder.finish()]);
-        readback.request();
-        index
+        chunks[chunk].recording.encode(encoder, "real images");
+    }
+
+    /// The synthetic images, and their losses to the host.
+    fn end(&self, encoder: &mut wgpu::CommandEncoder, readback: &mut Readback<f32>) {
+        self.synthetic.encode(encoder, "synthetic images");
+        readback.record(encoder, &self.losses);
     }
 
     /// Everything that one step submits, in order.
     pub fn recordings(&self) -> impl Iterator<Item = &Recording> {
         let chunks = self.chunks.iter().map(|chunk| &chunk.recording);
         self.weights.recordings().into_iter().chain(chunks).chain([&self.synthetic])
-    }
-
-    /// Sends the images of one chunk, unless they are on the device already.
-    fn stage(&self, batch: &RealBatch<'_>, range: &Range<usize>) {
-        match (batch, &self.real_source) {
-            (RealBatch::Indices { indices, all }, RealSource::StreamedPixels(room)) => {
-                let len = room.len() / self.chunks[0].images.len();
-                let gathered: Vec<u8> = indices[range.clone()]
-                    .iter()
-                    .flat_map(|&i| &all[i as usize * len..][..len])
-                    .copied()
-                    .collect();
-                room.write(&self.gpu, &gathered);
-            }
-            (RealBatch::Values(values), RealSource::StreamedValues(room)) => {
-                let len = room.len() / self.chunks[0].images.len();
-                room.write(&self.gpu, &values[range.start * len..range.end * len]);
-            }
-            _ => {}
-        }
     }
 }
 

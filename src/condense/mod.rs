@@ -11,7 +11,7 @@ mod settings;
 mod tensor_file;
 
 pub use checkpoint::Checkpoint;
-pub(crate) use matching::{Matching, Plan, RealBatch, RealFormat};
+pub(crate) use matching::{Matching, Plan, RealBatch, RealFormat, Step};
 pub use run::{Condensation, Loss};
 pub use select::{Selection, SelectionSettings, Selector};
 pub use set::SyntheticSet;

@@ -3,7 +3,8 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use super::{
-    Checkpoint, Init, Matching, Plan, RealBatch, RealFormat, Settings, SyntheticSet, check_images,
+    Checkpoint, Init, Matching, Plan, RealBatch, RealFormat, Settings, Step, SyntheticSet,
+    check_images,
     checkpoint::is_pixel,
     identity::Identity,
     sample::{draw, draw_batch},
@@ -69,7 +70,8 @@ pub struct Condensation {
 #[derive(Debug)]
 struct InFlight {
     iteration: u32,
-    submission: wgpu::SubmissionIndex,
+    /// None if it is the caller who submits.
+    submission: Option<wgpu::SubmissionIndex>,
     losses: Readback<f32>,
 }
 
@@ -147,6 +149,54 @@ impl Condensation {
     /// # Errors
     /// [`Error::Gpu`] if the device was lost.
     pub fn step(&mut self) -> Result<()> {
+        self.advance(|matching, step, losses| Some(matching.submit(step, losses)))
+    }
+
+    /// Encodes one iteration into the caller's encoder, to be submitted to the queue of
+    /// [`Gpu::from_parts`] when the caller pleases: several in one encoder if wanted, and before any
+    /// [`step`](Self::step) or encoder with a later iteration. Nothing is submitted or read back here,
+    /// and no buffer made once there are as many as iterations in flight need.
+    ///
+    /// The iteration counts from now on. Where its encoder is dropped instead, the images have missed
+    /// it, and [`take_losses`](Self::take_losses) says so.
+    ///
+    /// All of it is one submission then. On slow adapters an iteration may take longer than drivers
+    /// let a submission run (some seconds; [`step`](Self::step) makes one a chunk of images).
+    ///
+    /// ```no_run
+    /// # fn frame(
+    /// #     device: &wgpu::Device, queue: &wgpu::Queue, run: &mut dm_wgpu::Condensation,
+    /// # ) -> dm_wgpu::Result<()> {
+    /// # use dm_wgpu::wgpu;
+    /// let mut encoder = device.create_command_encoder(&Default::default());
+    /// run.encode_step(&mut encoder)?;
+    /// // … what the frame shows, into the same encoder …
+    /// queue.submit([encoder.finish()]);
+    /// for loss in run.take_losses()? { // of earlier frames
+    ///     println!("{}: {}", loss.iteration, loss.loss);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Gpu`] if the device was lost.
+    pub fn encode_step(&mut self, encoder: &mut wgpu::CommandEncoder) -> Result<()> {
+        self.advance(|matching, step, losses| {
+            matching.encode(encoder, step, losses);
+            None
+        })
+    }
+
+    /// Draws what the next iteration is about and has it submitted or encoded.
+    fn advance(
+        &mut self,
+        issue: impl FnOnce(
+            &mut Matching,
+            &Step<'_>,
+            &mut Readback<f32>,
+        ) -> Option<wgpu::SubmissionIndex>,
+    ) -> Result<()> {
         self.collect()?;
         let Settings { seed, batch_real, .. } = self.settings;
         let (iteration, size) = (self.iteration, self.dataset.size());
@@ -158,12 +208,14 @@ impl Condensation {
             .collect();
         let train = self.dataset.train();
         let indices = draw_batch(train, batch_real, seed, iteration);
-        let batch = RealBatch::Indices { indices: &indices, all: train.pixels() };
-
-        let network = Some(NetworkKey::new(seed, Purpose::Weights, iteration));
+        let step = Step {
+            network: Some(NetworkKey::new(seed, Purpose::Weights, iteration)),
+            rows: &rows,
+            real_counts: &self.real_counts,
+            batch: RealBatch::Indices { indices: &indices, all: train.pixels() },
+        };
         let mut losses = self.idle.pop().unwrap_or_else(|| self.matching.loss_readback());
-        let submission =
-            self.matching.submit(network, &rows, &self.real_counts, &batch, &mut losses);
+        let submission = issue(&mut self.matching, &step, &mut losses);
         self.in_flight.push_back(InFlight { iteration, submission, losses });
         self.iteration += 1;
         Ok(())

@@ -252,7 +252,6 @@ impl Bench {
         let mut counts = Readback::new(gpu, "right answers on their way", self.nets);
         counts.record(&mut encoder, &self.counts);
         let submission = gpu.queue().submit([encoder.finish()]);
-        counts.request();
         Counted { counts, submission }
     }
 }

@@ -7,6 +7,7 @@ use std::{
 };
 
 use bytemuck::{AnyBitPattern, NoUninit};
+use wgpu::util::StagingBelt;
 
 use super::{Gpu, unpoisoned};
 use crate::{Error, Result};
@@ -63,6 +64,19 @@ impl<T: NoUninit + AnyBitPattern> Buffer<T> {
         }
     }
 
+    /// Records that the first values are replaced: for what comes after it in `encoder`, and not for
+    /// what comes before. The belt is to be finished before `encoder` is submitted.
+    pub fn stage(&self, belt: &mut StagingBelt, encoder: &mut wgpu::CommandEncoder, values: &[T]) {
+        debug_assert!(values.len() <= self.len);
+        let bytes: &[u8] = bytemuck::cast_slice(values);
+        // Copies go by four bytes, and buffers are that long.
+        let Some(size) = wgpu::BufferSize::new((bytes.len() as u64).next_multiple_of(4)) else {
+            return;
+        };
+        let mut room = belt.write_buffer(encoder, &self.raw, 0, size);
+        room.slice(..bytes.len()).copy_from_slice(bytes);
+    }
+
     /// Records that all values become zero.
     pub fn clear(&self, encoder: &mut wgpu::CommandEncoder) {
         encoder.clear_buffer(&self.raw, 0, None);
@@ -84,7 +98,6 @@ impl<T: NoUninit + AnyBitPattern> Buffer<T> {
         let mut encoder = gpu.device().create_command_encoder(&Default::default());
         readback.record(&mut encoder, self);
         let submission = gpu.queue().submit([encoder.finish()]);
-        readback.request();
         readback.take_blocking(gpu, submission)
     }
 }
@@ -103,6 +116,27 @@ enum State {
     Requested,
     Ready,
     Failed,
+    /// The encoder that held the copy is gone and was never submitted.
+    Dropped,
+}
+
+/// Who waits for a copy hears of it in any case.
+#[derive(Debug)]
+struct Notice(Arc<(Mutex<State>, Condvar)>);
+
+impl Notice {
+    fn tell(&self, state: State) {
+        *unpoisoned(&self.0.0) = state;
+        self.0.1.notify_all();
+    }
+}
+
+impl Drop for Notice {
+    fn drop(&mut self) {
+        if *unpoisoned(&self.0.0) == State::Requested {
+            self.tell(State::Dropped);
+        }
+    }
 }
 
 impl<T: NoUninit + AnyBitPattern> Readback<T> {
@@ -120,34 +154,35 @@ impl<T: NoUninit + AnyBitPattern> Readback<T> {
         }
     }
 
-    /// Records the copy. `source` must be as long as this.
-    pub fn record(&self, encoder: &mut wgpu::CommandEncoder, source: &Buffer<T>) {
+    /// Records the copy, whose values are then on their way as soon as `encoder` is submitted.
+    /// `source` must be as long as this.
+    pub fn record(&mut self, encoder: &mut wgpu::CommandEncoder, source: &Buffer<T>) {
         self.record_from(encoder, &source.raw);
     }
 
     /// As [`record`](Self::record), from a buffer that no shader binds.
-    pub(super) fn record_from(&self, encoder: &mut wgpu::CommandEncoder, source: &wgpu::Buffer) {
+    pub(super) fn record_from(
+        &mut self,
+        encoder: &mut wgpu::CommandEncoder,
+        source: &wgpu::Buffer,
+    ) {
         encoder.copy_buffer_to_buffer(source, 0, &self.raw, 0, self.raw.size());
-    }
-
-    /// Asks for the values, after the recorded copy was submitted.
-    pub fn request(&mut self) {
         *unpoisoned(&self.state.0) = State::Requested;
-        let state = self.state.clone();
-        self.raw.map_async(wgpu::MapMode::Read, .., move |result| {
-            *unpoisoned(&state.0) = if result.is_ok() { State::Ready } else { State::Failed };
-            state.1.notify_all();
+        let notice = Notice(self.state.clone());
+        encoder.map_buffer_on_submit(&self.raw, wgpu::MapMode::Read, .., move |result| {
+            notice.tell(if result.is_ok() { State::Ready } else { State::Failed });
         });
     }
 
-    /// Waits for the submission that holds the recorded copy, then takes the values.
+    /// Waits for the submission that holds the recorded copy, or else for all there were so far, then
+    /// takes the values.
     pub fn take_blocking(
         &mut self,
         gpu: &Gpu,
-        submission: wgpu::SubmissionIndex,
+        submission: impl Into<Option<wgpu::SubmissionIndex>>,
     ) -> Result<Vec<T>> {
         let doing = "read results back";
-        let wait = wgpu::PollType::Wait { submission_index: Some(submission), timeout: None };
+        let wait = wgpu::PollType::Wait { submission_index: submission.into(), timeout: None };
         gpu.device().poll(wait).map_err(|e| Error::gpu(doing, e))?;
         gpu.check(doing)?;
         // Another thread's poll may have taken our callback and be about to call it.
@@ -158,7 +193,8 @@ impl<T: NoUninit + AnyBitPattern> Readback<T> {
                 .wait_timeout_while(unpoisoned(state), Duration::from_secs(10), waiting)
                 .unwrap_or_else(PoisonError::into_inner),
         );
-        self.take()?.ok_or_else(|| Error::gpu(doing, "the copy never arrived"))
+        let never = "the copy never arrived; was its command encoder submitted?";
+        self.take()?.ok_or_else(|| Error::gpu(doing, never))
     }
 
     /// The values if they have arrived; never waits. Afterwards this can be used again.
@@ -167,6 +203,9 @@ impl<T: NoUninit + AnyBitPattern> Readback<T> {
         match *unpoisoned(&self.state.0) {
             State::Idle | State::Requested => return Ok(None),
             State::Failed => return Err(Error::gpu(doing, "the device was lost or out of memory")),
+            State::Dropped => {
+                return Err(Error::gpu(doing, "their command encoder was dropped, not submitted"));
+            }
             State::Ready => {}
         }
         let view = self.raw.get_mapped_range(..).map_err(|e| Error::gpu(doing, e))?;

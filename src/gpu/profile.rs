@@ -108,7 +108,6 @@ fn stamped(gpu: &Gpu, dispatches: &[&Dispatch]) -> Result<Vec<f64>> {
     let mut readback = Readback::<u64>::new(gpu, "timestamps on their way", count);
     readback.record_from(&mut encoder, &resolved);
     let submission = gpu.queue().submit([encoder.finish()]);
-    readback.request();
     let ticks = readback.take_blocking(gpu, submission)?;
     let period = f64::from(gpu.queue().get_timestamp_period()) * 1e-9;
     Ok(ticks.chunks_exact(2).map(|t| t[1].saturating_sub(t[0]) as f64 * period).collect())

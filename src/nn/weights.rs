@@ -1,6 +1,8 @@
 //! The weights of one or several random ConvNets, plain and as the fast kernels read them.
 
 use super::ConvNet;
+use wgpu::util::StagingBelt;
+
 use crate::{
     gpu::{Buffer, Gpu, Recording},
     kernels::{ConvTile, Direction, NetworkKey, Packing, Whole, init_uniform, pack_weights},
@@ -71,9 +73,21 @@ impl Weights {
         self.draw.push(init_uniform(gpu, &self.key, layer, bound, values, self.nets));
     }
 
-    /// Records the draw of the networks that `key` names.
+    /// Records the draw of the networks that `key` names. One draw a submission: the key is written
+    /// ahead of it.
     pub fn draw(&self, gpu: &Gpu, encoder: &mut wgpu::CommandEncoder, key: NetworkKey) {
         self.key.write(gpu, &[key]);
+        self.draw.encode(encoder, "draw networks");
+    }
+
+    /// As [`draw`](Self::draw), as often as wanted in one encoder.
+    pub fn draw_staged(
+        &self,
+        belt: &mut StagingBelt,
+        encoder: &mut wgpu::CommandEncoder,
+        key: NetworkKey,
+    ) {
+        self.key.stage(belt, encoder, &[key]);
         self.draw.encode(encoder, "draw networks");
     }
 

@@ -10,7 +10,7 @@ pub use classifier::*;
 pub use crate::augment::Row;
 use crate::{
     ConvNet, Gpu, Result,
-    condense::{Matching, Plan, RealBatch, RealFormat},
+    condense::{Matching, Plan, RealBatch, RealFormat, Step},
     gpu::{Buffer, Recording, Slot},
     kernels::{
         self, Augment, Batch, ConvTile, Direction, Item, NetworkKey, Norm, Packing, Planes, Rates,
@@ -97,13 +97,18 @@ impl DmSession {
     /// One step: weights (width, inputs, 3, 3) of each block, one row a class, real images
     /// class-major.
     pub fn step(&mut self, weights: &[Vec<f32>], rows: &[Row], real: &[f32]) -> Result<DmResult> {
-        let matching = &self.matching;
+        let matching = &mut self.matching;
         for (block, values) in weights.iter().enumerate() {
             matching.weights.conv(block).write(&self.gpu, values);
         }
         let mut losses = matching.loss_readback();
-        let real = RealBatch::Values(real);
-        let submission = matching.submit(None, rows, &self.real_counts, &real, &mut losses);
+        let step = Step {
+            network: None,
+            rows,
+            real_counts: &self.real_counts,
+            batch: RealBatch::Values(real),
+        };
+        let submission = matching.submit(&step, &mut losses);
         Ok(DmResult {
             loss: losses.take_blocking(&self.gpu, submission)?.iter().sum(),
             grad: matching.gradient.read_blocking(&self.gpu)?,
