@@ -97,7 +97,7 @@
 //! Both are on by default; a program that embeds the library wants `default-features = false`.
 //!
 //! - `cli`: the program `dm-wgpu`. Includes `download`.
-//! - `download`: lets [`data::mnist`] fetch files that are not there yet.
+//! - `download`: lets [`data::load`] fetch files that are not there yet.
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::check_real;
-use crate::{Dataset, Error, Result, augment::Strategy, nn::ConvNet};
+use crate::{Dataset, Error, Result, augment::Strategy, data::Known, nn::ConvNet};
 
 /// How the synthetic images begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -47,9 +47,12 @@ pub struct Settings {
 const MOST_IPC: usize = 1_000_000;
 
 impl Settings {
-    /// Published defaults for a data set: depth by image size, no flip for digits.
+    /// Published defaults for a data set: depth by image size, no flip where a mirrored picture is
+    /// something else ([`Known::flip`](crate::data::Known::flip); one-channel images of other names
+    /// are taken for digits and letters).
     pub fn for_dataset(dataset: &Dataset) -> Self {
-        let digits = dataset.channels() == 1;
+        let known = Known::of(dataset.name());
+        let flip = known.map_or(dataset.channels() == 3, |known| known.flip);
         Self {
             ipc: 10,
             iterations: 1000,
@@ -58,7 +61,7 @@ impl Settings {
             depth: if dataset.size() >= 64 { 4 } else { 3 },
             batch_real: 256,
             lr_img: 1.0,
-            augment: if digits { Strategy::digits() } else { Strategy::all() },
+            augment: if flip { Strategy::all() } else { Strategy::digits() },
             seed: 0,
             memory_budget: 512 << 20,
         }
@@ -107,5 +110,38 @@ pub(crate) mod as_text {
     }
     pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Strategy, D::Error> {
         String::deserialize(from)?.parse().map_err(D::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::DatasetInfo;
+
+    #[test]
+    fn only_what_may_be_mirrored_is() {
+        let augment = |name: &str, channels: usize| {
+            let info = DatasetInfo {
+                name: name.into(),
+                class_names: vec!["a".into()],
+                channels,
+                size: 4,
+                mean: vec![0.5; channels],
+                std: vec![0.5; channels],
+            };
+            let one = (vec![0; channels * 16], vec![0]);
+            let dataset = Dataset::new(info, one, (vec![], vec![])).unwrap();
+            Settings::for_dataset(&dataset).augment
+        };
+        for (name, channels, flip) in [
+            ("mnist", 1, false),
+            ("kmnist", 1, false),
+            ("fashion-mnist", 1, true),
+            ("of mine", 1, false),
+            ("of mine", 3, true),
+        ] {
+            let expected = if flip { Strategy::all() } else { Strategy::digits() };
+            assert_eq!(augment(name, channels), expected, "{name}");
+        }
     }
 }

@@ -11,7 +11,10 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-use super::{Progress, Remote, idx};
+use super::{
+    Progress, idx,
+    store::{Pinned, Remote},
+};
 use crate::{Error, Result, files};
 
 #[cfg(test)]
@@ -100,17 +103,20 @@ impl Fetcher {
         });
         let answers: Vec<String> = answers.collect();
         Err(Error::Download {
-            what: format!("{}.gz", file.name),
+            what: file.published(),
             reason: if answers.is_empty() {
                 "  no mirror given".into()
             } else {
                 answers.join("\n")
             },
             help: format!(
-                "Get {0}.gz (or {0}) by other means and put it into {1},\nor all files into a \
-                 folder that you name with --data-dir or DM_WGPU_DATA.\nDM_WGPU_MIRROR=<address> \
-                 asks another server.",
-                file.name,
+                "Get {} by other means and put it into {},\nor all files into a folder that you \
+                 name with --data-dir or DM_WGPU_DATA.\nDM_WGPU_MIRROR=<address> asks another \
+                 server.",
+                match file.pinned {
+                    Pinned::Plain => file.name.to_owned(),
+                    _ => format!("{0}.gz (or {0})", file.name),
+                },
                 folder.display()
             ),
         })
@@ -157,7 +163,7 @@ fn fetch_from(
     folder: &Path,
     on_progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<PathBuf, Failure> {
-    let address = format!("{}/{}.gz", mirror.trim_end_matches('/'), file.name);
+    let address = format!("{}/{}", mirror.trim_end_matches('/'), file.published());
     log::info!("downloading {address}");
     let response = agent.get(&address).call().map_err(|error| match error {
         ureq::Error::StatusCode(status @ (408 | 429 | 500..)) => {
@@ -168,8 +174,11 @@ fn fetch_from(
         other => Failure::Passing(other.to_string()),
     })?;
     let total = response.body().content_length();
-    // Compression never makes a file longer by more than a trifle.
-    let limit = file.len.saturating_add(1 << 16);
+    let limit = match file.pinned {
+        // Compression never makes a file longer by more than a trifle.
+        Pinned::Content => file.len.saturating_add(1 << 16),
+        Pinned::Gzip | Pinned::Plain => file.len,
+    };
     let too_long = || Failure::Final(format!("more than {limit} bytes: not this file"));
     if total.is_some_and(|total| total > limit) {
         return Err(too_long());
@@ -207,17 +216,21 @@ fn fetch_from(
     Ok(path)
 }
 
-/// Whether the file is gzip, once its plain bytes have the pinned hash.
+/// Whether the file is gzip, once the bytes that are pinned have their hash.
 fn check(stored: &fs::File, file: &Remote<'_>) -> Result<bool, Failure> {
     let unreadable = |error| Failure::Passing(format!("sent an unreadable file: {error}"));
     let mut stored = stored.try_clone().map_err(unreadable)?;
     stored.rewind().map_err(unreadable)?;
-    let (gzip, plain) = idx::decompressed(stored).map_err(unreadable)?;
-    let mut plain = plain.take(file.len.saturating_add(1));
+    let (gzip, bytes): (bool, Box<dyn Read>) = match file.pinned {
+        Pinned::Content => idx::decompressed(stored).map_err(unreadable)?,
+        Pinned::Gzip => (true, Box::new(stored)),
+        Pinned::Plain => (false, Box::new(stored)),
+    };
+    let mut bytes = bytes.take(file.len.saturating_add(1));
     let mut hash = Sha256::new();
     let mut piece = vec![0; 1 << 16];
     loop {
-        match plain.read(&mut piece) {
+        match bytes.read(&mut piece) {
             Ok(0) => break,
             Ok(read) => hash.update(&piece[..read]),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -228,8 +241,9 @@ fn check(stored: &fs::File, file: &Remote<'_>) -> Result<bool, Failure> {
     if found == file.sha256 {
         return Ok(gzip);
     }
+    let whose = if file.pinned == Pinned::Content { "its content's" } else { "its" };
     Err(Failure::Final(format!(
-        "sent another file: its content's SHA-256 is {found}, not {}",
+        "sent another file: {whose} SHA-256 is {found}, not {}",
         file.sha256
     )))
 }

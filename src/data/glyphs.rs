@@ -6,10 +6,32 @@
 
 use std::{ops::Range, thread};
 
-use super::skeletons::{DIGITS, Stroke};
+use super::{
+    Known,
+    known::Origin,
+    skeletons::{DIGITS, Stroke},
+};
 use crate::{
     Dataset, DatasetInfo, Result,
     rng::{Purpose, Stream},
+};
+
+/// The data set of this name: everyone's is the same, so that results can be compared. A run's seed
+/// is another matter.
+pub(super) const GLYPHS: Known = Known {
+    name: "glyphs",
+    title: "glyphs",
+    train: TRAIN,
+    test: TEST,
+    classes: DIGITS.len(),
+    channels: 1,
+    size: SIZE,
+    mean: &[0.0],
+    std: &[1.0],
+    flip: false,
+    licence: env!("CARGO_PKG_LICENSE"),
+    source: "drawn by dm-wgpu",
+    origin: Origin::Drawn(|| glyphs(0)),
 };
 
 /// Height and width in pixels.

@@ -2,14 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{glyphs, mnist};
-use crate::{Dataset, Error, Result};
-
-/// The names that [`load`] knows.
-pub const NAMES: [&str; 2] = ["glyphs", "mnist"];
-
-/// Everyone's `glyphs` are the same, so that results can be compared; a run's seed is another matter.
-const GLYPHS_SEED: u64 = 0;
+use super::{
+    known::{Origin, known},
+    store::{self, Place},
+};
+use crate::{Dataset, Result};
 
 /// Where data sets may come from.
 #[derive(Debug, Clone, Default)]
@@ -59,33 +56,59 @@ impl<'a> Progress<'a> {
     }
 }
 
-/// The data set of this name: one of [`NAMES`].
+/// The data set of this name: one of [`NAMES`](super::NAMES).
+///
+/// The files of published ones, plain or gzipped, or their archive as it is published, are looked
+/// for in a folder of the set's name below [`Sources::data_dir`] and in that folder itself; without
+/// one, likewise in the folder that the environment variable `DM_WGPU_DATA` names; without that
+/// either, in the user's cache folder, to which missing files are downloaded (cargo feature
+/// `download`; `DM_WGPU_MIRROR` is another server's address, to which `/<name>/<file>` or `/<file>`
+/// is appended) and checked against their SHA-256. A folder that was named is the only place looked
+/// in; what is in it is taken as it is and may be a subset.
 ///
 /// `on_progress` hears of each piece that has to be downloaded; often there is none.
 ///
 /// # Errors
-/// [`Error::Setting`] for an unknown name; else those of [`mnist`] and [`glyphs`].
+/// [`Error::Setting`] for an unknown name, [`Error::NotFound`] where the named folder lacks files,
+/// [`Error::Download`] when no mirror gave one, [`Error::Io`] and [`Error::Format`] for files that
+/// cannot be used.
+///
+/// [`Error::Setting`]: crate::Error::Setting
+/// [`Error::NotFound`]: crate::Error::NotFound
+/// [`Error::Download`]: crate::Error::Download
+/// [`Error::Io`]: crate::Error::Io
+/// [`Error::Format`]: crate::Error::Format
 pub fn load(
     name: &str,
     sources: &Sources,
     on_progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Dataset> {
-    match name {
-        "glyphs" => glyphs(GLYPHS_SEED),
-        "mnist" => mnist(sources, on_progress),
-        _ => Err(Error::setting("dataset", name, format!("there are {}", NAMES.join(" and ")))),
+    let known = known(name)?;
+    match &known.origin {
+        Origin::Drawn(draw) => draw(),
+        Origin::Published(published) => {
+            store::load(known, published, &Place::of(sources)?, on_progress)
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        Error,
+        data::{Known, NAMES},
+    };
 
     #[test]
     fn an_unknown_name_is_answered_with_those_that_exist() {
         let error = load("mnits", &Sources::default(), &mut |_| {}).unwrap_err();
         assert!(error.is_usage());
-        assert_eq!(error.to_string(), "dataset = mnits: there are glyphs and mnist");
+        assert_eq!(
+            error.to_string(),
+            format!("dataset = mnits: there are {}", NAMES.join(", "))
+                .replace(", kmnist", " and kmnist")
+        );
     }
 
     #[test]
@@ -95,8 +118,21 @@ mod tests {
         let sources = Sources { data_dir: Some(folder.path().to_path_buf()) };
         for name in NAMES {
             match load(name, &sources, &mut |_| {}) {
-                Ok(set) => assert_eq!(set.name(), name),
-                Err(Error::NotFound { what, .. }) => assert_eq!(what.to_lowercase(), name),
+                Ok(set) => {
+                    let known = Known::of(name).unwrap();
+                    assert_eq!(set.name(), name);
+                    assert_eq!((set.train().len(), set.test().len()), (known.train, known.test));
+                    assert_eq!((set.classes(), set.channels()), (known.classes, known.channels));
+                    assert_eq!(set.size(), known.size);
+                    for (is, known) in [(set.mean(), known.mean), (set.std(), known.std)] {
+                        assert!((is[0] - known[0]).abs() < 5e-5, "{is:?}, not {known:?}");
+                    }
+                }
+                Err(Error::NotFound { what, .. }) => {
+                    // CIFAR-10 is cifar10.
+                    let bare = |name: &str| name.to_lowercase().replace('-', "");
+                    assert_eq!(bare(&what), bare(name));
+                }
                 Err(other) => panic!("{other}"),
             }
         }

@@ -1,242 +1,199 @@
-//! MNIST: finds its four files on this machine, or has them downloaded once.
+//! MNIST and the sets that come in its form: four IDX files, grey images of 28×28, ten classes.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use super::{Progress, Sources, idx};
-use crate::{Dataset, DatasetInfo, Error, Result};
+use super::{
+    Known, Progress, Sources, idx,
+    known::Origin,
+    store::{Pinned, Published, Remote},
+};
+use crate::{Dataset, DatasetInfo, Result};
 
-/// Names a folder that holds the data sets, for those who do not want the cache folder.
-const DATA_VARIABLE: &str = "DM_WGPU_DATA";
-/// Replaces the mirrors: the address that `/<file>.gz` is appended to.
-#[cfg(feature = "download")]
-const MIRROR_VARIABLE: &str = "DM_WGPU_MIRROR";
-#[cfg(feature = "download")]
-const MIRRORS: [&str; 2] = [
-    "https://ossci-datasets.s3.amazonaws.com/mnist/",
-    "https://storage.googleapis.com/cvdf-datasets/mnist/",
-];
+/// Handwritten digits.
+pub(super) const MNIST: Known = Known {
+    name: "mnist",
+    title: "MNIST",
+    train: 60_000,
+    test: 10_000,
+    classes: 10,
+    channels: 1,
+    size: 28,
+    mean: &[0.1307],
+    std: &[0.3081],
+    flip: false,
+    licence: "CC BY-SA 3.0",
+    source: "http://yann.lecun.com/exdb/mnist/",
+    origin: Origin::Published(Published {
+        mirrors: &[
+            "https://ossci-datasets.s3.amazonaws.com/mnist/",
+            "https://storage.googleapis.com/cvdf-datasets/mnist/",
+        ],
+        files: &FILES,
+        download: 11_594_722,
+        read: |known, paths| read(known, paths, ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]),
+        unpacked: None,
+    }),
+};
 
-/// Height and width.
-const SIZE: usize = 28;
-const CLASSES: usize = 10;
+/// Photographs of clothes.
+pub(super) const FASHION_MNIST: Known = Known {
+    name: "fashion-mnist",
+    title: "Fashion-MNIST",
+    train: 60_000,
+    test: 10_000,
+    classes: 10,
+    channels: 1,
+    size: 28,
+    mean: &[0.2861],
+    std: &[0.3530],
+    flip: true,
+    licence: "MIT",
+    source: "https://github.com/zalandoresearch/fashion-mnist",
+    origin: Origin::Published(Published {
+        mirrors: &[
+            "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+            "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
+        ],
+        files: &FASHION_FILES,
+        download: 30_878_645,
+        read: |known, paths| {
+            let classes = [
+                "T-shirt/top",
+                "Trouser",
+                "Pullover",
+                "Dress",
+                "Coat",
+                "Sandal",
+                "Shirt",
+                "Sneaker",
+                "Bag",
+                "Ankle boot",
+            ];
+            read(known, paths, classes)
+        },
+        unpacked: None,
+    }),
+};
 
-/// A file on the mirrors.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Remote<'a> {
-    /// Without `.gz`.
-    pub(super) name: &'a str,
-    /// Of the plain content, in bytes.
-    #[cfg_attr(not(feature = "download"), allow(dead_code))]
-    pub(super) len: u64,
-    /// Of the plain content, since mirrors may compress differently.
-    #[cfg_attr(not(feature = "download"), allow(dead_code))]
-    pub(super) sha256: &'a str,
-}
+/// Handwritten characters of old Japanese books.
+pub(super) const KMNIST: Known = Known {
+    name: "kmnist",
+    title: "KMNIST",
+    train: 60_000,
+    test: 10_000,
+    classes: 10,
+    channels: 1,
+    size: 28,
+    mean: &[0.1918],
+    std: &[0.3483],
+    flip: false,
+    licence: "CC BY-SA 4.0",
+    source: "http://codh.rois.ac.jp/kmnist/",
+    origin: Origin::Published(Published {
+        mirrors: &[
+            "https://codh.rois.ac.jp/kmnist/dataset/kmnist/",
+            "http://codh.rois.ac.jp/kmnist/dataset/kmnist/",
+        ],
+        files: &KMNIST_FILES,
+        download: 21_240_888,
+        read: |known, paths| {
+            read(known, paths, ["o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"])
+        },
+        unpacked: None,
+    }),
+};
 
 /// Training images, training labels, test images, test labels.
-const FILES: [Remote<'static>; 4] = [
-    Remote {
-        name: "train-images-idx3-ubyte",
-        len: 16 + 60_000 * 784,
-        sha256: "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
-    },
-    Remote {
-        name: "train-labels-idx1-ubyte",
-        len: 8 + 60_000,
-        sha256: "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
-    },
-    Remote {
-        name: "t10k-images-idx3-ubyte",
-        len: 16 + 10_000 * 784,
-        sha256: "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
-    },
-    Remote {
-        name: "t10k-labels-idx1-ubyte",
-        len: 8 + 10_000,
-        sha256: "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
-    },
+const NAMES: [&str; 4] = [
+    "train-images-idx3-ubyte",
+    "train-labels-idx1-ubyte",
+    "t10k-images-idx3-ubyte",
+    "t10k-labels-idx1-ubyte",
 ];
+
+/// The plain bytes of these are as good as eternal; their gzip forms differ between mirrors.
+const FILES: [Remote<'static>; 4] = {
+    const fn content(which: usize, len: u64, sha256: &str) -> Remote<'_> {
+        Remote { name: NAMES[which], pinned: Pinned::Content, len, sha256 }
+    }
+    [
+        content(
+            0,
+            16 + 60_000 * 784,
+            "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+        ),
+        content(1, 8 + 60_000, "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5"),
+        content(
+            2,
+            16 + 10_000 * 784,
+            "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+        ),
+        content(3, 8 + 10_000, "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"),
+    ]
+};
+
+const FASHION_FILES: [Remote<'static>; 4] = [
+    gzipped(0, 26_421_880, "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84"),
+    gzipped(1, 29_515, "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845"),
+    gzipped(2, 4_422_102, "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073"),
+    gzipped(3, 5_148, "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5"),
+];
+
+const KMNIST_FILES: [Remote<'static>; 4] = [
+    gzipped(0, 18_165_135, "51467d22d8cc72929e2a028a0428f2086b092bb31cfb79c69cc0a90ce135fde4"),
+    gzipped(1, 29_497, "e38f9ebcd0f3ebcdec7fc8eabdcdaef93bb0df8ea12bee65224341c8183d8e17"),
+    gzipped(2, 3_041_136, "edd7a857845ad6bb1d0ba43fe7e794d164fe2dce499a1694695a792adfac43c5"),
+    gzipped(3, 5_120, "20bb9a0ef54c7db3efc55a92eef5582c109615df22683c380526788f98e42a1c"),
+];
+
+const fn gzipped(which: usize, len: u64, sha256: &str) -> Remote<'_> {
+    Remote { name: NAMES[which], pinned: Pinned::Gzip, len, sha256 }
+}
 
 /// MNIST (LeCun, Cortes, Burges): 60 000 training and 10 000 test images of 1×28×28.
 ///
-/// Looks for its four files, plain or gzipped, in `mnist` below [`Sources::data_dir`] and in that
-/// folder itself; without one, likewise in the folder that the environment variable `DM_WGPU_DATA`
-/// names; without that either, in the user's cache folder, to which missing files are downloaded
-/// (cargo feature `download`; `DM_WGPU_MIRROR` is another server's address, `/<file>.gz` is
-/// appended). A folder that was named is the only place looked in. Files that you provide may be
-/// a subset or otherwise your own, of 28×28 pixels and labels 0 to 9; a download must be the
-/// original.
+/// The same as [`load`](super::load) with the name `mnist`, which says where it is looked for.
+/// Files that you provide may be a subset or otherwise your own, of 28×28 pixels and labels 0 to
+/// 9; a download must be the original.
 ///
 /// `on_progress` hears of each piece that is downloaded.
 ///
 /// # Errors
-/// [`Error::NotFound`] where the named folder lacks files, [`Error::Download`] when no mirror
-/// gave one, [`Error::Io`] and [`Error::Format`] for files that cannot be used.
+/// As [`load`](super::load).
 pub fn mnist(sources: &Sources, on_progress: &mut dyn FnMut(Progress<'_>)) -> Result<Dataset> {
-    let variable = std::env::var_os(DATA_VARIABLE).filter(|value| !value.is_empty());
-    let paths = match (&sources.data_dir, variable) {
-        (Some(folder), _) => find(folder, "--data-dir")?,
-        (None, Some(folder)) => find(Path::new(&folder), DATA_VARIABLE)?,
-        (None, None) => return from_cache(&cache_folder()?, on_progress),
+    super::load(MNIST.name, sources, on_progress)
+}
+
+fn read(known: &Known, paths: &[PathBuf], class_names: [&str; 10]) -> Result<Dataset> {
+    let split = |images: usize, labels: usize| {
+        idx::read_split(&paths[images], &paths[labels], known.size, class_names.len())
     };
-    read(&paths)
-}
-
-/// The four files in `folder/mnist` or `folder`: all from one of them, for files of two different
-/// copies must not be mixed. `given_by` is what named the folder.
-fn find(folder: &Path, given_by: &str) -> Result<[PathBuf; 4]> {
-    let places = [folder.join("mnist"), folder.to_path_buf()];
-    if let Some(paths) = places.iter().find_map(|place| all_in(place, FILES)) {
-        return Ok(paths);
-    }
-    let lacking = |place: &Path| {
-        let names = FILES.map(|file| file.name);
-        names.into_iter().filter(|name| locate(place, name).is_none()).collect::<Vec<_>>()
-    };
-    // Where most of them are is where the rest should be.
-    let [below, itself] = &places;
-    let place = if lacking(below).len() < lacking(itself).len() { below } else { itself };
-    let missing = lacking(place);
-    let state = match missing.len() {
-        _ if !folder.exists() => "which does not exist".to_owned(),
-        _ if !folder.is_dir() => "which is no folder".to_owned(),
-        4 => "which has none of its files, nor has mnist in it".to_owned(),
-        _ => format!("but {} lacks {}", place.display(), missing.join(", ")),
-    };
-    let [a, b, c, d] = FILES.map(|file| file.name);
-    Err(Error::NotFound {
-        what: "MNIST".into(),
-        help: format!(
-            "{given_by} names {}, {state}\n\
-             Its four files, plain or .gz, must be in {} or in {}:\n  {a}, {b},\n  {c}, {d}\n{}",
-            folder.display(),
-            itself.display(),
-            below.display(),
-            match cfg!(feature = "download") {
-                true => format!("Without {given_by} they are downloaded, once."),
-                false => format!("Without {given_by} they are looked for in the cache folder."),
-            }
-        ),
-    })
-}
-
-/// The four files in a folder, if none is missing.
-fn all_in(folder: &Path, files: [Remote<'_>; 4]) -> Option<[PathBuf; 4]> {
-    let [a, b, c, d] = files.map(|file| locate(folder, file.name));
-    Some([a?, b?, c?, d?])
-}
-
-/// The file of this name in a folder, under any of the names that copies of it go by.
-fn locate(folder: &Path, name: &str) -> Option<PathBuf> {
-    // Some tools write train-images.idx3-ubyte.
-    let dotted = name.replace("-idx", ".idx");
-    [name.to_string(), format!("{name}.gz"), dotted.clone(), format!("{dotted}.gz")]
-        .iter()
-        .map(|name| folder.join(name))
-        .find(|path| path.is_file())
-}
-
-/// Where downloads are kept on this platform.
-fn cache_folder() -> Result<PathBuf> {
-    directories::ProjectDirs::from("", "", "dm-wgpu")
-        .map(|folders| folders.cache_dir().join("mnist"))
-        .ok_or_else(|| Error::NotFound {
-            what: "the user's cache folder".into(),
-            help: format!(
-                "there is no home folder. Name a folder that holds MNIST with --data-dir or \
-                 {DATA_VARIABLE}."
-            ),
-        })
-}
-
-fn from_cache(folder: &Path, on_progress: &mut dyn FnMut(Progress<'_>)) -> Result<Dataset> {
-    let paths = complete(folder, FILES, on_progress)?;
-    read(&paths).map_err(|error| match error {
-        Error::Format { path, reason } => Error::Format {
-            path,
-            reason: format!("{reason}. Delete this file from the cache to get it anew"),
-        },
-        other => other,
-    })
-}
-
-/// The files in the cache folder, after those that were missing have been downloaded.
-#[cfg(feature = "download")]
-fn complete(
-    folder: &Path,
-    files: [Remote<'_>; 4],
-    on_progress: &mut dyn FnMut(Progress<'_>),
-) -> Result<[PathBuf; 4]> {
-    let mirrors = match std::env::var(MIRROR_VARIABLE) {
-        Ok(mirror) if !mirror.is_empty() => vec![mirror],
-        Err(std::env::VarError::NotUnicode(given)) => {
-            let given = given.to_string_lossy();
-            return Err(Error::setting(MIRROR_VARIABLE, given, "an http(s) address is needed"));
-        }
-        _ => MIRRORS.map(String::from).to_vec(),
-    };
-    complete_from(&super::fetch::Fetcher::new(mirrors), folder, files, on_progress)
-}
-
-#[cfg(feature = "download")]
-fn complete_from(
-    fetcher: &super::fetch::Fetcher,
-    folder: &Path,
-    files: [Remote<'_>; 4],
-    on_progress: &mut dyn FnMut(Progress<'_>),
-) -> Result<[PathBuf; 4]> {
-    super::fetch::clean(folder);
-    let mut paths: [PathBuf; 4] = Default::default();
-    for (path, file) in paths.iter_mut().zip(&files) {
-        *path = match locate(folder, file.name) {
-            Some(path) => path,
-            None => fetcher.fetch(file, folder, on_progress)?,
-        };
-    }
-    Ok(paths)
-}
-
-/// The files in the cache folder; this build cannot add any.
-#[cfg(not(feature = "download"))]
-fn complete(
-    folder: &Path,
-    files: [Remote<'_>; 4],
-    _on_progress: &mut dyn FnMut(Progress<'_>),
-) -> Result<[PathBuf; 4]> {
-    all_in(folder, files).ok_or_else(|| Error::NotFound {
-        what: "MNIST".into(),
-        help: format!(
-            "it is not complete in {}, and this build cannot download it. Put {} there (each may \
-             end in .gz), name a folder that holds them with --data-dir or {DATA_VARIABLE}, or \
-             build with the feature `download`.",
-            folder.display(),
-            files.map(|file| file.name).join(", ")
-        ),
-    })
-}
-
-fn read(paths: &[PathBuf; 4]) -> Result<Dataset> {
-    let [train_images, train_labels, test_images, test_labels] = paths;
     Dataset::new(
         DatasetInfo {
-            name: "mnist".into(),
-            class_names: (0..CLASSES).map(|digit| digit.to_string()).collect(),
+            name: known.name.into(),
+            class_names: class_names.map(String::from).into(),
             channels: 1,
-            size: SIZE,
+            size: known.size,
             // The values that everyone uses, also for a subset.
-            mean: vec![0.1307],
-            std: vec![0.3081],
+            mean: known.mean.to_vec(),
+            std: known.std.to_vec(),
         },
-        idx::read_split(train_images, train_labels, SIZE, CLASSES)?,
-        idx::read_split(test_images, test_labels, SIZE, CLASSES)?,
+        split(0, 1)?,
+        split(2, 3)?,
     )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::idx::tests::{gzip, idx};
-    use std::fs;
+    use crate::{
+        Error,
+        data::{
+            idx::tests::{gzip, idx},
+            store::{self, DATA_VARIABLE, Place},
+        },
+    };
+    use std::{fs, path::Path};
 
     /// Contents of the four files of a tiny MNIST: one training image a class and three to test.
     /// Every pixel of an image is its label plus `tone`.
@@ -262,6 +219,15 @@ mod tests {
         mnist(&sources, &mut |_| panic!("a folder that was given is the only place"))
     }
 
+    fn from_place(place: &Place) -> Result<Dataset> {
+        let Origin::Published(published) = &MNIST.origin else { panic!("it has files") };
+        store::load(&MNIST, published, place, &mut |_| panic!("nothing is to be downloaded"))
+    }
+
+    fn named_by_variable(folder: &Path) -> Result<Dataset> {
+        from_place(&Place::Named(folder.to_path_buf(), DATA_VARIABLE))
+    }
+
     #[test]
     fn a_given_folder_is_read_in_every_naming() {
         let gzipped = tiny(5).map(|content| gzip(&content));
@@ -282,6 +248,23 @@ mod tests {
             assert_eq!(set.class_names()[9], "9");
             assert_eq!((set.train().len(), set.test().labels()), (10, &[7, 2, 1][..]));
             assert_eq!(set.train().image(3), [8; 784]);
+        }
+    }
+
+    #[test]
+    fn its_siblings_are_read_likewise() {
+        for (known, third) in [(&FASHION_MNIST, "Pullover"), (&KMNIST, "su")] {
+            let folder = tempfile::tempdir().unwrap();
+            put(&folder.path().join(known.name), &tiny(5), |name| format!("{name}.gz"));
+            let sources = Sources { data_dir: Some(folder.path().to_path_buf()) };
+            let set = crate::data::load(known.name, &sources, &mut |_| panic!()).unwrap();
+            assert_eq!((set.name(), set.class_names()[2].as_str()), (known.name, third));
+            assert_eq!((set.mean(), set.std()), (known.mean, known.std));
+            assert_eq!(set.train().image(3), [8; 784]);
+            // MNIST is not to be found in the folders of others.
+            assert!(matches!(from(folder.path()), Err(Error::NotFound { .. })));
+            assert_eq!(known.on_disk(&sources).unwrap(), Some(folder.path().join(known.name)));
+            assert_eq!(MNIST.on_disk(&sources).unwrap(), None);
         }
     }
 
@@ -315,7 +298,7 @@ mod tests {
                 assert!(message.contains(part), "{part} is missing in: {message}");
             }
         }
-        let message = find(folder.path(), DATA_VARIABLE).unwrap_err().to_string();
+        let message = named_by_variable(folder.path()).unwrap_err().to_string();
         assert!(message.contains("DM_WGPU_DATA names"), "{message}");
     }
 
@@ -324,8 +307,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut files = tiny(5);
         files[2].pop();
-        put(folder.path(), &files, |name| name.into());
-        let message = from_cache(folder.path(), &mut |_| {}).unwrap_err().to_string();
+        put(&folder.path().join("mnist"), &files, |name| name.into());
+        let cache = Place::Cache(folder.path().to_path_buf());
+        let message = from_place(&cache).unwrap_err().to_string();
         assert!(message.contains("t10k-images-idx3-ubyte: truncated"), "{message}");
         assert!(message.contains("Delete this file"), "{message}");
     }
@@ -341,7 +325,6 @@ mod tests {
         let remote: Vec<Remote<'_>> = (files.iter_mut().zip(&hashes))
             .map(|(file, sha256)| Remote { sha256, ..*file })
             .collect();
-        let remote: [Remote<'_>; 4] = remote.try_into().unwrap();
         let (mirror, requests) = serve(|path| {
             let named = |file: &Remote<'_>| path.ends_with(&format!("/{}.gz", file.name));
             let body = gzip(&tiny(5)[FILES.iter().position(named).unwrap()]);
@@ -351,17 +334,18 @@ mod tests {
         let cache = folder.path().join("not/yet/there");
         let mut heard = std::collections::BTreeSet::new();
         for _ in 0..2 {
-            let paths = complete_from(&quick(&[&mirror]), &cache, remote, &mut |progress| {
-                heard.insert(progress.file.to_string());
-            })
-            .unwrap();
-            assert_eq!(read(&paths).unwrap().train().image(9), [14; 784]);
+            let paths =
+                store::complete_from(&quick(&[&mirror]), &cache, &remote, &mut |progress| {
+                    heard.insert(progress.file.to_string());
+                })
+                .unwrap();
+            assert_eq!(read(&MNIST, &paths, [""; 10]).unwrap().train().image(9), [14; 784]);
         }
         assert_eq!(requests.load(Ordering::SeqCst), 4);
         assert_eq!(heard.len(), 4);
         // A file that was deleted is all that is fetched again.
         fs::remove_file(cache.join("t10k-images-idx3-ubyte.gz")).unwrap();
-        complete_from(&quick(&[&mirror]), &cache, remote, &mut |_| {}).unwrap();
+        store::complete_from(&quick(&[&mirror]), &cache, &remote, &mut |_| {}).unwrap();
         assert_eq!(requests.load(Ordering::SeqCst), 5);
     }
 
@@ -369,11 +353,15 @@ mod tests {
     #[test]
     #[ignore = "asks the real mirrors for their smallest file"]
     fn every_mirror_has_the_file() {
-        for mirror in MIRRORS {
-            let folder = tempfile::tempdir().unwrap();
-            crate::data::fetch::Fetcher::new(vec![mirror.into()])
-                .fetch(&FILES[3], folder.path(), &mut |_| {})
-                .unwrap();
+        for known in &crate::data::KNOWN {
+            let Origin::Published(published) = &known.origin else { continue };
+            let smallest = published.files.iter().min_by_key(|file| file.len).unwrap();
+            for mirror in published.mirrors {
+                let folder = tempfile::tempdir().unwrap();
+                crate::data::fetch::Fetcher::new(vec![mirror.to_string()])
+                    .fetch(smallest, folder.path(), &mut |_| {})
+                    .unwrap();
+            }
         }
     }
 
@@ -381,7 +369,8 @@ mod tests {
     #[test]
     fn without_downloads_the_error_says_how_to_get_the_files() {
         let folder = tempfile::tempdir().unwrap();
-        let message = from_cache(folder.path(), &mut |_| {}).unwrap_err().to_string();
+        let cache = Place::Cache(folder.path().to_path_buf());
+        let message = from_place(&cache).unwrap_err().to_string();
         for part in ["train-images-idx3-ubyte", "cannot download", "--data-dir", "`download`"] {
             assert!(message.contains(part), "{part} is missing in: {message}");
         }
@@ -395,8 +384,7 @@ mod tests {
             println!("SKIPPED: {DATA_VARIABLE} is not set, so there is no MNIST to check");
             return;
         };
-        let paths = find(Path::new(&folder), DATA_VARIABLE).unwrap();
-        let set = read(&paths).unwrap();
+        let set = named_by_variable(Path::new(&folder)).unwrap();
         assert_eq!((set.train().len(), set.test().len()), (60_000, 10_000));
         let sizes: Vec<usize> = (0..10).map(|class| set.train().of_class(class).len()).collect();
         assert_eq!(sizes, [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]);

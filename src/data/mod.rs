@@ -4,14 +4,15 @@
 mod fetch;
 mod glyphs;
 mod idx;
+mod known;
 mod load;
 mod mnist;
 mod skeletons;
+mod store;
 
 pub use glyphs::glyphs;
-pub use load::{NAMES, Progress, Sources, Work, load};
-#[cfg(feature = "download")]
-use mnist::Remote;
+pub use known::{KNOWN, Known, NAMES};
+pub use load::{Progress, Sources, Work, load};
 pub use mnist::mnist;
 
 use crate::{Error, Result};

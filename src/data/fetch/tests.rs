@@ -76,7 +76,8 @@ impl Case {
         Self { folder: tempfile::tempdir().unwrap(), hash: sha256(&content()) }
     }
     fn file(&self) -> Remote<'_> {
-        Remote { name: "data", len: content().len() as u64, sha256: &self.hash }
+        let len = content().len() as u64;
+        Remote { name: "data", pinned: Pinned::Content, len, sha256: &self.hash }
     }
     fn fetch(&self, fetcher: &Fetcher) -> Result<PathBuf> {
         fetcher.fetch(&self.file(), self.folder.path(), &mut |_| {})

@@ -1,0 +1,343 @@
+//! Published data sets on this machine: where they are looked for, what is missing, what is fetched.
+
+use std::path::{Path, PathBuf};
+
+use super::{Known, Progress, Sources};
+use crate::{Dataset, Error, Result};
+
+/// Names a folder that holds the data sets, for those who do not want the cache folder.
+pub(super) const DATA_VARIABLE: &str = "DM_WGPU_DATA";
+/// Replaces the mirrors: the address that `/<data set>/<file>` or `/<file>` is appended to.
+#[cfg(feature = "download")]
+const MIRROR_VARIABLE: &str = "DM_WGPU_MIRROR";
+
+/// What there is to know of a data set's files.
+#[derive(Debug)]
+pub(super) struct Published {
+    /// Addresses that the names of files are appended to, asked in turn.
+    #[cfg_attr(not(feature = "download"), allow(dead_code))]
+    pub(super) mirrors: &'static [&'static str],
+    /// What is downloaded, in the order that `read` takes.
+    pub(super) files: &'static [Remote<'static>],
+    /// Bytes of them all as the mirrors have them.
+    pub(super) download: u64,
+    /// Makes the data set of the paths of `files`.
+    pub(super) read: Read,
+    /// What becomes of them when they are unpacked by hand.
+    pub(super) unpacked: Option<Unpacked>,
+}
+
+/// Makes a data set of the paths of its files.
+pub(super) type Read = fn(&Known, &[PathBuf]) -> Result<Dataset>;
+
+/// An archive's content, as unpacking leaves it.
+#[derive(Debug)]
+pub(super) struct Unpacked {
+    /// The folder in which the archive has it.
+    pub(super) folder: &'static str,
+    /// Files or folders in it without which it is not complete.
+    pub(super) files: &'static [&'static str],
+    /// Makes the data set of their paths.
+    pub(super) read: Read,
+}
+
+/// A file on the mirrors.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Remote<'a> {
+    /// Without `.gz`.
+    pub(super) name: &'a str,
+    /// What `len` and `sha256` are of, and with it the name on the mirrors.
+    pub(super) pinned: Pinned,
+    /// In bytes.
+    #[cfg_attr(not(feature = "download"), allow(dead_code))]
+    pub(super) len: u64,
+    /// In lower-case hexadecimal digits.
+    #[cfg_attr(not(feature = "download"), allow(dead_code))]
+    pub(super) sha256: &'a str,
+}
+
+/// What a hash was taken of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(dead_code)] // Which ones occur is up to the data sets.
+pub(super) enum Pinned {
+    /// Of the plain content of `<name>.gz`: mirrors may compress differently.
+    Content,
+    /// Of `<name>.gz` as it is published.
+    Gzip,
+    /// Of `<name>` as it is published.
+    Plain,
+}
+
+impl Remote<'_> {
+    /// Its name on the mirrors.
+    pub(super) fn published(&self) -> String {
+        match self.pinned {
+            Pinned::Content | Pinned::Gzip => format!("{}.gz", self.name),
+            Pinned::Plain => self.name.to_owned(),
+        }
+    }
+}
+
+/// A complete copy on this machine.
+pub(super) struct Found {
+    folder: PathBuf,
+    paths: Vec<PathBuf>,
+    read: Read,
+}
+
+impl Found {
+    /// What to show of it: the file or, of several, their folder.
+    pub(super) fn shown(self) -> PathBuf {
+        match &self.paths[..] {
+            [path] => path.clone(),
+            _ => self.folder,
+        }
+    }
+}
+
+/// The one folder that data sets are looked for in.
+pub(super) enum Place {
+    /// Somebody named it, by the second field: sets are in it or in folders of their names.
+    Named(PathBuf, &'static str),
+    /// The user's cache folder: sets are in folders of their names and can be downloaded.
+    Cache(PathBuf),
+}
+
+impl Place {
+    /// # Errors
+    /// [`Error::NotFound`] if nobody named one and there is no home folder.
+    pub(super) fn of(sources: &Sources) -> Result<Self> {
+        let variable = std::env::var_os(DATA_VARIABLE).filter(|value| !value.is_empty());
+        match (&sources.data_dir, variable) {
+            (Some(folder), _) => Ok(Self::Named(folder.clone(), "--data-dir")),
+            (None, Some(folder)) => Ok(Self::Named(folder.into(), DATA_VARIABLE)),
+            (None, None) => directories::ProjectDirs::from("", "", "dm-wgpu")
+                .map(|folders| Self::Cache(folders.cache_dir().to_path_buf()))
+                .ok_or_else(|| Error::NotFound {
+                    what: "the user's cache folder".into(),
+                    help: format!(
+                        "there is no home folder. Name a folder that holds the data set with \
+                         --data-dir or {DATA_VARIABLE}."
+                    ),
+                }),
+        }
+    }
+
+    /// Where a set of this name would be, the best place first.
+    fn folders(&self, name: &str) -> Vec<PathBuf> {
+        match self {
+            Self::Named(folder, _) => vec![folder.join(name), folder.clone()],
+            Self::Cache(folder) => vec![folder.join(name)],
+        }
+    }
+}
+
+/// The data set, from where it is or, failing that and if nobody named a place, from a mirror.
+///
+/// # Errors
+/// [`Error::NotFound`] where files are missing, [`Error::Download`] when no mirror gave one,
+/// [`Error::Io`] and [`Error::Format`] for files that cannot be used.
+pub(super) fn load(
+    known: &Known,
+    published: &Published,
+    place: &Place,
+    on_progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<Dataset> {
+    let found = published.locate(place, known.name);
+    match place {
+        Place::Named(folder, given_by) => {
+            let found = found.ok_or_else(|| published.missing(known, folder, given_by))?;
+            (found.read)(known, &found.paths)
+        }
+        Place::Cache(folder) => {
+            let found = match found {
+                Some(found) => found,
+                None => published.complete(known, &folder.join(known.name), on_progress)?,
+            };
+            (found.read)(known, &found.paths).map_err(|error| match error {
+                Error::Format { path, reason } => Error::Format {
+                    path,
+                    reason: format!("{reason}. Delete this file from the cache to get it anew"),
+                },
+                other => other,
+            })
+        }
+    }
+}
+
+impl Published {
+    /// The set in the first folder that has all of it: files of two copies must not be mixed.
+    pub(super) fn locate(&self, place: &Place, name: &str) -> Option<Found> {
+        place
+            .folders(name)
+            .iter()
+            .flat_map(|folder| self.copies(folder))
+            .find_map(|copy| copy.found())
+    }
+
+    /// The copies that may be in a folder. What is unpacked already is read faster, so it is first.
+    fn copies(&self, folder: &Path) -> Vec<Copy> {
+        let unpacked = self.unpacked.iter().flat_map(|unpacked| {
+            [folder.join(unpacked.folder), folder.to_path_buf()].map(|folder| {
+                let files = unpacked.files.iter().map(|name| (*name, there(folder.join(name))));
+                Copy { files: files.collect(), folder, read: unpacked.read }
+            })
+        });
+        let files = self.files.iter().map(|file| (file.name, locate(folder, file.name)));
+        let published =
+            Copy { files: files.collect(), folder: folder.to_path_buf(), read: self.read };
+        unpacked.chain([published]).collect()
+    }
+
+    /// What to say when a folder that was named has no complete copy.
+    fn missing(&self, known: &Known, folder: &Path, given_by: &str) -> Error {
+        let below = folder.join(known.name);
+        let copies: Vec<_> = [&below, folder].into_iter().flat_map(|f| self.copies(f)).collect();
+        // Where most of it is, is where the rest should be.
+        let fullest =
+            copies.iter().filter(|copy| copy.present() > 0).min_by_key(|copy| copy.missing().len());
+        let state = match fullest {
+            _ if !folder.exists() => "which does not exist".to_owned(),
+            _ if !folder.is_dir() => "which is no folder".to_owned(),
+            None => format!("which has none of its files, nor has {} in it", known.name),
+            Some(copy) => {
+                format!("but {} lacks {}", copy.folder.display(), copy.missing().join(", "))
+            }
+        };
+        Error::NotFound {
+            what: known.title.into(),
+            help: format!(
+                "{given_by} names {}, {state}\n{} must be in {} or in {}{}\n{}",
+                folder.display(),
+                self.asked_for(),
+                folder.display(),
+                below.display(),
+                self.list(),
+                match cfg!(feature = "download") {
+                    true => format!("Without {given_by} what is missing is downloaded, once."),
+                    false => format!("Without {given_by} it is looked for in the cache folder."),
+                }
+            ),
+        }
+    }
+
+    /// `Its 4 files, plain or .gz,`: the beginning of a sentence.
+    fn asked_for(&self) -> String {
+        match self.files.len() {
+            1 => "Its file, plain or .gz,".into(),
+            count => format!("Its {count} files, plain or .gz,"),
+        }
+    }
+
+    /// The end of that sentence: all names, in lines of their own.
+    fn list(&self) -> String {
+        let lines = |names: &[&str]| {
+            let pairs = names.chunks(2).map(|pair| pair.join(", "));
+            pairs.collect::<Vec<_>>().join(",\n  ")
+        };
+        let names: Vec<_> = self.files.iter().map(|file| file.name).collect();
+        let unpacked = self.unpacked.as_ref().map(|unpacked| {
+            format!(
+                "\nor, unpacked, the folder {} with\n  {}",
+                unpacked.folder,
+                lines(unpacked.files)
+            )
+        });
+        format!(":\n  {}{}", lines(&names), unpacked.unwrap_or_default())
+    }
+
+    /// The files in the set's cache folder, after those that were missing have been downloaded.
+    #[cfg(feature = "download")]
+    fn complete(
+        &self,
+        known: &Known,
+        folder: &Path,
+        on_progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Found> {
+        let mirrors = match std::env::var(MIRROR_VARIABLE) {
+            Ok(mirror) if !mirror.is_empty() => {
+                let mirror = mirror.trim_end_matches('/').to_owned();
+                // A server of many sets has a folder for each; one of a single set may do without.
+                vec![format!("{mirror}/{}", known.name), mirror]
+            }
+            Err(std::env::VarError::NotUnicode(given)) => {
+                let given = given.to_string_lossy();
+                return Err(Error::setting(MIRROR_VARIABLE, given, "an http(s) address is needed"));
+            }
+            _ => self.mirrors.iter().copied().map(String::from).collect(),
+        };
+        let fetcher = super::fetch::Fetcher::new(mirrors);
+        let paths = complete_from(&fetcher, folder, self.files, on_progress)?;
+        Ok(Found { folder: folder.to_path_buf(), paths, read: self.read })
+    }
+
+    /// The files in the set's cache folder; this build cannot add any.
+    #[cfg(not(feature = "download"))]
+    fn complete(
+        &self,
+        known: &Known,
+        folder: &Path,
+        _on_progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Found> {
+        Err(Error::NotFound {
+            what: known.title.into(),
+            help: format!(
+                "it is not complete in {}, and this build cannot download it. Put {} there (each \
+                 may end in .gz), name a folder that holds them with --data-dir or \
+                 {DATA_VARIABLE}, or build with the feature `download`.",
+                folder.display(),
+                self.files.iter().map(|file| file.name).collect::<Vec<_>>().join(", ")
+            ),
+        })
+    }
+}
+
+/// Downloads what is missing of these files in a folder.
+#[cfg(feature = "download")]
+pub(super) fn complete_from(
+    fetcher: &super::fetch::Fetcher,
+    folder: &Path,
+    files: &[Remote<'_>],
+    on_progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<Vec<PathBuf>> {
+    super::fetch::clean(folder);
+    let path = |file: &Remote<'_>| match locate(folder, file.name) {
+        Some(path) => Ok(path),
+        None => fetcher.fetch(file, folder, on_progress),
+    };
+    files.iter().map(path).collect()
+}
+
+/// A place where a set may be, with the paths of those files that are there.
+struct Copy {
+    folder: PathBuf,
+    files: Vec<(&'static str, Option<PathBuf>)>,
+    read: Read,
+}
+
+impl Copy {
+    fn found(&self) -> Option<Found> {
+        let paths = self.files.iter().map(|(_, path)| path.clone()).collect::<Option<_>>()?;
+        Some(Found { folder: self.folder.clone(), paths, read: self.read })
+    }
+    fn present(&self) -> usize {
+        self.files.iter().filter(|(_, path)| path.is_some()).count()
+    }
+    fn missing(&self) -> Vec<&'static str> {
+        self.files.iter().filter(|(_, path)| path.is_none()).map(|(name, _)| *name).collect()
+    }
+}
+
+fn there(path: PathBuf) -> Option<PathBuf> {
+    path.exists().then_some(path)
+}
+
+/// The file of this name in a folder, under any of the names that copies of it go by.
+fn locate(folder: &Path, name: &str) -> Option<PathBuf> {
+    // Some tools write train-images.idx3-ubyte.
+    let dotted = name.replace("-idx", ".idx");
+    [name.to_string(), format!("{name}.gz"), dotted.clone(), format!("{dotted}.gz")]
+        .iter()
+        .map(|name| folder.join(name))
+        .find(|path| path.is_file())
+}
