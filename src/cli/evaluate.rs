@@ -98,7 +98,7 @@ fn report_of(path: &Path) -> Value {
 /// The data set to test on: what the set or its run says, or else what was asked for.
 fn dataset_of(said: Option<&str>, args: &EvaluateArgs) -> Result<String, Failure> {
     let path = args.path.display();
-    let names = NAMES.join(" or ");
+    let names = NAMES.join("|");
     match (said, args.dataset.as_deref()) {
         (Some(said), Some(asked)) if said != asked && NAMES.contains(&said) => Err(Failure::Usage(
             format!("--dataset {asked}: {path} was made from {said}; leave --dataset out"),

@@ -47,6 +47,7 @@ pub(super) struct Remote<'a> {
     /// Without `.gz`.
     pub(super) name: &'a str,
     /// What `len` and `sha256` are of, and with it the name on the mirrors.
+    #[cfg_attr(not(feature = "download"), allow(dead_code))]
     pub(super) pinned: Pinned,
     /// In bytes.
     #[cfg_attr(not(feature = "download"), allow(dead_code))]
@@ -68,6 +69,7 @@ pub(super) enum Pinned {
     Plain,
 }
 
+#[cfg(feature = "download")]
 impl Remote<'_> {
     /// Its name on the mirrors.
     pub(super) fn published(&self) -> String {

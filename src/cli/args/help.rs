@@ -30,7 +30,7 @@ A run leaves in its folder:
 
 Environment:
   DM_WGPU_DATA     where data sets are kept, if --data-dir doesn't say
-  DM_WGPU_MIRROR   the address to download them from, instead of the two built in
+  DM_WGPU_MIRROR   the address to download them from, instead of those built in
   RUST_LOG         what to log on stderr, e.g. dm_wgpu=debug
   NO_COLOR         set to anything, no colours
   LP_NATIVE_VECTOR_WIDTH
