@@ -15,11 +15,24 @@ use crate::{Error, Result};
 pub fn write_whole(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
     let path = path.as_ref();
     let failed = |error| Error::io("write", path)(error);
-    let mut file = temporary(".writing-", &folder_of(path)).map_err(failed)?;
-    file.write_all(bytes).map_err(failed)?;
-    // Without this a crash of the machine could keep the new name and lose what it stands for.
-    file.as_file().sync_all().map_err(failed)?;
+    let file = beside(path, bytes).map_err(failed)?;
     file.persist(path).map_err(|error| failed(error.error)).map(drop::<File>)
+}
+
+/// The same, but a file that is there already stays as it is.
+pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
+    let failed = |error| Error::io("write", path)(error);
+    let file = beside(path, bytes).map_err(failed)?;
+    file.persist_noclobber(path).map_err(|error| failed(error.error)).map(drop::<File>)
+}
+
+/// The bytes in a file that only needs its name.
+fn beside(path: &Path, bytes: &[u8]) -> std::io::Result<tempfile::NamedTempFile> {
+    let mut file = temporary(".writing-", &folder_of(path))?;
+    file.write_all(bytes)?;
+    // Without this a crash of the machine could keep the new name and lose what it stands for.
+    file.as_file().sync_all()?;
+    Ok(file)
 }
 
 /// The folder that a path is in: `.` for a bare name.
@@ -56,6 +69,17 @@ mod tests {
         write_whole(&path, b"one").unwrap();
         write_whole(&path, b"two").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"two");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn new_files_replace_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.txt");
+        write_new(&path, b"one").unwrap();
+        let message = write_new(&path, b"two").unwrap_err().to_string();
+        assert!(message.contains("a.txt"), "{message}");
+        assert_eq!(fs::read(&path).unwrap(), b"one");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 

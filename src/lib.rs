@@ -42,6 +42,7 @@
 //! | [`Evaluation`] | How good a set is: networks trained on it, tested on real images |
 //! | [`SyntheticSet`] | The result: pixels, labels, normalisation; saved as and loaded from safetensors |
 //! | [`report`] | Pictures and tables of it |
+//! | [`export`], [`import`] | To NumPy, PyTorch and folders of pictures, and back |
 //!
 //! # Your own images
 //!
@@ -107,6 +108,7 @@ mod condense;
 pub mod data;
 mod error;
 mod evaluate;
+pub mod export;
 mod files;
 mod gpu;
 pub mod import;

@@ -86,7 +86,7 @@ pub fn run(args: &EvaluateArgs) -> Result<u8, Failure> {
 }
 
 /// What a run left beside the set, if the path is a run's folder or one of its sets; else null.
-fn report_of(path: &Path) -> Value {
+pub fn report_of(path: &Path) -> Value {
     let left_by_runs = ["synthetic.safetensors", "images"];
     let in_a_run = path.file_name().is_some_and(|name| left_by_runs.iter().any(|n| name == *n));
     let folder = if in_a_run { path.parent().unwrap_or(path) } else { path };

@@ -94,7 +94,8 @@ pub struct Measured {
     pub seconds: f64,
 }
 
-fn load(
+/// Loads a data set, and tells of downloads.
+pub fn load(
     name: &str,
     data_dir: Option<&Path>,
     console: &Console,

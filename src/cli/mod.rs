@@ -7,6 +7,7 @@ mod compare;
 mod condense;
 mod dataset;
 mod evaluate;
+mod export;
 mod failure;
 mod figures;
 mod folder;
@@ -32,6 +33,7 @@ dm-wgpu condenses a labelled image set into a few synthetic images a class, on a
   dm-wgpu --dataset mnist --ipc 1   1 image a class
   dm-wgpu evaluate PATH             what a set is worth
   dm-wgpu compare --dataset mnist   condensed and chosen images side by side
+  dm-wgpu export RUN --format pt    a set for PyTorch, NumPy, as pictures
   dm-wgpu bench                     how fast this machine is
   dm-wgpu adapters                  the GPUs that it could run on
   dm-wgpu --help                    everything else";
@@ -56,6 +58,7 @@ pub fn run() -> ExitCode {
         Some(Command::Evaluate(args)) => evaluate::run(args),
         Some(Command::Compare(args)) => compare::run(args),
         Some(Command::Bench(args)) => bench::run(args),
+        Some(Command::Export(args)) => export::run(args),
         None => run::run(&cli.run, cli.method),
     };
     match outcome {

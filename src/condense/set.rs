@@ -13,6 +13,9 @@ mod tests;
 
 /// What `format` in a file's metadata says.
 pub(crate) const FORMAT: &str = "dm-wgpu synthetic set";
+/// The same for a set whose classes have different numbers of images, or not one after the other: readers
+/// of [`FORMAT`] rely on that.
+const LOOSE_FORMAT: &str = "dm-wgpu images and labels";
 /// Counts up when a reader of the previous one would misread a file.
 const FORMAT_VERSION: &str = "1";
 /// Larger images are a broken header rather than something that a network here could take.
@@ -120,10 +123,11 @@ impl SyntheticSet {
     }
 
     /// The file's bytes.
-    fn encode(&self) -> Vec<u8> {
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let format = if self.validate().is_ok() { FORMAT } else { LOOSE_FORMAT };
         let n = self.labels.len();
         let metadata = json!({
-            "format": FORMAT,
+            "format": format,
             "format_version": FORMAT_VERSION,
             "version": env!("CARGO_PKG_VERSION"),
             "dataset": self.dataset,
@@ -172,8 +176,36 @@ impl SyntheticSet {
         self.validate().map_err(|reason| Error::shape("synthetic set", reason))
     }
 
+    /// The same for a set that may have been read from elsewhere: its images may have any order, and its
+    /// classes different numbers of them.
+    pub(crate) fn check_loosely(&self) -> Result<()> {
+        self.validate_fields().map_err(|reason| Error::shape("set of images", reason))
+    }
+
     /// Whether the fields agree with each other; what is wrong if not.
     fn validate(&self) -> Result<(), String> {
+        let Self { ipc, .. } = *self;
+        let classes = self.classes();
+        let n = self.labels.len();
+        if !self.class_names.is_empty() && classes.checked_mul(ipc) != Some(n) {
+            return Err(format!("{n} images, {classes} classes × ipc {ipc} were expected"));
+        }
+        self.validate_fields()?;
+        for (index, &label) in self.labels.iter().enumerate() {
+            if usize::try_from(label).is_ok_and(|label| label == index / ipc) {
+                continue;
+            }
+            return Err(format!(
+                "image {index} has label {label}; {classes} classes of {ipc} images each, one \
+                 after the other, make it {}",
+                index / ipc
+            ));
+        }
+        Ok(())
+    }
+
+    /// The same, but for how many images each class has, and where.
+    fn validate_fields(&self) -> Result<(), String> {
         let Self { channels, size, ipc, .. } = *self;
         if !matches!(channels, 1 | 3) {
             return Err(format!("images have {channels} channels, 1 or 3 are possible"));
@@ -186,23 +218,18 @@ impl SyntheticSet {
         }
         let classes = self.classes();
         let n = self.labels.len();
-        if classes.checked_mul(ipc) != Some(n) {
-            return Err(format!("{n} images, {classes} classes × ipc {ipc} were expected"));
-        }
         if n.checked_mul(self.image_len()) != Some(self.images.len()) {
             return Err(format!(
                 "{} values are not {n} images of {channels}×{size}×{size}",
                 self.images.len()
             ));
         }
-        for (index, &label) in self.labels.iter().enumerate() {
-            if usize::try_from(label).is_ok_and(|label| label == index / ipc) {
-                continue;
-            }
+        let known = |&label: &i64| usize::try_from(label).is_ok_and(|label| label < classes);
+        if let Some(at) = self.labels.iter().position(|label| !known(label)) {
             return Err(format!(
-                "image {index} has label {label}; {classes} classes of {ipc} images each, one \
-                 after the other, make it {}",
-                index / ipc
+                "image {at} has label {}, classes are 0 to {}",
+                self.labels[at],
+                classes - 1
             ));
         }
         if self.mean.len() != channels || self.std.len() != channels {

@@ -86,6 +86,14 @@ impl Imported {
         }
     }
 
+    /// The set itself, where it can be understood without a data set; else nothing.
+    pub fn own_set(&self) -> Option<&SyntheticSet> {
+        match &self.content {
+            Content::Set(set) => Some(set),
+            Content::Arrays(_) | Content::Pictures(_) => None,
+        }
+    }
+
     /// As a set of this data set's shape and classes. Floats stay the floats that they are;
     /// pixels and pictures are normalised with the data set's mean and standard deviation.
     ///

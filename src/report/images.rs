@@ -12,23 +12,40 @@ use crate::{Error, Result, SyntheticSet, files};
 /// [`Error::Shape`] when the set's fields contradict each other, [`Error::Io`] when writing fails, also when `folder` exists and is not empty.
 pub fn write_images(set: &SyntheticSet, folder: &Path) -> Result<()> {
     set.check()?;
+    write_pictures(set, &names::folders(&set.class_names), &[], folder)
+}
+
+/// Writes `folder/<name>/<000>.png`, with a name for each class and the images of each class counted from
+/// 0, and beside them the notes: file names with their text.
+pub(crate) fn write_pictures(
+    set: &SyntheticSet,
+    names: &[String],
+    notes: &[(&str, String)],
+    folder: &Path,
+) -> Result<()> {
     // Built beside its place: a folder under its final name is complete.
     let beside = files::folder_of(folder);
     let building = tempfile::Builder::new()
         .prefix(".images-")
         .tempdir_in(&beside)
         .map_err(Error::io("create a folder in", &beside))?;
-    let digits = (set.ipc - 1).to_string().len().max(3);
-    for (class, name) in names::folders(&set.class_names).into_iter().enumerate() {
+    for (class, name) in names.iter().enumerate() {
         let of_class = building.path().join(name);
         fs::create_dir(&of_class).map_err(Error::io("create", &of_class))?;
-        for index in 0..set.ipc {
-            let path = of_class.join(format!("{index:0digits$}.png"));
-            let pixels = set.image_u8(class * set.ipc + index);
+        let own = |&index: &usize| set.labels[index] == class as i64;
+        let images: Vec<_> = (0..set.labels.len()).filter(own).collect();
+        let digits = images.len().saturating_sub(1).to_string().len().max(3);
+        for (count, index) in images.into_iter().enumerate() {
+            let path = of_class.join(format!("{count:0digits$}.png"));
+            let pixels = set.image_u8(index);
             let png = png::encode(&pixels, (set.size, set.size), set.channels, &path)?;
             // The folder is what appears at once; its files need not.
             fs::write(&path, png).map_err(Error::io("write", &path))?;
         }
+    }
+    for (name, text) in notes {
+        let path = building.path().join(name);
+        fs::write(&path, text).map_err(Error::io("write", &path))?;
     }
     fs::rename(building.path(), folder).map_err(Error::io("create", folder))?;
     // Its old name is gone: nothing is left that dropping it should remove.

@@ -11,5 +11,6 @@ mod png;
 pub use crate::files::write_whole;
 pub use grid::write_grid;
 pub use images::write_images;
+pub(crate) use images::write_pictures;
 pub use metrics::{Measurement, write_metrics};
 pub(crate) use names::folders as class_folders;

@@ -3,6 +3,7 @@
 mod applies;
 mod bench;
 mod evaluate;
+mod export;
 mod help;
 mod run;
 
@@ -19,6 +20,7 @@ use super::method::Method;
 
 pub use bench::BenchArgs;
 pub use evaluate::{CompareArgs, EvalArgs, EvaluateArgs};
+pub use export::ExportArgs;
 pub use run::{MachineArgs, MethodArgs, RunArgs};
 
 const BACKENDS: [&str; 4] = ["vulkan", "metal", "dx12", "gl"];
@@ -42,7 +44,7 @@ fn kernels() -> impl TypedValueParser<Value = Kernels> {
     after_help = help::RUN,
     disable_help_subcommand = true,
     subcommand_negates_reqs = true,
-    override_usage = "dm-wgpu --dataset <NAME> [OPTIONS]\n       dm-wgpu evaluate <PATH> [OPTIONS]\n       dm-wgpu compare --dataset <NAME> [OPTIONS]\n       dm-wgpu bench [OPTIONS]\n       dm-wgpu adapters [--backend <API>]",
+    override_usage = "dm-wgpu --dataset <NAME> [OPTIONS]\n       dm-wgpu evaluate <PATH> [OPTIONS]\n       dm-wgpu compare --dataset <NAME> [OPTIONS]\n       dm-wgpu bench [OPTIONS]\n       dm-wgpu export <PATH> --format <FORMAT> [OPTIONS]\n       dm-wgpu adapters [--backend <API>]",
     max_term_width = 100
 )]
 pub struct Cli {
@@ -73,6 +75,7 @@ impl Cli {
                 Some(Command::Evaluate(args)) => args.machine.quiet = true,
                 Some(Command::Compare(args)) => args.run.machine.quiet = true,
                 Some(Command::Bench(args)) => args.quiet = true,
+                Some(Command::Export(args)) => args.quiet = true,
                 Some(Command::Adapters { .. }) | None => {}
             }
         }
@@ -108,6 +111,7 @@ impl Cli {
             Some(Command::Evaluate(args)) => args.machine.quiet,
             Some(Command::Compare(args)) => args.run.machine.quiet,
             Some(Command::Bench(args)) => args.quiet,
+            Some(Command::Export(args)) => args.quiet,
             None => self.run.machine.quiet,
         }
     }
@@ -127,6 +131,8 @@ pub enum Command {
     Compare(Box<CompareArgs>),
     /// Measure how long the work takes on this machine, kernel by kernel, on made-up images.
     Bench(Box<BenchArgs>),
+    /// Write a set for other programs: NumPy, PyTorch, safetensors, a folder of pictures.
+    Export(Box<ExportArgs>),
 }
 
 /// What flags that a subcommand shares with runs mean there, where it is not the same.
@@ -267,14 +273,19 @@ mod tests {
     #[test]
     fn only_quiet_may_stand_before_a_subcommand() {
         let answer = |line: &str| Cli::from_arguments(line.split_whitespace());
-        for line in
-            ["-q evaluate x", "-q bench", "--quiet compare --dataset glyphs", "evaluate x -q"]
-        {
+        for line in [
+            "-q evaluate x",
+            "-q bench",
+            "-q export x -f pt",
+            "--quiet compare --dataset glyphs",
+            "evaluate x -q",
+        ] {
             let cli = answer(&format!("dm-wgpu {line}")).unwrap();
             let quiet = match cli.command.as_ref().unwrap() {
                 Command::Evaluate(args) => args.machine.quiet,
                 Command::Compare(args) => args.run.machine.quiet,
                 Command::Bench(args) => args.quiet,
+                Command::Export(args) => args.quiet,
                 Command::Adapters { .. } => false,
             };
             assert!(quiet && cli.quiet(), "{line}");

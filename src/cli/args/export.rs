@@ -1,0 +1,64 @@
+//! Flags of exports.
+
+use std::path::PathBuf;
+
+use clap::{
+    Args,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
+
+use crate::cli::{dataset, export::Format};
+
+const EXPORT: &str = "\
+Examples:
+  dm-wgpu export runs/mnist-ipc10-seed0 --format pt
+      for PyTorch, as runs/mnist-ipc10-seed0/synthetic.pt
+  dm-wgpu export runs/mnist-ipc10-seed0 --out mnist.npz
+      for NumPy; the format follows from the name
+  dm-wgpu export theirs.npz --dataset mnist --format png --out pictures
+      a set from elsewhere, whose normalisation is the data set's
+
+Formats:
+  npz           arrays images, labels, mean, std, class_names, dataset
+  safetensors   images and labels; the rest as text in the metadata
+  pt            {'data': [[images, labels], ...], 'accs_all_exps': {...}, 'mean': ..., ...} for
+                torch.load, also with weights_only=True; of a folder with the runs seed0, seed1,
+                ... all of them
+  png           a folder for each class, numbered like the labels for torchvision's ImageFolder,
+                and classes.txt
+Images are float32 (N, C, H, W), normalised: (x - mean) / std of x in 0...1. Labels are int64. Only
+pictures are rounded to 8 bits, and clamped.
+
+Exit codes: 0 done, 1 failed, 2 asked for wrongly.";
+
+/// `dm-wgpu export`.
+#[derive(Debug, Args)]
+#[command(after_help = EXPORT, override_usage = "dm-wgpu export <PATH> --format <FORMAT> [OPTIONS]")]
+pub struct ExportArgs {
+    /// The set: a run's folder, .safetensors, .npz, or a folder of pictures.
+    pub path: PathBuf,
+    /// What for [default: by the ending of --out].
+    #[arg(
+        long, short, value_name = "FORMAT", help_heading = "Task", required_unless_present = "out",
+        value_parser = PossibleValuesParser::new(Format::ALL.map(Format::name)).map(|name| {
+            // clap has let no other name through.
+            Format::named(&name).unwrap_or(Format::Npz)
+        })
+    )]
+    pub format: Option<Format>,
+    /// File to write, or folder for png; nothing is overwritten [default: beside the set].
+    #[arg(long, short, value_name = "PATH", help_heading = "Task")]
+    pub out: Option<PathBuf>,
+    /// The data set whose classes and normalisation it has, where the set doesn't say.
+    #[arg(
+        long, value_name = "NAME", help_heading = "Task",
+        value_parser = PossibleValuesParser::new(dataset::NAMES)
+    )]
+    pub dataset: Option<String>,
+    /// Where data sets are, or are downloaded to [default: DM_WGPU_DATA, else the user's cache].
+    #[arg(long, value_name = "DIR", help_heading = "Machine")]
+    pub data_dir: Option<PathBuf>,
+    /// Say nothing but errors.
+    #[arg(long, short, help_heading = "Machine")]
+    pub quiet: bool,
+}

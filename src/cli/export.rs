@@ -1,0 +1,246 @@
+//! `dm-wgpu export`: a set for other programs.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use dm_wgpu::{SyntheticSet, export, import};
+
+use super::{
+    args::ExportArgs,
+    dataset::NAMES,
+    evaluate::report_of,
+    failure::Failure,
+    interrupt::Interrupt,
+    measure::load,
+    progress::Console,
+    say::{self, counted},
+};
+
+/// What an export is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    Npz,
+    Safetensors,
+    /// A folder of them.
+    Png,
+    Pt,
+}
+
+impl Format {
+    pub const ALL: [Self; 4] = [Self::Npz, Self::Safetensors, Self::Png, Self::Pt];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Npz => "npz",
+            Self::Safetensors => "safetensors",
+            Self::Png => "png",
+            Self::Pt => "pt",
+        }
+    }
+
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|format| format.name() == name)
+    }
+
+    /// By a file's ending; folders have none.
+    fn of_path(path: &Path) -> Option<Self> {
+        let ending = path.extension()?.to_str()?.to_lowercase();
+        Self::named(&ending).filter(|&format| format != Self::Png)
+    }
+}
+
+pub fn run(args: &ExportArgs) -> Result<u8, Failure> {
+    let console = Console::new(args.quiet);
+    let format = match (args.format, &args.out) {
+        (Some(format), _) => format,
+        (None, Some(out)) => Format::of_path(out).ok_or_else(|| {
+            let names = Format::ALL.map(Format::name).join(", ");
+            let out = out.display();
+            Failure::Usage(format!("--out {out} does not tell the format: add --format {names}"))
+        })?,
+        // clap asks for one of them.
+        (None, None) => return Err(Failure::Usage("--format is needed".into())),
+    };
+    let paths = runs_of(&args.path).unwrap_or_else(|| vec![args.path.clone()]);
+    if paths.len() > 1 && format != Format::Pt {
+        return Err(Failure::Usage(format!(
+            "--format {}: {} holds {} runs, which only pt can hold; name one of them, e.g. {}",
+            format.name(),
+            args.path.display(),
+            paths.len(),
+            paths[0].display()
+        )));
+    }
+    let out = args.out.clone().unwrap_or_else(|| beside(&args.path, format));
+    // Better before the work than after it; what appears in between is not replaced either.
+    check_new(&out, format)?;
+    let sets =
+        paths.iter().map(|path| read(path, args, &console)).collect::<Result<Vec<_>, _>>()?;
+    let Some(set) = sets.first() else { return Err(Failure::Failed("there is no run".into())) };
+    let mut notes = String::new();
+    match format {
+        Format::Npz => export::npz(set, &out)?,
+        Format::Safetensors => export::safetensors(set, &out)?,
+        Format::Pt => export::torch(&sets, &accuracies(&paths), &out)?,
+        Format::Png => {
+            let clamped = export::image_folder(set, &out)?;
+            if clamped > 0 {
+                let share = 100.0 * clamped as f64 / set.images.len() as f64;
+                notes = format!("; {share:.2} % of their values were outside 0…1 and are clamped");
+            }
+        }
+    }
+    if !args.quiet {
+        let images = counted(sets.iter().map(|set| set.labels.len()).sum(), "image");
+        let runs = if sets.len() > 1 { format!(" of {} runs", sets.len()) } else { String::new() };
+        say::out(&format!("{images}{runs} in {}{notes}", out.display()))
+            .map_err(|error| Failure::Failed(format!("stdout: {error}")))?;
+    }
+    Ok(0)
+}
+
+/// The runs in a folder of several with different seeds, `seed0`, `seed1` …; none if it is no such folder.
+fn runs_of(folder: &Path) -> Option<Vec<PathBuf>> {
+    if folder.join("synthetic.safetensors").exists() {
+        return None;
+    }
+    let seeded = |path: PathBuf| {
+        let seed: u64 = path.file_name()?.to_str()?.strip_prefix("seed")?.parse().ok()?;
+        path.join("synthetic.safetensors").is_file().then_some((seed, path))
+    };
+    let entries = fs::read_dir(folder).ok()?;
+    let mut runs: Vec<_> = entries.flatten().filter_map(|entry| seeded(entry.path())).collect();
+    runs.sort();
+    (!runs.is_empty()).then(|| runs.into_iter().map(|(_, path)| path).collect())
+}
+
+/// Where an export goes that was not told: into the run's folder, or beside the file or pictures.
+fn beside(path: &Path, format: Format) -> PathBuf {
+    let is_run = path.join("synthetic.safetensors").exists() || runs_of(path).is_some();
+    let whole = if is_run { path.join("synthetic") } else { path.to_path_buf() };
+    match (format, path.is_dir() && !is_run) {
+        (Format::Png, _) => {
+            let stem = whole.file_stem().unwrap_or_default().to_string_lossy();
+            whole.with_file_name(format!("{stem}-png"))
+        }
+        // A dot in a folder's name begins no ending.
+        (_, true) => {
+            let name = whole.file_name().unwrap_or_default().to_string_lossy();
+            whole.with_file_name(format!("{name}.{}", format.name()))
+        }
+        (_, false) => whole.with_extension(format.name()),
+    }
+}
+
+fn check_new(out: &Path, format: Format) -> Result<(), Failure> {
+    let empty = |path: &Path| fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
+    if fs::symlink_metadata(out).is_ok() && !(format == Format::Png && empty(out)) {
+        return Err(Failure::Usage(format!(
+            "{} is there already; name another with --out, nothing is overwritten",
+            out.display()
+        )));
+    }
+    Ok(())
+}
+
+/// A set, which need not say what it was made from if the user does.
+fn read(path: &Path, args: &ExportArgs, console: &Console) -> Result<SyntheticSet, Failure> {
+    let found = import::read(path).map_err(Failure::of_data)?;
+    if let Some(set) = found.own_set() {
+        return match args.dataset.as_deref() {
+            Some(asked) if asked != set.dataset => Err(Failure::Usage(format!(
+                "--dataset {asked}: {} was made from {}; leave --dataset out",
+                path.display(),
+                set.dataset
+            ))),
+            _ => Ok(set.clone()),
+        };
+    }
+    let Some(name) = &args.dataset else {
+        return Err(Failure::Usage(format!(
+            "{} does not say from which data set it was made, nor how it is normalised: add \
+             --dataset {}",
+            path.display(),
+            NAMES.join(" or ")
+        )));
+    };
+    let interrupt = Interrupt::install(console.quiet());
+    let dataset = load(name, args.data_dir.as_deref(), console, &interrupt)?;
+    found.into_set(&dataset).map_err(Failure::of_data)
+}
+
+/// The accuracies that the runs had, as a share of 1, by the network's name as the benchmarks have it.
+fn accuracies(paths: &[PathBuf]) -> Vec<(String, Vec<f64>)> {
+    let mut models: Vec<(String, Vec<f64>)> = Vec::new();
+    for path in paths {
+        let report = report_of(path);
+        let evaluation = &report["evaluation"];
+        let (Some(width), Some(depth), Some(runs)) = (
+            evaluation["width"].as_u64(),
+            evaluation["depth"].as_u64(),
+            report["accuracy"]["runs"].as_array(),
+        ) else {
+            continue;
+        };
+        let name = model(width, depth);
+        let shares = runs.iter().filter_map(|percent| Some(percent.as_f64()? / 100.0));
+        match models.iter_mut().find(|(model, _)| *model == name) {
+            Some((_, all)) => all.extend(shares),
+            None => models.push((name, shares.collect())),
+        }
+    }
+    models
+}
+
+/// `ConvNet` has 128 channels and 3 blocks; what differs is in the name.
+fn model(width: u64, depth: u64) -> String {
+    let depth = if depth == 3 { String::new() } else { format!("D{depth}") };
+    let width = if width == 128 { String::new() } else { format!("W{width}") };
+    format!("ConvNet{depth}{width}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exports_lie_beside_what_they_are_of() {
+        let place = tempfile::tempdir().unwrap();
+        let at = |name: &str| place.path().join(name);
+        for folder in ["run", "runs/seed10", "runs/seed9", "runs/other", "pictures.v1"] {
+            fs::create_dir_all(at(folder)).unwrap();
+        }
+        for run in ["run", "runs/seed10", "runs/seed9", "runs/other"] {
+            fs::write(at(run).join("synthetic.safetensors"), "").unwrap();
+        }
+        assert_eq!(runs_of(&at("runs")).unwrap(), [at("runs/seed9"), at("runs/seed10")]);
+        assert!(runs_of(&at("run")).is_none() && runs_of(&at("pictures.v1")).is_none());
+        for (path, format, expected) in [
+            ("run", Format::Pt, "run/synthetic.pt"),
+            ("run", Format::Png, "run/synthetic-png"),
+            ("runs", Format::Pt, "runs/synthetic.pt"),
+            ("set.npz", Format::Safetensors, "set.safetensors"),
+            ("set.npz", Format::Png, "set-png"),
+            ("pictures.v1", Format::Npz, "pictures.v1.npz"),
+        ] {
+            assert_eq!(beside(&at(path), format), at(expected));
+        }
+    }
+
+    #[test]
+    fn formats_follow_from_endings() {
+        assert_eq!(Format::of_path(Path::new("a/x.PT")), Some(Format::Pt));
+        for name in ["x", "x.txt", "x.png"] {
+            assert_eq!(Format::of_path(Path::new(name)), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn networks_have_the_names_of_the_benchmarks() {
+        assert_eq!(model(128, 3), "ConvNet");
+        assert_eq!(model(32, 3), "ConvNetW32");
+        assert_eq!(model(128, 4), "ConvNetD4");
+    }
+}

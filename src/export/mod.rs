@@ -1,0 +1,156 @@
+//! Sets for other programs: NumPy, safetensors, PyTorch, folders of pictures. The way back is
+//! [`import`](crate::import).
+//!
+//! Arrays hold the pixels that the run made, normalised: `(x − mean) / std` of x in 0…1, channel by
+//! channel, neither rounded nor clamped. Mean and standard deviation are in each file. Only pictures have
+//! 8 bits a value. The same set gives the same bytes.
+//!
+//! Every function writes its file or folder whole or not at all, and replaces none.
+
+mod archive;
+mod npz;
+mod pickle;
+mod pictures;
+mod torch;
+
+use std::path::Path;
+
+use crate::{Error, Result, SyntheticSet, files};
+
+pub use pictures::image_folder;
+
+/// Writes a NumPy archive: `images` (float32, (N, C, H, W), normalised), `labels` (int64, (N)), `mean` and
+/// `std` (float32, (C)), `class_names` and `dataset` (text). [`import::read`](crate::import::read) takes it.
+///
+/// # Errors
+/// [`Error::Shape`] when the set's fields contradict each other, [`Error::Io`] when writing fails or `path`
+/// exists.
+pub fn npz(set: &SyntheticSet, path: &Path) -> Result<()> {
+    set.check_loosely()?;
+    let bytes = npz::encode(set).map_err(|reason| Error::format(path, reason))?;
+    files::write_new(path, &bytes)
+}
+
+/// Writes safetensors as [`SyntheticSet::save`] does, also of sets whose classes have different numbers of
+/// images.
+///
+/// # Errors
+/// As [`npz`].
+pub fn safetensors(set: &SyntheticSet, path: &Path) -> Result<()> {
+    set.check_loosely()?;
+    files::write_new(path, &set.encode())
+}
+
+/// Writes what `torch.load` reads (also with `weights_only=True`), in the layout of the benchmarks for
+/// condensed sets: a dictionary with
+/// - `data`: for each run a list of images (float32, (N, C, H, W), normalised) and labels (int64, (N));
+/// - `accs_all_exps`: for each model, by name, the test accuracies of its networks, 0…1;
+/// - `mean`, `std`, `class_names`, `dataset`: lists and text, which those benchmarks leave alone.
+///
+/// # Errors
+/// [`Error::Shape`] when there is no set, a set's fields contradict each other, or the sets are not of one
+/// data set; [`Error::Io`] when writing fails or `path` exists.
+pub fn torch(runs: &[SyntheticSet], accuracies: &[(String, Vec<f64>)], path: &Path) -> Result<()> {
+    let odd = |reason: String| Error::shape("runs to export", reason);
+    let [first, others @ ..] = runs else { return Err(odd("there is none".into())) };
+    first.check_loosely()?;
+    for (number, set) in (2..).zip(others) {
+        set.check_loosely()?;
+        let kind = |set: &SyntheticSet| {
+            (set.channels, set.size, set.class_names.clone(), set.mean.clone(), set.std.clone())
+        };
+        if kind(set) != kind(first) {
+            return Err(odd(format!(
+                "number {number}, of {}, and the first, of {}, differ in shape, classes or \
+                 normalisation; export each by itself",
+                set.dataset, first.dataset
+            )));
+        }
+    }
+    let bytes = torch::encode(runs, accuracies).map_err(|reason| Error::format(path, reason))?;
+    files::write_new(path, &bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `counts[class]` images of each class, in turns; no two pixels of a set are alike.
+    pub(super) fn set(
+        names: &[&str],
+        counts: &[usize],
+        channels: usize,
+        size: usize,
+    ) -> SyntheticSet {
+        let most = counts.iter().copied().max().unwrap();
+        let turns = (0..most).flat_map(|turn| {
+            (0..counts.len()).filter(move |&class| turn < counts[class]).map(|class| class as i64)
+        });
+        let labels: Vec<_> = turns.collect();
+        let values = labels.len() * channels * size * size;
+        SyntheticSet {
+            images: (0..values).map(|i| i as f32 / values as f32 * 4.0 - 2.0).collect(),
+            labels,
+            channels,
+            size,
+            dataset: "made up".into(),
+            class_names: names.iter().map(|name| (*name).to_owned()).collect(),
+            mean: vec![0.5; channels],
+            std: vec![0.25; channels],
+            ipc: most,
+            settings: "{}".into(),
+        }
+    }
+
+    #[test]
+    fn nothing_is_replaced_and_nothing_half_there() {
+        let place = tempfile::tempdir().unwrap();
+        let uneven = set(&["a", "b"], &[2, 1], 1, 4);
+        let write: [fn(&SyntheticSet, &Path) -> Result<()>; 4] = [
+            npz,
+            safetensors,
+            |set, path| torch(std::slice::from_ref(set), &[], path),
+            |set, path| image_folder(set, path).map(drop),
+        ];
+        for (index, write) in write.into_iter().enumerate() {
+            let path = place.path().join(index.to_string());
+            write(&uneven, &path).unwrap();
+            assert!(matches!(write(&uneven, &path), Err(Error::Io { .. })));
+            let mut broken = uneven.clone();
+            broken.labels[0] = 2;
+            let never = place.path().join("never");
+            assert!(matches!(write(&broken, &never), Err(Error::Shape { .. })));
+        }
+        assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 4);
+    }
+
+    #[test]
+    fn runs_of_different_sets_are_refused() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("x.pt");
+        let one = set(&["a", "b"], &[1, 1], 1, 4);
+        let other = set(&["a", "c"], &[1, 1], 1, 4);
+        for runs in [&[][..], &[one, other]] {
+            assert!(matches!(torch(runs, &[], &path), Err(Error::Shape { .. })));
+        }
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn uneven_classes_are_read_back_from_safetensors() {
+        let place = tempfile::tempdir().unwrap();
+        let dataset = crate::data::glyphs(0).unwrap();
+        let names: Vec<_> = dataset.class_names().iter().map(String::as_str).collect();
+        let mut counts = [1; 10];
+        counts[3] = 4;
+        for (counts, own) in [(counts, false), ([1; 10], true)] {
+            let path = place.path().join(format!("{own}.safetensors"));
+            let set = set(&names, &counts, 1, dataset.size());
+            safetensors(&set, &path).unwrap();
+            let read = crate::import::read(&path).unwrap();
+            assert_eq!(read.dataset().is_some(), own);
+            let read = read.into_set(&dataset).unwrap();
+            assert_eq!((read.images, read.labels), (set.images, set.labels));
+        }
+    }
+}
