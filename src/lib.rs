@@ -75,6 +75,7 @@
 //! [`Condensation::step`] then submits to your queue between your own frames; it and
 //! [`Condensation::take_losses`] never wait for the GPU. Whatever does has `blocking` in its name.
 //! [`Condensation::encode_step`] submits nothing at all: it encodes into your own command encoder.
+//! [`Condensation::picture`] is a texture of the images, painted on the device.
 //! [`wgpu`] is re-exported, so that both sides mean the same version.
 //!
 //! No feature is required, and WebGPU's default limits suffice. Ask for `Features::SUBGROUP` where
@@ -118,8 +119,8 @@ pub mod report;
 mod rng;
 
 pub use condense::{
-    Checkpoint, Condensation, Init, Loss, Selection, SelectionSettings, Selector, Settings,
-    SyntheticSet,
+    Checkpoint, Condensation, Init, Loss, Picture, Selection, SelectionSettings, Selector,
+    Settings, SyntheticSet,
 };
 pub use data::{Dataset, DatasetInfo, Split};
 pub use error::{Error, Result};

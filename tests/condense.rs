@@ -8,7 +8,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use common::{Rng, assert_close, gpu, gpus};
+use common::{Rng, assert_close, device_of, gpu, gpus};
 use dm_wgpu::{
     Condensation, Dataset, DatasetInfo, Error, Gpu, Init, Kernels, Loss, Selection,
     SelectionSettings, Selector, Settings, SyntheticSet, data, wgpu,
@@ -344,22 +344,6 @@ fn sizes_that_no_network_takes_are_refused() {
 /// A device as a caller may have it: WebGPU's default limits and no feature at all.
 fn modest_gpu() -> Gpu {
     device_of(wgpu::Limits::default())
-}
-
-/// A device without features and with these limits.
-fn device_of(required_limits: wgpu::Limits) -> Gpu {
-    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
-    let mut adapters = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::PRIMARY));
-    let same = |a: &wgpu::Adapter| a.get_info().name == gpu().info().name;
-    let adapter = adapters.swap_remove(adapters.iter().position(same).unwrap());
-    let descriptor = wgpu::DeviceDescriptor {
-        label: Some("modest"),
-        required_features: wgpu::Features::empty(),
-        required_limits,
-        ..Default::default()
-    };
-    let (device, queue) = pollster::block_on(adapter.request_device(&descriptor)).unwrap();
-    Gpu::from_parts(device, queue, adapter.get_info())
 }
 
 #[test]

@@ -3,9 +3,9 @@
 
 use std::{collections::HashSet, fs, path::Path};
 
-use dm_wgpu::testing::{Shader, shaders};
+use dm_wgpu::testing::{Shader, Slot, shaders};
 use naga::{
-    AddressSpace, Module, ShaderStage, StorageAccess, TypeInner,
+    AddressSpace, ImageClass, Module, ShaderStage, StorageAccess, StorageFormat, TypeInner,
     back::{self, glsl, hlsl, msl, pipeline_constants::process_overrides, spv},
     front::wgsl,
     proc::{BoundsCheckPolicies, Layouter},
@@ -119,12 +119,28 @@ fn bindings_are_those_of_the_rust_side() {
                 .get_mut(binding.binding as usize)
                 .unwrap_or_else(|| panic!("{what}: Rust binds nothing at {}", binding.binding));
             let kind = match variable.space {
+                AddressSpace::Handle => {
+                    let written = |access| access == StorageAccess::STORE;
+                    let picture = matches!(
+                        module.types[variable.ty].inner,
+                        TypeInner::Image {
+                            class: ImageClass::Storage { format: StorageFormat::Rgba8Unorm, access },
+                            ..
+                        } if written(access)
+                    );
+                    assert!(picture, "{what}: not a texture that is only written");
+                    Slot::Picture
+                }
                 AddressSpace::Storage { access } => {
                     assert!(access.contains(StorageAccess::LOAD), "{what}");
                     let structure =
                         matches!(module.types[variable.ty].inner, TypeInner::Struct { .. });
-                    let size = structure.then(|| layouts[variable.ty].size as usize);
-                    (size, access.contains(StorageAccess::STORE))
+                    let size = layouts[variable.ty].size as usize;
+                    match (structure, access.contains(StorageAccess::STORE)) {
+                        (true, false) => Slot::Params(size),
+                        (false, false) => Slot::Read,
+                        (_, true) => Slot::Write,
+                    }
                 }
                 other => panic!("{what} is in {other:?}"),
             };

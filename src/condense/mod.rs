@@ -3,6 +3,7 @@
 mod checkpoint;
 mod identity;
 mod matching;
+mod picture;
 mod run;
 mod sample;
 mod select;
@@ -12,6 +13,7 @@ mod tensor_file;
 
 pub use checkpoint::Checkpoint;
 pub(crate) use matching::{Matching, Plan, RealBatch, RealFormat, Step};
+pub use picture::Picture;
 pub use run::{Condensation, Loss};
 pub use select::{Selection, SelectionSettings, Selector};
 pub use set::SyntheticSet;

@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use super::{
-    Checkpoint, Init, Matching, Plan, RealBatch, RealFormat, Settings, Step, SyntheticSet,
+    Checkpoint, Init, Matching, Picture, Plan, RealBatch, RealFormat, Settings, Step, SyntheticSet,
     check_images,
     checkpoint::is_pixel,
     identity::Identity,
@@ -12,7 +12,7 @@ use super::{
 use crate::{
     Dataset, Error, Gpu, Result,
     gpu::{Readback, Recording},
-    kernels::{NetworkKey, Rates},
+    kernels::{Cells, NetworkKey, Rates},
     rng::{Purpose, Stream},
 };
 
@@ -321,6 +321,29 @@ impl Condensation {
             Some((iteration, class, loss)) => Err(Error::Diverged { iteration, class, loss }),
             None => Ok(()),
         }
+    }
+
+    /// A texture that shows the synthetic images on this device.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for more images than a texture has room for, [`Error::Gpu`] if the device
+    /// refuses.
+    pub fn picture(&self) -> Result<Picture> {
+        let (dataset, ipc) = (&self.dataset, self.settings.ipc);
+        let longest = self.gpu.device().limits().max_texture_dimension_2d;
+        let cells = Cells::fitting(
+            (dataset.classes(), ipc),
+            (dataset.channels(), dataset.size()),
+            (dataset.mean(), dataset.std()),
+            longest,
+        );
+        Picture::new(&self.gpu, cells, &self.matching.images)
+    }
+
+    /// The synthetic images on the device: f32, (N, C, H, W), normalised, class-major, as the steps
+    /// submitted so far leave them. To be read only; usages are `STORAGE`, `COPY_SRC` and `COPY_DST`.
+    pub fn images_buffer(&self) -> &wgpu::Buffer {
+        self.matching.images.raw()
     }
 
     /// Everything that one iteration submits, in order. Replayed, it moves the pixels once more by

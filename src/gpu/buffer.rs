@@ -87,6 +87,11 @@ impl<T: NoUninit + AnyBitPattern> Buffer<T> {
         self.len
     }
 
+    /// As wgpu has it.
+    pub fn raw(&self) -> &wgpu::Buffer {
+        &self.raw
+    }
+
     /// The whole buffer as a shader's binding.
     pub fn binding(&self) -> wgpu::BindingResource<'_> {
         self.raw.as_entire_binding()

@@ -19,7 +19,7 @@ pub(crate) struct Kernel {
 
 /// What a shader's binding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Slot {
+pub enum Slot {
     /// A structure of so many bytes that is only read.
     ///
     /// In storage, not a uniform: where a loop runs to a uniform value, Mesa's software driver
@@ -29,6 +29,8 @@ pub(crate) enum Slot {
     Read,
     /// A storage buffer that is written.
     Write,
+    /// A texture of four 8-bit channels that is written.
+    Picture,
 }
 
 #[derive(Debug)]
@@ -90,20 +92,24 @@ fn pipeline(
     }
     let begun = Instant::now();
     let device = gpu.device();
+    let buffer = |read_only| wgpu::BindingType::Buffer {
+        ty: wgpu::BufferBindingType::Storage { read_only },
+        has_dynamic_offset: false,
+        min_binding_size: None,
+    };
     let entries: Vec<_> = (0..)
         .zip(slots)
         .map(|(binding, slot)| wgpu::BindGroupLayoutEntry {
             binding,
             visibility: wgpu::ShaderStages::COMPUTE,
-            ty: wgpu::BindingType::Buffer {
-                ty: match slot {
-                    Slot::Params(_) | Slot::Read => {
-                        wgpu::BufferBindingType::Storage { read_only: true }
-                    }
-                    Slot::Write => wgpu::BufferBindingType::Storage { read_only: false },
+            ty: match slot {
+                Slot::Params(_) | Slot::Read => buffer(true),
+                Slot::Write => buffer(false),
+                Slot::Picture => wgpu::BindingType::StorageTexture {
+                    access: wgpu::StorageTextureAccess::WriteOnly,
+                    format: wgpu::TextureFormat::Rgba8Unorm,
+                    view_dimension: wgpu::TextureViewDimension::D2,
                 },
-                has_dynamic_offset: false,
-                min_binding_size: None,
             },
             count: None,
         })

@@ -14,7 +14,8 @@ use std::{
 
 pub use adapter::{AdapterChoice, AdapterReport, adapters_blocking};
 pub(crate) use buffer::{Buffer, Readback};
-pub(crate) use kernel::{Kernel, Slot, dispatch};
+pub use kernel::Slot;
+pub(crate) use kernel::{Kernel, dispatch};
 pub(crate) use profile::{Clock, Timed};
 pub(crate) use record::{Cost, Dispatch, Recording, fold};
 

@@ -19,6 +19,7 @@ mod norm_relu_pool;
 mod norm_rows;
 mod pack_weights;
 mod philox;
+mod picture;
 mod planes;
 mod sgd;
 mod softmax_cross_entropy;
@@ -44,6 +45,7 @@ pub(crate) use mean_difference::mean_difference;
 pub(crate) use norm_relu_pool::{Norm, norm_relu_pool_backward, norm_relu_pool_forward};
 pub(crate) use pack_weights::{Packing, pack_weights};
 pub(crate) use philox::philox4x32;
+pub(crate) use picture::{Cells, picture};
 pub(crate) use planes::Planes;
 pub(crate) use sgd::{Rates, sgd};
 pub(crate) use softmax_cross_entropy::softmax_cross_entropy;
@@ -87,6 +89,7 @@ pub(crate) const ALL: &[Specialised] = &[
     (&norm_relu_pool::BACKWARD, &[&[]]),
     (&pack_weights::KERNEL, conv::VARIANTS),
     (&philox::KERNEL, &[&[]]),
+    (&picture::KERNEL, &[&[]]),
     (&sgd::KERNEL, &[&[]]),
     (&softmax_cross_entropy::KERNEL, &[&[]]),
 ];

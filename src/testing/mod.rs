@@ -8,10 +8,11 @@ mod classifier;
 pub use classifier::*;
 
 pub use crate::augment::Row;
+pub use crate::gpu::Slot;
 use crate::{
     ConvNet, Gpu, Result,
     condense::{Matching, Plan, RealBatch, RealFormat, Step},
-    gpu::{Buffer, Recording, Slot},
+    gpu::{Buffer, Recording},
     kernels::{
         self, Augment, Batch, ConvTile, Direction, Item, NetworkKey, Norm, Packing, Planes, Rates,
         Source, Whole,
@@ -427,9 +428,8 @@ pub struct Shader {
     pub wgsl: String,
     /// Values of its override constants.
     pub constants: Vec<(String, f64)>,
-    /// What the Rust side binds, by number: the size of a structure of parameters, or none for any other
-    /// buffer; and whether it is written.
-    pub bindings: Vec<(Option<usize>, bool)>,
+    /// What the Rust side binds, by number.
+    pub bindings: Vec<Slot>,
 }
 
 /// Every shader in every specialisation that is ever compiled.
@@ -441,7 +441,7 @@ pub fn shaders() -> Vec<Shader> {
                 name: format!("{} {constants:?}", kernel.name),
                 wgsl: kernel.source.to_owned(),
                 constants: constants.iter().map(|(k, v)| ((*k).to_owned(), *v)).collect(),
-                bindings: bindings(kernel.slots),
+                bindings: kernel.slots.to_vec(),
             });
         }
     }
@@ -449,18 +449,9 @@ pub fn shaders() -> Vec<Shader> {
         name: format!("{} {:?}", kernel.name, kernel.constants),
         wgsl: kernel.source,
         constants: kernel.constants.iter().map(|(k, v)| ((*k).to_owned(), *v)).collect(),
-        bindings: bindings(kernel.slots),
+        bindings: kernel.slots.to_vec(),
     }));
     all
-}
-
-fn bindings(slots: &[Slot]) -> Vec<(Option<usize>, bool)> {
-    let binding = |slot: &Slot| match slot {
-        Slot::Params(bytes) => (Some(*bytes), false),
-        Slot::Read => (None, false),
-        Slot::Write => (None, true),
-    };
-    slots.iter().map(binding).collect()
 }
 
 fn run(gpu: &Gpu, record: impl FnOnce(&mut Recording)) -> Result<()> {

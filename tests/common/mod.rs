@@ -10,7 +10,7 @@ pub mod wide;
 
 use std::sync::OnceLock;
 
-use dm_wgpu::{AdapterChoice, Gpu, Kernels};
+use dm_wgpu::{AdapterChoice, Gpu, Kernels, wgpu};
 
 /// The GPU of all tests of a file: the first adapter that is found, a software one too.
 pub fn gpu() -> &'static Gpu {
@@ -24,6 +24,22 @@ pub fn gpu() -> &'static Gpu {
             )
         })
     })
+}
+
+/// A device without features and with these limits.
+pub fn device_of(required_limits: wgpu::Limits) -> Gpu {
+    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
+    let mut adapters = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::PRIMARY));
+    let same = |a: &wgpu::Adapter| a.get_info().name == gpu().info().name;
+    let adapter = adapters.swap_remove(adapters.iter().position(same).unwrap());
+    let descriptor = wgpu::DeviceDescriptor {
+        label: Some("modest"),
+        required_features: wgpu::Features::empty(),
+        required_limits,
+        ..Default::default()
+    };
+    let (device, queue) = pollster::block_on(adapter.request_device(&descriptor)).unwrap();
+    Gpu::from_parts(device, queue, adapter.get_info())
 }
 
 /// [`gpu`] once for each family of kernels that its adapter supports.

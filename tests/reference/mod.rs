@@ -26,6 +26,7 @@ pub mod norm_relu_pool_backward;
 pub mod norm_relu_pool_forward;
 pub mod op;
 pub mod philox;
+pub mod picture;
 pub mod sgd;
 pub mod softmax_cross_entropy;
 
@@ -48,6 +49,7 @@ pub use norm_relu_pool_backward::{norm_affine_relu_pool_backward, norm_relu_pool
 pub use norm_relu_pool_forward::{norm_affine_relu_pool_forward, norm_relu_pool_forward};
 pub use op::Op;
 pub use philox::philox4x32;
+pub use picture::picture;
 pub use sgd::{sgd, sgd_with_decay};
 pub use softmax_cross_entropy::softmax_cross_entropy;
 
