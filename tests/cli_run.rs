@@ -51,9 +51,19 @@ fn a_run_leaves_what_it_promises() {
     let place = tempfile::tempdir().unwrap();
     let output = succeed(tiny(&place).args(["--out", "deep/er"]));
     let run = place.path().join("deep/er");
-    let expected =
-        ["grid.png", "images", "metrics.csv", "report.json", "run.toml", "synthetic.safetensors"];
+    let expected = [
+        "grid.png",
+        "images",
+        "metrics.csv",
+        "progress.png",
+        "report.json",
+        "run.toml",
+        "snapshots",
+        "synthetic.safetensors",
+    ];
     assert_eq!(names(&run), expected.map(String::from).into());
+    let expected = ["000000.png", "000001.png", "000002.png"];
+    assert_eq!(names(&run.join("snapshots")), expected.map(String::from).into());
 
     let set = SyntheticSet::load(&run.join("synthetic.safetensors")).unwrap();
     assert_eq!((set.dataset.as_str(), set.ipc), ("glyphs", 1));
@@ -63,6 +73,11 @@ fn a_run_leaves_what_it_promises() {
 
     let grid = image::open(run.join("grid.png")).unwrap();
     assert!(grid.height() > grid.width(), "a row a class, one image each");
+    let last = image::open(run.join("snapshots/000002.png")).unwrap().into_luma8();
+    let pixels: Vec<_> = (0..set.labels.len()).flat_map(|i| set.image_u8(i)).collect();
+    assert_eq!(last.into_raw(), pixels, "one image a class, one below the other");
+    let first = image::open(run.join("snapshots/000000.png")).unwrap().into_luma8();
+    assert_ne!(first.into_raw(), pixels, "nothing was learnt");
     assert_eq!(names(&run.join("images")).len(), set.classes());
     for class in names(&run.join("images")) {
         let picture = image::open(run.join("images").join(class).join("000.png")).unwrap();

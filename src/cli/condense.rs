@@ -12,6 +12,7 @@ use super::{
     measure::{Bench, Measured},
     progress::{Pieces, Steps},
     say::counted,
+    snapshots::Snapshots,
 };
 
 /// Iterations that the GPU may be behind: enough to keep it busy, few enough to stop soon.
@@ -67,6 +68,7 @@ pub fn condense(
     bench: &Bench,
     settings: &Settings,
     follow: Option<Follow>,
+    mut snapshots: Snapshots,
 ) -> Result<Option<Made>, Failure> {
     let mut asked = settings.clone();
     let follow = follow.map(|mut follow| {
@@ -109,6 +111,9 @@ pub fn condense(
             evaluating += seconds;
             curve.push((iteration, accuracy));
         }
+        if snapshots.due(iteration) {
+            snapshots.take(iteration, &condensation.images_blocking()?);
+        }
         condensation.step()?;
         take(&mut condensation, &mut steps)?;
         condensation.wait_blocking(IN_FLIGHT)?;
@@ -123,6 +128,7 @@ pub fn condense(
     let seconds = steps.seconds();
     steps.finish();
     let iterations = condensation.iteration();
+    snapshots.last(iterations, &set);
     // The last step has no loss that would have told.
     if !set.images.iter().all(|value| value.is_finite()) {
         return Err(Failure::Failed(format!(

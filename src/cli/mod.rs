@@ -18,6 +18,7 @@ mod progress;
 mod record;
 mod run;
 mod say;
+mod snapshots;
 mod values;
 mod vectors;
 

@@ -17,6 +17,7 @@ use super::{
     progress::{Console, number},
     record::{Adapter, MethodSettings, Outcome, Record},
     say::{self, counted},
+    snapshots::{self, Snapshots},
 };
 
 /// What is to be done: a method with the flags of a run.
@@ -102,7 +103,9 @@ impl Task<'_> {
             Some(MethodSettings::Dm(settings)) => {
                 let follow = self.args.eval_every.zip(evaluation.clone());
                 let follow = follow.map(|(every, settings)| Follow { every, settings });
-                condense(bench, settings, follow)?
+                let snapshots =
+                    Snapshots::new(folder.path(), self.args.snapshots, settings.iterations);
+                condense(bench, settings, follow, snapshots)?
             }
             Some(MethodSettings::Selection(settings)) => select(bench, settings.clone())?,
             None => {
@@ -234,7 +237,7 @@ impl Task<'_> {
         self.write(&made.rows, figures, folder)?;
         report::write_grid(&made.set, &folder.path().join("grid.png"))?;
         report::write_images(&made.set, &folder.path().join("images"))?;
-        Ok(())
+        snapshots::animate(&made.set, folder.path())
     }
 
     /// What is known of the run, which an evaluation adds to.

@@ -79,6 +79,11 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
 }
 
 impl Pictures {
+    /// Each class's name and its pictures, both sorted.
+    pub fn classes(&self) -> &[(String, Vec<PathBuf>)] {
+        &self.classes
+    }
+
     /// All pixels, (N, C, H, W), and their labels.
     pub fn fitted(self, dataset: &Dataset) -> Result<(Vec<u8>, Vec<i64>)> {
         let classes = self.labelled(dataset)?;

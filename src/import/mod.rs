@@ -3,6 +3,7 @@
 mod folder;
 mod npy;
 mod npz;
+mod sheet;
 mod tensors;
 
 use std::path::{Path, PathBuf};

@@ -6,8 +6,8 @@ use super::Cli;
 use crate::cli::method::Method;
 
 /// Options that not every method heeds.
-const SOME: [&str; 7] =
-    ["ipc", "iterations", "init", "augment", "batch_real", "lr_img", "eval_every"];
+const SOME: [&str; 8] =
+    ["ipc", "iterations", "init", "augment", "batch_real", "lr_img", "eval_every", "snapshots"];
 
 fn heeds(method: Method, option: &str) -> bool {
     match method {

@@ -22,6 +22,8 @@ Examples:
 
 A run leaves in its folder:
   grid.png                all images, a row a class
+  progress.png            how they came to be, as an animation
+  snapshots/000250.png    the images after 250 iterations, pixel by pixel
   images/CLASS/000.png    each one by itself
   synthetic.safetensors   pixels, labels, class names, normalisation, settings
   metrics.csv             the loss of every iteration, and the accuracy where measured

@@ -96,6 +96,13 @@ pub struct RunArgs {
         allow_negative_numbers = true, value_parser = count::<u32>(u32::MAX.into())
     )]
     pub eval_every: Option<u32>,
+    /// Pictures of the images on the way, besides those at the start, more of them early than late:
+    /// for report.html and progress.png.
+    #[arg(
+        long, value_name = "N", default_value_t = 10, help_heading = "Task",
+        allow_negative_numbers = true, value_parser = values::whole::<u32>(0..=1000)
+    )]
+    pub snapshots: u32,
 
     #[command(flatten)]
     pub machine: MachineArgs,

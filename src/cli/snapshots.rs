@@ -1,0 +1,169 @@
+//! The images on the way: kept as files as soon as they are taken, so that neither a crash nor a
+//! run in several parts loses one.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use dm_wgpu::{
+    SyntheticSet,
+    report::{self, Sheet},
+};
+
+use super::failure::Failure;
+
+/// Where they are in a run's folder.
+const FOLDER: &str = "snapshots";
+
+/// When they are due, and where they go.
+pub struct Snapshots {
+    folder: PathBuf,
+    due: Vec<u32>,
+    /// What the images began with. It is written with the next one: a run that was stopped before
+    /// its first iteration leaves nothing.
+    start: Option<Sheet>,
+}
+
+impl Snapshots {
+    /// Those of a run of so many iterations: the start, and `count` after it. The images change
+    /// fast first, so the k-th is due after (k/count)² of the iterations.
+    pub fn new(run: &Path, count: u32, iterations: u32) -> Self {
+        let (n, all) = (u64::from(count), u64::from(iterations));
+        // No more than `iterations`, so it fits.
+        let kth = |k: u64| (all * k * k).div_ceil((n * n).max(1)) as u32;
+        let mut due: Vec<_> = (0..=n).map(kth).collect();
+        due.dedup();
+        due.truncate(if count == 0 { 0 } else { due.len() });
+        Self { folder: run.join(FOLDER), due, start: None }
+    }
+
+    /// Whether the images after so many iterations are to be kept.
+    pub fn due(&self, iteration: u32) -> bool {
+        self.due.binary_search(&iteration).is_ok()
+    }
+
+    /// Keeps them. A picture that can't be written is no reason to end a run of hours.
+    pub fn take(&mut self, iteration: u32, set: &SyntheticSet) {
+        let sheet = match Sheet::of(set) {
+            Ok(sheet) => sheet,
+            // Not numbers any more: the run itself will say so.
+            Err(_) => return,
+        };
+        if iteration == 0 {
+            self.start = Some(sheet);
+            return;
+        }
+        if let Some(start) = self.start.take() {
+            self.write(0, &start);
+        }
+        self.write(iteration, &sheet);
+    }
+
+    /// The images at the end, whenever that is.
+    pub fn last(mut self, iteration: u32, set: &SyntheticSet) {
+        if !self.due.is_empty() {
+            self.take(iteration, set);
+        }
+    }
+
+    fn write(&self, iteration: u32, sheet: &Sheet) {
+        let path = self.folder.join(format!("{iteration:06}.png"));
+        let written = match fs::create_dir_all(&self.folder) {
+            Ok(()) => sheet.save(&path).map_err(Failure::from),
+            Err(error) => Err(Failure::Failed(format!("{}: {error}", self.folder.display()))),
+        };
+        if let Err(error) = written {
+            log::warn!("no snapshot after {iteration} iterations: {error}");
+        }
+    }
+}
+
+/// Those in a run's folder, in order, as long as they are pictures of this set.
+pub fn read(run: &Path, like: &Sheet) -> Vec<(u32, Sheet)> {
+    let Ok(entries) = fs::read_dir(run.join(FOLDER)) else { return Vec::new() };
+    let read = |path: PathBuf| {
+        let iteration = path.file_name()?.to_str()?.strip_suffix(".png")?.parse().ok()?;
+        match like.load_like(&path) {
+            Ok(sheet) => Some((iteration, sheet)),
+            Err(error) => {
+                log::warn!("left out: {error}");
+                None
+            }
+        }
+    };
+    let mut found: Vec<_> = entries.flatten().filter_map(|entry| read(entry.path())).collect();
+    found.sort_by_key(|(iteration, _)| *iteration);
+    found
+}
+
+/// The animation of those in a run's folder, if there are any.
+pub fn animate(set: &SyntheticSet, run: &Path) -> Result<(), Failure> {
+    let frames = read(run, &Sheet::of(set)?);
+    match frames.is_empty() {
+        true => Ok(()),
+        false => Ok(report::write_animation(&frames, &run.join("progress.png"))?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn due(count: u32, iterations: u32) -> Vec<u32> {
+        Snapshots::new(Path::new(""), count, iterations).due
+    }
+
+    #[test]
+    fn they_are_denser_early() {
+        assert_eq!(due(10, 1000), [0, 10, 40, 90, 160, 250, 360, 490, 640, 810, 1000]);
+        assert_eq!(due(1, 1000), [0, 1000]);
+        assert_eq!(due(10, 3), [0, 1, 2, 3], "each iteration once");
+        assert_eq!(due(0, 1000), [] as [u32; 0]);
+        assert_eq!(due(1000, u32::MAX).last(), Some(&u32::MAX));
+    }
+
+    fn set(value: f32) -> SyntheticSet {
+        SyntheticSet {
+            images: vec![value; 2 * 4],
+            labels: vec![0, 1],
+            channels: 1,
+            size: 2,
+            dataset: "plain".into(),
+            class_names: vec!["a".into(), "b".into()],
+            mean: vec![0.0],
+            std: vec![1.0],
+            ipc: 1,
+            settings: "{}".into(),
+        }
+    }
+
+    #[test]
+    fn each_is_there_once_it_is_taken() {
+        let run = tempfile::tempdir().unwrap();
+        let like = Sheet::of(&set(0.0)).unwrap();
+        let there = || -> Vec<_> { read(run.path(), &like).into_iter().map(|(k, _)| k).collect() };
+
+        let mut snapshots = Snapshots::new(run.path(), 2, 8);
+        snapshots.take(0, &set(0.0));
+        assert_eq!(fs::read_dir(run.path()).unwrap().count(), 0, "nothing has been done yet");
+        snapshots.take(2, &set(0.2));
+        assert_eq!(there(), [0, 2]);
+        // A run that goes on where another ended.
+        Snapshots::new(run.path(), 2, 8).last(8, &set(0.8));
+        assert_eq!(there(), [0, 2, 8]);
+        let last = read(run.path(), &like).pop().unwrap().1;
+        assert_eq!(last, Sheet::of(&set(0.8)).unwrap());
+
+        animate(&set(0.8), run.path()).unwrap();
+        assert!(run.path().join("progress.png").is_file());
+
+        // What is none of ours is left out.
+        fs::write(run.path().join(FOLDER).join("notes.txt"), "").unwrap();
+        fs::write(run.path().join(FOLDER).join("000005.png"), "broken").unwrap();
+        assert_eq!(there(), [0, 2, 8]);
+
+        Snapshots::new(run.path(), 0, 8).last(9, &set(0.9));
+        assert_eq!(there(), [0, 2, 8], "none were asked for");
+    }
+}
