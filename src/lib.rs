@@ -100,7 +100,8 @@
 //!
 //! - `cli`: the program `dm-wgpu`. Includes `download`.
 //! - `download`: lets [`data::load`] fetch files that are not there yet.
-#![forbid(unsafe_code)]
+// Allowed in the one place where wgpu's experimental features are asked for.
+#![deny(unsafe_code)]
 #![warn(missing_docs)]
 
 pub mod augment;
@@ -125,7 +126,7 @@ pub use condense::{
 pub use data::{Dataset, DatasetInfo, Split};
 pub use error::{Error, Result};
 pub use evaluate::{Accuracy, Evaluation, EvaluationSettings, TrainingSet};
-pub use gpu::{AdapterChoice, AdapterReport, Gpu, Kernels, adapters_blocking};
+pub use gpu::{AdapterChoice, AdapterReport, Gpu, Kernels, Precision, adapters_blocking};
 pub use nn::ConvNet;
 #[doc(hidden)]
 pub mod testing;

@@ -6,13 +6,21 @@
 mod common;
 mod reference;
 
-use common::{Tolerance, engine::Shaders, gpus, harness, wide};
+use common::{Tolerance, engine::Shaders, gpu_f16, gpus, harness, wide};
 
 #[test]
 fn every_golden_vector() {
     for gpu in gpus() {
         println!("kernels {}", gpu.kernels().name());
         harness::check(&harness::folders(), &Shaders(gpu), Tolerance::GOLDEN).assert_passed();
+    }
+}
+
+/// By cooperative matrices, where the adapter has such.
+#[test]
+fn every_golden_vector_in_f16() {
+    if let Some(gpu) = gpu_f16() {
+        harness::check(&harness::folders(), &Shaders(gpu), Tolerance::F16).assert_passed();
     }
 }
 

@@ -12,6 +12,8 @@ mod augment;
 mod conv;
 #[path = "kernels/grids.rs"]
 mod grids;
+#[path = "kernels/matrices.rs"]
+mod matrices;
 #[path = "kernels/network.rs"]
 mod network;
 #[path = "kernels/norm.rs"]

@@ -17,13 +17,28 @@ fn has_subgroups(shader: &Shader) -> bool {
     shader.name.contains("_lanes ")
 }
 
+/// Whether it is one of the kernels of f16, which only adapters with cooperative matrices compile.
+fn has_matrices(shader: &Shader) -> bool {
+    shader.name.contains("_matrices ")
+}
+
+/// Rows and columns of the matrices that it multiplies.
+fn side(shader: &Shader) -> Option<usize> {
+    [8, 16].into_iter().find(|side| shader.wgsl.contains(&format!("coop_mat{side}x{side}<")))
+}
+
 fn parse(shader: &Shader) -> (Module, ModuleInfo) {
     let name = &shader.name;
     let module = wgsl::parse_str(&shader.wgsl)
         .unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(&shader.wgsl)));
     // The others get none: an adapter without any feature must take them.
-    let capabilities =
-        if has_subgroups(shader) { Capabilities::SUBGROUP } else { Capabilities::empty() };
+    let mut capabilities = Capabilities::empty();
+    if has_subgroups(shader) {
+        capabilities = Capabilities::SUBGROUP;
+    } else if has_matrices(shader) {
+        let f16 = Capabilities::SHADER_FLOAT16;
+        capabilities = f16 | Capabilities::SUBGROUP | Capabilities::COOPERATIVE_MATRIX;
+    }
     let info = Validator::new(ValidationFlags::all(), capabilities)
         .validate(&module)
         .unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(&shader.wgsl)));
@@ -85,6 +100,10 @@ fn the_list_is_complete_and_its_names_tell_sources_apart() {
     // 16, 64 and 128 output channels with 1 to 4, 8 and 16 input channels; with 16 of these no more
     // than 64 outputs.
     assert_eq!(count("conv_backward_weight_tiles "), 3 * 6 - 1);
+    // Matrices of 8 and 16 on two sizes of subgroups each; tiles of 4, 8 and 16, three numbers of outputs.
+    assert_eq!(count("conv_matrices "), 4 * 3 * 3);
+    // Filled and not; one is missing, of more small tiles than threads share an output channel.
+    assert_eq!(count("block_matrices "), 2 * (4 * 3 * 3 - 1));
     for size in [8, 16, 32] {
         // Both directions, the forward one for pooled planes with and without a halo.
         let rows =
@@ -167,7 +186,10 @@ fn webgpus_default_limits_suffice() {
         let shared = |space| space == AddressSpace::WorkGroup;
         let variables = module.global_variables.iter().filter(|(_, v)| shared(v.space));
         let bytes: u32 = variables.map(|(_, v)| layouts[v.ty].size).sum();
-        assert!(bytes <= limits.max_compute_workgroup_storage_size, "{}: {bytes}", shader.name);
+        // Every adapter that is known to have cooperative matrices has twice as much.
+        let room =
+            limits.max_compute_workgroup_storage_size * if has_matrices(&shader) { 2 } else { 1 };
+        assert!(bytes <= room, "{}: {bytes}", shader.name);
     }
 }
 
@@ -176,7 +198,8 @@ fn spirv() {
     for shader in shaders() {
         let (module, info) = resolved(&shader);
         // Vulkan 1.0 has no subgroups, 1.1 brings SPIR-V 1.3.
-        let lang_version = if has_subgroups(&shader) { (1, 3) } else { (1, 0) };
+        let subgroups = has_subgroups(&shader) || has_matrices(&shader);
+        let lang_version = if subgroups { (1, 3) } else { (1, 0) };
         let options = spv::Options { lang_version, ..Default::default() };
         let entry =
             spv::PipelineOptions { shader_stage: ShaderStage::Compute, entry_point: "main".into() };
@@ -189,9 +212,18 @@ fn spirv() {
 #[test]
 fn msl() {
     for shader in shaders() {
+        // Metal has no matrices of 16.
+        if side(&shader) == Some(16) {
+            continue;
+        }
         let (module, info) = resolved(&shader);
-        // Metal 2.1 is macOS 10.14's, the first with SIMD-group functions in compute kernels.
-        let lang_version = if has_subgroups(&shader) { (2, 1) } else { (1, 2) };
+        // Metal 2.1 is macOS 10.14's, the first with SIMD-group functions in compute kernels; 2.3 is
+        // macOS 11's, with SIMD-group matrices.
+        let lang_version = match () {
+            () if has_matrices(&shader) => (2, 3),
+            () if has_subgroups(&shader) => (2, 1),
+            () => (1, 2),
+        };
         let options = msl::Options { lang_version, ..Default::default() };
         let (text, entries) =
             msl::write_string(&module, &info, &options, &msl::PipelineOptions::default())
@@ -205,7 +237,8 @@ fn msl() {
 
 #[test]
 fn hlsl() {
-    for shader in shaders() {
+    // naga knows cooperative matrices only on Vulkan and Metal.
+    for shader in shaders().into_iter().filter(|shader| !has_matrices(shader)) {
         let (module, info) = resolved(&shader);
         // Wave intrinsics came with 6.0; 5.1 is the last that the compiler in Windows takes.
         let shader_model =
@@ -227,7 +260,7 @@ fn hlsl() {
 fn glsl() {
     // The subgroup kernels too: naga then demands GL_KHR_shader_subgroup_*, without which wgpu's GL
     // backend offers no subgroups and they are never asked for.
-    for shader in shaders() {
+    for shader in shaders().into_iter().filter(|shader| !has_matrices(shader)) {
         let (module, info) = resolved(&shader);
         for version in [glsl::Version::Desktop(430), glsl::Version::new_gles(310)] {
             let what = format!("{} for {version}", shader.name);

@@ -194,5 +194,6 @@ fn adapter(gpu: &Gpu) -> BenchAdapter {
         driver: format!("{} {}", info.driver, info.driver_info).trim().to_owned(),
         cpu: gpu.is_cpu(),
         kernels: gpu.kernels().name().to_owned(),
+        precision: gpu.precision().name().to_owned(),
     }
 }

@@ -56,6 +56,8 @@ pub struct BenchAdapter {
     pub cpu: bool,
     /// The family of kernels that it was served by.
     pub kernels: String,
+    /// What its convolutions rounded their factors to.
+    pub precision: String,
 }
 
 /// Times of something that was done several times. The next one is submitted while one is in

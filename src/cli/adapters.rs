@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use dm_wgpu::{
     AdapterReport, adapters_blocking,
-    wgpu::{DeviceType, Features},
+    wgpu::{CooperativeMatrixProperties, DeviceType, Features},
 };
 
 use super::{failure::Failure, say};
@@ -26,7 +26,7 @@ pub fn list(backend: Option<&str>) -> Result<u8, Failure> {
 
 /// A few lines on one adapter; the index is what `--adapter` takes.
 fn describe(index: usize, report: &AdapterReport) -> String {
-    let AdapterReport { info, limits, features, .. } = report;
+    let AdapterReport { info, limits, features, matrices, .. } = report;
     let kind = match info.device_type {
         DeviceType::DiscreteGpu => "discrete GPU",
         DeviceType::IntegratedGpu => "integrated GPU",
@@ -52,6 +52,7 @@ fn describe(index: usize, report: &AdapterReport) -> String {
         ("workgroup memory", bytes(limits.max_compute_workgroup_storage_size.into())),
         ("subgroup size", subgroups),
         ("f16", has(Features::SHADER_F16).to_owned()),
+        ("matrices", sizes(matrices)),
         ("timestamps", has(Features::TIMESTAMP_QUERY).to_owned()),
     ];
     let mut text = format!("{index}: {}", info.name);
@@ -60,6 +61,21 @@ fn describe(index: usize, report: &AdapterReport) -> String {
         let _ = write!(text, "\n   {what:<17}{value}");
     }
     text
+}
+
+/// `8×8 f16 to f32, 16×16 f16 to f32`: cooperative matrices by their sizes, factors and sums.
+fn sizes(matrices: &[CooperativeMatrixProperties]) -> String {
+    let named = matrices.iter().map(|of| {
+        let CooperativeMatrixProperties { m_size, n_size, k_size, ab_type, cr_type, .. } = of;
+        let size = match m_size == n_size && n_size == k_size {
+            true => format!("{m_size}×{m_size}"),
+            false => format!("{m_size}×{n_size}×{k_size}"),
+        };
+        format!("{size} {ab_type:?} to {cr_type:?}").to_lowercase()
+    });
+    let mut named: Vec<_> = named.collect();
+    named.dedup();
+    if named.is_empty() { "none".to_owned() } else { named.join(", ") }
 }
 
 /// `2.0 GiB`: in the largest unit that leaves something before the point.

@@ -45,9 +45,9 @@ pub fn run(args: &BenchArgs) -> Result<u8, Failure> {
 }
 
 fn adapter_line(adapter: &BenchAdapter) -> String {
-    let BenchAdapter { name, backend, cpu, kernels, .. } = adapter;
+    let BenchAdapter { name, backend, cpu, kernels, precision, .. } = adapter;
     let cpu = if *cpu { ", a CPU: its times say nothing about GPUs" } else { "" };
-    format!("adapter    {name} ({backend}, {kernels} kernels{cpu})")
+    format!("adapter    {name} ({backend}, {kernels} kernels, {precision}{cpu})")
 }
 
 fn table(report: &Report) -> String {

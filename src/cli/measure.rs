@@ -3,7 +3,8 @@
 use std::{path::Path, sync::Arc};
 
 use dm_wgpu::{
-    Accuracy, Dataset, Evaluation, EvaluationSettings, Gpu, TrainingSet, wgpu::DeviceType,
+    Accuracy, Dataset, Evaluation, EvaluationSettings, Gpu, Precision, TrainingSet,
+    wgpu::DeviceType,
 };
 
 use super::{
@@ -46,9 +47,13 @@ impl Bench {
             DeviceType::Cpu => ", a CPU: expect this to be slow",
             _ => "",
         };
+        let f16 = match self.gpu.precision() {
+            Precision::F16 => ", f16",
+            _ => "",
+        };
         format!(
             "data set  {}: {} of {}×{size}×{size} in {} classes\n\
-             adapter   {} ({}, {} kernels{cpu})",
+             adapter   {} ({}, {} kernels{f16}{cpu})",
             dataset.name(),
             counted(dataset.train().len(), "image"),
             dataset.channels(),

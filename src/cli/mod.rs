@@ -53,7 +53,9 @@ pub fn run() -> ExitCode {
         }
     };
     listen_to_logs(cli.quiet());
-    vectors::widen();
+    if !cli.f16() {
+        vectors::widen();
+    }
     let outcome = match &cli.command {
         Some(Command::Adapters { backend }) => adapters::list(backend.as_deref()),
         Some(Command::Evaluate(args)) => evaluate::run(args),

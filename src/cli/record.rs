@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use dm_wgpu::{Accuracy, EvaluationSettings, Gpu, Init, SelectionSettings, Settings, report};
+use dm_wgpu::{
+    Accuracy, EvaluationSettings, Gpu, Init, Precision, SelectionSettings, Settings, report,
+};
 
 use super::{
     args::{MachineArgs, RunArgs},
@@ -62,6 +64,8 @@ pub struct Machine {
     pub backend: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kernels: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub precision: Option<String>,
 }
 
 /// What the method was asked to do.
@@ -80,6 +84,8 @@ pub struct Adapter {
     pub driver: String,
     /// The family of kernels that served it.
     pub kernels: String,
+    /// What convolutions rounded their factors to.
+    pub precision: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -110,6 +116,7 @@ impl Adapter {
             backend: info.backend.to_str().to_owned(),
             driver: format!("{} {}", info.driver, info.driver_info).trim().to_owned(),
             kernels: gpu.kernels().name().to_owned(),
+            precision: gpu.precision().name().to_owned(),
         }
     }
 }
@@ -120,6 +127,8 @@ impl Machine {
             adapter: args.adapter.clone(),
             backend: args.backend.clone(),
             kernels: args.kernels.map(|kernels| kernels.name().to_owned()),
+            precision: (args.precision != Precision::default())
+                .then(|| args.precision.name().to_owned()),
         }
     }
 
@@ -207,12 +216,13 @@ impl Record {
             command += &format!(" --eval-every {every}");
         }
         let data_dir = self.data.data_dir.as_ref().map(|path| path.to_string_lossy().into_owned());
-        let Machine { adapter, backend, kernels } = &self.machine;
+        let Machine { adapter, backend, kernels, precision } = &self.machine;
         for (flag, value) in [
             ("--data-dir", &data_dir),
             ("--adapter", adapter),
             ("--backend", backend),
             ("--kernels", kernels),
+            ("--precision", precision),
         ] {
             if let Some(value) = value {
                 command += &format!(" {flag} {}", quoted(value));
@@ -289,6 +299,7 @@ mod tests {
             backend: "vulkan".into(),
             driver: "x 1".into(),
             kernels: args.machine.kernels.unwrap_or(Kernels::Tiles).name().into(),
+            precision: args.machine.precision.name().into(),
         };
         Record::of(args, method, settings, evaluation, adapter)
     }
@@ -316,7 +327,8 @@ mod tests {
              --no-eval",
             "dm-wgpu --dataset glyphs --method k-center --ipc 3 --seed 2 --eval-nets 5",
             "dm-wgpu --dataset glyphs --method whole --depth 2 --seed 2 --eval-epochs 5",
-            "dm-wgpu --dataset glyphs --eval-every 5 --eval-width 9 --kernels plain",
+            "dm-wgpu --dataset glyphs --eval-every 5 --eval-width 9 --kernels plain \
+             --precision f16",
         ] {
             let cli = Cli::from_arguments(line.split_whitespace()).unwrap();
             let begun = record(&cli);

@@ -5,7 +5,7 @@ pub const VARIABLE: &str = "LP_NATIVE_VECTOR_WIDTH";
 
 /// On a CPU with AVX-512, starts this program again in its own place with the variable set to 512,
 /// which the driver would not use by itself; it is worth a third of the time. Whoever sets the
-/// variable, to 256 for example, is left alone.
+/// variable, to 256 for example, is left alone. Not for f16: the driver's matrices take 256 bits only.
 ///
 /// The driver reads its environment when it is loaded, and a process cannot safely change its own
 /// while it runs: hence the new start. If that fails, all goes on as it was.

@@ -3,22 +3,13 @@
 use std::path::PathBuf;
 
 use super::{
-    Sources, cifar, glyphs, mnist,
+    Sources, glyphs, mnist,
     store::{Place, Published},
-    svhn,
 };
 use crate::{Dataset, Error, Result};
 
 /// All of them, in the order in which they are shown.
-pub static KNOWN: [Known; 7] = [
-    glyphs::GLYPHS,
-    mnist::MNIST,
-    mnist::FASHION_MNIST,
-    mnist::KMNIST,
-    svhn::SVHN,
-    cifar::CIFAR10,
-    cifar::CIFAR100,
-];
+pub static KNOWN: [Known; 4] = [glyphs::GLYPHS, mnist::MNIST, mnist::FASHION_MNIST, mnist::KMNIST];
 
 /// The names that [`load`](super::load) knows.
 pub const NAMES: [&str; KNOWN.len()] = {

@@ -107,7 +107,7 @@ mod tests {
         assert_eq!(
             error.to_string(),
             format!("dataset = mnits: there are {}", NAMES.join(", "))
-                .replace(", cifar100", " and cifar100")
+                .replace(", kmnist", " and kmnist")
         );
     }
 

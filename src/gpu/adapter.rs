@@ -1,6 +1,6 @@
 //! Finding adapters and choosing one.
 
-use super::Kernels;
+use super::{Kernels, Precision};
 use crate::{Error, Result};
 
 /// Which adapter to take; the default is the best there is.
@@ -12,6 +12,8 @@ pub struct AdapterChoice {
     pub backend: Option<String>,
     /// The family of kernels, instead of the one that suits the adapter.
     pub kernels: Option<Kernels>,
+    /// What convolutions round their factors to.
+    pub precision: Precision,
 }
 
 /// What an adapter says of itself.
@@ -24,6 +26,8 @@ pub struct AdapterReport {
     pub limits: wgpu::Limits,
     /// Optional features it has.
     pub features: wgpu::Features,
+    /// The sizes and types of cooperative matrices it has.
+    pub matrices: Vec<wgpu::CooperativeMatrixProperties>,
 }
 
 /// Every adapter that can compute, best first: discrete, integrated, virtual, CPU. This is the
@@ -35,7 +39,12 @@ pub fn adapters_blocking(backend: Option<&str>) -> Result<Vec<AdapterReport>> {
     let found = pollster::block_on(enumerate(backend))?;
     Ok(found
         .iter()
-        .map(|a| AdapterReport { info: a.get_info(), limits: a.limits(), features: a.features() })
+        .map(|a| AdapterReport {
+            info: a.get_info(),
+            limits: a.limits(),
+            features: a.features(),
+            matrices: a.cooperative_matrix_properties(),
+        })
         .collect())
 }
 

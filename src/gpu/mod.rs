@@ -3,6 +3,7 @@
 mod adapter;
 mod buffer;
 mod kernel;
+mod precision;
 mod profile;
 mod record;
 
@@ -16,6 +17,8 @@ pub use adapter::{AdapterChoice, AdapterReport, adapters_blocking};
 pub(crate) use buffer::{Buffer, Readback};
 pub use kernel::Slot;
 pub(crate) use kernel::{Kernel, dispatch};
+pub(crate) use precision::Matrices;
+pub use precision::Precision;
 pub(crate) use profile::{Clock, Timed};
 pub(crate) use record::{Cost, Dispatch, Recording, fold};
 
@@ -29,6 +32,8 @@ use kernel::Pipeline;
 pub struct Gpu {
     shared: Arc<Shared>,
     kernels: Kernels,
+    /// With f16: the matrices that its convolutions are made of.
+    matrices: Option<Matrices>,
 }
 
 /// Families of convolution kernels. All give the same result but for rounding.
@@ -111,7 +116,7 @@ impl Gpu {
     ) -> Self {
         let (pipelines, made) = Default::default();
         let shared = Arc::new(Shared { device, queue, info, pipelines, fault, made });
-        let mut gpu = Self { shared, kernels: Kernels::Plain };
+        let mut gpu = Self { shared, kernels: Kernels::Plain, matrices: None };
         // What the adapter says decides, nothing measured: the same adapter, the same kernels.
         let possible = |kernels: &Kernels| gpu.missing_for(*kernels).is_none();
         let suited = [Kernels::Lanes, Kernels::Tiles];
@@ -136,12 +141,21 @@ impl Gpu {
     pub async fn headless(choice: &AdapterChoice) -> Result<Self> {
         let adapter = adapter::choose(choice).await?;
         let info = adapter.get_info();
-        let wanted = wgpu::Features::SUBGROUP | wgpu::Features::TIMESTAMP_QUERY;
+        let properties = adapter.cooperative_matrix_properties();
+        let mut wanted = wgpu::Features::SUBGROUP | wgpu::Features::TIMESTAMP_QUERY;
+        let mut experimental_features = wgpu::ExperimentalFeatures::disabled();
+        if choice.precision == Precision::F16 {
+            Matrices::of(&info, adapter.features(), &properties)
+                .map_err(|missing| no_f16(&info, &missing))?;
+            wanted |= Precision::F16.features();
+            experimental_features = precision::experimental();
+        }
         let (device, queue) = adapter
             .request_device(&wgpu::DeviceDescriptor {
                 label: Some("dm-wgpu"),
                 required_features: adapter.features() & wanted,
                 required_limits: adapter.limits(),
+                experimental_features,
                 ..Default::default()
             })
             .await
@@ -153,7 +167,10 @@ impl Gpu {
             log::error!("{e}");
             unpoisoned(&seen).get_or_insert(e.to_string());
         }));
-        let gpu = Self::assemble(device, queue, info, fault);
+        let mut gpu = Self::assemble(device, queue, info, fault);
+        if choice.precision == Precision::F16 {
+            gpu = gpu.with_f16(&properties)?;
+        }
         match choice.kernels {
             Some(kernels) => gpu.with_kernels(kernels),
             None => Ok(gpu),
@@ -197,6 +214,29 @@ impl Gpu {
         Ok(self)
     }
 
+    /// The same device with [`Precision::F16`]: convolutions by cooperative matrices where they fit, by
+    /// [`kernels`](Self::kernels) elsewhere. `properties` is what the adapter answers to
+    /// [`cooperative_matrix_properties`](wgpu::Adapter::cooperative_matrix_properties); a device of your
+    /// own must have been opened with [`Precision::features`].
+    ///
+    /// # Errors
+    /// [`Error::Setting`] that names the feature or the matrices that are missing.
+    pub fn with_f16(mut self, properties: &[wgpu::CooperativeMatrixProperties]) -> Result<Self> {
+        let found = Matrices::of(self.info(), self.device().features(), properties);
+        self.matrices = Some(found.map_err(|missing| no_f16(self.info(), &missing))?);
+        Ok(self)
+    }
+
+    /// What the factors of convolutions are rounded to.
+    pub fn precision(&self) -> Precision {
+        if self.matrices.is_some() { Precision::F16 } else { Precision::F32 }
+    }
+
+    /// With f16, the matrices that convolutions are made of.
+    pub(crate) fn matrices(&self) -> Option<Matrices> {
+        self.matrices
+    }
+
     /// What the device lacks for a family of kernels, if anything.
     fn missing_for(&self, kernels: Kernels) -> Option<String> {
         match kernels {
@@ -233,7 +273,8 @@ impl Gpu {
     /// where kernels with an output channel per lane pay.
     pub(crate) fn broadcasting_lanes(&self) -> Option<usize> {
         let slow = mesa_version(&self.info().driver_info).is_some_and(|mesa| mesa >= MESA_LOOPS);
-        self.lanes().filter(|_| self.is_cpu() && !slow)
+        // Their planes are dense, but matrices are filled from haloed ones.
+        self.lanes().filter(|_| self.is_cpu() && !slow && self.matrices.is_none())
     }
 
     fn fixed_subgroup(&self) -> Option<usize> {
@@ -301,6 +342,11 @@ impl Gpu {
     fn pipelines(&self) -> MutexGuard<'_, HashMap<String, Arc<Pipeline>>> {
         unpoisoned(&self.shared.pipelines)
     }
+}
+
+fn no_f16(info: &wgpu::AdapterInfo, missing: &str) -> Error {
+    let expected = format!("{} has no {missing}; f32 is possible", info.name);
+    Error::setting("precision", Precision::F16.name(), expected)
 }
 
 /// Locks what is never left half-changed, so that a panic elsewhere does not spoil it.

@@ -8,6 +8,7 @@ mod conv;
 mod conv_backward_weight;
 mod conv_first;
 mod conv_lanes;
+mod conv_matrices;
 mod conv_packed;
 mod conv_tiles;
 mod conv_whole;
@@ -35,6 +36,7 @@ pub(crate) use conv::{Direction, conv};
 pub(crate) use conv_backward_weight::conv_backward_weight;
 pub(crate) use conv_first::{First, FirstTarget, conv_first, conv_first_backward};
 use conv_lanes::{Tile, conv_lanes};
+use conv_matrices::{MatrixTile, conv_matrices};
 pub(crate) use conv_packed::{ConvTile, conv_packed};
 use conv_tiles::{PixelTile, conv_tiles};
 pub(crate) use conv_whole::{Finish, Whole, conv_whole};
@@ -88,6 +90,7 @@ pub(crate) const ALL: &[Specialised] = &[
     (&norm_relu_pool::FORWARD, norm_relu_pool::VARIANTS),
     (&norm_relu_pool::BACKWARD, &[&[]]),
     (&pack_weights::KERNEL, conv::VARIANTS),
+    (&pack_weights::MATRICES, conv::VARIANTS),
     (&philox::KERNEL, &[&[]]),
     (&picture::KERNEL, &[&[]]),
     (&sgd::KERNEL, &[&[]]),
@@ -121,6 +124,7 @@ pub(crate) fn generated() -> Vec<Generated> {
     let mut all = [
         Tile::all(),
         PixelTile::all(),
+        MatrixTile::all(),
         Whole::all(),
         First::all(),
         weights,

@@ -22,7 +22,7 @@ struct Params {
 }
 
 /// How a kernel wants its weights: `[output / outputs][input]`, each input's of a group of `outputs`
-/// channels padded to `chunk` values.
+/// channels padded to `chunk` values. Of matrices, `chunk` is the side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Packing {
     pub outputs: usize,
@@ -37,12 +37,18 @@ pub(crate) enum Order {
     Taps,
     /// Taps 0 to 3 of one channel after the other, then 4 to 7, then 8.
     Lanes,
+    /// As f16 matrices of output × input channels, each of one tap.
+    Matrices,
 }
 
 impl Packing {
-    /// Values of one network's weights.
+    /// Values of one network's weights, as f32, two f16 in one.
     pub fn len(&self, outputs: usize, inputs: usize) -> usize {
-        outputs.div_ceil(self.outputs) * inputs * self.chunk
+        let groups = outputs.div_ceil(self.outputs);
+        match self.order {
+            Order::Taps | Order::Lanes => groups * inputs * self.chunk,
+            Order::Matrices => groups * self.outputs * inputs.next_multiple_of(self.chunk) * 9 / 2,
+        }
     }
 }
 
@@ -50,6 +56,12 @@ pub(super) const KERNEL: Kernel = Kernel {
     name: "pack_weights",
     source: wgsl!("shared/grid", "pack_weights"),
     slots: &[Slot::Params(size_of::<Params>()), Slot::Read, Slot::Write],
+};
+
+pub(super) const MATRICES: Kernel = Kernel {
+    name: "pack_matrices",
+    source: concat!("enable f16;\n", wgsl!("shared/grid", "pack_matrices")),
+    slots: KERNEL.slots,
 };
 
 /// Packs weights (nets, outputs, inputs, 3, 3), or the transposed ones, whose `outputs` and `inputs`
@@ -63,23 +75,28 @@ pub(crate) fn pack_weights(
     packed: &Buffer<f32>,
 ) -> Dispatch {
     let len = packing.len(outputs, inputs);
+    let nets = packed.len() / len;
+    let (kernel, values) = match packing.order {
+        Order::Taps | Order::Lanes => (&KERNEL, len),
+        Order::Matrices => (&MATRICES, 2 * len),
+    };
     let params = Params {
         outputs: outputs as u32,
         inputs: inputs as u32,
         width: packing.outputs as u32,
         chunk: packing.chunk as u32,
-        len: len as u32,
-        nets: (packed.len() / len) as u32,
+        len: values as u32,
+        nets: nets as u32,
         by_lane: u32::from(packing.order == Order::Lanes),
         pad: 0,
     };
     let params = Buffer::params(gpu, "pack_weights params", &params);
-    KERNEL
+    kernel
         .dispatch(
             gpu,
             direction.constants(),
             &[params.binding(), weights.binding(), packed.binding()],
-            fold(packed.len().div_ceil(WORKGROUP)),
+            fold((nets * values).div_ceil(WORKGROUP)),
         )
         .values(weights.len() + packed.len())
 }

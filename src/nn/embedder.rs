@@ -156,7 +156,9 @@ impl Embedder {
             } else if let Some(first) = first_block(gpu, b, input.1, pooled.1) {
                 let weights = (weights.conv(b), weights.affine(b));
                 recording.push(conv_first(gpu, first, weights, input, pooled, batch));
-            } else if let Some(tile) = fused_tile(gpu, planes.1).filter(|_| !keep) {
+            } else if let Some(tile) =
+                fused_tile(gpu, input.1.channels as usize, planes.1).filter(|_| !keep)
+            {
                 let packed = weights.packed(gpu, b, Direction::Forward, tile.packing());
                 let affine = Some(weights.affine(b));
                 recording.push(conv_packed(gpu, tile, affine, input, &packed, pooled, batch));
@@ -305,7 +307,8 @@ fn convolve(
     batch: Batch,
 ) {
     let whole = Whole::new(gpu, input.1.size as usize);
-    let tile = ConvTile::for_conv(gpu, result.1.size as usize, result.1.channels as usize);
+    let channels = (input.1.channels as usize, result.1.channels as usize);
+    let tile = ConvTile::for_conv(gpu, direction, result.1.size as usize, channels);
     recording.push(match (whole, tile) {
         (Some(whole), _) => {
             let packed = weights.packed(gpu, block, direction, whole.packing());
@@ -328,8 +331,8 @@ pub(crate) fn conv_input(gpu: &Gpu, channels: usize, size: usize) -> Planes {
 }
 
 /// The tile with which a block on such planes runs as one kernel, if it can.
-fn fused_tile(gpu: &Gpu, planes: Planes) -> Option<ConvTile> {
-    ConvTile::for_block(gpu, planes.size as usize, planes.channels as usize)
+fn fused_tile(gpu: &Gpu, inputs: usize, planes: Planes) -> Option<ConvTile> {
+    ConvTile::for_block(gpu, planes.size as usize, (inputs, planes.channels as usize))
 }
 
 /// The kernel for a block that reads and writes such planes, if it is the first and there is one.
@@ -352,9 +355,10 @@ enum Kept {
 
 fn kept(gpu: &Gpu, net: &ConvNet, block: usize) -> Kept {
     let planes = layouts(gpu, net, block)[0];
+    let fused = || fused_tile(gpu, net.inputs(block), planes);
     if block == 0 && first_kernel(gpu, net).is_some() {
         Kept::Never
-    } else if Whole::new(gpu, planes.size as usize).is_some() || fused_tile(gpu, planes).is_some() {
+    } else if Whole::new(gpu, planes.size as usize).is_some() || fused().is_some() {
         Kept::ForBackward
     } else {
         Kept::Always

@@ -153,9 +153,11 @@ impl Weights {
                     let of = |tile: Option<ConvTile>, outputs, inputs| {
                         tile.map_or(0, |tile| tile.packing().len(outputs, inputs))
                     };
-                    of(ConvTile::for_conv(gpu, size, outputs), outputs, inputs)
-                        + of(ConvTile::for_conv(gpu, size, inputs), inputs, outputs)
-                        + of(ConvTile::for_block(gpu, size, outputs), outputs, inputs)
+                    let there = (inputs, outputs);
+                    let conv = |direction, shape| ConvTile::for_conv(gpu, direction, size, shape);
+                    of(conv(Direction::Forward, there), outputs, inputs)
+                        + of(conv(Direction::BackwardData, (outputs, inputs)), inputs, outputs)
+                        + of(ConvTile::for_block(gpu, size, there), outputs, inputs)
                 }
             };
             outputs * inputs * 9 + 2 * outputs + packed

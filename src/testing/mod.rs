@@ -3,8 +3,10 @@
 //! Not part of the public interface: no promise is made about anything here. Every function
 //! blocks until the result is on the host. Images are NCHW f32 unless said otherwise.
 
+mod block;
 mod classifier;
 
+pub use block::*;
 pub use classifier::*;
 
 pub use crate::augment::Row;
@@ -287,7 +289,8 @@ fn convolve(
         r.push(kernels::pack_weights(gpu, direction, packing, shape, &weights, &packed));
         packed
     };
-    run(gpu, |r| match (Whole::new(gpu, x.size), ConvTile::for_conv(gpu, x.size, channels)) {
+    let tile = ConvTile::for_conv(gpu, direction, x.size, (x.channels, channels));
+    run(gpu, |r| match (Whole::new(gpu, x.size), tile) {
         (Some(whole), _) => {
             let packed = pack(r, whole.packing());
             r.push(kernels::conv_whole(gpu, whole, None, input, &packed, output, batch));

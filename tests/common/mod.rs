@@ -10,7 +10,7 @@ pub mod wide;
 
 use std::sync::OnceLock;
 
-use dm_wgpu::{AdapterChoice, Gpu, Kernels, wgpu};
+use dm_wgpu::{AdapterChoice, Gpu, Kernels, Precision, wgpu};
 
 /// The GPU of all tests of a file: the first adapter that is found, a software one too.
 pub fn gpu() -> &'static Gpu {
@@ -60,6 +60,32 @@ pub fn gpus() -> &'static [Gpu] {
     })
 }
 
+/// The same adapter with f16, or none, after a line that says what it lacks.
+pub fn gpu_f16() -> Option<&'static Gpu> {
+    static GPU: OnceLock<Option<Gpu>> = OnceLock::new();
+    let choice = || AdapterChoice { precision: Precision::F16, ..Default::default() };
+    let opened = || match Gpu::headless_blocking(&choice()) {
+        Ok(gpu) => Some(gpu),
+        Err(missing) if missing.is_usage() => {
+            println!("skipped: {missing}");
+            None
+        }
+        Err(error) => panic!("{error}"),
+    };
+    GPU.get_or_init(opened).as_ref()
+}
+
+/// The nearest f16, of two equally near ones the even one.
+pub fn rounded_to_f16(values: &[f32]) -> Vec<f32> {
+    let nearest = |v: &f32| {
+        // Eleven bits from the leading one on; below 2^-14 there are fewer.
+        let exponent = v.abs().max((-14f32).exp2()).log2().floor();
+        let unit = (exponent - 10.0).exp2();
+        (v / unit).round_ties_even() * unit
+    };
+    values.iter().map(nearest).collect()
+}
+
 /// Whether the adapter is Mesa's software Vulkan.
 pub fn is_lavapipe() -> bool {
     gpu().info().name.starts_with("llvmpipe")
@@ -80,6 +106,14 @@ impl Tolerance {
     /// f64 twins against golden vectors: both sides were rounded to f32 (6e-8), and so were the
     /// parameters: half an ulp of a scale moves sampling by 1e-6 of a pixel at 32, 2e-6 at 64.
     pub const TWIN: Self = Self { values: 3e-6, gradients: 3e-6 };
+    /// Golden vectors by [`Precision::F16`]. Rounding to eleven bits is off by 2^-11 at most and by 2^-12 at
+    /// the root of the mean square: of two factors 3.5e-4 a product. Sums keep that, as independent errors
+    /// add up no faster than the terms do; where two or three blocks are rounded it is 6e-4. Gradients are
+    /// not rounded themselves, but some 5e-4 of a block's ReLUs are switched, each a jump: three blocks make
+    /// √(3 · 5e-4) = 4e-2. What training or a step has moved is partly gradient, a norm's bias wholly.
+    pub const F16: Self = Self { values: 2e-2, gradients: 1e-1 };
+    /// Values that no gradient has moved, by [`Precision::F16`].
+    pub const F16_FORWARD: f64 = 1e-3;
     /// One kernel against its twin: sums of up to some thousand terms (√1000 · 6e-8 = 2e-6), and
     /// sampling positions in f32 (a few ulp of 32 pixels, 1e-5 of a pixel).
     pub const KERNEL: Self = Self { values: 2e-5, gradients: 2e-5 };

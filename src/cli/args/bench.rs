@@ -6,11 +6,11 @@ use clap::{
 };
 
 use dm_wgpu::{
-    AdapterChoice, Kernels,
+    AdapterChoice, Kernels, Precision,
     bench::{Bench, Shape},
 };
 
-use super::{BACKENDS, kernels};
+use super::{BACKENDS, kernels, precision};
 use crate::cli::values::{self, count};
 
 const MEASURED: &str = "\
@@ -78,6 +78,12 @@ pub struct BenchArgs {
     /// The family of kernels: plain, lanes or tiles [default: the one that suits the adapter].
     #[arg(long, value_name = "NAME", help_heading = "Machine", value_parser = kernels())]
     pub kernels: Option<Kernels>,
+    /// What convolutions round their factors to: f32, or f16 for cooperative matrices (tensor cores).
+    #[arg(
+        long, value_name = "TYPE", default_value = "f32", help_heading = "Machine",
+        value_parser = precision()
+    )]
+    pub precision: Precision,
     /// GPU memory to stay within, e.g. 256MiB or 1GiB; batches are cut to fit.
     #[arg(
         long, value_name = "SIZE", default_value = "512MiB", help_heading = "Machine",
@@ -114,6 +120,7 @@ impl BenchArgs {
             adapter: self.adapter.clone(),
             backend: self.backend.clone(),
             kernels: self.kernels,
+            precision: self.precision,
         }
     }
 }

@@ -14,7 +14,7 @@ use clap::{
     builder::{PossibleValuesParser, TypedValueParser},
     error::ErrorKind,
 };
-use dm_wgpu::Kernels;
+use dm_wgpu::{Kernels, Precision};
 
 use super::method::Method;
 
@@ -31,6 +31,11 @@ fn kernels() -> impl TypedValueParser<Value = Kernels> {
         // clap has let no other name through.
         Kernels::ALL.into_iter().find(|kernels| kernels.name() == name).unwrap_or(Kernels::Plain)
     })
+}
+
+fn precision() -> impl TypedValueParser<Value = Precision> {
+    PossibleValuesParser::new(Precision::ALL.map(Precision::name))
+        .map(|name| Precision::ALL.into_iter().find(|of| of.name() == name).unwrap_or_default())
 }
 
 /// Dataset condensation by distribution matching, on any GPU: turns a labelled image set into a few
@@ -102,6 +107,18 @@ impl Cli {
                 applies::check(matches, &[method], &format!("--method {method}"))
             }
         }
+    }
+
+    /// Whether f16 was asked for.
+    pub fn f16(&self) -> bool {
+        let precision = match &self.command {
+            Some(Command::Evaluate(args)) => args.machine.precision,
+            Some(Command::Compare(args)) => args.run.machine.precision,
+            Some(Command::Bench(args)) => args.precision,
+            None => self.run.machine.precision,
+            Some(_) => Precision::F32,
+        };
+        precision == Precision::F16
     }
 
     /// Whether only errors are to be told.
@@ -191,7 +208,7 @@ mod tests {
         let cli = Cli::try_parse_from(
             "dm-wgpu --dataset glyphs --ipc 2 --iterations 3 --seed 4 --init noise --augment none \
              --batch-real 5 --lr-img 0.5 --width 6 --depth 1 --memory-budget 1GiB --adapter 7 \
-             --backend gl --kernels tiles --quiet"
+             --backend gl --kernels tiles --precision f16 --quiet"
                 .split_whitespace(),
         )
         .unwrap();
@@ -211,6 +228,7 @@ mod tests {
         let choice = cli.run.machine.adapter_choice();
         assert_eq!((choice.adapter.as_deref(), choice.backend.as_deref()), (Some("7"), Some("gl")));
         assert_eq!(choice.kernels, Some(Kernels::Tiles));
+        assert_eq!(choice.precision, Precision::F16);
         assert!(cli.quiet());
     }
 

@@ -8,11 +8,11 @@ use clap::{
 };
 
 use dm_wgpu::{
-    AdapterChoice, Dataset, EvaluationSettings, Init, Kernels, SelectionSettings, Selector,
-    Settings, augment::Strategy,
+    AdapterChoice, Dataset, EvaluationSettings, Init, Kernels, Precision, SelectionSettings,
+    Selector, Settings, augment::Strategy,
 };
 
-use super::{BACKENDS, EvalArgs, kernels};
+use super::{BACKENDS, EvalArgs, kernels, precision};
 use crate::cli::{
     dataset,
     method::Method,
@@ -141,6 +141,12 @@ pub struct MachineArgs {
     /// The family of kernels: plain, lanes or tiles [default: the one that suits the adapter].
     #[arg(long, value_name = "NAME", help_heading = "Machine", value_parser = kernels())]
     pub kernels: Option<Kernels>,
+    /// What convolutions round their factors to: f32, or f16 for cooperative matrices (tensor cores).
+    #[arg(
+        long, value_name = "TYPE", default_value = "f32", help_heading = "Machine",
+        value_parser = precision()
+    )]
+    pub precision: Precision,
     /// GPU memory to stay within, e.g. 256MiB or 1GiB; batches are cut to fit.
     #[arg(
         long, value_name = "SIZE", default_value = "512MiB", help_heading = "Machine",
@@ -201,6 +207,7 @@ impl MachineArgs {
             adapter: self.adapter.clone(),
             backend: self.backend.clone(),
             kernels: self.kernels,
+            precision: self.precision,
         }
     }
 }

@@ -1,0 +1,139 @@
+//! Which precision convolutions are computed in, and the cooperative matrices that f16 needs.
+
+use wgpu::{CooperativeMatrixProperties, CooperativeScalarType, Features};
+
+/// What the factors of convolutions are rounded to. Sums are f32 with either, and so is all else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Precision {
+    /// As everything else: the reference.
+    #[default]
+    F32,
+    /// To f16 in forward convolutions that cooperative matrices serve (tensor cores, for one), on adapters
+    /// that have such. Others, such as those of a first block with few channels, stay f32.
+    F16,
+}
+
+impl Precision {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::F32, Self::F16];
+
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::F16 => "f16",
+        }
+    }
+
+    /// The features of a device that it can be asked of.
+    pub fn features(self) -> Features {
+        match self {
+            Self::F32 => Features::empty(),
+            Self::F16 => {
+                Features::SHADER_F16
+                    | Features::SUBGROUP
+                    | Features::EXPERIMENTAL_COOPERATIVE_MATRIX
+            }
+        }
+    }
+}
+
+/// Square matrices of f16 that a subgroup multiplies and adds up in f32.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Matrices {
+    /// Rows and columns: 8 or 16.
+    pub side: usize,
+    /// Of a subgroup; where its size varies, at most so many.
+    pub lanes: usize,
+}
+
+impl Matrices {
+    /// The largest that such a device offers, or what it lacks.
+    pub fn of(
+        info: &wgpu::AdapterInfo,
+        features: Features,
+        properties: &[CooperativeMatrixProperties],
+    ) -> Result<Self, String> {
+        let missing = Precision::F16.features() - features;
+        if !missing.is_empty() {
+            let names: Vec<_> = missing.iter_names().map(|(name, _)| name).collect();
+            return Err(format!("feature {}", names.join(" and ")));
+        }
+        let fit = |side: u32, p: &CooperativeMatrixProperties| {
+            (p.m_size, p.n_size, p.k_size) == (side, side, side)
+                && p.ab_type == CooperativeScalarType::F16
+                && p.cr_type == CooperativeScalarType::F32
+                && !p.saturating_accumulation
+        };
+        let offered = |&side: &u32| properties.iter().any(|p| fit(side, p));
+        let Some(side) = [16, 8].into_iter().find(offered) else {
+            return Err("cooperative matrices of f16, summed in f32, of 8×8 or 16×16".into());
+        };
+        // wgpu reports the widest range on Metal, but Apple's GPUs, which have the matrices, have 32.
+        let lanes = match info.backend {
+            wgpu::Backend::Metal => 32,
+            _ => info.subgroup_max_size,
+        };
+        if !(8..=64).contains(&lanes) {
+            return Err("subgroups of 8 to 64".into());
+        }
+        if info.device_type == wgpu::DeviceType::Cpu && lanes > 8 {
+            // It reports them all the same, but its compiler crashes.
+            let vectors = "cooperative matrices in vectors of 512 bits, whatever it says: set \
+                           LP_NATIVE_VECTOR_WIDTH=256";
+            return Err(vectors.into());
+        }
+        Ok(Self { side: side as usize, lanes: lanes as usize })
+    }
+}
+
+/// wgpu's promise that whoever asks for an experimental feature knows what that means: it may have bugs, up
+/// to undefined behaviour. Asked for only where the user has asked for f16.
+#[allow(unsafe_code)]
+pub(super) fn experimental() -> wgpu::ExperimentalFeatures {
+    // SAFETY: what the feature's documentation demands of shaders holds for those of ours that use it: all
+    // lanes of a subgroup reach each of these operations together, with the same pointers and strides, and
+    // all of a matrix lies within its buffer or array.
+    unsafe { wgpu::ExperimentalFeatures::enabled() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(
+        sides: &[(u32, u32, CooperativeScalarType)],
+        features: Features,
+    ) -> Result<Matrices, String> {
+        let info = wgpu::AdapterInfo {
+            subgroup_min_size: 32,
+            subgroup_max_size: 64,
+            ..wgpu::AdapterInfo::new(wgpu::DeviceType::DiscreteGpu, wgpu::Backend::Vulkan)
+        };
+        let properties: Vec<_> = sides
+            .iter()
+            .map(|&(m_size, k_size, cr_type)| CooperativeMatrixProperties {
+                m_size,
+                n_size: m_size,
+                k_size,
+                ab_type: CooperativeScalarType::F16,
+                cr_type,
+                saturating_accumulation: false,
+            })
+            .collect();
+        Matrices::of(&info, features, &properties)
+    }
+
+    #[test]
+    fn the_largest_matrices_that_fit_are_taken() {
+        use CooperativeScalarType::{F16, F32};
+        let all = Precision::F16.features();
+        let made = |side| Ok(Matrices { side, lanes: 64 });
+        assert_eq!(of(&[(8, 8, F32), (16, 16, F32)], all), made(16));
+        assert_eq!(of(&[(8, 8, F32), (16, 16, F16), (16, 8, F32)], all), made(8));
+        assert!(of(&[(16, 16, F16)], all).unwrap_err().contains("summed in f32"));
+        let without = of(&[(16, 16, F32)], all - Features::SHADER_F16).unwrap_err();
+        assert_eq!(without, "feature SHADER_F16");
+    }
+}
