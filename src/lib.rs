@@ -75,7 +75,8 @@
 //! [`Condensation::step`] then submits to your queue between your own frames; it and
 //! [`Condensation::take_losses`] never wait for the GPU. Whatever does has `blocking` in its name.
 //! [`Condensation::encode_step`] submits nothing at all: it encodes into your own command encoder.
-//! [`Condensation::picture`] is a texture of the images, painted on the device.
+//! [`Condensation::picture`] is a texture of the images, painted on the device;
+//! [`Condensation::finished`] and [`Condensation::images`] are futures for async programs.
 //! [`wgpu`] is re-exported, so that both sides mean the same version.
 //!
 //! No feature is required, and WebGPU's default limits suffice. Ask for `Features::SUBGROUP` where

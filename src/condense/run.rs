@@ -1,6 +1,6 @@
 //! A condensation in progress.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::VecDeque, future::poll_fn, sync::Arc};
 
 use super::{
     Checkpoint, Init, Matching, Picture, Plan, RealBatch, RealFormat, Settings, Step, SyntheticSet,
@@ -36,7 +36,7 @@ pub struct Loss {
 /// embeddings. Everything random follows from (seed, iteration, class, purpose), so the result
 /// depends neither on memory budget nor on timing: same seed and adapter, same bits.
 ///
-/// No method waits for the GPU unless its name says so.
+/// No method waits for the GPU unless its name says so; those that are `async` let others go on.
 ///
 /// ```no_run
 /// use std::sync::Arc;
@@ -261,6 +261,26 @@ impl Condensation {
         Ok(())
     }
 
+    /// Completes when at most so many iterations are in flight; then [`take_losses`](Self::take_losses)
+    /// has the others' losses.
+    ///
+    /// Whoever polls the device lets it complete: a program that draws does so with every frame, another
+    /// calls [`Gpu::poll`] now and then. An iteration that was encoded must have been submitted.
+    ///
+    /// # Errors
+    /// [`Error::Gpu`] if the device was lost.
+    pub async fn finished(&mut self, at_most: u32) -> Result<()> {
+        self.collect()?;
+        while self.in_flight() > at_most {
+            let Some(first) = self.in_flight.front_mut() else { break };
+            let losses = poll_fn(|context| first.losses.poll_take(context)).await?;
+            let iteration = first.iteration;
+            self.note(iteration, &losses);
+            self.idle.extend(self.in_flight.pop_front().map(|done| done.losses));
+        }
+        Ok(())
+    }
+
     /// Losses that arrived since the last call, in order. Never waits.
     ///
     /// # Errors
@@ -281,13 +301,28 @@ impl Condensation {
     pub fn images_blocking(&mut self) -> Result<SyntheticSet> {
         self.settle()?;
         let images = self.matching.images.read_blocking(&self.gpu)?;
-        let (dataset, ipc) = (&self.dataset, self.settings.ipc);
-        if let Some(at) = images.iter().position(|value| !is_pixel(value)) {
-            let class = at / (ipc * dataset.image_len());
-            let iteration = self.iteration;
-            return Err(Error::PixelsDiverged { iteration, class, value: images[at] });
+        synthetic_set(&self.dataset, &self.settings, self.iteration, images)
+    }
+
+    /// Submits a copy of the synthetic images as the steps submitted so far leave them; the future
+    /// completes when it has arrived, as [`finished`](Self::finished) does. It borrows nothing: the run
+    /// may go on meanwhile.
+    ///
+    /// # Errors
+    /// As [`images_blocking`](Self::images_blocking), but of losses that were not finite only
+    /// [`take_losses`](Self::take_losses) tells.
+    pub fn images(&self) -> impl Future<Output = Result<SyntheticSet>> + Send + use<> {
+        let source = &self.matching.images;
+        let mut copy = Readback::new(&self.gpu, "images on their way", source.len());
+        let mut encoder = self.gpu.device().create_command_encoder(&Default::default());
+        copy.record(&mut encoder, source);
+        self.gpu.queue().submit([encoder.finish()]);
+        let (dataset, settings) = (self.dataset.clone(), self.settings.clone());
+        let iteration = self.iteration;
+        async move {
+            let images = poll_fn(|context| copy.poll_take(context)).await?;
+            synthetic_set(&dataset, &settings, iteration, images)
         }
-        SyntheticSet::of(dataset, ipc, images, &self.settings)
     }
 
     /// Waits for everything submitted and returns what [`resume`](Self::resume) goes on from. Losses
@@ -354,9 +389,7 @@ impl Condensation {
 
     /// Takes in what the GPU has finished.
     fn collect(&mut self) -> Result<()> {
-        let doing = "look for finished work";
-        self.gpu.device().poll(wgpu::PollType::Poll).map_err(|e| Error::gpu(doing, e))?;
-        self.gpu.check(doing)?;
+        self.gpu.poll()?;
         while let Some(first) = self.in_flight.front_mut() {
             let Some(losses) = first.losses.take()? else { break };
             let iteration = first.iteration;
@@ -373,6 +406,20 @@ impl Condensation {
         let sum: f64 = losses.iter().map(|&l| f64::from(l)).sum();
         self.arrived.push(Loss { iteration, loss: (sum / losses.len() as f64) as f32 });
     }
+}
+
+/// Images that were read back after so many iterations, if they are images still.
+fn synthetic_set(
+    dataset: &Dataset,
+    settings: &Settings,
+    iteration: u32,
+    images: Vec<f32>,
+) -> Result<SyntheticSet> {
+    if let Some(at) = images.iter().position(|value| !is_pixel(value)) {
+        let class = at / (settings.ipc * dataset.image_len());
+        return Err(Error::PixelsDiverged { iteration, class, value: images[at] });
+    }
+    SyntheticSet::of(dataset, settings.ipc, images, settings)
 }
 
 /// What a run is built for, if settings, data set and device go together.

@@ -3,6 +3,7 @@
 use std::{
     marker::PhantomData,
     sync::{Arc, Condvar, Mutex, PoisonError},
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
@@ -111,8 +112,15 @@ impl<T: NoUninit + AnyBitPattern> Buffer<T> {
 #[derive(Debug)]
 pub(crate) struct Readback<T> {
     raw: wgpu::Buffer,
-    state: Arc<(Mutex<State>, Condvar)>,
+    arrival: Arc<Arrival>,
     element: PhantomData<T>,
+}
+
+/// Where a copy is, and who wants to hear of it.
+#[derive(Debug)]
+struct Arrival {
+    state: Mutex<(State, Option<Waker>)>,
+    changed: Condvar,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -125,21 +133,32 @@ enum State {
     Dropped,
 }
 
-/// Who waits for a copy hears of it in any case.
-#[derive(Debug)]
-struct Notice(Arc<(Mutex<State>, Condvar)>);
+impl Arrival {
+    fn state(&self) -> State {
+        unpoisoned(&self.state).0
+    }
 
-impl Notice {
-    fn tell(&self, state: State) {
-        *unpoisoned(&self.0.0) = state;
-        self.0.1.notify_all();
+    fn set(&self, state: State) {
+        let waiting = {
+            let mut current = unpoisoned(&self.state);
+            current.0 = state;
+            current.1.take()
+        };
+        self.changed.notify_all();
+        if let Some(waker) = waiting {
+            waker.wake();
+        }
     }
 }
 
+/// Who waits for a copy hears of it in any case.
+#[derive(Debug)]
+struct Notice(Arc<Arrival>);
+
 impl Drop for Notice {
     fn drop(&mut self) {
-        if *unpoisoned(&self.0.0) == State::Requested {
-            self.tell(State::Dropped);
+        if self.0.state() == State::Requested {
+            self.0.set(State::Dropped);
         }
     }
 }
@@ -152,11 +171,8 @@ impl<T: NoUninit + AnyBitPattern> Readback<T> {
             usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
             mapped_at_creation: false,
         });
-        Self {
-            raw,
-            state: Arc::new((Mutex::new(State::Idle), Condvar::new())),
-            element: PhantomData,
-        }
+        let arrival = Arrival { state: Mutex::new((State::Idle, None)), changed: Condvar::new() };
+        Self { raw, arrival: Arc::new(arrival), element: PhantomData }
     }
 
     /// Records the copy, whose values are then on their way as soon as `encoder` is submitted.
@@ -172,10 +188,10 @@ impl<T: NoUninit + AnyBitPattern> Readback<T> {
         source: &wgpu::Buffer,
     ) {
         encoder.copy_buffer_to_buffer(source, 0, &self.raw, 0, self.raw.size());
-        *unpoisoned(&self.state.0) = State::Requested;
-        let notice = Notice(self.state.clone());
+        self.arrival.set(State::Requested);
+        let notice = Notice(self.arrival.clone());
         encoder.map_buffer_on_submit(&self.raw, wgpu::MapMode::Read, .., move |result| {
-            notice.tell(if result.is_ok() { State::Ready } else { State::Failed });
+            notice.0.set(if result.is_ok() { State::Ready } else { State::Failed });
         });
     }
 
@@ -191,8 +207,8 @@ impl<T: NoUninit + AnyBitPattern> Readback<T> {
         gpu.device().poll(wait).map_err(|e| Error::gpu(doing, e))?;
         gpu.check(doing)?;
         // Another thread's poll may have taken our callback and be about to call it.
-        let (state, changed) = &*self.state;
-        let waiting = |s: &mut State| *s == State::Requested;
+        let Arrival { state, changed } = &*self.arrival;
+        let waiting = |s: &mut (State, Option<Waker>)| s.0 == State::Requested;
         drop(
             changed
                 .wait_timeout_while(unpoisoned(state), Duration::from_secs(10), waiting)
@@ -205,7 +221,7 @@ impl<T: NoUninit + AnyBitPattern> Readback<T> {
     /// The values if they have arrived; never waits. Afterwards this can be used again.
     pub fn take(&mut self) -> Result<Option<Vec<T>>> {
         let doing = "read results back";
-        match *unpoisoned(&self.state.0) {
+        match self.arrival.state() {
             State::Idle | State::Requested => return Ok(None),
             State::Failed => return Err(Error::gpu(doing, "the device was lost or out of memory")),
             State::Dropped => {
@@ -217,7 +233,21 @@ impl<T: NoUninit + AnyBitPattern> Readback<T> {
         let values = bytemuck::pod_collect_to_vec(&view);
         drop(view);
         self.raw.unmap();
-        *unpoisoned(&self.state.0) = State::Idle;
+        self.arrival.set(State::Idle);
         Ok(Some(values))
+    }
+
+    /// As a future has it: the values, or whoever waits is woken when they have arrived, which is
+    /// noticed when somebody polls the device.
+    pub fn poll_take(&mut self, context: &mut Context<'_>) -> Poll<Result<Vec<T>>> {
+        {
+            let mut state = unpoisoned(&self.arrival.state);
+            if state.0 == State::Requested {
+                state.1 = Some(context.waker().clone());
+                return Poll::Pending;
+            }
+        }
+        let none = || Error::gpu("read results back", "none were asked for");
+        Poll::Ready(self.take().and_then(|values| values.ok_or_else(none)))
     }
 }

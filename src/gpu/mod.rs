@@ -339,6 +339,16 @@ impl Gpu {
         self.check(doing)
     }
 
+    /// Notices finished work, which completes the futures that wait for it. Never waits.
+    ///
+    /// # Errors
+    /// [`Error::Gpu`] if the device was lost.
+    pub fn poll(&self) -> Result<()> {
+        let doing = "look for finished work";
+        self.device().poll(wgpu::PollType::Poll).map_err(|e| Error::gpu(doing, e))?;
+        self.check(doing)
+    }
+
     fn pipelines(&self) -> MutexGuard<'_, HashMap<String, Arc<Pipeline>>> {
         unpoisoned(&self.shared.pipelines)
     }
