@@ -12,6 +12,8 @@ mod failure;
 mod figures;
 mod folder;
 mod interrupt;
+mod logs;
+mod manual;
 mod measure;
 mod method;
 mod progress;
@@ -52,7 +54,7 @@ pub fn run() -> ExitCode {
             return ExitCode::from(u8::try_from(stop.exit_code()).unwrap_or(2));
         }
     };
-    listen_to_logs(cli.quiet());
+    logs::listen(cli.quiet(), cli.verbose);
     if !cli.f16() {
         vectors::widen();
     }
@@ -62,6 +64,8 @@ pub fn run() -> ExitCode {
         Some(Command::Compare(args)) => compare::run(args),
         Some(Command::Bench(args)) => bench::run(args),
         Some(Command::Export(args)) => export::run(args),
+        Some(Command::Completions { shell }) => manual::completions(*shell),
+        Some(Command::Man { folder }) => manual::pages(folder.as_deref()),
         None => run::run(&cli.run, cli.method),
     };
     match outcome {
@@ -71,13 +75,4 @@ pub fn run() -> ExitCode {
             ExitCode::from(failure.code())
         }
     }
-}
-
-/// The library's warnings, unless `RUST_LOG` asks for something else.
-fn listen_to_logs(quiet: bool) {
-    let usual = if quiet { "off" } else { "dm_wgpu=warn" };
-    let asked = env_logger::Env::default().default_filter_or(usual);
-    let mut logger = env_logger::Builder::from_env(asked);
-    // Only fails where a logger is set already, and then there is one.
-    let _ = logger.format_timestamp(None).try_init();
 }

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{
     dataset::{Progress, Work},
@@ -22,7 +22,9 @@ pub struct Console {
 
 impl Console {
     pub fn new(quiet: bool) -> Self {
-        Self { quiet, terminal: std::io::stderr().is_terminal() }
+        // Such a terminal can't move back to draw a bar anew.
+        let dumb = std::env::var_os("TERM").is_some_and(|name| name == "dumb");
+        Self { quiet, terminal: std::io::stderr().is_terminal() && !dumb }
     }
 
     pub fn say(&self, line: &str) {
@@ -36,7 +38,7 @@ impl Console {
     }
 
     fn bar(&self, length: u64, template: &str) -> ProgressBar {
-        let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr());
+        let bar = say::BARS.add(ProgressBar::new(length));
         // A template that indicatif does not take costs its looks, no more.
         let style = ProgressStyle::with_template(template);
         bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "))
@@ -126,14 +128,13 @@ impl Steps {
     /// Does something else in between, whose time is not the iterations'.
     pub fn pause<T>(&mut self, work: impl FnOnce() -> T) -> T {
         let begun = Instant::now();
-        let draw = |bar: &ProgressBar, target| bar.set_draw_target(target);
-        // Two bars would draw over each other.
+        // One bar at a time, or those of what is over would pile up below it.
         if let Display::Bar(bar) = &self.display {
-            draw(bar, ProgressDrawTarget::hidden());
+            say::BARS.remove(bar);
         }
         let result = work();
         if let Display::Bar(bar) = &self.display {
-            draw(bar, ProgressDrawTarget::stderr());
+            say::BARS.add(bar.clone());
         }
         self.paused += begun.elapsed();
         result

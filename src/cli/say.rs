@@ -1,16 +1,29 @@
 //! Writing to the terminal without the panics of `println!` when nobody listens any more.
 
-use std::io::{self, ErrorKind, Write};
+use std::{
+    io::{self, ErrorKind, Write},
+    sync::LazyLock,
+};
+
+use indicatif::{MultiProgress, ProgressDrawTarget};
+
+/// All progress bars. Whatever else writes to the terminal does it while they are away, or they would
+/// run into each other.
+pub static BARS: LazyLock<MultiProgress> =
+    LazyLock::new(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr()));
 
 /// A line for people, on stderr. If it can't be told, there is nobody to tell that to.
 pub fn err(line: &str) {
-    let _ = writeln!(io::stderr().lock(), "{line}");
+    let _ = BARS.suspend(|| writeln!(io::stderr().lock(), "{line}"));
 }
 
 /// Results, on stdout. A reader that left, as `head` does, has what it wanted.
 pub fn out(text: &str) -> io::Result<()> {
-    let mut stdout = io::stdout().lock();
-    match writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
+    let written = BARS.suspend(|| {
+        let mut stdout = io::stdout().lock();
+        writeln!(stdout, "{text}").and_then(|()| stdout.flush())
+    });
+    match written {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         written => written,
     }

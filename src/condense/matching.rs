@@ -113,6 +113,12 @@ impl Matching {
         let classes = plan.real_counts.len();
         let reals: usize = plan.real_counts.iter().sum();
         let syns = classes * plan.ipc;
+        log::info!(
+            "at once {} of {reals} real images, {} of {syns} synthetic ones; the training set {}",
+            chunk,
+            syn_chunk,
+            if resident { "stays on the device" } else { "is sent piece by piece" }
+        );
         let features = net.features();
         let image_len = net.channels() * net.size().pow(2);
         let dense = Planes::dense(net.channels(), net.size());

@@ -146,6 +146,10 @@ pub(super) fn load(
     on_progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Dataset> {
     let found = published.locate(place, known.name);
+    if let Some(found) = &found {
+        let paths: Vec<_> = found.paths.iter().map(|path| path.display().to_string()).collect();
+        log::info!("{} is read from {}", known.name, paths.join(", "));
+    }
     match place {
         Place::Named(folder, given_by) => {
             let found = found.ok_or_else(|| published.missing(known, folder, given_by))?;

@@ -113,6 +113,12 @@ impl Bench {
         let len = train.len(dataset);
         let batch = settings.batch.min(len);
         let room = (sizes.part, sizes.test);
+        log::info!(
+            "at once {nets} of {} networks; of each, {} images in training, {} in testing",
+            settings.nets,
+            sizes.part,
+            sizes.test
+        );
         let mut classifiers = Classifiers::new(gpu, net, dataset.classes(), nets, room);
         let most = nets * batch.max(sizes.test);
         let items = Buffer::zeros(gpu, "evaluation items", most);

@@ -140,10 +140,12 @@ fn pipeline(
         cache: None,
     });
     let made = Arc::new(Pipeline { raw, layout });
+    let took = begun.elapsed();
+    log::debug!("compiled {key} in {:.1} ms", 1e3 * took.as_secs_f64());
     gpu.pipelines().insert(key, made.clone());
     gpu.note(|so_far| {
         so_far.pipelines += 1;
-        so_far.compiling += begun.elapsed();
+        so_far.compiling += took;
     });
     made
 }

@@ -171,10 +171,14 @@ impl Gpu {
         if choice.precision == Precision::F16 {
             gpu = gpu.with_f16(&properties)?;
         }
-        match choice.kernels {
-            Some(kernels) => gpu.with_kernels(kernels),
-            None => Ok(gpu),
+        if let Some(kernels) = choice.kernels {
+            gpu = gpu.with_kernels(kernels)?;
         }
+        let info = gpu.info();
+        let driver = format!("{} {}", info.driver, info.driver_info);
+        let kernels = gpu.kernels().name();
+        log::info!("{} ({}), driver {}, {kernels} kernels", info.name, info.backend, driver.trim());
+        Ok(gpu)
     }
 
     /// What the adapter says of itself: name, driver, type.
@@ -297,7 +301,17 @@ impl Gpu {
         use wgpu::ErrorFilter::{Internal, OutOfMemory, Validation};
         let scopes =
             [Validation, Internal, OutOfMemory].map(|f| self.shared.device.push_error_scope(f));
+        let before = *unpoisoned(&self.shared.made);
         let result = work();
+        let after = *unpoisoned(&self.shared.made);
+        if after.pipelines > before.pipelines {
+            log::info!(
+                "to {doing}: {} pipelines compiled in {:.2} s, {} MiB of buffers",
+                after.pipelines - before.pipelines,
+                after.compiling.saturating_sub(before.compiling).as_secs_f64(),
+                after.bytes.saturating_sub(before.bytes) >> 20
+            );
+        }
         for scope in scopes.into_iter().rev() {
             // On native backends the future is ready at once.
             if let Some(error) = pollster::block_on(scope.pop()) {

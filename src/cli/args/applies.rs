@@ -21,10 +21,12 @@ fn was_given(matches: &ArgMatches, id: &str) -> bool {
     matches.value_source(id) == Some(ValueSource::CommandLine)
 }
 
-/// Refuses options of a run in front of a subcommand, which has its own. Quiet is the same anywhere.
+/// Refuses options of a run in front of a subcommand, which has its own. Those that mean the same
+/// anywhere may stand anywhere.
 pub(super) fn before_subcommand(given: &ArgMatches, subcommand: &str) -> Result<(), String> {
     let command = Cli::command();
-    let mut ids = command.get_arguments().map(|arg| arg.get_id().as_str());
+    let own = command.get_arguments().filter(|arg| !arg.is_global_set());
+    let mut ids = own.map(|arg| arg.get_id().as_str());
     match ids.find(|&id| id != "quiet" && was_given(given, id)) {
         None => Ok(()),
         Some(id) => Err(format!(

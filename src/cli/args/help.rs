@@ -74,3 +74,14 @@ A comparison leaves in its folder:
   dm, random, ...            for each method a folder as its own run leaves, which evaluate reads
 
 Exit codes: 0 done, 1 failed (wholly or for some methods), 2 asked for wrongly, 130 interrupted.";
+
+/// `dm-wgpu completions --help`.
+pub const COMPLETIONS: &str = "\
+Examples:
+  source <(dm-wgpu completions bash)
+      for this session of bash
+  dm-wgpu completions bash > ~/.local/share/bash-completion/completions/dm-wgpu
+      for all to come
+  dm-wgpu completions zsh > ~/.zfunc/_dm-wgpu
+      where ~/.zfunc is in zsh's fpath
+  dm-wgpu completions fish > ~/.config/fish/completions/dm-wgpu.fish";

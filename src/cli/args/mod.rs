@@ -7,13 +7,14 @@ mod export;
 mod help;
 mod run;
 
-use std::ffi::OsString;
+use std::{ffi::OsString, path::PathBuf};
 
 use clap::{
-    ArgMatches, CommandFactory, Error, FromArgMatches, Parser, Subcommand,
+    ArgAction, ArgMatches, CommandFactory, Error, FromArgMatches, Parser, Subcommand,
     builder::{PossibleValuesParser, TypedValueParser},
     error::ErrorKind,
 };
+use clap_complete::Shell;
 use dm_wgpu::{Kernels, Precision};
 
 use super::method::Method;
@@ -45,6 +46,8 @@ fn precision() -> impl TypedValueParser<Value = Precision> {
 #[derive(Debug, Parser)]
 #[command(
     name = "dm-wgpu",
+    // Whatever the program's file is called.
+    bin_name = "dm-wgpu",
     version,
     after_help = help::RUN,
     disable_help_subcommand = true,
@@ -59,6 +62,12 @@ pub struct Cli {
     pub run: RunArgs,
     #[command(flatten)]
     pub method: MethodArgs,
+    /// Log on stderr what is chosen and found; -vv logs more. Beside what RUST_LOG asks for.
+    #[arg(
+        long, short, global = true, action = ArgAction::Count, help_heading = "Machine",
+        display_order = 1000
+    )]
+    pub verbose: u8,
 }
 
 /// The program's arguments. The error also carries `--help` and `--version`, as clap has it.
@@ -81,7 +90,11 @@ impl Cli {
                 Some(Command::Compare(args)) => args.run.machine.quiet = true,
                 Some(Command::Bench(args)) => args.quiet = true,
                 Some(Command::Export(args)) => args.quiet = true,
-                Some(Command::Adapters { .. }) | None => {}
+                // They say nothing but what was asked for.
+                Some(
+                    Command::Adapters { .. } | Command::Completions { .. } | Command::Man { .. },
+                )
+                | None => {}
             }
         }
         Ok(cli)
@@ -89,6 +102,9 @@ impl Cli {
 
     /// What clap does not know of: which options go with which method.
     fn check(&self, matches: &ArgMatches) -> Result<(), String> {
+        if self.quiet() && self.verbose > 0 {
+            return Err("--quiet and --verbose contradict each other; leave one out".into());
+        }
         if let Some(subcommand) = matches.subcommand_name() {
             applies::before_subcommand(matches, subcommand)?;
         }
@@ -124,7 +140,9 @@ impl Cli {
     /// Whether only errors are to be told.
     pub fn quiet(&self) -> bool {
         match &self.command {
-            Some(Command::Adapters { .. }) => false,
+            Some(Command::Adapters { .. } | Command::Completions { .. } | Command::Man { .. }) => {
+                false
+            }
             Some(Command::Evaluate(args)) => args.machine.quiet,
             Some(Command::Compare(args)) => args.run.machine.quiet,
             Some(Command::Bench(args)) => args.quiet,
@@ -150,6 +168,15 @@ pub enum Command {
     Bench(Box<BenchArgs>),
     /// Write a set for other programs: NumPy, PyTorch, safetensors, a folder of pictures.
     Export(Box<ExportArgs>),
+    /// Print a script that completes this program's arguments in a shell.
+    #[command(after_help = help::COMPLETIONS)]
+    Completions { shell: Shell },
+    /// Print this program's manual page, or write the pages of all subcommands.
+    Man {
+        /// Folder for dm-wgpu.1, dm-wgpu-evaluate.1 and the others.
+        #[arg(value_name = "DIR")]
+        folder: Option<PathBuf>,
+    },
 }
 
 /// What flags that a subcommand shares with runs mean there, where it is not the same.
@@ -171,7 +198,8 @@ const OTHERWISE: [(&str, &str, &str); 5] = [
     ),
 ];
 
-fn command() -> clap::Command {
+/// All that clap knows of the program.
+pub fn command() -> clap::Command {
     OTHERWISE.into_iter().fold(Cli::command(), |command, (subcommand, id, help)| {
         command.mut_subcommand(subcommand, |command| command.mut_arg(id, |arg| arg.help(help)))
     })
@@ -304,7 +332,7 @@ mod tests {
                 Command::Compare(args) => args.run.machine.quiet,
                 Command::Bench(args) => args.quiet,
                 Command::Export(args) => args.quiet,
-                Command::Adapters { .. } => false,
+                _ => false,
             };
             assert!(quiet && cli.quiet(), "{line}");
         }

@@ -1,0 +1,52 @@
+//! The program's own description for others to show: completions for shells, manual pages.
+
+use std::{fs, path::Path};
+
+use clap::Command;
+use clap_complete::{Shell, generate};
+use clap_mangen::Man;
+
+use dm_wgpu::report;
+
+use super::{args, failure::Failure, say};
+
+/// A script for a shell, on stdout.
+pub fn completions(shell: Shell) -> Result<u8, Failure> {
+    let mut script = Vec::new();
+    generate(shell, &mut args::command(), "dm-wgpu", &mut script);
+    let script = String::from_utf8_lossy(&script);
+    // clap_complete 4.6 writes the hyphen of this program's name in two ways, so that bash would complete
+    // nothing after a subcommand.
+    print(&script.replace("dm__subcmd__wgpu", "dm__wgpu"))
+}
+
+/// The main page on stdout, or in a folder a page for the program and each subcommand.
+pub fn pages(folder: Option<&Path>) -> Result<u8, Failure> {
+    let Some(folder) = folder else {
+        return print(&String::from_utf8_lossy(&page(&args::command())?));
+    };
+    let failed = |error| Failure::Failed(format!("could not create {}: {error}", folder.display()));
+    fs::create_dir_all(folder).map_err(failed)?;
+    let mut command = args::command();
+    command.build();
+    for command in std::iter::once(&command).chain(command.get_subcommands()) {
+        let name = Man::new(command.clone()).get_filename();
+        report::write_whole(folder.join(name), &page(command)?)?;
+    }
+    Ok(0)
+}
+
+/// A page in roff.
+fn page(command: &Command) -> Result<Vec<u8>, Failure> {
+    let mut page = Vec::new();
+    let failed = |error| Failure::Failed(format!("the manual page: {error}"));
+    let man = Man::new(command.clone()).source(concat!("dm-wgpu ", env!("CARGO_PKG_VERSION")));
+    man.render(&mut page).map_err(failed)?;
+    Ok(page)
+}
+
+fn print(text: &str) -> Result<u8, Failure> {
+    say::out(text.trim_end())
+        .map(|()| 0)
+        .map_err(|error| Failure::Failed(format!("stdout: {error}")))
+}

@@ -1,0 +1,168 @@
+//! The program's manners: completions, manual pages, logs, lines of usage. Without an adapter but where said.
+#![cfg(feature = "cli")]
+
+use std::{
+    fs,
+    io::Write,
+    process::{Command, Output, Stdio},
+};
+
+fn program(arguments: &[&str]) -> Command {
+    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("dm-wgpu"));
+    command.args(arguments).env_remove("RUST_LOG").env_remove("DM_WGPU_DATA");
+    // Without it, in bare environments, Mesa's libraries write to stderr.
+    command.env("XDG_RUNTIME_DIR", std::env::temp_dir());
+    command
+}
+
+fn answer(arguments: &[&str]) -> Output {
+    program(arguments).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+fn stdout(arguments: &[&str]) -> String {
+    let output = answer(arguments);
+    assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
+    assert_eq!(text(&output.stderr), "");
+    text(&output.stdout)
+}
+
+const SUBCOMMANDS: [&str; 7] =
+    ["adapters", "evaluate", "compare", "bench", "export", "completions", "man"];
+
+/// A tool of this machine, if it has it; else says so.
+fn tool(name: &str) -> bool {
+    let there = Command::new(name).arg("--version").output().is_ok_and(|o| o.status.success());
+    if !there {
+        eprintln!("skipped: there is no {name}");
+    }
+    there
+}
+
+#[test]
+fn every_shell_has_completions() {
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let script = stdout(&["completions", shell]);
+        for word in SUBCOMMANDS.iter().chain(&["ipc", "format"]) {
+            assert!(script.contains(word), "{word} is missing for {shell}");
+        }
+    }
+    assert_eq!(answer(&["completions", "cmd"]).status.code(), Some(2));
+}
+
+#[test]
+fn bash_completes_after_subcommands_too() {
+    if !tool("bash") {
+        return;
+    }
+    let script = stdout(&["completions", "bash"]);
+    for (words, expected) in [
+        (&["ex"][..], "export"),
+        (&["--data"], "--dataset --data-dir"),
+        (&["--init", ""], "real noise"),
+        (&["export", "--fo"], "--format"),
+        (&["export", "x", "--format", "s"], "safetensors"),
+        (&["compare", "--methods", "ran"], "random"),
+        (&["completions", "po"], "powershell"),
+        (&["bench", "--shape", "m"], "mnist"),
+    ] {
+        let line = [&["dm-wgpu"], words].concat();
+        let quoted: String = line.iter().map(|word| format!("'{word}' ")).collect();
+        let ask = format!(
+            "{script}\nCOMP_WORDS=({quoted})\nCOMP_CWORD={}\n\
+             function=$(complete -p dm-wgpu | sed 's/.*-F \\([^ ]*\\).*/\\1/')\n\
+             $function dm-wgpu '{}' '{}'\necho \"${{COMPREPLY[*]}}\"\n",
+            line.len() - 1,
+            line[line.len() - 1],
+            line[line.len() - 2],
+        );
+        let mut bash = Command::new("bash");
+        bash.arg("--norc").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut bash = bash.spawn().unwrap();
+        bash.stdin.take().unwrap().write_all(ask.as_bytes()).unwrap();
+        let output = bash.wait_with_output().unwrap();
+        assert_eq!(text(&output.stderr), "");
+        assert_eq!(text(&output.stdout).trim(), expected, "{words:?}");
+    }
+}
+
+#[test]
+fn there_is_a_page_for_each_subcommand() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().join("new/man1");
+    assert_eq!(stdout(&["man", folder.to_str().unwrap()]), "");
+    let page = |name: &str| fs::read_to_string(folder.join(name)).unwrap();
+    for name in SUBCOMMANDS {
+        assert!(
+            page(&format!("dm-wgpu-{name}.1")).contains(&format!("dm\\-wgpu {name}")),
+            "{name}"
+        );
+    }
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), SUBCOMMANDS.len() + 1);
+    assert_eq!(page("dm-wgpu.1").trim_end(), stdout(&["man"]).trim_end());
+    if !tool("man") {
+        return;
+    }
+    for entry in fs::read_dir(&folder).unwrap() {
+        let path = entry.unwrap().path();
+        let output = Command::new("man").args(["-l", "--warnings"]).arg(&path).output().unwrap();
+        let warnings = text(&output.stderr);
+        assert!(output.status.success() && warnings.is_empty(), "{}: {warnings}", path.display());
+    }
+}
+
+#[test]
+#[cfg(unix)]
+fn usage_names_the_program_whatever_its_file_is_called() {
+    let place = tempfile::tempdir().unwrap();
+    let other = place.path().join("renamed");
+    std::os::unix::fs::symlink(assert_cmd::cargo::cargo_bin!("dm-wgpu"), &other).unwrap();
+    for subcommand in SUBCOMMANDS {
+        for arguments in [[subcommand, "--nonsense"], [subcommand, "--help"]] {
+            let output = Command::new(&other).args(arguments).output().unwrap();
+            let all = text(&output.stdout) + &text(&output.stderr);
+            let usage = all.lines().find_map(|line| line.strip_prefix("Usage: ")).unwrap();
+            assert!(usage.starts_with(&format!("dm-wgpu {subcommand}")), "{usage}");
+            assert!(!all.contains("renamed"), "{all}");
+        }
+    }
+}
+
+/// Needs an adapter.
+#[test]
+fn logs_are_as_talkative_as_asked() {
+    let place = tempfile::tempdir().unwrap();
+    let mut runs = 0..;
+    let mut run = |more: &[&str], environment: &[(&str, &str)]| {
+        let tiny = "--dataset glyphs --ipc 1 --iterations 1 --width 8 --batch-real 4 --no-eval";
+        let out = place.path().join(runs.next().unwrap_or(0).to_string());
+        let mut command = program(&tiny.split(' ').chain(more.iter().copied()).collect::<Vec<_>>());
+        let output = command.arg("--out").arg(out).envs(environment.iter().copied());
+        let output = output.output().unwrap();
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        assert!(!text(&output.stdout).contains("dm_wgpu"), "logs are not on stdout");
+        text(&output.stderr)
+    };
+    let (info, debug) = ("INFO  dm_wgpu", "DEBUG dm_wgpu");
+    let plain = run(&[], &[]);
+    assert!(!plain.contains(info), "{plain}");
+    let talkative = run(&["-v"], &[]);
+    for word in [info, " kernels", "pipelines compiled in", "real images"] {
+        assert!(talkative.contains(word), "{word} is missing in {talkative}");
+    }
+    assert!(!talkative.contains(debug) && !talkative.contains("wgpu_core"), "{talkative}");
+    let more = run(&["-vv"], &[("RUST_LOG", "wgpu_core=error")]);
+    assert!(more.contains(debug) && more.contains(info) && !more.contains("wgpu_core"), "{more}");
+    assert!(run(&[], &[("RUST_LOG", "dm_wgpu=info")]).contains(info));
+    assert_eq!(run(&["--quiet"], &[]), "");
+    let output = answer(&["--dataset", "glyphs", "-q", "-v"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("--quiet and --verbose"));
+    // Before the subcommand and after it.
+    for arguments in [["-v", "adapters"], ["adapters", "-v"]] {
+        assert!(answer(&arguments).status.success());
+    }
+}
