@@ -137,6 +137,9 @@ mod tests {
             ("mnist", 1, false),
             ("kmnist", 1, false),
             ("fashion-mnist", 1, true),
+            ("svhn", 3, false),
+            ("cifar10", 3, true),
+            ("cifar100", 3, true),
             ("of mine", 1, false),
             ("of mine", 3, true),
         ] {

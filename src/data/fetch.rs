@@ -12,7 +12,7 @@ use std::{
 use sha2::{Digest, Sha256};
 
 use super::{
-    Progress, idx,
+    Progress, bytes,
     store::{Pinned, Remote},
 };
 use crate::{Error, Result, files};
@@ -222,7 +222,7 @@ fn check(stored: &fs::File, file: &Remote<'_>) -> Result<bool, Failure> {
     let mut stored = stored.try_clone().map_err(unreadable)?;
     stored.rewind().map_err(unreadable)?;
     let (gzip, bytes): (bool, Box<dyn Read>) = match file.pinned {
-        Pinned::Content => idx::decompressed(stored).map_err(unreadable)?,
+        Pinned::Content => bytes::decompressed(stored).map_err(unreadable)?,
         Pinned::Gzip => (true, Box::new(stored)),
         Pinned::Plain => (false, Box::new(stored)),
     };

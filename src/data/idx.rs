@@ -4,19 +4,17 @@
 //! and memory grows with the bytes that are really there, up to [`MAX_BYTES`].
 
 use std::{
-    fs::File,
-    io::{self, BufReader, Read},
+    io::{self, Read},
     path::Path,
 };
 
+use super::bytes::{MAX_BYTES, damaged, open};
 use crate::{Error, Result};
 
 /// Magic number of unsigned bytes in three dimensions: images.
 const IMAGES: u32 = 0x803;
 /// Magic number of unsigned bytes in one dimension: labels.
 const LABELS: u32 = 0x801;
-/// More than any set of small images has: a file that promises more is damaged or hostile.
-const MAX_BYTES: u64 = 1 << 30;
 
 /// Pixels and labels of one split, from its two files.
 ///
@@ -86,27 +84,6 @@ fn read_labels(path: &Path, classes: usize) -> Result<Vec<u32>> {
     Ok(labels.into_iter().map(u32::from).collect())
 }
 
-/// The file's bytes, decompressed if they are gzip: the content decides, since names get changed
-/// by browsers and archivers.
-fn open(path: &Path) -> Result<Box<dyn Read>> {
-    let file = File::open(path).map_err(Error::io("open", path))?;
-    let (_, reader) = decompressed(file).map_err(Error::io("read", path))?;
-    Ok(reader)
-}
-
-/// Whether `raw` is gzip, and a reader of its plain bytes.
-pub(super) fn decompressed(mut raw: impl Read + 'static) -> io::Result<(bool, Box<dyn Read>)> {
-    let mut start = Vec::with_capacity(2);
-    raw.by_ref().take(2).read_to_end(&mut start)?;
-    let gzip = start == [0x1f, 0x8b];
-    let whole = BufReader::with_capacity(1 << 16, io::Cursor::new(start).chain(raw));
-    // Several gzip members are one file by the format's own rules, hence the "multi" decoder.
-    Ok(match gzip {
-        true => (true, Box::new(flate2::bufread::MultiGzDecoder::new(whole))),
-        false => (false, Box::new(whole)),
-    })
-}
-
 fn check_magic(file: &mut impl Read, path: &Path, expected: u32) -> Result<()> {
     let name = |magic| match magic {
         IMAGES => "images",
@@ -163,16 +140,6 @@ fn read_content(file: &mut impl Read, path: &Path, total: Option<u64>) -> Result
             path,
             format!("truncated: its header promises {total} bytes, {found} are there"),
         )),
-    }
-}
-
-/// Tells content that is wrong (gzip's own complaints) from a disk that fails.
-fn damaged(path: &Path, error: io::Error) -> Error {
-    match error.kind() {
-        io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => {
-            Error::format(path, format!("damaged gzip data: {error}"))
-        }
-        _ => Error::io("read", path)(error),
     }
 }
 

@@ -3,13 +3,22 @@
 use std::path::PathBuf;
 
 use super::{
-    Sources, glyphs, mnist,
+    Sources, cifar, glyphs, mnist,
     store::{Place, Published},
+    svhn,
 };
 use crate::{Dataset, Error, Result};
 
 /// All of them, in the order in which they are shown.
-pub static KNOWN: [Known; 4] = [glyphs::GLYPHS, mnist::MNIST, mnist::FASHION_MNIST, mnist::KMNIST];
+pub static KNOWN: [Known; 7] = [
+    glyphs::GLYPHS,
+    mnist::MNIST,
+    mnist::FASHION_MNIST,
+    mnist::KMNIST,
+    svhn::SVHN,
+    cifar::CIFAR10,
+    cifar::CIFAR100,
+];
 
 /// The names that [`load`](super::load) knows.
 pub const NAMES: [&str; KNOWN.len()] = {

@@ -107,7 +107,7 @@ mod tests {
         assert_eq!(
             error.to_string(),
             format!("dataset = mnits: there are {}", NAMES.join(", "))
-                .replace(", kmnist", " and kmnist")
+                .replace(", cifar100", " and cifar100")
         );
     }
 

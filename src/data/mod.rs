@@ -1,14 +1,19 @@
 //! Data sets on the host: 8-bit images, labels, normalisation. Knows nothing of GPUs.
 
+mod archive;
+mod bytes;
+mod cifar;
 #[cfg(feature = "download")]
 mod fetch;
 mod glyphs;
 mod idx;
 mod known;
 mod load;
+mod mat;
 mod mnist;
 mod skeletons;
 mod store;
+mod svhn;
 
 pub use glyphs::glyphs;
 pub use known::{KNOWN, Known, NAMES};
