@@ -183,52 +183,74 @@ impl Record {
         Ok(report::write_whole(path, text.as_bytes())?)
     }
 
-    /// The command that does the same again: every setting resolved, as defaults may change, and no
-    /// `--out`, as that folder is full now.
+    /// What the file holds.
+    pub fn read(path: &Path) -> Result<Self, Failure> {
+        let failed = |why: String| Failure::Failed(format!("{}: {why}", path.display()));
+        let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
+        toml::from_str(&text).map_err(|error| failed(format!("no record of a run: {error}")))
+    }
+
+    /// The command that does the same again.
     fn command(&self) -> String {
-        let mut command = format!("dm-wgpu --dataset {}", quoted(&self.data.name));
+        let words: Vec<_> = self.arguments().iter().map(|word| quoted(word)).collect();
+        words.join(" ")
+    }
+
+    /// Its words: every setting resolved, as defaults may change, and no `--out`, as that folder is
+    /// full now.
+    pub fn arguments(&self) -> Vec<String> {
+        let mut words = vec!["dm-wgpu".to_owned()];
+        let mut say = |flag: &str, value: &dyn ToString| {
+            words.extend([format!("--{flag}"), value.to_string()]);
+        };
+        say("dataset", &self.data.name);
         match &self.settings {
-            Some(MethodSettings::Dm(settings)) => command += &dm_flags(settings),
+            Some(MethodSettings::Dm(settings)) => dm_flags(settings, &mut say),
             Some(MethodSettings::Selection(settings)) => {
                 let SelectionSettings { selection, ipc, width, depth, seed, memory_budget } =
                     settings;
-                command += &format!(
-                    " --method {selection} --ipc {ipc} --width {width} --depth {depth} \
-                     --seed {seed} --memory-budget {memory_budget}"
-                );
+                say("method", selection);
+                say("ipc", ipc);
+                say("width", width);
+                say("depth", depth);
+                say("seed", seed);
+                say("memory-budget", memory_budget);
             }
-            None => command += &format!(" --method {}", self.method),
+            None => say("method", &self.method),
         }
-        match &self.evaluation {
-            None => command += " --no-eval",
-            Some(EvaluationSettings {
-                nets, epochs, width, depth, seed, memory_budget, ..
-            }) => {
-                if self.settings.is_none() {
-                    command +=
-                        &format!(" --depth {depth} --seed {seed} --memory-budget {memory_budget}");
-                }
-                command +=
-                    &format!(" --eval-nets {nets} --eval-epochs {epochs} --eval-width {width}");
+        if let Some(EvaluationSettings {
+            nets, epochs, width, depth, seed, memory_budget, ..
+        }) = &self.evaluation
+        {
+            if self.settings.is_none() {
+                say("depth", depth);
+                say("seed", seed);
+                say("memory-budget", memory_budget);
             }
+            say("eval-nets", nets);
+            say("eval-epochs", epochs);
+            say("eval-width", width);
         }
-        if let Some(every) = self.eval_every {
-            command += &format!(" --eval-every {every}");
+        if let Some(every) = &self.eval_every {
+            say("eval-every", every);
         }
         let data_dir = self.data.data_dir.as_ref().map(|path| path.to_string_lossy().into_owned());
         let Machine { adapter, backend, kernels, precision } = &self.machine;
         for (flag, value) in [
-            ("--data-dir", &data_dir),
-            ("--adapter", adapter),
-            ("--backend", backend),
-            ("--kernels", kernels),
-            ("--precision", precision),
+            ("data-dir", &data_dir),
+            ("adapter", adapter),
+            ("backend", backend),
+            ("kernels", kernels),
+            ("precision", precision),
         ] {
             if let Some(value) = value {
-                command += &format!(" {flag} {}", quoted(value));
+                say(flag, value);
             }
         }
-        command
+        if self.evaluation.is_none() {
+            words.push("--no-eval".into());
+        }
+        words
     }
 }
 
@@ -238,7 +260,7 @@ fn is_false(value: &bool) -> bool {
     !value
 }
 
-fn dm_flags(settings: &Settings) -> String {
+fn dm_flags(settings: &Settings, say: &mut impl FnMut(&str, &dyn ToString)) {
     // Whoever adds a setting is told here that the command lacks it.
     let Settings {
         ipc,
@@ -256,11 +278,16 @@ fn dm_flags(settings: &Settings) -> String {
         Init::Real => "real",
         Init::Noise => "noise",
     };
-    format!(
-        " --ipc {ipc} --iterations {iterations} --init {init} --width {width} --depth {depth} \
-         --batch-real {batch_real} --lr-img {lr_img} --augment {augment} --seed {seed} \
-         --memory-budget {memory_budget}"
-    )
+    say("ipc", ipc);
+    say("iterations", iterations);
+    say("init", &init);
+    say("width", width);
+    say("depth", depth);
+    say("batch-real", batch_real);
+    say("lr-img", lr_img);
+    say("augment", augment);
+    say("seed", seed);
+    say("memory-budget", memory_budget);
 }
 
 /// A word as a shell takes it, on one line whatever is in it: more would end the comment.
