@@ -52,6 +52,8 @@ fn a_run_leaves_what_it_promises() {
     let output = succeed(tiny(&place).args(["--out", "deep/er"]));
     let run = place.path().join("deep/er");
     let expected = [
+        ".lock",
+        "checkpoint.safetensors",
         "grid.png",
         "images",
         "metrics.csv",

@@ -8,6 +8,7 @@ use dm_wgpu::{Accuracy, Gpu, report};
 
 use super::{
     args::CompareArgs,
+    checkpoints,
     failure::Failure,
     figures::{Figures, Seconds, write_json},
     folder::OutputFolder,
@@ -59,7 +60,7 @@ pub fn run(args: &CompareArgs) -> Result<u8, Failure> {
     let mut bench = Bench::open(&run.machine, run.dataset(), console, interrupt)?;
     let mut tasks = Vec::new();
     for &method in &methods {
-        let task = Task { args: run, method, evaluate: true };
+        let task = Task { args: run, method, evaluate: true, checkpoint_every: checkpoints::USUAL };
         let plan = task.plan(&bench)?;
         tasks.push((task, plan));
     }

@@ -3,14 +3,17 @@
 use std::sync::Arc;
 
 use dm_wgpu::{
-    Condensation, Error, Evaluation, EvaluationSettings, Selection, SelectionSettings, Settings,
-    SyntheticSet, TrainingSet, report::Measurement,
+    Checkpoint, Condensation, Error, Evaluation, EvaluationSettings, Selection, SelectionSettings,
+    Settings, SyntheticSet, TrainingSet, report::Measurement,
 };
 
 use super::{
+    checkpoints::{Checkpoints, History, Start},
     failure::Failure,
+    folder::OutputFolder,
     measure::{Bench, Measured},
     progress::{Pieces, Steps},
+    record::Record,
     say::counted,
     snapshots::Snapshots,
 };
@@ -21,14 +24,24 @@ const IN_FLIGHT: u32 = 2;
 /// A set and how it came about.
 pub struct Made {
     pub set: SyntheticSet,
-    /// A row an iteration.
-    pub rows: Vec<Measurement>,
+    pub history: History,
     /// None if the method has no iterations.
     pub iterations: Option<u32>,
     /// Without those of evaluations.
     pub seconds: f64,
-    /// Those of evaluations on the way.
-    pub evaluating: f64,
+    /// What further iterations would go on from.
+    pub checkpoint: Option<Checkpoint>,
+}
+
+impl Made {
+    /// What was measured, a row an iteration; of a selection one row, if it was evaluated.
+    pub fn rows(&self) -> Vec<Measurement> {
+        let mut rows = self.history.rows();
+        if self.iterations.is_none() {
+            rows.iter_mut().for_each(|row| row.seconds = self.seconds);
+        }
+        rows
+    }
 }
 
 /// Whether it could be condensed so, and evaluated on the way if that is asked for.
@@ -63,12 +76,17 @@ pub struct Follow {
     pub settings: EvaluationSettings,
 }
 
-/// All iterations, or as many as there were before Ctrl-C; nothing if there was none.
+/// All iterations, or as many as there were before Ctrl-C; nothing if there was none. Goes on from the
+/// checkpoint that is in the folder, and leaves one there. The record is written once it is known that
+/// the run can begin.
 pub fn condense(
     bench: &Bench,
     settings: &Settings,
     follow: Option<Follow>,
-    mut snapshots: Snapshots,
+    snapshots: Snapshots,
+    record: Record,
+    folder: &mut OutputFolder,
+    checkpoints: &mut Checkpoints,
 ) -> Result<Option<Made>, Failure> {
     let mut asked = settings.clone();
     let follow = follow.map(|mut follow| {
@@ -77,80 +95,119 @@ pub fn condense(
         follow.settings.memory_budget /= 2;
         follow
     });
-    let mut condensation = Condensation::new(&bench.gpu, Arc::clone(&bench.dataset), asked)?;
-    bench.interrupt.working();
-    let mut rows = Vec::new();
-    let mut curve = Vec::new();
-    let mut evaluating = 0.0;
-    let mut steps = Steps::start(&bench.console, settings.iterations);
-    let mut take = |condensation: &mut Condensation, steps: &mut Steps| {
-        for arrived in condensation.take_losses()? {
-            steps.arrived(arrived.loss);
-            rows.push(Measurement {
-                iteration: arrived.iteration + 1,
-                loss: Some(arrived.loss),
-                seconds: steps.seconds(),
-                accuracy: None,
-            });
-        }
-        Ok::<_, Failure>(())
-    };
-    while !condensation.is_done() && !bench.interrupt.requested() {
-        let iteration = condensation.iteration();
-        if let Some(Follow { every, settings }) = &follow
-            && iteration.is_multiple_of(*every)
-        {
-            let set = condensation.images_blocking()?;
-            take(&mut condensation, &mut steps)?;
-            let after = format!("after {}", counted(iteration as usize, "iteration"));
-            let what = format!("evaluating {after}");
-            let measured =
-                steps.pause(|| bench.measure(TrainingSet::Synthetic(set), settings, &what))?;
-            let Some(Measured { accuracy, seconds }) = measured else { break };
-            bench.console.say(&format!("accuracy {after}: {accuracy}"));
-            evaluating += seconds;
-            curve.push((iteration, accuracy));
-        }
-        if snapshots.due(iteration) {
-            snapshots.take(iteration, &condensation.images_blocking()?);
-        }
-        condensation.step()?;
-        take(&mut condensation, &mut steps)?;
-        condensation.wait_blocking(IN_FLIGHT)?;
-    }
-    if condensation.iteration() == 0 {
-        steps.finish();
-        return Ok(None);
-    }
-    let mut set = condensation.images_blocking()?;
-    // The last ones, and with them whether the images are numbers at all.
-    take(&mut condensation, &mut steps)?;
-    let seconds = steps.seconds();
-    steps.finish();
-    let iterations = condensation.iteration();
-    snapshots.last(iterations, &set);
-    // The last step has no loss that would have told.
-    if !set.images.iter().all(|value| value.is_finite()) {
-        return Err(Failure::Failed(format!(
-            "after {} the images hold values that are no numbers: lower --lr-img, or change the \
-             seed",
-            counted(iterations as usize, "iteration")
-        )));
-    }
-    for (iteration, accuracy) in curve {
-        match rows.iter_mut().find(|row| row.iteration == iteration) {
-            Some(row) => row.accuracy = Some(accuracy),
-            // What the images began with has no loss yet.
-            None => {
-                let accuracy = Some(accuracy);
-                rows.insert(0, Measurement { iteration, loss: None, seconds: 0.0, accuracy });
+    let (gpu, dataset) = (&bench.gpu, Arc::clone(&bench.dataset));
+    let (condensation, history) = match checkpoints.load(folder)? {
+        Some(Start { checkpoint, history }) => {
+            let done = counted(checkpoint.iteration() as usize, "iteration");
+            if checkpoint.iteration() > settings.iterations {
+                let wish = settings.iterations;
+                return Err(Failure::Usage(format!(
+                    "--iterations {wish}: {done} are done already"
+                )));
             }
+            let checkpoint = checkpoint.with_settings(asked)?;
+            bench.console.say(&format!("going on  after {done}"));
+            (Condensation::resume(gpu, dataset, checkpoint)?, history)
         }
-    }
+        None => (Condensation::new(gpu, dataset, asked)?, History::default()),
+    };
+    folder.begin(record)?;
+    bench.interrupt.working();
+    let seconds = history.seconds.last().copied().unwrap_or_default();
+    let steps = Steps::start(&bench.console, settings.iterations, history.losses.clone(), seconds);
+    let mut work = Work { bench, condensation, history, steps, snapshots, folder, checkpoints };
+    let finished = work.iterate(follow.as_ref()).and_then(|()| work.end());
+    work.steps.finish();
+    let Some((mut set, checkpoint, seconds)) = finished? else { return Ok(None) };
     // As was asked for, however the memory was shared.
     set.settings = serde_json::to_string(settings)
         .map_err(|error| Failure::Failed(format!("the settings: {error}")))?;
-    Ok(Some(Made { set, rows, iterations: Some(iterations), seconds, evaluating }))
+    let iterations = Some(checkpoint.iteration());
+    let (checkpoint, history) = (Some(checkpoint), work.history);
+    Ok(Some(Made { set, history, iterations, seconds, checkpoint }))
+}
+
+/// A condensation with all that is noted of it.
+struct Work<'a> {
+    bench: &'a Bench,
+    condensation: Condensation,
+    history: History,
+    steps: Steps,
+    snapshots: Snapshots,
+    folder: &'a mut OutputFolder,
+    checkpoints: &'a mut Checkpoints,
+}
+
+impl Work<'_> {
+    /// Until all iterations are submitted, or Ctrl-C.
+    fn iterate(&mut self, follow: Option<&Follow>) -> Result<(), Failure> {
+        while !self.condensation.is_done() && !self.bench.interrupt.requested() {
+            let iteration = self.condensation.iteration();
+            if let Some(Follow { every, settings }) = follow
+                && iteration.is_multiple_of(*every)
+                && !self.history.has_accuracy(iteration)
+            {
+                if !self.measure(iteration, settings)? {
+                    break;
+                }
+                self.checkpoint()?;
+            } else if self.checkpoints.due() {
+                self.checkpoint()?;
+            }
+            if self.snapshots.due(iteration) {
+                self.snapshots.take(iteration, &self.condensation.images_blocking()?);
+            }
+            self.condensation.step()?;
+            self.take_losses()?;
+            self.condensation.wait_blocking(IN_FLIGHT)?;
+        }
+        Ok(())
+    }
+
+    /// The images with their last checkpoint, and the seconds; nothing if no iteration was done.
+    fn end(&mut self) -> Result<Option<(SyntheticSet, Checkpoint, f64)>, Failure> {
+        if self.condensation.iteration() == 0 {
+            return Ok(None);
+        }
+        let set = self.condensation.images_blocking()?;
+        let seconds = self.steps.seconds();
+        self.snapshots.last(self.condensation.iteration(), &set);
+        // With the last losses, and with them whether the images are numbers at all.
+        let checkpoint = self.checkpoint()?;
+        Ok(Some((set, checkpoint, seconds)))
+    }
+
+    fn take_losses(&mut self) -> Result<(), Failure> {
+        for arrived in self.condensation.take_losses()? {
+            self.steps.arrived(arrived.loss);
+            self.history.losses.push(arrived.loss);
+            self.history.seconds.push(self.steps.seconds());
+        }
+        Ok(())
+    }
+
+    fn checkpoint(&mut self) -> Result<Checkpoint, Failure> {
+        let mut checkpoint = self.condensation.checkpoint_blocking()?;
+        self.take_losses()?;
+        self.snapshots.begun(checkpoint.iteration());
+        self.checkpoints.save(self.folder, &mut checkpoint, &self.history);
+        Ok(checkpoint)
+    }
+
+    /// What the images are worth on the way; whether that came to its end.
+    fn measure(&mut self, iteration: u32, settings: &EvaluationSettings) -> Result<bool, Failure> {
+        let set = self.condensation.images_blocking()?;
+        self.take_losses()?;
+        let after = format!("after {}", counted(iteration as usize, "iteration"));
+        let (bench, what) = (self.bench, format!("evaluating {after}"));
+        let measured =
+            self.steps.pause(|| bench.measure(TrainingSet::Synthetic(set), settings, &what))?;
+        let Some(Measured { accuracy, seconds }) = measured else { return Ok(false) };
+        bench.console.say(&format!("accuracy {after}: {accuracy}"));
+        self.history.evaluating += seconds;
+        self.history.set_accuracy(iteration, accuracy);
+        Ok(true)
+    }
 }
 
 /// A selection, unless Ctrl-C was before its end: a part of one is of no use.
@@ -170,5 +227,6 @@ pub fn select(bench: &Bench, settings: SelectionSettings) -> Result<Option<Made>
     let set = selection.set_blocking()?;
     let seconds = progress.seconds();
     progress.finish();
-    Ok(Some(Made { set, rows: Vec::new(), iterations: None, seconds, evaluating: 0.0 }))
+    let history = History::default();
+    Ok(Some(Made { set, history, iterations: None, seconds, checkpoint: None }))
 }

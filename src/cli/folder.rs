@@ -1,15 +1,22 @@
 //! The run's folder: checked before any work, made when the run begins, never one with something in
-//! it, gone again if the run fails.
+//! it, gone again if the run fails before there is anything to keep.
 
 use std::{
     fs, io,
     path::{Path, PathBuf},
 };
 
-use super::failure::Failure;
+use super::{
+    failure::Failure,
+    lock::{self, Lock},
+    record::Record,
+};
 
 /// Where runs go that were not told.
 const RUNS: &str = "runs";
+
+/// What a run was asked, in its folder.
+pub const RECORD: &str = "run.toml";
 
 /// A folder that is there, empty and writable. Dropped before [`keep`](Self::keep), it takes along
 /// every folder that was made for it, as long as nothing was saved there.
@@ -18,9 +25,25 @@ pub struct OutputFolder {
     path: PathBuf,
     made: Vec<PathBuf>,
     kept: bool,
+    lock: Option<Lock>,
+    /// What was asked for, once the run has begun.
+    begun: Option<Record>,
 }
 
 impl OutputFolder {
+    fn at(path: PathBuf) -> Self {
+        Self { path, made: Vec::new(), kept: false, lock: None, begun: None }
+    }
+
+    /// The folder of a run that goes on, which nothing removes.
+    pub fn again(path: &Path) -> Result<Self, Failure> {
+        let mut folder = Self::at(path.to_path_buf());
+        folder.lock = Some(Lock::of(path)?);
+        folder.keep();
+        remove_unfinished(path);
+        Ok(folder)
+    }
+
     /// Whether [`reserve`](Self::reserve) could be done now, without making anything: better before
     /// the work than after it.
     pub fn check(out: Option<&Path>) -> Result<(), Failure> {
@@ -66,15 +89,16 @@ impl OutputFolder {
     }
 
     fn exactly(path: &Path) -> Result<Self, Failure> {
-        let mut folder = Self { path: path.to_path_buf(), made: Vec::new(), kept: false };
+        let mut folder = Self::at(path.to_path_buf());
         folder.make(path).map_err(|error| {
             Failure::Usage(format!("--out {}: it can't be created: {error}", path.display()))
         })?;
+        folder.lock = Some(Lock::of(path)?);
         Ok(folder)
     }
 
     fn fresh(parent: &Path, name: &str) -> Result<Self, Failure> {
-        let mut folder = Self { path: parent.join(name), made: Vec::new(), kept: false };
+        let mut folder = Self::at(parent.join(name));
         let failed = |path: &Path, error: io::Error| {
             Failure::Usage(format!(
                 "the folder {} can't be created: {error}; name another one with --out",
@@ -92,6 +116,7 @@ impl OutputFolder {
             count += 1;
         }
         folder.made.push(folder.path.clone());
+        folder.lock = Some(Lock::of(&folder.path)?);
         Ok(folder)
     }
 
@@ -121,25 +146,81 @@ impl OutputFolder {
         &self.made
     }
 
-    /// Results are in it: it stays.
+    /// Something is in it that was worth the work: it stays.
     pub fn keep(&mut self) {
         self.kept = true;
+    }
+
+    pub fn is_kept(&self) -> bool {
+        self.kept
+    }
+
+    /// Writes down what the run was asked, from which it can be gone on with whatever happens.
+    pub fn begin(&mut self, record: Record) -> Result<(), Failure> {
+        record.write(&self.path.join(RECORD))?;
+        self.begun = Some(record);
+        Ok(())
+    }
+
+    /// Makes it again if it was taken away under the run.
+    pub fn restore(&mut self) -> Result<(), Failure> {
+        if self.path.join(lock::FILE).exists() {
+            return Ok(());
+        }
+        fs::create_dir_all(&self.path).map_err(|error| {
+            Failure::Failed(format!("{} is gone: {error}", self.path.display()))
+        })?;
+        log::warn!("{} was gone and is made again", self.path.display());
+        self.lock = Some(Lock::of(&self.path)?);
+        match &self.begun {
+            Some(record) => record.write(&self.path.join(RECORD)),
+            None => Ok(()),
+        }
     }
 }
 
 impl Drop for OutputFolder {
     fn drop(&mut self) {
+        // Without the lock it is another's.
+        if !self.kept && self.lock.take().is_some() {
+            remove_bare(&self.path);
+        }
         if !self.kept {
             remove_empty(&self.made);
         }
     }
 }
 
-/// Takes folders away again, innermost first. Only empty ones go: saved results stay, and so do the
-/// folders of a run beside this one.
+/// Takes folders away again, innermost first. Only those without results go: what was saved stays, and so
+/// do the folders of a run beside this one.
 pub fn remove_empty(made: &[PathBuf]) {
     for folder in made.iter().rev() {
+        remove_bare(folder);
         let _ = fs::remove_dir(folder);
+    }
+}
+
+/// Empties a folder that holds nothing but what a run was asked.
+fn remove_bare(folder: &Path) {
+    let bare = [RECORD, lock::FILE];
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    if entries.flatten().all(|entry| bare.iter().any(|name| entry.file_name() == *name)) {
+        for file in bare {
+            let _ = fs::remove_file(folder.join(file));
+        }
+    }
+}
+
+/// Takes away what a process that was killed had begun to write.
+fn remove_unfinished(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with(".writing-") {
+            let _ = fs::remove_file(entry.path());
+        } else if name.starts_with(".images-") {
+            let _ = fs::remove_dir_all(entry.path());
+        }
     }
 }
 
@@ -180,6 +261,30 @@ mod tests {
         drop(OutputFolder::exactly(&mine).unwrap());
         assert!(mine.is_dir(), "what was there before stays");
         assert_eq!(entries(&mine), 0);
+    }
+
+    #[test]
+    fn what_a_killed_run_had_begun_is_cleared_away() {
+        let place = tempfile::tempdir().unwrap();
+        let run = place.path();
+        fs::write(run.join(".writing-x"), "half a file").unwrap();
+        fs::create_dir_all(run.join(".images-x/0")).unwrap();
+        fs::write(run.join("grid.png"), "").unwrap();
+        drop(OutputFolder::again(run).unwrap());
+        assert!(run.join("grid.png").is_file());
+        assert_eq!(entries(run), 2, "that, and the lock");
+    }
+
+    #[test]
+    fn a_folder_that_is_taken_away_is_made_again() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("x/y");
+        let mut folder = OutputFolder::exactly(&path).unwrap();
+        folder.restore().unwrap();
+        fs::remove_dir_all(place.path().join("x")).unwrap();
+        folder.restore().unwrap();
+        assert!(path.is_dir());
+        assert_eq!(Lock::of(&path).unwrap_err().code(), 1, "it is locked again");
     }
 
     #[test]

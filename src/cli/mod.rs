@@ -3,6 +3,7 @@
 mod adapters;
 mod args;
 mod bench;
+mod checkpoints;
 mod compare;
 mod condense;
 mod dataset;
@@ -12,12 +13,16 @@ mod failure;
 mod figures;
 mod folder;
 mod interrupt;
+mod lock;
 mod logs;
 mod manual;
 mod measure;
 mod method;
 mod progress;
 mod record;
+mod repeats;
+mod rescue;
+mod resume;
 mod run;
 mod say;
 mod snapshots;
@@ -66,7 +71,11 @@ pub fn run() -> ExitCode {
         Some(Command::Export(args)) => export::run(args),
         Some(Command::Completions { shell }) => manual::completions(*shell),
         Some(Command::Man { folder }) => manual::pages(folder.as_deref()),
-        None => run::run(&cli.run, cli.method),
+        None => match (&cli.lasting.resume, cli.lasting.runs) {
+            (Some(dir), _) => resume::run(dir, &cli),
+            (None, Some(runs)) => repeats::run(&cli.run, cli.method, &cli.lasting, runs),
+            (None, None) => run::run(&cli.run, cli.method, &cli.lasting),
+        },
     };
     match outcome {
         Ok(code) => ExitCode::from(code),

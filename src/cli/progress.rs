@@ -102,6 +102,8 @@ impl Display {
 /// The progress of the iterations.
 pub struct Steps {
     total: u32,
+    /// Of an earlier part of the run.
+    before: Duration,
     started: Instant,
     paused: Duration,
     losses: Vec<f32>,
@@ -110,10 +112,13 @@ pub struct Steps {
 }
 
 impl Steps {
-    pub fn start(console: &Console, total: u32) -> Self {
+    /// After those that an earlier part of the run did, in so many seconds.
+    pub fn start(console: &Console, total: u32, losses: Vec<f32>, seconds: f64) -> Self {
         let display = Display::of(console, total, Pace::Alive);
+        // What comes from a file may be anything.
+        let before = Duration::try_from_secs_f64(seconds).unwrap_or_default();
         let (started, paused) = (Instant::now(), Duration::ZERO);
-        Self { total, started, paused, losses: Vec::new(), speed: Speed::default(), display }
+        Self { total, before, started, paused, losses, speed: Speed::default(), display }
     }
 
     /// Seconds since the start, without pauses.
@@ -122,7 +127,7 @@ impl Steps {
     }
 
     fn elapsed(&self) -> Duration {
-        self.started.elapsed().saturating_sub(self.paused)
+        self.before + self.started.elapsed().saturating_sub(self.paused)
     }
 
     /// Does something else in between, whose time is not the iterations'.

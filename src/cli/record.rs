@@ -25,6 +25,9 @@ pub struct Record {
     /// Evaluate before the first iteration and after every so many.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub eval_every: Option<u32>,
+    /// Pictures of the images on the way; none if the method has no way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub snapshots: Option<u32>,
     /// Whether no evaluation was asked for.
     #[serde(default, skip_serializing_if = "is_false")]
     pub no_eval: bool,
@@ -165,6 +168,7 @@ impl Record {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             method: method.name().to_owned(),
             eval_every: args.eval_every,
+            snapshots: matches!(method, Method::Dm).then_some(args.snapshots),
             no_eval: evaluation.is_none(),
             data: Data { name: args.dataset().to_owned(), data_dir },
             settings,
@@ -234,6 +238,9 @@ impl Record {
         if let Some(every) = &self.eval_every {
             say("eval-every", every);
         }
+        if let Some(snapshots) = &self.snapshots {
+            say("snapshots", snapshots);
+        }
         let data_dir = self.data.data_dir.as_ref().map(|path| path.to_string_lossy().into_owned());
         let Machine { adapter, backend, kernels, precision } = &self.machine;
         for (flag, value) in [
@@ -291,7 +298,7 @@ fn dm_flags(settings: &Settings, say: &mut impl FnMut(&str, &dyn ToString)) {
 }
 
 /// A word as a shell takes it, on one line whatever is in it: more would end the comment.
-fn quoted(word: &str) -> String {
+pub fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "-_./:=+,@%".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         word.to_owned()
@@ -355,7 +362,7 @@ mod tests {
             "dm-wgpu --dataset glyphs --method k-center --ipc 3 --seed 2 --eval-nets 5",
             "dm-wgpu --dataset glyphs --method whole --depth 2 --seed 2 --eval-epochs 5",
             "dm-wgpu --dataset glyphs --eval-every 5 --eval-width 9 --kernels plain \
-             --precision f16",
+             --precision f16 --snapshots 3",
         ] {
             let cli = Cli::from_arguments(line.split_whitespace()).unwrap();
             let begun = record(&cli);

@@ -1,21 +1,25 @@
 //! One method from the arguments to the files in its folder.
 
+use std::{path::Path, time::Duration};
+
 use dm_wgpu::{
     Evaluation, EvaluationSettings, Selection, Settings, TrainingSet,
     report::{self, Measurement},
 };
 
 use super::{
-    args::{MethodArgs, RunArgs},
+    args::{LastingArgs, MethodArgs, RunArgs},
+    checkpoints::Checkpoints,
     condense::{Follow, Made, check_condensing, condense, select},
     failure::Failure,
     figures::{Figures, Losses, Point, Seconds, Seeds},
-    folder::OutputFolder,
+    folder::{OutputFolder, RECORD},
     interrupt::{INTERRUPTED, Interrupt},
     measure::{Bench, how},
     method::Method,
     progress::{Console, number},
     record::{Adapter, MethodSettings, Outcome, Record},
+    rescue::{go_on, rescue, resuming},
     say::{self, counted},
     snapshots::{self, Snapshots},
 };
@@ -25,55 +29,71 @@ pub struct Task<'a> {
     pub args: &'a RunArgs,
     pub method: Method,
     pub evaluate: bool,
+    /// Time between checkpoints.
+    pub checkpoint_every: Duration,
 }
 
 /// A task's settings, resolved and found possible.
 pub struct Plan {
     /// Of the method; none if it trains on all there is.
-    settings: Option<MethodSettings>,
-    evaluation: Option<EvaluationSettings>,
+    pub settings: Option<MethodSettings>,
+    pub evaluation: Option<EvaluationSettings>,
 }
 
 /// Runs and gives the exit code.
-pub fn run(args: &RunArgs, MethodArgs { method, no_eval }: MethodArgs) -> Result<u8, Failure> {
-    let task = Task { args, method, evaluate: !no_eval };
+pub fn run(
+    args: &RunArgs,
+    MethodArgs { method, no_eval }: MethodArgs,
+    lasting: &LastingArgs,
+) -> Result<u8, Failure> {
+    let checkpoint_every = lasting.checkpoint_every;
+    let task = Task { args, method, evaluate: !no_eval, checkpoint_every };
     let console = Console::new(args.machine.quiet);
-    let run_name = match method {
-        Method::Dm => format!("{}-ipc{}-seed{}", args.dataset(), args.ipc, args.seed),
-        Method::Selection(by) => {
-            format!("{}-{by}-ipc{}-seed{}", args.dataset(), args.ipc, args.seed)
-        }
-        Method::Whole => format!("{}-whole-seed{}", args.dataset(), args.seed),
-    };
     OutputFolder::check(args.out.as_deref())?;
     let interrupt = Interrupt::install(console.quiet());
     let bench = Bench::open(&args.machine, args.dataset(), console, interrupt)?;
     let plan = task.plan(&bench)?;
+    let run_name = format!("{}-seed{}", task.name(), args.seed);
     let mut folder = OutputFolder::reserve(args.out.as_deref(), &run_name)?;
     bench.interrupt.takes_along(folder.made().to_vec());
     console.say(&bench.introduction());
-    let Some(figures) = task.carry_out(&bench, plan, &mut folder)? else { return Ok(INTERRUPTED) };
-    if !console.quiet() {
-        say::out(&summary(&figures, &folder))
-            .map_err(|error| Failure::Failed(format!("stdout: {error}")))?;
-    }
-    Ok(if figures.interrupted { INTERRUPTED } else { 0 })
+    task.carry_out_and_say(&bench, plan, &mut folder)
 }
 
 impl Task<'_> {
+    /// What folders are called after: `glyphs-ipc10`.
+    pub fn name(&self) -> String {
+        let RunArgs { ipc, .. } = self.args;
+        let dataset = self.args.dataset();
+        match self.method {
+            Method::Dm => format!("{dataset}-ipc{ipc}"),
+            Method::Selection(by) => format!("{dataset}-{by}-ipc{ipc}"),
+            Method::Whole => format!("{dataset}-whole"),
+        }
+    }
+
     /// Resolves the settings and refuses what is impossible, before anything is announced or made
     /// and rather than after hours of work.
     pub fn plan(&self, bench: &Bench) -> Result<Plan, Failure> {
-        let (args, gpu, dataset) = (self.args, &bench.gpu, &bench.dataset);
+        let (args, dataset) = (self.args, &bench.dataset);
         let settings = match self.method {
             Method::Dm => Some(MethodSettings::Dm(args.settings(dataset))),
             Method::Selection(by) => Some(MethodSettings::Selection(args.selection(dataset, by))),
             Method::Whole => None,
         };
         let evaluation = self.evaluate.then(|| args.evaluation(dataset, self.method));
-        let images = match &settings {
+        let plan = Plan { settings, evaluation };
+        self.check(bench, &plan)?;
+        Ok(plan)
+    }
+
+    /// Refuses what is impossible.
+    pub fn check(&self, bench: &Bench, plan: &Plan) -> Result<(), Failure> {
+        let (gpu, dataset) = (&bench.gpu, &bench.dataset);
+        let Plan { settings, evaluation } = plan;
+        let images = match settings {
             Some(MethodSettings::Dm(settings)) => {
-                let follow = args.eval_every.is_some();
+                let follow = self.args.eval_every.is_some();
                 check_condensing(bench, settings, follow.then_some(evaluation.as_ref()).flatten())?;
                 Some(settings.ipc)
             }
@@ -84,10 +104,25 @@ impl Task<'_> {
             None => None,
         };
         let images = images.map(|ipc| ipc * dataset.classes());
-        if let Some(evaluation) = &evaluation {
+        if let Some(evaluation) = evaluation {
             Evaluation::check(gpu, dataset, images, evaluation)?;
         }
-        Ok(Plan { settings, evaluation })
+        Ok(())
+    }
+
+    /// Carries it out, prints what came of it, and gives the exit code.
+    pub fn carry_out_and_say(
+        &self,
+        bench: &Bench,
+        plan: Plan,
+        folder: &mut OutputFolder,
+    ) -> Result<u8, Failure> {
+        let Some(figures) = self.carry_out(bench, plan, folder)? else { return Ok(INTERRUPTED) };
+        if !bench.console.quiet() {
+            say::out(&summary(&figures, folder.path()))
+                .map_err(|error| Failure::Failed(format!("stdout: {error}")))?;
+        }
+        Ok(if figures.interrupted { INTERRUPTED } else { 0 })
     }
 
     /// Makes the set, saves it, and only then measures it. Nothing if there is nothing to save.
@@ -98,26 +133,38 @@ impl Task<'_> {
         folder: &mut OutputFolder,
     ) -> Result<Option<Figures>, Failure> {
         let Plan { settings, evaluation } = plan;
-        bench.console.say(&introduction(settings.as_ref(), evaluation.as_ref(), folder));
+        bench.console.say(&introduction(settings.as_ref(), evaluation.as_ref(), folder.path()));
+        let (asked, judged) = (settings.clone(), evaluation.clone());
+        let record = Record::of(self.args, self.method, asked, judged, Adapter::of(&bench.gpu));
+        let mut checkpoints = Checkpoints::new(bench.console, self.checkpoint_every);
         let made = match &settings {
             Some(MethodSettings::Dm(settings)) => {
                 let follow = self.args.eval_every.zip(evaluation.clone());
                 let follow = follow.map(|(every, settings)| Follow { every, settings });
                 let snapshots =
                     Snapshots::new(folder.path(), self.args.snapshots, settings.iterations);
-                condense(bench, settings, follow, snapshots)?
+                let record = record.clone();
+                condense(bench, settings, follow, snapshots, record, folder, &mut checkpoints)
+                    .map_err(|failure| checkpoints.explain(failure, &bench.dataset, folder))?
             }
-            Some(MethodSettings::Selection(settings)) => select(bench, settings.clone())?,
+            Some(MethodSettings::Selection(settings)) => {
+                folder.begin(record.clone())?;
+                select(bench, settings.clone())?
+            }
             None => {
+                folder.begin(record)?;
                 let Some(evaluation) = evaluation else { return Ok(None) };
                 return self.whole(bench, evaluation, folder);
             }
         };
         let Some(made) = made else {
-            bench.console.say("interrupted before there were results: nothing was saved");
+            bench.console.say(&match folder.is_kept() {
+                true => format!("interrupted before there were results\n{}", go_on(folder.path())),
+                false => "interrupted before there were results: nothing was saved".to_owned(),
+            });
             return Ok(None);
         };
-        self.finish(bench, made, settings, evaluation, folder).map(Some)
+        self.finish(bench, made, record, folder, &mut checkpoints).map(Some)
     }
 
     /// Saves and measures what was made.
@@ -125,27 +172,35 @@ impl Task<'_> {
         &self,
         bench: &Bench,
         mut made: Made,
-        settings: Option<MethodSettings>,
-        evaluation: Option<EvaluationSettings>,
+        record: Record,
         folder: &mut OutputFolder,
+        checkpoints: &mut Checkpoints,
     ) -> Result<Figures, Failure> {
+        let (settings, evaluation) = (record.settings.clone(), record.evaluation.clone());
         let mut figures = self.figures(bench, made.set.labels.len(), settings, evaluation);
         figures.completed_iterations = made.iterations;
-        let losses: Vec<_> = made.rows.iter().filter_map(|row| row.loss).collect();
-        figures.loss = Losses::of(&losses);
-        figures.seconds = Seconds { condensing: made.seconds, evaluating: made.evaluating };
+        figures.loss = Losses::of(&made.history.losses);
+        figures.seconds = Seconds { condensing: made.seconds, evaluating: made.history.evaluating };
         let stopped = match &figures.settings {
             Some(MethodSettings::Dm(asked)) => made.iterations != Some(asked.iterations),
             _ => false,
         };
         // As long as the accuracy is missing: whoever ends the program now finds it said.
         figures.interrupted = stopped || figures.evaluation.is_some();
-        figures.curve = curve(&made.rows);
+        figures.curve = curve(&made.rows());
         let data = folder.path().join("synthetic.safetensors");
-        made.set.save(&data)?;
+        if let Err(failure) = folder.restore().and_then(|()| Ok(made.set.save(&data)?)) {
+            let last = made.checkpoint.as_ref();
+            let stays = checkpoints.saved().is_some_and(|saved| Some(saved) == made.iterations);
+            return Err(rescue(failure, &record, last, stays, folder.path()));
+        }
         folder.keep();
+        let go_on = resuming(folder.path());
         let safe = |failure: Failure| {
-            Failure::Failed(format!("{failure}; the images are safe in {}", data.display()))
+            let data = data.display();
+            Failure::Failed(format!(
+                "{failure}; the images are safe in {data}, {go_on} does the rest"
+            ))
         };
         self.save(&made, &figures, folder).map_err(safe)?;
 
@@ -153,25 +208,21 @@ impl Task<'_> {
             return Ok(figures);
         };
         bench.interrupt.measuring();
-        let set = TrainingSet::Synthetic(made.set);
+        let set = TrainingSet::Synthetic(made.set.clone());
         let Some(measured) = bench.measure(set, &settings, "evaluating").map_err(safe)? else {
             return Ok(figures);
         };
         figures.interrupted = false;
         figures.seconds.evaluating += measured.seconds;
         figures.accuracy = Some(measured.accuracy.clone());
-        match made.rows.last_mut() {
-            Some(row) => row.accuracy = Some(measured.accuracy),
-            // A selection has no iterations.
-            None => made.rows.push(Measurement {
-                iteration: 0,
-                loss: None,
-                seconds: made.seconds,
-                accuracy: Some(measured.accuracy),
-            }),
+        made.history.evaluating = figures.seconds.evaluating;
+        made.history.set_accuracy(made.iterations.unwrap_or(0), measured.accuracy);
+        if let Some(checkpoint) = &mut made.checkpoint {
+            checkpoints.save(folder, checkpoint, &made.history);
         }
-        figures.curve = curve(&made.rows);
-        self.write(&made.rows, &figures, folder).map_err(safe)?;
+        let rows = made.rows();
+        figures.curve = curve(&rows);
+        self.write(&rows, &figures, folder).map_err(safe)?;
         Ok(figures)
     }
 
@@ -192,9 +243,10 @@ impl Task<'_> {
         let mut figures = self.figures(bench, images, None, Some(evaluation));
         figures.seconds.evaluating = measured.seconds;
         figures.accuracy = Some(measured.accuracy);
+        folder.restore()?;
         folder.keep();
         figures.write(&folder.path().join("report.json"))?;
-        self.record(&figures).write(&folder.path().join("run.toml"))?;
+        self.record(&figures).write(&folder.path().join(RECORD))?;
         Ok(Some(figures))
     }
 
@@ -234,9 +286,16 @@ impl Task<'_> {
 
     /// What there is beside the set itself, what matters most first.
     fn save(&self, made: &Made, figures: &Figures, folder: &OutputFolder) -> Result<(), Failure> {
-        self.write(&made.rows, figures, folder)?;
+        self.write(&made.rows(), figures, folder)?;
         report::write_grid(&made.set, &folder.path().join("grid.png"))?;
-        report::write_images(&made.set, &folder.path().join("images"))?;
+        let images = folder.path().join("images");
+        // Those of an earlier part of the run.
+        if let Err(error) = std::fs::remove_dir_all(&images)
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            return Err(Failure::Failed(format!("{}: {error}", images.display())));
+        }
+        report::write_images(&made.set, &images)?;
         snapshots::animate(&made.set, folder.path())
     }
 
@@ -249,7 +308,7 @@ impl Task<'_> {
     ) -> Result<(), Failure> {
         let place = |name: &str| folder.path().join(name);
         report::write_metrics(rows, &place("metrics.csv"))?;
-        self.record(figures).write(&place("run.toml"))?;
+        self.record(figures).write(&place(RECORD))?;
         figures.write(&place("report.json"))
     }
 }
@@ -264,7 +323,7 @@ fn curve(rows: &[Measurement]) -> Vec<Point> {
 fn introduction(
     settings: Option<&MethodSettings>,
     evaluation: Option<&EvaluationSettings>,
-    folder: &OutputFolder,
+    folder: &Path,
 ) -> String {
     let what = match settings {
         Some(MethodSettings::Dm(settings)) => {
@@ -294,15 +353,10 @@ fn introduction(
         None => "the whole training set".to_owned(),
     };
     let evaluation = evaluation.map(|settings| format!("evaluate  {}\n", how(settings)));
-    format!(
-        "settings  {what}\n{}folder    {}",
-        evaluation.unwrap_or_default(),
-        folder.path().display()
-    )
+    format!("settings  {what}\n{}folder    {}", evaluation.unwrap_or_default(), folder.display())
 }
 
-fn summary(figures: &Figures, folder: &OutputFolder) -> String {
-    let path = folder.path();
+fn summary(figures: &Figures, path: &Path) -> String {
     let Seconds { condensing, evaluating } = figures.seconds;
     let mut lines = Vec::new();
     let images = counted(figures.images, "image");
@@ -339,5 +393,8 @@ fn summary(figures: &Figures, folder: &OutputFolder) -> String {
         lines.push(format!("data      {}", path.join("synthetic.safetensors").display()));
     }
     lines.push(format!("figures   {}", path.join("report.json").display()));
+    if figures.interrupted {
+        lines.push(go_on(path));
+    }
     lines.join("\n")
 }

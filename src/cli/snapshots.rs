@@ -54,14 +54,21 @@ impl Snapshots {
             self.start = Some(sheet);
             return;
         }
-        if let Some(start) = self.start.take() {
-            self.write(0, &start);
-        }
+        self.begun(iteration);
         self.write(iteration, &sheet);
     }
 
+    /// The run has done something that stays: so do the images that it began with.
+    pub fn begun(&mut self, iteration: u32) {
+        if iteration > 0
+            && let Some(start) = self.start.take()
+        {
+            self.write(0, &start);
+        }
+    }
+
     /// The images at the end, whenever that is.
-    pub fn last(mut self, iteration: u32, set: &SyntheticSet) {
+    pub fn last(&mut self, iteration: u32, set: &SyntheticSet) {
         if !self.due.is_empty() {
             self.take(iteration, set);
         }

@@ -1,7 +1,7 @@
 //! Values of flags, and our own words for those that are wrong: clap adds which flag, and what was
 //! given.
 
-use std::ops::RangeInclusive;
+use std::{ops::RangeInclusive, time::Duration};
 
 use dm_wgpu::{Error, augment::Strategy};
 
@@ -87,6 +87,12 @@ pub fn positive(text: &str) -> Result<f32, String> {
     }
 }
 
+/// A time from 0 on.
+pub fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.trim().parse().ok().and_then(|text| Duration::try_from_secs_f64(text).ok());
+    seconds.ok_or_else(|| "a number of seconds is needed, or 0".into())
+}
+
 /// Names of augmentations, in the library's own words where one is wrong.
 pub fn strategy(text: &str) -> Result<Strategy, String> {
     text.parse().map_err(|error| match error {
@@ -98,6 +104,16 @@ pub fn strategy(text: &str) -> Result<Strategy, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times() {
+        assert_eq!(seconds("0"), Ok(Duration::ZERO));
+        assert_eq!(seconds(" 1.5 "), Ok(Duration::from_millis(1500)));
+        for text in ["-1", "", "soon", "NaN", "inf", "1e99"] {
+            let message = seconds(text).unwrap_err();
+            assert_eq!(message, "a number of seconds is needed, or 0", "{text}");
+        }
+    }
 
     #[test]
     fn numbers() {

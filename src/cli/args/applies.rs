@@ -36,7 +36,7 @@ pub(super) fn before_subcommand(given: &ArgMatches, subcommand: &str) -> Result<
     }
 }
 
-fn flag(id: &str) -> String {
+pub(super) fn flag(id: &str) -> String {
     format!("--{}", id.replace('_', "-"))
 }
 

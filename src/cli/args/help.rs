@@ -13,6 +13,10 @@ Examples:
       on the first adapter whose name has \"nvidia\" in it
   dm-wgpu --dataset mnist --method herding
       chosen real images instead of synthetic ones
+  dm-wgpu --resume runs/mnist-ipc10-seed0
+      goes on with a run that was stopped, by Ctrl-C or by anything else
+  dm-wgpu --dataset mnist --runs 5
+      five seeds, and the accuracy over all their networks
   dm-wgpu evaluate runs/mnist-ipc10-seed0
       what a set is worth, of a run or from elsewhere
   dm-wgpu compare --dataset mnist --ipc 1
@@ -29,6 +33,7 @@ A run leaves in its folder:
   metrics.csv             the loss of every iteration, and the accuracy where measured
   report.json             all figures: accuracy, losses, seconds, settings
   run.toml                settings, outcome, and the command that repeats the run
+  checkpoint.safetensors  what --resume goes on from
 
 Environment:
   DM_WGPU_DATA     where data sets are kept, if --data-dir doesn't say

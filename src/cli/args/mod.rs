@@ -5,6 +5,7 @@ mod bench;
 mod evaluate;
 mod export;
 mod help;
+mod lasting;
 mod run;
 
 use std::{ffi::OsString, path::PathBuf};
@@ -22,6 +23,7 @@ use super::method::Method;
 pub use bench::BenchArgs;
 pub use evaluate::{CompareArgs, EvalArgs, EvaluateArgs};
 pub use export::ExportArgs;
+pub use lasting::LastingArgs;
 pub use run::{MachineArgs, MethodArgs, RunArgs};
 
 const BACKENDS: [&str; 4] = ["vulkan", "metal", "dx12", "gl"];
@@ -52,7 +54,7 @@ fn precision() -> impl TypedValueParser<Value = Precision> {
     after_help = help::RUN,
     disable_help_subcommand = true,
     subcommand_negates_reqs = true,
-    override_usage = "dm-wgpu --dataset <NAME> [OPTIONS]\n       dm-wgpu evaluate <PATH> [OPTIONS]\n       dm-wgpu compare --dataset <NAME> [OPTIONS]\n       dm-wgpu bench [OPTIONS]\n       dm-wgpu export <PATH> --format <FORMAT> [OPTIONS]\n       dm-wgpu adapters [--backend <API>]",
+    override_usage = "dm-wgpu --dataset <NAME> [OPTIONS]\n       dm-wgpu --resume <DIR>\n       dm-wgpu evaluate <PATH> [OPTIONS]\n       dm-wgpu compare --dataset <NAME> [OPTIONS]\n       dm-wgpu bench [OPTIONS]\n       dm-wgpu export <PATH> --format <FORMAT> [OPTIONS]\n       dm-wgpu adapters [--backend <API>]",
     max_term_width = 100
 )]
 pub struct Cli {
@@ -68,6 +70,11 @@ pub struct Cli {
         display_order = 1000
     )]
     pub verbose: u8,
+    #[command(flatten)]
+    pub lasting: LastingArgs,
+    /// What `--iterations` says, if it stands beside `--resume`.
+    #[arg(skip)]
+    pub other_iterations: Option<u32>,
 }
 
 /// The program's arguments. The error also carries `--help` and `--version`, as clap has it.
@@ -84,6 +91,7 @@ impl Cli {
         // One line, as clap's own refusals begin with.
         let refused = |why| Error::raw(ErrorKind::ArgumentConflict, format!("{why}\n"));
         cli.check(&matches).map_err(refused)?;
+        cli.other_iterations = lasting::iterations(&matches);
         if cli.run.machine.quiet {
             match &mut cli.command {
                 Some(Command::Evaluate(args)) => args.machine.quiet = true,
@@ -120,6 +128,7 @@ impl Cli {
                 if method == Method::Whole && no_eval {
                     return Err("--no-eval leaves nothing to do for --method whole".into());
                 }
+                lasting::check(matches)?;
                 applies::check(matches, &[method], &format!("--method {method}"))
             }
         }
@@ -200,7 +209,10 @@ const OTHERWISE: [(&str, &str, &str); 5] = [
 
 /// All that clap knows of the program.
 pub fn command() -> clap::Command {
-    OTHERWISE.into_iter().fold(Cli::command(), |command, (subcommand, id, help)| {
+    // A run that goes on knows its data set.
+    let command = Cli::command()
+        .mut_arg("dataset", |arg| arg.required(false).required_unless_present("resume"));
+    OTHERWISE.into_iter().fold(command, |command, (subcommand, id, help)| {
         command.mut_subcommand(subcommand, |command| command.mut_arg(id, |arg| arg.help(help)))
     })
 }

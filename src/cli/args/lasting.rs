@@ -1,0 +1,57 @@
+//! Flags of runs that last: checkpoints, going on after a stop, repeats.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{ArgMatches, Args, parser::ValueSource};
+
+use super::applies::flag;
+use crate::cli::values::{self, count};
+
+#[derive(Debug, Args)]
+pub struct LastingArgs {
+    /// Go on with the run in this folder, or with the repeats in it, as asked for then, from its last
+    /// checkpoint. Other --iterations, a new place of --data-dir, --checkpoint-every and --quiet may
+    /// stand beside it.
+    #[arg(long, value_name = "DIR", help_heading = "Long runs")]
+    pub resume: Option<PathBuf>,
+    /// Repeat the run with N seeds, --seed and those after it, each in a folder of its own.
+    #[arg(
+        long, value_name = "N", help_heading = "Long runs",
+        allow_negative_numbers = true, value_parser = count::<u32>(10_000)
+    )]
+    pub runs: Option<u32>,
+    /// Seconds between checkpoints, which --resume goes on from; 0 for none until the end or Ctrl-C.
+    #[arg(
+        long, value_name = "SECONDS", default_value = "30", help_heading = "Long runs",
+        allow_negative_numbers = true, value_parser = values::seconds
+    )]
+    pub checkpoint_every: Duration,
+}
+
+/// Options that may stand beside `--resume`.
+const BESIDE: [&str; 6] =
+    ["resume", "iterations", "data_dir", "checkpoint_every", "quiet", "verbose"];
+
+/// Refuses what a run that goes on has settled already.
+pub(super) fn check(given: &ArgMatches) -> Result<(), String> {
+    let was_given = |id: &str| given.value_source(id) == Some(ValueSource::CommandLine);
+    if !was_given("resume") {
+        return Ok(());
+    }
+    // Groups, which clap makes of flattened structs, have capitals.
+    let mut ids = given.ids().map(clap::Id::as_str).filter(|id| id.starts_with(char::is_lowercase));
+    match ids.find(|id| was_given(id) && !BESIDE.contains(id)) {
+        None => Ok(()),
+        Some(id) => Err(format!(
+            "{} can't stand beside --resume: the run goes on with what it was asked for; leave it \
+             out, or begin another run",
+            flag(id)
+        )),
+    }
+}
+
+/// The iterations, if they were asked for beside `--resume`.
+pub(super) fn iterations(given: &ArgMatches) -> Option<u32> {
+    let asked = given.value_source("iterations") == Some(ValueSource::CommandLine);
+    asked.then(|| given.get_one("iterations").copied()).flatten()
+}

@@ -1,0 +1,183 @@
+//! `--resume`: goes on with a run as its folder tells, from its last checkpoint or from the start.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use super::{
+    args::{Cli, LastingArgs},
+    failure::Failure,
+    figures::Figures,
+    folder::{OutputFolder, RECORD},
+    interrupt::Interrupt,
+    measure::Bench,
+    progress::Console,
+    record::{Adapter, MethodSettings, Record},
+    repeats,
+    run::{Plan, Task},
+    say::counted,
+};
+
+/// What may be other than recorded: nothing that a result depends on but their number.
+pub struct Changes {
+    pub iterations: Option<u32>,
+    pub data_dir: Option<PathBuf>,
+}
+
+/// Goes on and gives the exit code.
+pub fn run(dir: &Path, cli: &Cli) -> Result<u8, Failure> {
+    let Cli { lasting, other_iterations: iterations, .. } = cli;
+    let machine = &cli.run.machine;
+    let changes = Changes { iterations: *iterations, data_dir: machine.data_dir.clone() };
+    let console = Console::new(machine.quiet);
+    check(dir)?;
+    if repeats::are_in(dir) {
+        return repeats::resume(dir, &changes, lasting, console);
+    }
+    let recorded = Recorded::read(dir, &changes)?;
+    if let Some(done) = recorded.done() {
+        console.say(&format!("{} is finished: {done}", dir.display()));
+        return Ok(0);
+    }
+    let mut folder = OutputFolder::again(dir)?;
+    let interrupt = Interrupt::install(console.quiet());
+    let bench = recorded.open(console, interrupt)?;
+    console.say(&bench.introduction());
+    let task = recorded.task(lasting);
+    task.carry_out_and_say(&bench, recorded.plan(&bench, &task)?, &mut folder)
+}
+
+/// Refuses what can't be a run's folder.
+fn check(dir: &Path) -> Result<(), Failure> {
+    let refused = |why: &str| Err(Failure::Usage(format!("--resume {}: {why}", dir.display())));
+    if !dir.is_dir() {
+        return refused("there is no such folder");
+    }
+    if dir.join(RECORD).is_file() || repeats::are_in(dir) {
+        return Ok(());
+    }
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    let runs = entries.map(|entry| entry.path()).filter(|path| path.join(RECORD).is_file());
+    let mut runs: Vec<_> = runs.map(|path| path.display().to_string()).collect();
+    runs.sort();
+    match runs.is_empty() {
+        true => refused("no run began there, it has no run.toml"),
+        false => refused(&format!("no run itself, but there are {}", runs.join(", "))),
+    }
+}
+
+/// A run as it was asked for, which it takes no more than its record to do.
+pub struct Recorded {
+    record: Record,
+    cli: Cli,
+}
+
+impl Recorded {
+    /// The run in this folder.
+    pub fn read(dir: &Path, changes: &Changes) -> Result<Self, Failure> {
+        Self::of(Record::read(&dir.join(RECORD))?, changes)
+    }
+
+    pub fn of(mut record: Record, changes: &Changes) -> Result<Self, Failure> {
+        if let Some(asked) = changes.iterations {
+            match &mut record.settings {
+                Some(MethodSettings::Dm(settings)) => settings.iterations = asked,
+                _ => {
+                    let method = &record.method;
+                    let why = format!("--iterations {asked}: {method} has no iterations");
+                    return Err(Failure::Usage(why));
+                }
+            }
+        }
+        if let Some(data_dir) = &changes.data_dir {
+            record.data.data_dir = Some(data_dir.clone());
+        }
+        // The record has no word that this program does not take: unless it was changed by hand.
+        let cli = Cli::from_arguments(record.arguments()).map_err(|error| {
+            Failure::Failed(format!("{RECORD} asks for what is no run: {error}"))
+        })?;
+        Ok(Self { record, cli })
+    }
+
+    pub fn record(&self) -> &Record {
+        &self.record
+    }
+
+    /// What was done, if that is all that is asked for.
+    pub fn done(&self) -> Option<String> {
+        let outcome = self.record.outcome.as_ref().filter(|outcome| !outcome.interrupted)?;
+        let asked = match &self.record.settings {
+            Some(MethodSettings::Dm(settings)) => Some(settings.iterations),
+            _ => None,
+        };
+        if asked != outcome.completed_iterations {
+            return None;
+        }
+        let iterations = asked.map(|asked| counted(asked as usize, "iteration"));
+        let accuracy = outcome.accuracy.as_ref().map(|accuracy| format!("accuracy {accuracy}"));
+        let mut done: Vec<_> = iterations.into_iter().chain(accuracy).collect();
+        if asked.is_some() {
+            done.push("more --iterations would go on with it".into());
+        }
+        Some(done.join(", "))
+    }
+
+    pub fn open(&self, console: Console, interrupt: Interrupt) -> Result<Bench, Failure> {
+        let run = &self.cli.run;
+        let bench = Bench::open(&run.machine, run.dataset(), console, interrupt)?;
+        self.compare(&bench);
+        Ok(bench)
+    }
+
+    /// Tells of whatever the bits depend on that is not as it was.
+    pub fn compare(&self, bench: &Bench) {
+        let (was, is) = (&self.record.adapter, Adapter::of(&bench.gpu));
+        let told = |a: &Adapter| {
+            format!(
+                "{} ({}, {}, {} kernels, {})",
+                a.name, a.backend, a.driver, a.kernels, a.precision
+            )
+        };
+        let version = env!("CARGO_PKG_VERSION");
+        for (was, is) in [
+            (told(was), told(&is)),
+            (format!("dm-wgpu {}", self.record.version), format!("dm-wgpu {version}")),
+        ] {
+            if was != is {
+                bench.console.say(&format!(
+                    "note      the run was begun by {was}, this is {is}: bits may differ from those \
+                     of a run without a break"
+                ));
+            }
+        }
+    }
+
+    fn task(&self, lasting: &LastingArgs) -> Task<'_> {
+        Task {
+            args: &self.cli.run,
+            method: self.cli.method.method,
+            evaluate: self.record.evaluation.is_some(),
+            checkpoint_every: lasting.checkpoint_every,
+        }
+    }
+
+    /// Everything as it was resolved then, found possible now.
+    fn plan(&self, bench: &Bench, task: &Task<'_>) -> Result<Plan, Failure> {
+        let Record { settings, evaluation, .. } = self.record.clone();
+        let plan = Plan { settings, evaluation };
+        task.check(bench, &plan)?;
+        Ok(plan)
+    }
+
+    /// In its folder, from what there is of it.
+    pub fn carry_out(
+        &self,
+        bench: &Bench,
+        lasting: &LastingArgs,
+        folder: &mut OutputFolder,
+    ) -> Result<Option<Figures>, Failure> {
+        let task = self.task(lasting);
+        task.carry_out(bench, self.plan(bench, &task)?, folder)
+    }
+}
