@@ -79,8 +79,8 @@
 //! [`Condensation::finished`] and [`Condensation::images`] are futures for async programs.
 //! [`wgpu`] is re-exported, so that both sides mean the same version.
 //!
-//! No feature is required, and WebGPU's default limits suffice. Ask for `Features::SUBGROUP` where
-//! the adapter has it: some are then served by faster kernels ([`Kernels`]). Errors that nothing
+//! No feature is required, and WebGPU's default limits suffice; [`required_features`] and
+//! [`required_limits`] say what more an adapter has that is of use ([`Kernels`]). Errors that nothing
 //! catches go to your device's own handler.
 //!
 //! # The same again
@@ -127,7 +127,10 @@ pub use condense::{
 pub use data::{Dataset, DatasetInfo, Split};
 pub use error::{Error, Result};
 pub use evaluate::{Accuracy, Evaluation, EvaluationSettings, TrainingSet};
-pub use gpu::{AdapterChoice, AdapterReport, Gpu, Kernels, Precision, adapters_blocking};
+pub use gpu::{
+    AdapterChoice, AdapterReport, Gpu, Kernels, Precision, adapters_blocking, required_features,
+    required_limits,
+};
 pub use nn::ConvNet;
 #[doc(hidden)]
 pub mod testing;

@@ -6,16 +6,21 @@
 
 use std::{error::Error, sync::Arc};
 
-use dm_wgpu::{Condensation, Gpu, Settings, data, wgpu};
+use dm_wgpu::{Condensation, Gpu, Settings, data, required_features, required_limits, wgpu};
 
 const FRAMES: u32 = 30;
 const SIDE: u32 = 640;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    // The program's own device, with WebGPU's default limits and no feature: they suffice.
+    // The program's own device. WebGPU's default limits and no feature would do as well.
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
     let adapter = pollster::block_on(instance.request_adapter(&Default::default()))?;
-    let (device, queue) = pollster::block_on(adapter.request_device(&Default::default()))?;
+    let descriptor = wgpu::DeviceDescriptor {
+        required_features: required_features(&adapter),
+        required_limits: required_limits(&adapter),
+        ..Default::default()
+    };
+    let (device, queue) = pollster::block_on(adapter.request_device(&descriptor))?;
     let gpu = Gpu::from_parts(device.clone(), queue.clone(), adapter.get_info());
 
     let dataset = Arc::new(data::glyphs(0)?);

@@ -6,6 +6,7 @@ mod kernel;
 mod precision;
 mod profile;
 mod record;
+mod requirements;
 
 use std::{
     collections::HashMap,
@@ -21,6 +22,7 @@ pub(crate) use precision::Matrices;
 pub use precision::Precision;
 pub(crate) use profile::{Clock, Timed};
 pub(crate) use record::{Cost, Dispatch, Recording, fold};
+pub use requirements::{required_features, required_limits};
 
 use crate::{Error, Result};
 use kernel::Pipeline;
@@ -142,19 +144,19 @@ impl Gpu {
         let adapter = adapter::choose(choice).await?;
         let info = adapter.get_info();
         let properties = adapter.cooperative_matrix_properties();
-        let mut wanted = wgpu::Features::SUBGROUP | wgpu::Features::TIMESTAMP_QUERY;
+        let mut required_features = required_features(&adapter);
         let mut experimental_features = wgpu::ExperimentalFeatures::disabled();
         if choice.precision == Precision::F16 {
             Matrices::of(&info, adapter.features(), &properties)
                 .map_err(|missing| no_f16(&info, &missing))?;
-            wanted |= Precision::F16.features();
+            required_features |= Precision::F16.features();
             experimental_features = precision::experimental();
         }
         let (device, queue) = adapter
             .request_device(&wgpu::DeviceDescriptor {
                 label: Some("dm-wgpu"),
-                required_features: adapter.features() & wanted,
-                required_limits: adapter.limits(),
+                required_features,
+                required_limits: required_limits(&adapter),
                 experimental_features,
                 ..Default::default()
             })
