@@ -1,29 +1,34 @@
-//! Downloads a file into a folder: several mirrors, a pinned SHA-256, and nothing left behind
-//! unless the whole file is there and right.
+//! Downloads a file into a folder: several mirrors, a pinned SHA-256, and no file of that name
+//! unless it is whole and right. What breaks off is gone on with the next time.
 
 use std::{
     fs,
-    io::{self, Read, Seek, Write},
+    io::{self, Read},
     path::{Path, PathBuf},
     thread,
     time::Duration,
 };
 
 use sha2::{Digest, Sha256};
+use ureq::http::{HeaderMap, StatusCode, header};
 
 use super::{
     Progress, bytes,
     store::{Pinned, Remote},
 };
-use crate::{Error, Result, files};
+use crate::{Error, Result};
+use partial::{KEPT, Partial};
 
+mod partial;
 #[cfg(test)]
 pub(super) mod tests;
 
-/// What the names of files begin with that are not whole yet.
+/// What the names of files begin with that are not whole yet and that nobody goes on with.
 const UNFINISHED: &str = ".download-";
 /// Without a new piece for so long, whoever downloads a file is gone: longer than any timeout.
 const ABANDONED: Duration = Duration::from_secs(120);
+/// So long is the beginning of a file kept for another try.
+const FORGOTTEN: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// Where and how patiently to ask.
 #[derive(Debug)]
@@ -45,7 +50,7 @@ pub(super) struct Fetcher {
 /// Why there is no file from a mirror.
 enum Failure {
     /// Something on this machine, e.g. a full disk: no other mirror would help.
-    Here(Error),
+    Here(io::Error),
     /// The mirror may do better next time.
     Passing(String),
     /// The mirror will say the same again.
@@ -77,6 +82,8 @@ impl Fetcher {
     ) -> Result<PathBuf> {
         fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
         let agent = self.agent();
+        let unwritten = |error| Error::io("write to", folder)(error);
+        let mut partial = Partial::open(folder, &file.published()).map_err(unwritten)?;
         let mut answers: Vec<(&str, Option<Failure>)> =
             self.mirrors.iter().map(|mirror| (mirror.as_str(), None)).collect();
         for round in 0..=self.retries {
@@ -88,9 +95,14 @@ impl Fetcher {
                 if matches!(answer, Some(Failure::Final(_))) {
                     continue;
                 }
-                match fetch_from(&agent, mirror, file, folder, on_progress) {
-                    Ok(path) => return Ok(path),
-                    Err(Failure::Here(error)) => return Err(error),
+                match fetch_from(&agent, mirror, file, &mut partial, on_progress) {
+                    Ok(gzip) => {
+                        let ending = if gzip { ".gz" } else { "" };
+                        let path = folder.join(format!("{}{ending}", file.name));
+                        partial.finish(&path).map_err(Error::io("write", &path))?;
+                        return Ok(path);
+                    }
+                    Err(Failure::Here(error)) => return Err(unwritten(error)),
                     Err(failure) => *answer = Some(failure),
                 }
             }
@@ -110,9 +122,14 @@ impl Fetcher {
                 answers.join("\n")
             },
             help: format!(
-                "Get {} by other means and put it into {},\nor all files into a folder that you \
+                "{}Get {} by other means and put it into {},\nor all files into a folder that you \
                  name with --data-dir or DM_WGPU_DATA.\nDM_WGPU_MIRROR=<address> asks another \
                  server.",
+                match partial.len() {
+                    0 => String::new(),
+                    len if partial.to_remove().is_some() => format!("{len} bytes had arrived.\n"),
+                    len => format!("{len} bytes of it are kept: the next try goes on there.\n"),
+                },
                 match file.pinned {
                     Pinned::Plain => file.name.to_owned(),
                     _ => format!("{0}.gz (or {0})", file.name),
@@ -140,15 +157,20 @@ impl Fetcher {
 }
 
 /// Removes what downloads left that were killed. Those that go on beside this one write all the time
-/// and are left alone.
+/// and are left alone, as are beginnings that are not too old.
 pub(super) fn clean(folder: &Path) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let patience = match () {
+            () if name.starts_with(UNFINISHED) => ABANDONED,
+            () if name.starts_with(KEPT) => FORGOTTEN,
+            () => continue,
+        };
         let abandoned = || {
             let changed = entry.metadata()?.modified()?;
-            Ok::<_, io::Error>(changed.elapsed().is_ok_and(|since| since > ABANDONED))
+            Ok::<_, io::Error>(changed.elapsed().is_ok_and(|since| since > patience))
         };
-        let ours = entry.file_name().to_string_lossy().starts_with(UNFINISHED);
-        if ours && abandoned().unwrap_or(false) {
+        if abandoned().unwrap_or(false) {
             log::info!("removing {}, left by a download that was killed", entry.path().display());
             // Whoever can't be removed is in nobody's way.
             let _ = fs::remove_file(entry.path());
@@ -156,71 +178,113 @@ pub(super) fn clean(folder: &Path) {
     }
 }
 
+/// Makes `partial` the whole file, by this mirror; whether it is gzip.
 fn fetch_from(
     agent: &ureq::Agent,
     mirror: &str,
     file: &Remote<'_>,
-    folder: &Path,
+    partial: &mut Partial,
     on_progress: &mut dyn FnMut(Progress<'_>),
-) -> Result<PathBuf, Failure> {
+) -> Result<bool, Failure> {
     let address = format!("{}/{}", mirror.trim_end_matches('/'), file.published());
-    log::info!("downloading {address}");
-    let response = agent.get(&address).call().map_err(|error| match error {
-        ureq::Error::StatusCode(status @ (408 | 429 | 500..)) => {
-            Failure::Passing(format!("HTTP status {status}"))
+    loop {
+        let resumed = receive(agent, &address, file, partial, on_progress)?;
+        let checked = check(partial.reader().map_err(Failure::Here)?, file);
+        if checked.is_ok() {
+            return checked;
         }
-        ureq::Error::StatusCode(status) => Failure::Final(format!("HTTP status {status}")),
-        ureq::Error::BadUri(reason) => Failure::Final(format!("not an address: {reason}")),
-        other => Failure::Passing(other.to_string()),
-    })?;
-    let total = response.body().content_length();
+        partial.restart().map_err(Failure::Here)?;
+        if !resumed {
+            return checked;
+        }
+        // Its beginning was of another file, or that has changed since: once more, all of it.
+        log::info!("what there was of {address} does not go with the rest");
+    }
+}
+
+/// Appends to `partial` what comes after it; whether there was anything that is still in it.
+fn receive(
+    agent: &ureq::Agent,
+    address: &str,
+    file: &Remote<'_>,
+    partial: &mut Partial,
+    on_progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<bool, Failure> {
     let limit = match file.pinned {
         // Compression never makes a file longer by more than a trifle.
         Pinned::Content => file.len.saturating_add(1 << 16),
         Pinned::Gzip | Pinned::Plain => file.len,
     };
     let too_long = || Failure::Final(format!("more than {limit} bytes: not this file"));
+    if partial.len() > limit {
+        partial.restart().map_err(Failure::Here)?;
+    }
+    let there = partial.len();
+    log::info!("downloading {address} from byte {there}");
+    let mut request = agent.get(address);
+    if there > 0 {
+        request = request.header(header::RANGE, format!("bytes={there}-"));
+    }
+    let response = match request.call() {
+        Ok(response) => response,
+        // Nothing comes after what is there: then that should be all.
+        Err(ureq::Error::StatusCode(416)) if there > 0 => return Ok(true),
+        Err(error) => return Err(refusal(error)),
+    };
+    let resumes = response.status() == StatusCode::PARTIAL_CONTENT;
+    if !resumes || begins_at(response.headers()) != Some(there) {
+        // Also servers that don't know of ranges end here, and send everything.
+        partial.restart().map_err(Failure::Here)?;
+    }
+    if resumes && partial.len() != there {
+        return Err(Failure::Passing("sent another part of the file than was asked for".into()));
+    }
+    let total = response.body().content_length().map(|rest| partial.len().saturating_add(rest));
     if total.is_some_and(|total| total > limit) {
         return Err(too_long());
     }
 
-    // In the same folder, so that the rename is one step; removed when dropped before that.
-    let mut temp = files::temporary(UNFINISHED, folder)
-        .map_err(|error| Failure::Here(Error::io("write to", folder)(error)))?;
-    let unwritten = |error| Failure::Here(Error::io("write to", folder)(error));
     let mut body = response.into_body().into_reader();
     let mut piece = vec![0; 1 << 16];
-    let mut done = 0;
-    on_progress(Progress::downloading(file.name, temp.path(), done, total));
     loop {
+        on_progress(Progress::downloading(file.name, partial.to_remove(), partial.len(), total));
         let read = match body.read(&mut piece) {
-            Ok(0) => break,
+            Ok(0) => return Ok(there > 0 && resumes),
             Ok(read) => read,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => {
+                let done = partial.len();
                 return Err(Failure::Passing(format!("broke off after {done} bytes: {error}")));
             }
         };
-        done += read as u64;
-        if done > limit {
+        if partial.len() + read as u64 > limit {
+            partial.restart().map_err(Failure::Here)?;
             return Err(too_long());
         }
-        temp.write_all(&piece[..read]).map_err(unwritten)?;
-        on_progress(Progress::downloading(file.name, temp.path(), done, total));
+        partial.append(&piece[..read]).map_err(Failure::Here)?;
     }
+}
 
-    temp.as_file().sync_all().map_err(unwritten)?;
-    let gzip = check(temp.as_file(), file)?;
-    let path = folder.join(if gzip { format!("{}.gz", file.name) } else { file.name.into() });
-    temp.persist(&path).map_err(|error| Failure::Here(Error::io("write", &path)(error.error)))?;
-    Ok(path)
+fn refusal(error: ureq::Error) -> Failure {
+    match error {
+        ureq::Error::StatusCode(status @ (408 | 429 | 500..)) => {
+            Failure::Passing(format!("HTTP status {status}"))
+        }
+        ureq::Error::StatusCode(status) => Failure::Final(format!("HTTP status {status}")),
+        ureq::Error::BadUri(reason) => Failure::Final(format!("not an address: {reason}")),
+        other => Failure::Passing(other.to_string()),
+    }
+}
+
+/// The first byte of a part: `Content-Range: bytes 100-199/200`.
+fn begins_at(headers: &HeaderMap) -> Option<u64> {
+    let range = headers.get(header::CONTENT_RANGE)?.to_str().ok()?;
+    range.trim().strip_prefix("bytes")?.trim_start().split_once('-')?.0.parse().ok()
 }
 
 /// Whether the file is gzip, once the bytes that are pinned have their hash.
-fn check(stored: &fs::File, file: &Remote<'_>) -> Result<bool, Failure> {
+fn check(stored: fs::File, file: &Remote<'_>) -> Result<bool, Failure> {
     let unreadable = |error| Failure::Passing(format!("sent an unreadable file: {error}"));
-    let mut stored = stored.try_clone().map_err(unreadable)?;
-    stored.rewind().map_err(unreadable)?;
     let (gzip, bytes): (bool, Box<dyn Read>) = match file.pinned {
         Pinned::Content => bytes::decompressed(stored).map_err(unreadable)?,
         Pinned::Gzip => (true, Box::new(stored)),

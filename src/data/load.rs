@@ -16,6 +16,24 @@ pub struct Sources {
     pub data_dir: Option<PathBuf>,
 }
 
+impl Sources {
+    /// The folder in which data sets are looked for: in folders of their names and, if somebody named
+    /// it, in itself.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`](crate::Error::NotFound) if nobody named one and there is no home folder.
+    pub fn folder(&self) -> Result<PathBuf> {
+        match Place::of(self)? {
+            Place::Named(folder, _) | Place::Cache(folder) => Ok(folder),
+        }
+    }
+
+    /// Whether what is missing there is downloaded: not to a folder that somebody named.
+    pub fn downloads(&self) -> bool {
+        cfg!(feature = "download") && matches!(Place::of(self), Ok(Place::Cache(_)))
+    }
+}
+
 /// How far a download, or the decoding of pictures, has come.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
@@ -24,12 +42,13 @@ pub struct Progress<'a> {
     pub work: Work,
     /// The file that is downloaded, e.g. `train-images-idx3-ubyte`, or the data set that is decoded.
     pub file: &'a str,
-    /// What has been done. Begins again at 0 when another mirror is tried.
+    /// What has been done, with what an earlier download left. Begins again at 0 where a server sends
+    /// everything once more.
     pub done: u64,
     /// What there is to do: the bytes that the server announced, or all pictures.
     pub total: Option<u64>,
-    /// The file that is not whole yet. A program that ends here and now should remove it; else it
-    /// is removed when the same is loaded again.
+    /// The file that is not whole yet and that nobody could go on with. A program that ends here and
+    /// now should remove it; else it is removed when the same is loaded again.
     pub unfinished: Option<&'a Path>,
 }
 
@@ -44,15 +63,15 @@ pub enum Work {
 }
 
 impl<'a> Progress<'a> {
-    /// Of a file that is called `unfinished` until it is whole.
+    /// Of a file that is called `unfinished` until it is whole, if what there is of it is not kept.
     #[cfg(feature = "download")]
     pub(super) fn downloading(
         file: &'a str,
-        unfinished: &'a Path,
+        unfinished: Option<&'a Path>,
         done: u64,
         total: Option<u64>,
     ) -> Self {
-        Self { work: Work::Downloading, file, done, total, unfinished: Some(unfinished) }
+        Self { work: Work::Downloading, file, done, total, unfinished }
     }
 }
 

@@ -3,7 +3,7 @@
 use super::*;
 use crate::data::idx::tests::gzip;
 use std::{
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Write},
     net::TcpListener,
     sync::{
         Arc,
@@ -18,6 +18,13 @@ pub(crate) type Answer = (u16, usize, Vec<u8>);
 pub(crate) fn serve(
     answer: impl Fn(&str) -> Answer + Send + 'static,
 ) -> (String, Arc<AtomicUsize>) {
+    serve_parts(move |path, _| (answer(path), None))
+}
+
+/// The same with `answer(path, first byte asked for)`, which may add a `Content-Range`.
+fn serve_parts(
+    answer: impl Fn(&str, Option<usize>) -> (Answer, Option<String>) + Send + 'static,
+) -> (String, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}/some/folder/", listener.local_addr().unwrap());
     let requests = Arc::new(AtomicUsize::new(0));
@@ -27,18 +34,43 @@ pub(crate) fn serve(
             let mut stream = stream.unwrap();
             let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
             let Some(Ok(first)) = lines.next() else { continue };
-            while lines.next().is_some_and(|line| line.is_ok_and(|line| !line.is_empty())) {}
+            let mut from = None;
+            while let Some(Ok(line)) = lines.next() {
+                if line.is_empty() {
+                    break;
+                }
+                if let Some(range) = line.to_lowercase().strip_prefix("range: bytes=") {
+                    from = Some(range.strip_suffix('-').unwrap().parse().unwrap());
+                }
+            }
             counter.fetch_add(1, Ordering::SeqCst);
-            let (status, length, body) = answer(first.split(' ').nth(1).unwrap());
+            let ((status, length, body), range) = answer(first.split(' ').nth(1).unwrap(), from);
+            let range = range.map(|range| format!("Content-Range: {range}\r\n"));
             // The client may hang up early, which is part of some tests.
             let _ = write!(
                 stream,
-                "HTTP/1.1 {status} x\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
+                "HTTP/1.1 {status} x\r\nContent-Length: {length}\r\n{}Connection: close\r\n\r\n",
+                range.unwrap_or_default()
             );
             let _ = stream.write_all(&body);
         }
     });
     (address, requests)
+}
+
+/// What a server that knows of ranges answers for this file.
+fn part(file: &[u8], from: Option<usize>) -> (Answer, Option<String>) {
+    match from {
+        None => (whole(file.to_vec()), None),
+        Some(from) if from >= file.len() => {
+            ((416, 0, Vec::new()), Some(format!("bytes */{}", file.len())))
+        }
+        Some(from) => {
+            let rest = file[from..].to_vec();
+            let range = format!("bytes {from}-{}/{}", file.len() - 1, file.len());
+            ((206, rest.len(), rest), Some(range))
+        }
+    }
 }
 
 pub(crate) fn sha256(bytes: &[u8]) -> String {
@@ -66,6 +98,9 @@ fn content() -> Vec<u8> {
     (0..200_000).map(|_| random.next_u32() as u8).collect()
 }
 
+/// The name of what there is of the tests' file.
+const PARTIAL: &str = ".partial-data.gz";
+
 struct Case {
     folder: tempfile::TempDir,
     hash: String,
@@ -84,9 +119,14 @@ impl Case {
     }
     /// The message of a download that must fail, leaving nothing.
     fn failure(&self, fetcher: &Fetcher) -> String {
+        let message = self.message(fetcher);
+        assert_eq!(self.left(), Vec::<String>::new());
+        message
+    }
+    /// The message of a download that must fail.
+    fn message(&self, fetcher: &Fetcher) -> String {
         let error = self.fetch(fetcher).unwrap_err();
         assert!(matches!(error, Error::Download { .. }), "{error:?}");
-        assert_eq!(self.left(), Vec::<String>::new());
         let message = error.to_string();
         for part in fetcher.mirrors.iter().map(String::as_str).chain(["data.gz", "--data-dir"]) {
             assert!(message.contains(part), "{part} is missing in: {message}");
@@ -143,11 +183,13 @@ fn what_a_killed_download_left_is_removed() {
     };
     left(".download-old", ABANDONED * 2);
     left(".download-of-another", ABANDONED / 2);
-    left("mine", ABANDONED * 2);
+    left("mine", FORGOTTEN * 2);
+    left(".partial-old", FORGOTTEN * 2);
+    left(".partial-to-go-on-with", FORGOTTEN / 2);
     clean(case.folder.path());
     let mut left = case.left();
     left.sort();
-    assert_eq!(left, [".download-of-another", "mine"]);
+    assert_eq!(left, [".download-of-another", ".partial-to-go-on-with", "mine"]);
     clean(&case.folder.path().join("nowhere"));
 }
 
@@ -203,9 +245,13 @@ fn a_body_that_breaks_off_is_refused() {
         let body = gzip(&content());
         (200, body.len(), body[..body.len() / 2].to_vec())
     });
-    let message = case.failure(&quick(&[&mirror]));
+    let message = case.message(&quick(&[&mirror]));
     assert!(message.contains("broke off"), "{message}");
     assert_eq!(asked.load(Ordering::SeqCst), 2);
+    // What came of it is for the next try, and not under the file's name.
+    let half = gzip(&content()).len() / 2;
+    assert!(message.contains(&format!("{half} bytes of it are kept")), "{message}");
+    assert_eq!(case.left(), [PARTIAL]);
     // The same without a word about its length: gzip itself notices.
     let (mirror, _) = serve(|_| {
         let body = gzip(&content());
@@ -255,4 +301,170 @@ fn a_folder_that_cannot_be_written_is_named() {
     fs::write(&file, "in the way").unwrap();
     let error = quick(&[]).fetch(&case.file(), &file.join("folder"), &mut |_| {}).unwrap_err();
     assert!(matches!(error, Error::Io { .. }), "{error:?}");
+}
+
+/// The file's first bytes, as a download that broke off leaves them.
+fn left_by_another(case: &Case, bytes: &[u8]) {
+    fs::write(case.folder.path().join(PARTIAL), bytes).unwrap();
+}
+
+fn assert_whole(case: &Case, file: &[u8]) {
+    assert_eq!(case.left(), ["data.gz"]);
+    assert!(fs::read(case.folder.path().join("data.gz")).unwrap() == file, "another content");
+}
+
+#[test]
+fn a_download_that_broke_off_goes_on_where_it_was() {
+    let case = Case::new();
+    let file = gzip(&content());
+    let half = file.len() / 2;
+    let (sent, first) = (file.clone(), AtomicUsize::new(0));
+    let (mirror, asked) = serve_parts(move |_, from| {
+        let (mut answer, range) = part(&sent, from);
+        match first.fetch_add(1, Ordering::SeqCst) {
+            0 => answer.2.truncate(half),
+            _ => assert_eq!(from, Some(half)),
+        }
+        (answer, range)
+    });
+    // Two programs, of which the first one tries only once.
+    let mut hasty = quick(&[&mirror]);
+    hasty.retries = 0;
+    case.message(&hasty);
+    assert_eq!(fs::read(case.folder.path().join(PARTIAL)).unwrap(), file[..half]);
+    let mut seen = Vec::new();
+    let fetched = quick(&[&mirror]).fetch(&case.file(), case.folder.path(), &mut |progress| {
+        // Whoever ends the program here leaves the part.
+        assert_eq!(progress.unfinished, None);
+        seen.push((progress.done, progress.total));
+    });
+    fetched.unwrap();
+    let total = Some(file.len() as u64);
+    assert_eq!((seen[0], seen[seen.len() - 1].0), ((half as u64, total), file.len() as u64));
+    assert_eq!(asked.load(Ordering::SeqCst), 2);
+    assert_whole(&case, &file);
+}
+
+#[test]
+fn the_second_round_goes_on_with_the_first() {
+    let case = Case::new();
+    let file = gzip(&content());
+    let (sent, quarter) = (file.clone(), file.len() / 4);
+    let (mirror, asked) = serve_parts(move |_, from| {
+        let (mut answer, range) = part(&sent, from);
+        // A line that breaks after each quarter.
+        answer.2.truncate(quarter + 3);
+        (answer, range)
+    });
+    let mut patient = quick(&[&mirror]);
+    patient.retries = 3;
+    case.fetch(&patient).unwrap();
+    assert_eq!(asked.load(Ordering::SeqCst), 4);
+    assert_whole(&case, &file);
+}
+
+#[test]
+fn a_server_without_ranges_sends_it_all_again() {
+    let case = Case::new();
+    let file = gzip(&content());
+    left_by_another(&case, &file[..1000]);
+    let sent = file.clone();
+    let (mirror, asked) = serve(move |_| whole(sent.clone()));
+    case.fetch(&quick(&[&mirror])).unwrap();
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
+    assert_whole(&case, &file);
+}
+
+#[test]
+fn a_beginning_of_something_else_is_thrown_away() {
+    let file = gzip(&content());
+    for beginning in [vec![7; 1000], file[1..1000].to_vec(), vec![7; file.len()], vec![7; 1 << 20]]
+    {
+        let case = Case::new();
+        left_by_another(&case, &beginning);
+        let sent = file.clone();
+        let (mirror, asked) = serve_parts(move |_, from| part(&sent, from));
+        case.fetch(&quick(&[&mirror])).unwrap();
+        // One that is too long is not even tried.
+        let expected = if beginning.len() == 1 << 20 { 1 } else { 2 };
+        assert_eq!(asked.load(Ordering::SeqCst), expected);
+        assert_whole(&case, &file);
+    }
+}
+
+#[test]
+fn all_of_it_needs_no_more_than_a_check() {
+    let case = Case::new();
+    let file = gzip(&content());
+    left_by_another(&case, &file);
+    let sent = file.clone();
+    let (mirror, _) = serve_parts(move |_, from| part(&sent, Some(from.unwrap())));
+    case.fetch(&quick(&[&mirror])).unwrap();
+    assert_whole(&case, &file);
+}
+
+#[test]
+fn another_part_than_asked_for_is_not_taken() {
+    for range in [Some("bytes 10-20/30".to_owned()), Some("nonsense".into()), None] {
+        let case = Case::new();
+        let file = gzip(&content());
+        left_by_another(&case, &file[..1000]);
+        let sent = file.clone();
+        let (mirror, asked) = serve_parts(move |_, from| match from {
+            Some(from) => ((206, sent.len() - from, sent[from..].to_vec()), range.clone()),
+            None => part(&sent, None),
+        });
+        case.fetch(&quick(&[&mirror])).unwrap();
+        assert_eq!(asked.load(Ordering::SeqCst), 2);
+        assert_whole(&case, &file);
+    }
+}
+
+#[test]
+fn two_downloads_at_once_leave_each_other_alone() {
+    let case = Case::new();
+    let file = gzip(&content());
+    let other = Partial::open(case.folder.path(), "data.gz").unwrap();
+    assert!(other.to_remove().is_none());
+    let sent = file.clone();
+    let (mirror, _) = serve_parts(move |_, from| part(&sent, from));
+    let fetched = quick(&[&mirror]).fetch(&case.file(), case.folder.path(), &mut |progress| {
+        let name = progress.unfinished.unwrap().file_name().unwrap().to_str().unwrap();
+        assert!(name.starts_with(UNFINISHED), "{name}");
+    });
+    fetched.unwrap();
+    let mut left = case.left();
+    left.sort();
+    assert_eq!(left, [PARTIAL, "data.gz"]);
+    drop(other);
+    assert_whole(&case, &file);
+}
+
+#[test]
+fn published_files_are_checked_as_they_are() {
+    let file = gzip(&content());
+    let (hash, len) = (sha256(&file), file.len() as u64);
+    for (pinned, name) in [(Pinned::Gzip, "data.gz"), (Pinned::Plain, "data")] {
+        let case = Case::new();
+        let remote = Remote { name: "data", pinned, len, sha256: &hash };
+        let fetch = |sent: Vec<u8>| {
+            let (mirror, _) = serve(move |path| {
+                assert!(path.ends_with(&format!("/{name}")), "{path}");
+                whole(sent.clone())
+            });
+            quick(&[&mirror]).fetch(&remote, case.folder.path(), &mut |_| {})
+        };
+        // The same content, compressed by another program.
+        let mut other = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::none());
+        other.write_all(&content()).unwrap();
+        let mut other = other.finish().unwrap();
+        other.truncate(file.len());
+        for wrong in [other, file[..file.len() - 1].to_vec(), [&file[..], b"x"].concat()] {
+            let message = fetch(wrong).unwrap_err().to_string();
+            assert!(message.contains("another file") || message.contains("not this"), "{message}");
+            assert!(case.left().is_empty());
+        }
+        assert_eq!(fetch(file.clone()).unwrap(), case.folder.path().join(name));
+        assert_eq!(fs::read(case.folder.path().join(name)).unwrap(), file);
+    }
 }
