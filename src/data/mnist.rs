@@ -1,13 +1,19 @@
 //! MNIST and the sets that come in its form: four IDX files, grey images of 28×28, ten classes.
 
-use std::path::PathBuf;
+use std::{
+    fs::File,
+    io::Read,
+    path::{Path, PathBuf},
+};
+
+use sha2::{Digest, Sha256};
 
 use super::{
-    Known, Progress, Sources, idx,
+    Known, Progress, Sources, bytes, idx,
     known::Origin,
     store::{Pinned, Published, Remote},
 };
-use crate::{Dataset, DatasetInfo, Result};
+use crate::{Dataset, DatasetInfo, Error, Result};
 
 /// Handwritten digits.
 pub(super) const MNIST: Known = Known {
@@ -164,7 +170,42 @@ pub fn mnist(sources: &Sources, on_progress: &mut dyn FnMut(Progress<'_>)) -> Re
     super::load(MNIST.name, sources, on_progress)
 }
 
+/// The sets' files have the same names, so that one may lie where another is looked for.
+fn check_not_another(known: &Known, labels: &Path) -> Result<()> {
+    for (other, files) in
+        [(&MNIST, FILES), (&FASHION_MNIST, FASHION_FILES), (&KMNIST, KMNIST_FILES)]
+    {
+        if other.name != known.name && is(labels, &files[1])? {
+            return Err(Error::format(
+                labels,
+                format!(
+                    "belongs to {}, not {}: put each into a folder of its own, {} and {}",
+                    other.title, known.title, other.name, known.name
+                ),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a file of labels is the published one, as far as what is pinned of it can tell.
+fn is(labels: &Path, published: &Remote<'_>) -> Result<bool> {
+    let file = File::open(labels).map_err(Error::io("open", labels))?;
+    let read = match published.pinned {
+        Pinned::Content => bytes::decompressed(file).map(|(_, plain)| plain),
+        Pinned::Gzip | Pinned::Plain => Ok(Box::new(file) as Box<dyn Read>),
+    };
+    let mut content = Vec::new();
+    let mut most = read.map_err(Error::io("read", labels))?.take(published.len + 1);
+    // Damage is for the reader of the format to tell.
+    let whole = most.read_to_end(&mut content).is_ok();
+    let hash = Sha256::digest(&content);
+    let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(whole && hash == published.sha256)
+}
+
 fn read(known: &Known, paths: &[PathBuf], class_names: [&str; 10]) -> Result<Dataset> {
+    check_not_another(known, &paths[1])?;
     let split = |images: usize, labels: usize| {
         idx::read_split(&paths[images], &paths[labels], known.size, class_names.len())
     };
@@ -186,14 +227,11 @@ fn read(known: &Known, paths: &[PathBuf], class_names: [&str; 10]) -> Result<Dat
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        Error,
-        data::{
-            idx::tests::{gzip, idx},
-            store::{self, DATA_VARIABLE, Place},
-        },
+    use crate::data::{
+        idx::tests::{gzip, idx},
+        store::{self, DATA_VARIABLE, Place},
     };
-    use std::{fs, path::Path};
+    use std::fs;
 
     /// Contents of the four files of a tiny MNIST: one training image a class and three to test.
     /// Every pixel of an image is its label plus `tone`.
@@ -265,6 +303,30 @@ mod tests {
             assert!(matches!(from(folder.path()), Err(Error::NotFound { .. })));
             assert_eq!(known.on_disk(&sources).unwrap(), Some(folder.path().join(known.name)));
             assert_eq!(MNIST.on_disk(&sources).unwrap(), None);
+        }
+    }
+
+    #[test]
+    fn a_siblings_labels_are_recognised() {
+        let folder = tempfile::tempdir().unwrap();
+        let [_, labels, ..] = tiny(0);
+        let hash = |bytes: &[u8]| {
+            Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect::<String>()
+        };
+        let (content, zipped) = (hash(&labels), hash(&gzip(&labels)));
+        let pin = |pinned, len: usize, sha256| {
+            let len = len as u64;
+            move |path: &Path| is(path, &Remote { name: "labels", pinned, len, sha256 }).unwrap()
+        };
+        let of_content = pin(Pinned::Content, labels.len(), content.as_str());
+        let of_gzip = pin(Pinned::Gzip, gzip(&labels).len(), zipped.as_str());
+        let other = [&labels[..], &[0]].concat();
+        for (bytes, content, zipped) in
+            [(labels.clone(), true, false), (gzip(&labels), true, true), (other, false, false)]
+        {
+            let path = folder.path().join("labels");
+            fs::write(&path, bytes).unwrap();
+            assert_eq!((of_content(&path), of_gzip(&path)), (content, zipped));
         }
     }
 
@@ -379,12 +441,14 @@ mod tests {
     /// The original, where there is one: needs DM_WGPU_DATA.
     #[test]
     fn the_original_has_its_known_counts_and_hashes() {
-        use sha2::{Digest, Sha256};
         let Some(folder) = std::env::var_os(DATA_VARIABLE) else {
             println!("SKIPPED: {DATA_VARIABLE} is not set, so there is no MNIST to check");
             return;
         };
         let set = named_by_variable(Path::new(&folder)).unwrap();
+        let sources = Sources { data_dir: MNIST.on_disk(&Sources::default()).unwrap() };
+        let error = crate::data::load("fashion-mnist", &sources, &mut |_| panic!()).unwrap_err();
+        assert!(error.to_string().contains("belongs to MNIST, not Fashion-MNIST"), "{error}");
         assert_eq!((set.train().len(), set.test().len()), (60_000, 10_000));
         let sizes: Vec<usize> = (0..10).map(|class| set.train().of_class(class).len()).collect();
         assert_eq!(sizes, [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]);
