@@ -7,6 +7,7 @@ mod checkpoints;
 mod compare;
 mod condense;
 mod dataset;
+mod datasets;
 mod evaluate;
 mod export;
 mod failure;
@@ -43,6 +44,7 @@ dm-wgpu condenses a labelled image set into a few synthetic images a class, on a
   dm-wgpu compare --dataset mnist   condensed and chosen images side by side
   dm-wgpu export RUN --format pt    a set for PyTorch, NumPy, as pictures
   dm-wgpu bench                     how fast this machine is
+  dm-wgpu datasets                  the data sets by name, and which are here
   dm-wgpu adapters                  the GPUs that it could run on
   dm-wgpu --help                    everything else";
 
@@ -65,6 +67,7 @@ pub fn run() -> ExitCode {
     }
     let outcome = match &cli.command {
         Some(Command::Adapters { backend }) => adapters::list(backend.as_deref()),
+        Some(Command::Datasets(args)) => datasets::list(args),
         Some(Command::Evaluate(args)) => evaluate::run(args),
         Some(Command::Compare(args)) => compare::run(args),
         Some(Command::Bench(args)) => bench::run(args),

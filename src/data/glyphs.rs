@@ -29,7 +29,7 @@ pub(super) const GLYPHS: Known = Known {
     mean: &[0.12115],
     std: &[0.25413],
     flip: false,
-    licence: env!("CARGO_PKG_LICENSE"),
+    licence: "as dm-wgpu",
     source: "drawn by dm-wgpu",
     origin: Origin::Drawn(|| glyphs(0)),
 };

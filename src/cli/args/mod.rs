@@ -2,6 +2,7 @@
 
 mod applies;
 mod bench;
+mod datasets;
 mod evaluate;
 mod export;
 mod help;
@@ -21,6 +22,7 @@ use dm_wgpu::{Kernels, Precision};
 use super::method::Method;
 
 pub use bench::BenchArgs;
+pub use datasets::DatasetsArgs;
 pub use evaluate::{CompareArgs, EvalArgs, EvaluateArgs};
 pub use export::ExportArgs;
 pub use lasting::LastingArgs;
@@ -54,7 +56,7 @@ fn precision() -> impl TypedValueParser<Value = Precision> {
     after_help = help::RUN,
     disable_help_subcommand = true,
     subcommand_negates_reqs = true,
-    override_usage = "dm-wgpu --dataset <NAME> [OPTIONS]\n       dm-wgpu --resume <DIR>\n       dm-wgpu evaluate <PATH> [OPTIONS]\n       dm-wgpu compare --dataset <NAME> [OPTIONS]\n       dm-wgpu bench [OPTIONS]\n       dm-wgpu export <PATH> --format <FORMAT> [OPTIONS]\n       dm-wgpu adapters [--backend <API>]",
+    override_usage = "dm-wgpu --dataset <NAME> [OPTIONS]\n       dm-wgpu --resume <DIR>\n       dm-wgpu evaluate <PATH> [OPTIONS]\n       dm-wgpu compare --dataset <NAME> [OPTIONS]\n       dm-wgpu bench [OPTIONS]\n       dm-wgpu export <PATH> --format <FORMAT> [OPTIONS]\n       dm-wgpu datasets [--data-dir <DIR>] [--json]\n       dm-wgpu adapters [--backend <API>]",
     max_term_width = 100
 )]
 pub struct Cli {
@@ -100,7 +102,7 @@ impl Cli {
                 Some(Command::Export(args)) => args.quiet = true,
                 // They say nothing but what was asked for.
                 Some(
-                    Command::Adapters { .. } | Command::Completions { .. } | Command::Man { .. },
+                    Command::Adapters { .. } | Command::Datasets(_) | Command::Completions { .. } | Command::Man { .. },
                 )
                 | None => {}
             }
@@ -149,7 +151,7 @@ impl Cli {
     /// Whether only errors are to be told.
     pub fn quiet(&self) -> bool {
         match &self.command {
-            Some(Command::Adapters { .. } | Command::Completions { .. } | Command::Man { .. }) => {
+            Some(Command::Adapters { .. } | Command::Datasets(_) | Command::Completions { .. } | Command::Man { .. }) => {
                 false
             }
             Some(Command::Evaluate(args)) => args.machine.quiet,
@@ -163,6 +165,8 @@ impl Cli {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// List the data sets that have names: what they are, and which are on this machine.
+    Datasets(DatasetsArgs),
     /// List the adapters (GPUs, and CPUs that act as one), best first, with what they can do.
     Adapters {
         /// Only those of this graphics API.

@@ -1,0 +1,149 @@
+//! `dm-wgpu datasets`: which data sets there are, and which of them are on this machine.
+
+use std::path::{Path, PathBuf};
+
+use dm_wgpu::data::{KNOWN, Known, Sources};
+use serde_json::{Value, json};
+
+use super::{args::DatasetsArgs, failure::Failure, say};
+
+pub fn list(args: &DatasetsArgs) -> Result<u8, Failure> {
+    if let Some(folder) = args.data_dir.as_deref().filter(|folder| !folder.is_dir()) {
+        let folder = folder.display();
+        return Err(Failure::Usage(format!("--data-dir {folder}: there is no such folder")));
+    }
+    let sources = Sources { data_dir: args.data_dir.clone() };
+    let mut sets = Vec::new();
+    for known in &KNOWN {
+        sets.push((known, known.on_disk(&sources)?));
+    }
+    let text = match args.json {
+        true => Value::from_iter(sets.iter().map(|(known, path)| object(known, path.as_deref())))
+            .to_string(),
+        false => for_people(&sets, &sources.folder()?, sources.downloads()),
+    };
+    say::out(&text).map(|()| 0).map_err(|error| Failure::Failed(format!("stdout: {error}")))
+}
+
+/// The table, where the sets are, and whose they are.
+fn for_people(sets: &[(&Known, Option<PathBuf>)], folder: &Path, downloads: bool) -> String {
+    let head = ["NAME", "IMAGES", "CLASSES", "SIZE", "DOWNLOAD", "ON DISK", "LICENCE"];
+    let mut rows = vec![head.map(String::from)];
+    rows.extend(sets.iter().map(|(known, path)| row(known, path.is_some())));
+    let mut parts = vec![aligned(&rows)];
+    let here: Vec<_> = sets
+        .iter()
+        .filter_map(|(known, path)| {
+            Some([known.name.to_owned(), path.as_ref()?.display().to_string()])
+        })
+        .collect();
+    if !here.is_empty() {
+        parts.push(format!("On disk:\n{}", indented(&aligned(&here))));
+    }
+    let sources: Vec<_> =
+        sets.iter().map(|(known, _)| [known.name.to_owned(), known.source.to_owned()]).collect();
+    parts.push(format!("Source:\n{}", indented(&aligned(&sources))));
+    parts.push(format!(
+        "Looked for in {}.\n{}",
+        folder.display(),
+        match downloads {
+            true => "What is missing is downloaded there when it is asked for with --dataset.",
+            false =>
+                "Without --data-dir and DM_WGPU_DATA, what is missing is downloaded to the \
+                      cache.",
+        }
+    ));
+    parts.join("\n\n")
+}
+
+fn row(known: &Known, on_disk: bool) -> [String; 7] {
+    let Known { name, train, test, classes, channels, size, licence, .. } = known;
+    let (download, on_disk) = match (known.has_files(), on_disk) {
+        (false, _) => ("none".into(), "-"),
+        (true, on_disk) => (megabytes(known.download()), if on_disk { "yes" } else { "no" }),
+    };
+    [
+        name.to_string(),
+        format!("{train}+{test}"),
+        classes.to_string(),
+        format!("{channels}×{size}×{size}"),
+        download,
+        on_disk.into(),
+        licence.to_string(),
+    ]
+}
+
+/// As the publishers' pages have it.
+fn megabytes(bytes: u64) -> String {
+    format!("{} MB", bytes.div_ceil(1_000_000))
+}
+
+/// Columns as wide as they must be, two blanks between them.
+fn aligned<const N: usize>(rows: &[[String; N]]) -> String {
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
+    let lines = rows.iter().map(|row| {
+        let cells = (0..N).map(|k| format!("{:1$}", row[k], width(k).unwrap_or(0)));
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn indented(lines: &str) -> String {
+    format!("  {}", lines.replace('\n', "\n  "))
+}
+
+fn object(known: &Known, path: Option<&Path>) -> Value {
+    json!({
+        "name": known.name,
+        "title": known.title,
+        "train": known.train,
+        "test": known.test,
+        "classes": known.classes,
+        "channels": known.channels,
+        "size": known.size,
+        "mean": decimals(known.mean),
+        "std": decimals(known.std),
+        "flip": known.flip,
+        "licence": known.licence,
+        "source": known.source,
+        "needs_files": known.has_files(),
+        "download_bytes": known.download(),
+        "path": path.map(|path| path.to_string_lossy()),
+    })
+}
+
+/// As they are written in papers: 0.1307, and not the digits of the nearest f32.
+fn decimals(values: &[f32]) -> Vec<f64> {
+    values.iter().map(|value| (f64::from(*value) * 1e6).round() / 1e6).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_fits_a_terminal() {
+        let path =
+            |known: &Known| known.has_files().then(|| PathBuf::from("/data").join(known.name));
+        let sets: Vec<_> = KNOWN.iter().map(|known| (known, path(known))).collect();
+        let text = for_people(&sets, Path::new("/data"), false);
+        for line in text.lines() {
+            assert!(line.chars().count() <= 80, "{line}");
+        }
+        for known in &KNOWN {
+            let of = |line: &&str| line.trim().starts_with(&format!("{} ", known.name));
+            assert!(text.lines().filter(of).count() >= 2, "{}: {text}", known.name);
+        }
+        assert!(text.contains("\n  mnist          /data/mnist\n"), "{text}");
+        assert!(!for_people(&[(&KNOWN[0], None)], Path::new("/data"), true).contains("On disk:"));
+    }
+
+    #[test]
+    fn programs_get_the_same() {
+        let object = object(Known::of("svhn").unwrap(), Some(Path::new("/data/svhn")));
+        assert_eq!(object["path"], "/data/svhn");
+        assert_eq!(object["mean"].to_string(), "[0.4377,0.4438,0.4728]");
+        assert_eq!((&object["train"], &object["flip"]), (&json!(73_257), &json!(false)));
+        assert_eq!(object["download_bytes"], 246_316_178);
+    }
+}

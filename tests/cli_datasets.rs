@@ -1,0 +1,106 @@
+//! `dm-wgpu datasets` and data sets other than MNIST, from outside: what is listed, what is found where,
+//! and what is said of broken archives.
+#![cfg(feature = "cli")]
+
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Output},
+};
+
+use serde_json::Value;
+
+fn program(place: &Path) -> Command {
+    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("dm-wgpu"));
+    command.current_dir(place).env_remove("RUST_LOG").env_remove("DM_WGPU_DATA");
+    // Nobody's own cache; and without a runtime folder Mesa's libraries write to stderr.
+    command.env("HOME", place).env("XDG_CACHE_HOME", place.join("cache"));
+    command.env("XDG_RUNTIME_DIR", std::env::temp_dir());
+    command
+}
+
+fn stdout(output: &Output) -> String {
+    let text = String::from_utf8(output.stdout.clone()).unwrap();
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    text
+}
+
+/// Writes a CIFAR-10 of two images a class into a folder, in its binary form.
+fn cifar10(folder: &Path) {
+    fs::create_dir_all(folder).unwrap();
+    let records: Vec<u8> = (0..20u8)
+        .flat_map(|k| [k % 10].into_iter().chain((0..3072).map(move |i| (i as u8) ^ (k * 11))))
+        .collect();
+    for name in (1..=5).map(|k| format!("data_batch_{k}.bin")).chain(["test_batch.bin".into()]) {
+        fs::write(folder.join(name), &records).unwrap();
+    }
+}
+
+#[test]
+fn sets_are_listed_with_where_they_are() {
+    let place = tempfile::tempdir().unwrap();
+    let here = place.path().join("data/cifar10/cifar-10-batches-bin");
+    cifar10(&here);
+    let list = |arguments: &[&str], variable: Option<&str>| {
+        let mut command = program(place.path());
+        if let Some(folder) = variable {
+            command.env("DM_WGPU_DATA", folder);
+        }
+        stdout(&command.arg("datasets").args(arguments).output().unwrap())
+    };
+    for text in [list(&["--data-dir", "data"], None), list(&[], Some("data"))] {
+        assert!(
+            text.contains("\nOn disk:\n  cifar10  data/cifar10/cifar-10-batches-bin\n"),
+            "{text}"
+        );
+        assert!(text.contains("Looked for in data."), "{text}");
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    }
+    let nothing = list(&[], None);
+    assert!(!nothing.contains("On disk:") && nothing.contains("is downloaded there"), "{nothing}");
+
+    let sets: Value = serde_json::from_str(&list(&["--json", "--data-dir", "data"], None)).unwrap();
+    let of = |name: &str| sets.as_array().unwrap().iter().find(|set| set["name"] == name).unwrap();
+    assert_eq!(of("cifar10")["path"], "data/cifar10/cifar-10-batches-bin");
+    assert_eq!((&of("svhn")["path"], &of("svhn")["classes"]), (&Value::Null, &Value::from(10)));
+    assert_eq!(of("glyphs")["needs_files"], false);
+    // Looking makes nothing.
+    assert_eq!(fs::read_dir(place.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_refused() {
+    let place = tempfile::tempdir().unwrap();
+    let output =
+        program(place.path()).args(["datasets", "--data-dir", "nowhere"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(stderr, "error: --data-dir nowhere: there is no such folder\n");
+}
+
+#[test]
+fn colour_pictures_are_condensed_from_their_published_form() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().join("data/cifar-10-batches-bin");
+    cifar10(&folder);
+    let run = || {
+        let line = "--dataset cifar10 --ipc 1 --iterations 1 --width 4 --batch-real 2 --no-eval \
+                    --data-dir data --out run";
+        program(place.path()).args(line.split_whitespace()).output().unwrap()
+    };
+    let output = run();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{stderr}");
+    assert!(stderr.contains("cifar10: 100 images of 3×32×32 in 10 classes"), "{stderr}");
+    assert!(stderr.contains("augment color_crop_cutout_flip_scale_rotate"), "{stderr}");
+    assert!(place.path().join("run/images/airplane/000.png").is_file());
+
+    fs::remove_dir_all(place.path().join("run")).unwrap();
+    fs::remove_dir_all(&folder).unwrap();
+    fs::write(place.path().join("data/cifar-10-binary.tar.gz"), "no archive").unwrap();
+    let output = run();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.starts_with("error: data/cifar-10-binary.tar.gz: "), "{stderr}");
+    assert!(!place.path().join("run").exists());
+}
