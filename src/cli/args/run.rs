@@ -153,7 +153,7 @@ pub struct MachineArgs {
         allow_negative_numbers = true, value_parser = values::memory
     )]
     pub memory_budget: u64,
-    /// Where data sets are, or are downloaded to [default: DM_WGPU_DATA, else the user's cache].
+    /// Where data sets are [default: DM_WGPU_DATA, else the user's cache, with downloads].
     #[arg(long, value_name = "DIR", help_heading = "Machine")]
     pub data_dir: Option<PathBuf>,
     /// Say nothing but errors; evaluate, compare and bench still print their results.
