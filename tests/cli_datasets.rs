@@ -4,8 +4,12 @@
 
 use std::{
     fs,
+    io::{BufRead, BufReader, Write},
+    net::TcpListener,
     path::Path,
     process::{Command, Output},
+    sync::mpsc,
+    thread,
 };
 
 use serde_json::Value;
@@ -103,4 +107,41 @@ fn colour_pictures_are_condensed_from_their_published_form() {
     assert_eq!(output.status.code(), Some(1), "{stderr}");
     assert!(stderr.starts_with("error: data/cifar-10-binary.tar.gz: "), "{stderr}");
     assert!(!place.path().join("run").exists());
+}
+
+/// A mirror may have a folder for each set or be the folder of one: both are asked, the first first.
+#[test]
+fn a_mirror_of_ones_own_is_asked_instead() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}/sets", listener.local_addr().unwrap());
+    let (heard, asked) = mpsc::channel();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+            let first = lines.next().unwrap().unwrap();
+            while lines.next().is_some_and(|line| line.is_ok_and(|line| !line.is_empty())) {}
+            heard.send(first.split(' ').nth(1).unwrap().to_owned()).unwrap();
+            let _ =
+                write!(stream, "HTTP/1.1 404 no\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        }
+    });
+    let place = tempfile::tempdir().unwrap();
+    let mut command = program(place.path());
+    command.args(["--dataset", "svhn"]).env("DM_WGPU_MIRROR", format!("{address}/"));
+    // None between this machine and itself.
+    command.env("NO_PROXY", "*").env("no_proxy", "*");
+    let output = command.output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    let paths: Vec<_> = asked.try_iter().collect();
+    assert_eq!(paths, ["/sets/svhn/train_32x32.mat", "/sets/train_32x32.mat"]);
+    assert!(stderr.contains("could not download train_32x32.mat"), "{stderr}");
+    for place in [format!("{address}/svhn: "), format!("{address}: ")] {
+        assert!(stderr.contains(&format!("{place}HTTP status 404")), "{place}: {stderr}");
+    }
+    assert!(!place.path().join("runs").exists());
+    // What was made for it is empty: neither a file nor the beginning of one.
+    let cache = place.path().join("cache/dm-wgpu/svhn");
+    assert!(!cache.exists() || fs::read_dir(cache).unwrap().count() == 0);
 }

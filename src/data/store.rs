@@ -47,7 +47,6 @@ pub(super) struct Remote<'a> {
     /// Without `.gz`.
     pub(super) name: &'a str,
     /// What `len` and `sha256` are of, and with it the name on the mirrors.
-    #[cfg_attr(not(feature = "download"), allow(dead_code))]
     pub(super) pinned: Pinned,
     /// In bytes.
     #[cfg_attr(not(feature = "download"), allow(dead_code))]
@@ -69,7 +68,6 @@ pub(super) enum Pinned {
     Plain,
 }
 
-#[cfg(feature = "download")]
 impl Remote<'_> {
     /// Its name on the mirrors.
     pub(super) fn published(&self) -> String {
@@ -146,10 +144,6 @@ pub(super) fn load(
     on_progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Dataset> {
     let found = published.locate(place, known.name);
-    if let Some(found) = &found {
-        let paths: Vec<_> = found.paths.iter().map(|path| path.display().to_string()).collect();
-        log::info!("{} is read from {}", known.name, paths.join(", "));
-    }
     match place {
         Place::Named(folder, given_by) => {
             let found = found.ok_or_else(|| published.missing(known, folder, given_by))?;
@@ -241,7 +235,8 @@ impl Published {
             let pairs = names.chunks(2).map(|pair| pair.join(", "));
             pairs.collect::<Vec<_>>().join(",\n  ")
         };
-        let names: Vec<_> = self.files.iter().map(|file| file.name).collect();
+        let names: Vec<_> = self.files.iter().map(Remote::published).collect();
+        let names: Vec<_> = names.iter().map(String::as_str).collect();
         let unpacked = self.unpacked.as_ref().map(|unpacked| {
             format!(
                 "\nor, unpacked, the folder {} with\n  {}",

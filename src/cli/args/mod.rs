@@ -102,7 +102,10 @@ impl Cli {
                 Some(Command::Export(args)) => args.quiet = true,
                 // They say nothing but what was asked for.
                 Some(
-                    Command::Adapters { .. } | Command::Datasets(_) | Command::Completions { .. } | Command::Man { .. },
+                    Command::Adapters { .. }
+                    | Command::Datasets(_)
+                    | Command::Completions { .. }
+                    | Command::Man { .. },
                 )
                 | None => {}
             }
@@ -151,9 +154,12 @@ impl Cli {
     /// Whether only errors are to be told.
     pub fn quiet(&self) -> bool {
         match &self.command {
-            Some(Command::Adapters { .. } | Command::Datasets(_) | Command::Completions { .. } | Command::Man { .. }) => {
-                false
-            }
+            Some(
+                Command::Adapters { .. }
+                | Command::Datasets(_)
+                | Command::Completions { .. }
+                | Command::Man { .. },
+            ) => false,
             Some(Command::Evaluate(args)) => args.machine.quiet,
             Some(Command::Compare(args)) => args.run.machine.quiet,
             Some(Command::Bench(args)) => args.quiet,
