@@ -2,11 +2,14 @@
 //! the kernels in them beside what the device can do at most.
 //!
 //! ```no_run
+//! use std::ops::ControlFlow;
 //! use dm_wgpu::{AdapterChoice, bench::{Bench, Shape}};
 //!
 //! let bench = Bench { iterations: 20, ..Bench::of(Shape::Cifar10) };
-//! let report = bench.run_blocking(&AdapterChoice::default(), &mut |_| {})?;
-//! println!("{:.1} ms an iteration", report.iteration.median_ms);
+//! let go_on = &mut |_| ControlFlow::Continue(());
+//! if let Some(report) = bench.run_blocking(&AdapterChoice::default(), go_on)? {
+//!     println!("{:.1} ms per iteration", report.iteration.median_ms);
+//! }
 //! # Ok::<(), dm_wgpu::Error>(())
 //! ```
 
@@ -15,7 +18,7 @@ mod phase;
 mod report;
 mod shape;
 
-use std::{sync::Arc, time::Instant};
+use std::{ops::ControlFlow, sync::Arc, time::Instant};
 
 pub use report::{BenchAdapter, Ceiling, KernelTime, Phase, Report, Start, TimedBy};
 pub use shape::Shape;
@@ -45,6 +48,18 @@ pub struct Bench {
     pub memory_budget: u64,
 }
 
+/// Why measuring ends before its end.
+enum Stop {
+    Asked,
+    Failed(Error),
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
 /// How far a benchmark is.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
@@ -71,7 +86,8 @@ impl Bench {
         }
     }
 
-    /// Opens an adapter and measures. Blocks until all is done.
+    /// Opens an adapter and measures. Blocks until all is done, or until `progress` breaks: then there is
+    /// no report.
     ///
     /// # Errors
     /// [`Error::Adapter`] when there is none, [`Error::Setting`] for numbers that are impossible or
@@ -79,19 +95,35 @@ impl Bench {
     pub fn run_blocking(
         &self,
         choice: &AdapterChoice,
-        progress: &mut dyn FnMut(Progress),
-    ) -> Result<Report> {
+        progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+    ) -> Result<Option<Report>> {
+        let mut tell = |what| match progress(what) {
+            ControlFlow::Continue(()) => Ok(()),
+            ControlFlow::Break(()) => Err(Stop::Asked),
+        };
+        match self.measure(choice, &mut tell) {
+            Ok(report) => Ok(Some(report)),
+            Err(Stop::Asked) => Ok(None),
+            Err(Stop::Failed(error)) => Err(error),
+        }
+    }
+
+    fn measure(
+        &self,
+        choice: &AdapterChoice,
+        progress: &mut dyn FnMut(Progress) -> Result<(), Stop>,
+    ) -> Result<Report, Stop> {
         let (most, _) = self.shape.images_per_class(self.classes);
         if self.batch_real > most {
             let classes = self.classes;
             let expected = format!("one of {classes} classes of {} has {most} images", self.shape);
-            return Err(Error::setting("batch_real", self.batch_real, expected));
+            return Err(Error::setting("batch_real", self.batch_real, expected).into());
         }
         let begun = Instant::now();
         let gpu = Gpu::headless_blocking(choice)?;
         let open_ms = ms(begun.elapsed());
         let adapter = adapter(&gpu);
-        progress(Progress::Opened(adapter.clone()));
+        progress(Progress::Opened(adapter.clone()))?;
 
         let dataset = Arc::new(self.shape.dataset(self.classes)?);
         let settings = self.settings(&dataset);
@@ -101,7 +133,7 @@ impl Bench {
             self.iterations,
             &mut |done| progress(self.piece("iterations", done)),
         )?;
-        progress(Progress::Begun("kernels", 0));
+        progress(Progress::Begun("kernels", 0))?;
         let (arithmetic, clock) = ceiling::clock(&gpu)?;
         let iteration_kernels = profile(&gpu, clock, &run.recordings(), iteration.median_ms)?;
         drop(run);
@@ -114,7 +146,7 @@ impl Bench {
             self.iterations,
             &mut |done| progress(self.piece("epochs", done)),
         )?;
-        progress(Progress::Begun("kernels", 0));
+        progress(Progress::Begun("kernels", 0))?;
         let epoch_kernels = profile(&gpu, clock, &run.recordings(), epoch.median_ms)?;
         drop(run);
         let ceiling = ceiling::measure(&gpu, &arithmetic, clock, self.memory_budget)?;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Ceiling, KernelTime, Phase};
+use super::{Ceiling, KernelTime, Phase, Stop};
 use crate::{
     Condensation, Evaluation, Gpu, Result,
     gpu::{Clock, Recording, Timed},
@@ -44,9 +44,9 @@ pub(super) fn watch<W: Work>(
     gpu: &Gpu,
     prepare: impl FnOnce() -> Result<W>,
     timed: u32,
-    done: &mut dyn FnMut(u32),
-) -> Result<(Phase, W)> {
-    done(0);
+    done: &mut dyn FnMut(u32) -> Result<(), Stop>,
+) -> Result<(Phase, W), Stop> {
+    done(0)?;
     gpu.take_made();
     let mut allocated = None;
     let begun = Instant::now();
@@ -59,7 +59,7 @@ pub(super) fn watch<W: Work>(
     allocated = allocated.max(gpu.allocated());
     work.wait(0)?;
     let first_ms = ms(begun.elapsed());
-    done(1);
+    done(1)?;
 
     let mut times = Vec::new();
     work.submit()?;
@@ -74,7 +74,7 @@ pub(super) fn watch<W: Work>(
             times.push(ms(now - before));
         }
         before = now;
-        done(1 + piece);
+        done(1 + piece)?;
     }
     work.wait(0)?;
     let made = gpu.take_made();

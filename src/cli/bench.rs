@@ -1,53 +1,67 @@
 //! `dm-wgpu bench`: how long the work takes here, and where the time goes.
 
-use std::fmt::Write;
+use std::{fmt::Write, ops::ControlFlow};
 
 use dm_wgpu::bench::{BenchAdapter, KernelTime, Phase, Progress, Report, TimedBy};
 
 use super::{
     adapters::bytes,
     args::BenchArgs,
+    events::Event,
     failure::Failure,
+    interrupt::{INTERRUPTED, Interrupt},
     progress::{Console, Pieces},
-    say,
+    record::Adapter,
 };
 
 pub fn run(args: &BenchArgs) -> Result<u8, Failure> {
-    let console = Console::new(args.quiet);
+    let console = Console::new(args.quiet).json(args.json);
+    let interrupt = Interrupt::install(console.quiet());
+    interrupt.timing();
     let mut pieces: Option<Pieces> = None;
     let report = args.bench().run_blocking(&args.adapter_choice(), &mut |progress| {
         if let Progress::Done(done) = progress {
             if let Some(pieces) = &mut pieces {
                 pieces.at(done);
             }
-            return;
-        }
-        if let Some(before) = pieces.take() {
+        } else if let Some(before) = pieces.take() {
             before.finish();
         }
         match progress {
-            Progress::Opened(adapter) => console.say(&adapter_line(&adapter)),
+            Progress::Opened(adapter) => introduce(&console, &adapter),
             Progress::Begun(what, 0) => console.say(&format!("timing {what}")),
             Progress::Begun(what, total) => {
                 pieces = Some(Pieces::start(&console, format!("timing {what}"), total));
             }
             _ => {}
         }
+        if interrupt.requested() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })?;
-    let text = if args.json {
-        serde_json::to_string(&report)
-            .map_err(|error| Failure::Failed(format!("the results as JSON: {error}")))?
-    } else {
-        table(&report)
+    if let Some(pieces) = pieces {
+        pieces.finish();
+    }
+    let Some(report) = report else {
+        console.interrupted("interrupted: nothing was measured to its end");
+        return Ok(INTERRUPTED);
     };
-    say::out(&text).map_err(|error| Failure::Failed(format!("stdout: {error}")))?;
+    console.result(&table(&report), &report)?;
     Ok(0)
+}
+
+fn introduce(console: &Console, adapter: &BenchAdapter) {
+    let BenchAdapter { name, backend, driver, kernels, precision, .. } = adapter.clone();
+    let start = Event::Start {
+        version: env!("CARGO_PKG_VERSION"),
+        adapter: Adapter { name, backend, driver, kernels, precision },
+        dataset: None,
+    };
+    console.tell(&adapter_line(adapter), &start);
 }
 
 fn adapter_line(adapter: &BenchAdapter) -> String {
     let BenchAdapter { name, backend, cpu, kernels, precision, .. } = adapter;
     let cpu = if *cpu { ", a CPU: its times say nothing about GPUs" } else { "" };
-    format!("adapter    {name} ({backend}, {kernels} kernels, {precision}{cpu})")
+    wrapped(&format!("adapter    {name} ({backend}, {kernels} kernels, {precision}{cpu})"))
 }
 
 fn table(report: &Report) -> String {
@@ -67,7 +81,7 @@ fn table(report: &Report) -> String {
     let mut text = adapter_line(&report.adapter);
     let mut line = |line: String| {
         // Writing to a String can't fail.
-        let _ = write!(text, "\n{line}");
+        let _ = write!(text, "\n{}", wrapped(&line));
     };
     line(format!(
         "work       {shape}, {classes} class{}, ipc {ipc}, batch {batch_real}, width {width}, \
@@ -125,6 +139,7 @@ fn table(report: &Report) -> String {
             line(row);
         }
     }
+    line(String::new());
     line(match report.timed_by {
         TimedBy::Waiting => {
             "Each dispatch was submitted alone and waited for; the way there and back is in its time."
@@ -140,12 +155,14 @@ fn table(report: &Report) -> String {
     text
 }
 
-/// A heading and a line a kernel, aligned.
+/// A heading and a line for each kernel, aligned. A name that is too long has a line of its own.
 fn rows(kernels: &[KernelTime]) -> Vec<String> {
-    let name = |kernel: &KernelTime| kernel.name.chars().count();
-    let widest = kernels.iter().map(name).max().unwrap_or(0).max("kernel".len());
+    const LONGEST: usize = 35;
+    let length = |name: &str| name.chars().count();
+    let names = kernels.iter().map(|kernel| length(&kernel.name));
+    let widest = names.filter(|&length| length <= LONGEST).max().unwrap_or(0).max("kernel".len());
     let mut rows = vec![format!(
-        "{:<widest$}  {:>5}  {:>9}  {:>7}  {:>8}  {:>4}  {:>7}  {:>4}",
+        "{:<widest$} {:>5} {:>8} {:>6} {:>7} {:>3} {:>6} {:>4}",
         "kernel", "calls", "ms", "share", "GFLOP/s", "%", "GB/s", "%"
     )];
     for kernel in kernels {
@@ -153,9 +170,13 @@ fn rows(kernels: &[KernelTime]) -> Vec<String> {
         let part = |part: Option<f64>| {
             part.map_or_else(|| "-".to_owned(), |p| format!("{:.0}", 100.0 * p))
         };
+        let mut name = kernel.name.as_str();
+        if length(name) > widest {
+            rows.push(name.to_owned());
+            name = "";
+        }
         rows.push(format!(
-            "{:<widest$}  {:>5}  {:>9.3}  {:>5.1} %  {:>8}  {:>4}  {:>7}  {:>4}",
-            kernel.name,
+            "{name:<widest$} {:>5} {:>8.3} {:>4.1} % {:>7} {:>3} {:>6} {:>4}",
             kernel.calls,
             kernel.ms,
             100.0 * kernel.share,
@@ -166,6 +187,24 @@ fn rows(kernels: &[KernelTime]) -> Vec<String> {
         ));
     }
     rows
+}
+
+/// A text in lines that a terminal of 80 columns has room for; they go on below its first line's values.
+fn wrapped(text: &str) -> String {
+    const COLUMNS: usize = 80;
+    let labelled = text.get(..11).is_some_and(|label| label.ends_with("  "));
+    let indent = if labelled { 11 } else { 0 };
+    let (mut lines, mut rest) = (Vec::new(), text.to_owned());
+    while rest.chars().count() > COLUMNS {
+        let spaces =
+            rest.char_indices().take(COLUMNS + 1).filter(|&(at, c)| c == ' ' && at > indent);
+        let Some((space, _)) = spaces.last() else { break };
+        let next = format!("{:indent$}{}", "", &rest[space + 1..]);
+        rest.truncate(space);
+        lines.push(std::mem::replace(&mut rest, next));
+    }
+    lines.push(rest);
+    lines.join("\n")
 }
 
 /// `1.23 s`, `456 ms`, `7.89 ms`.
@@ -181,7 +220,20 @@ fn time(ms: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::time;
+    use super::{time, wrapped};
+
+    #[test]
+    fn long_lines_go_on_below() {
+        let text = format!("start      {}", "word ".repeat(30));
+        let lines = wrapped(text.trim_end());
+        assert!(lines.lines().count() == 3 && lines.lines().all(|line| line.len() <= 80));
+        assert!(lines.lines().skip(1).all(|line| line.starts_with("           word")), "{lines}");
+        let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(words(&lines), words(&text));
+        for whole in ["é".repeat(80), "é".repeat(90), String::new()] {
+            assert_eq!(wrapped(&whole), whole);
+        }
+    }
 
     #[test]
     fn times_have_three_digits() {

@@ -1,7 +1,5 @@
 //! `dm-wgpu compare`: several methods with one seed, one table.
 
-use std::fmt::Display;
-
 use serde::Serialize;
 
 use dm_wgpu::{Accuracy, Gpu, report};
@@ -17,7 +15,7 @@ use super::{
     method::Method,
     progress::Console,
     run::Task,
-    say::{self, counted},
+    say::counted,
 };
 
 /// `compare.json`, and what `--json` prints.
@@ -53,7 +51,7 @@ pub fn run(args: &CompareArgs) -> Result<u8, Failure> {
             methods.push(method);
         }
     }
-    let console = Console::new(run.machine.quiet);
+    let console = Console::new(run.machine.quiet).json(args.json);
     let name = format!("compare-{}-ipc{}-seed{}", run.dataset(), run.ipc, run.seed);
     OutputFolder::check(run.out.as_deref())?;
     let interrupt = Interrupt::install(console.quiet());
@@ -68,7 +66,7 @@ pub fn run(args: &CompareArgs) -> Result<u8, Failure> {
     let place = |method: Method| folder.path().join(method.name());
     bench.interrupt.takes_along(folder.made().to_vec());
     bench.interrupt.takes_along(methods.iter().map(|&method| place(method)));
-    console.say(&bench.introduction());
+    bench.introduce();
 
     let mut table = Comparison {
         version: env!("CARGO_PKG_VERSION"),
@@ -86,7 +84,10 @@ pub fn run(args: &CompareArgs) -> Result<u8, Failure> {
             table.methods.push(Row::without(method, "not run".into()));
             continue;
         }
-        console.say(&format!("\nmethod    {method} ({} of {})", number + 1, methods.len()));
+        // Programs hear of it by the method's own event.
+        if !args.json {
+            console.say(&format!("\nmethod    {method} ({} of {})", number + 1, methods.len()));
+        }
         let outcome = OutputFolder::reserve(Some(&place(method)), "")
             .and_then(|mut own| task.carry_out(&bench, plan, &mut own));
         match outcome {
@@ -115,13 +116,22 @@ pub fn run(args: &CompareArgs) -> Result<u8, Failure> {
     }
     if !worth_keeping {
         // If they all say the same, that is the answer.
-        return first_failure.map_or(Ok(INTERRUPTED), Err);
+        let Some(failure) = first_failure else {
+            console.interrupted("interrupted before there were results: nothing was saved");
+            return Ok(INTERRUPTED);
+        };
+        return Err(failure);
     }
     table.write(&folder)?;
     folder.keep();
-    console.say("");
-    table.print(args.json)?;
-    console.say(&format!("table     {}", folder.path().join("compare.md").display()));
+    if !args.json {
+        console.say("");
+    }
+    // In quiet mode too: it is what was asked for.
+    console.result(&table.plain(), &table)?;
+    if !args.json {
+        console.say(&format!("table     {}", folder.path().join("compare.md").display()));
+    }
     match (table.interrupted, first_failure) {
         (true, _) => Ok(INTERRUPTED),
         (false, Some(failure)) => Err(Failure::Failed(format!(
@@ -190,22 +200,12 @@ impl Comparison {
         write_json(self, &folder.path().join("compare.json"))?;
         let Self { dataset, ipc, seed, .. } = self;
         let images = counted(*ipc, "image");
-        let mut text = format!("{dataset}, {images} a class, seed {seed}\n\n");
+        let mut text = format!("{dataset}, {images} per class, seed {seed}\n\n");
         text += &format!("| {} |\n|---|--:|--:|--:|--:|\n", HEADER.join(" | "));
         for row in &self.methods {
             text += &format!("| {} |\n", row.cells().join(" | "));
         }
         Ok(report::write_whole(folder.path().join("compare.md"), text.as_bytes())?)
-    }
-
-    /// The result, in quiet mode too: it is what was asked for.
-    fn print(&self, json: bool) -> Result<(), Failure> {
-        let failed = |error: &dyn Display| Failure::Failed(format!("stdout: {error}"));
-        let text = match json {
-            true => serde_json::to_string(self).map_err(|error| failed(&error))?,
-            false => self.plain(),
-        };
-        say::out(&text).map_err(|error| failed(&error))
     }
 
     /// For the terminal: columns under each other.

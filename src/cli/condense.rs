@@ -9,6 +9,7 @@ use dm_wgpu::{
 
 use super::{
     checkpoints::{Checkpoints, History, Start},
+    events::Event,
     failure::Failure,
     folder::OutputFolder,
     measure::{Bench, Measured},
@@ -203,7 +204,8 @@ impl Work<'_> {
         let measured =
             self.steps.pause(|| bench.measure(TrainingSet::Synthetic(set), settings, &what))?;
         let Some(Measured { accuracy, seconds }) = measured else { return Ok(false) };
-        bench.console.say(&format!("accuracy {after}: {accuracy}"));
+        let event = Event::Accuracy { iteration, accuracy: &accuracy };
+        bench.console.tell(&format!("accuracy {after}: {accuracy}"), &event);
         self.history.evaluating += seconds;
         self.history.set_accuracy(iteration, accuracy);
         Ok(true)

@@ -12,13 +12,14 @@ use dm_wgpu::{
 use super::{
     args::EvaluateArgs,
     dataset::NAMES,
+    events::Event,
     failure::Failure,
     interrupt::{INTERRUPTED, Interrupt},
     measure::{Bench, how},
     method::Method,
     progress::Console,
     record::Adapter,
-    say::{self, counted},
+    say::counted,
 };
 
 /// What `--json` prints.
@@ -36,7 +37,7 @@ struct Answer<'a> {
 }
 
 pub fn run(args: &EvaluateArgs) -> Result<u8, Failure> {
-    let console = Console::new(args.machine.quiet);
+    let console = Console::new(args.machine.quiet).json(args.json);
     let interrupt = Interrupt::install(console.quiet());
     let found = import::read(&args.path).map_err(Failure::of_data)?;
     let report = report_of(&args.path);
@@ -46,17 +47,18 @@ pub fn run(args: &EvaluateArgs) -> Result<u8, Failure> {
     let (settings, width_from) = settings(args, &bench, &set, &report);
     let images = set.labels.len();
     Evaluation::check(&bench.gpu, &bench.dataset, Some(images), &settings)?;
-    console.say(&format!(
-        "{}\nset       {} of {}\nevaluate  {} (width {width_from})",
-        bench.introduction(),
+    bench.introduce();
+    let said = format!(
+        "set       {} of {}\nevaluate  {} (width {width_from})",
         counted(images, "image"),
         args.path.display(),
         how(&settings)
-    ));
+    );
+    console.tell(&said, &Event::Set { path: &args.path, images, evaluation: &settings });
     bench.interrupt.measuring();
     let measured = bench.measure(TrainingSet::Synthetic(set), &settings, "evaluating")?;
     let Some(measured) = measured else {
-        console.say("interrupted: the accuracy was not measured");
+        console.interrupted("interrupted: the accuracy was not measured");
         return Ok(INTERRUPTED);
     };
     let answer = Answer {
@@ -69,19 +71,14 @@ pub fn run(args: &EvaluateArgs) -> Result<u8, Failure> {
         adapter: Adapter::of(&bench.gpu),
         seconds: measured.seconds,
     };
-    let text = if args.json {
-        serde_json::to_string(&answer)
-            .map_err(|error| Failure::Failed(format!("the results as JSON: {error}")))?
-    } else {
-        format!(
-            "accuracy  {} ({}, {}, {:.1} seconds)",
-            answer.accuracy,
-            counted(images, "image"),
-            how(&settings),
-            answer.seconds
-        )
-    };
-    say::out(&text).map_err(|error| Failure::Failed(format!("stdout: {error}")))?;
+    let text = format!(
+        "accuracy  {} ({}, {}, {:.1} seconds)",
+        answer.accuracy,
+        counted(images, "image"),
+        how(&settings),
+        answer.seconds
+    );
+    console.result(&text, &answer)?;
     Ok(0)
 }
 

@@ -22,6 +22,9 @@ const STOPPING: u8 = 2;
 /// As working, but what there is has been saved.
 const MEASURING: u8 = 3;
 
+/// Nothing will be saved: there are only times.
+const TIMING: u8 = 4;
+
 /// Whether the user wants an end.
 #[derive(Clone)]
 pub struct Interrupt {
@@ -40,10 +43,11 @@ impl Interrupt {
         let unfinished = Arc::new(Mutex::new(None::<PathBuf>));
         let file = Arc::clone(&unfinished);
         let installed = ctrlc::set_handler(move || {
-            let stop = |state| matches!(state, WORKING | MEASURING).then_some(STOPPING);
+            let stop = |state| matches!(state, WORKING | MEASURING | TIMING).then_some(STOPPING);
             if let Ok(before) = shared.fetch_update(Ordering::SeqCst, Ordering::SeqCst, stop) {
                 let doing = match before {
                     MEASURING => "stopping the evaluation",
+                    TIMING => "stopping after this piece",
                     _ => "stopping and saving what there is",
                 };
                 if !quiet {
@@ -87,6 +91,11 @@ impl Interrupt {
     /// From here on there is only something to measure.
     pub fn measuring(&self) {
         self.enter(MEASURING);
+    }
+
+    /// From here on there is only something to time.
+    pub fn timing(&self) {
+        self.enter(TIMING);
     }
 
     /// A wish for an end stays one.

@@ -10,9 +10,11 @@ use dm_wgpu::{
 use super::{
     args::MachineArgs,
     dataset,
+    events::{About, Event},
     failure::Failure,
     interrupt::Interrupt,
     progress::{Console, Downloads, Pieces},
+    record::Adapter,
     say::counted,
 };
 
@@ -40,8 +42,18 @@ impl Bench {
         Ok(Self { gpu, dataset: Arc::new(dataset), console, interrupt })
     }
 
-    /// Two lines on what there is to work with.
-    pub fn introduction(&self) -> String {
+    /// Says what there is to work with.
+    pub fn introduce(&self) {
+        let start = Event::Start {
+            version: env!("CARGO_PKG_VERSION"),
+            adapter: Adapter::of(&self.gpu),
+            dataset: Some(About::of(&self.dataset)),
+        };
+        self.console.tell(&self.introduction(), &start);
+    }
+
+    /// Two lines.
+    fn introduction(&self) -> String {
         let (dataset, adapter) = (&self.dataset, self.gpu.info());
         let cpu = match adapter.device_type {
             DeviceType::Cpu => ", a CPU: expect this to be slow",

@@ -9,6 +9,7 @@ mod condense;
 mod dataset;
 mod datasets;
 mod evaluate;
+mod events;
 mod export;
 mod failure;
 mod figures;
@@ -33,13 +34,14 @@ mod vectors;
 use std::process::ExitCode;
 
 use args::Command;
+use events::Event;
 
 /// What a bare `dm-wgpu` answers: enough to go on with, not all that there is.
 const SHORT_HELP: &str = "\
-dm-wgpu condenses a labelled image set into a few synthetic images a class, on any GPU.
+dm-wgpu condenses a labelled image set into a few synthetic images per class, on any GPU.
 
-  dm-wgpu --dataset mnist           10 images a class, into runs/mnist-ipc10-seed0
-  dm-wgpu --dataset mnist --ipc 1   1 image a class
+  dm-wgpu --dataset mnist           10 images per class, into runs/mnist-ipc10-seed0
+  dm-wgpu --dataset mnist --ipc 1   1 image per class
   dm-wgpu evaluate PATH             what a set is worth
   dm-wgpu compare --dataset mnist   condensed and chosen images side by side
   dm-wgpu export RUN --format pt    a set for PyTorch, NumPy, as pictures
@@ -84,6 +86,9 @@ pub fn run() -> ExitCode {
         Ok(code) => ExitCode::from(code),
         Err(failure) => {
             say::err(&format!("error: {failure}"));
+            if cli.json() {
+                Event::Error { message: &failure.to_string(), exit_code: failure.code() }.tell();
+            }
             ExitCode::from(failure.code())
         }
     }

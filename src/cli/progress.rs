@@ -1,4 +1,5 @@
-//! How far a run is, on stderr: a bar on a terminal, now and then a line elsewhere, nothing if quiet.
+//! How far a run is, on stderr: a bar on a terminal, now and then a line elsewhere, nothing if quiet. Or, for
+//! programs, events on stdout.
 
 use std::{
     io::IsTerminal,
@@ -6,10 +7,14 @@ use std::{
 };
 
 use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
 
 use super::{
     dataset::{Progress, Work},
+    events::{Answer, Event},
+    failure::Failure,
     figures::Losses,
+    interrupt::INTERRUPTED,
     say,
 };
 
@@ -18,19 +23,60 @@ use super::{
 pub struct Console {
     quiet: bool,
     terminal: bool,
+    json: bool,
 }
 
 impl Console {
     pub fn new(quiet: bool) -> Self {
         // Such a terminal can't move back to draw a bar anew.
         let dumb = std::env::var_os("TERM").is_some_and(|name| name == "dumb");
-        Self { quiet, terminal: std::io::stderr().is_terminal() && !dumb }
+        Self { quiet, terminal: std::io::stderr().is_terminal() && !dumb, json: false }
+    }
+
+    /// Whether to speak to a program instead of to people.
+    pub fn json(self, json: bool) -> Self {
+        Self { json, ..self }
     }
 
     pub fn say(&self, line: &str) {
-        if !self.quiet {
-            say::err(line);
+        match line.trim() {
+            "" if self.json => {}
+            text => self.tell(line, &Event::Message { text }),
         }
+    }
+
+    /// A line for people, or what a program hears instead.
+    pub fn tell(&self, line: &str, event: &Event<'_>) {
+        match self {
+            Self { quiet: true, .. } => {}
+            Self { json: true, .. } => event.tell(),
+            _ => say::err(line),
+        }
+    }
+
+    /// The last word where Ctrl-C left no result.
+    pub fn interrupted(&self, line: &str) {
+        let end = Event::Error { message: line, exit_code: INTERRUPTED };
+        match self.json {
+            // The result of quiet programs as well.
+            true => end.tell(),
+            false => self.say(line),
+        }
+    }
+
+    /// As a result, but quiet people don't want it.
+    pub fn summary(&self, text: &str, value: &impl Serialize) -> Result<(), Failure> {
+        if self.quiet && !self.json { Ok(()) } else { self.result(text, value) }
+    }
+
+    /// What was asked for: the last event, or else the text, on stdout.
+    pub fn result(&self, text: &str, value: &impl Serialize) -> Result<(), Failure> {
+        let line = match self.json {
+            true => serde_json::to_string(&Answer::of(value))
+                .map_err(|error| Failure::Failed(format!("the results as JSON: {error}")))?,
+            false => text.to_owned(),
+        };
+        say::out(&line).map_err(|error| Failure::Failed(format!("stdout: {error}")))
     }
 
     pub fn quiet(&self) -> bool {
@@ -85,12 +131,32 @@ enum Display {
     Nothing,
     Bar(ProgressBar),
     Lines(Rhythm),
+    Events(Seconds),
+}
+
+/// When the next event is due: the first at once, then none within a second of another.
+#[derive(Debug, Default)]
+struct Seconds {
+    last: Duration,
+    said: Option<u32>,
+}
+
+impl Seconds {
+    fn due(&mut self, done: u32, elapsed: Duration) -> bool {
+        let since = elapsed.saturating_sub(self.last);
+        let due = self.said.is_none() || since >= Duration::from_secs(1);
+        if due {
+            *self = Self { last: elapsed, said: Some(done) };
+        }
+        due
+    }
 }
 
 impl Display {
     fn of(console: &Console, total: u32, pace: Pace) -> Self {
         match console {
             Console { quiet: true, .. } => Self::Nothing,
+            Console { json: true, .. } => Self::Events(Seconds::default()),
             Console { terminal: true, .. } => {
                 Self::Bar(console.bar(total.into(), "[{bar:30}] {msg}"))
             }
@@ -155,6 +221,7 @@ impl Steps {
             // The bar itself draws no more often than eyes can follow.
             Display::Bar(_) => true,
             Display::Lines(rhythm) => rhythm.due(done, self.total, elapsed),
+            Display::Events(seconds) => seconds.due(done, elapsed),
         };
         if due {
             self.show(rate);
@@ -172,8 +239,9 @@ impl Steps {
         match &self.display {
             Display::Nothing => {}
             Display::Bar(bar) => bar.abandon(),
-            Display::Lines(rhythm) if rhythm.said == Some(done) || done == 0 => {}
-            Display::Lines(_) => self.show(rate),
+            Display::Lines(Rhythm { said, .. }) | Display::Events(Seconds { said, .. })
+                if *said == Some(done) || done == 0 => {}
+            Display::Lines(_) | Display::Events(_) => self.show(rate),
         }
     }
 
@@ -187,8 +255,22 @@ impl Steps {
                 bar.set_position(self.done().into());
             }
             Display::Lines(_) => say::err(&status),
+            Display::Events(_) => Event::Iteration {
+                iteration: self.done(),
+                total: self.total,
+                loss: self.losses.last().copied(),
+                mean_loss: loss,
+                seconds: self.seconds(),
+                seconds_left: rate.map(|rate| left(self.done(), self.total, rate)),
+            }
+            .tell(),
         }
     }
+}
+
+/// Seconds until all is done.
+fn left(done: u32, total: u32, rate: f64) -> f64 {
+    f64::from(total.saturating_sub(done)) / rate
 }
 
 /// How fast something goes, told by all but its first piece, for which drivers compile.
@@ -207,10 +289,8 @@ impl Speed {
 /// `iteration 12/1000, loss 3.214, 25.3/s, 0:39 left`.
 fn status(done: u32, total: u32, loss: Option<f32>, rate: Option<f64>) -> String {
     let loss = loss.map_or_else(|| "?".to_owned(), |loss| number(loss.into()));
-    let rate = rate.map(|rate| {
-        let left = f64::from(total.saturating_sub(done)) / rate;
-        format!(", {}/s, {} left", number(rate), clock(left))
-    });
+    let rate =
+        rate.map(|rate| format!(", {}/s, {} left", number(rate), clock(left(done, total, rate))));
     format!("iteration {done}/{total}, loss {loss}{}", rate.unwrap_or_default())
 }
 
@@ -249,10 +329,10 @@ impl Pieces {
         let elapsed = self.started.elapsed();
         let share = 100.0 * f64::from(done) / f64::from(self.total.max(1));
         let mut status = format!("{}: {share:.0} %", self.what);
-        if done > 0
-            && let Some(rate) = self.speed.at(done, elapsed).filter(|_| done < self.total)
-        {
-            status += &format!(", {} left", clock(f64::from(self.total - done) / rate));
+        let rate = if done > 0 { self.speed.at(done, elapsed) } else { None };
+        let left = rate.filter(|_| done < self.total).map(|rate| left(done, self.total, rate));
+        if let Some(left) = left {
+            status += &format!(", {} left", clock(left));
         }
         match &mut self.display {
             Display::Nothing => {}
@@ -263,6 +343,18 @@ impl Pieces {
             Display::Lines(rhythm) => {
                 if rhythm.due(done, self.total, elapsed) {
                     say::err(&status);
+                }
+            }
+            Display::Events(seconds) => {
+                if seconds.due(done, elapsed) || done == self.total {
+                    Event::Progress {
+                        what: &self.what,
+                        done: done.into(),
+                        total: Some(self.total.into()),
+                        seconds: elapsed.as_secs_f64(),
+                        seconds_left: left,
+                    }
+                    .tell();
                 }
             }
         }
@@ -304,11 +396,14 @@ fn clock(seconds: f64) -> String {
 pub struct Downloads<'a> {
     console: &'a Console,
     current: Option<(String, Option<ProgressBar>)>,
+    begun: Instant,
+    seconds: Seconds,
 }
 
 impl<'a> Downloads<'a> {
     pub fn new(console: &'a Console) -> Self {
-        Self { console, current: None }
+        let (begun, seconds) = (Instant::now(), Seconds::default());
+        Self { console, current: None, begun, seconds }
     }
 
     pub fn progress(&mut self, progress: Progress<'_>) {
@@ -322,14 +417,21 @@ impl<'a> Downloads<'a> {
         };
         if self.current.as_ref().is_none_or(|(name, _)| name != file) {
             self.finish();
-            let bar = self.console.terminal.then(|| {
+            self.seconds = Seconds::default();
+            let bar = (self.console.terminal && !self.console.json).then(|| {
                 let template = format!("{doing} {{msg}} [{{bar:30}}] {counted}");
                 self.console.bar(total.unwrap_or(0), &template).with_message(file.to_owned())
             });
-            if bar.is_none() {
+            if bar.is_none() && !self.console.json {
                 self.console.say(&format!("{doing} {file}"));
             }
             self.current = Some((file.to_owned(), bar));
+        }
+        let elapsed = self.begun.elapsed();
+        if self.console.json && (self.seconds.due(0, elapsed) || total == Some(done)) {
+            let what = format!("{doing} {file}");
+            let (seconds, seconds_left) = (elapsed.as_secs_f64(), None);
+            Event::Progress { what: &what, done, total, seconds, seconds_left }.tell();
         }
         if let Some((_, Some(bar))) = &self.current {
             // Without a total there is no end to draw: it moves along with what came.
@@ -371,6 +473,13 @@ mod tests {
         let day = lines(Pace::Alive, 86_400, 1.0);
         assert!((30..200).contains(&day.len()), "{} lines", day.len());
         assert_eq!(day.last(), Some(&86_400));
+    }
+
+    #[test]
+    fn events_come_once_a_second() {
+        let mut seconds = Seconds::default();
+        let told = (1..=1000).filter(|&done| seconds.due(done, Duration::from_millis(10) * done));
+        assert_eq!(told.collect::<Vec<_>>(), [1, 101, 201, 301, 401, 501, 601, 701, 801, 901]);
     }
 
     #[test]

@@ -18,7 +18,7 @@ use super::{
     rescue::{go_on, resuming},
     resume::{Changes, Recorded},
     run::{Plan, Task},
-    say::{self, counted},
+    say::counted,
 };
 
 /// What the repeats were asked, beside their folders.
@@ -68,7 +68,7 @@ pub fn are_in(dir: &Path) -> bool {
 /// Begins them and gives the exit code.
 pub fn run(
     args: &RunArgs,
-    MethodArgs { method, no_eval }: MethodArgs,
+    MethodArgs { method, no_eval, json }: MethodArgs,
     lasting: &LastingArgs,
     runs: u32,
 ) -> Result<u8, Failure> {
@@ -79,7 +79,7 @@ pub fn run(
         let why = format!("--runs {runs}: there are not so many seeds after --seed {}", args.seed);
         return Err(Failure::Usage(why));
     }
-    let console = Console::new(args.machine.quiet);
+    let console = Console::new(args.machine.quiet).json(json);
     OutputFolder::check(args.out.as_deref())?;
     let interrupt = Interrupt::install(console.quiet());
     let bench = Bench::open(&args.machine, args.dataset(), console, interrupt)?;
@@ -91,7 +91,7 @@ pub fn run(
     let repeats = Repeats { runs, seed: args.seed, run: record };
     repeats.write(&folder.path().join(FILE))?;
     folder.keep();
-    console.say(&bench.introduction());
+    bench.introduce();
     let none = Changes { iterations: None, data_dir: None };
     repeats.carry_out(&bench, &none, lasting, folder.path())
 }
@@ -107,7 +107,7 @@ pub fn resume(
     let folder = OutputFolder::again(dir)?;
     let interrupt = Interrupt::install(console.quiet());
     let bench = Recorded::of(repeats.run.clone(), changes)?.open(console, interrupt)?;
-    console.say(&bench.introduction());
+    bench.introduce();
     repeats.carry_out(&bench, changes, lasting, folder.path())
 }
 
@@ -155,10 +155,7 @@ impl Repeats {
             }
         }
         console.say("");
-        if !console.quiet() {
-            say::out(&report.summary(dir))
-                .map_err(|error| Failure::Failed(format!("stdout: {error}")))?;
-        }
+        console.summary(&report.summary(dir), &report)?;
         Ok(if report.interrupted { INTERRUPTED } else { 0 })
     }
 

@@ -7,6 +7,7 @@ use std::{
 
 use super::{
     args::{Cli, LastingArgs},
+    evaluate::report_of,
     failure::Failure,
     figures::Figures,
     folder::{OutputFolder, RECORD},
@@ -30,20 +31,24 @@ pub fn run(dir: &Path, cli: &Cli) -> Result<u8, Failure> {
     let Cli { lasting, other_iterations: iterations, .. } = cli;
     let machine = &cli.run.machine;
     let changes = Changes { iterations: *iterations, data_dir: machine.data_dir.clone() };
-    let console = Console::new(machine.quiet);
+    let console = Console::new(machine.quiet).json(cli.method.json);
     check(dir)?;
     if repeats::are_in(dir) {
         return repeats::resume(dir, &changes, lasting, console);
     }
     let recorded = Recorded::read(dir, &changes)?;
     if let Some(done) = recorded.done() {
-        console.say(&format!("{} is finished: {done}", dir.display()));
+        let said = format!("{} is finished: {done}", dir.display());
+        match cli.method.json {
+            true => console.result(&said, &report_of(dir))?,
+            false => console.say(&said),
+        }
         return Ok(0);
     }
     let mut folder = OutputFolder::again(dir)?;
     let interrupt = Interrupt::install(console.quiet());
     let bench = recorded.open(console, interrupt)?;
-    console.say(&bench.introduction());
+    bench.introduce();
     let task = recorded.task(lasting);
     task.carry_out_and_say(&bench, recorded.plan(&bench, &task)?, &mut folder)
 }

@@ -2,6 +2,8 @@
 
 use std::{path::Path, time::Duration};
 
+use serde::Serialize;
+
 use dm_wgpu::{
     Evaluation, EvaluationSettings, Selection, Settings, TrainingSet,
     report::{self, Measurement},
@@ -11,6 +13,7 @@ use super::{
     args::{LastingArgs, MethodArgs, RunArgs},
     checkpoints::Checkpoints,
     condense::{Follow, Made, check_condensing, condense, select},
+    events::Event,
     failure::Failure,
     figures::{Figures, Losses, Point, Seconds, Seeds},
     folder::{OutputFolder, RECORD},
@@ -20,7 +23,7 @@ use super::{
     progress::{Console, number},
     record::{Adapter, MethodSettings, Outcome, Record},
     rescue::{go_on, rescue, resuming},
-    say::{self, counted},
+    say::counted,
     snapshots::{self, Snapshots},
 };
 
@@ -40,15 +43,23 @@ pub struct Plan {
     pub evaluation: Option<EvaluationSettings>,
 }
 
+/// What `--json` ends with.
+#[derive(Serialize)]
+struct Finished<'a> {
+    folder: &'a Path,
+    #[serde(flatten)]
+    figures: &'a Figures,
+}
+
 /// Runs and gives the exit code.
 pub fn run(
     args: &RunArgs,
-    MethodArgs { method, no_eval }: MethodArgs,
+    MethodArgs { method, no_eval, json }: MethodArgs,
     lasting: &LastingArgs,
 ) -> Result<u8, Failure> {
     let checkpoint_every = lasting.checkpoint_every;
     let task = Task { args, method, evaluate: !no_eval, checkpoint_every };
-    let console = Console::new(args.machine.quiet);
+    let console = Console::new(args.machine.quiet).json(json);
     OutputFolder::check(args.out.as_deref())?;
     let interrupt = Interrupt::install(console.quiet());
     let bench = Bench::open(&args.machine, args.dataset(), console, interrupt)?;
@@ -56,7 +67,7 @@ pub fn run(
     let run_name = format!("{}-seed{}", task.name(), args.seed);
     let mut folder = OutputFolder::reserve(args.out.as_deref(), &run_name)?;
     bench.interrupt.takes_along(folder.made().to_vec());
-    console.say(&bench.introduction());
+    bench.introduce();
     task.carry_out_and_say(&bench, plan, &mut folder)
 }
 
@@ -117,11 +128,15 @@ impl Task<'_> {
         plan: Plan,
         folder: &mut OutputFolder,
     ) -> Result<u8, Failure> {
-        let Some(figures) = self.carry_out(bench, plan, folder)? else { return Ok(INTERRUPTED) };
-        if !bench.console.quiet() {
-            say::out(&summary(&figures, folder.path()))
-                .map_err(|error| Failure::Failed(format!("stdout: {error}")))?;
-        }
+        let Some(figures) = self.carry_out(bench, plan, folder)? else {
+            bench.console.interrupted(&match folder.is_kept() {
+                true => format!("interrupted before there were results\n{}", go_on(folder.path())),
+                false => "interrupted before there were results: nothing was saved".to_owned(),
+            });
+            return Ok(INTERRUPTED);
+        };
+        let finished = Finished { folder: folder.path(), figures: &figures };
+        bench.console.summary(&summary(&figures, folder.path()), &finished)?;
         Ok(if figures.interrupted { INTERRUPTED } else { 0 })
     }
 
@@ -133,7 +148,14 @@ impl Task<'_> {
         folder: &mut OutputFolder,
     ) -> Result<Option<Figures>, Failure> {
         let Plan { settings, evaluation } = plan;
-        bench.console.say(&introduction(settings.as_ref(), evaluation.as_ref(), folder.path()));
+        let begins = Event::Method {
+            method: self.method.name(),
+            folder: folder.path(),
+            settings: settings.as_ref(),
+            evaluation: evaluation.as_ref(),
+        };
+        let said = introduction(settings.as_ref(), evaluation.as_ref(), folder.path());
+        bench.console.tell(&said, &begins);
         let (asked, judged) = (settings.clone(), evaluation.clone());
         let record = Record::of(self.args, self.method, asked, judged, Adapter::of(&bench.gpu));
         let mut checkpoints = Checkpoints::new(bench.console, self.checkpoint_every);
@@ -157,13 +179,7 @@ impl Task<'_> {
                 return self.whole(bench, evaluation, folder);
             }
         };
-        let Some(made) = made else {
-            bench.console.say(&match folder.is_kept() {
-                true => format!("interrupted before there were results\n{}", go_on(folder.path())),
-                false => "interrupted before there were results: nothing was saved".to_owned(),
-            });
-            return Ok(None);
-        };
+        let Some(made) = made else { return Ok(None) };
         self.finish(bench, made, record, folder, &mut checkpoints).map(Some)
     }
 
@@ -235,10 +251,7 @@ impl Task<'_> {
     ) -> Result<Option<Figures>, Failure> {
         bench.interrupt.measuring();
         let measured = bench.measure(TrainingSet::Whole, &evaluation, "evaluating")?;
-        let Some(measured) = measured else {
-            bench.console.say("interrupted: the accuracy was not measured, nothing was saved");
-            return Ok(None);
-        };
+        let Some(measured) = measured else { return Ok(None) };
         let images = bench.dataset.train().len();
         let mut figures = self.figures(bench, images, None, Some(evaluation));
         figures.seconds.evaluating = measured.seconds;

@@ -19,6 +19,7 @@ What is measured, on made-up images:
   epoch       one of an evaluation: a network trained on the ipc images of each class
   kernels     each kernel's part of either, replayed dispatch by dispatch
   ceilings    what this adapter does at most: multiply-adds alone, copying alone
+Ctrl-C stops after the piece at hand and prints nothing; a second one leaves at once.
 Times of a CPU that acts as a GPU say nothing about GPUs.
 
 Exit codes: 0 done, 1 failed, 2 asked for wrongly, 130 interrupted.";
@@ -63,7 +64,7 @@ pub struct BenchArgs {
         allow_negative_numbers = true, value_parser = count::<u32>(1_000_000)
     )]
     pub iterations: u32,
-    /// Print one JSON object on one line instead of a table.
+    /// Print JSON, one object per line: events as they come, then the result; with --quiet it alone.
     #[arg(long, help_heading = "Task")]
     pub json: bool,
     /// The adapter: part of its name, or its index in `dm-wgpu adapters` [default: the best].

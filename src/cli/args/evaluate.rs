@@ -67,7 +67,7 @@ pub struct EvaluateArgs {
         value_parser = values::seed
     )]
     pub seed: u64,
-    /// Print one JSON object instead of a line.
+    /// Print JSON, one object per line: events as they come, then the result; with --quiet it alone.
     #[arg(long, help_heading = "Task")]
     pub json: bool,
     #[command(flatten)]
@@ -91,7 +91,8 @@ pub struct CompareArgs {
     pub methods: Vec<Method>,
     #[command(flatten)]
     pub run: RunArgs,
-    /// Print one JSON object, as in compare.json, instead of a table.
+    /// Print JSON, one object per line: events as they come, then what is in compare.json; with
+    /// --quiet it alone.
     #[arg(long, help_heading = "Task")]
     pub json: bool,
 }

@@ -4,11 +4,11 @@
 pub const RUN: &str = "\
 Examples:
   dm-wgpu --dataset mnist
-      10 images a class with the published settings, into runs/mnist-ipc10-seed0
+      10 images per class with the published settings, into runs/mnist-ipc10-seed0
   dm-wgpu --dataset glyphs --ipc 1 --iterations 200 --out /tmp/glyphs
       a quick look that needs no download
   dm-wgpu --dataset mnist --ipc 50 --augment color,crop --init noise --seed 3
-      other images a class, other augmentations, another start
+      other images per class, other augmentations, another start
   dm-wgpu --dataset mnist --adapter nvidia --memory-budget 2GiB
       on the first adapter whose name has \"nvidia\" in it
   dm-wgpu --dataset mnist --method herding
@@ -25,7 +25,7 @@ Examples:
       how long an iteration takes here, and which kernels take it
 
 A run leaves in its folder:
-  grid.png                all images, a row a class
+  grid.png                all images, one row per class
   progress.png            how they came to be, as an animation
   snapshots/000250.png    the images after 250 iterations, pixel by pixel
   images/CLASS/000.png    each one by itself

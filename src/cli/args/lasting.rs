@@ -10,7 +10,7 @@ use crate::cli::values::{self, count};
 #[derive(Debug, Args)]
 pub struct LastingArgs {
     /// Go on with the run in this folder, or with the repeats in it, as asked for then, from its last
-    /// checkpoint. Other --iterations, a new place of --data-dir, --checkpoint-every and --quiet may
+    /// checkpoint. Other --iterations, a new place of --data-dir, --checkpoint-every, --json and --quiet may
     /// stand beside it.
     #[arg(long, value_name = "DIR", help_heading = "Long runs")]
     pub resume: Option<PathBuf>,
@@ -29,8 +29,8 @@ pub struct LastingArgs {
 }
 
 /// Options that may stand beside `--resume`.
-const BESIDE: [&str; 6] =
-    ["resume", "iterations", "data_dir", "checkpoint_every", "quiet", "verbose"];
+const BESIDE: [&str; 7] =
+    ["resume", "iterations", "data_dir", "checkpoint_every", "json", "quiet", "verbose"];
 
 /// Refuses what a run that goes on has settled already.
 pub(super) fn check(given: &ArgMatches) -> Result<(), String> {

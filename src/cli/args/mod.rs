@@ -44,7 +44,7 @@ fn precision() -> impl TypedValueParser<Value = Precision> {
 }
 
 /// Dataset condensation by distribution matching, on any GPU: turns a labelled image set into a few
-/// synthetic images a class, made so that random networks see in them, on average, what they see in
+/// synthetic images per class, made so that random networks see in them, on average, what they see in
 /// the real ones (Zhao & Bilen, WACV 2023).
 // One paragraph: with a second one clap would give every flag of the help three lines.
 #[derive(Debug, Parser)]
@@ -129,7 +129,7 @@ impl Cli {
             }
             (Some(_), _) => Ok(()),
             (None, _) => {
-                let MethodArgs { method, no_eval } = self.method;
+                let MethodArgs { method, no_eval, .. } = self.method;
                 if method == Method::Whole && no_eval {
                     return Err("--no-eval leaves nothing to do for --method whole".into());
                 }
@@ -149,6 +149,17 @@ impl Cli {
             Some(_) => Precision::F32,
         };
         precision == Precision::F16
+    }
+
+    /// Whether a program reads the output.
+    pub fn json(&self) -> bool {
+        match &self.command {
+            Some(Command::Evaluate(args)) => args.json,
+            Some(Command::Compare(args)) => args.json,
+            Some(Command::Bench(args)) => args.json,
+            Some(_) => false,
+            None => self.method.json,
+        }
     }
 
     /// Whether only errors are to be told.
@@ -250,7 +261,7 @@ mod tests {
         let evaluation = cli.run.evaluation(&dataset, Method::Dm);
         assert_eq!(evaluation, EvaluationSettings::for_dataset(&dataset));
         assert_eq!(cli.run.evaluation(&dataset, Method::Whole).epochs, 20);
-        assert_eq!(cli.method, MethodArgs { method: Method::Dm, no_eval: false });
+        assert_eq!(cli.method, MethodArgs { method: Method::Dm, no_eval: false, json: false });
     }
 
     #[test]

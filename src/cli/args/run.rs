@@ -124,6 +124,9 @@ pub struct MethodArgs {
         conflicts_with_all = ["eval_nets", "eval_epochs", "eval_width", "eval_every"]
     )]
     pub no_eval: bool,
+    /// Print JSON, one object per line: events as they come, then the result; with --quiet it alone.
+    #[arg(long, help_heading = "Machine")]
+    pub json: bool,
 }
 
 /// The flags that are about this machine.
