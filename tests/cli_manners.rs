@@ -166,3 +166,43 @@ fn logs_are_as_talkative_as_asked() {
         assert!(answer(&arguments).status.success());
     }
 }
+
+/// On a terminal that `script` makes.
+#[test]
+#[cfg(target_os = "linux")]
+fn colours_and_bars_are_for_terminals_that_want_them() {
+    if !tool("script") {
+        return;
+    }
+    let program = assert_cmd::cargo::cargo_bin!("dm-wgpu");
+    let on_terminal = |arguments: &str, (name, value): (&str, &str)| {
+        let line = format!("{} {arguments}", program.display());
+        let mut command = Command::new("script");
+        command.args(["-qec", &line, "/dev/null"]).env("TERM", "xterm").env_remove("NO_COLOR");
+        command.env("XDG_RUNTIME_DIR", std::env::temp_dir()).env_remove("RUST_LOG");
+        text(&command.env(name, value).stdin(Stdio::null()).output().unwrap().stdout)
+    };
+    let place = tempfile::tempdir().unwrap();
+    let mut runs = 0..;
+    let mut run = || {
+        let out = place.path().join(runs.next().unwrap_or(0).to_string());
+        let tiny = "--dataset glyphs --ipc 1 --iterations 3 --width 8 --batch-real 4 --no-eval -v";
+        format!("{tiny} --out {}", out.display())
+    };
+    let coloured = |text: &str| text.contains("\u{1b}[1m") || text.contains("\u{1b}[32m");
+    let moves = |text: &str| text.contains("\u{1b}[2K") || text.contains("\u{1b}[1A");
+    let usual = ("TERM", "xterm");
+    assert!(coloured(&on_terminal("--help", usual)));
+    let talk = on_terminal(&run(), usual);
+    assert!(coloured(&talk) && moves(&talk), "{talk:?}");
+    // A line of the log never stands behind a bar.
+    for line in talk.split(['\r', '\n']).filter(|line| line.contains("dm_wgpu")) {
+        assert!(!line.contains("[=") && !line.contains("[ "), "{line:?}");
+    }
+    let plain = on_terminal(&run(), ("NO_COLOR", "1"));
+    assert!(!coloured(&plain) && !coloured(&on_terminal("--help", ("NO_COLOR", "1"))), "{plain:?}");
+    for arguments in [run(), "--help".to_owned(), "--nonsense".to_owned()] {
+        let dumb = on_terminal(&arguments, ("TERM", "dumb"));
+        assert!(!dumb.contains('\u{1b}'), "{dumb:?}");
+    }
+}

@@ -238,28 +238,40 @@ impl Steps {
         let rate = self.speed.at(done, self.elapsed());
         match &self.display {
             Display::Nothing => {}
-            Display::Bar(bar) => bar.abandon(),
+            // What a bar leaves would go with the next one: a line takes its place.
+            Display::Bar(bar) => {
+                bar.finish_and_clear();
+                if done > 0 {
+                    say::err(&self.status(rate));
+                }
+            }
             Display::Lines(Rhythm { said, .. }) | Display::Events(Seconds { said, .. })
                 if *said == Some(done) || done == 0 => {}
             Display::Lines(_) | Display::Events(_) => self.show(rate),
         }
     }
 
+    fn mean_loss(&self) -> Option<f32> {
+        Losses::of(&self.losses).map(|losses| losses.last)
+    }
+
+    fn status(&self, rate: Option<f64>) -> String {
+        status(self.done(), self.total, self.mean_loss(), rate)
+    }
+
     fn show(&self, rate: Option<f64>) {
-        let loss = Losses::of(&self.losses).map(|losses| losses.last);
-        let status = status(self.done(), self.total, loss, rate);
         match &self.display {
             Display::Nothing => {}
             Display::Bar(bar) => {
-                bar.set_message(status);
+                bar.set_message(self.status(rate));
                 bar.set_position(self.done().into());
             }
-            Display::Lines(_) => say::err(&status),
+            Display::Lines(_) => say::err(&self.status(rate)),
             Display::Events(_) => Event::Iteration {
                 iteration: self.done(),
                 total: self.total,
                 loss: self.losses.last().copied(),
-                mean_loss: loss,
+                mean_loss: self.mean_loss(),
                 seconds: self.seconds(),
                 seconds_left: rate.map(|rate| left(self.done(), self.total, rate)),
             }
@@ -360,10 +372,10 @@ impl Pieces {
         }
     }
 
-    /// Leaves the last state on the screen.
+    /// What comes of it is told by whoever began it.
     pub fn finish(self) {
         if let Display::Bar(bar) = &self.display {
-            bar.abandon();
+            bar.finish_and_clear();
         }
     }
 }
@@ -442,7 +454,7 @@ impl<'a> Downloads<'a> {
 
     pub fn finish(&mut self) {
         if let Some((_, Some(bar))) = self.current.take() {
-            bar.abandon();
+            bar.finish_and_clear();
         }
     }
 }
