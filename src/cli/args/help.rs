@@ -21,6 +21,8 @@ Examples:
       what a set is worth, of a run or from elsewhere
   dm-wgpu compare --dataset mnist --ipc 1
       condensed and chosen images side by side
+  dm-wgpu export runs/mnist-ipc10-seed0 --format pt
+      a set for PyTorch; also for NumPy, as safetensors, as pictures
   dm-wgpu bench --shape cifar10
       how long an iteration takes here, and which kernels take it
 
