@@ -117,6 +117,7 @@ mod gpu;
 pub mod import;
 mod kernels;
 mod nn;
+mod recipes;
 pub mod report;
 mod rng;
 
@@ -132,6 +133,7 @@ pub use gpu::{
     required_limits,
 };
 pub use nn::ConvNet;
+pub use recipes::{Preset, Recipe, Subject};
 #[doc(hidden)]
 pub mod testing;
 pub use wgpu;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::check_real;
-use crate::{Dataset, Error, Result, augment::Strategy, data::Known, nn::ConvNet};
+use crate::{Dataset, Error, Recipe, Result, augment::Strategy, nn::ConvNet};
 
 /// How the synthetic images begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -47,24 +47,25 @@ pub struct Settings {
 const MOST_IPC: usize = 1_000_000;
 
 impl Settings {
-    /// Published defaults for a data set: depth by image size, no flip where a mirrored picture is
-    /// something else ([`Known::flip`](crate::data::Known::flip); one-channel images of other names
-    /// are taken for digits and letters).
+    /// What suits a data set: the published settings, for ten images a class and fewer iterations.
+    ///
+    /// For other numbers of images, and other presets, ask a [`Recipe`] and [`Settings::of`]: what
+    /// suits may depend on them.
     pub fn for_dataset(dataset: &Dataset) -> Self {
-        let known = Known::of(dataset.name());
-        let flip = known.map_or(dataset.channels() == 3, |known| known.flip);
-        Self {
-            ipc: 10,
-            iterations: 1000,
-            init: Init::Real,
-            width: 128,
-            depth: if dataset.size() >= 64 { 4 } else { 3 },
-            batch_real: 256,
-            lr_img: 1.0,
-            augment: if flip { Strategy::all() } else { Strategy::digits() },
-            seed: 0,
-            memory_budget: 512 << 20,
-        }
+        Self::of(&Recipe::new(dataset))
+    }
+
+    /// What a recipe says.
+    ///
+    /// ```
+    /// use dm_wgpu::{Preset, Recipe, Settings, Subject};
+    ///
+    /// let subject = Subject { preset: Preset::Paper, ipc: Some(50), ..Subject::named("mnist") };
+    /// let settings = Settings::of(&Recipe::new(subject));
+    /// assert_eq!((settings.ipc, settings.iterations), (50, 20_000));
+    /// ```
+    pub fn of(recipe: &Recipe) -> Self {
+        recipe.settings()
     }
 
     /// Checks every value alone and against the data set. [`Condensation::check`] also asks the

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ConvNet, Dataset, Error, Result, augment::Strategy, condense::as_text};
+use crate::{ConvNet, Dataset, Error, Recipe, Result, augment::Strategy, condense::as_text};
 
 /// The settings of an evaluation. The defaults are those of the published protocol (Zhao & Bilen,
 /// WACV 2023) but for fewer networks and epochs.
@@ -34,18 +34,12 @@ pub struct EvaluationSettings {
 impl EvaluationSettings {
     /// Three networks of width 128 for 300 epochs, with what suits the data set.
     pub fn for_dataset(dataset: &Dataset) -> Self {
-        let condensing = crate::Settings::for_dataset(dataset);
-        Self {
-            nets: 3,
-            epochs: 300,
-            width: condensing.width,
-            depth: condensing.depth,
-            batch: 256,
-            lr: 0.01,
-            augment: condensing.augment,
-            seed: 0,
-            memory_budget: condensing.memory_budget,
-        }
+        Self::of(&Recipe::new(dataset))
+    }
+
+    /// What a recipe says, for instance one with another preset.
+    pub fn of(recipe: &Recipe) -> Self {
+        recipe.evaluation()
     }
 
     /// Checks every value alone and against the data set.

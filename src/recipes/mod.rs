@@ -1,0 +1,238 @@
+//! What suits a data set, from `recipes.toml`: the one place of defaults.
+
+mod preset;
+
+use std::{collections::BTreeMap, sync::LazyLock};
+
+use serde::{Deserialize, de::DeserializeOwned};
+use toml::{Table, Value};
+
+use crate::{Dataset, data::Known};
+
+pub use preset::Preset;
+
+static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| rules(include_str!("recipes.toml")));
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Book {
+    rule: Vec<Rule>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Rule {
+    name: String,
+    #[serde(default)]
+    when: When,
+    #[serde(default)]
+    settings: Table,
+    #[serde(default)]
+    evaluation: Table,
+}
+
+/// Conditions; those that are absent hold.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct When {
+    preset: Option<Preset>,
+    dataset: Option<String>,
+    ipc_from: Option<usize>,
+    size_from: Option<usize>,
+    flip: Option<bool>,
+    whole: Option<bool>,
+}
+
+fn rules(text: &str) -> Vec<Rule> {
+    match toml::from_str::<Book>(text) {
+        Ok(book) => book.rule,
+        // It is compiled in, and every test that needs settings reads it.
+        Err(error) => unreachable!("recipes.toml: {error}"),
+    }
+}
+
+/// What a recipe is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subject<'a> {
+    /// The data set's name.
+    pub dataset: &'a str,
+    /// Channels of its images; none if they are not known yet.
+    pub channels: Option<usize>,
+    /// Height and width of its images in pixels; none if they are not known yet.
+    pub size: Option<usize>,
+    /// How much effort there shall be.
+    pub preset: Preset,
+    /// Synthetic images a class; none for as many as the preset has.
+    pub ipc: Option<usize>,
+    /// Whether networks are trained on all real images instead of a synthetic set.
+    pub whole: bool,
+}
+
+impl<'a> Subject<'a> {
+    /// A data set by its name alone: the shape of its images is known if it is one of
+    /// [`data::KNOWN`](crate::data::KNOWN).
+    pub fn named(dataset: &'a str) -> Self {
+        let known = Known::of(dataset);
+        Self {
+            dataset,
+            channels: known.map(|known| known.channels),
+            size: known.map(|known| known.size),
+            preset: Preset::default(),
+            ipc: None,
+            whole: false,
+        }
+    }
+
+    fn flip(&self) -> Option<bool> {
+        let known = Known::of(self.dataset).map(|known| known.flip);
+        known.or_else(|| self.channels.map(|channels| channels > 1))
+    }
+}
+
+/// A data set that is at hand.
+impl<'a> From<&'a Dataset> for Subject<'a> {
+    fn from(dataset: &'a Dataset) -> Self {
+        Self {
+            channels: Some(dataset.channels()),
+            size: Some(dataset.size()),
+            ..Self::named(dataset.name())
+        }
+    }
+}
+
+/// The settings that suit a [`Subject`], and by which rule: for [`Settings::of`] and
+/// [`EvaluationSettings::of`]. The rules are in [`Recipe::RULES`].
+///
+/// [`Settings::of`]: crate::Settings::of
+/// [`EvaluationSettings::of`]: crate::EvaluationSettings::of
+#[derive(Debug, Clone)]
+pub struct Recipe {
+    settings: BTreeMap<String, Entry>,
+    evaluation: BTreeMap<String, Entry>,
+}
+
+#[derive(Debug, Clone)]
+struct Entry {
+    value: Value,
+    rule: &'static str,
+    /// Whether another rule would decide if the images were known.
+    open: bool,
+}
+
+impl Recipe {
+    /// All rules, in TOML that explains itself.
+    pub const RULES: &str = include_str!("recipes.toml");
+
+    /// The recipe for a subject, for instance for a `&Dataset`. Of images whose shape is not known
+    /// it has what it would have for small ones in colour.
+    pub fn new<'a>(subject: impl Into<Subject<'a>>) -> Self {
+        let mut subject = subject.into();
+        if subject.ipc.is_none() {
+            // No rule sets it by the images or by itself.
+            let ipc = Self::of(&subject).settings.get("ipc").and_then(|e| e.value.as_integer());
+            subject.ipc = ipc.and_then(|ipc| usize::try_from(ipc).ok());
+        }
+        Self::of(&subject)
+    }
+
+    fn of(subject: &Subject) -> Self {
+        let mut recipe = Self { settings: BTreeMap::new(), evaluation: BTreeMap::new() };
+        for rule in RULES.iter() {
+            let fits = rule.when.fits(subject);
+            if fits == Some(false) {
+                continue;
+            }
+            for (values, of) in
+                [(&mut recipe.settings, &rule.settings), (&mut recipe.evaluation, &rule.evaluation)]
+            {
+                for (key, value) in of {
+                    match values.get_mut(key) {
+                        Some(entry) if fits.is_none() => entry.open = true,
+                        _ => {
+                            let (key, value) = (key.clone(), value.clone());
+                            values.insert(key, Entry { value, rule: &rule.name, open: false });
+                        }
+                    }
+                }
+            }
+        }
+        if let (Some(ipc), Some(entry)) = (subject.ipc, recipe.settings.get_mut("ipc")) {
+            entry.value = Value::Integer(ipc as i64);
+        }
+        for shared in ["width", "depth", "augment", "seed", "memory_budget"] {
+            if let (None, Some(entry)) =
+                (recipe.evaluation.get(shared), recipe.settings.get(shared))
+            {
+                recipe.evaluation.insert(shared.to_owned(), entry.clone());
+            }
+        }
+        recipe
+    }
+
+    /// The name of the rule that a value is from. The table is `settings` or `evaluation`, the key a
+    /// field of [`Settings`](crate::Settings) or
+    /// [`EvaluationSettings`](crate::EvaluationSettings).
+    pub fn rule(&self, table: &str, key: &str) -> Option<&'static str> {
+        Some(self.entry(table, key)?.rule)
+    }
+
+    /// Whether a value might be another one if the shape of the images were known.
+    pub fn is_open(&self, table: &str, key: &str) -> bool {
+        self.entry(table, key).is_some_and(|entry| entry.open)
+    }
+
+    fn entry(&self, table: &str, key: &str) -> Option<&Entry> {
+        match table {
+            "settings" => self.settings.get(key),
+            "evaluation" => self.evaluation.get(key),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn settings<T: DeserializeOwned>(&self) -> T {
+        read("settings", &self.settings)
+    }
+
+    pub(crate) fn evaluation<T: DeserializeOwned>(&self) -> T {
+        read("evaluation", &self.evaluation)
+    }
+}
+
+fn read<T: DeserializeOwned>(table: &str, entries: &BTreeMap<String, Entry>) -> T {
+    let values = entries.iter().map(|(key, entry)| (key.clone(), entry.value.clone()));
+    match Value::Table(values.collect()).try_into() {
+        Ok(read) => read,
+        Err(error) => unreachable!("recipes.toml, {table}: {error}"),
+    }
+}
+
+impl When {
+    /// Whether it holds; none if that depends on what is not known.
+    fn fits(&self, subject: &Subject) -> Option<bool> {
+        let same = |wanted: Option<bool>, is: Option<bool>| match wanted {
+            None => Some(true),
+            Some(wanted) => is.map(|is| is == wanted),
+        };
+        let enough = |from: Option<usize>, is: Option<usize>| match from {
+            None => Some(true),
+            Some(from) => is.map(|is| is >= from),
+        };
+        let conditions = [
+            Some(self.preset.is_none_or(|preset| preset == subject.preset)),
+            Some(self.dataset.as_deref().is_none_or(|dataset| dataset == subject.dataset)),
+            same(self.whole, Some(subject.whole)),
+            // Only asked while the preset's ipc is looked up, which nothing above the presets sets.
+            enough(self.ipc_from, subject.ipc.or(Some(0))),
+            enough(self.size_from, subject.size),
+            same(self.flip, subject.flip()),
+        ];
+        match conditions.contains(&Some(false)) {
+            true => Some(false),
+            false if conditions.contains(&None) => None,
+            false => Some(true),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,52 @@
+//! Presets: how much effort there shall be.
+
+use std::{fmt, str::FromStr};
+
+use serde::Deserialize;
+
+use crate::{Error, Result};
+
+/// How much effort there shall be: iterations, networks, epochs. What each means is in
+/// [`Recipe::RULES`](crate::Recipe::RULES).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Preset {
+    /// Minutes on an integrated GPU.
+    #[default]
+    Quick,
+    /// What published figures are means over.
+    Paper,
+    /// Whether it works at all: seconds, even on a CPU.
+    Smoke,
+}
+
+impl Preset {
+    /// Every one.
+    pub const ALL: [Self; 3] = [Self::Quick, Self::Paper, Self::Smoke];
+
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Quick => "quick",
+            Self::Paper => "paper",
+            Self::Smoke => "smoke",
+        }
+    }
+}
+
+impl fmt::Display for Preset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Preset {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        Self::ALL.into_iter().find(|preset| preset.name() == text).ok_or_else(|| {
+            let names = Self::ALL.map(Self::name).join(", ");
+            Error::setting("preset", text, format!("possible are {names}"))
+        })
+    }
+}
