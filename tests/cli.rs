@@ -48,7 +48,7 @@ fn refusal(arguments: &[&str]) -> String {
     stderr
 }
 
-const FLAGS: [&str; 23] = [
+const FLAGS: [&str; 29] = [
     "--dataset",
     "--ipc",
     "--iterations",
@@ -71,6 +71,12 @@ const FLAGS: [&str; 23] = [
     "--eval-epochs",
     "--eval-width",
     "--eval-every",
+    "--eval-depth",
+    "--eval-batch",
+    "--eval-lr",
+    "--eval-augment",
+    "--preset",
+    "--config",
     "--no-eval",
 ];
 
@@ -88,6 +94,7 @@ fn help_tells_of_everything() {
             "evaluate",
             "compare",
             "bench",
+            "show-config",
             "report.json",
             "k-center",
             "Examples:",
@@ -108,6 +115,37 @@ fn help_tells_of_everything() {
         }
         assert!(!help.contains('\u{1b}'), "colours in a pipe");
     }
+}
+
+#[test]
+fn a_configuration_is_shown_without_an_adapter_and_is_one() {
+    let place = tempfile::tempdir().unwrap();
+    // Nothing that could compute, and no data.
+    let show = |arguments: &[&str]| {
+        let mut command = program(&place);
+        command.env("VK_ICD_FILENAMES", "/nowhere").env("DM_WGPU_DATA", "/nowhere");
+        let output = command.arg("show-config").args(arguments).output().unwrap();
+        let stderr = String::from_utf8(output.stderr.clone()).unwrap();
+        assert!(output.status.success() && stderr.is_empty(), "{arguments:?}: {stderr}");
+        stdout(&output)
+    };
+    let first = show(&["--dataset", "mnist", "--preset", "paper", "--ipc", "50", "--width", "64"]);
+    fs::write(place.path().join("a.toml"), &first).unwrap();
+    let second = show(&["--config", "a.toml"]);
+    let tables = [&first, &second].map(|text| text.parse::<toml::Table>().unwrap());
+    assert_eq!(tables[0], tables[1]);
+    assert_eq!(tables[0]["settings"]["iterations"].as_integer(), Some(20_000));
+    assert_eq!(tables[0]["settings"]["width"].as_integer(), Some(64));
+    assert_eq!(tables[0]["data"]["name"].as_str(), Some("mnist"));
+    assert!(first.contains("# preset paper\n") && first.contains("# flag --width\n"), "{first}");
+    assert!(second.contains("# a.toml\n") && !second.contains("# flag"), "{second}");
+
+    fs::write(place.path().join("a.toml"), "[settings]\nwidth = 64\nlr_image = 1\n").unwrap();
+    let output = program(&place).args(["--config", "a.toml"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let expected =
+        "error: a.toml:3: unknown key settings.lr_image; the nearest is settings.lr_img\n";
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), expected);
 }
 
 #[test]

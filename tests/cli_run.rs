@@ -147,6 +147,20 @@ fn a_run_can_be_repeated_from_its_record() {
 }
 
 #[test]
+fn a_record_is_a_configuration() {
+    let place = tempfile::tempdir().unwrap();
+    succeed(tiny(&place).args(["--quiet", "--out", "first", "--init", "noise"]));
+    let config = ["--quiet", "--config", "first/run.toml", "--out"];
+    succeed(program(&place).args(config).arg("again"));
+    succeed(program(&place).args(config).args(["other", "--iterations", "3"]));
+    let file = |run: &str| fs::read(place.path().join(run).join("synthetic.safetensors")).unwrap();
+    assert_eq!(file("first"), file("again"));
+    let other = record(&place.path().join("other"));
+    assert_eq!(other["outcome"]["completed_iterations"].as_integer(), Some(3));
+    assert_eq!(other["settings"]["width"].as_integer(), Some(8));
+}
+
+#[test]
 fn kernels_can_be_chosen_and_are_recorded() {
     let place = tempfile::tempdir().unwrap();
     let run = |more: &[&str]| {

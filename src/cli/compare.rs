@@ -52,7 +52,7 @@ pub fn run(args: &CompareArgs) -> Result<u8, Failure> {
         }
     }
     let console = Console::new(run.machine.quiet).json(args.json);
-    let name = format!("compare-{}-ipc{}-seed{}", run.dataset(), run.ipc, run.seed);
+    let name = format!("compare-{}-ipc{}-seed{}", run.dataset(), run.ipc(), run.seed);
     OutputFolder::check(run.out.as_deref())?;
     let interrupt = Interrupt::install(console.quiet());
     let mut bench = Bench::open(&run.machine, run.dataset(), console, interrupt)?;
@@ -71,7 +71,7 @@ pub fn run(args: &CompareArgs) -> Result<u8, Failure> {
     let mut table = Comparison {
         version: env!("CARGO_PKG_VERSION"),
         dataset: run.dataset().to_owned(),
-        ipc: run.ipc,
+        ipc: run.ipc(),
         seed: run.seed,
         methods: Vec::new(),
         interrupted: false,

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use dm_wgpu::{
-    Accuracy, Evaluation, EvaluationSettings, Settings, SyntheticSet, TrainingSet, import,
+    Accuracy, Evaluation, EvaluationSettings, Recipe, Subject, SyntheticSet, TrainingSet, import,
 };
 
 use super::{
@@ -16,7 +16,6 @@ use super::{
     failure::Failure,
     interrupt::{INTERRUPTED, Interrupt},
     measure::{Bench, how},
-    method::Method,
     progress::Console,
     record::Adapter,
     say::counted,
@@ -130,13 +129,14 @@ fn settings(
         .into_iter()
         .find_map(|(settings, from)| Some((usize::try_from(settings[name].as_u64()?).ok()?, from)))
     };
-    let suited = Settings::for_dataset(&bench.dataset);
+    let subject = Subject { preset: args.layers.preset, ..Subject::from(&*bench.dataset) };
+    let suited = EvaluationSettings::of(&Recipe::new(subject));
     let (width, from) = known("width").unwrap_or((suited.width, "by default"));
     let from = if args.eval.eval_width.is_some() { "as asked for" } else { from };
-    let mut settings = args.eval.settings(&bench.dataset, Method::Dm.epochs(), width);
-    settings.depth = known("depth").map_or(suited.depth, |(depth, _)| depth);
-    settings.seed = args.seed;
-    settings.memory_budget = args.machine.memory_budget;
+    let depth = known("depth").map_or(suited.depth, |(depth, _)| depth);
+    let (seed, memory_budget) = (args.seed, args.machine.memory_budget);
+    let suited = EvaluationSettings { width, depth, seed, memory_budget, ..suited };
+    let settings = args.eval.over(suited);
     (settings, from)
 }
 

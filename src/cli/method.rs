@@ -40,11 +40,6 @@ impl Method {
             Self::ALL.into_iter().find(|method| method.name() == name).unwrap_or(Self::Dm)
         })
     }
-
-    /// Epochs of an evaluation: a whole training set has in one what a small set has in hundreds.
-    pub fn epochs(self) -> u32 {
-        if self == Self::Whole { 20 } else { 300 }
-    }
 }
 
 impl fmt::Display for Method {

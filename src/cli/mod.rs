@@ -6,6 +6,7 @@ mod bench;
 mod checkpoints;
 mod compare;
 mod condense;
+mod config;
 mod dataset;
 mod datasets;
 mod evaluate;
@@ -27,6 +28,7 @@ mod rescue;
 mod resume;
 mod run;
 mod say;
+mod show_config;
 mod snapshots;
 mod values;
 mod vectors;
@@ -72,6 +74,7 @@ pub fn run() -> ExitCode {
         Some(Command::Datasets(args)) => datasets::list(args),
         Some(Command::Evaluate(args)) => evaluate::run(args),
         Some(Command::Compare(args)) => compare::run(args),
+        Some(Command::ShowConfig(args)) => show_config::run(args, &cli.origins),
         Some(Command::Bench(args)) => bench::run(args),
         Some(Command::Export(args)) => export::run(args),
         Some(Command::Completions { shell }) => manual::completions(*shell),

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use dm_wgpu::{
-    Accuracy, EvaluationSettings, Gpu, Init, Precision, SelectionSettings, Settings, report,
+    Accuracy, EvaluationSettings, Gpu, Init, Precision, SelectionSettings, Settings, Subject,
+    report,
 };
 
 use super::{
@@ -79,7 +80,18 @@ pub enum MethodSettings {
     Selection(SelectionSettings),
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+impl MethodSettings {
+    /// Those of the arguments; none for training on all there is.
+    pub fn of<'a>(args: &RunArgs, method: Method, subject: impl Into<Subject<'a>>) -> Option<Self> {
+        match method {
+            Method::Dm => Some(Self::Dm(args.settings(subject))),
+            Method::Selection(by) => Some(Self::Selection(args.selection(subject, by))),
+            Method::Whole => None,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Adapter {
     pub name: String,
@@ -167,9 +179,10 @@ impl Record {
         Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             method: method.name().to_owned(),
-            eval_every: args.eval_every,
-            snapshots: matches!(method, Method::Dm).then_some(args.snapshots),
+            // From a file it may stand beside a method that has no iterations.
+            eval_every: args.eval_every.filter(|_| method == Method::Dm),
             no_eval: evaluation.is_none(),
+            snapshots: (method == Method::Dm).then_some(args.snapshots),
             data: Data { name: args.dataset().to_owned(), data_dir },
             settings,
             evaluation,
@@ -222,15 +235,26 @@ impl Record {
             }
             None => say("method", &self.method),
         }
-        if let Some(EvaluationSettings {
-            nets, epochs, width, depth, seed, memory_budget, ..
-        }) = &self.evaluation
-        {
+        if let Some(settings) = &self.evaluation {
+            let EvaluationSettings {
+                nets,
+                epochs,
+                width,
+                depth,
+                batch,
+                lr,
+                augment,
+                seed,
+                memory_budget,
+            } = settings;
             if self.settings.is_none() {
-                say("depth", depth);
                 say("seed", seed);
                 say("memory-budget", memory_budget);
             }
+            say("eval-depth", depth);
+            say("eval-batch", batch);
+            say("eval-lr", lr);
+            say("eval-augment", augment);
             say("eval-nets", nets);
             say("eval-epochs", epochs);
             say("eval-width", width);
@@ -317,17 +341,14 @@ pub fn quoted(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::{args::Cli, dataset::tests::tiny, method::Method};
+    use crate::cli::{args::Cli, dataset::tests::tiny};
     use dm_wgpu::Kernels;
 
     fn record(cli: &Cli) -> Record {
         let (args, method) = (&cli.run, cli.method.method);
-        let settings = match method {
-            Method::Dm => Some(MethodSettings::Dm(args.settings(&tiny()))),
-            Method::Selection(by) => Some(MethodSettings::Selection(args.selection(&tiny(), by))),
-            Method::Whole => None,
-        };
-        let evaluation = (!cli.method.no_eval).then(|| args.evaluation(&tiny(), method));
+        let tiny = tiny();
+        let settings = MethodSettings::of(args, method, &tiny);
+        let evaluation = (!cli.method.no_eval).then(|| args.evaluation(&tiny, method));
         let adapter = Adapter {
             name: "A \"GPU\"".into(),
             backend: "vulkan".into(),
@@ -358,11 +379,12 @@ mod tests {
             "dm-wgpu --dataset mnist",
             "dm-wgpu --dataset glyphs --lr-img 0.1 --augment none --init noise --depth 2 \
              --seed 9223372036854775807 --memory-budget 1GiB --adapter 0 --backend gl --data-dir d \
-             --no-eval",
+             --no-eval --snapshots 0",
             "dm-wgpu --dataset glyphs --method k-center --ipc 3 --seed 2 --eval-nets 5",
             "dm-wgpu --dataset glyphs --method whole --depth 2 --seed 2 --eval-epochs 5",
             "dm-wgpu --dataset glyphs --eval-every 5 --eval-width 9 --kernels plain \
              --precision f16 --snapshots 3",
+            "dm-wgpu --dataset glyphs --eval-depth 1 --eval-batch 9 --eval-lr 0.1 --eval-augment none",
         ] {
             let cli = Cli::from_arguments(line.split_whitespace()).unwrap();
             let begun = record(&cli);

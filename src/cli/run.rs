@@ -74,8 +74,7 @@ pub fn run(
 impl Task<'_> {
     /// What folders are called after: `glyphs-ipc10`.
     pub fn name(&self) -> String {
-        let RunArgs { ipc, .. } = self.args;
-        let dataset = self.args.dataset();
+        let (dataset, ipc) = (self.args.dataset(), self.args.ipc());
         match self.method {
             Method::Dm => format!("{dataset}-ipc{ipc}"),
             Method::Selection(by) => format!("{dataset}-{by}-ipc{ipc}"),
@@ -86,12 +85,8 @@ impl Task<'_> {
     /// Resolves the settings and refuses what is impossible, before anything is announced or made
     /// and rather than after hours of work.
     pub fn plan(&self, bench: &Bench) -> Result<Plan, Failure> {
-        let (args, dataset) = (self.args, &bench.dataset);
-        let settings = match self.method {
-            Method::Dm => Some(MethodSettings::Dm(args.settings(dataset))),
-            Method::Selection(by) => Some(MethodSettings::Selection(args.selection(dataset, by))),
-            Method::Whole => None,
-        };
+        let (args, dataset) = (self.args, &*bench.dataset);
+        let settings = MethodSettings::of(args, self.method, dataset);
         let evaluation = self.evaluate.then(|| args.evaluation(dataset, self.method));
         let plan = Plan { settings, evaluation };
         self.check(bench, &plan)?;

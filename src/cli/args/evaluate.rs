@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, builder::PossibleValuesParser};
 
-use dm_wgpu::{Dataset, EvaluationSettings};
+use dm_wgpu::{EvaluationSettings, augment::Strategy};
 
-use super::{MachineArgs, RunArgs, help};
+use super::{LayerArgs, MachineArgs, MethodArgs, RunArgs, help};
 use crate::cli::{
     dataset,
     method::Method,
@@ -16,12 +16,12 @@ use crate::cli::{
 /// How networks are trained to judge a set.
 #[derive(Debug, Args)]
 pub struct EvalArgs {
-    /// Networks to train on the set; the accuracy is their mean ± standard deviation.
+    /// Networks to train on the set; the accuracy is their mean ± standard deviation [default: 3].
     #[arg(
-        long, value_name = "N", default_value_t = 3, help_heading = "Evaluation",
+        long, value_name = "N", help_heading = "Evaluation",
         allow_negative_numbers = true, value_parser = count::<usize>(1000)
     )]
-    pub eval_nets: usize,
+    pub eval_nets: Option<usize>,
     /// Passes over the set for each of them [default: 300; 20 over a whole training set].
     #[arg(
         long, value_name = "N", help_heading = "Evaluation",
@@ -34,16 +34,45 @@ pub struct EvalArgs {
         allow_negative_numbers = true, value_parser = count::<usize>(4096)
     )]
     pub eval_width: Option<usize>,
+    /// Their blocks, 1 to 5 [default: as --depth].
+    #[arg(
+        long, value_name = "N", help_heading = "Evaluation",
+        allow_negative_numbers = true, value_parser = count::<usize>(5)
+    )]
+    pub eval_depth: Option<usize>,
+    /// Images a step of theirs [default: 256].
+    #[arg(
+        long, value_name = "N", help_heading = "Evaluation",
+        allow_negative_numbers = true, value_parser = count::<usize>(1_000_000)
+    )]
+    pub eval_batch: Option<usize>,
+    /// Their learning rate; from half-way on it is a tenth [default: 0.01].
+    #[arg(
+        long, value_name = "RATE", help_heading = "Evaluation",
+        allow_negative_numbers = true, value_parser = values::positive
+    )]
+    pub eval_lr: Option<f32>,
+    /// Augmentations of which one is drawn for each of their steps [default: all that suit the data
+    /// set, whatever --augment says].
+    #[arg(
+        long, value_name = "NAMES", help_heading = "Evaluation", value_parser = values::strategy
+    )]
+    pub eval_augment: Option<Strategy>,
 }
 
 impl EvalArgs {
-    /// Resolved, but for what is not said here: the data set's own.
-    pub fn settings(&self, dataset: &Dataset, epochs: u32, width: usize) -> EvaluationSettings {
+    /// What was asked for, and where nothing was, what suits.
+    pub fn over(&self, suited: EvaluationSettings) -> EvaluationSettings {
         EvaluationSettings {
-            nets: self.eval_nets,
-            epochs: self.eval_epochs.unwrap_or(epochs),
-            width: self.eval_width.unwrap_or(width),
-            ..EvaluationSettings::for_dataset(dataset)
+            nets: self.eval_nets.unwrap_or(suited.nets),
+            epochs: self.eval_epochs.unwrap_or(suited.epochs),
+            width: self.eval_width.unwrap_or(suited.width),
+            depth: self.eval_depth.unwrap_or(suited.depth),
+            batch: self.eval_batch.unwrap_or(suited.batch),
+            lr: self.eval_lr.unwrap_or(suited.lr),
+            augment: self.eval_augment.clone().unwrap_or(suited.augment),
+            seed: suited.seed,
+            memory_budget: suited.memory_budget,
         }
     }
 }
@@ -71,6 +100,8 @@ pub struct EvaluateArgs {
     #[arg(long, help_heading = "Task")]
     pub json: bool,
     #[command(flatten)]
+    pub layers: LayerArgs,
+    #[command(flatten)]
     pub eval: EvalArgs,
     #[command(flatten)]
     pub machine: MachineArgs,
@@ -95,4 +126,17 @@ pub struct CompareArgs {
     /// --quiet it alone.
     #[arg(long, help_heading = "Task")]
     pub json: bool,
+}
+
+/// `dm-wgpu show-config`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = help::SHOW_CONFIG,
+    override_usage = "dm-wgpu show-config --dataset <NAME> [OPTIONS]"
+)]
+pub struct ShowConfigArgs {
+    #[command(flatten)]
+    pub run: RunArgs,
+    #[command(flatten)]
+    pub method: MethodArgs,
 }

@@ -11,6 +11,10 @@ Examples:
       other images per class, other augmentations, another start
   dm-wgpu --dataset mnist --adapter nvidia --memory-budget 2GiB
       on the first adapter whose name has \"nvidia\" in it
+  dm-wgpu --dataset mnist --preset paper --ipc 50
+      with the iterations, networks and epochs of the paper
+  dm-wgpu --config runs/mnist-ipc10-seed0/run.toml --seed 1
+      as that run, but for the seed
   dm-wgpu --dataset mnist --method herding
       chosen real images instead of synthetic ones
   dm-wgpu --resume runs/mnist-ipc10-seed0
@@ -34,7 +38,7 @@ A run leaves in its folder:
   synthetic.safetensors   pixels, labels, class names, normalisation, settings
   metrics.csv             the loss of every iteration, and the accuracy where measured
   report.json             all figures: accuracy, losses, seconds, settings
-  run.toml                settings, outcome, and the command that repeats the run
+  run.toml                all that was asked for, the outcome, and the command that repeats the run
   checkpoint.safetensors  what --resume goes on from
 
 Environment:
@@ -92,3 +96,17 @@ Examples:
   dm-wgpu completions zsh > ~/.zfunc/_dm-wgpu
       where ~/.zfunc is in zsh's fpath
   dm-wgpu completions fish > ~/.config/fish/completions/dm-wgpu.fish";
+
+/// `dm-wgpu show-config --help`.
+pub const SHOW_CONFIG: &str = "\
+Examples:
+  dm-wgpu show-config --dataset cifar10 --preset paper --ipc 100
+      every setting, and whether a recipe, the preset, a file or a flag says so
+  dm-wgpu show-config --config runs/mnist-ipc10-seed0/run.toml --lr-img 5 > mine.toml
+  dm-wgpu --config mine.toml
+      as that run, but for the learning rate; a few of the file's keys would do
+
+Of the data set no more is needed than its name, and no GPU is. What depends on images that are not
+at hand is left out, and said.
+
+Exit codes: 0 done, 1 failed, 2 asked for wrongly.";

@@ -7,6 +7,7 @@ mod evaluate;
 mod export;
 mod help;
 mod lasting;
+mod layers;
 mod run;
 
 use std::{ffi::OsString, path::PathBuf};
@@ -23,9 +24,10 @@ use super::method::Method;
 
 pub use bench::BenchArgs;
 pub use datasets::DatasetsArgs;
-pub use evaluate::{CompareArgs, EvalArgs, EvaluateArgs};
+pub use evaluate::{CompareArgs, EvalArgs, EvaluateArgs, ShowConfigArgs};
 pub use export::ExportArgs;
 pub use lasting::LastingArgs;
+pub use layers::{LayerArgs, Origin, Origins};
 pub use run::{MachineArgs, MethodArgs, RunArgs};
 
 const BACKENDS: [&str; 4] = ["vulkan", "metal", "dx12", "gl"];
@@ -56,7 +58,7 @@ fn precision() -> impl TypedValueParser<Value = Precision> {
     after_help = help::RUN,
     disable_help_subcommand = true,
     subcommand_negates_reqs = true,
-    override_usage = "dm-wgpu --dataset <NAME> [OPTIONS]\n       dm-wgpu --resume <DIR>\n       dm-wgpu evaluate <PATH> [OPTIONS]\n       dm-wgpu compare --dataset <NAME> [OPTIONS]\n       dm-wgpu bench [OPTIONS]\n       dm-wgpu export <PATH> --format <FORMAT> [OPTIONS]\n       dm-wgpu datasets [--data-dir <DIR>] [--json]\n       dm-wgpu adapters [--backend <API>]",
+    override_usage = "dm-wgpu --dataset <NAME> [OPTIONS]\n       dm-wgpu --resume <DIR>\n       dm-wgpu evaluate <PATH> [OPTIONS]\n       dm-wgpu compare --dataset <NAME> [OPTIONS]\n       dm-wgpu show-config --dataset <NAME> [OPTIONS]\n       dm-wgpu bench [OPTIONS]\n       dm-wgpu export <PATH> --format <FORMAT> [OPTIONS]\n       dm-wgpu datasets [--data-dir <DIR>] [--json]\n       dm-wgpu adapters [--backend <API>]",
     max_term_width = 100
 )]
 pub struct Cli {
@@ -77,6 +79,8 @@ pub struct Cli {
     /// What `--iterations` says, if it stands beside `--resume`.
     #[arg(skip)]
     pub other_iterations: Option<u32>,
+    #[arg(skip)]
+    pub origins: Origins,
 }
 
 /// The program's arguments. The error also carries `--help` and `--version`, as clap has it.
@@ -88,8 +92,13 @@ impl Cli {
     pub fn from_arguments<T: Into<OsString> + Clone>(
         arguments: impl IntoIterator<Item = T>,
     ) -> Result<Self, Error> {
-        let matches = command().try_get_matches_from(arguments)?;
-        let mut cli = Self::from_arg_matches(&matches)?;
+        let arguments = arguments.into_iter().map(Into::into).collect();
+        let (matches, origins) = layers::parse(command, arguments)?;
+        let mut cli = Self { origins, ..Self::from_arg_matches(&matches)? };
+        cli.method.reconcile(&mut cli.run, &cli.origins);
+        if let Some(Command::ShowConfig(args)) = &mut cli.command {
+            args.method.reconcile(&mut args.run, &cli.origins);
+        }
         // One line, as clap's own refusals begin with.
         let refused = |why| Error::raw(ErrorKind::ArgumentConflict, format!("{why}\n"));
         cli.check(&matches).map_err(refused)?;
@@ -104,6 +113,7 @@ impl Cli {
                 Some(
                     Command::Adapters { .. }
                     | Command::Datasets(_)
+                    | Command::ShowConfig(_)
                     | Command::Completions { .. }
                     | Command::Man { .. },
                 )
@@ -123,19 +133,18 @@ impl Cli {
         }
         match (&self.command, matches.subcommand()) {
             (Some(Command::Compare(args)), Some((_, given))) => {
+                args.run.check_dataset()?;
                 let names: Vec<_> = args.methods.iter().map(|method| method.name()).collect();
                 let said = format!("--methods {}", names.join(","));
                 applies::check(given, &args.methods, &said)
             }
-            (Some(_), _) => Ok(()),
-            (None, _) => {
-                let MethodArgs { method, no_eval, .. } = self.method;
-                if method == Method::Whole && no_eval {
-                    return Err("--no-eval leaves nothing to do for --method whole".into());
-                }
-                lasting::check(matches)?;
-                applies::check(matches, &[method], &format!("--method {method}"))
+            (Some(Command::ShowConfig(args)), Some((_, given))) => {
+                Self::check_run(&args.run, args.method, given)
             }
+            (Some(_), _) => Ok(()),
+            // A run that goes on knows all it needs.
+            (None, _) if self.lasting.resume.is_some() => lasting::check(matches),
+            (None, _) => Self::check_run(&self.run, self.method, matches),
         }
     }
 
@@ -162,12 +171,22 @@ impl Cli {
         }
     }
 
+    fn check_run(run: &RunArgs, method: MethodArgs, given: &ArgMatches) -> Result<(), String> {
+        run.check_dataset()?;
+        let MethodArgs { method, no_eval, .. } = method;
+        if method == Method::Whole && no_eval {
+            return Err("--no-eval leaves nothing to do for --method whole".into());
+        }
+        applies::check(given, &[method], &format!("--method {method}"))
+    }
+
     /// Whether only errors are to be told.
     pub fn quiet(&self) -> bool {
         match &self.command {
             Some(
                 Command::Adapters { .. }
                 | Command::Datasets(_)
+                | Command::ShowConfig(_)
                 | Command::Completions { .. }
                 | Command::Man { .. },
             ) => false,
@@ -194,6 +213,9 @@ pub enum Command {
     Evaluate(Box<EvaluateArgs>),
     /// Run several methods with one seed and put their accuracies side by side.
     Compare(Box<CompareArgs>),
+    /// Print what a run with these options would do, and where each value is from, as a file for
+    /// --config.
+    ShowConfig(Box<ShowConfigArgs>),
     /// Measure how long the work takes on this machine, kernel by kernel, on made-up images.
     Bench(Box<BenchArgs>),
     /// Write a set for other programs: NumPy, PyTorch, safetensors, a folder of pictures.
@@ -230,10 +252,7 @@ const OTHERWISE: [(&str, &str, &str); 5] = [
 
 /// All that clap knows of the program.
 pub fn command() -> clap::Command {
-    // A run that goes on knows its data set.
-    let command = Cli::command()
-        .mut_arg("dataset", |arg| arg.required(false).required_unless_present("resume"));
-    OTHERWISE.into_iter().fold(command, |command, (subcommand, id, help)| {
+    OTHERWISE.into_iter().fold(Cli::command(), |command, (subcommand, id, help)| {
         command.mut_subcommand(subcommand, |command| command.mut_arg(id, |arg| arg.help(help)))
     })
 }
@@ -256,7 +275,7 @@ mod tests {
     #[test]
     fn defaults_are_the_librarys() {
         let dataset = dataset::tests::tiny();
-        let cli = Cli::try_parse_from(["dm-wgpu", "--dataset", "mnist"]).unwrap();
+        let cli = Cli::from_arguments(["dm-wgpu", "--dataset", "mnist"]).unwrap();
         assert_eq!(cli.run.settings(&dataset), Settings::for_dataset(&dataset));
         let evaluation = cli.run.evaluation(&dataset, Method::Dm);
         assert_eq!(evaluation, EvaluationSettings::for_dataset(&dataset));
@@ -297,7 +316,7 @@ mod tests {
     fn adapters_needs_no_data_set() {
         let cli = Cli::try_parse_from(["dm-wgpu", "adapters", "--backend", "vulkan"]).unwrap();
         assert!(matches!(cli.command, Some(Command::Adapters { backend: Some(_) })));
-        assert!(Cli::try_parse_from(["dm-wgpu", "--ipc", "1"]).is_err());
+        assert!(Cli::from_arguments(["dm-wgpu", "--ipc", "1"]).is_err());
     }
 
     #[test]
@@ -405,7 +424,7 @@ mod tests {
         let cli = Cli::try_parse_from(line.split_whitespace()).unwrap();
         assert!(cli.quiet());
         let Some(Command::Compare(args)) = cli.command else { panic!("another command") };
-        assert_eq!((args.methods, args.run.ipc), (vec![Method::Whole, Method::Dm], 2));
+        assert_eq!((args.methods, args.run.ipc), (vec![Method::Whole, Method::Dm], Some(2)));
         for wrong in [
             "dm-wgpu compare",
             "dm-wgpu compare --dataset glyphs --method dm",
@@ -414,7 +433,7 @@ mod tests {
             "dm-wgpu evaluate x --ipc 3",
             "dm-wgpu --dataset glyphs --no-eval --eval-nets 2",
         ] {
-            assert!(Cli::try_parse_from(wrong.split_whitespace()).is_err(), "{wrong}");
+            assert!(Cli::from_arguments(wrong.split_whitespace()).is_err(), "{wrong}");
         }
     }
 }

@@ -8,11 +8,11 @@ use clap::{
 };
 
 use dm_wgpu::{
-    AdapterChoice, Dataset, EvaluationSettings, Init, Kernels, Precision, SelectionSettings,
-    Selector, Settings, augment::Strategy,
+    AdapterChoice, EvaluationSettings, Init, Kernels, Precision, Recipe, SelectionSettings,
+    Selector, Settings, Subject, augment::Strategy,
 };
 
-use super::{BACKENDS, EvalArgs, kernels, precision};
+use super::{BACKENDS, EvalArgs, LayerArgs, Origin, Origins, kernels, precision};
 use crate::cli::{
     dataset,
     method::Method,
@@ -24,22 +24,22 @@ use crate::cli::{
 pub struct RunArgs {
     /// The data set to condense.
     #[arg(
-        long, value_name = "NAME", required = true, help_heading = "Task",
+        long, value_name = "NAME", help_heading = "Task",
         value_parser = PossibleValuesParser::new(dataset::NAMES)
     )]
     pub dataset: Option<String>,
-    /// Synthetic images per class, or chosen ones.
+    /// Synthetic images per class, or chosen ones [default: 10].
     #[arg(
-        long, value_name = "N", default_value_t = 10, help_heading = "Task",
+        long, value_name = "N", help_heading = "Task",
         allow_negative_numbers = true, value_parser = count::<usize>(1_000_000)
     )]
-    pub ipc: usize,
-    /// Steps of condensing; each draws a fresh random network.
+    pub ipc: Option<usize>,
+    /// Steps of condensing; each draws a fresh random network [default: 1000].
     #[arg(
-        long, value_name = "N", default_value_t = 1000, help_heading = "Task",
+        long, value_name = "N", help_heading = "Task",
         allow_negative_numbers = true, value_parser = count::<u32>(u32::MAX.into())
     )]
-    pub iterations: u32,
+    pub iterations: Option<u32>,
     /// Everything random follows from it: the same seed on the same adapter, the same images.
     #[arg(
         long, value_name = "N", default_value_t = 0, help_heading = "Task",
@@ -50,37 +50,40 @@ pub struct RunArgs {
     /// Folder for the results, new or empty [default: a new one, e.g. runs/mnist-ipc10-seed0].
     #[arg(long, short, value_name = "DIR", help_heading = "Task")]
     pub out: Option<PathBuf>,
+    #[command(flatten)]
+    pub layers: LayerArgs,
 
-    /// How the synthetic images begin: as real ones drawn at random, or as noise.
+    /// How the synthetic images begin: as real ones drawn at random, or as noise
+    /// [default: real].
     #[arg(
-        long, value_name = "START", default_value = "real", help_heading = "Method",
+        long, value_name = "START", help_heading = "Method",
         value_parser = PossibleValuesParser::new(["real", "noise"])
             .map(|name| if name == "noise" { Init::Noise } else { Init::Real })
     )]
-    pub init: Init,
+    pub init: Option<Init>,
     /// Augmentations of which one is drawn for each iteration and class: any of color, crop, cutout,
     /// flip, scale, rotate, joined by comma or underscore, or none [default: all; without flip for
     /// one-channel images, digits and letters].
     #[arg(long, value_name = "NAMES", help_heading = "Method", value_parser = values::strategy)]
     pub augment: Option<Strategy>,
-    /// Real images per class and iteration; a smaller class gives all it has.
+    /// Real images per class and iteration; a smaller class gives all it has [default: 256].
     #[arg(
-        long, value_name = "N", default_value_t = 256, help_heading = "Method",
+        long, value_name = "N", help_heading = "Method",
         allow_negative_numbers = true, value_parser = count::<usize>(1_000_000)
     )]
-    pub batch_real: usize,
-    /// Learning rate of the pixels.
+    pub batch_real: Option<usize>,
+    /// Learning rate of the pixels [default: 1.0; 10 for cifar10 from --ipc 100 on].
     #[arg(
-        long, value_name = "RATE", default_value = "1.0", help_heading = "Method",
+        long, value_name = "RATE", help_heading = "Method",
         allow_negative_numbers = true, value_parser = values::positive
     )]
-    pub lr_img: f32,
-    /// Channels of each of the network's convolutions.
+    pub lr_img: Option<f32>,
+    /// Channels of each of the network's convolutions [default: 128].
     #[arg(
-        long, value_name = "N", default_value_t = 128, help_heading = "Method",
+        long, value_name = "N", help_heading = "Method",
         allow_negative_numbers = true, value_parser = count::<usize>(4096)
     )]
-    pub width: usize,
+    pub width: Option<usize>,
     /// Blocks of the network, 1 to 5 [default: 3; 4 for images of 64×64 and larger].
     #[arg(
         long, value_name = "N", help_heading = "Method",
@@ -108,6 +111,18 @@ pub struct RunArgs {
     pub machine: MachineArgs,
 }
 
+/// Flags that say how to evaluate.
+pub(super) const EVALUATION: [&str; 8] = [
+    "eval_nets",
+    "eval_epochs",
+    "eval_width",
+    "eval_depth",
+    "eval_batch",
+    "eval_lr",
+    "eval_augment",
+    "eval_every",
+];
+
 /// The flags of a run that `compare` has no use for.
 #[derive(Debug, Clone, Copy, PartialEq, Args)]
 pub struct MethodArgs {
@@ -121,7 +136,7 @@ pub struct MethodArgs {
     /// Leave the accuracy out.
     #[arg(
         long, help_heading = "Evaluation",
-        conflicts_with_all = ["eval_nets", "eval_epochs", "eval_width", "eval_every"]
+        conflicts_with_all = EVALUATION
     )]
     pub no_eval: bool,
     /// Print JSON, one object per line: events as they come, then the result; with --quiet it alone.
@@ -164,23 +179,63 @@ pub struct MachineArgs {
     pub quiet: bool,
 }
 
+impl MethodArgs {
+    /// Whether to evaluate, where a file says otherwise than flags: the flags are right.
+    pub(super) fn reconcile(&mut self, run: &mut RunArgs, origins: &Origins) {
+        let flag = |id: &&str| origins.of(id) == Some(Origin::Flag);
+        if origins.of("no_eval") == Some(Origin::File) && EVALUATION.iter().any(flag) {
+            self.no_eval = false;
+        }
+        if self.no_eval {
+            run.eval_every = None;
+        }
+    }
+}
+
 impl RunArgs {
-    /// The data set's name; clap sees to it that there is one.
+    /// Clap can't, as it may be in a file.
+    pub(super) fn check_dataset(&self) -> Result<(), String> {
+        match self.dataset {
+            Some(_) => Ok(()),
+            None => Err(format!(
+                "--dataset <NAME> is needed: {}; or --config <FILE> with it",
+                dataset::NAMES.join(", ")
+            )),
+        }
+    }
+
+    /// The data set's name; [`Cli::from_arguments`](super::Cli::from_arguments) sees to it that there
+    /// is one.
     pub fn dataset(&self) -> &str {
         self.dataset.as_deref().unwrap_or_default()
     }
 
-    /// Everything resolved for a data set.
-    pub fn settings(&self, dataset: &Dataset) -> Settings {
-        let suited = Settings::for_dataset(dataset);
-        Settings {
+    /// What suits a data set, or what is known of it, at this preset and number of images.
+    pub fn recipe<'a>(&self, subject: impl Into<Subject<'a>>, method: Method) -> Recipe {
+        Recipe::new(Subject {
+            preset: self.layers.preset,
             ipc: self.ipc,
-            iterations: self.iterations,
-            init: self.init,
-            width: self.width,
+            whole: method == Method::Whole,
+            ..subject.into()
+        })
+    }
+
+    /// Synthetic images per class.
+    pub fn ipc(&self) -> usize {
+        self.settings(Subject::named(self.dataset())).ipc
+    }
+
+    /// Everything resolved for a data set.
+    pub fn settings<'a>(&self, subject: impl Into<Subject<'a>>) -> Settings {
+        let suited = Settings::of(&self.recipe(subject, Method::Dm));
+        Settings {
+            ipc: self.ipc.unwrap_or(suited.ipc),
+            iterations: self.iterations.unwrap_or(suited.iterations),
+            init: self.init.unwrap_or(suited.init),
+            width: self.width.unwrap_or(suited.width),
             depth: self.depth.unwrap_or(suited.depth),
-            batch_real: self.batch_real,
-            lr_img: self.lr_img,
+            batch_real: self.batch_real.unwrap_or(suited.batch_real),
+            lr_img: self.lr_img.unwrap_or(suited.lr_img),
             augment: self.augment.clone().unwrap_or(suited.augment),
             seed: self.seed,
             memory_budget: self.machine.memory_budget,
@@ -188,19 +243,25 @@ impl RunArgs {
     }
 
     /// The same for a selection.
-    pub fn selection(&self, dataset: &Dataset, selection: Selector) -> SelectionSettings {
-        let Settings { ipc, width, depth, seed, memory_budget, .. } = self.settings(dataset);
+    pub fn selection<'a>(
+        &self,
+        subject: impl Into<Subject<'a>>,
+        selection: Selector,
+    ) -> SelectionSettings {
+        let Settings { ipc, width, depth, seed, memory_budget, .. } = self.settings(subject);
         SelectionSettings { selection, ipc, width, depth, seed, memory_budget }
     }
 
     /// The same for the evaluation of what a method made.
-    pub fn evaluation(&self, dataset: &Dataset, method: Method) -> EvaluationSettings {
-        let Settings { width, depth, seed, memory_budget, .. } = self.settings(dataset);
-        let mut settings = self.eval.settings(dataset, method.epochs(), width);
-        settings.depth = depth;
-        settings.seed = seed;
-        settings.memory_budget = memory_budget;
-        settings
+    pub fn evaluation<'a>(
+        &self,
+        subject: impl Into<Subject<'a>>,
+        method: Method,
+    ) -> EvaluationSettings {
+        let subject = subject.into();
+        let suited = EvaluationSettings::of(&self.recipe(subject.clone(), method));
+        let Settings { width, depth, seed, memory_budget, .. } = self.settings(subject);
+        self.eval.over(EvaluationSettings { width, depth, seed, memory_budget, ..suited })
     }
 }
 

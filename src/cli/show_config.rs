@@ -1,0 +1,252 @@
+//! `dm-wgpu show-config`: what a run would do, as a file for `--config`, and where each value is from.
+
+use std::fmt::Write;
+
+use toml::{Table, Value};
+
+use dm_wgpu::{Recipe, Subject};
+
+use super::{
+    args::{Origin, Origins, ShowConfigArgs},
+    config::Key,
+    failure::Failure,
+    record::{Adapter, MethodSettings, Record},
+    say,
+};
+
+/// Prints and gives the exit code.
+pub fn run(args: &ShowConfigArgs, origins: &Origins) -> Result<u8, Failure> {
+    let text = text(args, origins, Subject::named(args.run.dataset()))?;
+    say::out(text.trim_end()).map_err(|error| Failure::Failed(format!("stdout: {error}")))?;
+    Ok(0)
+}
+
+/// The file's text.
+fn text(args: &ShowConfigArgs, origins: &Origins, subject: Subject) -> Result<String, Failure> {
+    let (run, method) = (&args.run, args.method.method);
+    let settings = MethodSettings::of(run, method, subject.clone());
+    let evaluation = (!args.method.no_eval).then(|| run.evaluation(subject.clone(), method));
+    let record = Record::of(run, method, settings, evaluation, Adapter::default());
+    let mut table = Table::try_from(&record)
+        .map_err(|error| Failure::Failed(format!("the settings as TOML: {error}")))?;
+    // There is none yet, and what version this is is told above.
+    table.retain(|key, _| !matches!(key, "adapter" | "version"));
+    let recipe = run.recipe(subject, method);
+    let sources = Sources { origins, recipe: &recipe };
+
+    let mut text =
+        format!("# What dm-wgpu {} would run; a file for --config.\n\n", env!("CARGO_PKG_VERSION"));
+    let mut top = vec![sources.line("", "preset", &Value::from(run.layers.preset.name()))];
+    let of_top = table.iter().filter(|(_, value)| !value.is_table());
+    top.extend(of_top.map(|(key, value)| sources.line("", key, value)));
+    write(&mut text, top);
+    for (name, values) in &table {
+        if let Value::Table(values) = values {
+            text += &format!("\n[{name}]\n");
+            write(&mut text, values.iter().map(|(key, value)| sources.line(name, key, value)));
+        }
+    }
+    Ok(text)
+}
+
+/// A line of the file, and what stands behind it.
+struct Line {
+    said: String,
+    source: String,
+}
+
+/// Lines with what stands behind them in one column.
+fn write(text: &mut String, lines: impl IntoIterator<Item = Line>) {
+    let lines: Vec<_> = lines.into_iter().collect();
+    // Long values stand out by themselves.
+    let width = |line: &Line| Some(line.said.chars().count()).filter(|&width| width <= 32);
+    let width = lines.iter().filter_map(width).max().unwrap_or(0);
+    for Line { said, source } in lines {
+        // Writing to a String can't fail.
+        let _ = writeln!(text, "{said:width$}  # {source}");
+    }
+}
+
+struct Sources<'a> {
+    origins: &'a Origins,
+    recipe: &'a Recipe,
+}
+
+impl Sources<'_> {
+    fn line(&self, table: &str, name: &str, value: &Value) -> Line {
+        let value = match value {
+            // As short as an f32 can be.
+            Value::Float(number) => format!("{:?}", *number as f32),
+            other => other.to_string(),
+        };
+        let said = format!("{name} = {value}");
+        // An evaluation takes after the run, and a selection is a method.
+        let elsewhere = match (table, name) {
+            ("evaluation", "width" | "depth") => Key::find("settings", name),
+            ("settings", "selection") => Key::find("", "method"),
+            _ => None,
+        };
+        let keys = [Key::find(table, name), elsewhere];
+        if let Some(source) = keys.into_iter().flatten().find_map(|key| self.asked(key)) {
+            return Line { said, source };
+        }
+        if self.recipe.is_open(table, name) {
+            let source = "depends on the images, which are not known yet".to_owned();
+            return Line { said: format!("# {name}"), source };
+        }
+        let source = match self.recipe.rule(table, name) {
+            None | Some("default") => "default".to_owned(),
+            Some(rule) if rule.starts_with("preset ") => rule.to_owned(),
+            Some(rule) => format!("recipe: {rule}"),
+        };
+        Line { said, source }
+    }
+
+    /// The flag or the file that a value is from.
+    fn asked(&self, key: &Key) -> Option<String> {
+        match (self.origins.of(key.id)?, &self.origins.file) {
+            // A comment has one line.
+            (Origin::File, Some(file)) => {
+                Some(file.display().to_string().replace(char::is_control, "?"))
+            }
+            _ => Some(format!("flag --{}", key.id.replace('_', "-"))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::Path};
+
+    use super::*;
+    use crate::cli::args::{Cli, Command};
+
+    fn parsed(line: &str) -> Cli {
+        Cli::from_arguments(line.split_whitespace()).unwrap()
+    }
+
+    fn shown(line: &str, subject: Option<Subject>) -> String {
+        let cli = parsed(&format!("dm-wgpu show-config {line}"));
+        let Some(Command::ShowConfig(args)) = &cli.command else { panic!("another command") };
+        let subject = subject.unwrap_or_else(|| Subject::named(args.run.dataset()));
+        text(args, &cli.origins, subject).unwrap()
+    }
+
+    /// What a run with these arguments would write down.
+    fn record(line: &str) -> Record {
+        let cli = parsed(&format!("dm-wgpu {line}"));
+        let (run, method) = (&cli.run, cli.method.method);
+        let subject = || Subject::named(run.dataset());
+        let evaluation = (!cli.method.no_eval).then(|| run.evaluation(subject(), method));
+        Record::of(
+            run,
+            method,
+            MethodSettings::of(run, method, subject()),
+            evaluation,
+            Adapter::default(),
+        )
+    }
+
+    #[test]
+    fn every_value_says_where_it_is_from() {
+        let place = tempfile::tempdir().unwrap();
+        let file = place.path().join("mine.toml");
+        fs::write(&file, "preset = \"paper\"\nevaluation.nets = 7\nsettings.width = 64\n").unwrap();
+        let file = file.display().to_string();
+        let text = shown(
+            &format!("--dataset mnist --config {file} --lr-img 0.1 --depth 2 --kernels plain"),
+            None,
+        );
+        let expected = r#"# What dm-wgpu VERSION would run; a file for --config.
+
+preset = "paper"  # FILE
+method = "dm"     # default
+snapshots = 10    # default
+
+[data]
+name = "mnist"  # flag --dataset
+
+[settings]
+ipc = 10                   # default
+iterations = 20000         # preset paper
+init = "real"              # default
+width = 64                 # FILE
+depth = 2                  # flag --depth
+batch_real = 256           # default
+lr_img = 0.1               # flag --lr-img
+augment = "color_crop_cutout_scale_rotate"  # recipe: no flip
+seed = 0                   # default
+memory_budget = 536870912  # default
+
+[evaluation]
+nets = 7                   # FILE
+epochs = 1000              # preset paper
+width = 64                 # FILE
+depth = 2                  # flag --depth
+batch = 256                # default
+lr = 0.01                  # default
+augment = "color_crop_cutout_scale_rotate"  # recipe: no flip
+seed = 0                   # default
+memory_budget = 536870912  # default
+
+[machine]
+kernels = "plain"  # flag --kernels
+"#;
+        let expected = expected.replace("VERSION", env!("CARGO_PKG_VERSION"));
+        assert_eq!(text.replace(&file, "FILE"), expected);
+    }
+
+    #[test]
+    fn what_is_shown_resolves_to_the_same() {
+        let place = tempfile::tempdir().unwrap();
+        let file = place.path().join("shown.toml");
+        let again = format!("--config {}", file.display());
+        for line in [
+            "--dataset mnist",
+            "--dataset glyphs --preset paper --ipc 200 --seed 9223372036854775807",
+            "--dataset kmnist --preset smoke --init noise --augment none --no-eval",
+            "--dataset glyphs --lr-img 1e-7 --width 64 --eval-every 5 --eval-width 9 --eval-lr 0.3",
+            "--dataset glyphs --eval-depth 1 --eval-batch 7 --eval-augment crop --adapter 0",
+            "--dataset glyphs --method k-center --ipc 3 --depth 2 --memory-budget 1.5GiB",
+            "--dataset glyphs --method whole --depth 2 --seed 4 --eval-epochs 3 --data-dir a'b",
+            "--dataset mnist --backend gl --kernels plain --precision f16 --eval-nets 2 --snapshots 3",
+        ] {
+            fs::write(&file, shown(line, None)).unwrap();
+            assert_eq!(record(&again), record(line), "{line}");
+            let values = |text: String| -> Vec<String> {
+                text.lines().map(|l| l.split("  #").next().unwrap_or(l).trim().into()).collect()
+            };
+            assert_eq!(values(shown(&again, None)), values(shown(line, None)), "{line}");
+        }
+    }
+
+    #[test]
+    fn records_of_runs_are_files_for_it() {
+        let place = tempfile::tempdir().unwrap();
+        let file = place.path().join("run.toml");
+        for line in ["--dataset mnist --ipc 3", "--dataset glyphs --method random --no-eval"] {
+            record(line).write(&file).unwrap();
+            assert_eq!(record(&format!("--config {}", file.display())), record(line));
+        }
+        // As 0.1.0 wrote it before there was [data].
+        let old = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/run-0.1.0.toml");
+        let line = "--dataset glyphs --ipc 1 --iterations 2 --width 8 --batch-real 8 --eval-nets 1 \
+                    --eval-epochs 3";
+        assert_eq!(record(&format!("--config {}", old.display())), record(line));
+    }
+
+    #[test]
+    fn what_unknown_images_decide_is_left_out() {
+        let unknown = || Some(Subject { channels: None, size: None, ..Subject::named("x") });
+        let text = shown("--dataset glyphs --ipc 3", unknown());
+        for key in ["depth", "augment"] {
+            let line = format!("# {key}");
+            assert_eq!(text.lines().filter(|l| l.starts_with(&line)).count(), 2, "{text}");
+            assert!(!text.contains(&format!("\n{key} =")), "{text}");
+        }
+        assert!(text.contains("\nipc = 3 ") && text.contains("which are not known yet"), "{text}");
+        text.parse::<Table>().unwrap();
+        let text = shown("--dataset glyphs --depth 2", unknown());
+        assert!(text.contains("\ndepth = 2 ") && !text.contains("# depth "), "{text}");
+    }
+}
