@@ -31,13 +31,14 @@ const fn key(table: &'static str, name: &'static str, id: &'static str, kind: Ki
     Key { table, name, id, kind }
 }
 
-pub const KEYS: [Key; 31] = {
+pub const KEYS: [Key; 32] = {
     use Kind::*;
     [
         key("", "preset", "preset", Text),
         key("", "method", "method", Text),
         key("", "eval_every", "eval_every", Number),
         key("", "no_eval", "no_eval", Switch),
+        key("", "runs", "runs", Number),
         key("", "snapshots", "snapshots", Number),
         // Short for [data] name, and how runs wrote it before there was [data].
         key("", "dataset", "dataset", Text),

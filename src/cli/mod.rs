@@ -79,7 +79,7 @@ pub fn run() -> ExitCode {
         Some(Command::Export(args)) => export::run(args),
         Some(Command::Completions { shell }) => manual::completions(*shell),
         Some(Command::Man { folder }) => manual::pages(folder.as_deref()),
-        None => match (&cli.lasting.resume, cli.lasting.runs) {
+        None => match (&cli.lasting.resume, cli.run.runs(&cli.lasting, cli.method.method)) {
             (Some(dir), _) => resume::run(dir, &cli),
             (None, Some(runs)) => repeats::run(&cli.run, cli.method, &cli.lasting, runs),
             (None, None) => run::run(&cli.run, cli.method, &cli.lasting),

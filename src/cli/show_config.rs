@@ -37,6 +37,9 @@ fn text(args: &ShowConfigArgs, origins: &Origins, subject: Subject) -> Result<St
     let mut text =
         format!("# What dm-wgpu {} would run; a file for --config.\n\n", env!("CARGO_PKG_VERSION"));
     let mut top = vec![sources.line("", "preset", &Value::from(run.layers.preset.name()))];
+    if let Some(runs) = run.runs(&args.lasting, method) {
+        top.push(sources.line("", "runs", &Value::from(runs)));
+    }
     let of_top = table.iter().filter(|(_, value)| !value.is_table());
     top.extend(of_top.map(|(key, value)| sources.line("", key, value)));
     write(&mut text, top);
@@ -160,6 +163,7 @@ mod tests {
         let expected = r#"# What dm-wgpu VERSION would run; a file for --config.
 
 preset = "paper"  # FILE
+runs = 5          # preset paper
 method = "dm"     # default
 snapshots = 10    # default
 

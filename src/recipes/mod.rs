@@ -25,6 +25,7 @@ struct Rule {
     name: String,
     #[serde(default)]
     when: When,
+    runs: Option<u32>,
     #[serde(default)]
     settings: Table,
     #[serde(default)]
@@ -107,6 +108,7 @@ impl<'a> From<&'a Dataset> for Subject<'a> {
 /// [`EvaluationSettings::of`]: crate::EvaluationSettings::of
 #[derive(Debug, Clone)]
 pub struct Recipe {
+    runs: Option<(u32, &'static str)>,
     settings: BTreeMap<String, Entry>,
     evaluation: BTreeMap<String, Entry>,
 }
@@ -136,12 +138,14 @@ impl Recipe {
     }
 
     fn of(subject: &Subject) -> Self {
-        let mut recipe = Self { settings: BTreeMap::new(), evaluation: BTreeMap::new() };
+        let mut recipe =
+            Self { runs: None, settings: BTreeMap::new(), evaluation: BTreeMap::new() };
         for rule in RULES.iter() {
             let fits = rule.when.fits(subject);
             if fits == Some(false) {
                 continue;
             }
+            recipe.runs = rule.runs.map(|runs| (runs, rule.name.as_str())).or(recipe.runs);
             for (values, of) in
                 [(&mut recipe.settings, &rule.settings), (&mut recipe.evaluation, &rule.evaluation)]
             {
@@ -169,10 +173,18 @@ impl Recipe {
         recipe
     }
 
+    /// How often to repeat the run, with a seed of its own each time; none for once.
+    pub fn runs(&self) -> Option<u32> {
+        self.runs.map(|(runs, _)| runs)
+    }
+
     /// The name of the rule that a value is from. The table is `settings` or `evaluation`, the key a
     /// field of [`Settings`](crate::Settings) or
-    /// [`EvaluationSettings`](crate::EvaluationSettings).
+    /// [`EvaluationSettings`](crate::EvaluationSettings); or the table is empty and the key `runs`.
     pub fn rule(&self, table: &str, key: &str) -> Option<&'static str> {
+        if (table, key) == ("", "runs") {
+            return self.runs.map(|(_, rule)| rule);
+        }
         Some(self.entry(table, key)?.rule)
     }
 

@@ -48,10 +48,6 @@ fn every_preset_of_every_data_set() {
         ("of large grey pictures", 1, 64, NO_FLIP, 4),
         ("of large pictures", 3, 128, FLIP, 4),
     ] {
-        // What is not known by name yet has no way to say that it should not be mirrored.
-        if Known::of(name).is_none() && matches!(name, "svhn" | "fashion-mnist") {
-            continue;
-        }
         for (preset, (iterations, width, batch_real, ipc, nets, epochs)) in presets {
             let recipe = recipe(name, Some((channels, size)), preset, None);
             let settings = Settings {
@@ -67,6 +63,7 @@ fn every_preset_of_every_data_set() {
                 memory_budget: 512 << 20,
             };
             assert_eq!(Settings::of(&recipe), settings, "{name}, {preset}");
+            assert_eq!(recipe.runs(), (preset == Preset::Paper).then_some(5), "{name}, {preset}");
             let evaluation = EvaluationSettings {
                 nets,
                 epochs,
@@ -115,6 +112,7 @@ fn it_is_known_where_values_are_from() {
     for (table, key, rule) in [
         ("settings", "batch_real", Some("default")),
         ("settings", "iterations", Some("preset paper")),
+        ("", "runs", Some("preset paper")),
         ("settings", "lr_img", Some("cifar10 from ipc 100 on")),
         ("settings", "depth", Some("images of 64×64 and larger")),
         ("evaluation", "depth", Some("images of 64×64 and larger")),

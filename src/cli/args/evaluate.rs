@@ -6,7 +6,7 @@ use clap::{Args, builder::PossibleValuesParser};
 
 use dm_wgpu::{EvaluationSettings, augment::Strategy};
 
-use super::{LayerArgs, MachineArgs, MethodArgs, RunArgs, help};
+use super::{LastingArgs, LayerArgs, MachineArgs, MethodArgs, RunArgs, help};
 use crate::cli::{
     dataset,
     method::Method,
@@ -139,4 +139,6 @@ pub struct ShowConfigArgs {
     pub run: RunArgs,
     #[command(flatten)]
     pub method: MethodArgs,
+    #[command(flatten)]
+    pub lasting: LastingArgs,
 }

@@ -138,6 +138,11 @@ impl Cli {
                 let said = format!("--methods {}", names.join(","));
                 applies::check(given, &args.methods, &said)
             }
+            (Some(Command::ShowConfig(args)), _) if args.lasting.resume.is_some() => {
+                Err("show-config does not go on with runs: leave --resume out, and say --config \
+                     with the run's run.toml"
+                    .into())
+            }
             (Some(Command::ShowConfig(args)), Some((_, given))) => {
                 Self::check_run(&args.run, args.method, given)
             }

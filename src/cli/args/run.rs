@@ -12,7 +12,7 @@ use dm_wgpu::{
     Selector, Settings, Subject, augment::Strategy,
 };
 
-use super::{BACKENDS, EvalArgs, LayerArgs, Origin, Origins, kernels, precision};
+use super::{BACKENDS, EvalArgs, LastingArgs, LayerArgs, Origin, Origins, kernels, precision};
 use crate::cli::{
     dataset,
     method::Method,
@@ -218,6 +218,12 @@ impl RunArgs {
             whole: method == Method::Whole,
             ..subject.into()
         })
+    }
+
+    /// How often to repeat the run; none for once.
+    pub fn runs(&self, lasting: &LastingArgs, method: Method) -> Option<u32> {
+        let recipe = self.recipe(Subject::named(self.dataset()), method);
+        lasting.runs.or(recipe.runs())
     }
 
     /// Synthetic images per class.

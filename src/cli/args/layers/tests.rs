@@ -204,6 +204,7 @@ fn the_help_knows_the_defaults() {
         Settings::of(&paper).iterations,
         EvaluationSettings::of(&paper).nets as u32,
         EvaluationSettings::of(&paper).epochs,
+        paper.runs().unwrap(),
     ] {
         assert!(help.contains(&format!(" {number} ")), "{number} is missing in {help}");
     }
