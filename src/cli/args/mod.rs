@@ -143,6 +143,9 @@ impl Cli {
                      with the run's run.toml"
                     .into())
             }
+            (Some(Command::ShowConfig(args)), _) if args.method.json => {
+                Err("--json does nothing with show-config, which prints TOML; leave it out".into())
+            }
             (Some(Command::ShowConfig(args)), Some((_, given))) => {
                 Self::check_run(&args.run, args.method, given)
             }
