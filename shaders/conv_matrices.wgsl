@@ -37,8 +37,9 @@ const PIXELS = SLOTS * WIDE * HIGH;
 // Subgroups that share the same outputs.
 const TEAM = PIXELS / SIDE / RUN;
 
-// [tile / MIXED][row][pixel, tile % MIXED][channel], PITCH values a pixel.
-var<workgroup> staged: array<f16, SLOTS / MIXED * ROWS * ACROSS * PITCH>;
+// [tile / MIXED][row][pixel, tile % MIXED], then channels. An array for each pixel, so that what a matrix is
+// loaded from is known to be aligned: naga clamps the index before, not after, it is multiplied by PITCH.
+var<workgroup> staged: array<array<f16, PITCH>, SLOTS / MIXED * ROWS * ACROSS>;
 // The sums of SIDE output channels: [output][fragment][pixel of the fragment].
 var<workgroup> sums: array<f32, SIDE * DISTANCE>;
 // Where each tile's patch begins in the input's first channel, and where it belongs: image, row, column.
@@ -114,13 +115,13 @@ fn main(
                 v = input[corners[slot] + (first + c) * plane + row * pitch + quad];
             }
             let half = vec4<f16>(v);
-            let at = (((slot / MIXED * ROWS + row) * ACROSS) + 4u * quad * MIXED + slot % MIXED) * PITCH + c;
-            staged[at] = half.x;
-            staged[at + MIXED * PITCH] = half.y;
+            let at = (slot / MIXED * ROWS + row) * ACROSS + 4u * quad * MIXED + slot % MIXED;
+            staged[at][c] = half.x;
+            staged[at + MIXED][c] = half.y;
             // The last vec4f ends beyond the halo.
             if quad + 1u < QUADS {
-                staged[at + 2u * MIXED * PITCH] = half.z;
-                staged[at + 3u * MIXED * PITCH] = half.w;
+                staged[at + 2u * MIXED][c] = half.z;
+                staged[at + 3u * MIXED][c] = half.w;
             }
         }
         workgroupBarrier();

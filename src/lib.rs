@@ -80,7 +80,8 @@
 //! [`wgpu`] is re-exported, so that both sides mean the same version.
 //!
 //! No feature is required, and WebGPU's default limits suffice; [`required_features`] and
-//! [`required_limits`] say what more an adapter has that is of use ([`Kernels`]). Errors that nothing
+//! [`required_limits`] say what more an adapter has that is of use ([`Kernels`]). With the features that
+//! [`Precision::F16`] names, [`Gpu::with_f16`] may use tensor cores. Errors that nothing
 //! catches go to your device's own handler.
 //!
 //! # The same again

@@ -350,3 +350,25 @@ fn an_interrupted_run_saves_what_there_is() {
     let rows = fs::read_to_string(run.join("metrics.csv")).unwrap().lines().count() as i64 - 1;
     assert_eq!(rows, done);
 }
+
+#[test]
+fn f16_is_served_and_recorded_or_refused_with_what_is_missing() {
+    let place = tempfile::tempdir().unwrap();
+    let output = tiny(&place).args(["--precision", "f16", "--out", "run"]).output().unwrap();
+    let (err, run) = (text(&output.stderr), place.path().join("run"));
+    if output.status.success() {
+        assert!(err.contains("kernels, f16"), "{err}");
+        let record = record(&run);
+        assert_eq!(record["machine"]["precision"].as_str(), Some("f16"));
+        assert_eq!(record["adapter"]["precision"].as_str(), Some("f16"));
+    } else {
+        assert_eq!(output.status.code(), Some(2), "{err}");
+        assert!(err.starts_with("error: --precision f16: "), "{err}");
+        assert!(
+            err.contains("COOPERATIVE_MATRIX") || err.contains("cooperative matrices"),
+            "{err}"
+        );
+        assert!(err.contains("f32 is possible"), "{err}");
+        assert!(!run.exists());
+    }
+}

@@ -207,7 +207,7 @@ impl MatrixTile {
                     &mut text,
                     format_args!(
                         "let p{dx}_{r} = coopLoadT<{pixels}>(\
-                         &staged[(origin + {r}u * ACROSS + {dx}u * MIXED) * PITCH], PITCH);"
+                         &staged[origin + {r}u * ACROSS + {dx}u * MIXED][0], PITCH);"
                     ),
                 );
             }
