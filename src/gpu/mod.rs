@@ -18,8 +18,8 @@ pub use adapter::{AdapterChoice, AdapterReport, adapters_blocking};
 pub(crate) use buffer::{Buffer, Readback};
 pub use kernel::Slot;
 pub(crate) use kernel::{Kernel, dispatch};
-pub(crate) use precision::Matrices;
 pub use precision::Precision;
+pub(crate) use precision::{MATRICES_BYTES, Matrices};
 pub(crate) use profile::{Clock, Timed};
 pub(crate) use record::{Cost, Dispatch, Recording, fold};
 pub use requirements::{required_features, required_limits};
@@ -145,18 +145,20 @@ impl Gpu {
         let info = adapter.get_info();
         let properties = adapter.cooperative_matrix_properties();
         let mut required_features = required_features(&adapter);
+        let mut required_limits = required_limits(&adapter);
         let mut experimental_features = wgpu::ExperimentalFeatures::disabled();
         if choice.precision == Precision::F16 {
-            Matrices::of(&info, adapter.features(), &properties)
+            Matrices::of(&info, adapter.features(), &adapter.limits(), &properties)
                 .map_err(|missing| no_f16(&info, &missing))?;
             required_features |= Precision::F16.features();
+            required_limits.max_compute_workgroup_storage_size = MATRICES_BYTES as u32;
             experimental_features = precision::experimental();
         }
         let (device, queue) = adapter
             .request_device(&wgpu::DeviceDescriptor {
                 label: Some("dm-wgpu"),
                 required_features,
-                required_limits: required_limits(&adapter),
+                required_limits,
                 experimental_features,
                 ..Default::default()
             })
@@ -223,12 +225,17 @@ impl Gpu {
     /// The same device with [`Precision::F16`]: convolutions by cooperative matrices where they fit, by
     /// [`kernels`](Self::kernels) elsewhere. `properties` is what the adapter answers to
     /// [`cooperative_matrix_properties`](wgpu::Adapter::cooperative_matrix_properties); a device of your
-    /// own must have been opened with [`Precision::features`].
+    /// own must have been opened with [`Precision::features`] and 32 KiB of workgroup memory.
     ///
     /// # Errors
     /// [`Error::Setting`] that names the feature or the matrices that are missing.
     pub fn with_f16(mut self, properties: &[wgpu::CooperativeMatrixProperties]) -> Result<Self> {
-        let found = Matrices::of(self.info(), self.device().features(), properties);
+        let found = Matrices::of(
+            self.info(),
+            self.device().features(),
+            &self.device().limits(),
+            properties,
+        );
         self.matrices = Some(found.map_err(|missing| no_f16(self.info(), &missing))?);
         Ok(self)
     }

@@ -39,6 +39,10 @@ impl Precision {
     }
 }
 
+/// Workgroup memory of the kernels with matrices, in bytes: twice what WebGPU guarantees. Every adapter that
+/// is known to have such matrices has as much.
+pub(crate) const MATRICES_BYTES: usize = 32 << 10;
+
 /// Square matrices of f16 that a subgroup multiplies and adds up in f32.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Matrices {
@@ -53,12 +57,17 @@ impl Matrices {
     pub fn of(
         info: &wgpu::AdapterInfo,
         features: Features,
+        limits: &wgpu::Limits,
         properties: &[CooperativeMatrixProperties],
     ) -> Result<Self, String> {
         let missing = Precision::F16.features() - features;
         if !missing.is_empty() {
             let names: Vec<_> = missing.iter_names().map(|(name, _)| name).collect();
             return Err(format!("feature {}", names.join(" and ")));
+        }
+        let bytes = limits.max_compute_workgroup_storage_size as usize;
+        if bytes < MATRICES_BYTES {
+            return Err(format!("{MATRICES_BYTES} bytes of workgroup memory, but {bytes} bytes"));
         }
         let fit = |side: u32, p: &CooperativeMatrixProperties| {
             (p.m_size, p.n_size, p.k_size) == (side, side, side)
@@ -105,6 +114,7 @@ mod tests {
     fn of(
         sides: &[(u32, u32, CooperativeScalarType)],
         features: Features,
+        bytes: u32,
     ) -> Result<Matrices, String> {
         let info = wgpu::AdapterInfo {
             subgroup_min_size: 32,
@@ -122,7 +132,9 @@ mod tests {
                 saturating_accumulation: false,
             })
             .collect();
-        Matrices::of(&info, features, &properties)
+        let limits =
+            wgpu::Limits { max_compute_workgroup_storage_size: bytes, ..Default::default() };
+        Matrices::of(&info, features, &limits, &properties)
     }
 
     #[test]
@@ -130,10 +142,12 @@ mod tests {
         use CooperativeScalarType::{F16, F32};
         let all = Precision::F16.features();
         let made = |side| Ok(Matrices { side, lanes: 64 });
-        assert_eq!(of(&[(8, 8, F32), (16, 16, F32)], all), made(16));
-        assert_eq!(of(&[(8, 8, F32), (16, 16, F16), (16, 8, F32)], all), made(8));
-        assert!(of(&[(16, 16, F16)], all).unwrap_err().contains("summed in f32"));
-        let without = of(&[(16, 16, F32)], all - Features::SHADER_F16).unwrap_err();
+        assert_eq!(of(&[(8, 8, F32), (16, 16, F32)], all, 48 << 10), made(16));
+        assert_eq!(of(&[(8, 8, F32), (16, 16, F16), (16, 8, F32)], all, 32 << 10), made(8));
+        assert!(of(&[(16, 16, F16)], all, 32 << 10).unwrap_err().contains("summed in f32"));
+        let without = of(&[(16, 16, F32)], all - Features::SHADER_F16, 32 << 10).unwrap_err();
         assert_eq!(without, "feature SHADER_F16");
+        let small = of(&[(16, 16, F32)], all, 16 << 10).unwrap_err();
+        assert_eq!(small, "32768 bytes of workgroup memory, but 16384 bytes");
     }
 }

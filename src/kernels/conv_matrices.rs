@@ -8,7 +8,7 @@ use super::{
     unrolled::put,
     wgsl,
 };
-use crate::gpu::{Buffer, Dispatch, Gpu, Matrices, Slot, fold};
+use crate::gpu::{Buffer, Dispatch, Gpu, MATRICES_BYTES, Matrices, Slot, fold};
 
 /// What a workgroup computes: `slots` tiles of `wide` × `wide` pixels times `columns` · `blocks` · side
 /// output channels. A subgroup has `run` rows of fragments × `blocks`.
@@ -38,9 +38,6 @@ const WIDTHS: [usize; 3] = [4, 8, 16];
 
 /// Invocations of a workgroup at most: what WebGPU guarantees.
 const INVOCATIONS: usize = 256;
-
-/// Workgroup memory at most. Every adapter that is known to have such matrices has as much.
-const BYTES: usize = 32 << 10;
 
 impl MatrixTile {
     /// For convolution alone, if the matrices are filled.
@@ -92,7 +89,7 @@ impl MatrixTile {
         [256, 128]
             .into_iter()
             .map(made)
-            .find(|tile| tile.threads() <= INVOCATIONS && tile.bytes() <= BYTES)
+            .find(|tile| tile.threads() <= INVOCATIONS && tile.bytes() <= MATRICES_BYTES)
     }
 
     /// Tiles whose pixels lie beside each other, so that they fill a matrix's rows.
@@ -133,7 +130,7 @@ impl MatrixTile {
         let side = self.matrices.side;
         // Eight pixels are loaded at a time, 16 bytes of each: from different banks, if there is room.
         let spread = side + 8;
-        if side == 16 && self.bytes_with(spread) <= BYTES { spread } else { side }
+        if side == 16 && self.bytes_with(spread) <= MATRICES_BYTES { spread } else { side }
     }
 
     /// f32 from an output channel's sums to the next. Four more than pixels, for the banks' sake.
