@@ -29,7 +29,8 @@ pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
 /// The bytes in a file that only needs its name.
 fn beside(path: &Path, bytes: &[u8]) -> std::io::Result<tempfile::NamedTempFile> {
     let mut file = temporary(".writing-", &folder_of(path))?;
-    file.write_all(bytes)?;
+    // Not through the temporary file, whose errors would name it instead of what it becomes.
+    file.as_file_mut().write_all(bytes)?;
     // Without this a crash of the machine could keep the new name and lose what it stands for.
     file.as_file().sync_all()?;
     Ok(file)

@@ -114,9 +114,10 @@ impl Checkpoints {
         Ok(Some(Start { checkpoint, history }))
     }
 
-    /// Whether one is due by the time that has passed.
-    pub fn due(&self) -> bool {
-        !self.every.is_zero() && self.last.elapsed() >= self.every
+    /// Whether one is due by the time that has passed, and would tell anything new.
+    pub fn due(&self, iteration: u32) -> bool {
+        let new = iteration > self.saved.unwrap_or(0);
+        new && !self.every.is_zero() && self.last.elapsed() >= self.every
     }
 
     /// Iterations of the last one in the folder.

@@ -106,9 +106,10 @@ pub fn condense(
                     "--iterations {wish}: {done} are done already"
                 )));
             }
-            let checkpoint = checkpoint.with_settings(asked)?;
+            let checkpoint = checkpoint.with_settings(asked).map_err(Failure::of_data)?;
             bench.console.say(&format!("going on  after {done}"));
-            (Condensation::resume(gpu, dataset, checkpoint)?, history)
+            let resumed = Condensation::resume(gpu, dataset, checkpoint);
+            (resumed.map_err(Failure::of_data)?, history)
         }
         None => (Condensation::new(gpu, dataset, asked)?, History::default()),
     };
@@ -152,7 +153,7 @@ impl Work<'_> {
                     break;
                 }
                 self.checkpoint()?;
-            } else if self.checkpoints.due() {
+            } else if self.checkpoints.due(iteration) {
                 self.checkpoint()?;
             }
             if self.snapshots.due(iteration) {
