@@ -231,7 +231,7 @@ fn selections_and_upper_bounds_begin_again() {
 #[test]
 fn one_process_at_a_time() {
     let place = tempfile::tempdir().unwrap();
-    let mut child = start(tiny(&place, "--iterations 1000000 --no-eval --out run"));
+    let mut child = start(tiny(&place, "--iterations 3000 --no-eval --out run"));
     wait_for(&place.path().join("run/checkpoint.safetensors"));
     let told = refused(&place, "run", 1);
     assert_eq!(told, "error: another process is at work on run; wait for its end, or stop it\n");
