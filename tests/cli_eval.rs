@@ -314,7 +314,7 @@ fn all_training_images_are_an_upper_bound_without_a_set() {
     let names = fs::read_dir(place.path().join("run")).unwrap();
     let mut names: Vec<_> = names.map(|entry| entry.unwrap().file_name()).collect();
     names.sort();
-    assert_eq!(names, [".lock", "report.json", "run.toml"]);
+    assert_eq!(names, [".lock", "report.html", "report.json", "run.toml"]);
     let report = json(&place.path().join("run/report.json"));
     assert!(report["accuracy"]["mean"].is_f64() && report["settings"].is_null());
     assert_eq!(report["images"], data::glyphs(0).unwrap().train().len());

@@ -58,6 +58,7 @@ fn a_run_leaves_what_it_promises() {
         "images",
         "metrics.csv",
         "progress.png",
+        "report.html",
         "report.json",
         "run.toml",
         "snapshots",

@@ -16,6 +16,7 @@ use super::{
     progress::Console,
     run::Task,
     say::counted,
+    side_by_side,
 };
 
 /// `compare.json`, and what `--json` prints.
@@ -124,6 +125,7 @@ pub fn run(args: &CompareArgs) -> Result<u8, Failure> {
     }
     table.write(&folder)?;
     folder.keep();
+    let page = side_by_side::again(folder.path())?;
     if !args.json {
         console.say("");
     }
@@ -131,6 +133,7 @@ pub fn run(args: &CompareArgs) -> Result<u8, Failure> {
     console.result(&table.plain(), &table)?;
     if !args.json {
         console.say(&format!("table     {}", folder.path().join("compare.md").display()));
+        console.say(&format!("page      {}", page.display()));
     }
     match (table.interrupted, first_failure) {
         (true, _) => Ok(INTERRUPTED),

@@ -9,6 +9,7 @@ mod condense;
 mod config;
 mod dataset;
 mod datasets;
+mod differences;
 mod evaluate;
 mod events;
 mod export;
@@ -21,6 +22,8 @@ mod logs;
 mod manual;
 mod measure;
 mod method;
+mod page;
+mod past;
 mod progress;
 mod record;
 mod repeats;
@@ -29,9 +32,11 @@ mod resume;
 mod run;
 mod say;
 mod show_config;
+mod side_by_side;
 mod snapshots;
 mod values;
 mod vectors;
+mod view;
 
 use std::process::ExitCode;
 
@@ -47,6 +52,7 @@ dm-wgpu condenses a labelled image set into a few synthetic images per class, on
   dm-wgpu evaluate PATH             what a set is worth
   dm-wgpu compare --dataset mnist   condensed and chosen images side by side
   dm-wgpu export RUN --format pt    a set for PyTorch, NumPy, as pictures
+  dm-wgpu view PATH                 a set's images, here in the terminal
   dm-wgpu bench                     how fast this machine is
   dm-wgpu datasets                  the data sets by name, and which are here
   dm-wgpu adapters                  the GPUs that it could run on
@@ -73,12 +79,15 @@ pub fn run() -> ExitCode {
         Some(Command::Adapters { backend }) => adapters::list(backend.as_deref()),
         Some(Command::Datasets(args)) => datasets::list(args),
         Some(Command::Evaluate(args)) => evaluate::run(args),
+        Some(Command::Compare(args)) if !args.runs.is_empty() => side_by_side::run(args),
         Some(Command::Compare(args)) => compare::run(args),
         Some(Command::ShowConfig(args)) => show_config::run(args, &cli.origins),
         Some(Command::Bench(args)) => bench::run(args),
         Some(Command::Export(args)) => export::run(args),
         Some(Command::Completions { shell }) => manual::completions(*shell),
         Some(Command::Man { folder }) => manual::pages(folder.as_deref()),
+        Some(Command::View(args)) => view::run(args),
+        Some(Command::Report(args)) => page::run(args),
         None => match (&cli.lasting.resume, cli.run.runs(&cli.lasting, cli.method.method)) {
             (Some(dir), _) => resume::run(dir, &cli),
             (None, Some(runs)) => repeats::run(&cli.run, cli.method, &cli.lasting, runs),

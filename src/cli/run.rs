@@ -20,6 +20,7 @@ use super::{
     interrupt::{INTERRUPTED, Interrupt},
     measure::{Bench, how},
     method::Method,
+    page,
     progress::{Console, number},
     record::{Adapter, MethodSettings, Outcome, Record},
     rescue::{go_on, rescue, resuming},
@@ -255,6 +256,7 @@ impl Task<'_> {
         folder.keep();
         figures.write(&folder.path().join("report.json"))?;
         self.record(&figures).write(&folder.path().join(RECORD))?;
+        page::write_run(folder.path())?;
         Ok(Some(figures))
     }
 
@@ -317,7 +319,8 @@ impl Task<'_> {
         let place = |name: &str| folder.path().join(name);
         report::write_metrics(rows, &place("metrics.csv"))?;
         self.record(figures).write(&place(RECORD))?;
-        figures.write(&place("report.json"))
+        figures.write(&place("report.json"))?;
+        page::write_run(folder.path()).map(drop)
     }
 }
 
@@ -401,6 +404,7 @@ fn summary(figures: &Figures, path: &Path) -> String {
         lines.push(format!("data      {}", path.join("synthetic.safetensors").display()));
     }
     lines.push(format!("figures   {}", path.join("report.json").display()));
+    lines.push(format!("page      {}", path.join(page::NAME).display()));
     if figures.interrupted {
         lines.push(go_on(path));
     }

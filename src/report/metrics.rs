@@ -2,7 +2,9 @@
 
 use std::{fmt::Write, path::Path};
 
-use crate::{Accuracy, Result, files};
+use crate::{Accuracy, Error, Result, files};
+
+const HEADER: &str = "iteration,loss,seconds,accuracy_mean,accuracy_std";
 
 /// One row of `metrics.csv`.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,9 +23,9 @@ pub struct Measurement {
 /// in per cent. What was not measured is left empty. Losses keep every digit of an `f32`.
 ///
 /// # Errors
-/// [`Error::Io`](crate::Error::Io) when writing fails.
+/// [`Error::Io`] when writing fails.
 pub fn write_metrics(rows: &[Measurement], path: &Path) -> Result<()> {
-    let mut table = String::from("iteration,loss,seconds,accuracy_mean,accuracy_std\n");
+    let mut table = format!("{HEADER}\n");
     for Measurement { iteration, loss, seconds, accuracy } in rows {
         let loss = loss.map(|loss| loss.to_string()).unwrap_or_default();
         // Writing to a String can't fail.
@@ -34,6 +36,41 @@ pub fn write_metrics(rows: &[Measurement], path: &Path) -> Result<()> {
         };
     }
     files::write_whole(path, table.as_bytes())
+}
+
+/// Reads what [`write_metrics`] wrote. Of an accuracy the table holds mean and deviation, not each
+/// network's own.
+///
+/// # Errors
+/// [`Error::Io`] when it can't be read, [`Error::Format`] when it is not such a table.
+pub fn read_metrics(path: &Path) -> Result<Vec<Measurement>> {
+    let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
+    let mut lines = text.lines();
+    if lines.next() != Some(HEADER) {
+        return Err(Error::format(path, format!("{HEADER} was expected in its first line")));
+    }
+    let row = |(number, line): (usize, &str)| {
+        row(line).ok_or_else(|| {
+            Error::format(path, format!("line {} is no row of it: {line}", number + 2))
+        })
+    };
+    lines.enumerate().map(row).collect()
+}
+
+fn row(line: &str) -> Option<Measurement> {
+    let [iteration, loss, seconds, mean, std] = *line.split(',').collect::<Vec<_>>() else {
+        return None;
+    };
+    let accuracy = match (mean, std) {
+        ("", "") => None,
+        _ => Some(Accuracy { mean: mean.parse().ok()?, std: std.parse().ok()?, runs: Vec::new() }),
+    };
+    Some(Measurement {
+        iteration: iteration.parse().ok()?,
+        loss: if loss.is_empty() { None } else { Some(loss.parse().ok()?) },
+        seconds: seconds.parse().ok()?,
+        accuracy,
+    })
 }
 
 #[cfg(test)]
@@ -62,5 +99,18 @@ mod tests {
             "iteration,loss,seconds,accuracy_mean,accuracy_std\n\
              0,,0.000,97.1250,0.0000\n1,0.1,0.500,,\n2,0.0000001,61.000,85.0000,5.0000\n"
         );
+
+        let mut read = read_metrics(&path).unwrap();
+        assert_eq!(read[2].accuracy.as_ref().map(|a| (a.mean, a.std)), Some((85.0, 5.0)));
+        for (read, row) in read.iter_mut().zip(&rows) {
+            if let (Some(read), Some(row)) = (&mut read.accuracy, &row.accuracy) {
+                read.runs.clone_from(&row.runs);
+            }
+        }
+        assert_eq!(read, rows);
+        for broken in ["", "a,b\n", &table.replace("61.000", "?"), &table[..table.len() - 9]] {
+            std::fs::write(&path, broken).unwrap();
+            assert!(read_metrics(&path).unwrap_err().to_string().contains("metrics.csv"));
+        }
     }
 }

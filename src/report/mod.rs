@@ -1,4 +1,5 @@
-//! What people look at after a run: a grid of pictures, single pictures, the losses as a table.
+//! What people look at after a run: a grid of pictures, single pictures, the losses as a table, a page
+//! that shows it all.
 //!
 //! Every function writes its file or folder whole or not at all.
 
@@ -8,6 +9,7 @@ mod images;
 mod lettering;
 mod metrics;
 mod names;
+mod page;
 mod png;
 mod sheet;
 
@@ -16,6 +18,7 @@ pub use animation::write_animation;
 pub use grid::{grid_png, write_grid};
 pub use images::write_images;
 pub(crate) use images::write_pictures;
-pub use metrics::{Measurement, write_metrics};
+pub use metrics::{Measurement, read_metrics, write_metrics};
 pub(crate) use names::folders as class_folders;
+pub use page::{Chart, Curve, Fact, Gallery, List, Page, Point, Row, Table, write_page};
 pub use sheet::Sheet;

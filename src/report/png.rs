@@ -6,7 +6,8 @@ use image::{ExtendedColorType, ImageEncoder, codecs::png::PngEncoder};
 
 use crate::{Error, Result};
 
-/// H×W×C pixels as a PNG; `path` is what an error names.
+/// H×W×C pixels as a PNG, the last of two or four channels being how opaque they are; `path` is what
+/// an error names.
 pub(super) fn encode(
     pixels: &[u8],
     (width, height): (usize, usize),
@@ -14,7 +15,12 @@ pub(super) fn encode(
     path: &Path,
 ) -> Result<Vec<u8>> {
     let failed = |reason: String| Error::format(path, format!("no PNG could be made: {reason}"));
-    let color = if channels == 1 { ExtendedColorType::L8 } else { ExtendedColorType::Rgb8 };
+    let color = match channels {
+        1 => ExtendedColorType::L8,
+        2 => ExtendedColorType::La8,
+        3 => ExtendedColorType::Rgb8,
+        _ => ExtendedColorType::Rgba8,
+    };
     let side = |pixels: usize| {
         u32::try_from(pixels).map_err(|_| failed(format!("{pixels} pixels are too many")))
     };

@@ -36,6 +36,19 @@ pub(super) fn before_subcommand(given: &ArgMatches, subcommand: &str) -> Result<
     }
 }
 
+/// Refuses whatever finished runs have decided already.
+pub(super) fn with_runs(given: &ArgMatches) -> Result<(), String> {
+    let heeded = ["runs", "out", "json", "quiet"];
+    let idle = given.ids().map(|id| id.as_str()).find(|id| {
+        // Groups of options are ids as well, and no options.
+        !heeded.contains(id) && !id.ends_with("Args") && was_given(given, id)
+    });
+    match idle {
+        None => Ok(()),
+        Some(id) => Err(format!("{} does nothing with finished runs; leave it out", flag(id))),
+    }
+}
+
 pub(super) fn flag(id: &str) -> String {
     format!("--{}", id.replace('_', "-"))
 }

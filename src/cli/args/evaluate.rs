@@ -111,9 +111,12 @@ pub struct EvaluateArgs {
 #[derive(Debug, Args)]
 #[command(
     after_help = help::COMPARE,
-    override_usage = "dm-wgpu compare --dataset <NAME> [OPTIONS]"
+    override_usage = "dm-wgpu compare --dataset <NAME> [OPTIONS]\n       dm-wgpu compare <RUN> <RUN>... [--out <DIR>] [--json]"
 )]
 pub struct CompareArgs {
+    /// Folders of runs that have ended, to put side by side instead of running anything.
+    #[arg(value_name = "RUN")]
+    pub runs: Vec<PathBuf>,
     /// What to compare, joined by comma: any of dm, random, herding, k-center, whole.
     #[arg(
         long, value_name = "NAMES", value_delimiter = ',', help_heading = "Task",

@@ -27,10 +27,13 @@ Examples:
       condensed and chosen images side by side
   dm-wgpu export runs/mnist-ipc10-seed0 --format pt
       a set for PyTorch; also for NumPy, as safetensors, as pictures
+  dm-wgpu view runs/mnist-ipc10-seed0
+      a set's images, here in the terminal
   dm-wgpu bench --shape cifar10
       how long an iteration takes here, and which kernels take it
 
 A run leaves in its folder:
+  report.html             all of it to look at: images, curves, figures, settings
   grid.png                all images, one row per class
   progress.png            how they came to be, as an animation
   snapshots/000250.png    the images after 250 iterations, pixel by pixel
@@ -79,8 +82,11 @@ Examples:
       dm beside the upper bound, with smaller networks
   dm-wgpu compare --dataset mnist --json --quiet > table.json
       for a program to read
+  dm-wgpu compare runs/mnist-ipc1-seed0 runs/mnist-ipc10-seed0
+      runs that have ended: their accuracies, what differs, and a page, into runs/compare
 
 A comparison leaves in its folder:
+  report.html                all images, accuracies and curves on one page
   compare.md, compare.json   the table
   dm, random, ...            for each method a folder as its own run leaves, which evaluate reads
 

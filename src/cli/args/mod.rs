@@ -8,6 +8,7 @@ mod export;
 mod help;
 mod lasting;
 mod layers;
+mod look;
 mod run;
 
 use std::{ffi::OsString, path::PathBuf};
@@ -28,6 +29,7 @@ pub use evaluate::{CompareArgs, EvalArgs, EvaluateArgs, ShowConfigArgs};
 pub use export::ExportArgs;
 pub use lasting::LastingArgs;
 pub use layers::{LayerArgs, Origin, Origins};
+pub use look::{ReportArgs, ViewArgs};
 pub use run::{MachineArgs, MethodArgs, RunArgs};
 
 const BACKENDS: [&str; 4] = ["vulkan", "metal", "dx12", "gl"];
@@ -58,7 +60,7 @@ fn precision() -> impl TypedValueParser<Value = Precision> {
     after_help = help::RUN,
     disable_help_subcommand = true,
     subcommand_negates_reqs = true,
-    override_usage = "dm-wgpu --dataset <NAME> [OPTIONS]\n       dm-wgpu --resume <DIR>\n       dm-wgpu evaluate <PATH> [OPTIONS]\n       dm-wgpu compare --dataset <NAME> [OPTIONS]\n       dm-wgpu show-config --dataset <NAME> [OPTIONS]\n       dm-wgpu bench [OPTIONS]\n       dm-wgpu export <PATH> --format <FORMAT> [OPTIONS]\n       dm-wgpu datasets [--data-dir <DIR>] [--json]\n       dm-wgpu adapters [--backend <API>]",
+    override_usage = "dm-wgpu --dataset <NAME> [OPTIONS]\n       dm-wgpu --resume <DIR>\n       dm-wgpu evaluate <PATH> [OPTIONS]\n       dm-wgpu compare --dataset <NAME> [OPTIONS]\n       dm-wgpu compare <RUN> <RUN>... [OPTIONS]\n       dm-wgpu view <PATH> [OPTIONS]\n       dm-wgpu report <FOLDER>\n       dm-wgpu show-config --dataset <NAME> [OPTIONS]\n       dm-wgpu bench [OPTIONS]\n       dm-wgpu export <PATH> --format <FORMAT> [OPTIONS]\n       dm-wgpu datasets [--data-dir <DIR>] [--json]\n       dm-wgpu adapters [--backend <API>]",
     max_term_width = 100
 )]
 pub struct Cli {
@@ -109,6 +111,8 @@ impl Cli {
                 Some(Command::Compare(args)) => args.run.machine.quiet = true,
                 Some(Command::Bench(args)) => args.quiet = true,
                 Some(Command::Export(args)) => args.quiet = true,
+                Some(Command::View(args)) => args.quiet = true,
+                Some(Command::Report(args)) => args.quiet = true,
                 // They say nothing but what was asked for.
                 Some(
                     Command::Adapters { .. }
@@ -132,6 +136,9 @@ impl Cli {
             applies::before_subcommand(matches, subcommand)?;
         }
         match (&self.command, matches.subcommand()) {
+            (Some(Command::Compare(args)), Some((_, given))) if !args.runs.is_empty() => {
+                applies::with_runs(given)
+            }
             (Some(Command::Compare(args)), Some((_, given))) => {
                 args.run.check_dataset()?;
                 let names: Vec<_> = args.methods.iter().map(|method| method.name()).collect();
@@ -202,6 +209,8 @@ impl Cli {
             Some(Command::Compare(args)) => args.run.machine.quiet,
             Some(Command::Bench(args)) => args.quiet,
             Some(Command::Export(args)) => args.quiet,
+            Some(Command::View(args)) => args.quiet,
+            Some(Command::Report(args)) => args.quiet,
             None => self.run.machine.quiet,
         }
     }
@@ -219,7 +228,8 @@ pub enum Command {
     },
     /// Measure what a set is worth: train networks on it, test them on real images.
     Evaluate(Box<EvaluateArgs>),
-    /// Run several methods with one seed and put their accuracies side by side.
+    /// Run several methods with one seed and put their accuracies side by side; or put finished runs
+    /// side by side.
     Compare(Box<CompareArgs>),
     /// Print what a run with these options would do, and where each value is from, as a file for
     /// --config.
@@ -237,6 +247,10 @@ pub enum Command {
         #[arg(value_name = "DIR")]
         folder: Option<PathBuf>,
     },
+    /// Show a set in the terminal.
+    View(ViewArgs),
+    /// Write the page of a run or a comparison again, report.html.
+    Report(ReportArgs),
 }
 
 /// What flags that a subcommand shares with runs mean there, where it is not the same.
@@ -392,6 +406,8 @@ mod tests {
                 Command::Compare(args) => args.run.machine.quiet,
                 Command::Bench(args) => args.quiet,
                 Command::Export(args) => args.quiet,
+                Command::View(args) => args.quiet,
+                Command::Report(args) => args.quiet,
                 _ => false,
             };
             assert!(quiet && cli.quiet(), "{line}");

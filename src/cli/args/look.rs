@@ -1,0 +1,48 @@
+//! Flags of what looks at finished runs.
+
+use std::path::PathBuf;
+
+use clap::{Args, builder::EnumValueParser};
+
+use crate::cli::view::Way;
+
+const VIEW: &str = "\
+Examples:
+  dm-wgpu view runs/mnist-ipc10-seed0
+      a run's images
+  dm-wgpu view runs/mnist-ipc10-seed0 --class 3,8
+      all images of two classes
+  dm-wgpu view theirs.npz
+      a set from elsewhere; everything that evaluate reads
+
+kitty, Ghostty, iTerm2, WezTerm and mintty show pictures; other terminals get coloured half-blocks.
+
+Exit codes: 0 done, 1 failed, also where no picture can be shown, 2 asked for wrongly.";
+
+/// `dm-wgpu view`.
+#[derive(Debug, Args)]
+#[command(after_help = VIEW, override_usage = "dm-wgpu view <PATH> [OPTIONS]")]
+pub struct ViewArgs {
+    /// The set: a run's folder, .safetensors, .npz, or a folder of pictures.
+    pub path: PathBuf,
+    /// Only these classes, by name, joined by comma, and all of their images.
+    #[arg(long = "class", value_name = "NAMES", value_delimiter = ',')]
+    pub classes: Vec<String>,
+    /// How to show it [default: what the terminal says it can].
+    #[arg(long = "as", value_name = "HOW", value_parser = EnumValueParser::<Way>::new())]
+    pub how: Option<Way>,
+    /// Say nothing but errors.
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+/// `dm-wgpu report`.
+#[derive(Debug, Args)]
+#[command(override_usage = "dm-wgpu report <FOLDER> [OPTIONS]")]
+pub struct ReportArgs {
+    /// The folder that a run or a comparison left.
+    pub path: PathBuf,
+    /// Say nothing but errors.
+    #[arg(long, short)]
+    pub quiet: bool,
+}

@@ -1,0 +1,316 @@
+//! What the page of a run says, or that of several side by side: figures and images become what
+//! `report::Page` shows.
+
+use std::path::{Path, PathBuf};
+
+use dm_wgpu::{
+    EvaluationSettings,
+    report::{self, Chart, Curve, Fact, Gallery, List, Page, Point, Row, Table},
+};
+
+use super::{
+    args::ReportArgs,
+    differences::Settings,
+    failure::Failure,
+    figures::Losses,
+    measure::how,
+    past::Past,
+    progress::number,
+    say::{self, counted},
+    side_by_side,
+};
+
+/// The file's name in a run's folder and in a comparison's.
+pub const NAME: &str = "report.html";
+
+/// `dm-wgpu report`: the page of a run or a comparison again, as this version makes it.
+pub fn run(args: &ReportArgs) -> Result<u8, Failure> {
+    let path = match args.path.join("compare.json").is_file() {
+        true => side_by_side::again(&args.path)?,
+        false => write_run(&args.path)?,
+    };
+    if !args.quiet {
+        say::out(&format!("page      {}", path.display()))
+            .map_err(|error| Failure::Failed(format!("stdout: {error}")))?;
+    }
+    Ok(0)
+}
+
+/// Writes the page of a run into its folder.
+pub fn write_run(folder: &Path) -> Result<PathBuf, Failure> {
+    write(&of_run(Past::read(folder)?), folder)
+}
+
+/// Writes the page of several, each with the name that it has there.
+pub fn write_comparison(
+    title: &str,
+    runs: &[(String, Past)],
+    folder: &Path,
+) -> Result<PathBuf, Failure> {
+    write(&of_several(title, runs), folder)
+}
+
+fn write(page: &Page, folder: &Path) -> Result<PathBuf, Failure> {
+    let path = folder.join(NAME);
+    report::write_page(page, &path)?;
+    Ok(path)
+}
+
+/// `glyphs, 10 images a class`.
+fn title(past: &Past) -> String {
+    match past.figures["settings"]["ipc"].as_u64() {
+        Some(ipc) => {
+            format!("{}, {} a class", past.text("dataset"), counted(ipc as usize, "image"))
+        }
+        None => past.text("dataset").to_owned(),
+    }
+}
+
+fn lead(past: &Past) -> String {
+    let images = past.figures["images"].as_u64().unwrap_or(0) as usize;
+    let done = past.figures["completed_iterations"].as_u64();
+    match (past.text("method"), done) {
+        ("dm", Some(done)) => format!(
+            "{} condensed from the training set by distribution matching, after {}{}.",
+            counted(images, "synthetic image"),
+            iterations(past, done),
+            if past.interrupted() { "; stopped before it was complete" } else { "" }
+        ),
+        ("whole", _) => {
+            format!("All {images} training images: the upper bound for any smaller set.")
+        }
+        (method, _) => {
+            format!("{} chosen from the training set by {method}.", counted(images, "real image"))
+        }
+    }
+}
+
+/// `150 iterations`, or `37 of 150 iterations`.
+fn iterations(past: &Past, done: u64) -> String {
+    match past.figures["settings"]["iterations"].as_u64() {
+        Some(asked) if asked != done => format!("{done} of {asked} iterations"),
+        _ => counted(done as usize, "iteration"),
+    }
+}
+
+/// `7.5 s`, `12 min 5 s`, `3 h 20 min`.
+fn duration(seconds: f64) -> String {
+    let whole = seconds.round() as u64;
+    match whole {
+        0..10 => format!("{seconds:.1} s"),
+        10..60 => format!("{whole} s"),
+        60..3600 => format!("{} min {} s", whole / 60, whole % 60),
+        _ => format!("{} h {} min", whole / 3600, whole / 60 % 60),
+    }
+}
+
+fn facts(past: &Past) -> Vec<Fact> {
+    let mut facts = Vec::new();
+    let mut fact = |name: &str, value: String, note: String| {
+        facts.push(Fact { name: name.into(), value, note });
+    };
+    let asked = serde_json::from_value::<EvaluationSettings>(past.figures["evaluation"].clone());
+    match (past.accuracy(), asked) {
+        (Some(accuracy), Ok(asked)) => fact("Test accuracy", accuracy.to_string(), how(&asked)),
+        (Some(accuracy), Err(_)) => fact("Test accuracy", accuracy.to_string(), String::new()),
+        (None, Ok(_)) => fact("Test accuracy", "not measured".into(), "interrupted".into()),
+        (None, Err(_)) => {}
+    }
+    if let Some(images) = past.figures["images"].as_u64() {
+        let each = past.figures["settings"]["ipc"].as_u64();
+        let each = each.map(|ipc| format!("{ipc} a class")).unwrap_or_default();
+        fact("Images", images.to_string(), each);
+    }
+    let losses: Vec<_> = past.rows.iter().filter_map(|row| row.loss).collect();
+    if let (Some(done), Some(Losses { first, last })) =
+        (past.figures["completed_iterations"].as_u64(), Losses::of(&losses))
+    {
+        let asked = past.figures["settings"]["iterations"].as_u64().unwrap_or(done);
+        let value = if asked == done { done.to_string() } else { format!("{done} of {asked}") };
+        let loss = format!("loss {} → {}", number(first.into()), number(last.into()));
+        fact("Iterations", value, loss);
+    }
+    let evaluating = past.seconds("evaluating").filter(|seconds| *seconds > 0.0).map(duration);
+    match (past.seconds("condensing").filter(|seconds| *seconds > 0.0), evaluating) {
+        (Some(making), evaluating) => {
+            let note = evaluating.map(|time| format!("and {time} to evaluate")).unwrap_or_default();
+            fact("Time", duration(making), note);
+        }
+        (None, Some(time)) => fact("Time", time, "to evaluate".into()),
+        (None, None) => {}
+    }
+    facts
+}
+
+fn after(iteration: u32) -> String {
+    format!("iteration {iteration}")
+}
+
+/// The images at the start, and those since; just the images where there is no way to see.
+fn galleries(past: &Past) -> Vec<Gallery> {
+    let Some(images) = &past.images else { return Vec::new() };
+    let mut stages = past.snapshots.clone();
+    let done = past.figures["completed_iterations"].as_u64().and_then(|n| u32::try_from(n).ok());
+    if let Some(done) = done {
+        // A folder may hold more of them than the run has come to.
+        stages.retain(|(iteration, _)| *iteration < done);
+        stages.push((done, images.clone()));
+    }
+    let gallery = |title: &str, note: &str, stages| Gallery {
+        title: title.into(),
+        note: note.into(),
+        stages,
+    };
+    let named = |(iteration, sheet): &(u32, _)| (after(*iteration), Clone::clone(sheet));
+    match &stages[..] {
+        [] => vec![gallery("Chosen", "", vec![(past.text("method").to_owned(), images.clone())])],
+        [only] => vec![gallery("After", &after(only.0), vec![named(only)])],
+        [first, ..] => {
+            let begun = match past.figures["settings"]["init"].as_str() {
+                Some("real") if first.0 == 0 => "Real images, drawn at random.",
+                Some("noise") if first.0 == 0 => "Noise.",
+                _ => "",
+            };
+            let before = gallery("Before", begun, vec![named(first)]);
+            vec![before, gallery("After", "", stages.iter().map(named).collect())]
+        }
+    }
+}
+
+fn charts(runs: &[(String, Past)]) -> Vec<Chart> {
+    let curve = |name: &str, points: Vec<Point>, noisy| Curve { name: name.into(), points, noisy };
+    let losses = runs.iter().map(|(name, past)| {
+        let point = |iteration, loss: f32| Point { iteration, value: loss.into(), spread: 0.0 };
+        let rows = past.rows.iter();
+        let points = rows.filter_map(|row| Some(point(row.iteration, row.loss?))).collect();
+        curve(name, points, true)
+    });
+    let accuracies = runs.iter().map(|(name, past)| {
+        let points = past.curve().into_iter().map(|(iteration, accuracy)| Point {
+            iteration,
+            value: accuracy.mean,
+            spread: accuracy.std,
+        });
+        // What has no iterations is worth the same after any number of them.
+        curve(name, points.collect(), false)
+    });
+    vec![
+        Chart { title: "Loss".into(), axis: "loss".into(), curves: losses.collect() },
+        Chart {
+            title: "Test accuracy on the way".into(),
+            axis: "accuracy, %".into(),
+            curves: accuracies.collect(),
+        },
+    ]
+}
+
+fn lists(past: &Past) -> Vec<List> {
+    let spaced = |rows: Vec<(String, String)>| {
+        rows.into_iter().map(|(name, value)| (name.replace('_', " "), value)).collect()
+    };
+    let list = |title: &str, part| List { title: title.into(), rows: spaced(past.part(part)) };
+    let mut machine = list("Machine", "adapter");
+    machine.rows.push(("dm-wgpu".into(), past.text("version").to_owned()));
+    vec![list("Settings", "settings"), list("Evaluation", "evaluation"), machine]
+}
+
+fn footer() -> String {
+    format!("Made by dm-wgpu {}.", env!("CARGO_PKG_VERSION"))
+}
+
+fn of_run(past: Past) -> Page {
+    let (title, lead, facts, lists) = (title(&past), lead(&past), facts(&past), lists(&past));
+    let galleries = galleries(&past);
+    let commands = past.command.iter().map(|line| (String::new(), line.clone())).collect();
+    let charts = charts(&[(String::new(), past)]);
+    Page {
+        title,
+        lead,
+        facts,
+        galleries,
+        charts,
+        lists,
+        commands,
+        footer: footer(),
+        ..Page::default()
+    }
+}
+
+fn of_several(title: &str, runs: &[(String, Past)]) -> Page {
+    let count = |past: &Past| past.figures["images"].as_u64().unwrap_or(0);
+    let seconds = |time: Option<f64>| match time {
+        Some(seconds) if seconds > 0.0 => duration(seconds),
+        _ => "–".into(),
+    };
+    let row = |(name, past): &(String, Past)| {
+        let accuracy = past.accuracy();
+        Row {
+            bar: accuracy.as_ref().map(|accuracy| (1, accuracy.mean / 100.0)),
+            cells: vec![
+                name.clone(),
+                accuracy.map_or_else(|| "not measured".to_owned(), |accuracy| accuracy.to_string()),
+                count(past).to_string(),
+                seconds(past.seconds("condensing")),
+                seconds(past.seconds("evaluating")),
+            ],
+        }
+    };
+    let header = ["", "test accuracy", "images", "to make", "to evaluate"];
+    let accuracies = Table {
+        title: "Accuracies".into(),
+        header: header.map(str::to_owned).into(),
+        rows: runs.iter().map(row).collect(),
+    };
+    let settings = Settings::of(runs);
+    let header = runs.iter().map(|(name, _)| name.clone());
+    let difference = |(name, values): &(String, Vec<Option<String>>)| Row {
+        cells: [name.clone()]
+            .into_iter()
+            .chain(values.iter().map(|value| value.clone().unwrap_or_else(|| "–".into())))
+            .collect(),
+        bar: None,
+    };
+    let different = Table {
+        title: "What differs".into(),
+        header: [String::new()].into_iter().chain(header).collect(),
+        rows: settings.different.iter().map(difference).collect(),
+    };
+    let gallery = |(name, past): &(String, Past)| {
+        let mut gallery = galleries(past).pop()?;
+        gallery.title = name.clone();
+        gallery.note = past.accuracy().map(|accuracy| accuracy.to_string()).unwrap_or_default();
+        Some(gallery)
+    };
+    Page {
+        title: title.to_owned(),
+        lead: format!("{} side by side.", counted(runs.len(), "set")),
+        tables: vec![accuracies, different],
+        galleries: runs.iter().filter_map(gallery).collect(),
+        charts: charts(runs),
+        lists: vec![List { title: "In common".into(), rows: settings.common }],
+        commands: runs
+            .iter()
+            .filter_map(|(name, past)| Some((name.clone(), past.command.clone()?)))
+            .collect(),
+        footer: footer(),
+        ..Page::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::duration;
+
+    #[test]
+    fn times_are_as_long_as_needed() {
+        for (seconds, text) in [
+            (0.04, "0.0 s"),
+            (7.46, "7.5 s"),
+            (59.4, "59 s"),
+            (725.0, "12 min 5 s"),
+            (12_000.0, "3 h 20 min"),
+        ] {
+            assert_eq!(duration(seconds), text);
+        }
+    }
+}

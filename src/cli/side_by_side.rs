@@ -1,0 +1,198 @@
+//! `dm-wgpu compare RUN RUN ...`: runs that have ended, in one table and on one page.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use serde::Serialize;
+
+use dm_wgpu::Accuracy;
+
+use super::{
+    args::CompareArgs, differences::Settings, failure::Failure, figures::write_json,
+    folder::OutputFolder, page, past::Past, progress::Console, say::counted,
+};
+
+/// `compare.json`, and what `--json` prints.
+#[derive(Serialize)]
+struct Answer<'a> {
+    version: &'static str,
+    runs: Vec<Run<'a>>,
+    /// Settings that are not the same in all runs, a value for each of them; null if it has none.
+    different: BTreeMap<&'a str, &'a [Option<String>]>,
+    /// Settings that all runs share.
+    common: BTreeMap<&'a str, &'a str>,
+}
+
+#[derive(Serialize)]
+struct Run<'a> {
+    name: &'a str,
+    folder: PathBuf,
+    dataset: &'a str,
+    method: &'a str,
+    images: Option<u64>,
+    /// In per cent; null if it was not measured.
+    accuracy: Option<Accuracy>,
+    seconds: &'a serde_json::Value,
+}
+
+pub fn run(args: &CompareArgs) -> Result<u8, Failure> {
+    let console = Console::new(args.run.machine.quiet).json(args.json);
+    let out = args.run.out.as_deref();
+    OutputFolder::check(out)?;
+    let runs = named(&args.runs)?;
+    let settings = Settings::of(&runs);
+    let answer = Answer {
+        version: env!("CARGO_PKG_VERSION"),
+        runs: runs.iter().map(|(name, past)| Run::of(name, past)).collect(),
+        different: settings.different.iter().map(|(name, v)| (name.as_str(), &v[..])).collect(),
+        common: settings.common.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect(),
+    };
+    let mut folder = OutputFolder::reserve(out, "compare")?;
+    let page = page::write_comparison(
+        &format!("{} compared", counted(runs.len(), "run")),
+        &runs,
+        folder.path(),
+    )?;
+    folder.keep();
+    write_json(&answer, &folder.path().join("compare.json"))?;
+    // In quiet mode too: it is what was asked for.
+    console.result(&tables(&runs, &settings), &answer)?;
+    if !args.json {
+        console.say(&format!("page      {}", page.display()));
+    }
+    Ok(0)
+}
+
+/// The runs in these folders, each with a name of its own. All must have come to their end.
+fn named(folders: &[PathBuf]) -> Result<Vec<(String, Past)>, Failure> {
+    if folders.len() < 2 {
+        return Err(Failure::Usage(
+            "compare needs two runs or more, or --dataset NAME to run several methods".into(),
+        ));
+    }
+    let pasts = folders.iter().map(|folder| Past::read(folder)).collect::<Result<Vec<_>, _>>()?;
+    if let Some(past) = pasts.iter().find(|past| past.interrupted()) {
+        return Err(Failure::Failed(format!(
+            "{}: its run was interrupted, so its figures are not those of its settings; compare \
+             runs that came to their end",
+            past.folder.display()
+        )));
+    }
+    let short: Vec<_> = pasts.iter().map(Past::name).collect();
+    let name = |past: &Past| {
+        let name = past.name();
+        match short.iter().filter(|other| **other == name).count() {
+            1 => name,
+            _ => past.folder.display().to_string(),
+        }
+    };
+    Ok(pasts.into_iter().map(|past| (name(&past), past)).collect())
+}
+
+/// A comparison's page again, from what is in its folder.
+pub fn again(folder: &Path) -> Result<PathBuf, Failure> {
+    let path = folder.join("compare.json");
+    let wrong = |why: &str| Failure::Failed(format!("{}: {why}", path.display()));
+    let text = std::fs::read_to_string(&path).map_err(|error| wrong(&error.to_string()))?;
+    let table: serde_json::Value =
+        serde_json::from_str(&text).map_err(|error| wrong(&error.to_string()))?;
+    let rows = |name: &str| table[name].as_array().map(Vec::as_slice).unwrap_or_default();
+    let mut runs = Vec::new();
+    // Methods lie in the comparison's own folder, runs elsewhere.
+    for row in rows("methods").iter().chain(rows("runs")) {
+        let (Some(name), Some(own)) =
+            (row["name"].as_str().or(row["method"].as_str()), row["folder"].as_str())
+        else {
+            continue;
+        };
+        runs.push((name.to_owned(), Past::read(&folder.join(own))?));
+    }
+    if runs.is_empty() {
+        return Err(wrong("it names no run that left a folder"));
+    }
+    let title = match table["dataset"].as_str() {
+        Some(dataset) => methods_title(dataset, table["ipc"].as_u64().unwrap_or(0) as usize),
+        None => format!("{} compared", counted(runs.len(), "run")),
+    };
+    page::write_comparison(&title, &runs, folder)
+}
+
+/// The heading over the methods of one comparison.
+fn methods_title(dataset: &str, ipc: usize) -> String {
+    format!("{dataset}, {} a class: methods compared", counted(ipc, "image"))
+}
+
+impl<'a> Run<'a> {
+    fn of(name: &'a str, past: &'a Past) -> Self {
+        Self {
+            name,
+            // Found again from wherever one asks.
+            folder: std::fs::canonicalize(&past.folder).unwrap_or_else(|_| past.folder.clone()),
+            dataset: past.text("dataset"),
+            method: past.text("method"),
+            images: past.figures["images"].as_u64(),
+            accuracy: past.accuracy(),
+            seconds: &past.figures["seconds"],
+        }
+    }
+}
+
+/// For the terminal: accuracies, and below them what differs.
+fn tables(runs: &[(String, Past)], settings: &Settings) -> String {
+    let seconds = |time: Option<f64>| match time {
+        Some(seconds) if seconds > 0.0 => format!("{seconds:.1}"),
+        _ => String::new(),
+    };
+    let header = ["run", "accuracy", "images", "seconds to make", "seconds to evaluate"];
+    let mut rows = vec![header.map(str::to_owned).to_vec()];
+    rows.extend(runs.iter().map(|(name, past)| {
+        vec![
+            name.clone(),
+            past.accuracy().map_or_else(|| "not measured".into(), |accuracy| accuracy.to_string()),
+            past.figures["images"].to_string(),
+            seconds(past.seconds("condensing")),
+            seconds(past.seconds("evaluating")),
+        ]
+    }));
+    let mut text = columns(&rows);
+    if !settings.different.is_empty() {
+        let names = runs.iter().map(|(name, _)| name.clone());
+        let mut rows = vec![["differs".to_owned()].into_iter().chain(names).collect::<Vec<_>>()];
+        rows.extend(settings.different.iter().map(|(name, values)| {
+            let values = values.iter().map(|value| value.clone().unwrap_or_else(|| "-".into()));
+            [name.clone()].into_iter().chain(values).collect()
+        }));
+        text += "\n\n";
+        text += &columns(&rows);
+    }
+    text
+}
+
+/// Cells below each other, the first column to the left and all others to the right.
+fn columns(rows: &[Vec<String>]) -> String {
+    let length = |cell: &String| cell.chars().count();
+    let widest = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(length).max();
+    let line = |row: &Vec<String>| {
+        let cells = row.iter().enumerate().map(|(column, cell)| {
+            let width = widest(column).unwrap_or(0);
+            if column == 0 { format!("{cell:<width$}") } else { format!("  {cell:>width$}") }
+        });
+        cells.collect::<String>().trim_end().to_owned()
+    };
+    rows.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::columns;
+
+    #[test]
+    fn cells_stand_below_each_other() {
+        let row = |cells: &[&str]| cells.iter().map(|cell| (*cell).to_owned()).collect();
+        let text =
+            columns(&[row(&["run", "accuracy"]), row(&["longer", "9 ± 1 %"]), row(&["b", ""])]);
+        assert_eq!(text, "run     accuracy\nlonger   9 ± 1 %\nb");
+    }
+}

@@ -1,0 +1,111 @@
+//! `dm-wgpu view`: a set in the terminal, as a picture where it shows pictures, else in coloured
+//! half-blocks.
+
+mod blocks;
+mod protocol;
+mod screen;
+
+use std::{io::IsTerminal, path::Path};
+
+use dm_wgpu::{
+    import,
+    report::{self, Sheet},
+};
+
+use super::{args::ViewArgs, failure::Failure, progress::Console, say};
+use blocks::Blocks;
+use screen::Environment;
+pub use screen::Way;
+
+/// Pixels of a terminal's cell from left to right, about.
+const CELL: usize = 9;
+
+pub fn run(args: &ViewArgs) -> Result<u8, Failure> {
+    let console = Console::new(args.quiet);
+    let sheet = import::read(&args.path).and_then(import::Imported::into_sheet);
+    let sheet = chosen(sheet.map_err(Failure::of_data)?, &args.classes)?;
+    let environment = Environment::of_this_process(std::io::stdout().is_terminal());
+    let way = match args.how {
+        Some(way) => way,
+        None => environment.way().map_err(|why| instead(why, &args.path))?,
+    };
+    let mut note = None;
+    let text = match way {
+        Way::Kitty | Way::Iterm => {
+            let png = report::grid_png(&sheet, environment.columns * CELL)?;
+            protocol::escapes(way, &png, environment.columns)
+        }
+        Way::Blocks | Way::Blocks256 => {
+            let single = sheet.names().len() == 1 || !args.classes.is_empty();
+            let blocks = Blocks::of(&sheet, environment.columns, single);
+            if blocks.shown() < sheet.longest() {
+                note = Some(format!(
+                    "the first {} of {} images a class fit; a wider terminal shows more, --class \
+                     NAME all of a class",
+                    blocks.shown(),
+                    sheet.longest()
+                ));
+            }
+            blocks.text(&sheet, way == Way::Blocks256)
+        }
+    };
+    say::out(text.trim_end_matches('\n'))
+        .map_err(|error| Failure::Failed(format!("stdout: {error}")))?;
+    // Below the images, where it is seen.
+    if let Some(note) = note {
+        console.say(&note);
+    }
+    Ok(0)
+}
+
+/// The classes that were asked for, in that order; all if none was.
+fn chosen(sheet: Sheet, classes: &[String]) -> Result<Sheet, Failure> {
+    if classes.is_empty() {
+        return Ok(sheet);
+    }
+    let find = |name: &String| {
+        sheet.names().iter().position(|other| other == name).ok_or_else(|| {
+            let names = sheet.names();
+            let some: Vec<_> = names.iter().take(12).map(String::as_str).collect();
+            let more = if names.len() > some.len() { ", …" } else { "" };
+            Failure::Usage(format!(
+                "--class {name}: there is no such class; there are {}{more}",
+                some.join(", ")
+            ))
+        })
+    };
+    let found = classes.iter().map(find).collect::<Result<Vec<_>, _>>()?;
+    Ok(sheet.only(&found))
+}
+
+/// What to do where no picture can be shown.
+fn instead(why: &str, path: &Path) -> Failure {
+    let folder = if path.is_dir() { path } else { path.parent().unwrap_or(path) };
+    let grid = folder.join("grid.png");
+    let instead = match grid.is_file() {
+        true => format!("open {} in an image viewer instead", grid.display()),
+        false => "do it in a terminal with colours".to_owned(),
+    };
+    Failure::Failed(format!("{why}: {instead}, or say with --as how to show it"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_that_cannot_be_shown_has_a_picture() {
+        let place = tempfile::tempdir().unwrap();
+        let grid = place.path().join("grid.png");
+        let set = place.path().join("synthetic.safetensors");
+        for path in [place.path(), &set] {
+            let message = instead("NO_COLOR is set", path).to_string();
+            assert!(message.contains("in a terminal with colours"), "{message}");
+        }
+        std::fs::write(&grid, "").unwrap();
+        for path in [place.path(), &set] {
+            let message = instead("NO_COLOR is set", path).to_string();
+            assert!(message.contains(&format!("open {} in", grid.display())), "{message}");
+        }
+    }
+}
