@@ -195,10 +195,11 @@ fn charts(runs: &[(String, Past)]) -> Vec<Chart> {
         curve(name, points.collect(), false)
     });
     vec![
-        Chart { title: "Loss".into(), axis: "loss".into(), curves: losses.collect() },
+        Chart { title: "Loss".into(), axis: "loss".into(), span: 0.0, curves: losses.collect() },
         Chart {
             title: "Test accuracy on the way".into(),
             axis: "accuracy, %".into(),
+            span: 4.0,
             curves: accuracies.collect(),
         },
     ]

@@ -150,6 +150,8 @@ fn axes(chart: &Chart) -> (Axis, Axis) {
     if log {
         (least, most) = (least * 0.9, most * 1.1);
     } else {
+        let missing = (chart.span - (most - least)).max(0.0) / 2.0;
+        (least, most) = (least - missing, most + missing);
         // One value everywhere needs an axis as well.
         let range = if most > least { most - least } else { most.abs().max(1.0) };
         let step = round_step(range / 5.0);
@@ -302,7 +304,7 @@ mod tests {
             |(at, &value): (usize, &f64)| Point { iteration: at as u32 + 1, value, spread: 0.0 };
         let points = values.iter().enumerate().map(point).collect();
         let curve = Curve { name: "dm".into(), points, noisy: true };
-        Chart { title: "Loss".into(), axis: "loss".into(), curves: vec![curve] }
+        Chart { title: "Loss".into(), axis: "loss".into(), span: 0.0, curves: vec![curve] }
     }
 
     #[test]
@@ -339,6 +341,8 @@ mod tests {
         }
         let (_, y) = axes(&chart(&[100.0, 0.5]));
         assert!(y.log && y.place(100.0) < y.place(0.5), "{y:?}");
+        let (_, y) = axes(&Chart { span: 5.0, ..chart(&[14.0, 14.2]) });
+        assert!(y.from <= 11.6 && y.to >= 16.6, "{y:?}");
         assert!(!axes(&chart(&[100.0, 0.0])).1.log, "zero has no logarithm");
     }
 

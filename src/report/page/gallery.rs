@@ -49,7 +49,11 @@ fn one(html: &mut Html, Gallery { title, note, stages }: &Gallery, most: usize) 
     // Names of wide letters need twice the room.
     let room = |name: &String| name.chars().map(|c| if c < '\u{1100}' { 1 } else { 2 }).sum();
     let letters = last.names.iter().map(room).max().unwrap_or(1).clamp(1, LETTERS);
-    let kind = if across <= 2 { "gallery tiles" } else { "gallery rows" };
+    let kind = match across {
+        ..=2 => "gallery tiles",
+        _ if shown > across => "gallery rows tall",
+        _ => "gallery rows",
+    };
     let sizes = format!("--across: {across}; --letters: {letters}");
     html.open("figure", &[("class", kind), ("style", &sizes)]);
     html.open("figcaption", &[]);

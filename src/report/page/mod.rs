@@ -87,6 +87,8 @@ pub struct Chart {
     pub title: String,
     /// What the vertical axis shows, with its unit.
     pub axis: String,
+    /// What the vertical axis spans at least: less would make much of small differences.
+    pub span: f64,
     /// In the order of their colours, which are the same in all charts of a page.
     pub curves: Vec<Curve>,
 }

@@ -50,6 +50,7 @@ fn page() -> Page {
         charts: vec![Chart {
             title: text("chart"),
             axis: text("axis"),
+            span: 0.0,
             curves: vec![curve(&text("curve"), false), curve("other", true), level()],
         }],
         lists: vec![List { title: "Settings".into(), rows: vec![("ipc".into(), text("value"))] }],
