@@ -187,7 +187,7 @@ fn a_comparison_has_one_page_for_all_methods() {
         "8",
     ]);
     command.args(["--methods", "dm,herding,whole", "--batch-real", "8", "--out", "out", "--quiet"]);
-    succeed(command.args(["--eval-nets", "2", "--eval-epochs", "1"]));
+    succeed(command.args(["--eval-nets", "2", "--eval-epochs", "1", "--eval-every", "2"]));
     let folder = place.path().join("out");
     let html = page(&folder);
     for method in ["dm", "herding", "whole"] {
@@ -198,6 +198,11 @@ fn a_comparison_has_one_page_for_all_methods() {
     // Ten classes in three stages, and chosen ones in one; the whole training set is not shown.
     assert_eq!(html.matches("<img ").count(), 10 * 3 + 10);
     assert!(html.contains("glyphs, 1 image a class: methods compared"));
+    // What repeats a method alone is an answer to its own flags only.
+    for (method, follows) in [("dm", true), ("herding", false), ("whole", false)] {
+        let record = fs::read_to_string(folder.join(method).join("run.toml")).unwrap();
+        assert_eq!(record.contains("--eval-every 2 "), follows, "{record}");
+    }
 }
 
 #[test]

@@ -93,13 +93,14 @@ fn iterations(past: &Past, done: u64) -> String {
     }
 }
 
-/// `7.5 s`, `12 min 5 s`, `3 h 20 min`.
+/// `7.5 s`, `3 min 5 s`, `12 min`, `3 h 20 min`.
 fn duration(seconds: f64) -> String {
     let whole = seconds.round() as u64;
     match whole {
         0..10 => format!("{seconds:.1} s"),
         10..60 => format!("{whole} s"),
-        60..3600 => format!("{} min {} s", whole / 60, whole % 60),
+        60..600 if !whole.is_multiple_of(60) => format!("{} min {} s", whole / 60, whole % 60),
+        60..3600 => format!("{} min", whole / 60),
         _ => format!("{} h {} min", whole / 3600, whole / 60 % 60),
     }
 }
@@ -308,7 +309,9 @@ mod tests {
             (0.04, "0.0 s"),
             (7.46, "7.5 s"),
             (59.4, "59 s"),
-            (725.0, "12 min 5 s"),
+            (120.2, "2 min"),
+            (185.0, "3 min 5 s"),
+            (725.0, "12 min"),
             (12_000.0, "3 h 20 min"),
         ] {
             assert_eq!(duration(seconds), text);
