@@ -30,8 +30,17 @@ fn stdout(arguments: &[&str]) -> String {
     text(&output.stdout)
 }
 
-const SUBCOMMANDS: [&str; 7] =
-    ["adapters", "evaluate", "compare", "bench", "export", "completions", "man"];
+/// All subcommands, as the help lists them.
+fn subcommands() -> Vec<String> {
+    let help = stdout(&["--help"]);
+    let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+    // What goes on below a name is further in.
+    let names = listed.take_while(|line| !line.is_empty()).filter(|line| !line.starts_with("   "));
+    let names: Vec<_> =
+        names.filter_map(|line| line.split_whitespace().next().map(String::from)).collect();
+    assert!(names.len() > 6 && names.iter().any(|name| name == "export"), "{names:?}");
+    names
+}
 
 /// A tool of this machine, if it has it; else says so.
 fn tool(name: &str) -> bool {
@@ -46,7 +55,7 @@ fn tool(name: &str) -> bool {
 fn every_shell_has_completions() {
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
         let script = stdout(&["completions", shell]);
-        for word in SUBCOMMANDS.iter().chain(&["ipc", "format"]) {
+        for word in subcommands().iter().map(String::as_str).chain(["ipc", "format"]) {
             assert!(script.contains(word), "{word} is missing for {shell}");
         }
     }
@@ -98,13 +107,14 @@ fn there_is_a_page_for_each_subcommand() {
     let folder = place.path().join("new/man1");
     assert_eq!(stdout(&["man", folder.to_str().unwrap()]), "");
     let page = |name: &str| fs::read_to_string(folder.join(name)).unwrap();
-    for name in SUBCOMMANDS {
+    let subcommands = subcommands();
+    for name in &subcommands {
         assert!(
             page(&format!("dm-wgpu-{name}.1")).contains(&format!("dm\\-wgpu {name}")),
             "{name}"
         );
     }
-    assert_eq!(fs::read_dir(&folder).unwrap().count(), SUBCOMMANDS.len() + 1);
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), subcommands.len() + 1);
     assert_eq!(page("dm-wgpu.1").trim_end(), stdout(&["man"]).trim_end());
     if !tool("man") {
         return;
@@ -123,8 +133,8 @@ fn usage_names_the_program_whatever_its_file_is_called() {
     let place = tempfile::tempdir().unwrap();
     let other = place.path().join("renamed");
     std::os::unix::fs::symlink(assert_cmd::cargo::cargo_bin!("dm-wgpu"), &other).unwrap();
-    for subcommand in SUBCOMMANDS {
-        for arguments in [[subcommand, "--nonsense"], [subcommand, "--help"]] {
+    for subcommand in subcommands() {
+        for arguments in [[subcommand.as_str(), "--nonsense"], [&subcommand, "--help"]] {
             let output = Command::new(&other).args(arguments).output().unwrap();
             let all = text(&output.stdout) + &text(&output.stderr);
             let usage = all.lines().find_map(|line| line.strip_prefix("Usage: ")).unwrap();
