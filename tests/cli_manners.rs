@@ -77,6 +77,7 @@ fn bash_completes_after_subcommands_too() {
         (&["compare", "--methods", "ran"], "random"),
         (&["completions", "po"], "powershell"),
         (&["bench", "--shape", "m"], "mnist"),
+        (&["show-config", "--ip"], "--ipc"),
     ] {
         let line = [&["dm-wgpu"], words].concat();
         let quoted: String = line.iter().map(|word| format!("'{word}' ")).collect();
@@ -109,10 +110,9 @@ fn there_is_a_page_for_each_subcommand() {
     let page = |name: &str| fs::read_to_string(folder.join(name)).unwrap();
     let subcommands = subcommands();
     for name in &subcommands {
-        assert!(
-            page(&format!("dm-wgpu-{name}.1")).contains(&format!("dm\\-wgpu {name}")),
-            "{name}"
-        );
+        // Hyphens are escaped there.
+        let usage = format!("dm\\-wgpu {}", name.replace('-', "\\-"));
+        assert!(page(&format!("dm-wgpu-{name}.1")).contains(&usage), "{name}");
     }
     assert_eq!(fs::read_dir(&folder).unwrap().count(), subcommands.len() + 1);
     assert_eq!(page("dm-wgpu.1").trim_end(), stdout(&["man"]).trim_end());
