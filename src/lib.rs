@@ -102,7 +102,7 @@
 //!
 //! - `cli`: the program `dm-wgpu`. Includes `download`.
 //! - `download`: lets [`data::load`] fetch files that are not there yet.
-// Allowed in the one place where wgpu's experimental features are asked for.
+// Allowed in two places: where wgpu's experimental features are asked for, and where files are mapped.
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
 

@@ -26,7 +26,7 @@ fn data_dir(what: &str) -> Option<PathBuf> {
 }
 
 fn mnist() -> Option<Arc<Dataset>> {
-    let sources = data::Sources { data_dir: Some(data_dir("MNIST")?) };
+    let sources = data::Sources { data_dir: Some(data_dir("MNIST")?), ..Default::default() };
     Some(Arc::new(data::load("mnist", &sources, &mut |_| {}).unwrap()))
 }
 

@@ -8,6 +8,7 @@ use std::{
 use super::{
     Known, archive,
     bytes::{MAX_BYTES, damaged, open},
+    folder,
     known::Origin,
     store::{Pinned, Published, Remote, Unpacked},
 };
@@ -39,12 +40,36 @@ pub(super) const CIFAR10: Known = Known {
             sha256: "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
         }],
         download: 170_052_171,
-        read: |known, paths| from_archive(known, &TEN, &paths[0]),
-        unpacked: Some(Unpacked {
-            folder: TEN.folder,
-            files: TEN.files,
-            read: |known, paths| from_folder(known, &TEN, paths),
-        }),
+        read: |known, paths, _, _| from_archive(known, &TEN, &paths[0]),
+        unpacked: &[
+            Unpacked {
+                folder: TEN.folder,
+                files: TEN.files,
+                read: |known, paths, _, _| from_folder(known, &TEN, paths),
+            },
+            // As pictures, a sub-folder a class. They come class by class, in the order of their
+            // names, where the records are shuffled: the same images, drawn otherwise by a seed.
+            Unpacked {
+                folder: "cifar10",
+                files: &[
+                    "train/airplane",
+                    "train/automobile",
+                    "train/bird",
+                    "train/cat",
+                    "train/deer",
+                    "train/dog",
+                    "train/frog",
+                    "train/horse",
+                    "train/ship",
+                    "train/truck",
+                    "test",
+                ],
+                read: |known, paths, _, on_progress| {
+                    let root = paths[0].ancestors().nth(2).unwrap_or(Path::new("."));
+                    folder::published(known, TEN.names, root, on_progress)
+                },
+            },
+        ],
     }),
 };
 
@@ -71,12 +96,12 @@ pub(super) const CIFAR100: Known = Known {
             sha256: "58a81ae192c23a4be8b1804d68e518ed807d710a4eb253b1f2a199162a40d8ec",
         }],
         download: 168_513_733,
-        read: |known, paths| from_archive(known, &HUNDRED, &paths[0]),
-        unpacked: Some(Unpacked {
+        read: |known, paths, _, _| from_archive(known, &HUNDRED, &paths[0]),
+        unpacked: &[Unpacked {
             folder: HUNDRED.folder,
             files: HUNDRED.files,
-            read: |known, paths| from_folder(known, &HUNDRED, paths),
-        }),
+            read: |known, paths, _, _| from_folder(known, &HUNDRED, paths),
+        }],
     }),
 };
 

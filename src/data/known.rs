@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 
 use super::{
-    Sources, cifar, glyphs, mnist,
+    FOLDER, Sources, cifar, glyphs, mnist,
     store::{Place, Published},
-    svhn,
+    svhn, tiny_imagenet,
 };
 use crate::{Dataset, Error, Result};
 
 /// All of them, in the order in which they are shown.
-pub static KNOWN: [Known; 7] = [
+pub static KNOWN: [Known; 8] = [
     glyphs::GLYPHS,
     mnist::MNIST,
     mnist::FASHION_MNIST,
@@ -18,6 +18,7 @@ pub static KNOWN: [Known; 7] = [
     svhn::SVHN,
     cifar::CIFAR10,
     cifar::CIFAR100,
+    tiny_imagenet::TINY_IMAGENET,
 ];
 
 /// The names that [`load`](super::load) knows.
@@ -110,8 +111,8 @@ impl Known {
 /// The entry of a name, or an error that lists those that exist.
 pub(super) fn known(name: &str) -> Result<&'static Known> {
     Known::of(name).ok_or_else(|| {
-        let [others @ .., last] = &NAMES;
-        Error::setting("dataset", name, format!("there are {} and {last}", others.join(", ")))
+        let names = NAMES.join(", ");
+        Error::setting("dataset", name, format!("there are {names} and {FOLDER}PATH"))
     })
 }
 

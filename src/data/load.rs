@@ -3,17 +3,25 @@
 use std::path::{Path, PathBuf};
 
 use super::{
+    FOLDER, folder,
     known::{Origin, known},
     store::{self, Place},
+    tiny_imagenet::TINY_IMAGENET,
 };
-use crate::{Dataset, Result};
+use crate::{Dataset, Error, Result};
 
-/// Where data sets may come from.
+/// Where data sets may come from, and what becomes of pictures.
 #[derive(Debug, Clone, Default)]
 pub struct Sources {
     /// The only folder to look in. Without one: what the environment variable `DM_WGPU_DATA`
     /// names, or else the user's cache folder, with downloads.
     pub data_dir: Option<PathBuf>,
+    /// Height and width to which pictures are cut and resampled, of [`folder`] and `tiny-imagenet`.
+    /// Without it they have to be alike.
+    pub resize: Option<usize>,
+    /// The part of each class of a [`folder`] without test pictures of its own that is set aside
+    /// for the test, from 0 to below 1; else [`TEST_FRACTION`](super::TEST_FRACTION).
+    pub test_fraction: Option<f64>,
 }
 
 impl Sources {
@@ -75,7 +83,8 @@ impl<'a> Progress<'a> {
     }
 }
 
-/// The data set of this name: one of [`NAMES`](super::NAMES).
+/// The data set of this name: one of [`NAMES`](super::NAMES), or `folder:` and the path of a
+/// [`folder`].
 ///
 /// The files of published ones, plain or gzipped, or their archive as it is published, are looked
 /// for in a folder of the set's name below [`Sources::data_dir`] and in that folder itself; without
@@ -88,25 +97,32 @@ impl<'a> Progress<'a> {
 /// `on_progress` hears of each piece that has to be downloaded; often there is none.
 ///
 /// # Errors
-/// [`Error::Setting`] for an unknown name, [`Error::NotFound`] where the named folder lacks files,
+/// [`Error::Setting`] for an unknown name or options that it has no use for, [`Error::NotFound`] where the named folder lacks files,
 /// [`Error::Download`] when no mirror gave one, [`Error::Io`] and [`Error::Format`] for files that
 /// cannot be used.
 ///
-/// [`Error::Setting`]: crate::Error::Setting
-/// [`Error::NotFound`]: crate::Error::NotFound
-/// [`Error::Download`]: crate::Error::Download
-/// [`Error::Io`]: crate::Error::Io
-/// [`Error::Format`]: crate::Error::Format
 pub fn load(
     name: &str,
     sources: &Sources,
     on_progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Dataset> {
+    if let Some(path) = name.strip_prefix(FOLDER) {
+        return folder(Path::new(path), sources, on_progress);
+    }
     let known = known(name)?;
+    let pictures = known.name == TINY_IMAGENET.name;
+    if let Some(size) = sources.resize.filter(|_| !pictures) {
+        let why = format!("the images of {name} have the size that they have; leave it out");
+        return Err(Error::setting("resize", size, why));
+    }
+    if let Some(fraction) = sources.test_fraction {
+        let why = format!("{name} has test images of its own; leave it out");
+        return Err(Error::setting("test_fraction", fraction, why));
+    }
     match &known.origin {
         Origin::Drawn(draw) => draw(),
         Origin::Published(published) => {
-            store::load(known, published, &Place::of(sources)?, on_progress)
+            store::load(known, published, &Place::of(sources)?, sources, on_progress)
         }
     }
 }
@@ -114,10 +130,7 @@ pub fn load(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        Error,
-        data::{Known, NAMES},
-    };
+    use crate::data::{Known, NAMES};
 
     #[test]
     fn an_unknown_name_is_answered_with_those_that_exist() {
@@ -125,8 +138,7 @@ mod tests {
         assert!(error.is_usage());
         assert_eq!(
             error.to_string(),
-            format!("dataset = mnits: there are {}", NAMES.join(", "))
-                .replace(", cifar100", " and cifar100")
+            format!("dataset = mnits: there are {} and folder:PATH", NAMES.join(", "))
         );
     }
 
@@ -134,7 +146,7 @@ mod tests {
     fn every_name_leads_to_its_data_set() {
         // A folder without files: that a data set misses its own shows that it was asked for.
         let folder = tempfile::tempdir().unwrap();
-        let sources = Sources { data_dir: Some(folder.path().to_path_buf()) };
+        let sources = Sources { data_dir: Some(folder.path().to_path_buf()), ..Default::default() };
         for name in NAMES {
             match load(name, &sources, &mut |_| {}) {
                 Ok(set) => {

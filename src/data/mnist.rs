@@ -39,8 +39,10 @@ pub(super) const MNIST: Known = Known {
         ],
         files: &FILES,
         download: 11_594_722,
-        read: |known, paths| read(known, paths, ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]),
-        unpacked: None,
+        read: |known, paths, _, _| {
+            read(known, paths, ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"])
+        },
+        unpacked: &[],
     }),
 };
 
@@ -65,7 +67,7 @@ pub(super) const FASHION_MNIST: Known = Known {
         ],
         files: &FASHION_FILES,
         download: 30_878_645,
-        read: |known, paths| {
+        read: |known, paths, _, _| {
             let classes = [
                 "T-shirt/top",
                 "Trouser",
@@ -80,7 +82,7 @@ pub(super) const FASHION_MNIST: Known = Known {
             ];
             read(known, paths, classes)
         },
-        unpacked: None,
+        unpacked: &[],
     }),
 };
 
@@ -105,10 +107,10 @@ pub(super) const KMNIST: Known = Known {
         ],
         files: &KMNIST_FILES,
         download: 21_240_888,
-        read: |known, paths| {
+        read: |known, paths, _, _| {
             read(known, paths, ["o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"])
         },
-        unpacked: None,
+        unpacked: &[],
     }),
 };
 

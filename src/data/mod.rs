@@ -5,24 +5,34 @@ mod bytes;
 mod cifar;
 #[cfg(feature = "download")]
 mod fetch;
+mod folder;
 mod glyphs;
 mod idx;
 mod known;
 mod load;
+mod map;
 mod mat;
 mod mnist;
+mod pictures;
+mod pixels;
 mod skeletons;
 mod store;
 mod svhn;
+mod tiny_imagenet;
 
+pub use folder::{FOLDER, TEST_FRACTION, folder};
 pub use glyphs::glyphs;
 pub use known::{KNOWN, Known, NAMES};
 pub use load::{Progress, Sources, Work, load};
 pub use mnist::mnist;
+pub(crate) use pictures::{is_picture, planes, read as read_picture};
+
+use pixels::Pixels;
 
 use crate::{Error, Result};
 
-/// A labelled image set with a training and a test split, held as 8-bit pixels.
+/// A labelled image set with a training and a test split, held as 8-bit pixels: in memory, or in a
+/// file of the cache that is mapped into it, so that a set may be larger than the memory there is.
 ///
 /// Images are square, NCHW, one or three channels. The networks see
 /// `(pixel / 255 − mean) / std`, per channel.
@@ -41,7 +51,7 @@ pub struct Dataset {
 /// Images and labels of one split.
 #[derive(Debug, Clone)]
 pub struct Split {
-    pixels: Vec<u8>,
+    pixels: Pixels,
     labels: Vec<u32>,
     by_class: Vec<Vec<u32>>,
     image_len: usize,
@@ -77,6 +87,16 @@ impl Dataset {
         info: DatasetInfo,
         train: (Vec<u8>, Vec<u32>),
         test: (Vec<u8>, Vec<u32>),
+    ) -> Result<Self> {
+        let owned = |(pixels, labels)| (Pixels::Owned(pixels), labels);
+        Self::from_splits(info, owned(train), owned(test))
+    }
+
+    /// The same, wherever the pixels lie.
+    fn from_splits(
+        info: DatasetInfo,
+        train: (Pixels, Vec<u32>),
+        test: (Pixels, Vec<u32>),
     ) -> Result<Self> {
         let what = |part: &str| format!("data set {}, {part}", info.name);
         let DatasetInfo { channels, size, .. } = info;
@@ -170,7 +190,7 @@ impl Dataset {
 
 impl Split {
     fn new(
-        pixels: Vec<u8>,
+        pixels: Pixels,
         labels: Vec<u32>,
         image_len: usize,
         classes: usize,

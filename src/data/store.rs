@@ -23,12 +23,14 @@ pub(super) struct Published {
     pub(super) download: u64,
     /// Makes the data set of the paths of `files`.
     pub(super) read: Read,
-    /// What becomes of them when they are unpacked by hand.
-    pub(super) unpacked: Option<Unpacked>,
+    /// What becomes of them when they are unpacked, or otherwise prepared, by hand. The first that
+    /// is there is taken.
+    pub(super) unpacked: &'static [Unpacked],
 }
 
-/// Makes a data set of the paths of its files.
-pub(super) type Read = fn(&Known, &[PathBuf]) -> Result<Dataset>;
+/// Makes a data set of the paths of its files. Sets of pictures are decoded, which may take a while.
+pub(super) type Read =
+    fn(&Known, &[PathBuf], &Sources, &mut dyn FnMut(Progress<'_>)) -> Result<Dataset>;
 
 /// An archive's content, as unpacking leaves it.
 #[derive(Debug)]
@@ -141,20 +143,21 @@ pub(super) fn load(
     known: &Known,
     published: &Published,
     place: &Place,
+    sources: &Sources,
     on_progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Dataset> {
     let found = published.locate(place, known.name);
     match place {
         Place::Named(folder, given_by) => {
             let found = found.ok_or_else(|| published.missing(known, folder, given_by))?;
-            (found.read)(known, &found.paths)
+            (found.read)(known, &found.paths, sources, on_progress)
         }
         Place::Cache(folder) => {
             let found = match found {
                 Some(found) => found,
                 None => published.complete(known, &folder.join(known.name), on_progress)?,
             };
-            (found.read)(known, &found.paths).map_err(|error| match error {
+            (found.read)(known, &found.paths, sources, on_progress).map_err(|error| match error {
                 Error::Format { path, reason } => Error::Format {
                     path,
                     reason: format!("{reason}. Delete this file from the cache to get it anew"),
@@ -237,14 +240,14 @@ impl Published {
         };
         let names: Vec<_> = self.files.iter().map(Remote::published).collect();
         let names: Vec<_> = names.iter().map(String::as_str).collect();
-        let unpacked = self.unpacked.as_ref().map(|unpacked| {
+        let unpacked = self.unpacked.iter().map(|unpacked| {
             format!(
                 "\nor, unpacked, the folder {} with\n  {}",
                 unpacked.folder,
                 lines(unpacked.files)
             )
         });
-        format!(":\n  {}{}", lines(&names), unpacked.unwrap_or_default())
+        format!(":\n  {}{}", lines(&names), unpacked.collect::<String>())
     }
 
     /// The files in the set's cache folder, after those that were missing have been downloaded.

@@ -41,8 +41,8 @@ pub(super) const SVHN: Known = Known {
             },
         ],
         download: 246_316_178,
-        read,
-        unpacked: None,
+        read: |known, paths, _, _| read(known, paths),
+        unpacked: &[],
     }),
 };
 
@@ -148,7 +148,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("train_32x32.mat"), train).unwrap();
         std::fs::write(folder.path().join("test_32x32.mat"), test).unwrap();
-        let sources = Sources { data_dir: Some(folder.path().to_path_buf()) };
+        let sources = Sources { data_dir: Some(folder.path().to_path_buf()), ..Default::default() };
         crate::data::load("svhn", &sources, &mut |_| panic!())
     }
 

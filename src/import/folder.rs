@@ -5,9 +5,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use image::{DynamicImage, ImageReader};
-
-use crate::{Dataset, Error, Result, condense::MAX_FILE, report::class_folders};
+use crate::{
+    Dataset, Error, Result,
+    condense::MAX_FILE,
+    data::{is_picture, planes, read_picture},
+    report::class_folders,
+};
 
 /// Pictures by class, not yet decoded.
 #[derive(Debug)]
@@ -44,12 +47,10 @@ pub(super) fn read(folder: &Path) -> Result<Pictures> {
             continue;
         }
         let pictures = entries(&path)?;
-        let known = |path: &&PathBuf| {
-            let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase());
-            !matches!(extension.as_deref(), Some("png" | "jpg" | "jpeg"))
-        };
-        if let Some(other) = pictures.iter().find(known) {
-            return Err(Error::format(other, "it is no .png or .jpg picture; take it away"));
+        let other = |path: &&PathBuf| !is_picture(&path.to_string_lossy());
+        if let Some(other) = pictures.iter().find(other) {
+            let why = "it is no .png, .jpg, .jpeg, .webp or .bmp picture; take it away";
+            return Err(Error::format(other, why));
         }
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         classes.push((name, pictures));
@@ -139,13 +140,8 @@ fn some_of(names: &[String]) -> String {
 
 /// A picture's C·H·W bytes.
 fn decode(path: &Path, dataset: &Dataset) -> Result<Vec<u8>> {
-    let failed = |error| Error::io("read", path)(error);
-    let picture = ImageReader::open(path)
-        .map_err(failed)?
-        .with_guessed_format()
-        .map_err(failed)?
-        .decode()
-        .map_err(|error| Error::format(path, format!("no readable picture: {error}")))?;
+    let bytes = fs::read(path).map_err(Error::io("read", path))?;
+    let picture = read_picture(&bytes).map_err(|reason| Error::format(path, reason))?;
     let size = dataset.size();
     let (width, height) = (picture.width() as usize, picture.height() as usize);
     if (width, height) != (size, size) {
@@ -154,15 +150,7 @@ fn decode(path: &Path, dataset: &Dataset) -> Result<Vec<u8>> {
             format!("{width}×{height} pixels; pictures for {} have {size}×{size}", dataset.name()),
         ));
     }
-    Ok(planes(picture, dataset.channels()))
-}
-
-fn planes(picture: DynamicImage, channels: usize) -> Vec<u8> {
-    if channels == 1 {
-        return picture.into_luma8().into_raw();
-    }
-    let rgb = picture.into_rgb8().into_raw();
-    (0..channels).flat_map(|c| rgb.iter().skip(c).step_by(channels).copied()).collect()
+    Ok(planes(&picture, dataset.channels()))
 }
 
 #[cfg(test)]

@@ -47,7 +47,7 @@ enum Values {
 /// - a `.safetensors` file, this crate's or another with `images` and `labels`;
 /// - a `.npz` file with `images` and `labels`: images of shape (N, C, H, W), either floats that
 ///   are normalised already or `uint8` pixels, and one integer label each;
-/// - a folder with a sub-folder a class that holds its pictures (PNG or JPEG).
+/// - a folder with a sub-folder a class that holds its pictures (PNG, JPEG, WebP or BMP).
 ///
 /// # Errors
 /// [`Error::Io`] when something can't be read, [`Error::Format`] when it is none of these.

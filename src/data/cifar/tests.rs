@@ -42,7 +42,7 @@ fn archive(form: &Form, files: &[(&str, Vec<u8>)]) -> Vec<u8> {
 }
 
 fn load(name: &str, folder: &Path) -> Result<Dataset> {
-    let sources = Sources { data_dir: Some(folder.to_path_buf()) };
+    let sources = Sources { data_dir: Some(folder.to_path_buf()), ..Default::default() };
     crate::data::load(name, &sources, &mut |_| panic!("a folder was given"))
 }
 

@@ -27,13 +27,14 @@ fn put(folder: &Path, files: &[Vec<u8>; 4], name: impl Fn(&str) -> String) {
 }
 
 fn from(folder: &Path) -> Result<Dataset> {
-    let sources = Sources { data_dir: Some(folder.to_path_buf()) };
+    let sources = Sources { data_dir: Some(folder.to_path_buf()), ..Default::default() };
     mnist(&sources, &mut |_| panic!("a folder that was given is the only place"))
 }
 
 fn from_place(place: &Place) -> Result<Dataset> {
     let Origin::Published(published) = &MNIST.origin else { panic!("it has files") };
-    store::load(&MNIST, published, place, &mut |_| panic!("nothing is to be downloaded"))
+    let sources = Sources::default();
+    store::load(&MNIST, published, place, &sources, &mut |_| panic!("nothing is to be downloaded"))
 }
 
 fn named_by_variable(folder: &Path) -> Result<Dataset> {
@@ -68,7 +69,7 @@ fn its_siblings_are_read_likewise() {
     for (known, third) in [(&FASHION_MNIST, "Pullover"), (&KMNIST, "su")] {
         let folder = tempfile::tempdir().unwrap();
         put(&folder.path().join(known.name), &tiny(5), |name| format!("{name}.gz"));
-        let sources = Sources { data_dir: Some(folder.path().to_path_buf()) };
+        let sources = Sources { data_dir: Some(folder.path().to_path_buf()), ..Default::default() };
         let set = crate::data::load(known.name, &sources, &mut |_| panic!()).unwrap();
         assert_eq!((set.name(), set.class_names()[2].as_str()), (known.name, third));
         assert_eq!((set.mean(), set.std()), (known.mean, known.std));
@@ -217,7 +218,8 @@ fn the_original_has_its_known_counts_and_hashes() {
         return;
     };
     let set = named_by_variable(Path::new(&folder)).unwrap();
-    let sources = Sources { data_dir: MNIST.on_disk(&Sources::default()).unwrap() };
+    let data_dir = MNIST.on_disk(&Sources::default()).unwrap();
+    let sources = Sources { data_dir, ..Default::default() };
     let error = crate::data::load("fashion-mnist", &sources, &mut |_| panic!()).unwrap_err();
     assert!(error.to_string().contains("belongs to MNIST, not Fashion-MNIST"), "{error}");
     assert_eq!((set.train().len(), set.test().len()), (60_000, 10_000));

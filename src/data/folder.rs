@@ -1,0 +1,288 @@
+//! `folder:PATH`: people's own pictures, a sub-folder a class.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use sha2::{Digest, Sha256};
+
+use super::{
+    Known, Progress, Sources,
+    pictures::{
+        Entry, Picture, Pictures, Shelf, Size, Wanted, cache_folder, is_hidden, is_picture,
+    },
+};
+use crate::{Dataset, Error, Result};
+
+#[cfg(test)]
+mod tests;
+
+/// What the name of a data set begins with that is a folder of pictures: its path follows.
+pub const FOLDER: &str = "folder:";
+/// Part of each class that is set aside for the test where a folder has none of its own.
+pub const TEST_FRACTION: f64 = 0.2;
+
+/// What the folder beside `train` may be called, the best first.
+const TESTS: [&str; 4] = ["test", "val", "valid", "validation"];
+
+/// A folder of pictures as a data set whose classes are the names of its sub-folders, sorted.
+///
+/// Either it has `train` and `test` (or `val`), each with a sub-folder a class, or it is one such
+/// tree, of which `sources` say [how much](Sources::test_fraction) is for the test. Which pictures
+/// those are follows from their names. Pictures may lie in further sub-folders; hidden files and
+/// what is no picture are ignored.
+///
+/// PNG, JPEG, WebP and BMP are read, grey only if all are grey; what is transparent is put on white,
+/// and 16 bits become 8. Pictures must be square and of one size, or are cut to the largest square in
+/// their middle and resampled to [`Sources::resize`]. Mean and standard deviation are those of the
+/// training images.
+///
+/// They are decoded on all cores into a file of the user's cache folder, from which they are mapped
+/// into memory, now and the next time, as long as no picture has changed. `on_progress` hears of it.
+///
+/// # Errors
+/// [`Error::Format`] naming the folder or the picture that is not as it should be,
+/// [`Error::Setting`] if they have different sizes and `sources` no other, or if `test_fraction` has
+/// nothing to split; [`Error::Io`] for what the system refused.
+pub fn folder(
+    path: &Path,
+    sources: &Sources,
+    on_progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<Dataset> {
+    pictures(path, sources)?.load(&cache_folder()?, on_progress)
+}
+
+/// The pictures, before they are decoded.
+fn pictures(path: &Path, sources: &Sources) -> Result<Pictures> {
+    if path.as_os_str().is_empty() {
+        return Err(Error::setting(
+            "dataset",
+            FOLDER,
+            "the path of a folder comes after the colon",
+        ));
+    }
+    if !fs::metadata(path).map_err(Error::io("read", path))?.is_dir() {
+        return Err(Error::format(path, "a folder of pictures is needed, this is a file"));
+    }
+    let shelf = Shelf::Folder(path.to_path_buf());
+    let Arranged { classes, train, test } = arrange(&shelf, sources.test_fraction)?;
+    let absolute = std::path::absolute(path).map_err(Error::io("find", path))?;
+    Ok(Pictures {
+        name: format!("{FOLDER}{}", absolute.display()),
+        class_names: classes,
+        shelf,
+        train,
+        test,
+        wanted: Wanted { channels: None, size: sources.resize.map_or(Size::Own, Size::Resized) },
+        normalisation: None,
+    })
+}
+
+/// A published set of which somebody has made such a folder, with classes in the set's own order.
+pub(super) fn published(
+    known: &Known,
+    classes: &[&str],
+    path: &Path,
+    on_progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<Dataset> {
+    relabelled(known, classes, path)?.load(&cache_folder()?, on_progress)
+}
+
+fn relabelled(known: &Known, classes: &[&str], path: &Path) -> Result<Pictures> {
+    let shelf = Shelf::Folder(path.to_path_buf());
+    let arranged = arrange(&shelf, None)?;
+    // Sorted there, but not here.
+    let labels: Option<Vec<_>> = arranged
+        .classes
+        .iter()
+        .map(|name| classes.iter().position(|class| class == name))
+        .map(|label| label.map(|label| label as u32))
+        .collect();
+    let labels = labels.filter(|labels| labels.len() == classes.len()).ok_or_else(|| {
+        let names = classes.join(", ");
+        Error::format(path, format!("the classes of {} are {names}", known.title))
+    })?;
+    let relabelled = |mut pictures: Vec<Picture>| {
+        for picture in &mut pictures {
+            picture.label = labels[picture.label as usize];
+        }
+        pictures
+    };
+    Ok(Pictures {
+        name: known.name.into(),
+        class_names: classes.iter().map(|&name| name.into()).collect(),
+        shelf,
+        train: relabelled(arranged.train),
+        test: relabelled(arranged.test),
+        wanted: Wanted { channels: Some(known.channels), size: Size::Exactly(known.size) },
+        normalisation: Some((known.mean.to_vec(), known.std.to_vec())),
+    })
+}
+
+/// The pictures of a folder by split and class.
+struct Arranged {
+    classes: Vec<String>,
+    train: Vec<Picture>,
+    test: Vec<Picture>,
+}
+
+fn arrange(shelf: &Shelf, test_fraction: Option<f64>) -> Result<Arranged> {
+    let root = shelf.path();
+    let folders = subfolders(root)?;
+    let has = |name: &str| folders.iter().any(|folder| folder == name);
+    let test_folder = TESTS.into_iter().find(|name| has(name));
+    // A class may be called train as well.
+    let split = has("train")
+        && (test_folder.is_some() || folders.len() == 1)
+        && is_tree(&root.join("train"))?;
+    if !split {
+        return Tree::read(shelf, "")?.divided(test_fraction.unwrap_or(TEST_FRACTION));
+    }
+    let train = Tree::read(shelf, "train")?;
+    let Some(test_folder) = test_folder else {
+        return train.divided(test_fraction.unwrap_or(TEST_FRACTION));
+    };
+    if let Some(given) = test_fraction {
+        return Err(Error::setting(
+            "test_fraction",
+            given,
+            format!("{} is there to test on; leave it out", root.join(test_folder).display()),
+        ));
+    }
+    train.with_test(Tree::read(shelf, test_folder)?)
+}
+
+/// The names of a folder's sub-folders, sorted, without hidden ones.
+fn subfolders(folder: &Path) -> Result<Vec<String>> {
+    let failed = |error| Error::io("read", folder)(error);
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if !is_hidden(&name) && entry.path().is_dir() {
+            names.push(name);
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// Whether there are folders in it and no pictures beside them.
+fn is_tree(folder: &Path) -> Result<bool> {
+    let entries = fs::read_dir(folder).map_err(Error::io("read", folder))?;
+    let pictures = entries.flatten().any(|entry| is_picture(&entry.file_name().to_string_lossy()));
+    Ok(!pictures && !subfolders(folder)?.is_empty())
+}
+
+/// A folder with a sub-folder a class.
+struct Tree {
+    path: PathBuf,
+    /// Each class's pictures, sorted by name.
+    classes: BTreeMap<String, Vec<Entry>>,
+}
+
+impl Tree {
+    /// Says once what it leaves out.
+    fn read(shelf: &Shelf, below: &str) -> Result<Self> {
+        const NAMED: usize = 3;
+        let path = if below.is_empty() { shelf.path().to_owned() } else { shelf.shown(below) };
+        let names = subfolders(&path)?;
+        let mut classes: BTreeMap<_, _> = names.into_iter().map(|n| (n, Vec::new())).collect();
+        let mut ignored = Vec::new();
+        for entry in shelf.files(below)? {
+            let within = entry.name[below.len()..].trim_start_matches('/');
+            let class = within.split_once('/').and_then(|(class, _)| classes.get_mut(class));
+            match class.filter(|_| is_picture(within)) {
+                Some(pictures) => pictures.push(entry),
+                None => ignored.push(within.to_owned()),
+            }
+        }
+        if !ignored.is_empty() {
+            let more = if ignored.len() > NAMED { ", …" } else { "" };
+            log::warn!(
+                "{}: {} files are ignored that are no picture (.png, .jpg, .jpeg, .webp, .bmp) of \
+                 a class: {}{more}",
+                path.display(),
+                ignored.len(),
+                ignored[..ignored.len().min(NAMED)].join(", ")
+            );
+        }
+        if classes.values().all(Vec::is_empty) {
+            return Err(Error::format(
+                path,
+                "there are no pictures (.png, .jpg, .jpeg, .webp, .bmp) in sub-folders: one for \
+                 each class is needed, or train and test with one for each class in both",
+            ));
+        }
+        Ok(Self { path, classes })
+    }
+
+    /// The same classes in both.
+    fn with_test(self, test: Self) -> Result<Arranged> {
+        let Self { path, classes } = self;
+        let (mut names, mut train, mut tests) = (Vec::new(), Vec::new(), Vec::new());
+        for (name, pictures) in classes {
+            refuse_empty(&path, &name, &pictures)?;
+            let labelled = |file| Picture { file, label: names.len() as u32 };
+            train.extend(pictures.into_iter().map(labelled));
+            names.push(name);
+        }
+        for (name, pictures) in test.classes {
+            match names.iter().position(|known| *known == name) {
+                Some(label) => {
+                    let label = label as u32;
+                    tests.extend(pictures.into_iter().map(|file| Picture { file, label }));
+                }
+                None if pictures.is_empty() => {}
+                None => {
+                    return Err(Error::format(
+                        test.path.join(&name),
+                        format!("a class without training pictures: {} lacks it", path.display()),
+                    ));
+                }
+            }
+        }
+        Ok(Arranged { classes: names, train, test: tests })
+    }
+
+    /// A part of each class for the test, the same whatever else there is and wherever it lies.
+    fn divided(self, fraction: f64) -> Result<Arranged> {
+        if !(0.0..1.0).contains(&fraction) {
+            return Err(Error::setting("test_fraction", fraction, "from 0 to below 1 is possible"));
+        }
+        let (mut train, mut test) = (BTreeMap::new(), BTreeMap::new());
+        for (name, pictures) in self.classes {
+            refuse_empty(&self.path, &name, &pictures)?;
+            // At least one is left to train on.
+            let tested = (pictures.len() as f64 * fraction).round() as usize;
+            let tested = tested.min(pictures.len() - 1);
+            let within = |file: &Entry| {
+                let at = file.name.find(&name).unwrap_or(0);
+                Sha256::digest(&file.name.as_bytes()[at..])
+            };
+            let mut drawn: Vec<_> = pictures.iter().map(|file| (within(file), file)).collect();
+            drawn.sort();
+            let drawn: std::collections::HashSet<_> =
+                drawn[..tested].iter().map(|(_, file)| file.name.clone()).collect();
+            let (tests, trains) =
+                pictures.into_iter().partition(|file: &Entry| drawn.contains(&file.name));
+            train.insert(name.clone(), trains);
+            test.insert(name, tests);
+        }
+        let part = |classes| Self { path: self.path.clone(), classes };
+        part(train).with_test(part(test))
+    }
+}
+
+fn refuse_empty(path: &Path, name: &str, pictures: &[Entry]) -> Result<()> {
+    match pictures {
+        [] => Err(Error::format(
+            path.join(name),
+            "a class without pictures (.png, .jpg, .jpeg, .webp, .bmp): put some in, or take the \
+             folder away",
+        )),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,31 @@
+//! A file of the cache as a slice of memory that the system reads in as it is looked at: the one
+//! place of the data sets that cannot be had in safe Rust.
+
+use std::{fs::File, ops::Deref};
+
+/// A whole file, mapped for reading.
+#[derive(Debug)]
+pub(super) struct Map(memmap2::Mmap);
+
+impl Map {
+    /// Maps a file of decoded [`pictures`](super::pictures) that is whole.
+    #[allow(unsafe_code)]
+    pub fn of(file: &File) -> std::io::Result<Self> {
+        // SAFETY: a slice must not change as long as it lives, and a map would if somebody wrote to
+        // the file or cut it. Nobody does. Only files of the program's own cache are mapped, which
+        // lie in the user's cache folder; they are written under a temporary name, are made
+        // read-only, get their name when they are whole, and are never opened for writing again:
+        // another state of the pictures gets another file, and an old file is removed as a whole,
+        // which leaves what is mapped of it in place. Whoever tampers with the user's cache while
+        // the program runs could as well tamper with the program.
+        unsafe { memmap2::Mmap::map(file) }.map(Self)
+    }
+}
+
+impl Deref for Map {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}

@@ -1,0 +1,306 @@
+//! Sets of pictures: decoded once, on all cores, into a file of the cache, and mapped from there.
+
+mod cache;
+mod decode;
+mod shelf;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::{HashSet, hash_map::DefaultHasher},
+    hash::{Hash, Hasher},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+pub(crate) use decode::{is_picture, planes, read};
+pub(super) use shelf::{Entry, Shelf, is_hidden};
+
+use super::{Progress, Work, map::Map, pixels::Pixels};
+use crate::{Dataset, DatasetInfo, Error, Result};
+use cache::{Place, Summary, Writer};
+use decode::{Form, Refused};
+
+/// Decoded pixels that may wait for the disk.
+const IN_FLIGHT: usize = 64 << 20;
+
+/// A picture and the class that it shows.
+#[derive(Debug, Clone)]
+pub(super) struct Picture {
+    pub file: Entry,
+    pub label: u32,
+}
+
+/// What a set of pictures is made of.
+#[derive(Debug)]
+pub(super) struct Pictures {
+    /// The data set's.
+    pub name: String,
+    pub class_names: Vec<String>,
+    pub shelf: Shelf,
+    /// In the order that the images get, as is `test`.
+    pub train: Vec<Picture>,
+    pub test: Vec<Picture>,
+    pub wanted: Wanted,
+    /// Mean and standard deviation of each channel; else those of the training images.
+    pub normalisation: Option<(Vec<f32>, Vec<f32>)>,
+}
+
+/// What all pictures become.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Wanted {
+    /// 1 or 3; else 1 if all are grey.
+    pub channels: Option<usize>,
+    pub size: Size,
+}
+
+/// Height and width.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Size {
+    /// That of the pictures, if they are square and all alike.
+    Own,
+    /// All have it, or it is an error.
+    Exactly(usize),
+    /// They are cut to a square and resampled.
+    Resized(usize),
+}
+
+/// Where decoded pictures are kept.
+pub(super) fn cache_folder() -> Result<PathBuf> {
+    let folders = directories::ProjectDirs::from("", "", "dm-wgpu");
+    let folder = folders.map(|folders| folders.cache_dir().join("pictures"));
+    folder.ok_or_else(|| Error::NotFound {
+        what: "the user's cache folder".into(),
+        help: "decoded pictures are kept there, and there is no home folder".into(),
+    })
+}
+
+impl Pictures {
+    /// The data set: from the cache, or decoded into it first.
+    ///
+    /// # Errors
+    /// [`Error::Format`] naming the picture that can't be read, [`Error::Setting`] if they have
+    /// different sizes, [`Error::Io`] for the picture or the file of the cache that the system
+    /// refused.
+    pub fn load(
+        mut self,
+        cache: &Path,
+        on_progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Dataset> {
+        let place = Place::of(cache, &self)?;
+        let images = (self.train.len(), self.test.len());
+        let (map, summary) = match place.open(images) {
+            Some(found) => found,
+            None => {
+                let writer = place.create()?;
+                self.decode(writer, on_progress)?;
+                // Whoever reads it from now on finds it as it is read here.
+                place.open(images).ok_or_else(|| {
+                    Error::format(place.path(), "what was just written can't be read again")
+                })?
+            }
+        };
+        if summary.in_both > 0 {
+            log::warn!(
+                "{} of the {} test pictures of {} are among the training pictures as well: \
+                 accuracies will flatter",
+                summary.in_both,
+                self.test.len(),
+                self.shelf.path().display()
+            );
+        }
+        self.dataset(Arc::new(map), summary, &place.path())
+    }
+
+    fn dataset(self, map: Arc<Map>, summary: Summary, file: &Path) -> Result<Dataset> {
+        let Summary { channels, size, mean, std, .. } = summary;
+        let train = self.train.len() * channels * size * size;
+        let test = self.test.len() * channels * size * size;
+        let split = |range, pictures: &[Picture]| {
+            let labels = pictures.iter().map(|picture| picture.label).collect();
+            let pixels = Pixels::mapped(&map, range);
+            pixels.map(|pixels| (pixels, labels)).ok_or_else(|| Error::format(file, "truncated"))
+        };
+        let (train, test) =
+            (split(0..train, &self.train)?, split(train..train + test, &self.test)?);
+        let (mean, mut std) = self.normalisation.unwrap_or((mean, std));
+        if std.iter().all(|std| *std == 0.0) {
+            return Err(Error::format(
+                self.shelf.path(),
+                "all its training pictures are of one and the same colour: there is nothing to see",
+            ));
+        }
+        // A channel that is the same everywhere becomes 0, which needs no scale.
+        std.iter_mut().filter(|std| **std == 0.0).for_each(|std| *std = 1.0);
+        let Self { name, class_names, .. } = self;
+        let info = DatasetInfo { name, class_names, channels, size, mean, std };
+        Dataset::from_splits(info, train, test)
+    }
+
+    /// Decodes all pictures into a file.
+    fn decode(&mut self, mut to: Writer, on_progress: &mut dyn FnMut(Progress<'_>)) -> Result<()> {
+        let mut form = self.form()?;
+        loop {
+            match self.decode_as(form, &mut to, on_progress) {
+                Err(Stop::Coloured) => {
+                    // The first was grey, this one is not: all again, in colour.
+                    form.channels = 3;
+                    to.restart()?;
+                }
+                Err(Stop::Failed(error)) => return Err(error),
+                Ok(summary) => return to.finish(&summary),
+            }
+        }
+    }
+
+    /// What the first picture suggests, where nothing else is wanted.
+    fn form(&mut self) -> Result<Form> {
+        let Wanted { channels, size } = self.wanted;
+        let Some(first) = self.train.first() else {
+            return Err(Error::format(self.shelf.path(), "there is no picture to train on"));
+        };
+        let shown = self.shelf.shown(&first.file.name);
+        let found = self.shelf.map(&[&first.file], decode::survey).remove(0)?;
+        let (width, height, coloured) = found.map_err(|reason| bad(&shown, reason))?;
+        let own = width as usize;
+        let size = match size {
+            Size::Exactly(size) | Size::Resized(size) => size,
+            Size::Own if width == height => own,
+            Size::Own => {
+                return Err(Error::setting(
+                    "resize",
+                    "none",
+                    format!(
+                        "{} has {width}×{height} pixels; images must be square: set resize to the \
+                         size to which pictures shall be cut and resampled",
+                        shown.display()
+                    ),
+                ));
+            }
+        };
+        Ok(Form {
+            channels: channels.unwrap_or(if coloured { 3 } else { 1 }),
+            size,
+            resize: matches!(self.wanted.size, Size::Resized(_)),
+        })
+    }
+
+    fn decode_as(
+        &mut self,
+        form: Form,
+        to: &mut Writer,
+        on_progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Summary, Stop> {
+        let image_len = form.channels * form.size * form.size;
+        // Enough for all cores to be busy, and no more than may be in memory.
+        let at_once = (16 * rayon::current_num_threads())
+            .min(IN_FLIGHT / image_len)
+            .max(rayon::current_num_threads());
+        let total = (self.train.len() + self.test.len()) as u64;
+        let short = self.name.trim_end_matches(['/', '\\']);
+        let short = short.rsplit(['/', '\\']).next().unwrap_or(short).to_owned();
+        let mut done = 0;
+        let mut tell = |done, to: &Writer| {
+            on_progress(Progress {
+                work: Work::Decoding,
+                file: &short,
+                done,
+                total: Some(total),
+                unfinished: Some(to.path()),
+            });
+        };
+        tell(0, to);
+        let mut sums = vec![(0u64, 0u64); form.channels];
+        let (mut seen, mut in_both) = (HashSet::new(), 0);
+        for (train, pictures) in [(true, &self.train), (false, &self.test)] {
+            for pictures in pictures.chunks(at_once) {
+                let files: Vec<_> = pictures.iter().map(|picture| &picture.file).collect();
+                let decoded = self.shelf.map(&files, |bytes| form.fitted(bytes));
+                for (picture, decoded) in pictures.iter().zip(decoded) {
+                    let path = self.shelf.shown(&picture.file.name);
+                    let pixels = decoded?.map_err(|refused| self.refused(refused, &path, form))?;
+                    to.write(&pixels)?;
+                    let print = fingerprint(&pixels);
+                    if train {
+                        seen.insert(print);
+                        add(&mut sums, &pixels);
+                    } else if seen.contains(&print) {
+                        in_both += 1;
+                    }
+                }
+                done += pictures.len() as u64;
+                tell(done, to);
+            }
+        }
+        let values = (self.train.len() * form.size * form.size) as f64;
+        let (mean, std) = sums.iter().map(|&(sum, squares)| moments(sum, squares, values)).unzip();
+        Ok(Summary { channels: form.channels, size: form.size, mean, std, in_both })
+    }
+
+    fn refused(&self, refused: Refused, path: &Path, form: Form) -> Stop {
+        Stop::Failed(match refused {
+            Refused::Coloured if self.wanted.channels.is_none() => return Stop::Coloured,
+            Refused::Coloured => bad(path, "it has colours; the others are grey".into()),
+            Refused::Unreadable(reason) => bad(path, reason),
+            Refused::Size(width, height) => match self.wanted.size {
+                Size::Exactly(size) => Error::format(
+                    path,
+                    format!("{width}×{height} pixels; those of {} have {size}×{size}", self.name),
+                ),
+                _ => Error::setting(
+                    "resize",
+                    "none",
+                    format!(
+                        "{} has {width}×{height} pixels, the first picture {size}×{size}; set \
+                         resize to the size to which they shall be cut and resampled",
+                        path.display(),
+                        size = form.size
+                    ),
+                ),
+            },
+        })
+    }
+}
+
+/// Why decoding does not go on.
+enum Stop {
+    Failed(Error),
+    /// A picture has colours where only grey ones were before.
+    Coloured,
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+fn bad(path: &Path, reason: String) -> Error {
+    Error::format(path, format!("{reason}; mend it or take it away"))
+}
+
+/// For telling pictures from one another within one program run.
+fn fingerprint(pixels: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    pixels.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// Adds a picture's values and their squares, channel by channel: whole numbers, so exactly.
+fn add(sums: &mut [(u64, u64)], pixels: &[u8]) {
+    let plane = pixels.len() / sums.len();
+    for ((sum, squares), plane) in sums.iter_mut().zip(pixels.chunks_exact(plane)) {
+        for &pixel in plane {
+            let pixel = u64::from(pixel);
+            *sum += pixel;
+            *squares += pixel * pixel;
+        }
+    }
+}
+
+/// Mean and standard deviation, of pixels in 0…1.
+fn moments(sum: u64, squares: u64, values: f64) -> (f32, f32) {
+    let mean = sum as f64 / values;
+    let variance = (squares as f64 / values - mean * mean).max(0.0);
+    ((mean / 255.0) as f32, (variance.sqrt() / 255.0) as f32)
+}

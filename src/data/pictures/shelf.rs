@@ -1,0 +1,183 @@
+//! Where pictures lie: in a folder, or in a zip archive that is read as it is. Nothing is unpacked,
+//! so that no name in an archive can lead anywhere.
+
+use std::{
+    fs::{self, File},
+    io::{BufReader, Read},
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
+
+use rayon::prelude::*;
+use zip::ZipArchive;
+
+use crate::{Error, Result};
+
+/// No picture, nor list of them, has more bytes; what an archive says of itself may be a lie.
+const MAX_FILE: u64 = 1 << 28;
+/// Folders in folders, so that one that contains itself comes to an end.
+const DEEPEST: usize = 12;
+
+/// A place with files.
+#[derive(Debug)]
+pub(in crate::data) enum Shelf {
+    Folder(PathBuf),
+    /// The archive and the folder in it.
+    Zip {
+        path: PathBuf,
+        within: &'static str,
+        archive: Box<ZipArchive<BufReader<File>>>,
+    },
+}
+
+/// A file on a shelf.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::data) struct Entry {
+    /// From the shelf on, with `/` between the parts.
+    pub name: String,
+    /// In bytes; of an archive, the whole one's.
+    pub len: u64,
+    /// Nanoseconds since 1970 when it was last written to; of an archive, likewise.
+    pub modified: u128,
+}
+
+impl Shelf {
+    /// The files of a zip archive in one folder of it.
+    pub fn zip(path: &Path, within: &'static str) -> Result<Self> {
+        let file = File::open(path).map_err(Error::io("open", path))?;
+        let archive = ZipArchive::new(BufReader::new(file)).map_err(|error| {
+            Error::format(path, format!("no readable zip archive: {error}: was it cut short?"))
+        })?;
+        Ok(Self::Zip { path: path.to_path_buf(), within, archive: Box::new(archive) })
+    }
+
+    /// The folder or the archive.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Folder(path) | Self::Zip { path, .. } => path,
+        }
+    }
+
+    /// How a file is shown to a person.
+    pub fn shown(&self, name: &str) -> PathBuf {
+        self.path().join(name)
+    }
+
+    /// All files anywhere below a folder of the shelf, sorted by name, without hidden ones.
+    pub fn files(&self, below: &str) -> Result<Vec<Entry>> {
+        let mut files = Vec::new();
+        match self {
+            Self::Folder(root) => walk(root, below, 0, &mut files)?,
+            Self::Zip { path, within, archive } => {
+                let about = fs::metadata(path).map_err(Error::io("read", path))?;
+                let (len, modified) = (about.len(), modified(&about));
+                for name in archive.file_names().filter_map(Result::ok) {
+                    let inside = name.strip_prefix(within).and_then(|name| name.strip_prefix('/'));
+                    let Some(name) = inside.filter(|name| !name.ends_with('/')) else { continue };
+                    let there = below.is_empty()
+                        || name.strip_prefix(below).is_some_and(|rest| rest.starts_with('/'));
+                    if there && !name.split('/').any(is_hidden) {
+                        files.push(Entry { name: name.to_owned(), len, modified });
+                    }
+                }
+            }
+        }
+        files.sort();
+        Ok(files)
+    }
+
+    /// A file's content as text.
+    pub fn text(&mut self, name: &str) -> Result<String> {
+        let shown = self.shown(name);
+        let bytes = match self {
+            Self::Folder(root) => read_limited(&root.join(name))?,
+            Self::Zip { archive, within, .. } => unzipped(archive, within, name, &shown)?,
+        };
+        String::from_utf8(bytes).map_err(|_| Error::format(shown, "it is no text"))
+    }
+
+    /// Does something with each file's content, on all cores, and gives what came of it in order.
+    pub fn map<T: Send>(
+        &mut self,
+        files: &[&Entry],
+        work: impl Fn(&[u8]) -> T + Sync,
+    ) -> Vec<Result<T>> {
+        match self {
+            Self::Folder(root) => files
+                .par_iter()
+                .map(|file| read_limited(&root.join(&file.name)).map(|bytes| work(&bytes)))
+                .collect(),
+            // One reader, but what takes time is shared.
+            Self::Zip { path, within, archive } => {
+                let contents: Vec<_> = files
+                    .iter()
+                    .map(|file| unzipped(archive, within, &file.name, &path.join(&file.name)))
+                    .collect();
+                contents.into_par_iter().map(|bytes| bytes.map(|bytes| work(&bytes))).collect()
+            }
+        }
+    }
+}
+
+fn walk(root: &Path, below: &str, depth: usize, files: &mut Vec<Entry>) -> Result<()> {
+    let folder = root.join(below);
+    let failed = |error| Error::io("read", &folder)(error);
+    if depth > DEEPEST {
+        return Err(Error::format(folder, "too many folders in each other: one may hold itself"));
+    }
+    for entry in fs::read_dir(&folder).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let path = entry.path();
+        let name = entry.file_name().into_string().map_err(|_| {
+            Error::format(&path, "its name is not Unicode; rename it or take it away")
+        })?;
+        if is_hidden(&name) {
+            continue;
+        }
+        let name = if below.is_empty() { name } else { format!("{below}/{name}") };
+        let about = fs::metadata(&path).map_err(Error::io("read", &path))?;
+        if about.is_dir() {
+            walk(root, &name, depth + 1, files)?;
+        } else {
+            files.push(Entry { name, len: about.len(), modified: modified(&about) });
+        }
+    }
+    Ok(())
+}
+
+/// What systems and programs keep beside pictures for themselves.
+pub(in crate::data) fn is_hidden(name: &str) -> bool {
+    name.starts_with('.') || matches!(name, "__MACOSX" | "Thumbs.db" | "desktop.ini")
+}
+
+fn modified(about: &fs::Metadata) -> u128 {
+    let since = |time: SystemTime| time.duration_since(SystemTime::UNIX_EPOCH).ok();
+    about.modified().ok().and_then(since).map_or(0, |since| since.as_nanos())
+}
+
+fn read_limited(path: &Path) -> Result<Vec<u8>> {
+    let file = File::open(path).map_err(Error::io("open", path))?;
+    limited(file, path)
+}
+
+fn unzipped(
+    archive: &mut ZipArchive<BufReader<File>>,
+    within: &str,
+    name: &str,
+    shown: &Path,
+) -> Result<Vec<u8>> {
+    let entry = archive.by_name(&format!("{within}/{name}")).map_err(|error| match error {
+        zip::result::ZipError::FileNotFound => Error::format(shown, "it is missing"),
+        error => Error::format(shown, format!("not readable in the archive: {error}")),
+    })?;
+    limited(entry, shown)
+}
+
+fn limited(content: impl Read, path: &Path) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    content.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(Error::io("read", path))?;
+    match bytes.len() as u64 > MAX_FILE {
+        true => Err(Error::format(path, format!("more than {} MiB", MAX_FILE >> 20))),
+        false => Ok(bytes),
+    }
+}

@@ -1,0 +1,260 @@
+//! Tiny ImageNet: 200 kinds of things, 64×64, in the layout in which it is published, unpacked or as
+//! its archive.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::Path,
+};
+
+use super::{
+    Known, Progress, Sources,
+    known::Origin,
+    pictures::{Picture, Pictures, Shelf, Size, Wanted, cache_folder, is_picture},
+    store::{Pinned, Published, Remote, Unpacked},
+};
+use crate::{Dataset, Error, Result};
+
+/// The folder in the archive.
+const FOLDER: &str = "tiny-imagenet-200";
+
+/// The set of a course at Stanford, a part of ImageNet. Its own test images have no labels, so that
+/// everyone tests on those for validation.
+pub(super) const TINY_IMAGENET: Known = Known {
+    name: "tiny-imagenet",
+    title: "Tiny-ImageNet",
+    train: 100_000,
+    test: 10_000,
+    classes: 200,
+    channels: 3,
+    size: 64,
+    mean: &[0.485, 0.456, 0.406],
+    std: &[0.229, 0.224, 0.225],
+    flip: true,
+    licence: "ImageNet's terms: research and education, not commercial",
+    source: "http://cs231n.stanford.edu/tiny-imagenet-200.zip",
+    origin: Origin::Published(Published {
+        mirrors: &["http://cs231n.stanford.edu/"],
+        files: &[Remote {
+            name: "tiny-imagenet-200.zip",
+            pinned: Pinned::Plain,
+            len: 248_100_043,
+            sha256: "6198c8ae015e2b3e007c7841da39ec069199b9aa3bfa943a462022fe5e43c821",
+        }],
+        download: 248_100_043,
+        read: |known, paths, sources, on_progress| {
+            load(known, Shelf::zip(&paths[0], FOLDER)?, sources, on_progress)
+        },
+        unpacked: &[Unpacked {
+            folder: FOLDER,
+            files: &["wnids.txt", "words.txt", "train", "val/val_annotations.txt", "val/images"],
+            read: |known, paths, sources, on_progress| {
+                let folder = paths[0].parent().unwrap_or(Path::new("."));
+                load(known, Shelf::Folder(folder.to_path_buf()), sources, on_progress)
+            },
+        }],
+    }),
+};
+
+fn load(
+    known: &Known,
+    shelf: Shelf,
+    sources: &Sources,
+    on_progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<Dataset> {
+    arrange(known, shelf, sources.resize)?.load(&cache_folder()?, on_progress)
+}
+
+/// Its pictures by class. Classes are sorted by their WordNet numbers and called what those stand
+/// for; copies with fewer of them are fine.
+fn arrange(known: &Known, mut shelf: Shelf, resize: Option<usize>) -> Result<Pictures> {
+    let numbers = shelf.text("wnids.txt")?;
+    let mut classes: BTreeMap<&str, Vec<_>> =
+        numbers.split_whitespace().map(|number| (number, Vec::new())).collect();
+    for file in shelf.files("train")? {
+        // train/<number>/images/<picture>
+        let mut parts = file.name.split('/').skip(1);
+        let class = parts.next().and_then(|number| classes.get_mut(number));
+        if let Some(class) = class.filter(|_| is_picture(&file.name)) {
+            class.push(file);
+        }
+    }
+    classes.retain(|_, pictures| !pictures.is_empty());
+    if classes.is_empty() {
+        let why = "none of the classes in wnids.txt has pictures in train/<class>/images";
+        return Err(Error::format(shelf.path(), why));
+    }
+    let numbers: Vec<_> = classes.keys().copied().collect();
+    let class_names = names(&numbers, &shelf.text("words.txt")?);
+    let test = validation(&mut shelf, &numbers)?;
+    let labelled = |(label, pictures): (u32, Vec<_>)| {
+        pictures.into_iter().map(move |file| Picture { file, label })
+    };
+    let train = (0..).zip(classes.into_values()).flat_map(labelled).collect();
+    Ok(Pictures {
+        name: known.name.into(),
+        class_names,
+        shelf,
+        train,
+        test,
+        wanted: Wanted {
+            channels: Some(known.channels),
+            size: resize.map_or(Size::Exactly(known.size), Size::Resized),
+        },
+        normalisation: Some((known.mean.to_vec(), known.std.to_vec())),
+    })
+}
+
+/// The pictures for validation, with the labels of a list, in the list's order.
+fn validation(shelf: &mut Shelf, numbers: &[&str]) -> Result<Vec<Picture>> {
+    const LIST: &str = "val/val_annotations.txt";
+    let list = shelf.text(LIST)?;
+    let mut files: HashMap<_, _> =
+        shelf.files("val/images")?.into_iter().map(|file| (file.name.clone(), file)).collect();
+    let mut pictures = Vec::new();
+    for (at, line) in (1..).zip(list.lines()).filter(|(_, line)| !line.trim().is_empty()) {
+        // What follows is where in the picture the thing is.
+        let mut fields = line.split('\t');
+        let (Some(name), Some(number)) = (fields.next(), fields.next()) else {
+            let why = format!("line {at} has no picture and class, separated by a tabulator");
+            return Err(Error::format(shelf.shown(LIST), why));
+        };
+        let Ok(label) = numbers.binary_search(&number.trim()) else { continue };
+        let name = format!("val/images/{name}");
+        let missing = || format!("{LIST} names it in line {at}, but it is not there");
+        let file =
+            files.remove(&name).ok_or_else(|| Error::format(shelf.shown(&name), missing()))?;
+        pictures.push(Picture { file, label: label as u32 });
+    }
+    Ok(pictures)
+}
+
+/// What classes are called: the first of a number's words or, where two share it, all of them.
+fn names(numbers: &[&str], words: &str) -> Vec<String> {
+    let words: HashMap<_, _> = words.lines().filter_map(|line| line.split_once('\t')).collect();
+    let all = |number: &str| words.get(number).map_or(number, |words| words.trim()).to_owned();
+    let first = |number: &str| all(number).split(',').next().unwrap_or_default().trim().to_owned();
+    let firsts: Vec<_> = numbers.iter().map(|number| first(number)).collect();
+    let one = |(number, name): (&&str, &String)| match firsts
+        .iter()
+        .filter(|other| *other == name)
+        .count()
+    {
+        1 => name.clone(),
+        _ => all(number),
+    };
+    numbers.iter().zip(&firsts).map(one).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use image::{DynamicImage, ImageFormat, RgbImage};
+    use std::{
+        fs,
+        io::{Cursor, Write},
+    };
+
+    /// A copy with two classes, as names of files and their contents.
+    fn copy() -> Vec<(String, Vec<u8>)> {
+        let picture = |tone: u8, grey: bool| {
+            let image = DynamicImage::from(RgbImage::from_pixel(64, 64, [tone, tone, tone].into()));
+            let image = if grey { image.to_luma8().into() } else { image };
+            let mut bytes = Cursor::new(Vec::new());
+            image.write_to(&mut bytes, ImageFormat::Jpeg).unwrap();
+            bytes.into_inner()
+        };
+        let text = |text: &str| text.as_bytes().to_vec();
+        [
+            // Not sorted, as in the original, and one that this copy lacks.
+            ("wnids.txt", text("n2\nn1\nn3\n")),
+            ("words.txt", text("n1\tcrane\nn2\tcrane, machine\nn4\tx\n")),
+            ("train/n1/n1_boxes.txt", text("n1_0.JPEG\t0\t0\t1\t1\n")),
+            ("train/n1/images/n1_0.JPEG", picture(10, false)),
+            ("train/n2/images/n2_0.JPEG", picture(200, true)),
+            ("train/n2/images/n2_1.JPEG", picture(210, false)),
+            ("val/val_annotations.txt", text("b.JPEG\tn2\t0\t0\t1\t1\na.JPEG\tn1\nc.JPEG\tn9\n")),
+            ("val/images/a.JPEG", picture(12, false)),
+            ("val/images/b.JPEG", picture(220, false)),
+            ("test/images/t.JPEG", picture(0, false)),
+        ]
+        .map(|(name, content)| (name.to_owned(), content))
+        .into()
+    }
+
+    fn unpacked(files: &[(String, Vec<u8>)]) -> tempfile::TempDir {
+        let place = tempfile::tempdir().unwrap();
+        for (name, content) in files {
+            let path = place.path().join(FOLDER).join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, content).unwrap();
+        }
+        place
+    }
+
+    fn zipped(files: &[(String, Vec<u8>)]) -> tempfile::NamedTempFile {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        let mut zip = zip::ZipWriter::new(&mut file);
+        let options = zip::write::SimpleFileOptions::default();
+        zip.add_directory(format!("{FOLDER}/train/"), options).unwrap();
+        for (name, content) in files {
+            zip.start_file(format!("{FOLDER}/{name}"), options).unwrap();
+            zip.write_all(content).unwrap();
+        }
+        zip.start_file("../../escaped", options).unwrap();
+        zip.finish().unwrap();
+        file
+    }
+
+    fn load(shelf: Shelf, resize: Option<usize>) -> Result<Dataset> {
+        let cache = tempfile::tempdir().unwrap();
+        arrange(&TINY_IMAGENET, shelf, resize)?.load(cache.path(), &mut |_| {})
+    }
+
+    #[test]
+    fn folder_and_archive_are_the_same_set() {
+        let place = unpacked(&copy());
+        let zip = zipped(&copy());
+        let folder = || Shelf::Folder(place.path().join(FOLDER));
+        for shelf in [folder(), Shelf::zip(zip.path(), FOLDER).unwrap()] {
+            let set = load(shelf, None).unwrap();
+            assert_eq!((set.name(), set.size(), set.channels()), ("tiny-imagenet", 64, 3));
+            assert_eq!(set.class_names(), ["crane", "crane, machine"]);
+            assert_eq!(set.train().labels(), [0, 1, 1]);
+            assert_eq!(set.test().labels(), [1, 0]);
+            assert_eq!(set.train().image(1), [200; 3 * 64 * 64], "grey becomes colour");
+            assert_eq!(set.test().image(0), [220; 3 * 64 * 64]);
+            assert_eq!(set.mean(), [0.485, 0.456, 0.406]);
+        }
+        let small = load(folder(), Some(16)).unwrap();
+        assert_eq!((small.size(), small.test().image(1)), (16, &[12; 3 * 256][..]));
+        let cut = tempfile::NamedTempFile::new().unwrap();
+        fs::write(cut.path(), &fs::read(zip.path()).unwrap()[..1000]).unwrap();
+        let message = Shelf::zip(cut.path(), FOLDER).unwrap_err().to_string();
+        assert!(message.contains("no readable zip archive"), "{message}");
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        for (without, expected) in [
+            ("val/images/b.JPEG", "b.JPEG: val/val_annotations.txt names it in line 1"),
+            ("words.txt", "words.txt"),
+            ("train", "none of the classes"),
+        ] {
+            let files: Vec<_> =
+                copy().into_iter().filter(|(name, _)| !name.starts_with(without)).collect();
+            let place = unpacked(&files);
+            let _ = fs::create_dir(place.path().join(FOLDER).join("train"));
+            let zip = zipped(&files);
+            for shelf in
+                [Shelf::Folder(place.path().join(FOLDER)), Shelf::zip(zip.path(), FOLDER).unwrap()]
+            {
+                let message = load(shelf, None).unwrap_err().to_string();
+                assert!(message.contains(expected), "{message}");
+            }
+        }
+        let mut files = copy();
+        files[6].1 = b"a.JPEG n1\n".to_vec();
+        let message = load(Shelf::Folder(unpacked(&files).path().join(FOLDER)), None);
+        assert!(message.unwrap_err().to_string().contains("tabulator"));
+    }
+}
