@@ -53,7 +53,7 @@ pub fn run(args: &CompareArgs) -> Result<u8, Failure> {
         }
     }
     let console = Console::new(run.machine.quiet).json(args.json);
-    let name = format!("compare-{}-ipc{}-seed{}", run.dataset(), run.ipc(), run.seed);
+    let name = format!("compare-{}-ipc{}-seed{}", run.short_dataset(), run.ipc(), run.seed);
     OutputFolder::check(run.out.as_deref())?;
     let interrupt = Interrupt::install(console.quiet());
     let mut bench = Bench::open(&run.machine, run.dataset(), console, interrupt)?;

@@ -1,11 +1,15 @@
 //! The one place where the program meets the data loaders.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 use dm_wgpu::{
     Dataset, Result,
-    data::{self, Sources},
+    data::{self, FOLDER, Sources},
 };
+
+use super::args::PictureArgs;
 
 pub use dm_wgpu::data::{NAMES, Progress, Work};
 
@@ -13,16 +17,96 @@ pub use dm_wgpu::data::{NAMES, Progress, Work};
 pub fn load(
     name: &str,
     data_dir: Option<&Path>,
+    pictures: PictureArgs,
     on_progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Dataset> {
-    let sources = Sources { data_dir: data_dir.map(Path::to_path_buf) };
+    let sources = Sources {
+        data_dir: data_dir.map(Path::to_path_buf),
+        resize: pictures.resize,
+        test_fraction: pictures.test_fraction,
+    };
     data::load(name, &sources, on_progress)
+}
+
+/// Whether a data set of this name can be loaded as far as that can be told by the name.
+pub fn is_known(name: &str) -> bool {
+    NAMES.contains(&name) || name.starts_with(FOLDER)
+}
+
+/// For clap: a name that is known, or a folder, whose path then says the same anywhere.
+pub fn parser() -> impl TypedValueParser<Value = String> {
+    Names(PossibleValuesParser::new(NAMES))
+}
+
+#[derive(Clone)]
+struct Names(PossibleValuesParser);
+
+impl TypedValueParser for Names {
+    type Value = String;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        arg: Option<&clap::Arg>,
+        value: &std::ffi::OsStr,
+    ) -> Result<String, clap::Error> {
+        match value.to_str().and_then(|value| value.strip_prefix(FOLDER)) {
+            Some(path) => Ok(format!("{FOLDER}{}", absolute(path).display())),
+            None => self.0.parse_ref(command, arg, value),
+        }
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        let names = self.0.possible_values()?;
+        Some(Box::new(names.chain([PossibleValue::new("folder:PATH")])))
+    }
+}
+
+/// An empty path stays one, for which there is a better error.
+fn absolute(path: &str) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.into())
+}
+
+/// A data set's name as a part of a folder's: of a folder of pictures, its own.
+pub fn short(name: &str) -> String {
+    let Some(path) = name.strip_prefix(FOLDER) else { return name.to_owned() };
+    let name = Path::new(path).file_name().unwrap_or_default().to_string_lossy();
+    let keep = |c: char| if c.is_alphanumeric() || "-_+.".contains(c) { c } else { '_' };
+    let name: String = name.chars().map(keep).take(50).collect();
+    match name.trim_matches('.') {
+        "" => "folder".into(),
+        name => name.into(),
+    }
 }
 
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
     use dm_wgpu::DatasetInfo;
+
+    #[test]
+    fn folders_have_paths_and_short_names() {
+        let parsed = |text: &str| {
+            parser().parse_ref(&clap::Command::new("x"), None, text.as_ref()).map_err(|_| ())
+        };
+        assert_eq!(parsed("mnist").unwrap(), "mnist");
+        assert!(parsed("pets").is_err());
+        let here = std::env::current_dir().unwrap();
+        assert_eq!(
+            parsed("folder:pets").unwrap(),
+            format!("folder:{}", here.join("pets").display())
+        );
+        assert_eq!(parsed("folder:").unwrap(), "folder:");
+        for (name, expected) in [
+            ("mnist", "mnist"),
+            ("folder:/a/my pets", "my_pets"),
+            ("folder:/a/pets/", "pets"),
+            ("folder:/", "folder"),
+            ("folder:/a/...", "folder"),
+        ] {
+            assert_eq!(short(name), expected);
+        }
+    }
 
     /// A data set of two 4×4 images.
     pub(crate) fn tiny() -> Dataset {

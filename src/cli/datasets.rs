@@ -12,7 +12,7 @@ pub fn list(args: &DatasetsArgs) -> Result<u8, Failure> {
         let folder = folder.display();
         return Err(Failure::Usage(format!("--data-dir {folder}: there is no such folder")));
     }
-    let sources = Sources { data_dir: args.data_dir.clone() };
+    let sources = Sources { data_dir: args.data_dir.clone(), ..Default::default() };
     let mut sets = Vec::new();
     for known in &KNOWN {
         sets.push((known, known.on_disk(&sources)?));

@@ -10,8 +10,8 @@ use dm_wgpu::{
 };
 
 use super::{
-    args::EvaluateArgs,
-    dataset::NAMES,
+    args::{EvaluateArgs, MachineArgs, PictureArgs},
+    dataset::{NAMES, is_known},
     events::Event,
     failure::Failure,
     interrupt::{INTERRUPTED, Interrupt},
@@ -41,7 +41,8 @@ pub fn run(args: &EvaluateArgs) -> Result<u8, Failure> {
     let found = import::read(&args.path).map_err(Failure::of_data)?;
     let report = report_of(&args.path);
     let name = dataset_of(found.dataset().or(report["dataset"].as_str()), args)?;
-    let bench = Bench::open(&args.machine, &name, console, interrupt)?;
+    let machine = machine(&args.machine, &name, &report);
+    let bench = Bench::open(&machine, &name, console, interrupt)?;
     let set = found.into_set(&bench.dataset).map_err(Failure::of_data)?;
     let (settings, width_from) = settings(args, &bench, &set, &report);
     let images = set.labels.len();
@@ -91,6 +92,19 @@ pub fn report_of(path: &Path) -> Value {
     serde_json::from_str(&text).unwrap_or_default()
 }
 
+/// The same pictures as the run had, where nothing else is asked for.
+fn machine(asked: &MachineArgs, dataset: &str, report: &Value) -> MachineArgs {
+    let mut machine = asked.clone();
+    if report["dataset"] != dataset {
+        return machine;
+    }
+    let resize = report["resize"].as_u64().and_then(|size| usize::try_from(size).ok());
+    let PictureArgs { resize: size, test_fraction } = &mut machine.pictures;
+    *size = size.or(resize);
+    *test_fraction = test_fraction.or(report["test_fraction"].as_f64());
+    machine
+}
+
 /// The data set to test on: what the set or its run says, or else what was asked for.
 fn dataset_of(said: Option<&str>, args: &EvaluateArgs) -> Result<String, Failure> {
     let path = args.path.display();
@@ -100,7 +114,7 @@ fn dataset_of(said: Option<&str>, args: &EvaluateArgs) -> Result<String, Failure
             format!("--dataset {asked}: {path} was made from {said}; leave --dataset out"),
         )),
         (_, Some(asked)) => Ok(asked.to_owned()),
-        (Some(said), None) if NAMES.contains(&said) => Ok(said.to_owned()),
+        (Some(said), None) if is_known(said) => Ok(said.to_owned()),
         (Some(said), None) => Err(Failure::Usage(format!(
             "{path} was made from {said:?}, which is not at hand here; say with --dataset {names} \
              on whose test images it shall be tested"

@@ -167,7 +167,7 @@ fn read(path: &Path, args: &ExportArgs, console: &Console) -> Result<SyntheticSe
         )));
     };
     let interrupt = Interrupt::install(console.quiet());
-    let dataset = load(name, args.data_dir.as_deref(), console, &interrupt)?;
+    let dataset = load(name, args.data_dir.as_deref(), args.pictures, console, &interrupt)?;
     found.into_set(&dataset).map_err(Failure::of_data)
 }
 

@@ -69,6 +69,7 @@ fn settings_as_flags(text: &str) -> String {
         .iter()
         .fold(text.to_owned(), |text, name| text.replace(name, &flag(name)))
         .replace("init = noise", "--init noise")
+        .replace("set resize", "set --resize")
 }
 
 /// The library's `9 MiB` and `1048576 bytes` as `--memory-budget` takes them.

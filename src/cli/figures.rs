@@ -16,6 +16,12 @@ pub struct Figures {
     /// Version of this program.
     pub version: String,
     pub dataset: String,
+    /// Height and width that pictures were resampled to, and what part of them was set aside for
+    /// the test, if either was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resize: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test_fraction: Option<f64>,
     pub method: String,
     /// Images that networks are trained on.
     pub images: usize,

@@ -3,12 +3,12 @@
 use std::{path::Path, sync::Arc};
 
 use dm_wgpu::{
-    Accuracy, Dataset, Evaluation, EvaluationSettings, Gpu, Precision, TrainingSet,
+    Accuracy, Dataset, Error, Evaluation, EvaluationSettings, Gpu, Precision, TrainingSet,
     wgpu::DeviceType,
 };
 
 use super::{
-    args::MachineArgs,
+    args::{MachineArgs, PictureArgs},
     dataset,
     events::{About, Event},
     failure::Failure,
@@ -38,7 +38,8 @@ impl Bench {
     ) -> Result<Self, Failure> {
         // The quick check first: without an adapter nothing needs to be downloaded.
         let gpu = Gpu::headless_blocking(&machine.adapter_choice())?;
-        let dataset = load(dataset, machine.data_dir.as_deref(), &console, &interrupt)?;
+        let data_dir = machine.data_dir.as_deref();
+        let dataset = load(dataset, data_dir, machine.pictures, &console, &interrupt)?;
         Ok(Self { gpu, dataset: Arc::new(dataset), console, interrupt })
     }
 
@@ -115,16 +116,20 @@ pub struct Measured {
 pub fn load(
     name: &str,
     data_dir: Option<&Path>,
+    pictures: PictureArgs,
     console: &Console,
     interrupt: &Interrupt,
 ) -> Result<Dataset, Failure> {
     let mut downloads = Downloads::new(console);
-    let loaded = dataset::load(name, data_dir, &mut |progress| {
+    let loaded = dataset::load(name, data_dir, pictures, &mut |progress| {
         interrupt.removes(progress.unfinished);
         downloads.progress(progress);
     });
     downloads.finish();
-    loaded.map_err(Failure::of_data)
+    loaded.map_err(|error| match error {
+        Error::Setting { .. } => Failure::from(error),
+        error => Failure::of_data(error),
+    })
 }
 
 /// `3 networks of width 128, 300 epochs`.

@@ -10,7 +10,7 @@ use dm_wgpu::{
 };
 
 use super::{
-    args::{MachineArgs, RunArgs},
+    args::{MachineArgs, PictureArgs, RunArgs},
     failure::Failure,
     figures::Figures,
     method::Method,
@@ -56,6 +56,12 @@ pub struct Data {
     pub name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data_dir: Option<PathBuf>,
+    /// Height and width that pictures were resampled to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resize: Option<usize>,
+    /// Part of each class to test on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test_fraction: Option<f64>,
 }
 
 /// What was asked of the machine, where [`Adapter`] is what answered.
@@ -176,6 +182,7 @@ impl Record {
         adapter: Adapter,
     ) -> Self {
         let data_dir = args.machine.data_dir.clone();
+        let PictureArgs { resize, test_fraction } = args.machine.pictures;
         Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             method: method.name().to_owned(),
@@ -183,7 +190,7 @@ impl Record {
             eval_every: args.eval_every.filter(|_| method == Method::Dm),
             no_eval: evaluation.is_none(),
             snapshots: (method == Method::Dm).then_some(args.snapshots),
-            data: Data { name: args.dataset().to_owned(), data_dir },
+            data: Data { name: args.dataset().to_owned(), data_dir, resize, test_fraction },
             settings,
             evaluation,
             machine: Machine::of(&args.machine),
@@ -269,6 +276,8 @@ impl Record {
         let Machine { adapter, backend, kernels, precision } = &self.machine;
         for (flag, value) in [
             ("data-dir", &data_dir),
+            ("resize", &self.data.resize.map(|size| size.to_string())),
+            ("test-fraction", &self.data.test_fraction.map(|part| part.to_string())),
             ("adapter", adapter),
             ("backend", backend),
             ("kernels", kernels),
@@ -385,6 +394,7 @@ mod tests {
             "dm-wgpu --dataset glyphs --eval-every 5 --eval-width 9 --kernels plain \
              --precision f16 --snapshots 3",
             "dm-wgpu --dataset glyphs --eval-depth 1 --eval-batch 9 --eval-lr 0.1 --eval-augment none",
+            "dm-wgpu --dataset folder:/data/pets --resize 32 --test-fraction 0.25 --no-eval",
         ] {
             let cli = Cli::from_arguments(line.split_whitespace()).unwrap();
             let begun = record(&cli);

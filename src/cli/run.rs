@@ -75,7 +75,7 @@ pub fn run(
 impl Task<'_> {
     /// What folders are called after: `glyphs-ipc10`.
     pub fn name(&self) -> String {
-        let (dataset, ipc) = (self.args.dataset(), self.args.ipc());
+        let (dataset, ipc) = (self.args.short_dataset(), self.args.ipc());
         match self.method {
             Method::Dm => format!("{dataset}-ipc{ipc}"),
             Method::Selection(by) => format!("{dataset}-{by}-ipc{ipc}"),
@@ -270,6 +270,8 @@ impl Task<'_> {
         Figures {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             dataset: bench.dataset.name().to_owned(),
+            resize: self.args.machine.pictures.resize,
+            test_fraction: self.args.machine.pictures.test_fraction,
             method: self.method.name().to_owned(),
             images,
             seeds: Seeds {

@@ -79,6 +79,14 @@ pub fn memory_text(bytes: u64) -> String {
     }
 }
 
+/// A part of something, which is not all of it.
+pub fn part(text: &str) -> Result<f64, String> {
+    match text.trim().parse::<f64>() {
+        Ok(part) if (0.0..1.0).contains(&part) => Ok(part),
+        _ => Err("a number from 0 to below 1 is needed, e.g. 0.2".into()),
+    }
+}
+
 /// A learning rate: above 0, and a number.
 pub fn positive(text: &str) -> Result<f32, String> {
     match text.trim().parse::<f32>() {
@@ -181,6 +189,14 @@ mod tests {
             if bytes > 0 && !text.contains('.') {
                 assert_eq!(memory(text), Ok(bytes), "{text}");
             }
+        }
+    }
+
+    #[test]
+    fn parts() {
+        assert_eq!((part("0.25"), part("0")), (Ok(0.25), Ok(0.0)));
+        for text in ["1", "-0.1", "20%", "nan", ""] {
+            assert!(part(text).is_err(), "{text}");
         }
     }
 

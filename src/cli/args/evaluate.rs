@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, builder::PossibleValuesParser};
+use clap::Args;
 
 use dm_wgpu::{EvaluationSettings, augment::Strategy};
 
@@ -86,7 +86,7 @@ pub struct EvaluateArgs {
     /// The data set whose test images count; needed where the set doesn't say what it was made from.
     #[arg(
         long, value_name = "NAME", help_heading = "Task",
-        value_parser = PossibleValuesParser::new(dataset::NAMES)
+        value_parser = dataset::parser()
     )]
     pub dataset: Option<String>,
     /// Everything random follows from it.

@@ -7,6 +7,7 @@ use clap::{
     builder::{PossibleValuesParser, TypedValueParser},
 };
 
+use super::PictureArgs;
 use crate::cli::{dataset, export::Format};
 
 const EXPORT: &str = "\
@@ -52,12 +53,14 @@ pub struct ExportArgs {
     /// The data set whose classes and normalisation it has, where the set doesn't say.
     #[arg(
         long, value_name = "NAME", help_heading = "Task",
-        value_parser = PossibleValuesParser::new(dataset::NAMES)
+        value_parser = dataset::parser()
     )]
     pub dataset: Option<String>,
     /// Where data sets are, or are downloaded to [default: DM_WGPU_DATA, else the user's cache].
     #[arg(long, value_name = "DIR", help_heading = "Machine")]
     pub data_dir: Option<PathBuf>,
+    #[command(flatten)]
+    pub pictures: PictureArgs,
     /// Say nothing but errors.
     #[arg(long, short, help_heading = "Machine")]
     pub quiet: bool,

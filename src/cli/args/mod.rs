@@ -30,7 +30,7 @@ pub use export::ExportArgs;
 pub use lasting::LastingArgs;
 pub use layers::{LayerArgs, Origin, Origins};
 pub use look::{ReportArgs, ViewArgs};
-pub use run::{MachineArgs, MethodArgs, RunArgs};
+pub use run::{MachineArgs, MethodArgs, PictureArgs, RunArgs};
 
 const BACKENDS: [&str; 4] = ["vulkan", "metal", "dx12", "gl"];
 

@@ -22,10 +22,10 @@ use crate::cli::{
 /// The flags of a run.
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// The data set to condense.
+    /// The data set to condense, or folder: and the path of one of pictures, a sub-folder a class.
     #[arg(
         long, value_name = "NAME", help_heading = "Task",
-        value_parser = PossibleValuesParser::new(dataset::NAMES)
+        value_parser = dataset::parser()
     )]
     pub dataset: Option<String>,
     /// Synthetic images per class, or chosen ones [default: 10].
@@ -144,8 +144,25 @@ pub struct MethodArgs {
     pub json: bool,
 }
 
+/// What becomes of pictures.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub struct PictureArgs {
+    /// Cut pictures to squares and resample them to N×N [default: all must be square and alike].
+    #[arg(
+        long, value_name = "N", help_heading = "Task",
+        allow_negative_numbers = true, value_parser = count::<usize>(4096)
+    )]
+    pub resize: Option<usize>,
+    /// Part of each class to test on, where a folder of pictures has no test pictures [default: 0.2].
+    #[arg(
+        long, value_name = "PART", help_heading = "Task",
+        allow_negative_numbers = true, value_parser = values::part
+    )]
+    pub test_fraction: Option<f64>,
+}
+
 /// The flags that are about this machine.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct MachineArgs {
     /// The adapter: part of its name, or its index in `dm-wgpu adapters` [default: the best].
     #[arg(long, value_name = "NAME-OR-INDEX", help_heading = "Machine")]
@@ -174,6 +191,8 @@ pub struct MachineArgs {
     /// Where data sets are [default: DM_WGPU_DATA, else the user's cache, with downloads].
     #[arg(long, value_name = "DIR", help_heading = "Machine")]
     pub data_dir: Option<PathBuf>,
+    #[command(flatten)]
+    pub pictures: PictureArgs,
     /// Say nothing but errors; evaluate, compare and bench still print their results.
     #[arg(long, short, help_heading = "Machine")]
     pub quiet: bool,
@@ -208,6 +227,11 @@ impl RunArgs {
     /// is one.
     pub fn dataset(&self) -> &str {
         self.dataset.as_deref().unwrap_or_default()
+    }
+
+    /// The same as a part of a folder's name.
+    pub fn short_dataset(&self) -> String {
+        dataset::short(self.dataset())
     }
 
     /// What suits a data set, or what is known of it, at this preset and number of images.
