@@ -31,7 +31,7 @@ const fn key(table: &'static str, name: &'static str, id: &'static str, kind: Ki
     Key { table, name, id, kind }
 }
 
-pub const KEYS: [Key; 32] = {
+pub const KEYS: [Key; 34] = {
     use Kind::*;
     [
         key("", "preset", "preset", Text),
@@ -44,6 +44,8 @@ pub const KEYS: [Key; 32] = {
         key("", "dataset", "dataset", Text),
         key("data", "name", "dataset", Text),
         key("data", "data_dir", "data_dir", Text),
+        key("data", "resize", "resize", Number),
+        key("data", "test_fraction", "test_fraction", Number),
         key("settings", "ipc", "ipc", Number),
         key("settings", "iterations", "iterations", Number),
         key("settings", "init", "init", Text),

@@ -17,6 +17,8 @@ Examples:
       as that run, but for the seed
   dm-wgpu --dataset mnist --method herding
       chosen real images instead of synthetic ones
+  dm-wgpu --dataset folder:pets --resize 64
+      own pictures, in pets/train/cat/… and pets/test/cat/…, or in pets/cat/…
   dm-wgpu --resume runs/mnist-ipc10-seed0
       goes on with a run that was stopped, by Ctrl-C or by anything else
   dm-wgpu --dataset mnist --runs 5

@@ -1,0 +1,100 @@
+//! The program from outside with people's own pictures. Needs an adapter, a CPU one will do.
+#![cfg(feature = "cli")]
+
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Output},
+};
+
+use image::{Rgb, RgbImage};
+use tempfile::TempDir;
+
+/// Two classes of eight pictures of 12×8, in `pets` of a folder that is for the test alone.
+fn place() -> TempDir {
+    let place = tempfile::tempdir().unwrap();
+    for (tone, class) in [(0, "cat"), (120, "dog")] {
+        let folder = place.path().join("pets").join(class);
+        fs::create_dir_all(&folder).unwrap();
+        for k in 0..8u8 {
+            let pixel = |x: u32, y: u32| Rgb([tone + 10 * k, x as u8 * 20, y as u8 * 30]);
+            RgbImage::from_fn(12, 8, pixel).save(folder.join(format!("{k}.png"))).unwrap();
+        }
+    }
+    place
+}
+
+fn run(place: &Path, arguments: &str) -> Output {
+    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("dm-wgpu"));
+    command.args(arguments.split_whitespace()).current_dir(place);
+    command.env("XDG_CACHE_HOME", place.join("cache")).env_remove("DM_WGPU_DATA");
+    command.output().unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+const TINY: &str = "--ipc 1 --iterations 2 --width 4 --depth 2 --batch-real 4";
+
+#[test]
+fn own_pictures_are_condensed_evaluated_and_repeated() {
+    let place = place();
+    fs::write(place.path().join("pets/cat/notes.txt"), "of mine").unwrap();
+    let asked = format!("--dataset folder:pets --resize 8 --test-fraction 0.25 {TINY}");
+    let first = run(place.path(), &format!("{asked} --eval-nets 1 --eval-epochs 1"));
+    let said = stderr(&first);
+    assert!(first.status.success(), "{said}");
+    for part in ["decoding pets", "12 images of 3×8×8 in 2 classes", "notes.txt"] {
+        assert!(said.contains(part), "{part} is missing in: {said}");
+    }
+    // Named after the folder, with all that it takes to do it again.
+    let left = place.path().join("runs/pets-ipc1-seed0");
+    let record = fs::read_to_string(left.join("run.toml")).unwrap();
+    let path = place.path().canonicalize().unwrap().join("pets");
+    let source = format!("folder:{}", path.display());
+    for part in [source.as_str(), "resize = 8", "test_fraction = 0.25", "--test-fraction 0.25"] {
+        assert!(record.contains(part), "{part} is missing in: {record}");
+    }
+    let command = record.lines().nth(1).unwrap().trim_start_matches("# dm-wgpu ");
+    let second = run(place.path(), &format!("{command} --out again"));
+    let said = stderr(&second);
+    assert!(second.status.success() && !said.contains("decoding"), "{said}");
+    let set = |folder: &Path| fs::read(folder.join("synthetic.safetensors")).unwrap();
+    assert!(set(&left) == set(&place.path().join("again")));
+
+    // The run says which pictures it was made from, and how.
+    let evaluated =
+        run(place.path(), "evaluate runs/pets-ipc1-seed0 --eval-nets 1 --eval-epochs 1");
+    let said = stderr(&evaluated);
+    assert!(evaluated.status.success() && !said.contains("decoding"), "{said}");
+}
+
+#[test]
+fn wrong_ones_are_refused_in_one_line() {
+    let place = place();
+    for (arguments, code, expected) in [
+        ("--dataset folder:pets", 2, "--resize none: "),
+        ("--dataset folder:pets", 2, "set --resize to the size"),
+        ("--dataset folder:none", 1, "none: No such file"),
+        ("--dataset folder:", 2, "after the colon"),
+        ("--dataset folder:pets/cat", 1, "one for each class is needed"),
+        ("--dataset pets", 2, "folder:PATH"),
+        ("--dataset glyphs --resize 8", 2, "--resize 8: the images of glyphs"),
+        ("--dataset glyphs --test-fraction 0.5", 2, "--test-fraction 0.5: glyphs"),
+        ("--dataset folder:pets --test-fraction 1", 2, "below 1"),
+    ] {
+        let output = run(place.path(), &format!("{arguments} {TINY}"));
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(code), "{arguments}: {said}");
+        assert!(said.contains(expected) && !said.contains("panicked"), "{arguments}: {said}");
+        assert!(!place.path().join("runs").exists(), "{arguments}");
+    }
+    fs::write(place.path().join("pets/dog/3.png"), "no picture").unwrap();
+    let output = run(place.path(), &format!("--dataset folder:pets --resize 8 {TINY}"));
+    assert_eq!(output.status.code(), Some(1));
+    let said = stderr(&output);
+    assert!(said.contains("pets/dog/3.png: no readable picture"), "{said}");
+    let left = fs::read_dir(place.path().join("cache/dm-wgpu/pictures")).unwrap().count();
+    assert_eq!(left, 0);
+}
