@@ -35,7 +35,7 @@ pub fn is_known(name: &str) -> bool {
 
 /// For clap: a name that is known, or a folder, whose path then says the same anywhere.
 pub fn parser() -> impl TypedValueParser<Value = String> {
-    Names(PossibleValuesParser::new(NAMES))
+    Names(PossibleValuesParser::new(NAMES.into_iter().chain(["folder:PATH"])))
 }
 
 #[derive(Clone)]
@@ -57,8 +57,7 @@ impl TypedValueParser for Names {
     }
 
     fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
-        let names = self.0.possible_values()?;
-        Some(Box::new(names.chain([PossibleValue::new("folder:PATH")])))
+        self.0.possible_values()
     }
 }
 
