@@ -30,7 +30,7 @@ pub(super) const TINY_IMAGENET: Known = Known {
     mean: &[0.485, 0.456, 0.406],
     std: &[0.229, 0.224, 0.225],
     flip: true,
-    licence: "ImageNet's terms: research and education, not commercial",
+    licence: "non-commercial",
     source: "http://cs231n.stanford.edu/tiny-imagenet-200.zip",
     origin: Origin::Published(Published {
         mirrors: &["http://cs231n.stanford.edu/"],
