@@ -303,6 +303,8 @@ fn grey_first_and_colours_later_are_a_set_in_colour() {
     grey(0);
     let (set, _) = folder.load().unwrap();
     assert_eq!((set.channels(), set.train().pixels().len()), (3, 24));
+    assert_eq!((set.train().image(0), set.train().image(1)), (&[0; 12][..], &[100; 12][..]));
+    assert_eq!(set.test().image(0), [200; 12]);
     grey(1);
     grey(2);
     let (set, _) = folder.load().unwrap();
