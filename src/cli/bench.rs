@@ -7,15 +7,16 @@ use dm_wgpu::bench::{BenchAdapter, KernelTime, Phase, Progress, Report, TimedBy}
 use super::{
     adapters::bytes,
     args::BenchArgs,
+    console::Console,
     events::Event,
     failure::Failure,
     interrupt::{INTERRUPTED, Interrupt},
-    progress::{Console, Pieces},
+    progress::Pieces,
     record::Adapter,
 };
 
 pub fn run(args: &BenchArgs) -> Result<u8, Failure> {
-    let console = Console::new(args.quiet).json(args.json);
+    let console = Console::new(args.quiet).with_json(args.json);
     let interrupt = Interrupt::install(console.quiet());
     interrupt.timing();
     let mut pieces: Option<Pieces> = None;

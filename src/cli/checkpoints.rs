@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use dm_wgpu::{Accuracy, Checkpoint, Dataset, Error, report::Measurement};
 
 use super::{
-    failure::Failure, folder::OutputFolder, progress::Console, record::quoted, say::counted,
+    console::Console, failure::Failure, folder::OutputFolder, record::quoted, say::counted,
 };
 
 /// Between checkpoints, unless something else is asked for.

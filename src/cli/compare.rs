@@ -7,13 +7,13 @@ use dm_wgpu::{Accuracy, Gpu, report};
 use super::{
     args::CompareArgs,
     checkpoints,
+    console::Console,
     failure::Failure,
     figures::{Figures, Seconds, write_json},
     folder::OutputFolder,
     interrupt::{INTERRUPTED, Interrupt},
     measure::Bench,
     method::Method,
-    progress::Console,
     run::Task,
     say::counted,
     side_by_side,
@@ -52,7 +52,7 @@ pub fn run(args: &CompareArgs) -> Result<u8, Failure> {
             methods.push(method);
         }
     }
-    let console = Console::new(run.machine.quiet).json(args.json);
+    let console = Console::new(run.machine.quiet).with_json(args.json);
     let name = format!("compare-{}-ipc{}-seed{}", run.short_dataset(), run.ipc(), run.seed);
     OutputFolder::check(run.out.as_deref())?;
     let interrupt = Interrupt::install(console.quiet());

@@ -11,12 +11,12 @@ use dm_wgpu::{
 
 use super::{
     args::{EvaluateArgs, MachineArgs, PictureArgs},
+    console::Console,
     dataset::{NAMES, is_known},
     events::Event,
     failure::Failure,
     interrupt::{INTERRUPTED, Interrupt},
     measure::{Bench, how},
-    progress::Console,
     record::Adapter,
     say::counted,
 };
@@ -36,7 +36,7 @@ struct Answer<'a> {
 }
 
 pub fn run(args: &EvaluateArgs) -> Result<u8, Failure> {
-    let console = Console::new(args.machine.quiet).json(args.json);
+    let console = Console::new(args.machine.quiet).with_json(args.json);
     let interrupt = Interrupt::install(console.quiet());
     let found = import::read(&args.path).map_err(Failure::of_data)?;
     let report = report_of(&args.path);

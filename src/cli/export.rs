@@ -9,12 +9,12 @@ use dm_wgpu::{SyntheticSet, export, import};
 
 use super::{
     args::ExportArgs,
+    console::Console,
     dataset::NAMES,
     evaluate::report_of,
     failure::Failure,
     interrupt::Interrupt,
     measure::load,
-    progress::Console,
     say::{self, counted},
 };
 

@@ -9,11 +9,12 @@ use dm_wgpu::{
 
 use super::{
     args::{MachineArgs, PictureArgs},
+    console::Console,
     dataset,
     events::{About, Event},
     failure::Failure,
     interrupt::Interrupt,
-    progress::{Console, Downloads, Pieces},
+    progress::{Downloads, Pieces},
     record::Adapter,
     say::counted,
 };

@@ -7,6 +7,7 @@ mod checkpoints;
 mod compare;
 mod condense;
 mod config;
+mod console;
 mod dataset;
 mod datasets;
 mod differences;
@@ -22,6 +23,7 @@ mod logs;
 mod manual;
 mod measure;
 mod method;
+mod pace;
 mod page;
 mod past;
 mod progress;
@@ -48,12 +50,11 @@ const SHORT_HELP: &str = "\
 dm-wgpu condenses a labelled image set into a few synthetic images per class, on any GPU.
 
   dm-wgpu --dataset mnist           10 images per class, into runs/mnist-ipc10-seed0
-  dm-wgpu --dataset mnist --ipc 1   1 image per class
+  dm-wgpu --resume DIR              goes on with a run that stopped
   dm-wgpu evaluate PATH             what a set is worth
   dm-wgpu compare --dataset mnist   condensed and chosen images side by side
   dm-wgpu export RUN --format pt    a set for PyTorch, NumPy, as pictures
   dm-wgpu view PATH                 a set's images, here in the terminal
-  dm-wgpu bench                     how fast this machine is
   dm-wgpu datasets                  the data sets by name, and which are here
   dm-wgpu adapters                  the GPUs that it could run on
   dm-wgpu --help                    everything else";

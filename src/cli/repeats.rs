@@ -8,12 +8,12 @@ use dm_wgpu::{Accuracy, report};
 
 use super::{
     args::{LastingArgs, MethodArgs, RunArgs},
+    console::Console,
     failure::Failure,
     figures::write_json,
     folder::{OutputFolder, RECORD},
     interrupt::{INTERRUPTED, Interrupt},
     measure::Bench,
-    progress::Console,
     record::{Adapter, MethodSettings, Record},
     rescue::{go_on, resuming},
     resume::{Changes, Recorded},
@@ -79,7 +79,7 @@ pub fn run(
         let why = format!("--runs {runs}: there are not so many seeds after --seed {}", args.seed);
         return Err(Failure::Usage(why));
     }
-    let console = Console::new(args.machine.quiet).json(json);
+    let console = Console::new(args.machine.quiet).with_json(json);
     OutputFolder::check(args.out.as_deref())?;
     let interrupt = Interrupt::install(console.quiet());
     let bench = Bench::open(&args.machine, args.dataset(), console, interrupt)?;

@@ -7,13 +7,13 @@ use std::{
 
 use super::{
     args::{Cli, LastingArgs},
+    console::Console,
     evaluate::report_of,
     failure::Failure,
     figures::Figures,
     folder::{OutputFolder, RECORD},
     interrupt::Interrupt,
     measure::Bench,
-    progress::Console,
     record::{Adapter, MethodSettings, Record},
     repeats,
     run::{Plan, Task},
@@ -31,7 +31,7 @@ pub fn run(dir: &Path, cli: &Cli) -> Result<u8, Failure> {
     let Cli { lasting, other_iterations: iterations, .. } = cli;
     let machine = &cli.run.machine;
     let changes = Changes { iterations: *iterations, data_dir: machine.data_dir.clone() };
-    let console = Console::new(machine.quiet).json(cli.method.json);
+    let console = Console::new(machine.quiet).with_json(cli.method.json);
     check(dir)?;
     if repeats::are_in(dir) {
         return repeats::resume(dir, &changes, lasting, console);

@@ -13,6 +13,7 @@ use super::{
     args::{LastingArgs, MethodArgs, RunArgs},
     checkpoints::Checkpoints,
     condense::{Follow, Made, check_condensing, condense, select},
+    console::Console,
     events::Event,
     failure::Failure,
     figures::{Figures, Losses, Point, Seconds, Seeds},
@@ -21,7 +22,7 @@ use super::{
     measure::{Bench, how},
     method::Method,
     page,
-    progress::{Console, number},
+    progress::number,
     record::{Adapter, MethodSettings, Outcome, Record},
     rescue::{go_on, rescue, resuming},
     say::counted,
@@ -60,7 +61,7 @@ pub fn run(
 ) -> Result<u8, Failure> {
     let checkpoint_every = lasting.checkpoint_every;
     let task = Task { args, method, evaluate: !no_eval, checkpoint_every };
-    let console = Console::new(args.machine.quiet).json(json);
+    let console = Console::new(args.machine.quiet).with_json(json);
     OutputFolder::check(args.out.as_deref())?;
     let interrupt = Interrupt::install(console.quiet());
     let bench = Bench::open(&args.machine, args.dataset(), console, interrupt)?;

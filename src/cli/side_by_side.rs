@@ -10,8 +10,8 @@ use serde::Serialize;
 use dm_wgpu::Accuracy;
 
 use super::{
-    args::CompareArgs, differences::Settings, failure::Failure, figures::write_json,
-    folder::OutputFolder, page, past::Past, progress::Console, say::counted,
+    args::CompareArgs, console::Console, differences::Settings, failure::Failure,
+    figures::write_json, folder::OutputFolder, page, past::Past, say::counted,
 };
 
 /// `compare.json`, and what `--json` prints.
@@ -38,7 +38,7 @@ struct Run<'a> {
 }
 
 pub fn run(args: &CompareArgs) -> Result<u8, Failure> {
-    let console = Console::new(args.run.machine.quiet).json(args.json);
+    let console = Console::new(args.run.machine.quiet).with_json(args.json);
     let out = args.run.out.as_deref();
     OutputFolder::check(out)?;
     let runs = named(&args.runs)?;

@@ -12,7 +12,7 @@ use dm_wgpu::{
     report::{self, Sheet},
 };
 
-use super::{args::ViewArgs, failure::Failure, progress::Console, say};
+use super::{args::ViewArgs, console::Console, failure::Failure, say};
 use blocks::Blocks;
 use screen::Environment;
 pub use screen::Way;

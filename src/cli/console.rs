@@ -1,0 +1,93 @@
+//! What is told, and to whom: people on stderr, programs on stdout.
+
+use std::io::IsTerminal;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+
+use super::{
+    events::{Answer, Event},
+    failure::Failure,
+    interrupt::INTERRUPTED,
+    say,
+};
+
+/// What is told of a run, and how.
+#[derive(Debug, Clone, Copy)]
+pub struct Console {
+    quiet: bool,
+    /// Whether stderr is one that bars can be drawn on.
+    pub terminal: bool,
+    json: bool,
+}
+
+impl Console {
+    pub fn new(quiet: bool) -> Self {
+        // Such a terminal can't move back to draw a bar anew.
+        let dumb = std::env::var_os("TERM").is_some_and(|name| name == "dumb");
+        Self { quiet, terminal: std::io::stderr().is_terminal() && !dumb, json: false }
+    }
+
+    /// Whether to speak to a program instead of to people.
+    pub fn with_json(self, json: bool) -> Self {
+        Self { json, ..self }
+    }
+
+    pub fn say(&self, line: &str) {
+        match line.trim() {
+            "" if self.json => {}
+            text => self.tell(line, &Event::Message { text }),
+        }
+    }
+
+    /// A line for people, or what a program hears instead.
+    pub fn tell(&self, line: &str, event: &Event<'_>) {
+        match self {
+            Self { quiet: true, .. } => {}
+            Self { json: true, .. } => event.tell(),
+            _ => say::err(line),
+        }
+    }
+
+    /// The last word where Ctrl-C left no result.
+    pub fn interrupted(&self, line: &str) {
+        let end = Event::Error { message: line, exit_code: INTERRUPTED };
+        match self.json {
+            // The result of quiet programs as well.
+            true => end.tell(),
+            false => self.say(line),
+        }
+    }
+
+    /// As a result, but quiet people don't want it.
+    pub fn summary(&self, text: &str, value: &impl Serialize) -> Result<(), Failure> {
+        if self.quiet && !self.json { Ok(()) } else { self.result(text, value) }
+    }
+
+    /// What was asked for: the last event, or else the text, on stdout.
+    pub fn result(&self, text: &str, value: &impl Serialize) -> Result<(), Failure> {
+        let line = match self.json {
+            true => serde_json::to_string(&Answer::of(value))
+                .map_err(|error| Failure::Failed(format!("the results as JSON: {error}")))?,
+            false => text.to_owned(),
+        };
+        say::out(&line).map_err(|error| Failure::Failed(format!("stdout: {error}")))
+    }
+
+    /// Whether it speaks to a program.
+    pub fn json(&self) -> bool {
+        self.json
+    }
+
+    pub fn quiet(&self) -> bool {
+        self.quiet
+    }
+
+    /// A bar of so many pieces, below those that are there.
+    pub fn bar(&self, length: u64, template: &str) -> ProgressBar {
+        let bar = say::BARS.add(ProgressBar::new(length));
+        // A template that indicatif does not take costs its looks, no more.
+        let style = ProgressStyle::with_template(template);
+        bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "))
+    }
+}
