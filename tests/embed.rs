@@ -253,3 +253,81 @@ fn a_future_of_a_dropped_encoder_ends() {
     });
     assert!(outcome.unwrap_err().to_string().contains("dropped, not submitted"));
 }
+
+#[test]
+fn two_runs_share_a_device() {
+    let dataset = Arc::new(data::glyphs(0).unwrap());
+    let alike = |seed| Settings { seed, iterations: 3, ..settings(&dataset) };
+    let alone = |seed| {
+        let mut run = Condensation::new(gpu(), dataset.clone(), alike(seed)).unwrap();
+        (0..3).for_each(|_| run.step().unwrap());
+        bits(&mut run)
+    };
+    let mut runs =
+        [1, 2].map(|seed| Condensation::new(gpu(), dataset.clone(), alike(seed)).unwrap());
+    for _ in 0..3 {
+        let mut encoder = encoder();
+        runs.iter_mut().for_each(|run| run.encode_step(&mut encoder).unwrap());
+        submit(encoder);
+    }
+    let [one, two] = &mut runs;
+    assert_eq!((bits(one), bits(two)), (alone(1), alone(2)));
+}
+
+#[test]
+fn a_run_dropped_in_flight_leaves_nothing() {
+    let gpu = common::device_of(wgpu::Limits::default());
+    let dataset = Arc::new(data::glyphs(0).unwrap());
+    let drop_one = || {
+        let mut run = Condensation::new(&gpu, dataset.clone(), settings(&dataset)).unwrap();
+        let picture = run.picture().unwrap();
+        for _ in 0..2 {
+            run.step().unwrap();
+            let mut encoder = gpu.device().create_command_encoder(&Default::default());
+            run.encode_step(&mut encoder).unwrap();
+            picture.encode(&mut encoder);
+            gpu.queue().submit([encoder.finish()]);
+        }
+        // Of an encoder that is never submitted too.
+        let mut encoder = gpu.device().create_command_encoder(&Default::default());
+        run.encode_step(&mut encoder).unwrap();
+        drop(run);
+        drop(encoder);
+        let wait = wgpu::PollType::Wait { submission_index: None, timeout: None };
+        gpu.device().poll(wait).unwrap();
+        gpu.device().generate_allocator_report().map(|report| report.total_allocated_bytes)
+    };
+    let Some(first) = drop_one() else {
+        println!("SKIPPED: this backend does not tell what is allocated");
+        return;
+    };
+    for _ in 0..3 {
+        assert_eq!(drop_one(), Some(first));
+    }
+}
+
+#[test]
+fn a_lost_device_is_an_error_and_a_checkpoint_goes_on_elsewhere() {
+    let dataset = Arc::new(data::glyphs(0).unwrap());
+    let lost = common::device_of(wgpu::Limits::default());
+    // It is expected, and by default wgpu ends the program at it.
+    lost.device().on_uncaptured_error(Arc::new(|error| println!("expected: {error}")));
+    let mut run = Condensation::new(&lost, dataset.clone(), settings(&dataset)).unwrap();
+    run.step().unwrap();
+    let checkpoint = run.checkpoint_blocking().unwrap();
+    lost.device().destroy();
+    let outcome = run.step().and_then(|()| run.images_blocking().map(drop));
+    let error = outcome.unwrap_err();
+    assert!(matches!(error, dm_wgpu::Error::Gpu { .. }), "{error}");
+
+    let found = common::device_of(wgpu::Limits::default());
+    let mut run = Condensation::resume(&found, dataset.clone(), checkpoint).unwrap();
+    while !run.is_done() {
+        run.step().unwrap();
+    }
+    let mut whole = Condensation::new(&found, dataset.clone(), settings(&dataset)).unwrap();
+    while !whole.is_done() {
+        whole.step().unwrap();
+    }
+    assert_eq!(bits(&mut run), bits(&mut whole));
+}

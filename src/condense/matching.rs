@@ -283,7 +283,7 @@ impl Matching {
         &mut self,
         step: &Step<'_>,
         readback: &mut Readback<f32>,
-    ) -> wgpu::SubmissionIndex {
+    ) -> Result<wgpu::SubmissionIndex> {
         // A submission each: none becomes too long for the drivers that watch over that.
         let gpu = self.gpu.clone();
         let part = |label| {
@@ -291,16 +291,16 @@ impl Matching {
             gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor { label })
         };
         let mut encoder = part("network");
-        self.begin(&mut encoder, step);
+        self.begin(&mut encoder, step)?;
         self.submit_part(encoder);
         for chunk in 0..self.chunks.len() {
             let mut encoder = part("real images");
-            self.embed(&mut encoder, chunk, &step.batch);
+            self.embed(&mut encoder, chunk, &step.batch)?;
             self.submit_part(encoder);
         }
         let mut encoder = part("synthetic images");
         self.end(&mut encoder, readback);
-        self.submit_part(encoder)
+        Ok(self.submit_part(encoder))
     }
 
     /// As [`submit`](Self::submit), into the caller's encoder; which is the next that is submitted.
@@ -309,11 +309,12 @@ impl Matching {
         encoder: &mut wgpu::CommandEncoder,
         step: &Step<'_>,
         readback: &mut Readback<f32>,
-    ) {
-        self.begin(encoder, step);
-        (0..self.chunks.len()).for_each(|chunk| self.embed(encoder, chunk, &step.batch));
+    ) -> Result<()> {
+        self.begin(encoder, step)?;
+        (0..self.chunks.len()).try_for_each(|chunk| self.embed(encoder, chunk, &step.batch))?;
         self.end(encoder, readback);
         self.belt.finish_and_recall_on_submit(encoder);
+        Ok(())
     }
 
     fn submit_part(&mut self, encoder: wgpu::CommandEncoder) -> wgpu::SubmissionIndex {
@@ -322,9 +323,9 @@ impl Matching {
     }
 
     /// What the step is about, and its network.
-    fn begin(&mut self, encoder: &mut wgpu::CommandEncoder, step: &Step<'_>) {
+    fn begin(&mut self, encoder: &mut wgpu::CommandEncoder, step: &Step<'_>) -> Result<()> {
         let Step { network, rows, real_counts, batch } = step;
-        self.rows.stage(&mut self.belt, encoder, rows);
+        self.rows.stage(&mut self.belt, encoder, rows)?;
         let classes = (0u32..).zip(*real_counts).flat_map(|(k, &n)| std::iter::repeat_n(k, n));
         let items: Vec<_> = match (batch, &self.real_source) {
             (RealBatch::Indices { indices, .. }, RealSource::Resident(_)) => {
@@ -336,15 +337,21 @@ impl Matching {
                 within.zip(classes).map(|(image, row)| Item { image, row }).collect()
             }
         };
-        self.real_items.stage(&mut self.belt, encoder, &items);
+        self.real_items.stage(&mut self.belt, encoder, &items)?;
         if let Some(key) = network {
-            self.weights.draw_staged(&mut self.belt, encoder, *key);
+            self.weights.draw_staged(&mut self.belt, encoder, *key)?;
         }
         self.weights.pack(encoder);
+        Ok(())
     }
 
     /// A chunk of the real images, which are sent first unless they are on the device already.
-    fn embed(&mut self, encoder: &mut wgpu::CommandEncoder, chunk: usize, batch: &RealBatch<'_>) {
+    fn embed(
+        &mut self,
+        encoder: &mut wgpu::CommandEncoder,
+        chunk: usize,
+        batch: &RealBatch<'_>,
+    ) -> Result<()> {
         let Self { belt, real_source, chunks, .. } = self;
         let range = chunks[chunk].images.clone();
         match (batch, real_source) {
@@ -352,15 +359,16 @@ impl Matching {
                 let len = room.len() / chunks[0].images.len();
                 let image = |&i: &u32| all[i as usize * len..][..len].iter().copied();
                 let gathered: Vec<u8> = indices[range].iter().flat_map(image).collect();
-                room.stage(belt, encoder, &gathered);
+                room.stage(belt, encoder, &gathered)?;
             }
             (RealBatch::Values(values), RealSource::StreamedValues(room)) => {
                 let len = room.len() / chunks[0].images.len();
-                room.stage(belt, encoder, &values[range.start * len..range.end * len]);
+                room.stage(belt, encoder, &values[range.start * len..range.end * len])?;
             }
             _ => {}
         }
         chunks[chunk].recording.encode(encoder, "real images");
+        Ok(())
     }
 
     /// The synthetic images, and their losses to the host.

@@ -149,7 +149,7 @@ impl Condensation {
     /// # Errors
     /// [`Error::Gpu`] if the device was lost.
     pub fn step(&mut self) -> Result<()> {
-        self.advance(|matching, step, losses| Some(matching.submit(step, losses)))
+        self.advance(|matching, step, losses| matching.submit(step, losses).map(Some))
     }
 
     /// Encodes one iteration into the caller's encoder, to be submitted to the queue of
@@ -182,10 +182,7 @@ impl Condensation {
     /// # Errors
     /// [`Error::Gpu`] if the device was lost.
     pub fn encode_step(&mut self, encoder: &mut wgpu::CommandEncoder) -> Result<()> {
-        self.advance(|matching, step, losses| {
-            matching.encode(encoder, step, losses);
-            None
-        })
+        self.advance(|matching, step, losses| matching.encode(encoder, step, losses).map(|()| None))
     }
 
     /// Draws what the next iteration is about and has it submitted or encoded.
@@ -195,7 +192,7 @@ impl Condensation {
             &mut Matching,
             &Step<'_>,
             &mut Readback<f32>,
-        ) -> Option<wgpu::SubmissionIndex>,
+        ) -> Result<Option<wgpu::SubmissionIndex>>,
     ) -> Result<()> {
         self.collect()?;
         let Settings { seed, batch_real, .. } = self.settings;
@@ -215,7 +212,7 @@ impl Condensation {
             batch: RealBatch::Indices { indices: &indices, all: train.pixels() },
         };
         let mut losses = self.idle.pop().unwrap_or_else(|| self.matching.loss_readback());
-        let submission = issue(&mut self.matching, &step, &mut losses);
+        let submission = issue(&mut self.matching, &step, &mut losses)?;
         self.in_flight.push_back(InFlight { iteration, submission, losses });
         self.iteration += 1;
         Ok(())

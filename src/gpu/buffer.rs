@@ -25,6 +25,9 @@ const USAGES: wgpu::BufferUsages = wgpu::BufferUsages::STORAGE
     .union(wgpu::BufferUsages::COPY_SRC)
     .union(wgpu::BufferUsages::COPY_DST);
 
+/// What offsets of copies are multiples of.
+const FOUR: wgpu::BufferSize = wgpu::BufferSize::new(wgpu::COPY_BUFFER_ALIGNMENT).unwrap();
+
 impl<T: NoUninit + AnyBitPattern> Buffer<T> {
     /// A buffer of zeros (WebGPU zeroes memory before its first use).
     pub fn zeros(gpu: &Gpu, label: &str, len: usize) -> Self {
@@ -67,15 +70,25 @@ impl<T: NoUninit + AnyBitPattern> Buffer<T> {
 
     /// Records that the first values are replaced: for what comes after it in `encoder`, and not for
     /// what comes before. The belt is to be finished before `encoder` is submitted.
-    pub fn stage(&self, belt: &mut StagingBelt, encoder: &mut wgpu::CommandEncoder, values: &[T]) {
+    pub fn stage(
+        &self,
+        belt: &mut StagingBelt,
+        encoder: &mut wgpu::CommandEncoder,
+        values: &[T],
+    ) -> Result<()> {
         debug_assert!(values.len() <= self.len);
         let bytes: &[u8] = bytemuck::cast_slice(values);
         // Copies go by four bytes, and buffers are that long.
         let Some(size) = wgpu::BufferSize::new((bytes.len() as u64).next_multiple_of(4)) else {
-            return;
+            return Ok(());
         };
-        let mut room = belt.write_buffer(encoder, &self.raw, 0, size);
-        room.slice(..bytes.len()).copy_from_slice(bytes);
+        // Not `write_buffer`, which panics where the device was lost.
+        let room = belt.allocate(size, FOUR);
+        let mut mapped =
+            room.get_mapped_range_mut().map_err(|e| Error::gpu("send a step's data", e))?;
+        mapped.slice(..bytes.len()).copy_from_slice(bytes);
+        encoder.copy_buffer_to_buffer(room.buffer(), room.offset(), &self.raw, 0, size.get());
+        Ok(())
     }
 
     /// Records that all values become zero.

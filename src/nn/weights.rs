@@ -1,9 +1,10 @@
 //! The weights of one or several random ConvNets, plain and as the fast kernels read them.
 
-use super::ConvNet;
 use wgpu::util::StagingBelt;
 
+use super::ConvNet;
 use crate::{
+    Result,
     gpu::{Buffer, Gpu, Recording},
     kernels::{ConvTile, Direction, NetworkKey, Packing, Whole, init_uniform, pack_weights},
     rng::Purpose,
@@ -86,9 +87,10 @@ impl Weights {
         belt: &mut StagingBelt,
         encoder: &mut wgpu::CommandEncoder,
         key: NetworkKey,
-    ) {
-        self.key.stage(belt, encoder, &[key]);
+    ) -> Result<()> {
+        self.key.stage(belt, encoder, &[key])?;
         self.draw.encode(encoder, "draw networks");
+        Ok(())
     }
 
     /// Records the rearranging, which must follow whatever changed the weights.

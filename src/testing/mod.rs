@@ -111,7 +111,7 @@ impl DmSession {
             real_counts: &self.real_counts,
             batch: RealBatch::Values(real),
         };
-        let submission = matching.submit(&step, &mut losses);
+        let submission = matching.submit(&step, &mut losses)?;
         Ok(DmResult {
             loss: losses.take_blocking(&self.gpu, submission)?.iter().sum(),
             grad: matching.gradient.read_blocking(&self.gpu)?,
