@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// When the next line is due where there is no terminal: the first at once, then none within ten
-/// seconds of another.
+/// seconds of another, but for the end.
 #[derive(Debug)]
 pub struct Rhythm {
     pace: Pace,
@@ -30,7 +30,8 @@ impl Rhythm {
         let tenths = u64::from(done) * 10 / u64::from(total.max(1));
         let since = elapsed.saturating_sub(self.last);
         let more = tenths > self.tenths || self.pace == Pace::Alive && since >= elapsed / 20;
-        let due = self.said.is_none() || more && since >= Duration::from_secs(10);
+        let end = done >= total && self.said != Some(done);
+        let due = self.said.is_none() || end || more && since >= Duration::from_secs(10);
         if due {
             *self = Self { pace: self.pace, tenths, last: elapsed, said: Some(done) };
         }
@@ -86,9 +87,12 @@ mod tests {
     fn lines_come_at_a_sensible_rhythm() {
         for pace in [Pace::Tenths, Pace::Alive] {
             assert_eq!(lines(pace, 1, 1.0), [1]);
-            assert_eq!(lines(pace, 100, 0.09), [1], "ten seconds are not over");
+            assert_eq!(lines(pace, 100, 0.09), [1, 100], "ten seconds are not over");
         }
-        assert_eq!(lines(Pace::Tenths, 100, 0.6), [1, 18, 35, 52, 69, 86]);
+        assert_eq!(lines(Pace::Tenths, 100, 0.6), [1, 18, 35, 52, 69, 86, 100]);
+        let mut rhythm = Rhythm::new(Pace::Tenths);
+        let ends = [100, 100].map(|done| rhythm.due(done, 100, Duration::ZERO));
+        assert_eq!(ends, [true, false], "an end is told once");
         assert_eq!(lines(Pace::Alive, 1000, 6.0)[..4], [1, 3, 5, 7]);
         let tenths = [1, 100, 200, 300, 400, 500, 600, 700, 800, 900, 1000];
         assert_eq!(lines(Pace::Tenths, 1000, 6.0), tenths);
