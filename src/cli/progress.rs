@@ -28,7 +28,7 @@ impl Display {
         } else if console.json() {
             Self::Events(Seconds::default())
         } else if console.terminal {
-            Self::Bar(console.bar(total.into(), "[{bar:30}] {msg}"))
+            Self::Bar(console.bar(total.into(), "[{bar:16}] {wide_msg}"))
         } else {
             Self::Lines(Rhythm::new(pace))
         }
@@ -288,7 +288,7 @@ impl<'a> Downloads<'a> {
             self.finish();
             self.seconds = Seconds::default();
             let bar = (self.console.terminal && !self.console.json()).then(|| {
-                let template = format!("{doing} {{msg}} [{{bar:30}}] {counted}");
+                let template = format!("{doing} {{msg}} [{{bar:16}}] {counted}");
                 self.console.bar(total.unwrap_or(0), &template).with_message(file.to_owned())
             });
             if bar.is_none() && !self.console.json() {

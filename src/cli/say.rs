@@ -5,12 +5,67 @@ use std::{
     sync::LazyLock,
 };
 
-use indicatif::{MultiProgress, ProgressDrawTarget};
+use console::Term;
+use indicatif::{MultiProgress, ProgressDrawTarget, TermLike};
 
 /// All progress bars. Whatever else writes to the terminal does it while they are away, or they would
 /// run into each other.
-pub static BARS: LazyLock<MultiProgress> =
-    LazyLock::new(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr()));
+pub static BARS: LazyLock<MultiProgress> = LazyLock::new(|| {
+    let term = Term::buffered_stderr();
+    let target = match term.is_term() {
+        true => ProgressDrawTarget::term_like_with_hz(Box::new(Margin(term)), 20),
+        false => ProgressDrawTarget::hidden(),
+    };
+    MultiProgress::with_draw_target(target)
+});
+
+/// A terminal with room to the right of its bars, which fill all the width that they know of: what Ctrl-C
+/// leaves, `^C`, would be on the next line otherwise, and the bar would stay on the screen.
+#[derive(Debug)]
+struct Margin(Term);
+
+impl TermLike for Margin {
+    fn width(&self) -> u16 {
+        // For two of them, and a column for the cursor.
+        self.0.size().1.saturating_sub(5).max(1)
+    }
+
+    fn height(&self) -> u16 {
+        self.0.size().0
+    }
+
+    fn move_cursor_up(&self, n: usize) -> io::Result<()> {
+        self.0.move_cursor_up(n)
+    }
+
+    fn move_cursor_down(&self, n: usize) -> io::Result<()> {
+        self.0.move_cursor_down(n)
+    }
+
+    fn move_cursor_right(&self, n: usize) -> io::Result<()> {
+        self.0.move_cursor_right(n)
+    }
+
+    fn move_cursor_left(&self, n: usize) -> io::Result<()> {
+        self.0.move_cursor_left(n)
+    }
+
+    fn write_line(&self, text: &str) -> io::Result<()> {
+        self.0.write_line(text)
+    }
+
+    fn write_str(&self, text: &str) -> io::Result<()> {
+        self.0.write_str(text)
+    }
+
+    fn clear_line(&self) -> io::Result<()> {
+        self.0.clear_line()
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
 
 /// A line for people, on stderr. If it can't be told, there is nobody to tell that to.
 pub fn err(line: &str) {
