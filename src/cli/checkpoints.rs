@@ -78,6 +78,12 @@ impl History {
     }
 }
 
+/// Fewer iterations than there are can't be asked for.
+pub fn too_few(asked: u32, done: u32) -> Failure {
+    let done = counted(done as usize, "iteration");
+    Failure::Usage(format!("--iterations {asked}: {done} are done already"))
+}
+
 /// Where a run goes on.
 pub struct Start {
     pub checkpoint: Checkpoint,

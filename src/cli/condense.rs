@@ -8,7 +8,7 @@ use dm_wgpu::{
 };
 
 use super::{
-    checkpoints::{Checkpoints, History, Start},
+    checkpoints::{Checkpoints, History, Start, too_few},
     events::Event,
     failure::Failure,
     folder::OutputFolder,
@@ -101,10 +101,7 @@ pub fn condense(
         Some(Start { checkpoint, history }) => {
             let done = counted(checkpoint.iteration() as usize, "iteration");
             if checkpoint.iteration() > settings.iterations {
-                let wish = settings.iterations;
-                return Err(Failure::Usage(format!(
-                    "--iterations {wish}: {done} are done already"
-                )));
+                return Err(too_few(settings.iterations, checkpoint.iteration()));
             }
             let checkpoint = checkpoint.with_settings(asked).map_err(Failure::of_data)?;
             bench.console.say(&format!("going on  after {done}"));

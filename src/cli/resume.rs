@@ -5,8 +5,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use dm_wgpu::Checkpoint;
+
 use super::{
     args::{Cli, LastingArgs},
+    checkpoints::{self, too_few},
     console::Console,
     evaluate::report_of,
     failure::Failure,
@@ -26,6 +29,19 @@ pub struct Changes {
     pub data_dir: Option<PathBuf>,
 }
 
+impl Changes {
+    /// Refuses fewer iterations than the run in this folder has done, before anything is loaded for it.
+    pub fn check(&self, dir: &Path) -> Result<(), Failure> {
+        let Some(asked) = self.iterations else { return Ok(()) };
+        // What is wrong with a checkpoint is told by who goes on from it.
+        let last = Checkpoint::load(&dir.join(checkpoints::FILE)).ok();
+        match last.map(|checkpoint| checkpoint.iteration()) {
+            Some(done) if done > asked => Err(too_few(asked, done)),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// Goes on and gives the exit code.
 pub fn run(dir: &Path, cli: &Cli) -> Result<u8, Failure> {
     let Cli { lasting, other_iterations: iterations, .. } = cli;
@@ -37,6 +53,7 @@ pub fn run(dir: &Path, cli: &Cli) -> Result<u8, Failure> {
         return repeats::resume(dir, &changes, lasting, console);
     }
     let recorded = Recorded::read(dir, &changes)?;
+    changes.check(dir)?;
     if let Some(done) = recorded.done() {
         let said = format!("{} is finished: {done}", dir.display());
         match cli.method.json {
