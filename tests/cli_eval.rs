@@ -255,6 +255,9 @@ fn a_comparison_has_every_method_and_comes_out_the_same() {
     let names: Vec<_> = methods.iter().map(|row| row["method"].as_str().unwrap()).collect();
     assert_eq!(names, ["dm", "random", "herding", "k-center"]);
     let markdown = fs::read_to_string(place.path().join("a/compare.md")).unwrap();
+    let note = "herding and k-center choose the same";
+    assert!(text(&output.stdout).contains(note) && markdown.contains(note), "{markdown}");
+    assert_eq!(methods[2]["accuracy"], methods[3]["accuracy"], "the note is not true");
     for row in methods {
         let method = row["method"].as_str().unwrap();
         let mean = format!("{:.2} ± ", row["accuracy"]["mean"].as_f64().unwrap());

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use dm_wgpu::{Accuracy, Gpu, report};
+use dm_wgpu::{Accuracy, Gpu, Selector, report};
 
 use super::{
     args::CompareArgs,
@@ -130,7 +130,8 @@ pub fn run(args: &CompareArgs) -> Result<u8, Failure> {
         console.say("");
     }
     // In quiet mode too: it is what was asked for.
-    console.result(&table.plain(), &table)?;
+    let note = table.note().map(|note| format!("\n\n{note}")).unwrap_or_default();
+    console.result(&format!("{}{note}", table.plain()), &table)?;
     if !args.json {
         console.say(&format!("table     {}", folder.path().join("compare.md").display()));
         console.say(&format!("page      {}", page.display()));
@@ -208,7 +209,21 @@ impl Comparison {
         for row in &self.methods {
             text += &format!("| {} |\n", row.cells().join(" | "));
         }
+        if let Some(note) = self.note() {
+            text += &format!("\n{note}\n");
+        }
         Ok(report::write_whole(folder.path().join("compare.md"), text.as_bytes())?)
+    }
+
+    /// What the rows don't tell, though two of them are alike.
+    fn note(&self) -> Option<String> {
+        let has = |by: Selector| self.methods.iter().any(|row| row.method == by.name());
+        let both = has(Selector::Herding) && has(Selector::KCenter);
+        (self.ipc == 1 && both).then(|| {
+            "With one image a class herding and k-center choose the same: the one nearest to the \
+             class's mean."
+                .to_owned()
+        })
     }
 
     /// For the terminal: columns under each other.
@@ -257,6 +272,7 @@ mod tests {
             methods: vec![row("dm", Some(Accuracy::of(vec![89.0, 90.0]))), failed, stopped],
             interrupted: false,
         };
+        assert!(table.note().is_none(), "one of the two is not there");
         let text = table.plain();
         let lines: Vec<_> = text.lines().collect();
         assert_eq!(lines.len(), 4, "{text}");

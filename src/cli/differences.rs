@@ -3,11 +3,15 @@
 use super::past::Past;
 
 /// Settings by name, as the runs' figures have them.
+#[derive(Default)]
 pub struct Settings {
     /// The same in all runs.
     pub common: Vec<(String, String)>,
     /// A value for each run; none where it knows no such setting.
     pub different: Vec<(String, Vec<Option<String>>)>,
+    /// The same in all runs of some methods, such as `dm`, and unknown to all others: those methods,
+    /// and their own settings.
+    pub of_methods: Vec<(String, Vec<(String, String)>)>,
 }
 
 impl Settings {
@@ -19,7 +23,7 @@ impl Settings {
                 names.push(name);
             }
         }
-        let mut settings = Self { common: Vec::new(), different: Vec::new() };
+        let mut settings = Self::default();
         for name in names {
             let value = |of: &Vec<(String, String)>| {
                 of.iter().find(|(other, _)| other == name).map(|(_, value)| value.clone())
@@ -29,11 +33,43 @@ impl Settings {
                 [Some(first), rest @ ..] if rest.iter().all(|v| v.as_ref() == Some(first)) => {
                     settings.common.push((name.clone(), first.clone()));
                 }
-                _ => settings.different.push((name.clone(), values)),
+                _ => match of_methods(runs, &values) {
+                    Some((methods, value)) => settings.add(methods, name, value),
+                    None => settings.different.push((name.clone(), values)),
+                },
             }
         }
         settings
     }
+
+    /// One more that only these methods have.
+    fn add(&mut self, methods: String, name: &str, value: &str) {
+        let setting = (name.to_owned(), value.to_owned());
+        match self.of_methods.iter_mut().find(|(others, _)| *others == methods) {
+            Some((_, all)) => all.push(setting),
+            None => self.of_methods.push((methods, vec![setting])),
+        }
+    }
+}
+
+/// The methods whose runs all have this one value, if no other run has any.
+fn of_methods<'a>(
+    runs: &[(String, Past)],
+    values: &'a [Option<String>],
+) -> Option<(String, &'a str)> {
+    let value = values.iter().flatten().next()?;
+    let mut methods: Vec<&str> = Vec::new();
+    for ((_, past), own) in runs.iter().zip(values) {
+        let method = past.text("method");
+        if own.is_some() && !methods.contains(&method) {
+            methods.push(method);
+        }
+    }
+    let follows = runs.iter().zip(values).all(|((_, past), own)| match own {
+        Some(own) => own == value,
+        None => !methods.contains(&past.text("method")),
+    });
+    follows.then(|| (methods.join(", "), value.as_str()))
 }
 
 /// All settings of a run, those of its evaluation and of its adapter with a word before them.
@@ -41,7 +77,8 @@ fn flat(past: &Past) -> Vec<(String, String)> {
     let named = |name: &str| (name.to_owned(), past.text(name).to_owned());
     let mut all = vec![named("dataset"), named("method")];
     for (part, word) in [("settings", ""), ("evaluation", "evaluation "), ("adapter", "adapter ")] {
-        let rows = past.part(part).into_iter();
+        // The method again, by another name.
+        let rows = past.part(part).into_iter().filter(|(name, _)| name != "selection");
         all.extend(rows.map(|(name, value)| (format!("{word}{}", name.replace('_', " ")), value)));
     }
     all.push(named("version"));
@@ -55,11 +92,11 @@ mod tests {
 
     #[test]
     fn what_differs_is_told_from_what_does_not() {
-        let past = |settings: &str| Past {
+        let past = |method: &str, settings: &str| Past {
             folder: PathBuf::new(),
             figures: serde_json::from_str(&format!(
-                r#"{{"dataset": "glyphs", "method": "dm", "version": "0", "settings": {settings},
-                    "evaluation": {{"width": 8}}}}"#
+                r#"{{"dataset": "glyphs", "method": "{method}", "version": "0",
+                    "settings": {settings}, "evaluation": {{"width": 8}}}}"#
             ))
             .unwrap(),
             rows: Vec::new(),
@@ -67,9 +104,9 @@ mod tests {
             snapshots: Vec::new(),
             command: None,
         };
-        let runs = [
-            ("a".to_owned(), past(r#"{"ipc": 1, "width": 8}"#)),
-            ("b".to_owned(), past(r#"{"ipc": 10, "width": 8, "lr_img": 0.5}"#)),
+        let mut runs = vec![
+            ("a".to_owned(), past("dm", r#"{"ipc": 1, "width": 8}"#)),
+            ("b".to_owned(), past("dm", r#"{"ipc": 10, "width": 8, "lr_img": 0.5}"#)),
         ];
         let settings = Settings::of(&runs);
         let text = |text: &str| Some(text.to_owned());
@@ -82,5 +119,14 @@ mod tests {
         );
         let common: Vec<_> = settings.common.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(common, ["dataset", "method", "width", "evaluation width", "version"]);
+        assert!(settings.of_methods.is_empty());
+
+        // What other methods don't know is no difference of theirs; that it is told once suffices.
+        runs.push(("c".to_owned(), past("random", r#"{"ipc": 1, "selection": "random"}"#)));
+        let settings = Settings::of(&runs);
+        let different: Vec<_> = settings.different.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(different, ["method", "ipc", "lr img"]);
+        let own = vec![("width".to_owned(), "8".to_owned())];
+        assert_eq!(settings.of_methods, [("dm".to_owned(), own)]);
     }
 }

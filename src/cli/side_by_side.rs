@@ -23,6 +23,8 @@ struct Answer<'a> {
     different: BTreeMap<&'a str, &'a [Option<String>]>,
     /// Settings that all runs share.
     common: BTreeMap<&'a str, &'a str>,
+    /// Settings that all runs of some methods share and no other run has, by those methods.
+    of_methods: BTreeMap<&'a str, BTreeMap<&'a str, &'a str>>,
 }
 
 #[derive(Serialize)]
@@ -47,7 +49,8 @@ pub fn run(args: &CompareArgs) -> Result<u8, Failure> {
         version: env!("CARGO_PKG_VERSION"),
         runs: runs.iter().map(|(name, past)| Run::of(name, past)).collect(),
         different: settings.different.iter().map(|(name, v)| (name.as_str(), &v[..])).collect(),
-        common: settings.common.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect(),
+        common: by_name(&settings.common),
+        of_methods: settings.of_methods.iter().map(|(m, own)| (m.as_str(), by_name(own))).collect(),
     };
     let mut folder = OutputFolder::reserve(out, "compare")?;
     let page = page::write_comparison(
@@ -63,6 +66,10 @@ pub fn run(args: &CompareArgs) -> Result<u8, Failure> {
         console.say(&format!("page      {}", page.display()));
     }
     Ok(0)
+}
+
+fn by_name(settings: &[(String, String)]) -> BTreeMap<&str, &str> {
+    settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
 }
 
 /// The runs in these folders, each with a name of its own. All must have come to their end.
