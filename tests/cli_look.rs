@@ -131,10 +131,9 @@ fn ended_runs_are_put_side_by_side() {
     assert!(out.lines().any(|line| line.starts_with("deep/a ")), "{out}");
     let line = |name: &str| out.lines().find(|line| line.starts_with(name)).unwrap().to_owned();
     assert!(line("method").ends_with("random"), "{out}");
-    assert_eq!(
-        line("batch real").split_whitespace().collect::<Vec<_>>(),
-        ["batch", "real", "8", "-"]
-    );
+    // What only one of the methods knows is on the page, but no difference.
+    assert!(!out.contains("batch real") && !out.contains("selection"), "{out}");
+    assert!(html.contains("<h2>Only dm</h2>") && html.contains("<dt>batch real</dt>"));
     assert!(!out.contains("\nwidth"), "what is the same does not differ: {out}");
 
     let answer = succeed(program(&place).args(["compare", "a", "deep/a", "--json", "--out", "c"]));
@@ -146,6 +145,7 @@ fn ended_runs_are_put_side_by_side() {
         json(&place.path().join("a/report.json"))["accuracy"]
     );
     assert_eq!(answer["different"]["method"], serde_json::json!(["dm", "random"]));
+    assert_eq!(answer["of_methods"]["dm"]["batch real"], "8");
     // The page finds the runs again, wherever it is asked from.
     fs::remove_file(place.path().join("c/report.html")).unwrap();
     let mut command = program(&place);
@@ -169,6 +169,44 @@ fn ended_runs_are_put_side_by_side() {
         assert!(found == Some(code) && err.contains(words), "{arguments:?}: {err}");
     }
     assert!(!place.path().join("runs/compare-2").exists(), "refused, and yet a folder");
+}
+
+#[test]
+fn repeats_have_a_page_of_all_seeds() {
+    let place = tempfile::tempdir().unwrap();
+    let dm = ["--iterations", "3", "--batch-real", "8", "--snapshots", "0"];
+    run(&place, "two", &[&dm[..], &["--runs", "2", "--seed", "4"]].concat());
+    let folder = place.path().join("two");
+    let html = page(&folder);
+    let own = |seed: &str| json(&folder.join(seed).join("report.json"));
+    for report in [json(&folder.join("report.json")), own("seed4"), own("seed5")] {
+        assert!(html.contains(&accuracy(&report)), "{report}");
+    }
+    for what in ["The same run with 2 seeds.", "all 4 networks of 2 runs", "<h2>Curves</h2>"] {
+        assert!(html.contains(what), "{what}");
+    }
+    assert_eq!(html.matches("<img ").count(), 2 * 10);
+    assert!(!html.contains("chosen from") && !html.contains("What differs"));
+    fs::remove_file(folder.join("report.html")).unwrap();
+    succeed(program(&place).args(["report", "two"]));
+    assert_eq!(page(&folder), html);
+
+    // They are no set, nor one run, nor is what was stopped before its images were saved.
+    fs::create_dir(place.path().join("killed")).unwrap();
+    fs::copy(folder.join("seed4/run.toml"), place.path().join("killed/run.toml")).unwrap();
+    let several = "two: runs with several seeds, not one run; name the runs in it: two/seed4";
+    let unfinished = "killed: this run has not ended; go on with dm-wgpu --resume killed";
+    for (given, why) in [("two", several), ("killed", unfinished)] {
+        for arguments in
+            [&["view", given][..], &["evaluate", given], &["compare", given, "two/seed4"]]
+        {
+            let (code, err) = refused(program(&place).args(arguments));
+            let told = err.starts_with(&format!("error: {why}"));
+            assert!(code == Some(1) && told, "{arguments:?}: {err}");
+        }
+    }
+    let (code, err) = refused(program(&place).args(["export", "killed", "--format", "npz"]));
+    assert!(code == Some(1) && err.contains(unfinished), "{err}");
 }
 
 #[test]

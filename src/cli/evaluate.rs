@@ -17,6 +17,7 @@ use super::{
     failure::Failure,
     interrupt::{INTERRUPTED, Interrupt},
     measure::{Bench, how},
+    past::check_set,
     record::Adapter,
     say::counted,
 };
@@ -38,6 +39,7 @@ struct Answer<'a> {
 pub fn run(args: &EvaluateArgs) -> Result<u8, Failure> {
     let console = Console::new(args.machine.quiet).with_json(args.json);
     let interrupt = Interrupt::install(console.quiet());
+    check_set(&args.path)?;
     let found = import::read(&args.path).map_err(Failure::of_data)?;
     let report = report_of(&args.path);
     let name = dataset_of(found.dataset().or(report["dataset"].as_str()), args)?;

@@ -15,6 +15,7 @@ use super::{
     failure::Failure,
     interrupt::Interrupt,
     measure::load,
+    past::check_set,
     say::{self, counted},
 };
 
@@ -147,6 +148,7 @@ fn check_new(out: &Path, format: Format) -> Result<(), Failure> {
 
 /// A set, which need not say what it was made from if the user does.
 fn read(path: &Path, args: &ExportArgs, console: &Console) -> Result<SyntheticSet, Failure> {
+    check_set(path)?;
     let found = import::read(path).map_err(Failure::of_data)?;
     if let Some(set) = found.own_set() {
         return match args.dataset.as_deref() {

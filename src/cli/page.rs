@@ -16,6 +16,7 @@ use super::{
     measure::how,
     past::Past,
     progress::number,
+    repeats,
     say::{self, counted},
     side_by_side,
 };
@@ -25,9 +26,12 @@ pub const NAME: &str = "report.html";
 
 /// `dm-wgpu report`: the page of a run or a comparison again, as this version makes it.
 pub fn run(args: &ReportArgs) -> Result<u8, Failure> {
-    let path = match args.path.join("compare.json").is_file() {
-        true => side_by_side::again(&args.path)?,
-        false => write_run(&args.path)?,
+    let path = if repeats::are_in(&args.path) {
+        repeats::page(&args.path)?
+    } else if args.path.join("compare.json").is_file() {
+        side_by_side::again(&args.path)?
+    } else {
+        write_run(&args.path)?
     };
     if !args.quiet {
         say::out(&format!("page      {}", path.display()))
@@ -48,6 +52,32 @@ pub fn write_comparison(
     folder: &Path,
 ) -> Result<PathBuf, Failure> {
     write(&of_several(title, runs), folder)
+}
+
+/// Writes the page of runs that differ in their seeds, with what they say together.
+pub fn write_repeats(
+    runs: &[(String, Past)],
+    together: Option<Fact>,
+    asked: usize,
+    folder: &Path,
+) -> Result<PathBuf, Failure> {
+    let title = runs.first().map(|(_, past)| title(past)).unwrap_or_default();
+    let seeds = counted(asked, "seed");
+    let lead = match runs.len() {
+        ended if ended < asked => format!("The same run with {ended} of {seeds} so far."),
+        _ if runs.iter().any(|(_, past)| past.interrupted()) => {
+            format!("The same run with {seeds}; stopped before it was complete.")
+        }
+        _ => format!("The same run with {seeds}."),
+    };
+    let mut page = of_several(&title, runs);
+    // The names of the runs say it.
+    for table in &mut page.tables {
+        table.rows.retain(|row| {
+            row.cells.first().is_none_or(|name| !["seed", "evaluation seed"].contains(&&**name))
+        });
+    }
+    write(&Page { lead, facts: together.into_iter().collect(), ..page }, folder)
 }
 
 fn write(page: &Page, folder: &Path) -> Result<PathBuf, Failure> {
@@ -289,7 +319,11 @@ fn of_several(title: &str, runs: &[(String, Past)]) -> Page {
         tables: vec![accuracies, different],
         galleries: runs.iter().filter_map(gallery).collect(),
         charts: charts(runs),
-        lists: vec![List { title: "In common".into(), rows: settings.common }],
+        lists: [("In common".to_owned(), settings.common)]
+            .into_iter()
+            .chain(settings.of_methods.into_iter().map(|(m, rows)| (format!("Only {m}"), rows)))
+            .map(|(title, rows)| List { title, rows })
+            .collect(),
         commands: runs
             .iter()
             .filter_map(|(name, past)| Some((name.clone(), past.command.clone()?)))

@@ -12,7 +12,7 @@ use dm_wgpu::{
     report::{Measurement, Sheet, read_metrics},
 };
 
-use super::{failure::Failure, snapshots, values::memory_text};
+use super::{failure::Failure, repeats, rescue::resuming, snapshots, values::memory_text};
 
 /// A run that has ended. Its figures are read by name from whatever version wrote them: what is not
 /// there is null.
@@ -35,14 +35,12 @@ impl Past {
             return Err(refused("there is no such folder; name one that a run left"));
         }
         let at = |name: &str| folder.join(name);
+        if let Some(why) = several_in(folder) {
+            return Err(why);
+        }
         let text = match fs::read_to_string(at("report.json")) {
             Ok(text) => text,
-            Err(_) if at("compare.json").is_file() => {
-                return Err(refused("a comparison, not a run; name the runs in it"));
-            }
-            Err(_) if at("run.toml").is_file() => {
-                return Err(refused("its run has not ended: report.json is missing"));
-            }
+            Err(_) if at("run.toml").is_file() => return Err(unfinished(folder)),
             Err(_) => {
                 return Err(refused("no run is in it: report.json is missing"));
             }
@@ -125,6 +123,51 @@ impl Past {
     }
 }
 
+/// Refuses a folder that a run left without a set: what else is in it would be taken for pictures.
+pub fn check_set(path: &Path) -> Result<(), Failure> {
+    let at = |name: &str| path.join(name).is_file();
+    if at("synthetic.safetensors") {
+        return Ok(());
+    }
+    match several_in(path) {
+        Some(why) => Err(why),
+        None if at("run.toml") && at("report.json") => Err(Failure::Failed(format!(
+            "{}: this run trained on a whole data set and left no images",
+            path.display()
+        ))),
+        None if at("run.toml") => Err(unfinished(path)),
+        None => Ok(()),
+    }
+}
+
+fn unfinished(folder: &Path) -> Failure {
+    Failure::Failed(format!(
+        "{}: this run has not ended; go on with {}",
+        folder.display(),
+        resuming(folder)
+    ))
+}
+
+/// Why a folder is not that of one run, if it is that of several.
+fn several_in(folder: &Path) -> Option<Failure> {
+    let what = if folder.join("compare.json").is_file() {
+        "a comparison, not a run"
+    } else if repeats::are_in(folder) {
+        "runs with several seeds, not one run"
+    } else {
+        return None;
+    };
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut runs: Vec<_> = entries.filter(|path| path.join("report.json").is_file()).collect();
+    runs.sort();
+    let runs: Vec<_> = runs.iter().map(|path| path.display().to_string()).collect();
+    let named = match runs.is_empty() {
+        true => String::new(),
+        false => format!(": {}", runs.join(", ")),
+    };
+    Some(Failure::Failed(format!("{}: {what}; name the runs in it{named}", folder.display())))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -138,9 +181,20 @@ mod tests {
         fs::create_dir(&run).unwrap();
         assert!(why().contains("no run is in it"));
         fs::write(run.join("run.toml"), "# The same again:\n# dm-wgpu --ipc 1\n").unwrap();
-        assert!(why().contains("has not ended"));
-        fs::write(run.join("compare.json"), "{}").unwrap();
-        assert!(why().contains("a comparison, not a run"));
+        assert!(why().contains("run: this run has not ended; go on with dm-wgpu --resume "));
+        let of_set = || check_set(&run).unwrap_err().to_string();
+        assert_eq!(of_set(), why());
+        for (file, what) in [
+            ("compare.json", "a comparison, not a run"),
+            ("runs.toml", "several seeds, not one run"),
+        ] {
+            fs::write(run.join(file), "{}").unwrap();
+            fs::create_dir_all(run.join("seed7")).unwrap();
+            fs::write(run.join("seed7/report.json"), "{}").unwrap();
+            assert!(why().contains(what) && why().ends_with("seed7"), "{}", why());
+            assert_eq!(of_set(), why());
+            fs::remove_file(run.join(file)).unwrap();
+        }
         fs::write(run.join("report.json"), "nothing").unwrap();
         assert!(why().contains("report.json is not a run's"));
         fs::write(run.join("report.json"), "{}").unwrap();
@@ -154,6 +208,9 @@ mod tests {
         assert_eq!(past.accuracy().unwrap().mean, 9.5);
         assert_eq!(past.name(), "run");
         assert_eq!(past.command.as_deref(), Some("dm-wgpu --ipc 1"));
+        assert!(of_set().contains("left no images"), "{}", of_set());
+        fs::write(run.join("synthetic.safetensors"), "").unwrap();
+        assert!(check_set(&run).is_ok() && check_set(place.path()).is_ok());
         let settings = [("augment", "flip, crop"), ("ipc", "1"), ("memory_budget", "1MiB")];
         assert_eq!(past.part("settings"), settings.map(|(a, b)| (a.into(), b.into())));
         assert!(past.part("evaluation").is_empty() && past.images.is_none());

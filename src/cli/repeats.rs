@@ -1,10 +1,16 @@
 //! `--runs`: the same run with several seeds, each in a folder of its own, and what they say together.
 
-use std::path::Path;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use serde::{Deserialize, Serialize};
 
-use dm_wgpu::{Accuracy, report};
+use dm_wgpu::{
+    Accuracy,
+    report::{self, Fact},
+};
 
 use super::{
     args::{LastingArgs, MethodArgs, RunArgs},
@@ -14,6 +20,8 @@ use super::{
     folder::{OutputFolder, RECORD},
     interrupt::{INTERRUPTED, Interrupt},
     measure::Bench,
+    page,
+    past::Past,
     record::{Adapter, MethodSettings, Record},
     rescue::{go_on, resuming},
     resume::{Changes, Recorded},
@@ -23,6 +31,8 @@ use super::{
 
 /// What the repeats were asked, beside their folders.
 const FILE: &str = "runs.toml";
+/// What they came to.
+const REPORT: &str = "report.json";
 
 /// `runs.toml`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -60,9 +70,51 @@ struct Row {
     seconds: f64,
 }
 
+/// What their page needs of [`Report`], whatever version wrote it.
+#[derive(Deserialize)]
+struct Figures {
+    runs: Vec<Own>,
+    accuracy: Option<Accuracy>,
+    means: Option<Accuracy>,
+}
+
+#[derive(Deserialize)]
+struct Own {
+    folder: String,
+}
+
 /// Whether a folder is one of repeats.
 pub fn are_in(dir: &Path) -> bool {
     dir.join(FILE).is_file()
+}
+
+/// Writes their page, from what is in their folder.
+pub fn page(dir: &Path) -> Result<PathBuf, Failure> {
+    let Repeats { runs: asked, .. } = Repeats::read(&dir.join(FILE))?;
+    let path = dir.join(REPORT);
+    let Ok(text) = fs::read_to_string(&path) else {
+        let (dir, go_on) = (dir.display(), resuming(dir));
+        let why = format!("{dir}: none of these runs has ended; go on with {go_on}");
+        return Err(Failure::Failed(why));
+    };
+    let Figures { runs, accuracy, means } = serde_json::from_str(&text)
+        .map_err(|error| Failure::Failed(format!("{}: {error}", path.display())))?;
+    // Without an evaluation there is nothing to say together.
+    let together = accuracy.zip(means).map(|(all, means)| Fact {
+        name: "Test accuracy".into(),
+        value: all.to_string(),
+        note: over(&all, &means),
+    });
+    let read = |Own { folder }: Own| Ok((folder.clone(), Past::read(&dir.join(folder))?));
+    let runs = runs.into_iter().map(read).collect::<Result<Vec<_>, Failure>>()?;
+    page::write_repeats(&runs, together, asked as usize, dir)
+}
+
+/// `all 6 networks of 2 runs; over their means 86.00 ± 4.00 %`.
+fn over(all: &Accuracy, means: &Accuracy) -> String {
+    let networks = counted(all.runs.len(), "network");
+    let runs = counted(means.runs.len(), "run");
+    format!("all {networks} of {runs}; over their means {means}")
 }
 
 /// Begins them and gives the exit code.
@@ -104,6 +156,9 @@ pub fn resume(
     console: Console,
 ) -> Result<u8, Failure> {
     let repeats = Repeats::read(&dir.join(FILE))?;
+    for seed in (repeats.seed..).take(repeats.runs as usize) {
+        changes.check(&dir.join(format!("seed{seed}")))?;
+    }
     let folder = OutputFolder::again(dir)?;
     let interrupt = Interrupt::install(console.quiet());
     let bench = Recorded::of(repeats.run.clone(), changes)?.open(console, interrupt)?;
@@ -150,6 +205,7 @@ impl Repeats {
             report.interrupted = stopped || number < self.runs;
             // After each: what there is survives whatever happens to the next.
             report.write(dir)?;
+            page(dir)?;
             if stopped {
                 break;
             }
@@ -231,7 +287,7 @@ impl Report {
             self.means =
                 Some(Accuracy::of(measured.iter().map(|accuracy| accuracy.mean).collect()));
         }
-        write_json(self, &dir.join("report.json"))
+        write_json(self, &dir.join(REPORT))
     }
 
     fn summary(&self, dir: &Path) -> String {
@@ -242,16 +298,15 @@ impl Report {
             lines.push(format!("{folder:<9} {accuracy}{seconds:.1} seconds"));
         }
         if let (Some(all), Some(means)) = (&self.accuracy, &self.means) {
-            let networks = counted(all.runs.len(), "network");
-            let runs = counted(means.runs.len(), "run");
-            lines.push(format!(
-                "accuracy  {all} (all {networks} of {runs}; over their means {means})"
-            ));
+            lines.push(format!("accuracy  {all} ({})", over(all, means)));
+        }
+        // Before the first has ended there is neither.
+        if !self.runs.is_empty() {
+            lines.push(format!("figures   {}", dir.join(REPORT).display()));
+            lines.push(format!("page      {}", dir.join(page::NAME).display()));
         }
         if self.interrupted {
             lines.push(go_on(dir));
-        } else {
-            lines.push(format!("figures   {}", dir.join("report.json").display()));
         }
         lines.join("\n")
     }

@@ -12,7 +12,7 @@ use dm_wgpu::{
     report::{self, Sheet},
 };
 
-use super::{args::ViewArgs, console::Console, failure::Failure, say};
+use super::{args::ViewArgs, console::Console, failure::Failure, past::check_set, say};
 use blocks::Blocks;
 use screen::Environment;
 pub use screen::Way;
@@ -22,6 +22,7 @@ const CELL: usize = 9;
 
 pub fn run(args: &ViewArgs) -> Result<u8, Failure> {
     let console = Console::new(args.quiet);
+    check_set(&args.path)?;
     let sheet = import::read(&args.path).and_then(import::Imported::into_sheet);
     let sheet = chosen(sheet.map_err(Failure::of_data)?, &args.classes)?;
     let environment = Environment::of_this_process(std::io::stdout().is_terminal());
