@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -24,15 +24,37 @@ pub const FOLDER: &str = "folder:";
 /// Part of each class that is set aside for the test where a folder has none of its own.
 pub const TEST_FRACTION: f64 = 0.2;
 
-/// What the folder beside `train` may be called, the best first.
+/// What the folder beside `train` may be called, in any case, the best first.
 const TESTS: [&str; 4] = ["test", "val", "valid", "validation"];
+/// What runs leave in their folders, by which these are known. A run's own may be one further down.
+const RESULTS: [&str; 3] = ["run.toml", "runs.toml", "report.json"];
+
+/// The name of the data set that [`load`](super::load) makes of `dataset`: of a `folder:PATH` the
+/// folder's own, after a `folder:` only where a published set is called the same.
+///
+/// ```
+/// use dm_wgpu::data::name_of;
+/// assert_eq!(name_of("mnist"), "mnist");
+/// assert_eq!(name_of("folder:/pictures/pets"), "pets");
+/// assert_eq!(name_of("folder:/pictures/mnist"), "folder:mnist");
+/// ```
+pub fn name_of(dataset: &str) -> String {
+    let Some(path) = dataset.strip_prefix(FOLDER) else { return dataset.to_owned() };
+    match Path::new(path).file_name().map(|name| name.to_string_lossy()) {
+        Some(name) if Known::of(&name).is_none() => name.into_owned(),
+        Some(name) => format!("{FOLDER}{name}"),
+        None => dataset.to_owned(),
+    }
+}
 
 /// A folder of pictures as a data set whose classes are the names of its sub-folders, sorted.
 ///
-/// Either it has `train` and `test` (or `val`), each with a sub-folder a class, or it is one such
-/// tree, of which `sources` say [how much](Sources::test_fraction) is for the test. Which pictures
-/// those are follows from their names. Pictures may lie in further sub-folders; hidden files and
-/// what is no picture are ignored.
+/// Either it has `train` and `test` (or `val`, `valid`, `validation`; in any case), each with a
+/// sub-folder a class, or it is one such tree, of which `sources` say
+/// [how much](Sources::test_fraction) is for the test. Which pictures those are follows from their
+/// names. A class has pictures in its own folder and may have more in further ones below it; hidden
+/// files, what is no picture, and folders with the results of runs are ignored. The set is called
+/// [as the folder is](name_of).
 ///
 /// PNG, JPEG, WebP and BMP are read, grey only if all are grey; what is transparent is put on white,
 /// and 16 bits become 8. Pictures must be square and of one size, or are cut to the largest square in
@@ -44,8 +66,8 @@ const TESTS: [&str; 4] = ["test", "val", "valid", "validation"];
 ///
 /// # Errors
 /// [`Error::Format`] naming the folder or the picture that is not as it should be,
-/// [`Error::Setting`] if they have different sizes and `sources` no other, or if `test_fraction` has
-/// nothing to split; [`Error::Io`] for what the system refused.
+/// [`Error::Setting`] if there is no such folder, if they have different sizes and `sources` no other,
+/// or if `test_fraction` has nothing to split; [`Error::Io`] for what the system refused.
 pub fn folder(
     path: &Path,
     sources: &Sources,
@@ -63,14 +85,23 @@ fn pictures(path: &Path, sources: &Sources) -> Result<Pictures> {
             "the path of a folder comes after the colon",
         ));
     }
-    if !fs::metadata(path).map_err(Error::io("read", path))?.is_dir() {
-        return Err(Error::format(path, "a folder of pictures is needed, this is a file"));
+    let given = || format!("{FOLDER}{}", path.display());
+    match fs::metadata(path) {
+        Ok(about) if about.is_dir() => {}
+        Ok(_) => {
+            let why = "a folder of pictures is needed, this is a file";
+            return Err(Error::setting("dataset", given(), why));
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(Error::setting("dataset", given(), "there is no such folder"));
+        }
+        Err(error) => return Err(Error::io("read", path)(error)),
     }
     let shelf = Shelf::Folder(path.to_path_buf());
     let Arranged { classes, train, test } = arrange(&shelf, sources.test_fraction)?;
     let absolute = std::path::absolute(path).map_err(Error::io("find", path))?;
     Ok(Pictures {
-        name: format!("{FOLDER}{}", absolute.display()),
+        name: name_of(&format!("{FOLDER}{}", absolute.display())),
         class_names: classes,
         shelf,
         train,
@@ -131,16 +162,19 @@ struct Arranged {
 fn arrange(shelf: &Shelf, test_fraction: Option<f64>) -> Result<Arranged> {
     let root = shelf.path();
     let folders = subfolders(root)?;
-    let has = |name: &str| folders.iter().any(|folder| folder == name);
-    let test_folder = TESTS.into_iter().find(|name| has(name));
+    let called = |name: &str| folders.iter().find(|folder| folder.eq_ignore_ascii_case(name));
+    let test_folder = TESTS.into_iter().find_map(called);
     // A class may be called train as well.
-    let split = has("train")
-        && (test_folder.is_some() || folders.len() == 1)
-        && is_tree(&root.join("train"))?;
-    if !split {
+    let train_folder = match called("train") {
+        Some(train) if test_folder.is_some() || folders.len() == 1 => {
+            is_tree(&root.join(train))?.then_some(train)
+        }
+        _ => None,
+    };
+    let Some(train_folder) = train_folder else {
         return Tree::read(shelf, "")?.divided(test_fraction.unwrap_or(TEST_FRACTION));
-    }
-    let train = Tree::read(shelf, "train")?;
+    };
+    let train = Tree::read(shelf, train_folder)?;
     let Some(test_folder) = test_folder else {
         return train.divided(test_fraction.unwrap_or(TEST_FRACTION));
     };
@@ -154,8 +188,21 @@ fn arrange(shelf: &Shelf, test_fraction: Option<f64>) -> Result<Arranged> {
     train.with_test(Tree::read(shelf, test_folder)?)
 }
 
-/// The names of a folder's sub-folders, sorted, without hidden ones.
+/// The names of a folder's sub-folders, sorted, without hidden ones and those of results.
 fn subfolders(folder: &Path) -> Result<Vec<String>> {
+    let mut names = all_subfolders(folder)?;
+    names.retain(|name| !has_results(&folder.join(name)));
+    Ok(names)
+}
+
+/// Whether runs have left something in a folder, or in those directly in it, as in `runs`.
+fn has_results(folder: &Path) -> bool {
+    let results = |folder: &Path| RESULTS.iter().any(|name| folder.join(name).is_file());
+    let below = |name: &String| results(&folder.join(name));
+    results(folder) || all_subfolders(folder).is_ok_and(|names| names.iter().any(below))
+}
+
+fn all_subfolders(folder: &Path) -> Result<Vec<String>> {
     let failed = |error| Error::io("read", folder)(error);
     let mut names = Vec::new();
     for entry in fs::read_dir(folder).map_err(failed)? {
@@ -189,11 +236,21 @@ impl Tree {
         const NAMED: usize = 3;
         let path = if below.is_empty() { shelf.path().to_owned() } else { shelf.shown(below) };
         let names = subfolders(&path)?;
+        let results: Vec<_> = all_subfolders(&path)?;
+        let results: Vec<_> = results.into_iter().filter(|name| !names.contains(name)).collect();
+        if !results.is_empty() {
+            let path = path.display();
+            log::warn!("{path}: results of runs are no class: {}", results.join(", "));
+        }
         let mut classes: BTreeMap<_, _> = names.into_iter().map(|n| (n, Vec::new())).collect();
         let mut ignored = Vec::new();
         for entry in shelf.files(below)? {
             let within = entry.name[below.len()..].trim_start_matches('/');
-            let class = within.split_once('/').and_then(|(class, _)| classes.get_mut(class));
+            let top = within.split_once('/').map(|(top, _)| top);
+            if top.is_some_and(|top| results.iter().any(|name| name == top)) {
+                continue;
+            }
+            let class = top.and_then(|class| classes.get_mut(class));
             match class.filter(|_| is_picture(within)) {
                 Some(pictures) => pictures.push(entry),
                 None => ignored.push(within.to_owned()),
@@ -215,6 +272,9 @@ impl Tree {
                 "there are no pictures (.png, .jpg, .jpeg, .webp, .bmp) in sub-folders: one for \
                  each class is needed, or train and test with one for each class in both",
             ));
+        }
+        for (name, pictures) in &classes {
+            refuse_deeper(&path, name, pictures)?;
         }
         Ok(Self { path, classes })
     }
@@ -274,6 +334,23 @@ impl Tree {
         let part = |classes| Self { path: self.path.clone(), classes };
         part(train).with_test(part(test))
     }
+}
+
+/// A class whose pictures all lie further down is no class, but a folder of some.
+fn refuse_deeper(path: &Path, name: &str, pictures: &[Entry]) -> Result<()> {
+    let folder = path.join(name);
+    if pictures.is_empty() || !is_tree(&folder)? {
+        return Ok(());
+    }
+    Err(Error::format(
+        folder,
+        format!(
+            "its pictures are all in sub-folders ({} …), so it is no class: pictures are expected \
+             in PATH/<class>/ itself, or in PATH/train/<class>/ and PATH/test/<class>/; name the \
+             folder that holds the classes, or move the pictures up",
+            pictures[0].name.rsplit('/').nth(1).unwrap_or(name)
+        ),
+    ))
 }
 
 fn refuse_empty(path: &Path, name: &str, pictures: &[Entry]) -> Result<()> {

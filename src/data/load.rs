@@ -107,6 +107,10 @@ pub fn load(
     on_progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Dataset> {
     if let Some(path) = name.strip_prefix(FOLDER) {
+        if let Some(folder) = &sources.data_dir {
+            let why = "folder: has its path with it; leave it out";
+            return Err(Error::setting("data_dir", folder.display(), why));
+        }
         return folder(Path::new(path), sources, on_progress);
     }
     let known = known(name)?;

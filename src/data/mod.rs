@@ -20,7 +20,7 @@ mod store;
 mod svhn;
 mod tiny_imagenet;
 
-pub use folder::{FOLDER, TEST_FRACTION, folder};
+pub use folder::{FOLDER, TEST_FRACTION, folder, name_of};
 pub use glyphs::glyphs;
 pub use known::{KNOWN, Known, NAMES};
 pub use load::{Progress, Sources, Work, load};

@@ -62,11 +62,41 @@ fn val_will_do_and_classes_may_be_called_train() {
     assert_eq!(names(&arranged(&val, None).unwrap().test), [("val/a/1.png", 0)]);
     let vehicles = place(&["train/1.png", "test/1.png", "bus/1.png"]);
     assert_eq!(arranged(&vehicles, None).unwrap().classes, ["bus", "test", "train"]);
-    let deep = place(&["train/old/1.png", "bus/1.png"]);
-    assert_eq!(arranged(&deep, None).unwrap().classes, ["bus", "train"]);
+    let capitals = place(&["Train/a/1.png", "VALIDATION/a/1.png"]);
+    let set = arranged(&capitals, None).unwrap();
+    assert_eq!((set.classes.len(), names(&set.test)), (1, vec![("VALIDATION/a/1.png", 0)]));
     let alone = place(&["train/a/1.png", "train/a/2.png", "train/b/1.png"]);
     let set = arranged(&alone, Some(0.5)).unwrap();
     assert_eq!((set.classes.len(), set.train.len(), set.test.len()), (2, 2, 1));
+}
+
+#[test]
+fn results_of_runs_are_no_classes() {
+    let place = place(&[
+        "a/1.png",
+        "b/1.png",
+        "runs/x-ipc1/run.toml",
+        "runs/x-ipc1/images/0/0.png",
+        "out/report.json",
+        "out/grid.png",
+    ]);
+    let set = arranged(&place, None).unwrap();
+    assert_eq!(set.classes, ["a", "b"]);
+    assert_eq!(names(&set.train), [("a/1.png", 0), ("b/1.png", 1)]);
+}
+
+#[test]
+fn a_set_is_called_as_its_folder_and_never_as_a_published_one() {
+    for (dataset, name) in [
+        ("mnist", "mnist"),
+        ("folder:/a/pets", "pets"),
+        ("folder:/a/pets/", "pets"),
+        ("folder:/a/cifar10", "folder:cifar10"),
+        ("folder:cifar10", "folder:cifar10"),
+        ("folder:/", "folder:/"),
+    ] {
+        assert_eq!(name_of(dataset), name);
+    }
 }
 
 #[test]
@@ -106,6 +136,9 @@ fn what_is_wrong_is_named() {
         (&["readme.txt"][..], "one for each class is needed"),
         (&["1.png"], "one for each class is needed"),
         (&["a/1.gif"], "one for each class is needed"),
+        (&["deep/x/1.png", "b/1.png"], "deep: its pictures are all in sub-folders (x …)"),
+        (&["train/a/x/1.png", "test/a/1.png"], "PATH/train/<class>/"),
+        (&["train/a/1.png", "test/a/images/1.png"], "a: its pictures are all in sub-folders"),
         (&["a/1.png", "b/"], "b: a class without pictures"),
         (&["train/a/1.png", "test/b/1.png"], "b: a class without training pictures"),
         (&["train/a/1.png", "train/b/x.txt", "test/b/1.png"], "b: a class without pictures"),
@@ -117,7 +150,7 @@ fn what_is_wrong_is_named() {
     let sources = Sources::default();
     for (path, expected) in [
         (file.path().join("a.txt"), "this is a file"),
-        (file.path().join("none"), "could not read"),
+        (file.path().join("none"), "there is no such folder"),
         (PathBuf::new(), "after the colon"),
     ] {
         let message = message(pictures(&path, &sources));
@@ -134,7 +167,7 @@ fn a_whole_set_has_its_classes_and_pixels() {
     let sources = Sources { test_fraction: Some(0.0), ..Default::default() };
     let load = || pictures(root.path(), &sources)?.load(cache.path(), &mut |_| {});
     let set = load().unwrap();
-    assert_eq!(set.name(), format!("folder:{}", root.path().display()));
+    assert_eq!(set.name(), root.path().file_name().unwrap().to_string_lossy());
     assert_eq!((set.channels(), set.size(), set.test().len()), (3, 2, 0));
     if two {
         assert_eq!(set.class_names(), ["B", "a", "b"]);

@@ -171,8 +171,8 @@ impl Pictures {
                     "resize",
                     "none",
                     format!(
-                        "{} has {width}×{height} pixels; images must be square: set resize to the \
-                         size to which pictures shall be cut and resampled",
+                        "images must be square, and {} has {width}×{height} pixels: set resize to \
+                         the size to which pictures shall be cut and resampled",
                         shown.display()
                     ),
                 ));
@@ -197,13 +197,12 @@ impl Pictures {
             .min(IN_FLIGHT / image_len)
             .max(rayon::current_num_threads());
         let total = (self.train.len() + self.test.len()) as u64;
-        let short = self.name.trim_end_matches(['/', '\\']);
-        let short = short.rsplit(['/', '\\']).next().unwrap_or(short).to_owned();
+        let name = self.name.clone();
         let mut done = 0;
         let mut tell = |done, to: &Writer| {
             on_progress(Progress {
                 work: Work::Decoding,
-                file: &short,
+                file: &name,
                 done,
                 total: Some(total),
                 unfinished: Some(to.path()),
@@ -237,6 +236,12 @@ impl Pictures {
         Ok(Summary { channels: form.channels, size: form.size, mean, std, in_both })
     }
 
+    /// By which the others are measured.
+    fn first(&self) -> String {
+        let first = self.train.first().map(|picture| self.shelf.shown(&picture.file.name));
+        first.unwrap_or_default().display().to_string()
+    }
+
     fn refused(&self, refused: Refused, path: &Path, form: Form) -> Stop {
         Stop::Failed(match refused {
             Refused::Coloured if self.wanted.channels.is_none() => return Stop::Coloured,
@@ -251,8 +256,9 @@ impl Pictures {
                     "resize",
                     "none",
                     format!(
-                        "{} has {width}×{height} pixels, the first picture {size}×{size}; set \
-                         resize to the size to which they shall be cut and resampled",
+                        "pictures differ in size: {} has {size}×{size} pixels, {} {width}×{height}; \
+                         set resize to the size to which they shall be cut and resampled",
+                        self.first(),
                         path.display(),
                         size = form.size
                     ),

@@ -315,8 +315,8 @@ fn grey_first_and_colours_later_are_a_set_in_colour() {
 fn sizes_that_differ_are_told_with_what_to_do() {
     let folder = Folder::new(&[[0; 3], [100; 3], [200; 3]]);
     for (size, file, expected) in [
-        ((3, 3), "002.png", "002.png has 3×3 pixels, the first picture 2×2"),
-        ((3, 2), "000.png", "000.png has 3×2 pixels; images must be square"),
+        ((3, 3), "002.png", "002.png 3×3; set resize"),
+        ((3, 2), "000.png", "000.png has 3×2 pixels: set resize"),
     ] {
         let picture = png(RgbImage::new(size.0, size.1));
         fs::write(folder.root.path().join(file), picture).unwrap();
