@@ -95,7 +95,7 @@ fn colour_pictures_are_condensed_from_their_published_form() {
     let output = run();
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success(), "{stderr}");
-    assert!(stderr.contains("cifar10: 100 images of 3×32×32 in 10 classes"), "{stderr}");
+    assert!(stderr.contains("cifar10: 100 + 20 images of 3×32×32 in 10 classes"), "{stderr}");
     assert!(stderr.contains("augment color_crop_cutout_flip_scale_rotate"), "{stderr}");
     assert!(place.path().join("run/images/airplane/000.png").is_file());
 

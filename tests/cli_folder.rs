@@ -45,7 +45,9 @@ fn own_pictures_are_condensed_evaluated_and_repeated() {
     let first = run(place.path(), &format!("{asked} --eval-nets 1 --eval-epochs 1"));
     let said = stderr(&first);
     assert!(first.status.success(), "{said}");
-    for part in ["decoding pets", "12 images of 3×8×8 in 2 classes", "notes.txt"] {
+    for part in
+        ["decoding pets", "data set  pets: 12 + 4 images of 3×8×8 in 2 classes", "notes.txt"]
+    {
         assert!(said.contains(part), "{part} is missing in: {said}");
     }
     // Named after the folder, with all that it takes to do it again.
@@ -68,15 +70,75 @@ fn own_pictures_are_condensed_evaluated_and_repeated() {
         run(place.path(), "evaluate runs/pets-ipc1-seed0 --eval-nets 1 --eval-epochs 1");
     let said = stderr(&evaluated);
     assert!(evaluated.status.success() && !said.contains("decoding"), "{said}");
+
+    // Its name is the folder's alone, so that a set by itself has to be told where that is.
+    let report = fs::read_to_string(left.join("report.json")).unwrap();
+    assert!(report.contains(r#""dataset": "pets""#), "{report}");
+    fs::copy(left.join("synthetic.safetensors"), place.path().join("bare.safetensors")).unwrap();
+    let bare = "evaluate bare.safetensors --eval-nets 1 --eval-epochs 1";
+    let refused = run(place.path(), bare);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(stderr(&refused).contains("folder:PATH"), "{}", stderr(&refused));
+    let told = run(place.path(), &format!("{bare} --dataset folder:pets --resize 8"));
+    assert!(told.status.success(), "{}", stderr(&told));
+}
+
+#[test]
+fn pictures_may_move_but_not_change_under_a_run() {
+    let place = place();
+    let asked = format!("--dataset folder:pets --resize 8 {TINY} --no-eval --out run");
+    let first = run(place.path(), &asked);
+    assert!(first.status.success(), "{}", stderr(&first));
+    let away = place.path().join("away");
+    fs::create_dir(&away).unwrap();
+    fs::rename(place.path().join("pets"), away.join("pets")).unwrap();
+    let refused = |arguments: &str, code, expected: &str| {
+        let output = run(place.path(), &format!("--resume run --iterations 3 {arguments}"));
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(code), "{said}");
+        assert!(said.contains(expected), "{expected} is missing in: {said}");
+    };
+    refused("", 1, "pets any more: put them back, or say with --dataset folder:PATH");
+    refused("--dataset folder:away", 2, "under the same name");
+    refused("--dataset glyphs", 2, "the run goes on with folder:");
+    let added = away.join("pets/cat/more.png");
+    fs::copy(away.join("pets/cat/1.png"), &added).unwrap();
+    refused("--dataset folder:away/pets", 1, "away/pets were added, removed or changed since");
+    fs::remove_file(added).unwrap();
+    let again = "--resume run --iterations 3 --dataset folder:away/pets";
+    let again = run(place.path(), again);
+    assert!(again.status.success(), "{}", stderr(&again));
+    let record = fs::read_to_string(place.path().join("run/run.toml")).unwrap();
+    assert!(record.contains("away/pets") && record.contains("iterations = 3"), "{record}");
+}
+
+#[test]
+fn a_folder_called_as_a_published_set_is_another() {
+    let place = place();
+    fs::rename(place.path().join("pets"), place.path().join("cifar10")).unwrap();
+    let asked = format!("--dataset folder:cifar10 --resize 32 {TINY} --no-eval --out run");
+    let made = run(place.path(), &asked);
+    assert!(made.status.success(), "{}", stderr(&made));
+    assert!(stderr(&made).contains("data set  folder:cifar10: 12 + 4"), "{}", stderr(&made));
+    let evaluated = run(place.path(), "evaluate run --eval-nets 1 --eval-epochs 1");
+    assert!(evaluated.status.success(), "{}", stderr(&evaluated));
 }
 
 #[test]
 fn wrong_ones_are_refused_in_one_line() {
     let place = place();
     for (arguments, code, expected) in [
-        ("--dataset folder:pets", 2, "--resize none: "),
+        ("--dataset folder:pets", 2, "images must be square, and "),
         ("--dataset folder:pets", 2, "set --resize to the size"),
-        ("--dataset folder:none", 1, "none: No such file"),
+        ("--dataset folder:none", 2, "none: there is no such folder"),
+        ("--dataset folder:pets --resize 8 --data-dir x", 2, "--data-dir x: "),
+        (
+            "--dataset folder:pets --resize 8 --test-fraction 0",
+            2,
+            "raise --test-fraction, add pictures",
+        ),
+        ("--dataset folder:pets --resize 8 --out pets/out", 2, "--out pets/out: it lies among"),
+        ("--dataset folder:.", 2, "the folder runs by default, which lies among the pictures"),
         ("--dataset folder:", 2, "after the colon"),
         ("--dataset folder:pets/cat", 1, "one for each class is needed"),
         ("--dataset pets", 2, "folder:PATH"),
@@ -95,6 +157,7 @@ fn wrong_ones_are_refused_in_one_line() {
     assert_eq!(output.status.code(), Some(1));
     let said = stderr(&output);
     assert!(said.contains("pets/dog/3.png: no readable picture"), "{said}");
+    // That all are for training is no matter of decoding: it was done before it was found out.
     let left = fs::read_dir(place.path().join("cache/dm-wgpu/pictures")).unwrap().count();
-    assert_eq!(left, 0);
+    assert_eq!(left, 1);
 }

@@ -8,6 +8,7 @@ use super::{
     args::CompareArgs,
     checkpoints,
     console::Console,
+    dataset::name_of,
     failure::Failure,
     figures::{Figures, Seconds, write_json},
     folder::OutputFolder,
@@ -54,7 +55,7 @@ pub fn run(args: &CompareArgs) -> Result<u8, Failure> {
     }
     let console = Console::new(run.machine.quiet).with_json(args.json);
     let name = format!("compare-{}-ipc{}-seed{}", run.short_dataset(), run.ipc(), run.seed);
-    OutputFolder::check(run.out.as_deref())?;
+    OutputFolder::check_for(run.out.as_deref(), run.dataset())?;
     let interrupt = Interrupt::install(console.quiet());
     let mut bench = Bench::open(&run.machine, run.dataset(), console, interrupt)?;
     let mut tasks = Vec::new();
@@ -71,7 +72,7 @@ pub fn run(args: &CompareArgs) -> Result<u8, Failure> {
 
     let mut table = Comparison {
         version: env!("CARGO_PKG_VERSION"),
-        dataset: run.dataset().to_owned(),
+        dataset: name_of(run.dataset()),
         ipc: run.ipc(),
         seed: run.seed,
         methods: Vec::new(),

@@ -9,6 +9,7 @@ use dm_wgpu::{
 
 use super::{
     checkpoints::{Checkpoints, History, Start, too_few},
+    dataset::pictures,
     events::Event,
     failure::Failure,
     folder::OutputFolder,
@@ -106,7 +107,7 @@ pub fn condense(
             let checkpoint = checkpoint.with_settings(asked).map_err(Failure::of_data)?;
             bench.console.say(&format!("going on  after {done}"));
             let resumed = Condensation::resume(gpu, dataset, checkpoint);
-            (resumed.map_err(Failure::of_data)?, history)
+            (resumed.map_err(|error| not_resumed(error, &record.data.name))?, history)
         }
         None => (Condensation::new(gpu, dataset, asked)?, History::default()),
     };
@@ -124,6 +125,20 @@ pub fn condense(
     let iterations = Some(checkpoint.iteration());
     let (checkpoint, history) = (Some(checkpoint), work.history);
     Ok(Some(Made { set, history, iterations, seconds, checkpoint }))
+}
+
+/// Why a run does not go on; of pictures, which are easily changed, also what to do.
+fn not_resumed(error: Error, dataset: &str) -> Failure {
+    let changed = matches!(&error, Error::Shape { what, .. } if what == "checkpoint");
+    let failure = Failure::of_data(error);
+    match pictures(dataset).filter(|_| changed) {
+        None => failure,
+        Some(path) => Failure::Failed(format!(
+            "{failure}: pictures in {} were added, removed or changed since; put them back as they \
+             were, or begin another run",
+            path.display()
+        )),
+    }
 }
 
 /// A condensation with all that is noted of it.

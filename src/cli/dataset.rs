@@ -9,9 +9,9 @@ use dm_wgpu::{
     data::{self, FOLDER, Sources},
 };
 
-use super::args::PictureArgs;
+use super::{args::PictureArgs, failure::Failure};
 
-pub use dm_wgpu::data::{NAMES, Progress, Work};
+pub use dm_wgpu::data::{NAMES, Progress, Work, name_of};
 
 /// Loads a data set, downloading it where it has to be.
 pub fn load(
@@ -30,7 +30,27 @@ pub fn load(
 
 /// Whether a data set of this name can be loaded as far as that can be told by the name.
 pub fn is_known(name: &str) -> bool {
-    NAMES.contains(&name) || name.starts_with(FOLDER)
+    NAMES.contains(&name) || pictures(name).is_some_and(Path::is_absolute)
+}
+
+/// Where the pictures are, if it is a folder of them.
+pub fn pictures(name: &str) -> Option<&Path> {
+    name.strip_prefix(FOLDER).map(Path::new)
+}
+
+/// Refuses to count accuracy on nothing. `name` is what was asked for.
+pub fn check_test(name: &str, dataset: &Dataset) -> Result<(), Failure> {
+    if !dataset.test().is_empty() {
+        return Ok(());
+    }
+    let more = match pictures(name) {
+        Some(_) => "raise --test-fraction, add pictures, or ",
+        None => "",
+    };
+    Err(Failure::Usage(format!(
+        "data set {}: it has no test images to count accuracy on; {more}run it with --no-eval",
+        dataset.name()
+    )))
 }
 
 /// For clap: a name that is known, or a folder, whose path then says the same anywhere.

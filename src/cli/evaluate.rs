@@ -12,13 +12,14 @@ use dm_wgpu::{
 use super::{
     args::{EvaluateArgs, MachineArgs, PictureArgs},
     console::Console,
-    dataset::{NAMES, is_known},
+    dataset::{NAMES, check_test, is_known, name_of},
     events::Event,
     failure::Failure,
+    folder::RECORD,
     interrupt::{INTERRUPTED, Interrupt},
     measure::{Bench, how},
     past::check_set,
-    record::Adapter,
+    record::{Adapter, Record},
     say::counted,
 };
 
@@ -42,12 +43,14 @@ pub fn run(args: &EvaluateArgs) -> Result<u8, Failure> {
     check_set(&args.path)?;
     let found = import::read(&args.path).map_err(Failure::of_data)?;
     let report = report_of(&args.path);
-    let name = dataset_of(found.dataset().or(report["dataset"].as_str()), args)?;
+    let said = found.dataset().or(report["dataset"].as_str());
+    let name = dataset_of(said.map(|said| asked_for(said, &args.path)).as_deref(), args)?;
     let machine = machine(&args.machine, &name, &report);
     let bench = Bench::open(&machine, &name, console, interrupt)?;
     let set = found.into_set(&bench.dataset).map_err(Failure::of_data)?;
     let (settings, width_from) = settings(args, &bench, &set, &report);
     let images = set.labels.len();
+    check_test(&name, &bench.dataset)?;
     Evaluation::check(&bench.gpu, &bench.dataset, Some(images), &settings)?;
     bench.introduce();
     let said = format!(
@@ -86,18 +89,29 @@ pub fn run(args: &EvaluateArgs) -> Result<u8, Failure> {
 
 /// What a run left beside the set, if the path is a run's folder or one of its sets; else null.
 pub fn report_of(path: &Path) -> Value {
-    let left_by_runs = ["synthetic.safetensors", "images"];
-    let in_a_run = path.file_name().is_some_and(|name| left_by_runs.iter().any(|n| name == *n));
-    let folder = if in_a_run { path.parent().unwrap_or(path) } else { path };
-    let text = std::fs::read_to_string(folder.join("report.json")).unwrap_or_default();
+    let text = std::fs::read_to_string(run_of(path).join("report.json")).unwrap_or_default();
     // Someone else's report is as good as none.
     serde_json::from_str(&text).unwrap_or_default()
+}
+
+/// The run's folder, if the path is that or one of the sets in it.
+fn run_of(path: &Path) -> &Path {
+    let left_by_runs = ["synthetic.safetensors", "images"];
+    let in_a_run = path.file_name().is_some_and(|name| left_by_runs.iter().any(|n| name == *n));
+    if in_a_run { path.parent().unwrap_or(path) } else { path }
+}
+
+/// The data set of this name as its run asked for it: pictures have their path in no other place.
+fn asked_for(name: &str, path: &Path) -> String {
+    let record = Record::read(&run_of(path).join(RECORD));
+    let asked = record.ok().map(|record| record.data.name);
+    asked.filter(|asked| name_of(asked) == name).unwrap_or_else(|| name.to_owned())
 }
 
 /// The same pictures as the run had, where nothing else is asked for.
 fn machine(asked: &MachineArgs, dataset: &str, report: &Value) -> MachineArgs {
     let mut machine = asked.clone();
-    if report["dataset"] != dataset {
+    if report["dataset"].as_str().map(name_of) != Some(name_of(dataset)) {
         return machine;
     }
     let resize = report["resize"].as_u64().and_then(|size| usize::try_from(size).ok());
@@ -110,7 +124,7 @@ fn machine(asked: &MachineArgs, dataset: &str, report: &Value) -> MachineArgs {
 /// The data set to test on: what the set or its run says, or else what was asked for.
 fn dataset_of(said: Option<&str>, args: &EvaluateArgs) -> Result<String, Failure> {
     let path = args.path.display();
-    let names = NAMES.join("|");
+    let names = format!("{}|folder:PATH", NAMES.join("|"));
     match (said, args.dataset.as_deref()) {
         (Some(said), Some(asked)) if said != asked && NAMES.contains(&said) => Err(Failure::Usage(
             format!("--dataset {asked}: {path} was made from {said}; leave --dataset out"),

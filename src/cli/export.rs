@@ -10,7 +10,7 @@ use dm_wgpu::{SyntheticSet, export, import};
 use super::{
     args::ExportArgs,
     console::Console,
-    dataset::NAMES,
+    dataset::{NAMES, name_of},
     evaluate::report_of,
     failure::Failure,
     interrupt::Interrupt,
@@ -152,7 +152,7 @@ fn read(path: &Path, args: &ExportArgs, console: &Console) -> Result<SyntheticSe
     let found = import::read(path).map_err(Failure::of_data)?;
     if let Some(set) = found.own_set() {
         return match args.dataset.as_deref() {
-            Some(asked) if asked != set.dataset => Err(Failure::Usage(format!(
+            Some(asked) if name_of(asked) != name_of(&set.dataset) => Err(Failure::Usage(format!(
                 "--dataset {asked}: {} was made from {}; leave --dataset out",
                 path.display(),
                 set.dataset

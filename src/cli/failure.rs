@@ -50,6 +50,8 @@ impl fmt::Display for Failure {
 /// The library speaks of `batch_real`; here it was typed as `--batch-real`.
 fn in_flags(error: &Error) -> String {
     match error {
+        // What was not given has no flag to be named by.
+        Error::Setting { given, expected, .. } if given == "none" => settings_as_flags(expected),
         Error::Setting { name, given, expected } => {
             let (given, expected) = (sizes_as_typed(given), sizes_as_typed(expected));
             format!("{} {given}: {}", flag(name), settings_as_flags(&expected))

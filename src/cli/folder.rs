@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::{
+    dataset,
     failure::Failure,
     lock::{self, Lock},
     record::Record,
@@ -77,6 +78,26 @@ impl OutputFolder {
             Err(error) if nearest == path => refused(format!("not writable, {}", error.kind())),
             Err(error) => refused(format!("it can't be created, {}", error.kind())),
         }
+    }
+
+    /// The same, and that the results won't lie among the pictures that they are made of, where the
+    /// next run would come upon them.
+    pub fn check_for(out: Option<&Path>, dataset: &str) -> Result<(), Failure> {
+        Self::check(out)?;
+        let path = out.unwrap_or(Path::new(RUNS));
+        let pictures = dataset::pictures(dataset).filter(|path| path.is_dir());
+        let Some(pictures) = pictures.filter(|pictures| real(path).starts_with(real(pictures)))
+        else {
+            return Ok(());
+        };
+        let what = match out {
+            Some(_) => format!("--out {}: it lies", path.display()),
+            None => format!("results go into the folder {} by default, which lies", path.display()),
+        };
+        Err(Failure::Usage(format!(
+            "{what} among the pictures in {}; name a folder outside of them with --out",
+            pictures.display()
+        )))
     }
 
     /// The folder that was asked for, or a new one named after the run.
@@ -191,6 +212,16 @@ impl Drop for OutputFolder {
     }
 }
 
+/// Where a path leads, of which the end may not be there yet.
+fn real(path: &Path) -> PathBuf {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.into());
+    let there = path.ancestors().find_map(|above| Some((above, above.canonicalize().ok()?)));
+    match there {
+        Some((above, real)) => real.join(path.strip_prefix(above).unwrap_or(Path::new(""))),
+        None => path,
+    }
+}
+
 /// Takes folders away again, innermost first. Only those without results go: what was saved stays, and so
 /// do the folders of a run beside this one.
 pub fn remove_empty(made: &[PathBuf]) {
@@ -293,6 +324,22 @@ mod tests {
         OutputFolder::check(Some(&place.path().join("x/y"))).unwrap();
         OutputFolder::check(Some(place.path())).unwrap();
         assert_eq!(entries(place.path()), 0);
+    }
+
+    #[test]
+    fn results_do_not_lie_among_pictures() {
+        let place = tempfile::tempdir().unwrap();
+        let (pets, beside) = (place.path().join("pets"), place.path().join("pets-out"));
+        fs::create_dir(&pets).unwrap();
+        let dataset = format!("folder:{}", pets.display());
+        for inside in [pets.join("out"), pets.clone(), place.path().join("pets/../pets/x/y")] {
+            let failure = OutputFolder::check_for(Some(&inside), &dataset).unwrap_err();
+            assert_eq!(failure.code(), 2);
+            assert!(failure.to_string().contains("among the pictures"), "{failure}");
+        }
+        OutputFolder::check_for(Some(&beside), &dataset).unwrap();
+        OutputFolder::check_for(Some(&pets.join("out")), "mnist").unwrap();
+        assert_eq!(entries(place.path()), 1);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc};
 
 use dm_wgpu::{
     Accuracy, Dataset, Error, Evaluation, EvaluationSettings, Gpu, Precision, TrainingSet,
-    wgpu::DeviceType,
+    data::Known, wgpu::DeviceType,
 };
 
 use super::{
@@ -65,13 +65,20 @@ impl Bench {
             Precision::F16 => ", f16",
             _ => "",
         };
+        let classes = match dataset.classes() {
+            1 => "1 class".to_owned(),
+            own => match Known::of(dataset.name()).map(|known| known.classes) {
+                Some(all) if all != own => format!("{own} of {all} classes"),
+                _ => format!("{own} classes"),
+            },
+        };
         format!(
-            "data set  {}: {} of {}×{size}×{size} in {} classes\n\
+            "data set  {}: {} + {} images of {}×{size}×{size} in {classes}\n\
              adapter   {} ({}, {} kernels{f16}{cpu})",
             dataset.name(),
-            counted(dataset.train().len(), "image"),
+            dataset.train().len(),
+            dataset.test().len(),
             dataset.channels(),
-            dataset.classes(),
             adapter.name,
             adapter.backend.to_str(),
             self.gpu.kernels().name(),

@@ -15,6 +15,7 @@ use dm_wgpu::{
 use super::{
     args::{LastingArgs, MethodArgs, RunArgs},
     console::Console,
+    dataset::name_of,
     failure::Failure,
     figures::write_json,
     folder::{OutputFolder, RECORD},
@@ -132,7 +133,7 @@ pub fn run(
         return Err(Failure::Usage(why));
     }
     let console = Console::new(args.machine.quiet).with_json(json);
-    OutputFolder::check(args.out.as_deref())?;
+    OutputFolder::check_for(args.out.as_deref(), args.dataset())?;
     let interrupt = Interrupt::install(console.quiet());
     let bench = Bench::open(&args.machine, args.dataset(), console, interrupt)?;
     let Plan { settings, evaluation } = task.plan(&bench)?;
@@ -144,7 +145,7 @@ pub fn run(
     repeats.write(&folder.path().join(FILE))?;
     folder.keep();
     bench.introduce();
-    let none = Changes { iterations: None, data_dir: None };
+    let none = Changes::default();
     repeats.carry_out(&bench, &none, lasting, folder.path())
 }
 
@@ -270,7 +271,7 @@ impl Report {
     fn new(run: &Record) -> Self {
         Self {
             version: env!("CARGO_PKG_VERSION"),
-            dataset: run.data.name.clone(),
+            dataset: name_of(&run.data.name),
             method: run.method.clone(),
             runs: Vec::new(),
             accuracy: None,

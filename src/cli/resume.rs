@@ -11,6 +11,7 @@ use super::{
     args::{Cli, LastingArgs},
     checkpoints::{self, too_few},
     console::Console,
+    dataset::{name_of, pictures},
     evaluate::report_of,
     failure::Failure,
     figures::Figures,
@@ -24,9 +25,12 @@ use super::{
 };
 
 /// What may be other than recorded: nothing that a result depends on but their number.
+#[derive(Default)]
 pub struct Changes {
     pub iterations: Option<u32>,
     pub data_dir: Option<PathBuf>,
+    /// Another place of the same folder of pictures.
+    pub dataset: Option<String>,
 }
 
 impl Changes {
@@ -46,7 +50,8 @@ impl Changes {
 pub fn run(dir: &Path, cli: &Cli) -> Result<u8, Failure> {
     let Cli { lasting, other_iterations: iterations, .. } = cli;
     let machine = &cli.run.machine;
-    let changes = Changes { iterations: *iterations, data_dir: machine.data_dir.clone() };
+    let (data_dir, dataset) = (machine.data_dir.clone(), cli.run.dataset.clone());
+    let changes = Changes { iterations: *iterations, data_dir, dataset };
     let console = Console::new(machine.quiet).with_json(cli.method.json);
     check(dir)?;
     if repeats::are_in(dir) {
@@ -115,6 +120,17 @@ impl Recorded {
         if let Some(data_dir) = &changes.data_dir {
             record.data.data_dir = Some(data_dir.clone());
         }
+        if let Some(dataset) = &changes.dataset {
+            let was = &mut record.data.name;
+            let moved = pictures(was).is_some() && name_of(dataset) == name_of(was);
+            if dataset != was && !moved {
+                return Err(Failure::Usage(format!(
+                    "--dataset {dataset}: the run goes on with {was}; only the place of a folder of \
+                     pictures may be another, under the same name"
+                )));
+            }
+            was.clone_from(dataset);
+        }
         // The record has no word that this program does not take: unless it was changed by hand.
         let cli = Cli::from_arguments(record.arguments()).map_err(|error| {
             Failure::Failed(format!("{RECORD} asks for what is no run: {error}"))
@@ -147,6 +163,13 @@ impl Recorded {
 
     pub fn open(&self, console: Console, interrupt: Interrupt) -> Result<Bench, Failure> {
         let run = &self.cli.run;
+        if let Some(path) = pictures(run.dataset()).filter(|path| !path.is_dir()) {
+            return Err(Failure::Failed(format!(
+                "the run's pictures are not in {} any more: put them back, or say with --dataset \
+                 folder:PATH beside --resume where they are now",
+                path.display()
+            )));
+        }
         let bench = Bench::open(&run.machine, run.dataset(), console, interrupt)?;
         self.compare(&bench);
         Ok(bench)

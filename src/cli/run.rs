@@ -14,6 +14,7 @@ use super::{
     checkpoints::Checkpoints,
     condense::{Follow, Made, check_condensing, condense, select},
     console::Console,
+    dataset::check_test,
     events::Event,
     failure::Failure,
     figures::{Figures, Losses, Point, Seconds, Seeds},
@@ -62,7 +63,7 @@ pub fn run(
     let checkpoint_every = lasting.checkpoint_every;
     let task = Task { args, method, evaluate: !no_eval, checkpoint_every };
     let console = Console::new(args.machine.quiet).with_json(json);
-    OutputFolder::check(args.out.as_deref())?;
+    OutputFolder::check_for(args.out.as_deref(), args.dataset())?;
     let interrupt = Interrupt::install(console.quiet());
     let bench = Bench::open(&args.machine, args.dataset(), console, interrupt)?;
     let plan = task.plan(&bench)?;
@@ -113,6 +114,7 @@ impl Task<'_> {
         };
         let images = images.map(|ipc| ipc * dataset.classes());
         if let Some(evaluation) = evaluation {
+            check_test(self.args.dataset(), dataset)?;
             Evaluation::check(gpu, dataset, images, evaluation)?;
         }
         Ok(())
