@@ -100,7 +100,7 @@ fn pictures_may_move_but_not_change_under_a_run() {
     };
     refused("", 1, "pets any more: put them back, or say with --dataset folder:PATH");
     refused("--dataset folder:away", 2, "under the same name");
-    refused("--dataset glyphs", 2, "the run goes on with folder:");
+    refused("--dataset glyphs", 2, "--dataset can't stand beside --resume");
     let added = away.join("pets/cat/more.png");
     fs::copy(away.join("pets/cat/1.png"), &added).unwrap();
     refused("--dataset folder:away/pets", 1, "away/pets were added, removed or changed since");

@@ -5,7 +5,10 @@ use std::{path::PathBuf, time::Duration};
 use clap::{ArgMatches, Args, parser::ValueSource};
 
 use super::applies::flag;
-use crate::cli::values::{self, count};
+use crate::cli::{
+    dataset::pictures,
+    values::{self, count},
+};
 
 #[derive(Debug, Args)]
 pub struct LastingArgs {
@@ -28,7 +31,7 @@ pub struct LastingArgs {
     pub checkpoint_every: Duration,
 }
 
-/// Options that may stand beside `--resume`.
+/// Options that may stand beside `--resume`, of data sets only a folder of pictures.
 const BESIDE: [&str; 8] =
     ["resume", "iterations", "dataset", "data_dir", "checkpoint_every", "json", "quiet", "verbose"];
 
@@ -40,7 +43,10 @@ pub(super) fn check(given: &ArgMatches) -> Result<(), String> {
     }
     // Groups, which clap makes of flattened structs, have capitals.
     let mut ids = given.ids().map(clap::Id::as_str).filter(|id| id.starts_with(char::is_lowercase));
-    match ids.find(|id| was_given(id) && !BESIDE.contains(id)) {
+    let dataset = given.get_one::<String>("dataset");
+    let published = dataset.is_some_and(|name| pictures(name).is_none());
+    let settled = |id: &str| !BESIDE.contains(&id) || (id == "dataset" && published);
+    match ids.find(|id| was_given(id) && settled(id)) {
         None => Ok(()),
         Some(id) => Err(format!(
             "{} can't stand beside --resume: the run goes on with what it was asked for; leave it \
