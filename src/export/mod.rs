@@ -20,7 +20,7 @@ use crate::{Error, Result, SyntheticSet, files};
 pub use pictures::image_folder;
 
 /// Writes a NumPy archive: `images` (float32, (N, C, H, W), normalised), `labels` (int64, (N)), `mean` and
-/// `std` (float32, (C)), `class_names` and `dataset` (text). [`import::read`](crate::import::read) takes it.
+/// `std` (float32, (C)), `class_names`, `dataset` and `settings` (text, the last as JSON). [`import::read`](crate::import::read) takes it.
 ///
 /// # Errors
 /// [`Error::Shape`] when the set's fields contradict each other, [`Error::Io`] when writing fails or `path`

@@ -20,6 +20,8 @@ pub(super) fn encode(set: &SyntheticSet) -> Result<Vec<u8>, String> {
     add("class_names", &descr, &[set.classes()], &data)?;
     let (descr, data) = text(std::slice::from_ref(&set.dataset));
     add("dataset", &descr, &[], &data)?;
+    let (descr, data) = text(std::slice::from_ref(&set.settings));
+    add("settings", &descr, &[], &data)?;
     archive.finish()
 }
 
@@ -61,11 +63,16 @@ mod tests {
     fn what_was_written_is_read() {
         let dataset = data::glyphs(0).unwrap();
         let names: Vec<_> = dataset.class_names().iter().map(String::as_str).collect();
-        let set = set(&names, &[2, 1, 1, 3, 1, 1, 1, 1, 1, 1], 1, dataset.size());
+        let mut set = set(&names, &[2, 1, 1, 3, 1, 1, 1, 1, 1, 1], 1, dataset.size());
+        set.settings = r#"{"width":7}"#.into();
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("set.npz");
         crate::export::npz(&set, &path).unwrap();
-        let read = import::read(&path).unwrap().into_set(&dataset).unwrap();
+        let read = import::read(&path).unwrap();
+        assert_eq!(read.dataset(), Some("made up"));
+        // The mean number of images a class, rounded up, as nothing there says more.
+        assert_eq!(read.own_set(), Some(&SyntheticSet { ipc: 2, ..set.clone() }));
+        let read = read.into_set(&dataset).unwrap();
         assert_eq!((read.images, read.labels), (set.images, set.labels));
     }
 

@@ -46,7 +46,8 @@ enum Values {
 /// - a run's folder, for its `synthetic.safetensors`;
 /// - a `.safetensors` file, this crate's or another with `images` and `labels`;
 /// - a `.npz` file with `images` and `labels`: images of shape (N, C, H, W), either floats that
-///   are normalised already or `uint8` pixels, and one integer label each;
+///   are normalised already or `uint8` pixels, and one integer label each; this crate's own also say
+///   what they were made from;
 /// - a folder with a sub-folder a class that holds its pictures (PNG, JPEG, WebP or BMP).
 ///
 /// # Errors
@@ -69,7 +70,12 @@ fn read_content(path: &Path) -> Result<Content> {
     let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase());
     match extension.as_deref() {
         Some("safetensors") => tensors::read(path),
-        Some("npz") => npz::read(path).map(Content::Arrays),
+        Some("npz") => npz::read(path),
+        Some("pt") => Err(Error::format(
+            path,
+            "a .pt is for PyTorch and not read here; give the run's folder, its .safetensors, or \
+             an .npz",
+        )),
         _ => Err(Error::format(
             path,
             "sets are read from a run's folder, a .safetensors or .npz file, or a folder with a \
@@ -243,7 +249,7 @@ mod tests {
     #[test]
     fn unknown_files_are_told_what_is_possible() {
         let place = tempfile::tempdir().unwrap();
-        for name in ["set.txt", "set"] {
+        for name in ["set.txt", "set", "set.pt"] {
             std::fs::write(place.path().join(name), "x").unwrap();
             let message = read(&place.path().join(name)).unwrap_err().to_string();
             assert!(message.contains(".npz") && message.contains(name), "{message}");

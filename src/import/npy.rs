@@ -41,6 +41,10 @@ impl Array {
             return Err("it is in Fortran's order; save numpy.ascontiguousarray of it".into());
         }
         let size: usize = match array.descr.get(2..).map(str::parse) {
+            // Text is counted in code points of four bytes.
+            Some(Ok(points)) if array.descr[1..].starts_with('U') => {
+                usize::saturating_mul(points, 4)
+            }
             Some(Ok(size)) => size,
             _ => {
                 return Err(format!(
@@ -94,6 +98,26 @@ impl Array {
             ">i8" => self.numbers(i64::from_be_bytes),
             other => return Err(format!("labels are of kind {other:?}, integers are needed")),
         })
+    }
+
+    /// As text: the elements one after the other, whatever their shape.
+    pub fn texts(&self) -> Result<Vec<String>, String> {
+        let points = match self.descr.split_at_checked(2) {
+            Some(("<U", _)) => self.numbers(u32::from_le_bytes),
+            Some((">U", _)) => self.numbers(u32::from_be_bytes),
+            _ => return Err(format!("its values are of kind {:?}, text is needed", self.descr)),
+        };
+        let count: usize = self.shape.iter().product();
+        if count == 0 || points.is_empty() {
+            return Ok(vec![String::new(); count]);
+        }
+        let text = |points: &[u32]| {
+            // Shorter ones are filled up with zeros.
+            let end = points.iter().rposition(|&point| point != 0).map_or(0, |last| last + 1);
+            points[..end].iter().map(|&point| char::from_u32(point)).collect::<Option<String>>()
+        };
+        let texts = points.chunks(points.len() / count).map(text).collect::<Option<_>>();
+        texts.ok_or_else(|| "it has characters that are none".into())
     }
 
     fn numbers<T, const BYTES: usize>(&self, from: impl Fn([u8; BYTES]) -> T) -> Vec<T> {
@@ -167,6 +191,24 @@ pub(super) mod tests {
         assert_eq!(labels("|u1", &[3, 255]), [3, 255]);
         let array = Array::parse(&npy("|u1", "(1, 2, 1)", &[3, 255])).unwrap();
         assert_eq!(array.shape, [1, 2, 1]);
+    }
+
+    #[test]
+    fn text_arrives_in_full() {
+        let texts = |descr: &str, shape: &str, points: &[u32], to: fn(u32) -> [u8; 4]| {
+            let data: Vec<_> = points.iter().copied().flat_map(to).collect();
+            Array::parse(&npy(descr, shape, &data)).unwrap().texts()
+        };
+        let points = ['é'.into(), 0, 'a'.into(), 'b'.into()];
+        assert_eq!(texts("<U2", "(2,)", &points, u32::to_le_bytes).unwrap(), ["é", "ab"]);
+        assert_eq!(texts(">U2", "(2,)", &points, u32::to_be_bytes).unwrap(), ["é", "ab"]);
+        assert_eq!(texts("<U2", "()", &points[2..], u32::to_le_bytes).unwrap(), ["ab"]);
+        assert_eq!(texts("<U2", "(0,)", &[], u32::to_le_bytes).unwrap(), [""; 0]);
+        assert_eq!(texts("<U0", "(2,)", &[], u32::to_le_bytes).unwrap(), ["", ""]);
+        let message = texts("<U1", "(1,)", &[u32::MAX], u32::to_le_bytes).unwrap_err();
+        assert!(message.contains("characters"), "{message}");
+        let message = texts("<i4", "(1,)", &[1], u32::to_le_bytes).unwrap_err();
+        assert!(message.contains("text is needed"), "{message}");
     }
 
     #[test]

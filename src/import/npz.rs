@@ -1,4 +1,4 @@
-//! `.npz`: a zip of NumPy arrays, of which `images` and `labels` are wanted.
+//! `.npz`: a zip of NumPy arrays, `images` and `labels`; this crate's own say what they were made from, too.
 
 use std::{
     io::{Cursor, Read},
@@ -7,18 +7,21 @@ use std::{
 
 use zip::ZipArchive;
 
-use super::{Arrays, npy::Array};
+use super::{Arrays, Content, Values, npy::Array};
 use crate::{
-    Error, Result,
+    Error, Result, SyntheticSet,
     condense::{MAX_FILE, read_file},
 };
 
-pub(super) fn read(path: &Path) -> Result<Arrays> {
+/// What a set of this crate's has besides `images` and `labels`; `settings` may be missing.
+const OWN: [&str; 4] = ["dataset", "class_names", "mean", "std"];
+
+pub(super) fn read(path: &Path) -> Result<Content> {
     let bytes = read_file(path)?;
     decode(bytes).map_err(|reason| Error::format(path, reason))
 }
 
-fn decode(bytes: Vec<u8>) -> Result<Arrays, String> {
+fn decode(bytes: Vec<u8>) -> Result<Content, String> {
     // What the reader misses in it is zip's jargon.
     let mut archive = ZipArchive::new(Cursor::new(bytes))
         .map_err(|_| "it is not an npz file (a zip archive of arrays), or was cut short")?;
@@ -31,16 +34,66 @@ fn decode(bytes: Vec<u8>) -> Result<Arrays, String> {
             labels.shape
         )));
     }
-    Ok(Arrays {
+    let arrays = Arrays {
         values: images.values().map_err(of("images"))?,
         shape: images.shape,
         labels: labels.integers().map_err(of("labels"))?,
-    })
+    };
+    let own = OWN.iter().all(|name| has(&archive, name));
+    match arrays {
+        Arrays { values: Values::Floats(images), shape, labels } if own => {
+            set(&mut archive, images, &shape, labels).map(Content::Set)
+        }
+        arrays => Ok(Content::Arrays(arrays)),
+    }
+}
+
+/// A set that says of itself what it was made from.
+fn set(
+    archive: &mut ZipArchive<Cursor<Vec<u8>>>,
+    images: Vec<f32>,
+    shape: &[usize],
+    labels: Vec<i64>,
+) -> Result<SyntheticSet, String> {
+    let &[_, channels, size, _] = shape else {
+        return Err(format!("array \"images\": shape {shape:?}, (N, C, H, W) is needed"));
+    };
+    let of = |name: &'static str| move |reason: String| format!("array {name:?}: {reason}");
+    let mut texts = |name| array(archive, name)?.texts().map_err(of(name));
+    let (dataset, class_names) = (texts("dataset")?.concat(), texts("class_names")?);
+    let mut floats = |name| match array(archive, name)?.values().map_err(of(name))? {
+        Values::Floats(values) => Ok(values),
+        Values::Bytes(_) => Err(of(name)("floats are needed".into())),
+    };
+    let (mean, std) = (floats("mean")?, floats("std")?);
+    let settings = match has(archive, "settings") {
+        true => array(archive, "settings")?.texts().map_err(of("settings"))?.concat(),
+        false => "{}".to_owned(),
+    };
+    let ipc = labels.len().div_ceil(class_names.len().max(1));
+    let set = SyntheticSet {
+        images,
+        labels,
+        channels,
+        size,
+        dataset,
+        class_names,
+        mean,
+        std,
+        ipc,
+        settings,
+    };
+    set.check_loosely().map_err(|error| error.to_string())?;
+    Ok(set)
+}
+
+fn has(archive: &ZipArchive<Cursor<Vec<u8>>>, name: &str) -> bool {
+    archive.index_for_name(&format!("{name}.npy")).is_some()
 }
 
 fn array(archive: &mut ZipArchive<Cursor<Vec<u8>>>, name: &str) -> Result<Array, String> {
     let file = format!("{name}.npy");
-    if archive.index_for_name(&file).is_none() {
+    if !has(archive, name) {
         let names: Vec<_> = archive
             .file_names()
             .filter_map(Result::ok)
@@ -86,7 +139,7 @@ mod tests {
         for method in [CompressionMethod::Stored, CompressionMethod::Deflated] {
             let labels = npy("|u1", "(2,)", &[1, 0]);
             let file = npz(&[("labels", labels), ("more", vec![]), ("images", images())], method);
-            let arrays = decode(file.clone()).unwrap();
+            let Content::Arrays(arrays) = decode(file.clone()).unwrap() else { panic!("a set") };
             assert_eq!((arrays.shape, arrays.labels), (vec![2, 1, 1, 1], vec![1, 0]));
             for end in [0, 10, file.len() / 2, file.len() - 1] {
                 let message = decode(file[..end].to_vec()).unwrap_err();

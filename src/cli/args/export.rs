@@ -20,7 +20,7 @@ Examples:
       a set from elsewhere, whose normalisation is the data set's
 
 Formats:
-  npz           arrays images, labels, mean, std, class_names, dataset
+  npz           arrays images, labels, mean, std, class_names, dataset, settings
   safetensors   images and labels; the rest as text in the metadata
   pt            {'data': [[images, labels], ...], 'accs_all_exps': {...}, 'mean': ..., ...} for
                 torch.load, also with weights_only=True; of a folder with the runs seed0, seed1,
