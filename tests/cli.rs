@@ -149,6 +149,23 @@ fn a_configuration_is_shown_without_an_adapter_and_is_one() {
 }
 
 #[test]
+fn no_configuration_is_shown_of_what_a_run_would_refuse() {
+    for (arguments, word) in [
+        (&["--dataset", "glyphs", "--resize", "32"][..], "--resize 32"),
+        (&["--dataset", "mnist", "--test-fraction", "0.5"], "--test-fraction 0.5"),
+        (&["--dataset", "glyphs", "--ipc", "1001"], "--ipc 1001"),
+        (&["--dataset", "glyphs", "--method", "random", "--ipc", "1001"], "--ipc 1001"),
+        (&["--dataset", "folder:"], "after the colon"),
+        (&["--dataset", "folder:/no/such"], "there is no such folder"),
+    ] {
+        let message = refusal(&[&["show-config"], arguments].concat());
+        assert!(message.contains(word), "{message}");
+    }
+    let help = stdout(&answer(&["show-config", "--help"]));
+    assert!(!help.contains("--json") && help.contains("--runs"), "{help}");
+}
+
+#[test]
 fn version_is_the_crates() {
     let output = answer(&["--version"]);
     assert!(output.status.success());

@@ -6,12 +6,12 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 use dm_wgpu::{
     Dataset, Result,
-    data::{self, FOLDER, Sources},
+    data::{self, Known, Sources},
 };
 
 use super::{args::PictureArgs, failure::Failure};
 
-pub use dm_wgpu::data::{NAMES, Progress, Work, name_of};
+pub use dm_wgpu::data::{FOLDER, NAMES, Progress, Work, name_of};
 
 /// Loads a data set, downloading it where it has to be.
 pub fn load(
@@ -20,12 +20,23 @@ pub fn load(
     pictures: PictureArgs,
     on_progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Dataset> {
-    let sources = Sources {
-        data_dir: data_dir.map(Path::to_path_buf),
-        resize: pictures.resize,
-        test_fraction: pictures.test_fraction,
-    };
-    data::load(name, &sources, on_progress)
+    data::load(name, &sources(data_dir, pictures), on_progress)
+}
+
+/// What is wrong with a data set as far as that can be told without reading it; whole it is only where it
+/// needs no files.
+pub fn look(name: &str, data_dir: Option<&Path>, pictures: PictureArgs) -> Result<Option<Dataset>> {
+    let sources = sources(data_dir, pictures);
+    data::check(name, &sources)?;
+    match Known::of(name).is_some_and(|known| !known.has_files()) {
+        true => data::load(name, &sources, &mut |_| {}).map(Some),
+        false => Ok(None),
+    }
+}
+
+fn sources(data_dir: Option<&Path>, pictures: PictureArgs) -> Sources {
+    let PictureArgs { resize, test_fraction } = pictures;
+    Sources { data_dir: data_dir.map(Path::to_path_buf), resize, test_fraction }
 }
 
 /// Whether a data set of this name can be loaded as far as that can be told by the name.

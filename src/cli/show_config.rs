@@ -9,6 +9,7 @@ use dm_wgpu::{Recipe, Subject};
 use super::{
     args::{Origin, Origins, ShowConfigArgs},
     config::Key,
+    dataset,
     failure::Failure,
     record::{Adapter, MethodSettings, Record},
     say,
@@ -16,9 +17,27 @@ use super::{
 
 /// Prints and gives the exit code.
 pub fn run(args: &ShowConfigArgs, origins: &Origins) -> Result<u8, Failure> {
+    refuse(args)?;
     let text = text(args, origins, Subject::named(args.run.dataset()))?;
     say::out(text.trim_end()).map_err(|error| Failure::Failed(format!("stdout: {error}")))?;
     Ok(0)
+}
+
+/// Refuses what the run would, as far as that shows without an adapter and the images.
+fn refuse(args: &ShowConfigArgs) -> Result<(), Failure> {
+    let (run, method) = (&args.run, args.method.method);
+    let machine = &run.machine;
+    let data = dataset::look(run.dataset(), machine.data_dir.as_deref(), machine.pictures)?;
+    let Some(data) = data else { return Ok(()) };
+    match MethodSettings::of(run, method, &data) {
+        Some(MethodSettings::Dm(settings)) => settings.check(&data)?,
+        Some(MethodSettings::Selection(settings)) => settings.check(&data)?,
+        None => {}
+    }
+    if !args.method.no_eval {
+        run.evaluation(&data, method).check(&data)?;
+    }
+    Ok(())
 }
 
 /// The file's text.
@@ -36,7 +55,17 @@ fn text(args: &ShowConfigArgs, origins: &Origins, subject: Subject) -> Result<St
 
     let mut text =
         format!("# What dm-wgpu {} would run; a file for --config.\n\n", env!("CARGO_PKG_VERSION"));
-    let mut top = vec![sources.line("", "preset", &Value::from(run.layers.preset.name()))];
+    let preset = sources.line("", "preset", &Value::from(run.layers.preset.name()));
+    let mut in_tables = ["settings", "evaluation"]
+        .iter()
+        .filter_map(|&name| Some((name, table.get(name)?.as_table()?)))
+        .flat_map(|(name, values)| values.keys().map(move |key| (name, key)));
+    // Where all is settled without it, it has no say, and a default of its own would say so wrongly.
+    let idle = in_tables.all(|(name, key)| sources.asked(name, key).is_some());
+    let mut top = Vec::new();
+    if !idle || sources.asked("", "preset").is_some() {
+        top.push(preset);
+    }
     if let Some(runs) = run.runs(&args.lasting, method) {
         top.push(sources.line("", "runs", &Value::from(runs)));
     }
@@ -83,14 +112,7 @@ impl Sources<'_> {
             other => other.to_string(),
         };
         let said = format!("{name} = {value}");
-        // An evaluation takes after the run, and a selection is a method.
-        let elsewhere = match (table, name) {
-            ("evaluation", "width" | "depth") => Key::find("settings", name),
-            ("settings", "selection") => Key::find("", "method"),
-            _ => None,
-        };
-        let keys = [Key::find(table, name), elsewhere];
-        if let Some(source) = keys.into_iter().flatten().find_map(|key| self.asked(key)) {
+        if let Some(source) = self.asked(table, name) {
             return Line { said, source };
         }
         if self.recipe.is_open(table, name) {
@@ -106,14 +128,22 @@ impl Sources<'_> {
     }
 
     /// The flag or the file that a value is from.
-    fn asked(&self, key: &Key) -> Option<String> {
-        match (self.origins.of(key.id)?, &self.origins.file) {
+    fn asked(&self, table: &str, name: &str) -> Option<String> {
+        // An evaluation takes after the run, and a selection is a method.
+        let elsewhere = match (table, name) {
+            ("evaluation", "width" | "depth") => Key::find("settings", name),
+            ("settings", "selection") => Key::find("", "method"),
+            _ => None,
+        };
+        let mut keys = [Key::find(table, name), elsewhere].into_iter().flatten();
+        let source = |key: &Key| match (self.origins.of(key.id)?, &self.origins.file) {
             // A comment has one line.
             (Origin::File, Some(file)) => {
                 Some(file.display().to_string().replace(char::is_control, "?"))
             }
             _ => Some(format!("flag --{}", key.id.replace('_', "-"))),
-        }
+        };
+        keys.find_map(source)
     }
 }
 
@@ -230,7 +260,11 @@ kernels = "plain"  # flag --kernels
         let file = place.path().join("run.toml");
         for line in ["--dataset mnist --ipc 3", "--dataset glyphs --method random --no-eval"] {
             record(line).write(&file).unwrap();
-            assert_eq!(record(&format!("--config {}", file.display())), record(line));
+            let again = format!("--config {}", file.display());
+            assert_eq!(record(&again), record(line));
+            // They say nothing of a preset, nor would one change anything.
+            let text = shown(&again, None);
+            assert!(!text.contains("preset"), "{text}");
         }
         // As 0.1.0 wrote it before there was [data].
         let old = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/run-0.1.0.toml");

@@ -78,6 +78,23 @@ pub fn folder(
 
 /// The pictures, before they are decoded.
 fn pictures(path: &Path, sources: &Sources) -> Result<Pictures> {
+    check(path)?;
+    let shelf = Shelf::Folder(path.to_path_buf());
+    let Arranged { classes, train, test } = arrange(&shelf, sources.test_fraction)?;
+    let absolute = std::path::absolute(path).map_err(Error::io("find", path))?;
+    Ok(Pictures {
+        name: name_of(&format!("{FOLDER}{}", absolute.display())),
+        class_names: classes,
+        shelf,
+        train,
+        test,
+        wanted: Wanted { channels: None, size: sources.resize.map_or(Size::Own, Size::Resized) },
+        normalisation: None,
+    })
+}
+
+/// Whether it is a folder, whatever is in it.
+pub(super) fn check(path: &Path) -> Result<()> {
     if path.as_os_str().is_empty() {
         return Err(Error::setting(
             "dataset",
@@ -97,18 +114,7 @@ fn pictures(path: &Path, sources: &Sources) -> Result<Pictures> {
         }
         Err(error) => return Err(Error::io("read", path)(error)),
     }
-    let shelf = Shelf::Folder(path.to_path_buf());
-    let Arranged { classes, train, test } = arrange(&shelf, sources.test_fraction)?;
-    let absolute = std::path::absolute(path).map_err(Error::io("find", path))?;
-    Ok(Pictures {
-        name: name_of(&format!("{FOLDER}{}", absolute.display())),
-        class_names: classes,
-        shelf,
-        train,
-        test,
-        wanted: Wanted { channels: None, size: sources.resize.map_or(Size::Own, Size::Resized) },
-        normalisation: None,
-    })
+    Ok(())
 }
 
 /// A published set of which somebody has made such a folder, with classes in the set's own order.

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::{
-    FOLDER, folder,
+    FOLDER,
+    folder::{self, folder},
     known::{Origin, known},
     store::{self, Place},
     tiny_imagenet::TINY_IMAGENET,
@@ -106,12 +107,31 @@ pub fn load(
     sources: &Sources,
     on_progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Dataset> {
+    check(name, sources)?;
     if let Some(path) = name.strip_prefix(FOLDER) {
         if let Some(folder) = &sources.data_dir {
             let why = "folder: has its path with it; leave it out";
             return Err(Error::setting("data_dir", folder.display(), why));
         }
         return folder(Path::new(path), sources, on_progress);
+    }
+    let known = known(name)?;
+    match &known.origin {
+        Origin::Drawn(draw) => draw(),
+        Origin::Published(published) => {
+            store::load(known, published, &Place::of(sources)?, sources, on_progress)
+        }
+    }
+}
+
+/// Whether [`load`] could load this, as far as that can be told without reading or downloading anything.
+///
+/// # Errors
+/// As [`load`]: [`Error::Setting`] for an unknown name or options that it has no use for, and for a
+/// folder that is none [`Error::Io`] or [`Error::Format`].
+pub fn check(name: &str, sources: &Sources) -> Result<()> {
+    if let Some(path) = name.strip_prefix(FOLDER) {
+        return folder::check(Path::new(path));
     }
     let known = known(name)?;
     let pictures = known.name == TINY_IMAGENET.name;
@@ -123,12 +143,7 @@ pub fn load(
         let why = format!("{name} has test images of its own; leave it out");
         return Err(Error::setting("test_fraction", fraction, why));
     }
-    match &known.origin {
-        Origin::Drawn(draw) => draw(),
-        Origin::Published(published) => {
-            store::load(known, published, &Place::of(sources)?, sources, on_progress)
-        }
-    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ mod tiny_imagenet;
 pub use folder::{FOLDER, TEST_FRACTION, folder, name_of};
 pub use glyphs::glyphs;
 pub use known::{KNOWN, Known, NAMES};
-pub use load::{Progress, Sources, Work, load};
+pub use load::{Progress, Sources, Work, check, load};
 pub use mnist::mnist;
 pub(crate) use pictures::{is_picture, planes, read as read_picture};
 
