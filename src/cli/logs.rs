@@ -1,14 +1,15 @@
-//! Logs, on stderr: warnings, with `-v` what was chosen and found, with `-vv` every step towards it.
+//! Logs, on stderr: warnings, as people are told anything else; with `-v` what was chosen and found, with `-vv` every step towards it.
 
-use log::{LevelFilter, Log, Metadata, Record};
+use log::{Level, LevelFilter, Log, Metadata, Record};
 
-use super::say;
+use super::{events::Event, say};
 
 /// The program's and the library's own; they have one name.
 const OURS: &str = "dm_wgpu";
 
-/// Listens, as `RUST_LOG` says, or else to warnings. Any `-v` is heard beside `RUST_LOG`.
-pub fn listen(quiet: bool, verbose: u8) {
+/// Listens, as `RUST_LOG` says, or else to warnings, which with `--json` are events. Any `-v` is heard beside
+/// `RUST_LOG`.
+pub fn listen(quiet: bool, verbose: u8, json: bool) {
     let usual = if quiet { "off" } else { "dm_wgpu=warn" };
     let asked = env_logger::Env::default().default_filter_or(usual);
     let mut builder = env_logger::Builder::from_env(asked);
@@ -19,26 +20,57 @@ pub fn listen(quiet: bool, verbose: u8) {
     }
     let logger = builder.format_timestamp(None).build();
     log::set_max_level(logger.filter());
+    let asked = verbose > 0 || std::env::var_os(env_logger::DEFAULT_FILTER_ENV).is_some();
+    let style = match (asked, json) {
+        (true, _) => Style::Log,
+        (false, true) => Style::Event,
+        (false, false) => Style::Line,
+    };
     // Only fails where a logger is set already, and then there is one.
-    let _ = log::set_boxed_logger(Box::new(BesideBars(logger)));
+    let _ = log::set_boxed_logger(Box::new(Logger { logger, style }));
 }
 
-/// Progress bars step aside for a line.
-struct BesideBars(env_logger::Logger);
+struct Logger {
+    logger: env_logger::Logger,
+    style: Style,
+}
 
-impl Log for BesideBars {
+enum Style {
+    /// With level and module, for whoever asked for logs.
+    Log,
+    /// A warning among what people are told.
+    Line,
+    /// The same for a program.
+    Event,
+}
+
+impl Log for Logger {
     fn enabled(&self, about: &Metadata<'_>) -> bool {
-        self.0.enabled(about)
+        self.logger.enabled(about)
     }
 
     fn log(&self, record: &Record<'_>) {
         // Most are not meant for anybody.
-        if self.0.matches(record) {
-            say::BARS.suspend(|| self.0.log(record));
+        if !self.logger.matches(record) {
+            return;
+        }
+        let text = || format!("{}: {}", word(record.level()), record.args());
+        match self.style {
+            // Progress bars step aside for a line.
+            Style::Log => say::BARS.suspend(|| self.logger.log(record)),
+            Style::Line => say::err(&text()),
+            Style::Event => Event::Message { text: &text() }.tell(),
         }
     }
 
     fn flush(&self) {
-        self.0.flush();
+        self.logger.flush();
+    }
+}
+
+fn word(level: Level) -> String {
+    match level {
+        Level::Warn => "warning".into(),
+        other => other.as_str().to_lowercase(),
     }
 }

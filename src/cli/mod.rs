@@ -72,7 +72,7 @@ pub fn run() -> ExitCode {
             return ExitCode::from(u8::try_from(stop.exit_code()).unwrap_or(2));
         }
     };
-    logs::listen(cli.quiet(), cli.verbose);
+    logs::listen(cli.quiet(), cli.verbose, cli.json());
     if !cli.f16() {
         vectors::widen();
     }

@@ -15,11 +15,15 @@ pub fn widen() {
         use std::os::unix::process::CommandExt;
         let mut arguments = std::env::args_os();
         let (Some(name), Ok(program)) = (arguments.next(), std::env::current_exe()) else { return };
-        let error = std::process::Command::new(program)
-            .arg0(name)
-            .args(arguments)
-            .env(VARIABLE, "512")
-            .exec();
+        let mut again = std::process::Command::new(program);
+        again.arg0(name).args(arguments).env(VARIABLE, "512");
+        // Where nobody has logged in, the driver's library for windows would complain on stderr that it
+        // can't look for a screen; at a place that is absolute it looks, and finds none.
+        let missing = |name| std::env::var_os(name).is_none();
+        if missing("XDG_RUNTIME_DIR") && missing("WAYLAND_DISPLAY") {
+            again.env("WAYLAND_DISPLAY", "/dev/null");
+        }
+        let error = again.exec();
         log::debug!("could not start again with wider vectors: {error}");
     }
 }
