@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::Write,
+    io::{self, Write},
     path::{Path, PathBuf},
 };
 
@@ -28,12 +28,25 @@ pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
 
 /// The bytes in a file that only needs its name.
 fn beside(path: &Path, bytes: &[u8]) -> std::io::Result<tempfile::NamedTempFile> {
-    let mut file = temporary(".writing-", &folder_of(path))?;
+    let folder = folder_of(path);
+    let mut file = temporary(".writing-", &folder).map_err(|error| without_name(error, &folder))?;
     // Not through the temporary file, whose errors would name it instead of what it becomes.
     file.as_file_mut().write_all(bytes)?;
     // Without this a crash of the machine could keep the new name and lose what it stands for.
     file.as_file().sync_all()?;
     Ok(file)
+}
+
+/// An error without the name of the temporary file, which says nothing to anybody.
+fn without_name(error: io::Error, folder: &Path) -> io::Error {
+    use io::ErrorKind::{NotFound, PermissionDenied, ReadOnlyFilesystem, StorageFull};
+    match error.kind() {
+        NotFound if !folder.exists() => {
+            io::Error::new(NotFound, format!("the folder {} does not exist", folder.display()))
+        }
+        kind @ (NotFound | PermissionDenied | ReadOnlyFilesystem | StorageFull) => kind.into(),
+        _ => error,
+    }
 }
 
 /// The folder that a path is in: `.` for a bare name.
@@ -89,7 +102,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("missing").join("a.txt");
         let message = write_whole(&path, b"one").unwrap_err().to_string();
-        assert!(message.contains("a.txt"), "{message}");
+        assert!(message.contains("a.txt: the folder "), "{message}");
+        assert!(message.ends_with("missing does not exist"), "{message}");
     }
 
     #[cfg(unix)]

@@ -134,14 +134,88 @@ fn usage_names_the_program_whatever_its_file_is_called() {
     let other = place.path().join("renamed");
     std::os::unix::fs::symlink(assert_cmd::cargo::cargo_bin!("dm-wgpu"), &other).unwrap();
     for subcommand in subcommands() {
-        for arguments in [[subcommand.as_str(), "--nonsense"], [&subcommand, "--help"]] {
-            let output = Command::new(&other).args(arguments).output().unwrap();
-            let all = text(&output.stdout) + &text(&output.stderr);
-            let usage = all.lines().find_map(|line| line.strip_prefix("Usage: ")).unwrap();
-            assert!(usage.starts_with(&format!("dm-wgpu {subcommand}")), "{usage}");
-            assert!(!all.contains("renamed"), "{all}");
+        let said = |option: &str| {
+            let output = Command::new(&other).args([&subcommand, option]).output().unwrap();
+            text(&output.stdout) + &text(&output.stderr)
+        };
+        let help = said("--help");
+        let usage = help.lines().find_map(|line| line.strip_prefix("Usage: ")).unwrap();
+        assert!(usage.starts_with(&format!("dm-wgpu {subcommand}")), "{usage}");
+        assert!(!help.contains("renamed"), "{help}");
+        let refused = said("--nonsense");
+        assert!(!refused.contains("renamed") && !refused.contains("Usage"), "{refused}");
+    }
+}
+
+#[test]
+fn long_lines_of_a_page_go_on_below_their_beginning() {
+    if !tool("man") {
+        return;
+    }
+    let place = tempfile::tempdir().unwrap();
+    let page = place.path().join("dm-wgpu.1");
+    fs::write(&page, stdout(&["man"])).unwrap();
+    let mut man = Command::new("man");
+    let output = man
+        .arg("-l")
+        .arg(&page)
+        .envs([("MANWIDTH", "80"), ("LC_ALL", "C.UTF-8")])
+        .output()
+        .unwrap();
+    let shown = text(&output.stdout);
+    let lines = shown.lines().skip_while(|line| !line.contains("A run leaves")).skip(1);
+    let lines: Vec<_> = lines.take_while(|line| !line.is_empty()).collect();
+    assert!(lines.len() > 10, "{shown}");
+    for line in lines {
+        // Names two further in than the text, or what they are, all in one column.
+        let first = line.len() - line.trim_start().len();
+        assert!(first == 9 || first == 33, "{line:?}");
+        assert!(
+            first == 33 || line[..33].ends_with("  ") && !line[33..].starts_with(' '),
+            "{line:?}"
+        );
+    }
+}
+
+#[test]
+fn warnings_are_for_people_unless_logs_are_asked_for() {
+    let place = tempfile::tempdir().unwrap();
+    for class in ["pets/cats", "pets/dogs", "set/cats", "set/dogs"] {
+        let folder = place.path().join(class);
+        fs::create_dir_all(&folder).unwrap();
+        for shade in [10, 200, 90] {
+            let picture = image::GrayImage::from_pixel(8, 8, image::Luma([shade]));
+            picture.save(folder.join(format!("{shade}.png"))).unwrap();
         }
     }
+    fs::write(place.path().join("pets/cats/notes.txt"), "mine").unwrap();
+    let warned = |out: &str, log: Option<&str>| {
+        let mut command = program(&["export", "set", "--dataset", "folder:pets", "--out", out]);
+        command.current_dir(place.path()).env("XDG_CACHE_HOME", place.path().join("cache"));
+        let output = command.envs(log.map(|log| ("RUST_LOG", log))).output().unwrap();
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        text(&output.stderr)
+    };
+    let plain = warned("a.npz", None);
+    assert!(plain.starts_with("warning: ") && plain.contains("notes.txt"), "{plain}");
+    assert!(!plain.contains("dm_wgpu"), "{plain}");
+    let logged = warned("b.npz", Some("dm_wgpu=warn"));
+    assert!(logged.contains("WARN  dm_wgpu::data") && !logged.contains("warning: "), "{logged}");
+}
+
+/// Needs an adapter.
+#[test]
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+fn nobody_need_have_logged_in() {
+    // Elsewhere it isn't started again, and the driver's complaint is its own.
+    if !std::arch::is_x86_feature_detected!("avx512f") {
+        return;
+    }
+    let mut command = program(&["adapters"]);
+    for name in ["XDG_RUNTIME_DIR", "WAYLAND_DISPLAY", "LP_NATIVE_VECTOR_WIDTH"] {
+        command.env_remove(name);
+    }
+    assert_eq!(text(&command.output().unwrap().stderr), "");
 }
 
 /// Needs an adapter.

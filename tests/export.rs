@@ -132,11 +132,14 @@ fn what_was_exported_is_said_and_nothing_is_replaced() {
         assert_eq!(said.contains("outside 0…1"), path.ends_with("png"), "{said}");
         refused(&export(&place, arguments), &format!("{path} is there already"));
     }
-    refused(&export(&place, &["run", "-f", "safetensors"]), "synthetic.safetensors is there");
+    refused(&export(&place, &["run", "-f", "safetensors"]), "synthetic.safetensors is that file");
     assert_eq!(succeeds(&export(&place, &["run", "--out", "b.npz", "--quiet"])), "");
     let bytes = |name: &str| fs::read(place.path().join(name)).unwrap();
     assert_eq!(bytes("a.safetensors"), bytes("run/synthetic.safetensors"));
     assert_eq!(bytes("b.npz"), bytes("run/synthetic.npz"), "the same set, the same bytes");
+    // An npz says as much as the file that it is from.
+    succeeds(&export(&place, &["b.npz", "--out", "c.safetensors"]));
+    assert_eq!(bytes("c.safetensors"), bytes("run/synthetic.safetensors"));
 }
 
 #[test]
@@ -180,15 +183,17 @@ fn what_is_wrong_is_named() {
         (&["runs/seed0"], "--format"),
         (&["runs/seed0", "--out", "x.zip"], "add --format"),
         (&["runs/seed0", "-f", "onnx"], "safetensors"),
+        (&["runs/seed0", "-f", "pt", "--out", "m.npz"], "ends as npz does"),
         (&["runs/seed0", "-f", "pt", "--out", ""], "a value is required"),
         (&["runs/seed0", "-f", "npz", "--dataset", "glyphs"], "leave --dataset out"),
         (&[], "PATH"),
     ] {
         refused(&export(&place, arguments), word);
     }
-    for (arguments, word) in
-        [(["none", "none.npz"], "none"), (["runs/seed0", "no/such/x.npz"], "no/such/x.npz")]
-    {
+    for (arguments, word) in [
+        (["none", "none.npz"], "none"),
+        (["runs/seed0", "no/such/x.npz"], "no/such does not exist"),
+    ] {
         let output = export(&place, &[arguments[0], "--out", arguments[1]]);
         let stderr = text(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{stderr}");

@@ -64,6 +64,16 @@ pub fn run(args: &ExportArgs) -> Result<u8, Failure> {
         // clap asks for one of them.
         (None, None) => return Err(Failure::Usage("--format is needed".into())),
     };
+    if let (Some(given), Some(out)) = (args.format, &args.out)
+        && let Some(other) = Format::of_path(out).filter(|&other| other != given)
+    {
+        return Err(Failure::Usage(format!(
+            "--format {}: --out {} ends as {} does; leave --format out, or give it another ending",
+            given.name(),
+            out.display(),
+            other.name()
+        )));
+    }
     let paths = runs_of(&args.path).unwrap_or_else(|| vec![args.path.clone()]);
     if paths.len() > 1 && format != Format::Pt {
         return Err(Failure::Usage(format!(
@@ -75,6 +85,12 @@ pub fn run(args: &ExportArgs) -> Result<u8, Failure> {
         )));
     }
     let out = args.out.clone().unwrap_or_else(|| beside(&args.path, format));
+    if args.out.is_none() && format == Format::Safetensors && out.exists() {
+        return Err(Failure::Usage(format!(
+            "{} is that file already; for a copy of it name another with --out",
+            out.display()
+        )));
+    }
     // Better before the work than after it; what appears in between is not replaced either.
     check_new(&out, format)?;
     let sets =

@@ -72,6 +72,7 @@ fn settings_as_flags(text: &str) -> String {
         .fold(text.to_owned(), |text, name| text.replace(name, &flag(name)))
         .replace("init = noise", "--init noise")
         .replace("set resize", "set --resize")
+        .replace("use depth", "use --depth")
 }
 
 /// The library's `9 MiB` and `1048576 bytes` as `--memory-budget` takes them.

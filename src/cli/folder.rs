@@ -76,7 +76,14 @@ impl OutputFolder {
             Ok(_) => Ok(()),
             // The error itself would name the probe.
             Err(error) if nearest == path => refused(format!("not writable, {}", error.kind())),
-            Err(error) => refused(format!("it can't be created, {}", error.kind())),
+            Err(error) => {
+                let why = match error.kind() {
+                    // Although it is there: a folder of the system's.
+                    io::ErrorKind::NotFound => String::new(),
+                    kind => format!(", {kind}"),
+                };
+                refused(format!("nothing can be created in {}{why}", nearest.display()))
+            }
         }
     }
 

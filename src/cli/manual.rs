@@ -42,7 +42,40 @@ fn page(command: &Command) -> Result<Vec<u8>, Failure> {
     let failed = |error| Failure::Failed(format!("the manual page: {error}"));
     let man = Man::new(command.clone()).source(concat!("dm-wgpu ", env!("CARGO_PKG_VERSION")));
     man.render(&mut page).map_err(failed)?;
-    Ok(page)
+    Ok(indented(&String::from_utf8_lossy(&page)).into_bytes())
+}
+
+/// With what is below the help's options as it is there: lines of their own, and what does not fit in one goes
+/// on below its beginning rather than at the margin.
+fn indented(page: &str) -> String {
+    let mut extra = false;
+    let mut out = String::new();
+    for line in page.lines() {
+        if line.starts_with('.') {
+            extra = line == ".SH EXTRA" || extra && !line.starts_with(".SH");
+        } else if extra && line.starts_with(' ') {
+            let text = line.trim_start();
+            let first = line.len() - text.len();
+            // A name, and in the second column what it is.
+            let second = text.find("  ").map(|end| {
+                let gap = text[end..].len() - text[end..].trim_start().len();
+                // What stands in the page with a backslash before it is one character.
+                text[..end].replace('\\', "").chars().count() + gap
+            });
+            let hang = second.unwrap_or(0);
+            let all = first + hang;
+            // What begins with a dot is no macro.
+            out += &format!(".br\n.in +{all}n\n.ti -{hang}n\n\\&{text}\n.br\n.in -{all}n\n");
+            continue;
+        }
+        out += line;
+        out.push('\n');
+        if line == ".SH EXTRA" {
+            // Ragged and without hyphens, or columns would not be ones.
+            out += ".ad l\n.nh\n";
+        }
+    }
+    out
 }
 
 fn print(text: &str) -> Result<u8, Failure> {

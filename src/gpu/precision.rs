@@ -62,8 +62,13 @@ impl Matrices {
     ) -> Result<Self, String> {
         let missing = Precision::F16.features() - features;
         if !missing.is_empty() {
-            let names: Vec<_> = missing.iter_names().map(|(name, _)| name).collect();
-            return Err(format!("feature {}", names.join(" and ")));
+            let names = [
+                (Features::SHADER_F16, "f16 in shaders"),
+                (Features::SUBGROUP, "subgroups"),
+                (Features::EXPERIMENTAL_COOPERATIVE_MATRIX, "cooperative matrices of f16"),
+            ];
+            let names = names.into_iter().filter(|(feature, _)| missing.contains(*feature));
+            return Err(names.map(|(_, name)| name).collect::<Vec<_>>().join(" and "));
         }
         let bytes = limits.max_compute_workgroup_storage_size as usize;
         if bytes < MATRICES_BYTES {
@@ -146,7 +151,7 @@ mod tests {
         assert_eq!(of(&[(8, 8, F32), (16, 16, F16), (16, 8, F32)], all, 32 << 10), made(8));
         assert!(of(&[(16, 16, F16)], all, 32 << 10).unwrap_err().contains("summed in f32"));
         let without = of(&[(16, 16, F32)], all - Features::SHADER_F16, 32 << 10).unwrap_err();
-        assert_eq!(without, "feature SHADER_F16");
+        assert_eq!(without, "f16 in shaders");
         let small = of(&[(16, 16, F32)], all, 16 << 10).unwrap_err();
         assert_eq!(small, "32768 bytes of workgroup memory, but 16384 bytes");
     }

@@ -36,13 +36,14 @@ impl ConvNet {
         let mut planes = Vec::with_capacity(depth);
         for block in 1..=depth {
             if plane < 2 {
+                // Each halves them.
+                let possible = match block - 1 {
+                    0 => "give larger ones".to_owned(),
+                    possible => format!("use depth {possible} or less, or larger ones"),
+                };
                 return Err(Error::shape(
                     what(),
-                    format!(
-                        "nothing is left to pool in block {block}: halve the depth's demands with \
-                         depth {} or give larger images",
-                        block - 1
-                    ),
+                    format!("images of {size}×{size} are too small for {depth} blocks: {possible}"),
                 ));
             }
             planes.push(plane);

@@ -6,6 +6,7 @@ mod datasets;
 mod evaluate;
 mod export;
 mod help;
+mod hints;
 mod lasting;
 mod layers;
 mod look;
@@ -60,7 +61,7 @@ fn precision() -> impl TypedValueParser<Value = Precision> {
     after_help = help::RUN,
     disable_help_subcommand = true,
     subcommand_negates_reqs = true,
-    override_usage = "dm-wgpu --dataset <NAME> [OPTIONS]\n       dm-wgpu --resume <DIR>\n       dm-wgpu evaluate <PATH> [OPTIONS]\n       dm-wgpu compare --dataset <NAME> [OPTIONS]\n       dm-wgpu compare <RUN> <RUN>... [OPTIONS]\n       dm-wgpu view <PATH> [OPTIONS]\n       dm-wgpu report <FOLDER>\n       dm-wgpu show-config --dataset <NAME> [OPTIONS]\n       dm-wgpu bench [OPTIONS]\n       dm-wgpu export <PATH> --format <FORMAT> [OPTIONS]\n       dm-wgpu datasets [--data-dir <DIR>] [--json]\n       dm-wgpu adapters [--backend <API>]",
+    override_usage = "dm-wgpu --dataset <NAME> [OPTIONS]\n       dm-wgpu --resume <DIR>\n       dm-wgpu evaluate <PATH> [OPTIONS]\n       dm-wgpu compare --dataset <NAME> [OPTIONS]\n       dm-wgpu compare <RUN> <RUN>... [OPTIONS]\n       dm-wgpu view <PATH> [OPTIONS]\n       dm-wgpu report <FOLDER>\n       dm-wgpu show-config --dataset <NAME> [OPTIONS]\n       dm-wgpu bench [OPTIONS]\n       dm-wgpu export <PATH> --format <FORMAT> [OPTIONS]\n       dm-wgpu datasets [--data-dir <DIR>] [--json]\n       dm-wgpu adapters [--backend <API>]\n       dm-wgpu completions <SHELL>\n       dm-wgpu man [DIR]",
     max_term_width = 100
 )]
 pub struct Cli {
@@ -87,7 +88,9 @@ pub struct Cli {
 
 /// The program's arguments. The error also carries `--help` and `--version`, as clap has it.
 pub fn parse() -> Result<Cli, Error> {
-    Cli::from_arguments(std::env::args_os())
+    let arguments: Vec<_> = std::env::args_os().collect();
+    Cli::from_arguments(arguments.clone())
+        .map_err(|error| hints::with(error, &command(), &arguments))
 }
 
 impl Cli {
@@ -254,7 +257,7 @@ pub enum Command {
 }
 
 /// What flags that a subcommand shares with runs mean there, where it is not the same.
-const OTHERWISE: [(&str, &str, &str); 5] = [
+const OTHERWISE: [(&str, &str, &str); 7] = [
     ("evaluate", "quiet", "Say nothing but errors and the result"),
     ("evaluate", "eval_epochs", "Passes over the set for each of them [default: 300]"),
     (
@@ -262,6 +265,18 @@ const OTHERWISE: [(&str, &str, &str); 5] = [
         "eval_width",
         "Channels of each of their convolutions [default: as the run's, else as the set was made \
          with, else 128]",
+    ),
+    (
+        "evaluate",
+        "eval_depth",
+        "Their blocks, 1 to 5 [default: as the run's, else as the set was made with, else 3; 4 for \
+         images of 64×64 and larger]",
+    ),
+    (
+        "evaluate",
+        "eval_augment",
+        "Augmentations of which one is drawn for each of their steps [default: all that suit the \
+         data set]",
     ),
     ("compare", "quiet", "Say nothing but errors and the result"),
     (
@@ -274,8 +289,12 @@ const OTHERWISE: [(&str, &str, &str); 5] = [
 
 /// All that clap knows of the program.
 pub fn command() -> clap::Command {
-    OTHERWISE.into_iter().fold(Cli::command(), |command, (subcommand, id, help)| {
+    let command = OTHERWISE.into_iter().fold(Cli::command(), |command, (subcommand, id, help)| {
         command.mut_subcommand(subcommand, |command| command.mut_arg(id, |arg| arg.help(help)))
+    });
+    // Known there for what they are refused with alone.
+    ["json", "resume"].into_iter().fold(command, |command, id| {
+        command.mut_subcommand("show-config", |command| command.mut_arg(id, |arg| arg.hide(true)))
     })
 }
 

@@ -1,0 +1,134 @@
+//! What clap's refusals say besides what is wrong: a hint if the mistake is a known one, and no list of usages.
+
+use std::{ffi::OsString, path::Path};
+
+use clap::{
+    Command, Error,
+    builder::StyledStr,
+    error::{ContextKind, ContextValue, ErrorKind},
+};
+
+use crate::cli::dataset::{FOLDER, NAMES};
+
+/// The refusal of these arguments as people are told it.
+pub(super) fn with(mut error: Error, command: &Command, arguments: &[OsString]) -> Error {
+    // What is missing can be seen there; else it would bury the line that matters.
+    if error.kind() != ErrorKind::MissingRequiredArgument {
+        error.remove(ContextKind::Usage);
+    }
+    if let Some(hint) = hint(&error, command, arguments) {
+        for others in [
+            ContextKind::SuggestedArg,
+            ContextKind::SuggestedSubcommand,
+            ContextKind::SuggestedValue,
+        ] {
+            error.remove(others);
+        }
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![StyledStr::from(hint)]));
+    }
+    error
+}
+
+fn hint(error: &Error, command: &Command, arguments: &[OsString]) -> Option<String> {
+    let text = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.as_str()),
+        _ => None,
+    };
+    match error.kind() {
+        ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand => {
+            let word = text(ContextKind::InvalidArg).or(text(ContextKind::InvalidSubcommand))?;
+            let words = || arguments.iter().filter_map(|argument| argument.to_str());
+            let after = words().skip_while(|other| *other != word).nth(1);
+            match word.strip_prefix("--") {
+                Some(flag) => of_flag(flag, command, words()),
+                None => of_word(word, after),
+            }
+        }
+        ErrorKind::InvalidValue if text(ContextKind::InvalidArg)?.starts_with("--dataset ") => {
+            of_dataset(text(ContextKind::InvalidValue)?)
+        }
+        _ => None,
+    }
+}
+
+/// A run's option where a subcommand has it for evaluations alone.
+fn of_flag<'a>(
+    flag: &str,
+    command: &Command,
+    mut words: impl Iterator<Item = &'a str>,
+) -> Option<String> {
+    let subcommand = words.find_map(|word| command.find_subcommand(word))?;
+    let longer = format!("eval-{flag}");
+    let has = subcommand.get_arguments().any(|arg| arg.get_long() == Some(longer.as_str()));
+    has.then(|| format!("the networks that judge have '--{longer}'"))
+}
+
+/// A word where a subcommand or an option should be.
+fn of_word(word: &str, after: Option<&str>) -> Option<String> {
+    match (word, after) {
+        ("help", Some(subcommand)) => Some(format!("ask with 'dm-wgpu {subcommand} --help'")),
+        ("help", None) => Some("ask with 'dm-wgpu --help'".into()),
+        ("resume", after) => {
+            Some(format!("to go on with a run, say '--resume {}'", after.unwrap_or("DIR")))
+        }
+        _ => name(word).map(|name| format!("to condense it, say '--dataset {name}'")),
+    }
+}
+
+fn of_dataset(value: &str) -> Option<String> {
+    if let Some(name) = name(value) {
+        return Some(format!("it is written '--dataset {name}'"));
+    }
+    let own = Path::new(value).is_dir();
+    own.then(|| format!("for the pictures in that folder, say '--dataset {FOLDER}{value}'"))
+}
+
+/// The data set that somebody means who writes it in another way.
+fn name(word: &str) -> Option<&'static str> {
+    let plain = |text: &str| text.replace(['-', '_', ' '], "").to_lowercase();
+    NAMES.into_iter().find(|name| plain(name) == plain(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(line: &str) -> String {
+        let arguments: Vec<_> = line.split_whitespace().map(OsString::from).collect();
+        let error = super::super::command().try_get_matches_from(&arguments).unwrap_err();
+        with(error, &super::super::command(), &arguments).to_string()
+    }
+
+    #[test]
+    fn known_mistakes_get_a_hint() {
+        for (line, hint) in [
+            ("evaluate x --width 8", "'--eval-width'"),
+            ("help export", "'dm-wgpu export --help'"),
+            ("help", "'dm-wgpu --help'"),
+            ("mnist", "'--dataset mnist'"),
+            ("resume runs/x", "'--resume runs/x'"),
+            ("--dataset MNIST", "'--dataset mnist'"),
+            ("--dataset FashionMNIST", "'--dataset fashion-mnist'"),
+            ("evaluate x --dataset CIFAR-10", "'--dataset cifar10'"),
+            // There is such a folder where tests run.
+            ("--dataset src", "'--dataset folder:src'"),
+        ] {
+            let text = said(&format!("dm-wgpu {line}"));
+            assert!(text.contains("tip: ") && text.contains(hint), "{line}: {text}");
+            assert_eq!(text.matches("tip:").count(), 1, "{text}");
+        }
+        // Clap's own.
+        assert!(said("dm-wgpu --dataset mnist --ipcs 1").contains("'--ipc'"));
+    }
+
+    #[test]
+    fn usage_is_for_what_is_missing() {
+        for line in
+            ["--nonsense", "--dataset x", "--dataset mnist --ipc 0", "bench --x", "nonsense"]
+        {
+            let text = said(&format!("dm-wgpu {line}"));
+            assert!(!text.contains("Usage:") && text.contains("'--help'"), "{text}");
+        }
+        assert!(said("dm-wgpu evaluate").contains("Usage: dm-wgpu evaluate <PATH>"));
+    }
+}
