@@ -265,11 +265,11 @@ impl Tree {
         if !ignored.is_empty() {
             let more = if ignored.len() > NAMED { ", …" } else { "" };
             log::warn!(
-                "{}: {} files are ignored that are no picture (.png, .jpg, .jpeg, .webp, .bmp) of \
-                 a class: {}{more}",
+                "{}: ignored, as no picture (.png, .jpg, .jpeg, .webp, .bmp) of a class: {}{more} \
+                 ({} in all)",
                 path.display(),
-                ignored.len(),
-                ignored[..ignored.len().min(NAMED)].join(", ")
+                ignored[..ignored.len().min(NAMED)].join(", "),
+                ignored.len()
             );
         }
         if classes.values().all(Vec::is_empty) {

@@ -127,8 +127,8 @@ pub fn load(
 /// Whether [`load`] could load this, as far as that can be told without reading or downloading anything.
 ///
 /// # Errors
-/// As [`load`]: [`Error::Setting`] for an unknown name or options that it has no use for, and for a
-/// folder that is none [`Error::Io`] or [`Error::Format`].
+/// As [`load`]: [`Error::Setting`] for an unknown name, a folder that is none, or options that it has
+/// no use for; [`Error::Io`] or [`Error::Format`] for a folder that can't be read as one of pictures.
 pub fn check(name: &str, sources: &Sources) -> Result<()> {
     if let Some(path) = name.strip_prefix(FOLDER) {
         return folder::check(Path::new(path));
