@@ -323,7 +323,7 @@ fn unequal_classes_and_colours() {
 fn sizes_that_no_network_takes_are_refused() {
     let tiny = noise(3, 4, &[2, 2]);
     for (settings, word) in [
-        (Settings { depth: 3, ..quick(&tiny) }, "block 3"),
+        (Settings { depth: 3, ..quick(&tiny) }, "too small for 3 blocks: use depth 2"),
         (Settings { depth: 6, ..quick(&tiny) }, "depth"),
         (Settings { depth: 2, width: 0, ..quick(&tiny) }, "width"),
         (Settings { depth: 2, ipc: 0, ..quick(&tiny) }, "ipc"),
