@@ -103,5 +103,5 @@ fn f16_is_only_had_where_it_is_asked_for() {
     // A device that was opened without the features can't have it, whatever its adapter has.
     let error = gpu().clone().with_f16(&[]).unwrap_err().to_string();
     assert!(error.starts_with("precision = f16: "), "{error}");
-    assert!(error.contains("EXPERIMENTAL_COOPERATIVE_MATRIX"), "{error}");
+    assert!(error.contains("cooperative matrices of f16"), "{error}");
 }
