@@ -30,7 +30,7 @@ test: | $(XDG_RUNTIME_DIR)
 	scripts/prepare
 	cargo clippy --all-targets -- -D warnings
 	cargo clippy --no-default-features --tests -- -D warnings
-	cargo test
+	cargo test --no-fail-fast
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
 
 # Two ignored tests are not for a machine to judge: one asks the real mirrors, one draws a picture.

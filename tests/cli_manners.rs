@@ -262,12 +262,16 @@ fn colours_and_bars_are_for_terminals_that_want_them() {
         return;
     }
     let program = assert_cmd::cargo::cargo_bin!("dm-wgpu");
-    let on_terminal = |arguments: &str, (name, value): (&str, &str)| {
+    let on_terminal = |arguments: &str, environment: &[(&str, &str)]| {
         let line = format!("{} {arguments}", program.display());
         let mut command = Command::new("script");
-        command.args(["-qec", &line, "/dev/null"]).env("TERM", "xterm").env_remove("NO_COLOR");
+        command.args(["-qec", &line, "/dev/null"]).env("TERM", "xterm");
+        for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "CI"] {
+            command.env_remove(name);
+        }
         command.env("XDG_RUNTIME_DIR", std::env::temp_dir()).env_remove("RUST_LOG");
-        text(&command.env(name, value).stdin(Stdio::null()).output().unwrap().stdout)
+        let command = command.envs(environment.iter().copied()).stdin(Stdio::null());
+        text(&command.output().unwrap().stdout)
     };
     let place = tempfile::tempdir().unwrap();
     let mut runs = 0..;
@@ -278,18 +282,21 @@ fn colours_and_bars_are_for_terminals_that_want_them() {
     };
     let coloured = |text: &str| text.contains("\u{1b}[1m") || text.contains("\u{1b}[32m");
     let moves = |text: &str| text.contains("\u{1b}[2K") || text.contains("\u{1b}[1A");
-    let usual = ("TERM", "xterm");
-    assert!(coloured(&on_terminal("--help", usual)));
-    let talk = on_terminal(&run(), usual);
+    assert!(coloured(&on_terminal("--help", &[])));
+    let talk = on_terminal(&run(), &[]);
     assert!(coloured(&talk) && moves(&talk), "{talk:?}");
     // A line of the log never stands behind a bar.
     for line in talk.split(['\r', '\n']).filter(|line| line.contains("dm_wgpu")) {
         assert!(!line.contains("[=") && !line.contains("[ "), "{line:?}");
     }
-    let plain = on_terminal(&run(), ("NO_COLOR", "1"));
-    assert!(!coloured(&plain) && !coloured(&on_terminal("--help", ("NO_COLOR", "1"))), "{plain:?}");
-    for arguments in [run(), "--help".to_owned(), "--nonsense".to_owned()] {
-        let dumb = on_terminal(&arguments, ("TERM", "dumb"));
-        assert!(!dumb.contains('\u{1b}'), "{dumb:?}");
+    let no_color = [("NO_COLOR", "1")];
+    let plain = on_terminal(&run(), &no_color);
+    assert!(!coloured(&plain) && !coloured(&on_terminal("--help", &no_color)), "{plain:?}");
+    // Continuous integration is taken to show colours, but not by a terminal that says it can't.
+    for environment in [&[("TERM", "dumb")][..], &[("TERM", "dumb"), ("CI", "true")]] {
+        for arguments in [run(), "--help".to_owned(), "--nonsense".to_owned()] {
+            let dumb = on_terminal(&arguments, environment);
+            assert!(!dumb.contains('\u{1b}'), "{environment:?}: {dumb:?}");
+        }
     }
 }

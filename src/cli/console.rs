@@ -23,9 +23,8 @@ pub struct Console {
 
 impl Console {
     pub fn new(quiet: bool) -> Self {
-        // Such a terminal can't move back to draw a bar anew.
-        let dumb = std::env::var_os("TERM").is_some_and(|name| name == "dumb");
-        Self { quiet, terminal: std::io::stderr().is_terminal() && !dumb, json: false }
+        let terminal = std::io::stderr().is_terminal() && !say::dumb();
+        Self { quiet, terminal, json: false }
     }
 
     /// Whether to speak to a program instead of to people.

@@ -18,6 +18,9 @@ pub fn listen(quiet: bool, verbose: u8, json: bool) {
         1 => drop(builder.filter_module(OURS, LevelFilter::Info)),
         _ => drop(builder.filter_module(OURS, LevelFilter::Debug)),
     }
+    if say::dumb() {
+        builder.write_style(env_logger::WriteStyle::Never);
+    }
     let logger = builder.format_timestamp(None).build();
     log::set_max_level(logger.filter());
     let asked = verbose > 0 || std::env::var_os(env_logger::DEFAULT_FILTER_ENV).is_some();

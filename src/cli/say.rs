@@ -67,6 +67,12 @@ impl TermLike for Margin {
     }
 }
 
+/// Whether the terminal can neither show colours nor move back to draw a bar anew. To be asked by hand: where `CI`
+/// is set, as in continuous integration, crates take colours to be welcome whatever the terminal.
+pub fn dumb() -> bool {
+    std::env::var_os("TERM").is_some_and(|name| name == "dumb")
+}
+
 /// A line for people, on stderr. If it can't be told, there is nobody to tell that to.
 pub fn err(line: &str) {
     let _ = BARS.suspend(|| writeln!(io::stderr().lock(), "{line}"));

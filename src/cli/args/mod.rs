@@ -15,14 +15,14 @@ mod run;
 use std::{ffi::OsString, path::PathBuf};
 
 use clap::{
-    ArgAction, ArgMatches, CommandFactory, Error, FromArgMatches, Parser, Subcommand,
+    ArgAction, ArgMatches, ColorChoice, CommandFactory, Error, FromArgMatches, Parser, Subcommand,
     builder::{PossibleValuesParser, TypedValueParser},
     error::ErrorKind,
 };
 use clap_complete::Shell;
 use dm_wgpu::{Kernels, Precision};
 
-use super::method::Method;
+use super::{method::Method, say};
 
 pub use bench::BenchArgs;
 pub use datasets::DatasetsArgs;
@@ -289,7 +289,9 @@ const OTHERWISE: [(&str, &str, &str); 7] = [
 
 /// All that clap knows of the program.
 pub fn command() -> clap::Command {
-    let command = OTHERWISE.into_iter().fold(Cli::command(), |command, (subcommand, id, help)| {
+    let colours = if say::dumb() { ColorChoice::Never } else { ColorChoice::Auto };
+    let command = Cli::command().color(colours);
+    let command = OTHERWISE.into_iter().fold(command, |command, (subcommand, id, help)| {
         command.mut_subcommand(subcommand, |command| command.mut_arg(id, |arg| arg.help(help)))
     });
     // Known there for what they are refused with alone.
