@@ -331,3 +331,55 @@ fn a_lost_device_is_an_error_and_a_checkpoint_goes_on_elsewhere() {
     }
     assert_eq!(bits(&mut run), bits(&mut whole));
 }
+
+/// Two devices of one adapter that can have pipeline caches.
+fn caching_devices() -> Option<[Gpu; 2]> {
+    let (adapter, features) = (common::adapter(), wgpu::Features::PIPELINE_CACHE);
+    if !adapter.features().contains(features) {
+        assert!(!common::is_lavapipe(), "Mesa has it");
+        println!("SKIPPED: this adapter has no pipeline caches");
+        return None;
+    }
+    Some([(); 2].map(|()| common::open(&adapter, features, wgpu::Limits::default())))
+}
+
+fn pipeline_cache(gpu: &Gpu) -> wgpu::PipelineCache {
+    let descriptor =
+        wgpu::PipelineCacheDescriptor { label: Some("caller's"), data: None, fallback: false };
+    // SAFETY: it begins empty.
+    unsafe { gpu.device().create_pipeline_cache(&descriptor) }
+}
+
+#[test]
+fn a_callers_pipeline_cache_changes_nothing_but_time() {
+    let Some([with, without]) = caching_devices() else { return };
+    let dataset = Arc::new(data::glyphs(0).unwrap());
+    let made = |gpu: &Gpu| {
+        let mut run = Condensation::new(gpu, dataset.clone(), settings(&dataset)).unwrap();
+        run.step().unwrap();
+        bits(&mut run)
+    };
+    let cache = pipeline_cache(&with);
+    let held = || cache.get_data().map_or(0, |data| data.len());
+    let empty = held();
+    let images = made(&with.clone().with_pipeline_cache(cache.clone()));
+    let filled = held();
+    println!("{empty} bytes became {filled}");
+    // Mesa's software device takes caches and leaves them empty.
+    assert!(filled > empty || common::is_lavapipe(), "{empty} bytes became {filled}");
+    made(&with);
+    assert_eq!(held(), filled, "pipelines are shared, so nothing was compiled again");
+    assert_eq!(images, made(&without));
+}
+
+// Which also shows, where the driver leaves caches empty, that every kernel's pipeline is given it.
+#[test]
+fn a_pipeline_cache_of_another_device_is_refused() {
+    let Some([gpu, other]) = caching_devices() else { return };
+    let dataset = Arc::new(data::glyphs(0).unwrap());
+    let gpu = gpu.with_pipeline_cache(pipeline_cache(&other));
+    let made = Condensation::new(&gpu, dataset.clone(), settings(&dataset));
+    let error = made.map(drop).unwrap_err();
+    assert!(matches!(error, dm_wgpu::Error::Gpu { .. }), "{error}");
+    assert!(error.to_string().contains("caller's"), "{error}");
+}

@@ -137,7 +137,7 @@ fn pipeline(
             // can't do it: one invocation clears for all.
             zero_initialize_workgroup_memory: false,
         },
-        cache: None,
+        cache: gpu.cache.as_ref(),
     });
     let made = Arc::new(Pipeline { raw, layout });
     let took = begun.elapsed();

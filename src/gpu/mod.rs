@@ -36,6 +36,8 @@ pub struct Gpu {
     kernels: Kernels,
     /// With f16: the matrices that its convolutions are made of.
     matrices: Option<Matrices>,
+    /// The caller's, of compiled pipelines.
+    cache: Option<wgpu::PipelineCache>,
 }
 
 /// Families of convolution kernels. All give the same result but for rounding.
@@ -118,7 +120,7 @@ impl Gpu {
     ) -> Self {
         let (pipelines, made) = Default::default();
         let shared = Arc::new(Shared { device, queue, info, pipelines, fault, made });
-        let mut gpu = Self { shared, kernels: Kernels::Plain, matrices: None };
+        let mut gpu = Self { shared, kernels: Kernels::Plain, matrices: None, cache: None };
         // What the adapter says decides, nothing measured: the same adapter, the same kernels.
         let possible = |kernels: &Kernels| gpu.missing_for(*kernels).is_none();
         let suited = [Kernels::Lanes, Kernels::Tiles];
@@ -220,6 +222,40 @@ impl Gpu {
         }
         self.kernels = kernels;
         Ok(self)
+    }
+
+    /// The same device, on which pipelines are compiled with a cache of yours from now on, beside those of
+    /// your own. Filled from a file, it spares compiling where the driver keeps no such file itself, as on
+    /// Android; drivers of desktops do, and Mesa's software device.
+    ///
+    /// The device needs [`wgpu::Features::PIPELINE_CACHE`], which only Vulkan has;
+    /// [`required_features`] leaves it to you, since it does nothing without a cache. Whatever a cache
+    /// holds, results are the same.
+    ///
+    /// ```no_run
+    /// # fn open(
+    /// #     device: dm_wgpu::wgpu::Device, queue: dm_wgpu::wgpu::Queue, info: dm_wgpu::wgpu::AdapterInfo,
+    /// # ) -> Result<(), Box<dyn std::error::Error>> {
+    /// use dm_wgpu::{Gpu, wgpu};
+    ///
+    /// let path = wgpu::util::pipeline_cache_key(&info).unwrap_or_default();
+    /// let data = std::fs::read(&path).ok();
+    /// let descriptor = wgpu::PipelineCacheDescriptor {
+    ///     label: Some("of my program"),
+    ///     data: data.as_deref(),
+    ///     fallback: true, // what another driver left is no error
+    /// };
+    /// // SAFETY: the file is this program's own, written from `get_data` below.
+    /// let cache = unsafe { device.create_pipeline_cache(&descriptor) };
+    /// let gpu = Gpu::from_parts(device, queue, info).with_pipeline_cache(cache.clone());
+    /// // … make the runs …
+    /// std::fs::write(&path, cache.get_data().unwrap_or_default())?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn with_pipeline_cache(mut self, cache: wgpu::PipelineCache) -> Self {
+        self.cache = Some(cache);
+        self
     }
 
     /// The same device with [`Precision::F16`]: convolutions by cooperative matrices where they fit, by

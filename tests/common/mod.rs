@@ -28,13 +28,26 @@ pub fn gpu() -> &'static Gpu {
 
 /// A device without features and with these limits.
 pub fn device_of(required_limits: wgpu::Limits) -> Gpu {
+    open(&adapter(), wgpu::Features::empty(), required_limits)
+}
+
+/// The adapter of [`gpu`], once more.
+pub fn adapter() -> wgpu::Adapter {
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
     let mut adapters = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::PRIMARY));
     let same = |a: &wgpu::Adapter| a.get_info().name == gpu().info().name;
-    let adapter = adapters.swap_remove(adapters.iter().position(same).unwrap());
+    adapters.swap_remove(adapters.iter().position(same).unwrap())
+}
+
+/// A device of this adapter, opened as a caller would.
+pub fn open(
+    adapter: &wgpu::Adapter,
+    required_features: wgpu::Features,
+    required_limits: wgpu::Limits,
+) -> Gpu {
     let descriptor = wgpu::DeviceDescriptor {
         label: Some("modest"),
-        required_features: wgpu::Features::empty(),
+        required_features,
         required_limits,
         ..Default::default()
     };
