@@ -68,6 +68,39 @@ fn an_encoded_step_is_a_submitted_one() {
 }
 
 #[test]
+fn a_learning_rate_holds_from_the_next_step_on() {
+    let dataset = Arc::new(data::glyphs(0).unwrap());
+    let new = || Condensation::new(gpu(), dataset.clone(), settings(&dataset)).unwrap();
+    let mut one = new();
+    one.step().unwrap();
+    let after_one = bits(&mut one);
+    // Submitted, then encoded into one encoder: the first moves by the old rate, the second by none.
+    let mut two = new();
+    two.step().unwrap();
+    two.set_lr_img(1e-30).unwrap();
+    two.step().unwrap();
+    assert_eq!(bits(&mut two), after_one);
+    let mut together = new();
+    let mut encoder = encoder();
+    together.encode_step(&mut encoder).unwrap();
+    together.set_lr_img(1e-30).unwrap();
+    together.encode_step(&mut encoder).unwrap();
+    submit(encoder);
+    assert_eq!(bits(&mut together), after_one);
+
+    assert!(together.set_lr_img(0.0).unwrap_err().is_usage());
+    assert_eq!(together.settings().lr_img, 1e-30);
+    together.set_lr_img(1.0).unwrap();
+    let checkpoint = together.checkpoint_blocking().unwrap();
+    together.step().unwrap();
+    let moved = bits(&mut together);
+    assert_ne!(moved, after_one);
+    let mut resumed = Condensation::resume(gpu(), dataset.clone(), checkpoint).unwrap();
+    resumed.step().unwrap();
+    assert_eq!(bits(&mut resumed), moved, "checkpoints have the new one");
+}
+
+#[test]
 fn losses_arrive_without_waiting() {
     let dataset = Arc::new(data::glyphs(0).unwrap());
     let mut run = Condensation::new(gpu(), dataset.clone(), settings(&dataset)).unwrap();

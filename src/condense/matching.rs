@@ -55,6 +55,9 @@ pub(crate) struct Matching {
     /// Takes what changes to the device, in the order of the commands around it.
     belt: StagingBelt,
     pub weights: Weights,
+    rates: Buffer<Rates>,
+    /// Rates to be sent with the next step.
+    changed_rates: Option<Rates>,
     /// One row a class: siamese augmentation.
     rows: Buffer<Row>,
     real_items: Buffer<Item>,
@@ -261,6 +264,8 @@ impl Matching {
             gpu: gpu.clone(),
             belt,
             weights,
+            rates,
+            changed_rates: None,
             rows,
             real_items,
             real_source,
@@ -271,6 +276,11 @@ impl Matching {
             gradient,
             losses,
         })
+    }
+
+    /// From the next step on.
+    pub fn set_rates(&mut self, rates: Rates) {
+        self.changed_rates = Some(rates);
     }
 
     /// Room for the losses of one step on their way to the host.
@@ -325,6 +335,9 @@ impl Matching {
     /// What the step is about, and its network.
     fn begin(&mut self, encoder: &mut wgpu::CommandEncoder, step: &Step<'_>) -> Result<()> {
         let Step { network, rows, real_counts, batch } = step;
+        if let Some(rates) = self.changed_rates.take() {
+            self.rates.stage(&mut self.belt, encoder, &[rates])?;
+        }
         self.rows.stage(&mut self.belt, encoder, rows)?;
         let classes = (0u32..).zip(*real_counts).flat_map(|(k, &n)| std::iter::repeat_n(k, n));
         let items: Vec<_> = match (batch, &self.real_source) {

@@ -218,6 +218,34 @@ impl Condensation {
         Ok(())
     }
 
+    /// Changes the learning rate of the pixels, for the iterations from the next on: a schedule, or a
+    /// slider. Those that are submitted or encoded already keep the former one.
+    ///
+    /// [`settings`](Self::settings), checkpoints and sets have the new one from now on.
+    ///
+    /// ```no_run
+    /// # fn condense(run: &mut dm_wgpu::Condensation) -> dm_wgpu::Result<()> {
+    /// while !run.is_done() {
+    ///     if run.iteration() == 500 {
+    ///         run.set_lr_img(0.1)?;
+    ///     }
+    ///     run.step()?;
+    ///     run.wait_blocking(2)?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for what is no positive number; the former one stays.
+    pub fn set_lr_img(&mut self, lr_img: f32) -> Result<()> {
+        let settings = Settings { lr_img, ..self.settings.clone() };
+        settings.check(&self.dataset)?;
+        self.matching.set_rates(rates(&settings));
+        self.settings = settings;
+        Ok(())
+    }
+
     /// Iterations submitted so far.
     pub fn iteration(&self) -> u32 {
         self.iteration
@@ -430,12 +458,16 @@ fn checked_plan<'a>(gpu: &Gpu, dataset: &'a Dataset, settings: &Settings) -> Res
             .map(|class| train.of_class(class).len().min(settings.batch_real))
             .collect(),
         ipc: settings.ipc,
-        rates: Rates::new(settings.lr_img, MOMENTUM, 0.0),
+        rates: rates(settings),
         memory_budget: settings.memory_budget,
         real: RealFormat::Pixels { all: train.pixels(), mean: dataset.mean(), std: dataset.std() },
     };
     plan.check(gpu)?;
     Ok(plan)
+}
+
+fn rates(settings: &Settings) -> Rates {
+    Rates::new(settings.lr_img, MOMENTUM, 0.0)
 }
 
 /// Where the synthetic images start, class-major.
