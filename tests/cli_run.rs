@@ -205,6 +205,39 @@ fn kernels_that_an_adapter_cannot_run_are_refused() {
     assert!(names(place.path()).is_empty());
 }
 
+/// On a device that is opened with less than the adapter has.
+#[test]
+fn webgpus_limits_suffice_and_less_is_refused() {
+    let place = tempfile::tempdir().unwrap();
+    let at = |limits: &str| {
+        let mut command = tiny(&place);
+        command.env("DM_WGPU_LIMITS", limits).args(["--out", limits]);
+        command
+    };
+    let out = text(&succeed(&mut at("webgpu")).stderr);
+    assert!(out.contains("tiles kernels"), "{out}");
+    let kernels = record(&place.path().join("webgpu"))["adapter"]["kernels"].clone();
+    assert_eq!(kernels.as_str(), Some("tiles"), "what needs no feature");
+    let refused = tiny(&place)
+        .env("DM_WGPU_LIMITS", "webgpu")
+        .args(["--kernels", "lanes", "--out", "lanes"])
+        .output()
+        .unwrap();
+    assert_eq!(refused.status.code(), Some(2), "{}", text(&refused.stderr));
+    assert!(text(&refused.stderr).contains("has no subgroups"), "{}", text(&refused.stderr));
+
+    for (limits, code, words) in [
+        ("downlevel", 1, "allows 4 storage buffers a shader stage (max_storage_buffers_per_shader"),
+        ("none", 2, "error: DM_WGPU_LIMITS \"none\": webgpu and downlevel are possible"),
+    ] {
+        let output = at(limits).output().unwrap();
+        let err = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{err}");
+        assert!(err.contains(words) && err.lines().count() == 1, "{err}");
+        assert!(!place.path().join(limits).exists());
+    }
+}
+
 #[test]
 fn runs_get_folders_of_their_own() {
     let place = tempfile::tempdir().unwrap();

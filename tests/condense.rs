@@ -10,8 +10,8 @@ use std::{
 
 use common::{Rng, assert_close, device_of, gpu, gpus};
 use dm_wgpu::{
-    Condensation, Dataset, DatasetInfo, Error, Gpu, Init, Kernels, Loss, Selection,
-    SelectionSettings, Selector, Settings, SyntheticSet, data, wgpu,
+    Condensation, Dataset, DatasetInfo, Error, Evaluation, EvaluationSettings, Gpu, Init, Kernels,
+    Loss, Selection, SelectionSettings, Selector, Settings, SyntheticSet, TrainingSet, data, wgpu,
 };
 
 fn glyphs() -> Arc<Dataset> {
@@ -363,6 +363,25 @@ fn a_callers_modest_device_will_do() {
         assert_close("images", &set.images, &expected.images, 1e-5);
         let of = |losses: &[Loss]| losses.iter().map(|l| l.loss).collect::<Vec<_>>();
         assert_close("losses", &of(&losses), &of(&expected_losses), 1e-5);
+    }
+}
+
+#[test]
+fn a_device_below_webgpus_limits_is_refused() {
+    let gpu = device_of(wgpu::Limits::downlevel_defaults());
+    assert_eq!(gpu.kernels(), Kernels::Plain);
+    let dataset = glyphs();
+    let settings = quick(&dataset);
+    let evaluation = EvaluationSettings::for_dataset(&dataset);
+    for error in [
+        Condensation::check(&gpu, &dataset, &settings).unwrap_err(),
+        Condensation::new(&gpu, dataset.clone(), settings).unwrap_err(),
+        Evaluation::check(&gpu, &dataset, None, &evaluation).unwrap_err(),
+        Evaluation::new(&gpu, dataset.clone(), TrainingSet::Whole, evaluation).unwrap_err(),
+    ] {
+        assert!(matches!(error, Error::Adapter(_)), "{error}");
+        let limit = "allows 4 storage buffers a shader stage (max_storage_buffers_per_shader_stage)";
+        assert!(error.to_string().contains(limit), "{error}");
     }
 }
 

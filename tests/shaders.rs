@@ -3,7 +3,9 @@
 
 use std::{collections::HashSet, fs, path::Path};
 
-use dm_wgpu::testing::{Shader, Slot, shaders};
+use dm_wgpu::testing::{
+    INVOCATIONS, LANES_STORAGE_BUFFERS, STORAGE_BUFFERS, Shader, Slot, WORKGROUP_BYTES, shaders,
+};
 use naga::{
     AddressSpace, ImageClass, Module, ShaderStage, StorageAccess, StorageFormat, TypeInner,
     back::{self, glsl, hlsl, msl, pipeline_constants::process_overrides, spv},
@@ -170,27 +172,55 @@ fn bindings_are_those_of_the_rust_side() {
     }
 }
 
+/// What it takes of workgroup memory.
+fn workgroup_bytes(module: &Module) -> u32 {
+    let mut layouts = Layouter::default();
+    layouts.update(module.to_ctx()).unwrap();
+    let shared = |space| space == AddressSpace::WorkGroup;
+    let variables = module.global_variables.iter().filter(|(_, v)| shared(v.space));
+    variables.map(|(_, v)| layouts[v.ty].size).sum()
+}
+
 #[test]
 fn webgpus_default_limits_suffice() {
     let limits = dm_wgpu::wgpu::Limits::default();
     for shader in shaders() {
         let (module, _) = resolved(&shader);
-        let mut layouts = Layouter::default();
-        layouts.update(module.to_ctx()).unwrap();
         let [main] = &module.entry_points[..] else { panic!("{}: not one entry", shader.name) };
         let [x, y, z] = main.workgroup_size;
         let invocations = limits.max_compute_invocations_per_workgroup;
         assert!((1..=invocations).contains(&(x * y * z)), "{}", shader.name);
         let storage = shader.bindings.len();
         assert!(storage <= limits.max_storage_buffers_per_shader_stage as usize, "{}", shader.name);
-        let shared = |space| space == AddressSpace::WorkGroup;
-        let variables = module.global_variables.iter().filter(|(_, v)| shared(v.space));
-        let bytes: u32 = variables.map(|(_, v)| layouts[v.ty].size).sum();
+        let bytes = workgroup_bytes(&module);
         // Every adapter that is known to have cooperative matrices has twice as much.
         let room =
             limits.max_compute_workgroup_storage_size * if has_matrices(&shader) { 2 } else { 1 };
         assert!(bytes <= room, "{}: {bytes}", shader.name);
     }
+}
+
+/// What the library demands of every device is what its shaders take, no less and no more.
+#[test]
+fn what_devices_must_have_is_what_shaders_take() {
+    let (mut buffers, mut lanes_buffers, mut invocations, mut bytes) = (0, 0, 0, 0);
+    for shader in shaders().iter().filter(|shader| !has_matrices(shader)) {
+        let (module, _) = resolved(shader);
+        let storage = shader.bindings.iter().filter(|slot| **slot != Slot::Picture).count() as u32;
+        if has_subgroups(shader) {
+            lanes_buffers = lanes_buffers.max(storage);
+            continue;
+        }
+        buffers = buffers.max(storage);
+        // Which tile is taken, a device may have a say in.
+        if !shader.name.contains("_tiles ") {
+            let [x, y, z] = module.entry_points[0].workgroup_size;
+            invocations = invocations.max(x * y * z);
+            bytes = bytes.max(workgroup_bytes(&module));
+        }
+    }
+    let demanded = (STORAGE_BUFFERS, LANES_STORAGE_BUFFERS, INVOCATIONS, WORKGROUP_BYTES);
+    assert_eq!((buffers, lanes_buffers, invocations, bytes), demanded);
 }
 
 #[test]

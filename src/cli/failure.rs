@@ -63,6 +63,10 @@ fn in_flags(error: &Error) -> String {
 }
 
 fn flag(setting: &str) -> String {
+    // The environment's variables are not flags.
+    if setting.starts_with("DM_WGPU_") {
+        return setting.to_owned();
+    }
     format!("--{}", setting.replace('_', "-"))
 }
 

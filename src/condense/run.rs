@@ -449,6 +449,7 @@ fn synthetic_set(
 
 /// What a run is built for, if settings, data set and device go together.
 fn checked_plan<'a>(gpu: &Gpu, dataset: &'a Dataset, settings: &Settings) -> Result<Plan<'a>> {
+    gpu.suffices()?;
     settings.check(dataset)?;
     check_images(dataset, settings.ipc, gpu.max_binding())?;
     let train = dataset.train();

@@ -85,6 +85,7 @@ impl Evaluation {
         train: TrainingSet,
         settings: EvaluationSettings,
     ) -> Result<Self> {
+        gpu.suffices()?;
         check_settings(&settings, &dataset)?;
         let train = match train {
             TrainingSet::Whole => Train::Whole,
@@ -125,6 +126,7 @@ impl Evaluation {
         images: Option<usize>,
         settings: &EvaluationSettings,
     ) -> Result<()> {
+        gpu.suffices()?;
         check_settings(settings, dataset)?;
         sizes(gpu, dataset, images, settings).map(drop)
     }

@@ -22,6 +22,8 @@ pub use precision::Precision;
 pub(crate) use precision::{MATRICES_BYTES, Matrices};
 pub(crate) use profile::{Clock, Timed};
 pub(crate) use record::{Cost, Dispatch, Recording, fold};
+#[doc(hidden)]
+pub use requirements::{INVOCATIONS, LANES_STORAGE_BUFFERS, STORAGE_BUFFERS, WORKGROUP_BYTES};
 pub use requirements::{required_features, required_limits};
 
 use crate::{Error, Result};
@@ -107,7 +109,8 @@ impl Gpu {
     /// Uses a device that the caller made. `info` guides the choice of kernels.
     ///
     /// No feature is required and WebGPU's default limits suffice; with
-    /// [`wgpu::Features::SUBGROUP`] some adapters are served by faster kernels.
+    /// [`wgpu::Features::SUBGROUP`] some adapters are served by faster kernels. A device below those limits is
+    /// refused, with the limit's name, by whatever is first prepared on it.
     pub fn from_parts(device: wgpu::Device, queue: wgpu::Queue, info: wgpu::AdapterInfo) -> Self {
         Self::assemble(device, queue, info, Arc::default())
     }
@@ -132,13 +135,17 @@ impl Gpu {
     /// Opens an adapter without a window. Blocks until the device is there.
     ///
     /// # Errors
-    /// [`Error::Adapter`] when there is none that fits; its message says what to install.
-    /// [`Error::Setting`] for an adapter that is not there, or kernels that it can't run.
+    /// [`Error::Adapter`] when there is none that fits; its message says what to install, or which limit is too
+    /// low. [`Error::Setting`] for an adapter that is not there, or kernels that it can't run.
     pub fn headless_blocking(choice: &AdapterChoice) -> Result<Self> {
         pollster::block_on(Self::headless(choice))
     }
 
     /// Opens an adapter without a window.
+    ///
+    /// The environment variable `DM_WGPU_LIMITS` makes a good adapter stand in for a modest one: with `webgpu`
+    /// the device is opened at WebGPU's default limits without optional features, with `downlevel` at wgpu's
+    /// [`downlevel_defaults`](wgpu::Limits::downlevel_defaults), which do not suffice.
     ///
     /// # Errors
     /// As [`headless_blocking`](Self::headless_blocking).
@@ -146,11 +153,13 @@ impl Gpu {
         let adapter = adapter::choose(choice).await?;
         let info = adapter.get_info();
         let properties = adapter.cooperative_matrix_properties();
-        let mut required_features = required_features(&adapter);
-        let mut required_limits = required_limits(&adapter);
+        let (features, limits) = requirements::offered(&adapter)?;
+        requirements::suffices(&info.name, &limits)?;
+        let mut required_features = requirements::useful(features);
+        let mut required_limits = requirements::limits(&limits);
         let mut experimental_features = wgpu::ExperimentalFeatures::disabled();
         if choice.precision == Precision::F16 {
-            Matrices::of(&info, adapter.features(), &adapter.limits(), &properties)
+            Matrices::of(&info, features, &limits, &properties)
                 .map_err(|missing| no_f16(&info, &missing))?;
             required_features |= Precision::F16.features();
             required_limits.max_compute_workgroup_storage_size = MATRICES_BYTES as u32;
@@ -291,7 +300,7 @@ impl Gpu {
         match kernels {
             Kernels::Plain => None,
             Kernels::Lanes => match self.fixed_subgroup() {
-                Some(_) => None,
+                Some(_) => requirements::lanes_missing(&self.device().limits()),
                 None => Some("subgroups of one fixed size from 8 to 64".into()),
             },
             Kernels::Tiles => {
@@ -341,8 +350,14 @@ impl Gpu {
         (limits.max_storage_buffer_binding_size).min(limits.max_buffer_size)
     }
 
+    /// An error that names the limit if the device is one that nothing here can run on.
+    pub(crate) fn suffices(&self) -> Result<()> {
+        requirements::suffices(&self.info().name, &self.device().limits())
+    }
+
     /// Runs `work` and turns what the device reports meanwhile into an error.
     pub(crate) fn checked<T>(&self, doing: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        self.suffices()?;
         use wgpu::ErrorFilter::{Internal, OutOfMemory, Validation};
         let scopes =
             [Validation, Internal, OutOfMemory].map(|f| self.shared.device.push_error_scope(f));

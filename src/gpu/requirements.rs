@@ -1,6 +1,13 @@
-//! What to ask of an adapter for a device that serves this library well, for those who open their own.
+//! What to ask of an adapter for a device that serves this library well, for those who open their own; and
+//! what a device must have at least.
 
 use wgpu::{Adapter, Features, Limits};
+
+use crate::{Error, Result};
+
+/// The environment variable by which a good adapter stands in for a modest one; see
+/// [`Gpu::headless`](super::Gpu::headless).
+const LIMITS_VARIABLE: &str = "DM_WGPU_LIMITS";
 
 /// Features that make work faster or tell more, of which none is needed: with subgroups, CPUs that act as
 /// GPUs get faster kernels; with timestamps, [`bench`](crate::bench) times single kernels.
@@ -24,7 +31,11 @@ const USEFUL: Features = Features::SUBGROUP.union(Features::TIMESTAMP_QUERY);
 /// # }
 /// ```
 pub fn required_features(adapter: &Adapter) -> Features {
-    adapter.features() & USEFUL
+    useful(adapter.features())
+}
+
+pub(super) fn useful(features: Features) -> Features {
+    features & USEFUL
 }
 
 /// The limits of this adapter to open a device with: WebGPU's defaults, or what the adapter has where that is
@@ -35,7 +46,74 @@ pub fn required_limits(adapter: &Adapter) -> Limits {
     limits(&adapter.limits())
 }
 
-fn limits(adapter: &Limits) -> Limits {
+/// The features and limits that devices of our own may be opened with on this adapter: its own, unless the
+/// environment asks for less.
+pub(super) fn offered(adapter: &Adapter) -> Result<(Features, Limits)> {
+    let asked = std::env::var(LIMITS_VARIABLE).unwrap_or_default();
+    let least = match asked.as_str() {
+        "" => return Ok((adapter.features(), adapter.limits())),
+        "webgpu" => Limits::default(),
+        "downlevel" => Limits::downlevel_defaults(),
+        _ => {
+            let possible = "webgpu and downlevel are possible";
+            return Err(Error::setting(LIMITS_VARIABLE, format!("{asked:?}"), possible));
+        }
+    };
+    Ok((Features::empty(), least.or_worse_values_from(&adapter.limits())))
+}
+
+/// What every device must have, or there is a kernel in any run that it can't compile: (limit, its name in
+/// wgpu, what is needed, what the device has).
+fn needed(device: &Limits) -> [(&'static str, &'static str, u32, u32); 3] {
+    [
+        (
+            "storage buffers a shader stage",
+            "max_storage_buffers_per_shader_stage",
+            STORAGE_BUFFERS,
+            device.max_storage_buffers_per_shader_stage,
+        ),
+        (
+            "invocations a workgroup",
+            "max_compute_invocations_per_workgroup",
+            INVOCATIONS,
+            device.max_compute_invocations_per_workgroup.min(device.max_compute_workgroup_size_x),
+        ),
+        (
+            "bytes of workgroup memory",
+            "max_compute_workgroup_storage_size",
+            WORKGROUP_BYTES,
+            device.max_compute_workgroup_storage_size,
+        ),
+    ]
+}
+
+/// Storage buffers that the kernels bind which all families share, and `plain` and `tiles`.
+pub const STORAGE_BUFFERS: u32 = 7;
+/// And that those of `lanes` do.
+pub const LANES_STORAGE_BUFFERS: u32 = 8;
+/// Invocations of the largest workgroup of those that have a choice of none.
+pub const INVOCATIONS: u32 = 64;
+/// And the most workgroup memory that these use.
+pub const WORKGROUP_BYTES: u32 = 512;
+
+/// What the limits lack for the family that needs subgroups.
+pub(super) fn lanes_missing(device: &Limits) -> Option<String> {
+    let has = device.max_storage_buffers_per_shader_stage;
+    (has < LANES_STORAGE_BUFFERS)
+        .then(|| format!("{LANES_STORAGE_BUFFERS} storage buffers a shader stage, but {has}"))
+}
+
+/// Refuses a device that nothing here can run on, and names the limit.
+pub(super) fn suffices(name: &str, device: &Limits) -> Result<()> {
+    let missing = needed(device).into_iter().find(|(.., least, has)| has < least);
+    let Some((what, limit, least, has)) = missing else { return Ok(()) };
+    Err(Error::Adapter(format!(
+        "{name} allows {has} {what} ({limit}), but {least} are needed: WebGPU's default limits would do, \
+         less does not"
+    )))
+}
+
+pub(super) fn limits(adapter: &Limits) -> Limits {
     Limits {
         max_buffer_size: adapter.max_buffer_size,
         max_storage_buffer_binding_size: adapter.max_storage_buffer_binding_size,

@@ -10,7 +10,7 @@ pub use block::*;
 pub use classifier::*;
 
 pub use crate::augment::Row;
-pub use crate::gpu::Slot;
+pub use crate::gpu::{INVOCATIONS, LANES_STORAGE_BUFFERS, STORAGE_BUFFERS, Slot, WORKGROUP_BYTES};
 use crate::{
     ConvNet, Gpu, Result,
     condense::{Matching, Plan, RealBatch, RealFormat, Step},
