@@ -5,7 +5,7 @@ ifndef XDG_RUNTIME_DIR
 export XDG_RUNTIME_DIR := $(CURDIR)/target/runtime
 endif
 
-.PHONY: help demo test test-full bench-peers clean
+.PHONY: help demo test test-full test-limits test-swiftshader test-hlsl bench-peers clean
 # Targets build into the same folder.
 .NOTPARALLEL:
 
@@ -13,6 +13,9 @@ help:
 	@echo "make demo         condense the embedded digits, ten seconds on two CPU cores after the build"
 	@echo "make test         format, lints, every test, the documentation"
 	@echo "make test-full    the same, and the tests that take long, optimised"
+	@echo "make test-limits  every test on a device with WebGPU's default limits and no feature"
+	@echo "make test-swiftshader  the golden vectors on another software device, that of chromium"
+	@echo "make test-hlsl    every shader through Microsoft's compiler, which scripts/dxc fetches"
 	@echo "make bench-peers  times beside PyTorch and burn, where they are; WIDTH=32 ITERATIONS=3 is quick"
 	@echo "make clean        remove what was built, keep runs/"
 
@@ -27,7 +30,7 @@ demo: | $(XDG_RUNTIME_DIR)
 
 test: | $(XDG_RUNTIME_DIR)
 	cargo fmt --check
-	scripts/prepare
+	TESTS=1 scripts/prepare
 	cargo clippy --all-targets -- -D warnings
 	cargo clippy --no-default-features --tests -- -D warnings
 	cargo test --no-fail-fast
@@ -36,6 +39,22 @@ test: | $(XDG_RUNTIME_DIR)
 # Two ignored tests are not for a machine to judge: one asks the real mirrors, one draws a picture.
 test-full: test
 	cargo test --release -- --include-ignored --skip mirrors --skip contact_sheet
+
+test-limits: | $(XDG_RUNTIME_DIR)
+	DM_WGPU_LIMITS=webgpu cargo test --no-fail-fast
+
+# What chromium draws with where there is no GPU, as a Vulkan driver. Loaders before 1.3.207 know the second name.
+SWIFTSHADER ?= /usr/lib/chromium/vk_swiftshader_icd.json
+test-swiftshader: export VK_DRIVER_FILES = $(SWIFTSHADER)
+test-swiftshader: export VK_ICD_FILENAMES = $(SWIFTSHADER)
+test-swiftshader: | $(XDG_RUNTIME_DIR)
+	@test -e "$(SWIFTSHADER)" || { echo "no $(SWIFTSHADER): install chromium (Debian), or say SWIFTSHADER=…/vk_swiftshader_icd.json"; exit 1; }
+	cargo run --quiet -- adapters --backend vulkan | grep SwiftShader
+	cargo test --test golden -- --nocapture
+
+test-hlsl:
+	test -x target/dxc/dxc || scripts/dxc
+	cargo test --test shaders microsofts -- --include-ignored --nocapture
 
 # SHAPES, WIDTH and others on make's command line reach it as environment; it says which there are.
 bench-peers: | $(XDG_RUNTIME_DIR)

@@ -380,7 +380,8 @@ fn a_device_below_webgpus_limits_is_refused() {
         Evaluation::new(&gpu, dataset.clone(), TrainingSet::Whole, evaluation).unwrap_err(),
     ] {
         assert!(matches!(error, Error::Adapter(_)), "{error}");
-        let limit = "allows 4 storage buffers a shader stage (max_storage_buffers_per_shader_stage)";
+        let limit =
+            "allows 4 storage buffers a shader stage (max_storage_buffers_per_shader_stage)";
         assert!(error.to_string().contains(limit), "{error}");
     }
 }

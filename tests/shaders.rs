@@ -1,6 +1,9 @@
 //! Every shader as text: it is valid, it can be translated for every backend, and it binds what the
 //! Rust side binds. Needs no GPU.
 
+#[path = "shaders/tools.rs"]
+mod tools;
+
 use std::{collections::HashSet, fs, path::Path};
 
 use dm_wgpu::testing::{
@@ -223,19 +226,22 @@ fn what_devices_must_have_is_what_shaders_take() {
     assert_eq!((buffers, lanes_buffers, invocations, bytes), demanded);
 }
 
+fn to_spirv(shader: &Shader) -> Vec<u32> {
+    let (module, info) = resolved(shader);
+    // Vulkan 1.0 has no subgroups, 1.1 brings SPIR-V 1.3.
+    let subgroups = has_subgroups(shader) || has_matrices(shader);
+    let lang_version = if subgroups { (1, 3) } else { (1, 0) };
+    let options = spv::Options { lang_version, ..Default::default() };
+    let entry =
+        spv::PipelineOptions { shader_stage: ShaderStage::Compute, entry_point: "main".into() };
+    spv::write_vec(&module, &info, &options, Some(&entry))
+        .unwrap_or_else(|e| panic!("{}: {e}", shader.name))
+}
+
 #[test]
 fn spirv() {
     for shader in shaders() {
-        let (module, info) = resolved(&shader);
-        // Vulkan 1.0 has no subgroups, 1.1 brings SPIR-V 1.3.
-        let subgroups = has_subgroups(&shader) || has_matrices(&shader);
-        let lang_version = if subgroups { (1, 3) } else { (1, 0) };
-        let options = spv::Options { lang_version, ..Default::default() };
-        let entry =
-            spv::PipelineOptions { shader_stage: ShaderStage::Compute, entry_point: "main".into() };
-        let words = spv::write_vec(&module, &info, &options, Some(&entry))
-            .unwrap_or_else(|e| panic!("{}: {e}", shader.name));
-        assert_eq!(words[0], 0x0723_0203, "{}", shader.name);
+        assert_eq!(to_spirv(&shader)[0], 0x0723_0203, "{}", shader.name);
     }
 }
 
@@ -265,24 +271,28 @@ fn msl() {
     }
 }
 
+fn to_hlsl(shader: &Shader) -> String {
+    let (module, info) = resolved(shader);
+    // Wave intrinsics came with 6.0; 5.1 is the last that the compiler in Windows takes.
+    let shader_model =
+        if has_subgroups(shader) { hlsl::ShaderModel::V6_0 } else { hlsl::ShaderModel::V5_1 };
+    let options = hlsl::Options { shader_model, ..Default::default() };
+    let pipeline = hlsl::PipelineOptions::default();
+    let mut text = String::new();
+    let reflection = hlsl::Writer::new(&mut text, &options, &pipeline)
+        .write(&module, &info, None)
+        .unwrap_or_else(|e| panic!("{}: {e}", shader.name));
+    reflection.entry_point_names.iter().for_each(|entry| {
+        assert!(entry.is_ok(), "{}: {entry:?}", shader.name);
+    });
+    text
+}
+
 #[test]
 fn hlsl() {
     // naga knows cooperative matrices only on Vulkan and Metal.
     for shader in shaders().into_iter().filter(|shader| !has_matrices(shader)) {
-        let (module, info) = resolved(&shader);
-        // Wave intrinsics came with 6.0; 5.1 is the last that the compiler in Windows takes.
-        let shader_model =
-            if has_subgroups(&shader) { hlsl::ShaderModel::V6_0 } else { hlsl::ShaderModel::V5_1 };
-        let options = hlsl::Options { shader_model, ..Default::default() };
-        let pipeline = hlsl::PipelineOptions::default();
-        let mut text = String::new();
-        let reflection = hlsl::Writer::new(&mut text, &options, &pipeline)
-            .write(&module, &info, None)
-            .unwrap_or_else(|e| panic!("{}: {e}", shader.name));
-        assert!(text.contains("[numthreads("), "{}", shader.name);
-        reflection.entry_point_names.iter().for_each(|entry| {
-            assert!(entry.is_ok(), "{}: {entry:?}", shader.name);
-        });
+        assert!(to_hlsl(&shader).contains("[numthreads("), "{}", shader.name);
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::process::Command;
 
-use super::{gpu, is_lavapipe};
+use super::{at_limits, gpu, is_lavapipe};
 
 /// What Mesa reads: the width of its vectors in bits, 32 a lane.
 const VARIABLE: &str = "LP_NATIVE_VECTOR_WIDTH";
@@ -15,6 +15,9 @@ pub fn run_again(filters: &[&str]) {
     if std::env::var_os(VARIABLE).is_some() {
         // This is the process below, or someone has chosen another width.
         return skip(&format!("{VARIABLE} is set already"));
+    }
+    if let Some(limits) = at_limits() {
+        return skip(&format!("DM_WGPU_LIMITS={limits} allows no subgroups"));
     }
     if !is_lavapipe() {
         return skip(&format!("{} is not Mesa's software device", gpu().info().name));
