@@ -70,7 +70,7 @@ fn main(
     let blocks = (params.result.channels + OUTPUTS - 1u) / OUTPUTS;
     // Neighbouring workgroups read the same pixels. No workgroup serves two networks. Written out, or naga
     // takes what depends on it for not uniform.
-    let flat = group.y * GRID_ROW + group.x;
+    let flat = first_group.x + group.y * GRID_ROW + group.x;
     let block = flat % blocks;
     let tiles_per_net = params.images_per_net * tiles;
     let groups_per_net = (tiles_per_net + SLOTS - 1u) / SLOTS;

@@ -6,6 +6,7 @@ mod reference;
 use std::{
     collections::HashSet,
     sync::{Arc, OnceLock},
+    time::Duration,
 };
 
 use common::{Rng, assert_close, device_of, gpu, gpus};
@@ -95,6 +96,21 @@ fn memory_changes_no_bit() {
             let (small, small_losses) = run(gpu, &dataset, with(budget));
             assert!(bits(&small) == bits(&ample), "{budget} bytes give other images");
             assert_eq!(small_losses, losses, "{budget} bytes");
+        }
+    }
+}
+
+#[test]
+fn short_submissions_change_no_bit() {
+    let dataset = glyphs();
+    for gpu in gpus() {
+        let settings = Settings { iterations: 2, ..quick(&dataset) };
+        let (whole, losses) = run(gpu, &dataset, settings.clone());
+        for micros in [0, 200] {
+            let short = gpu.clone().with_submit_target(Duration::from_micros(micros));
+            let (cut, cut_losses) = run(&short, &dataset, settings.clone());
+            assert!(bits(&cut) == bits(&whole), "{micros} µs give other images");
+            assert_eq!(cut_losses, losses, "{micros} µs");
         }
     }
 }

@@ -101,6 +101,66 @@ fn a_learning_rate_holds_from_the_next_step_on() {
 }
 
 #[test]
+fn an_iteration_encoded_little_by_little_is_a_submitted_one() {
+    let dataset = Arc::new(data::glyphs(0).unwrap());
+    for memory_budget in [1 << 30, 1 << 20] {
+        let settings = Settings { memory_budget, ..settings(&dataset) };
+        let mut submitted = Condensation::new(gpu(), dataset.clone(), settings.clone()).unwrap();
+        while !submitted.is_done() {
+            submitted.step().unwrap();
+        }
+        // The smallest pieces of one iteration, then what is left of the next by its own submission, then
+        // some milliseconds at a time, then all that is left at once.
+        let mut encoded = Condensation::new(gpu(), dataset.clone(), settings.clone()).unwrap();
+        let mut calls = 0;
+        let mut some = |run: &mut Condensation, budget| {
+            let mut encoder = encoder();
+            run.encode_some(&mut encoder, budget).unwrap();
+            submit(encoder);
+            let wait = wgpu::PollType::Wait { submission_index: None, timeout: None };
+            gpu().device().poll(wait).unwrap();
+            calls += 1;
+            calls
+        };
+        while encoded.iteration() == 0 {
+            some(&mut encoded, Duration::ZERO);
+        }
+        let pieces = some(&mut encoded, Duration::ZERO);
+        assert!(pieces > 20, "an iteration in {pieces} pieces");
+        encoded.step().unwrap();
+        assert_eq!(encoded.iteration(), 2);
+        while encoded.iteration() < 3 {
+            some(&mut encoded, Duration::from_millis(2));
+        }
+        some(&mut encoded, Duration::MAX);
+        assert!(encoded.is_done());
+        assert_eq!(encoded.iteration(), settings.iterations, "and none beyond");
+        assert_eq!(bits(&mut encoded), bits(&mut submitted));
+        assert_eq!(encoded.take_losses().unwrap(), submitted.take_losses().unwrap());
+        let mut last = encoder();
+        assert_eq!(encoded.encode_some(&mut last, Duration::MAX).unwrap(), Duration::ZERO);
+    }
+}
+
+#[test]
+fn what_the_gpu_has_not_done_is_not_added_to() {
+    let dataset = Arc::new(data::glyphs(0).unwrap());
+    let mut run = Condensation::new(gpu(), dataset.clone(), settings(&dataset)).unwrap();
+    let budget = Duration::from_micros(100);
+    let mut some = || {
+        let mut encoder = encoder();
+        let expected = run.encode_some(&mut encoder, budget).unwrap();
+        (encoder, expected)
+    };
+    let waiting: Vec<_> = (0..3).map(|_| some()).collect();
+    assert!(waiting.iter().all(|(_, expected)| !expected.is_zero()));
+    assert!(some().1.is_zero(), "three frames are not submitted yet");
+    waiting.into_iter().for_each(|(encoder, _)| submit(encoder));
+    gpu().device().poll(wgpu::PollType::Wait { submission_index: None, timeout: None }).unwrap();
+    assert!(!some().1.is_zero());
+}
+
+#[test]
 fn losses_arrive_without_waiting() {
     let dataset = Arc::new(data::glyphs(0).unwrap());
     let mut run = Condensation::new(gpu(), dataset.clone(), settings(&dataset)).unwrap();
@@ -126,6 +186,16 @@ fn a_dropped_encoder_is_told() {
     drop(dropped);
     let error = run.take_losses().unwrap_err().to_string();
     assert!(error.contains("dropped, not submitted"), "{error}");
+    // Of a part of an iteration too, on a device that only sees when work is done.
+    for gpu in [gpu(), &common::device_of(wgpu::Limits::default())] {
+        let mut run = Condensation::new(gpu, dataset.clone(), settings(&dataset)).unwrap();
+        let mut dropped = gpu.device().create_command_encoder(&Default::default());
+        run.encode_some(&mut dropped, Duration::ZERO).unwrap();
+        assert_eq!(run.iteration(), 0);
+        drop(dropped);
+        let error = run.take_losses().unwrap_err().to_string();
+        assert!(error.contains("dropped, not submitted"), "{error}");
+    }
 }
 
 /// One image a class, pixels of noise.

@@ -1,6 +1,9 @@
-// Flat workgroup numbers of grids that gpu/record.rs folded into rows.
+// Flat workgroup numbers of grids that gpu/record.rs folded into rows, or cut into slices.
 
 const GRID_ROW = 65535u;
+
+// The workgroup that this slice begins with, in x.
+@group(1) @binding(0) var<uniform> first_group: vec4u;
 
 // a / b for a below 2²². Integer division is slow on many adapters, and on CPUs, which have none
 // for vectors, slower than all that a pixel needs besides.
@@ -9,5 +12,5 @@ fn divide(a: u32, b: u32) -> u32 {
 }
 
 fn flat_group(group: vec3u) -> u32 {
-    return group.y * GRID_ROW + group.x;
+    return first_group.x + group.y * GRID_ROW + group.x;
 }

@@ -31,7 +31,7 @@ const fn key(table: &'static str, name: &'static str, id: &'static str, kind: Ki
     Key { table, name, id, kind }
 }
 
-pub const KEYS: [Key; 34] = {
+pub const KEYS: [Key; 35] = {
     use Kind::*;
     [
         key("", "preset", "preset", Text),
@@ -70,6 +70,7 @@ pub const KEYS: [Key; 34] = {
         key("machine", "backend", "backend", Text),
         key("machine", "kernels", "kernels", Text),
         key("machine", "precision", "precision", Text),
+        key("machine", "submit_target", "submit_target", Number),
     ]
 };
 

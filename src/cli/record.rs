@@ -76,6 +76,9 @@ pub struct Machine {
     pub kernels: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub precision: Option<String>,
+    /// Milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub submit_target: Option<u32>,
 }
 
 /// What the method was asked to do.
@@ -150,6 +153,7 @@ impl Machine {
             kernels: args.kernels.map(|kernels| kernels.name().to_owned()),
             precision: (args.precision != Precision::default())
                 .then(|| args.precision.name().to_owned()),
+            submit_target: args.submit_target,
         }
     }
 
@@ -273,7 +277,7 @@ impl Record {
             say("snapshots", snapshots);
         }
         let data_dir = self.data.data_dir.as_ref().map(|path| path.to_string_lossy().into_owned());
-        let Machine { adapter, backend, kernels, precision } = &self.machine;
+        let Machine { adapter, backend, kernels, precision, submit_target } = &self.machine;
         for (flag, value) in [
             ("data-dir", &data_dir),
             ("resize", &self.data.resize.map(|size| size.to_string())),
@@ -282,6 +286,7 @@ impl Record {
             ("backend", backend),
             ("kernels", kernels),
             ("precision", precision),
+            ("submit-target", &submit_target.map(|ms| ms.to_string())),
         ] {
             if let Some(value) = value {
                 say(flag, value);
@@ -392,7 +397,7 @@ mod tests {
             "dm-wgpu --dataset glyphs --method k-center --ipc 3 --seed 2 --eval-nets 5",
             "dm-wgpu --dataset glyphs --method whole --depth 2 --seed 2 --eval-epochs 5",
             "dm-wgpu --dataset glyphs --eval-every 5 --eval-width 9 --kernels plain \
-             --precision f16 --snapshots 3",
+             --precision f16 --snapshots 3 --submit-target 50",
             "dm-wgpu --dataset glyphs --eval-depth 1 --eval-batch 9 --eval-lr 0.1 --eval-augment none",
             "dm-wgpu --dataset folder:/data/pets --resize 32 --test-fraction 0.25 --no-eval",
         ] {

@@ -4,12 +4,15 @@
 //! Everything that changes from step to step (which images, which augmentation, which network) is
 //! a few bytes copied before it; pipelines, bind groups and buffers are made once.
 
+mod encode;
+mod sizes;
+
 use std::ops::Range;
 
 use wgpu::util::StagingBelt;
 
 use crate::{
-    ConvNet, Error, Result,
+    ConvNet, Result,
     augment::Row,
     gpu::{Buffer, Gpu, Readback, Recording},
     kernels::{
@@ -17,6 +20,9 @@ use crate::{
     },
     nn::{Embedder, Target, Weights},
 };
+
+pub(crate) use encode::Progress;
+use sizes::Sizes;
 
 /// What a [`Matching`] is built for.
 pub(crate) struct Plan<'a> {
@@ -64,6 +70,8 @@ pub(crate) struct Matching {
     real_source: RealSource,
     chunks: Vec<Chunk>,
     synthetic: Recording,
+    /// The last of a step, which moves the pixels.
+    update: Recording,
     pub images: Buffer<f32>,
     pub velocity: Buffer<f32>,
     pub gradient: Buffer<f32>,
@@ -250,7 +258,8 @@ impl Matching {
                 range.len(),
             );
         }
-        recording.push(sgd(gpu, &rates, &images, &velocity, &gradient));
+        let mut update = Recording::default();
+        update.push(sgd(gpu, &rates, &images, &velocity, &gradient));
 
         // Whatever one chunk or one step needs fits; what is larger gets a buffer of its own.
         let changing = classes * size_of::<Row>() + reals * size_of::<Item>();
@@ -271,6 +280,7 @@ impl Matching {
             real_source,
             chunks,
             synthetic: recording,
+            update,
             images,
             velocity,
             gradient,
@@ -288,177 +298,11 @@ impl Matching {
         Readback::new(&self.gpu, "losses on their way", self.losses.len())
     }
 
-    /// Submits one step. The losses are on their way to `readback` afterwards.
-    pub fn submit(
-        &mut self,
-        step: &Step<'_>,
-        readback: &mut Readback<f32>,
-    ) -> Result<wgpu::SubmissionIndex> {
-        // A submission each: none becomes too long for the drivers that watch over that.
-        let gpu = self.gpu.clone();
-        let part = |label| {
-            let label = Some(label);
-            gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor { label })
-        };
-        let mut encoder = part("network");
-        self.begin(&mut encoder, step)?;
-        self.submit_part(encoder);
-        for chunk in 0..self.chunks.len() {
-            let mut encoder = part("real images");
-            self.embed(&mut encoder, chunk, &step.batch)?;
-            self.submit_part(encoder);
-        }
-        let mut encoder = part("synthetic images");
-        self.end(&mut encoder, readback);
-        Ok(self.submit_part(encoder))
-    }
-
-    /// As [`submit`](Self::submit), into the caller's encoder; which is the next that is submitted.
-    pub fn encode(
-        &mut self,
-        encoder: &mut wgpu::CommandEncoder,
-        step: &Step<'_>,
-        readback: &mut Readback<f32>,
-    ) -> Result<()> {
-        self.begin(encoder, step)?;
-        (0..self.chunks.len()).try_for_each(|chunk| self.embed(encoder, chunk, &step.batch))?;
-        self.end(encoder, readback);
-        self.belt.finish_and_recall_on_submit(encoder);
-        Ok(())
-    }
-
-    fn submit_part(&mut self, encoder: wgpu::CommandEncoder) -> wgpu::SubmissionIndex {
-        self.belt.finish_and_recall_on_submit(&encoder);
-        self.gpu.queue().submit([encoder.finish()])
-    }
-
-    /// What the step is about, and its network.
-    fn begin(&mut self, encoder: &mut wgpu::CommandEncoder, step: &Step<'_>) -> Result<()> {
-        let Step { network, rows, real_counts, batch } = step;
-        if let Some(rates) = self.changed_rates.take() {
-            self.rates.stage(&mut self.belt, encoder, &[rates])?;
-        }
-        self.rows.stage(&mut self.belt, encoder, rows)?;
-        let classes = (0u32..).zip(*real_counts).flat_map(|(k, &n)| std::iter::repeat_n(k, n));
-        let items: Vec<_> = match (batch, &self.real_source) {
-            (RealBatch::Indices { indices, .. }, RealSource::Resident(_)) => {
-                indices.iter().zip(classes).map(|(&image, row)| Item { image, row }).collect()
-            }
-            // What is sent chunk by chunk is numbered within its chunk.
-            _ => {
-                let within = self.chunks.iter().flat_map(|c| 0..c.images.len() as u32);
-                within.zip(classes).map(|(image, row)| Item { image, row }).collect()
-            }
-        };
-        self.real_items.stage(&mut self.belt, encoder, &items)?;
-        if let Some(key) = network {
-            self.weights.draw_staged(&mut self.belt, encoder, *key)?;
-        }
-        self.weights.pack(encoder);
-        Ok(())
-    }
-
-    /// A chunk of the real images, which are sent first unless they are on the device already.
-    fn embed(
-        &mut self,
-        encoder: &mut wgpu::CommandEncoder,
-        chunk: usize,
-        batch: &RealBatch<'_>,
-    ) -> Result<()> {
-        let Self { belt, real_source, chunks, .. } = self;
-        let range = chunks[chunk].images.clone();
-        match (batch, real_source) {
-            (RealBatch::Indices { indices, all }, RealSource::StreamedPixels(room)) => {
-                let len = room.len() / chunks[0].images.len();
-                let image = |&i: &u32| all[i as usize * len..][..len].iter().copied();
-                let gathered: Vec<u8> = indices[range].iter().flat_map(image).collect();
-                room.stage(belt, encoder, &gathered)?;
-            }
-            (RealBatch::Values(values), RealSource::StreamedValues(room)) => {
-                let len = room.len() / chunks[0].images.len();
-                room.stage(belt, encoder, &values[range.start * len..range.end * len])?;
-            }
-            _ => {}
-        }
-        chunks[chunk].recording.encode(encoder, "real images");
-        Ok(())
-    }
-
-    /// The synthetic images, and their losses to the host.
-    fn end(&self, encoder: &mut wgpu::CommandEncoder, readback: &mut Readback<f32>) {
-        self.synthetic.encode(encoder, "synthetic images");
-        readback.record(encoder, &self.losses);
-    }
-
     /// Everything that one step submits, in order.
     pub fn recordings(&self) -> impl Iterator<Item = &Recording> {
         let chunks = self.chunks.iter().map(|chunk| &chunk.recording);
-        self.weights.recordings().into_iter().chain(chunks).chain([&self.synthetic])
-    }
-}
-
-/// How batches are cut so that everything fits.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Sizes {
-    /// Real images at a time.
-    chunk: usize,
-    /// Synthetic images at a time.
-    syn_chunk: usize,
-    /// Whether the training pixels stay on the device.
-    resident: bool,
-}
-
-impl Sizes {
-    fn of(gpu: &Gpu, plan: &Plan<'_>) -> Result<Self> {
-        let net = &plan.net;
-        let classes = plan.real_counts.len();
-        let reals: usize = plan.real_counts.iter().sum();
-        let syns = classes * plan.ipc;
-        let image_len = net.channels() * net.size().pow(2);
-        let binding = gpu.max_binding();
-
-        // What is there whatever the chunks: pixels, velocity, gradient; sums; weights; lists.
-        let fixed = (3 * syns * image_len + 3 * classes * net.features()) as u64 * 4
-            + Weights::bytes(gpu, net)
-            + (reals + syns) as u64 * size_of::<Item>() as u64;
-        let largest_fixed = (syns * image_len).max(classes * net.features()) as u64 * 4;
-        if largest_fixed > binding {
-            return Err(Error::setting(
-                "ipc",
-                plan.ipc,
-                format!(
-                    "the synthetic images take {largest_fixed} bytes, this adapter binds at most \
-                     {binding} at once; use fewer images per class"
-                ),
-            ));
-        }
-        let per_image = Embedder::bytes_per_image(gpu, net);
-        // A streamed image waits in a buffer of its own; 4 bytes each for its mean.
-        let (streamed, all) = match plan.real {
-            RealFormat::Pixels { all, .. } => (image_len, Some(all.len() as u64)),
-            RealFormat::Values => (image_len * 4, None),
-        };
-        let forward = (per_image.forward + streamed + 4) as u64;
-        let backward = per_image.backward as u64;
-        let smallest = fixed + forward + backward;
-        if plan.memory_budget < smallest {
-            return Err(Error::setting(
-                "memory_budget",
-                format!("{} bytes", plan.memory_budget),
-                format!("these settings need at least {} MiB", smallest.div_ceil(1 << 20)),
-            ));
-        }
-        let room = plan.memory_budget - fixed;
-        // Keeping the training set saves sending it piece by piece, but not at any price.
-        let resident = all.is_some_and(|bytes| bytes <= binding && bytes <= room / 2);
-        let room = room - if resident { all.unwrap_or(0) } else { 0 };
-        let bound = (binding / per_image.largest as u64).max(1);
-        let at_most =
-            |images: usize, fits: u64| (images as u64).min(fits).min(bound).max(1) as usize;
-        // Backward takes little more than forward: give the synthetic images room first.
-        let syn_chunk = at_most(syns, room / (forward + backward));
-        let chunk = at_most(reals, (room - syn_chunk as u64 * backward) / forward);
-        Ok(Self { chunk, syn_chunk, resident })
+        let network = [self.weights.drawing(), self.weights.packing()];
+        network.into_iter().chain(chunks).chain([&self.synthetic, &self.update])
     }
 }
 

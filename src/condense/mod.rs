@@ -12,7 +12,7 @@ mod settings;
 mod tensor_file;
 
 pub use checkpoint::Checkpoint;
-pub(crate) use matching::{Matching, Plan, RealBatch, RealFormat, Step};
+pub(crate) use matching::{Matching, Plan, Progress, RealBatch, RealFormat, Step};
 pub use picture::Picture;
 pub use run::{Condensation, Loss};
 pub use select::{Selection, SelectionSettings, Selector};

@@ -1,20 +1,21 @@
 //! A condensation in progress.
 
+mod advance;
+
 use std::{collections::VecDeque, future::poll_fn, sync::Arc};
 
 use super::{
-    Checkpoint, Init, Matching, Picture, Plan, RealBatch, RealFormat, Settings, Step, SyntheticSet,
-    check_images,
-    checkpoint::is_pixel,
-    identity::Identity,
-    sample::{draw, draw_batch},
+    Checkpoint, Init, Matching, Picture, Plan, RealFormat, Settings, SyntheticSet, check_images,
+    checkpoint::is_pixel, identity::Identity, sample::draw,
 };
 use crate::{
     Dataset, Error, Gpu, Result,
-    gpu::{Readback, Recording},
-    kernels::{Cells, NetworkKey, Rates},
+    gpu::{Readback, Recording, Submitted, Ticket},
+    kernels::{Cells, Rates},
     rng::{Purpose, Stream},
 };
+
+use advance::Begun;
 
 /// Momentum of the pixels' optimiser, as published.
 const MOMENTUM: f32 = 0.5;
@@ -61,7 +62,11 @@ pub struct Condensation {
     real_counts: Vec<usize>,
     matching: Matching,
     iteration: u32,
+    /// The iteration that goes on with the next call.
+    begun: Option<Begun>,
     in_flight: VecDeque<InFlight>,
+    /// What was encoded for the caller to submit, until it is known to be done.
+    encoded: VecDeque<Ticket>,
     idle: Vec<Readback<f32>>,
     arrived: Vec<Loss>,
     diverged: Option<(u32, usize, f32)>,
@@ -70,8 +75,8 @@ pub struct Condensation {
 #[derive(Debug)]
 struct InFlight {
     iteration: u32,
-    /// None if it is the caller who submits.
-    submission: Option<wgpu::SubmissionIndex>,
+    /// Empty if it is the caller who submits.
+    submitted: Submitted,
     losses: Readback<f32>,
 }
 
@@ -127,7 +132,9 @@ impl Condensation {
             real_counts,
             matching,
             iteration: 0,
+            begun: None,
             in_flight: VecDeque::new(),
+            encoded: VecDeque::new(),
             idle: Vec::new(),
             arrived: Vec::new(),
             diverged: None,
@@ -142,84 +149,9 @@ impl Condensation {
         checked_plan(gpu, dataset, settings).map(drop)
     }
 
-    /// Submits one iteration and returns without waiting for it.
-    ///
-    /// Steps may go on past the settings' `iterations`, which [`is_done`](Self::is_done) goes by.
-    ///
-    /// # Errors
-    /// [`Error::Gpu`] if the device was lost.
-    pub fn step(&mut self) -> Result<()> {
-        self.advance(|matching, step, losses| matching.submit(step, losses).map(Some))
-    }
-
-    /// Encodes one iteration into the caller's encoder, to be submitted to the queue of
-    /// [`Gpu::from_parts`] when the caller pleases: several in one encoder if wanted, and before any
-    /// [`step`](Self::step) or encoder with a later iteration. Nothing is submitted or read back here,
-    /// and no buffer made once there are as many as iterations in flight need.
-    ///
-    /// The iteration counts from now on. Where its encoder is dropped instead, the images have missed
-    /// it, and [`take_losses`](Self::take_losses) says so.
-    ///
-    /// All of it is one submission then. On slow adapters an iteration may take longer than drivers
-    /// let a submission run (some seconds; [`step`](Self::step) makes one a chunk of images).
-    ///
-    /// ```no_run
-    /// # fn frame(
-    /// #     device: &wgpu::Device, queue: &wgpu::Queue, run: &mut dm_wgpu::Condensation,
-    /// # ) -> dm_wgpu::Result<()> {
-    /// # use dm_wgpu::wgpu;
-    /// let mut encoder = device.create_command_encoder(&Default::default());
-    /// run.encode_step(&mut encoder)?;
-    /// // … what the frame shows, into the same encoder …
-    /// queue.submit([encoder.finish()]);
-    /// for loss in run.take_losses()? { // of earlier frames
-    ///     println!("{}: {}", loss.iteration, loss.loss);
-    /// }
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// [`Error::Gpu`] if the device was lost.
-    pub fn encode_step(&mut self, encoder: &mut wgpu::CommandEncoder) -> Result<()> {
-        self.advance(|matching, step, losses| matching.encode(encoder, step, losses).map(|()| None))
-    }
-
-    /// Draws what the next iteration is about and has it submitted or encoded.
-    fn advance(
-        &mut self,
-        issue: impl FnOnce(
-            &mut Matching,
-            &Step<'_>,
-            &mut Readback<f32>,
-        ) -> Result<Option<wgpu::SubmissionIndex>>,
-    ) -> Result<()> {
-        self.collect()?;
-        let Settings { seed, batch_real, .. } = self.settings;
-        let (iteration, size) = (self.iteration, self.dataset.size());
-        let rows: Vec<_> = (0..self.dataset.classes() as u32)
-            .map(|class| {
-                let mut stream = Stream::new(seed, Purpose::Augment, iteration, class);
-                self.settings.augment.draw(&mut stream, size)
-            })
-            .collect();
-        let train = self.dataset.train();
-        let indices = draw_batch(train, batch_real, seed, iteration);
-        let step = Step {
-            network: Some(NetworkKey::new(seed, Purpose::Weights, iteration)),
-            rows: &rows,
-            real_counts: &self.real_counts,
-            batch: RealBatch::Indices { indices: &indices, all: train.pixels() },
-        };
-        let mut losses = self.idle.pop().unwrap_or_else(|| self.matching.loss_readback());
-        let submission = issue(&mut self.matching, &step, &mut losses)?;
-        self.in_flight.push_back(InFlight { iteration, submission, losses });
-        self.iteration += 1;
-        Ok(())
-    }
-
     /// Changes the learning rate of the pixels, for the iterations from the next on: a schedule, or a
-    /// slider. Those that are submitted or encoded already keep the former one.
+    /// slider. Those that are submitted or encoded already keep the former one; one that is encoded in part does
+    /// not.
     ///
     /// [`settings`](Self::settings), checkpoints and sets have the new one from now on.
     ///
@@ -279,7 +211,9 @@ impl Condensation {
         self.collect()?;
         while self.in_flight() > at_most {
             let Some(mut first) = self.in_flight.pop_front() else { break };
-            let losses = first.losses.take_blocking(&self.gpu, first.submission)?;
+            let last = first.submitted.last();
+            first.submitted.wait_blocking(&self.gpu, "condense")?;
+            let losses = first.losses.take_blocking(&self.gpu, last)?;
             self.note(first.iteration, &losses);
             self.idle.push(first.losses);
         }
@@ -415,7 +349,15 @@ impl Condensation {
     /// Takes in what the GPU has finished.
     fn collect(&mut self) -> Result<()> {
         self.gpu.poll()?;
+        while let Some(first) = self.encoded.front_mut() {
+            if !first.settle(&self.gpu)? {
+                break;
+            }
+            self.encoded.pop_front();
+        }
         while let Some(first) = self.in_flight.front_mut() {
+            // Its time may arrive with its losses, or later.
+            first.submitted.settle(&self.gpu)?;
             let Some(losses) = first.losses.take()? else { break };
             let iteration = first.iteration;
             self.note(iteration, &losses);

@@ -6,7 +6,7 @@ use super::{EvaluationSettings, run::Train};
 use crate::{
     ConvNet, Dataset, Error, Gpu, Result, Split,
     augment::Row,
-    gpu::{Buffer, Readback, Recording},
+    gpu::{Buffer, Readback, Recording, Submissions, Submitted},
     kernels::{Augment, Item, Planes, Source},
     nn::{Classifiers, Part},
 };
@@ -174,13 +174,14 @@ impl Bench {
     /// Submits one step on the images that each network's order has in `range`.
     pub fn step(
         &self,
-        gpu: &Gpu,
         train: &Train,
         dataset: &Dataset,
         orders: &[Vec<u32>],
         rows: &[Vec<Row>],
         range: Range<usize>,
-    ) -> wgpu::SubmissionIndex {
+        submissions: &mut Submissions<'_>,
+    ) {
+        let gpu = submissions.gpu();
         let batch = self.recorded(range.len());
         let all_labels = train.labels(dataset);
         let (mut items, mut step_rows, mut labels) = (Vec::new(), Vec::new(), Vec::new());
@@ -198,30 +199,24 @@ impl Bench {
                 }
             }
         }
+        // What is written comes before what is submitted next.
+        submissions.submit();
         self.items.write(gpu, &items);
         self.rows.write(gpu, &step_rows);
         self.labels.write(gpu, &labels);
-
-        let mut encoder = gpu.device().create_command_encoder(&Default::default());
         for (part, recording) in &batch.parts {
             if self.values.is_none() {
                 let start = range.start + part.before;
                 let wanted = orders.iter().flat_map(|order| &order[start..start + part.images]);
                 let pixels: Vec<u8> =
                     wanted.flat_map(|&i| dataset.train().image(i as usize)).copied().collect();
-                // What is written comes before what is submitted next: one part at a time.
-                let before = std::mem::replace(
-                    &mut encoder,
-                    gpu.device().create_command_encoder(&Default::default()),
-                );
-                gpu.queue().submit([before.finish()]);
+                submissions.submit();
                 self.pixels.write(gpu, &pixels);
             }
-            recording.encode(&mut encoder, "train on a part");
+            submissions.run(recording, "train on a part");
         }
-        batch.update.encode(&mut encoder, "update");
-        self.classifiers.pack(&mut encoder);
-        gpu.queue().submit([encoder.finish()])
+        submissions.run(&batch.update, "update");
+        submissions.run(self.classifiers.packing(), "pack weights");
     }
 
     fn recorded(&self, images: usize) -> &Recorded {
@@ -238,12 +233,12 @@ impl Bench {
     }
 
     /// Submits the test; the counts of right answers are on their way afterwards.
-    pub fn test(&self, gpu: &Gpu, split: &Split) -> Counted {
+    pub fn test(&self, gpu: &Gpu, split: &Split) -> (Readback<u32>, Submitted) {
         self.rows.write(gpu, &[Row::NONE]);
-        let mut encoder = gpu.device().create_command_encoder(&Default::default());
-        self.counts.clear(&mut encoder);
+        let mut submissions = Submissions::new(gpu);
+        self.counts.clear(submissions.encoder());
         for (range, recording) in &self.tests {
-            gpu.queue().submit([encoder.finish()]);
+            submissions.submit();
             let images = 0..range.len() as u32;
             let items: Vec<_> = (0..self.nets)
                 .flat_map(|_| images.clone().map(|image| Item { image, row: 0 }))
@@ -252,19 +247,10 @@ impl Bench {
             self.labels.write(gpu, &split.labels()[range.clone()]);
             let image = split.pixels().len() / split.len();
             self.pixels.write(gpu, &split.pixels()[range.start * image..range.end * image]);
-            encoder = gpu.device().create_command_encoder(&Default::default());
-            recording.encode(&mut encoder, "test");
+            submissions.run(recording, "test");
         }
         let mut counts = Readback::new(gpu, "right answers on their way", self.nets);
-        counts.record(&mut encoder, &self.counts);
-        let submission = gpu.queue().submit([encoder.finish()]);
-        Counted { counts, submission }
+        counts.record(submissions.encoder(), &self.counts);
+        (counts, submissions.finish())
     }
-}
-
-/// The right answers of a turn's networks, on their way.
-#[derive(Debug)]
-pub(super) struct Counted {
-    pub counts: Readback<u32>,
-    pub submission: wgpu::SubmissionIndex,
 }

@@ -4,12 +4,12 @@ use std::{collections::VecDeque, sync::Arc};
 
 use super::{
     Accuracy, EvaluationSettings,
-    bench::{Bench, Counted, Sizes},
+    bench::{Bench, Sizes},
     order,
 };
 use crate::{
     Dataset, Error, Gpu, Result, SyntheticSet,
-    gpu::Recording,
+    gpu::{Readback, Recording, Submissions, Submitted},
     kernels::{NetworkKey, Rates},
     rng::Purpose,
 };
@@ -61,8 +61,9 @@ pub struct Evaluation {
     /// For the networks of one turn; the last turn may need another, for fewer.
     bench: Bench,
     done: u32,
-    in_flight: VecDeque<wgpu::SubmissionIndex>,
-    counts: Vec<Counted>,
+    in_flight: VecDeque<Submitted>,
+    /// Right answers of the networks of each turn, on their way with a submission.
+    counts: Vec<(Readback<u32>, Option<wgpu::SubmissionIndex>)>,
     tested: Vec<u32>,
 }
 
@@ -175,15 +176,14 @@ impl Evaluation {
             self.bench =
                 Bench::new(&self.gpu, dataset, &net, train, &self.settings, self.sizes, nets)?;
         }
-        let submission = if piece < self.settings.epochs {
+        let submitted = if piece < self.settings.epochs {
             self.epoch(first_net as u32, piece)
         } else {
-            let counted = self.bench.test(&self.gpu, self.dataset.test());
-            let submission = counted.submission.clone();
-            self.counts.push(counted);
-            submission
+            let (counts, submitted) = self.bench.test(&self.gpu, self.dataset.test());
+            self.counts.push((counts, submitted.last()));
+            submitted
         };
-        self.in_flight.push_back(submission);
+        self.in_flight.push_back(submitted);
         self.done += 1;
         Ok(())
     }
@@ -195,9 +195,8 @@ impl Evaluation {
     pub fn wait_blocking(&mut self, at_most: u32) -> Result<()> {
         let doing = "train classifiers";
         while self.in_flight() > at_most {
-            let Some(submission) = self.in_flight.pop_front() else { break };
-            let wait = wgpu::PollType::Wait { submission_index: Some(submission), timeout: None };
-            self.gpu.device().poll(wait).map_err(|e| Error::gpu(doing, e))?;
+            let Some(mut submitted) = self.in_flight.pop_front() else { break };
+            submitted.wait_blocking(&self.gpu, doing)?;
         }
         self.gpu.check(doing)
     }
@@ -212,9 +211,8 @@ impl Evaluation {
             self.wait_blocking(2)?;
         }
         self.wait_blocking(0)?;
-        for mut counted in std::mem::take(&mut self.counts) {
-            let counts = counted.counts.take_blocking(&self.gpu, counted.submission)?;
-            self.tested.extend(counts);
+        for (mut counts, submission) in std::mem::take(&mut self.counts) {
+            self.tested.extend(counts.take_blocking(&self.gpu, submission)?);
         }
         let images = self.dataset.test().len() as f64;
         let share = |&count: &u32| f64::from(count) * 100.0 / images;
@@ -233,21 +231,19 @@ impl Evaluation {
     }
 
     /// Submits an epoch of the networks from `first_net` on.
-    fn epoch(&self, first_net: u32, epoch: u32) -> wgpu::SubmissionIndex {
+    fn epoch(&self, first_net: u32, epoch: u32) -> Submitted {
         let EvaluationSettings { seed, epochs, lr, batch, ref augment, .. } = self.settings;
         let bench = &self.bench;
-        let mut encoder = self.gpu.device().create_command_encoder(&Default::default());
+        let mut submissions = Submissions::new(&self.gpu);
         if epoch == 0 {
             let key = NetworkKey::new(seed, Purpose::EvaluationWeights, first_net);
-            bench.classifiers.draw(&self.gpu, &mut encoder, key);
-            bench.classifiers.pack(&mut encoder);
+            bench.classifiers.draw(&self.gpu, &mut submissions, key);
         }
         let (falls, lower) = (epochs / 2 + 1, lr * 0.1);
         if epoch == 0 || epoch == falls {
             let rates = Rates::new(if epoch < falls { lr } else { lower }, MOMENTUM, WEIGHT_DECAY);
-            bench.classifiers.restart(&self.gpu, &mut encoder, rates);
+            bench.classifiers.restart(&self.gpu, submissions.encoder(), rates);
         }
-        let mut submission = self.gpu.queue().submit([encoder.finish()]);
 
         let len = self.train.len(&self.dataset);
         let nets = first_net..first_net + bench.nets as u32;
@@ -258,9 +254,10 @@ impl Evaluation {
             nets.map(|net| order::rows((len, batch), augment, size, seed, epoch, net)).collect();
         for first in (0..len).step_by(batch) {
             let range = first..len.min(first + batch);
-            submission = bench.step(&self.gpu, &self.train, &self.dataset, &orders, &rows, range);
+            let (train, dataset) = (&self.train, &self.dataset);
+            bench.step(train, dataset, &orders, &rows, range, &mut submissions);
         }
-        submission
+        submissions.finish()
     }
 }
 

@@ -1,5 +1,7 @@
 //! Finding adapters and choosing one.
 
+use std::time::Duration;
+
 use super::{Kernels, Precision};
 use crate::{Error, Result};
 
@@ -14,6 +16,9 @@ pub struct AdapterChoice {
     pub kernels: Option<Kernels>,
     /// What convolutions round their factors to.
     pub precision: Precision,
+    /// How long submissions are to take at most, as [`Gpu::with_submit_target`](super::Gpu::with_submit_target)
+    /// has it.
+    pub submit_target: Option<Duration>,
 }
 
 /// What an adapter says of itself.

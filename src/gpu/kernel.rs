@@ -2,9 +2,10 @@
 
 use std::{sync::Arc, time::Instant};
 
-use super::{Cost, Dispatch, Gpu};
+use super::{Cost, Dispatch, Gpu, pace::Pace};
 
-/// One WGSL file with its bindings, all in group 0, numbered from 0.
+/// One WGSL file with its bindings, all in group 0, numbered from 0. Group 1 is where a slice of the grid
+/// begins, which `shared/grid.wgsl` reads.
 ///
 /// A test reads the WGSL with naga and holds it against `slots`.
 #[derive(Debug, Clone, Copy)]
@@ -35,8 +36,9 @@ pub enum Slot {
 
 #[derive(Debug)]
 pub(super) struct Pipeline {
-    raw: wgpu::ComputePipeline,
+    pub raw: wgpu::ComputePipeline,
     layout: wgpu::BindGroupLayout,
+    pub pace: Pace,
 }
 
 impl Kernel {
@@ -75,8 +77,10 @@ pub(crate) fn dispatch(
         layout: &pipeline.layout,
         entries: &entries,
     });
-    let (label, pipeline) = (name.to_owned(), pipeline.raw.clone());
-    Dispatch { label, pipeline, bind_group, grid, cost: Cost::default() }
+    // What paints a picture has a grid of two sides.
+    let flat = !slots.contains(&Slot::Picture);
+    let (label, whole) = (name.to_owned(), gpu.first_group(0));
+    Dispatch { label, pipeline, bind_group, whole, grid, flat, cost: Cost::default() }
 }
 
 fn pipeline(
@@ -126,7 +130,7 @@ fn pipeline(
         label: Some(name),
         layout: Some(&device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
             label: Some(name),
-            bind_group_layouts: &[Some(&layout)],
+            bind_group_layouts: &[Some(&layout), Some(gpu.shared.first_groups.layout())],
             immediate_size: 0,
         })),
         module: &module,
@@ -139,7 +143,7 @@ fn pipeline(
         },
         cache: gpu.cache.as_ref(),
     });
-    let made = Arc::new(Pipeline { raw, layout });
+    let made = Arc::new(Pipeline { raw, layout, pace: Pace::default() });
     let took = begun.elapsed();
     log::debug!("compiled {key} in {:.1} ms", 1e3 * took.as_secs_f64());
     gpu.pipelines().insert(key, made.clone());

@@ -2,11 +2,15 @@
 
 mod adapter;
 mod buffer;
+mod first_group;
 mod kernel;
+mod pace;
 mod precision;
 mod profile;
 mod record;
 mod requirements;
+mod submit;
+mod watch;
 
 use std::{
     collections::HashMap,
@@ -18,16 +22,20 @@ pub use adapter::{AdapterChoice, AdapterReport, adapters_blocking};
 pub(crate) use buffer::{Buffer, Readback};
 pub use kernel::Slot;
 pub(crate) use kernel::{Kernel, dispatch};
+pub(crate) use pace::{Share, Ticket};
 pub use precision::Precision;
 pub(crate) use precision::{MATRICES_BYTES, Matrices};
 pub(crate) use profile::{Clock, Timed};
-pub(crate) use record::{Cost, Dispatch, Recording, fold};
+pub(crate) use record::{Cost, Dispatch, Place, Recording, fold};
 #[doc(hidden)]
 pub use requirements::{INVOCATIONS, LANES_STORAGE_BUFFERS, STORAGE_BUFFERS, WORKGROUP_BYTES};
 pub use requirements::{required_features, required_limits};
+pub(crate) use submit::{Submissions, Submitted};
 
 use crate::{Error, Result};
+use first_group::FirstGroups;
 use kernel::Pipeline;
+use watch::Watches;
 
 /// A device to run on: this crate's own, or the caller's.
 ///
@@ -40,7 +48,12 @@ pub struct Gpu {
     matrices: Option<Matrices>,
     /// The caller's, of compiled pipelines.
     cache: Option<wgpu::PipelineCache>,
+    submit_target: Duration,
 }
+
+/// Well below what drivers let a submission run: Windows resets a GPU after two seconds, and whatever is drawn
+/// on the same GPU waits as long.
+const SUBMIT_TARGET: Duration = Duration::from_millis(100);
 
 /// Families of convolution kernels. All give the same result but for rounding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,6 +103,8 @@ struct Shared {
     queue: wgpu::Queue,
     info: wgpu::AdapterInfo,
     pipelines: Mutex<HashMap<String, Arc<Pipeline>>>,
+    first_groups: FirstGroups,
+    watches: Watches,
     /// The first error that nothing caught, on a device of our own.
     fault: Arc<Mutex<Option<String>>>,
     made: Mutex<Made>,
@@ -122,8 +137,15 @@ impl Gpu {
         fault: Arc<Mutex<Option<String>>>,
     ) -> Self {
         let (pipelines, made) = Default::default();
-        let shared = Arc::new(Shared { device, queue, info, pipelines, fault, made });
-        let mut gpu = Self { shared, kernels: Kernels::Plain, matrices: None, cache: None };
+        let (first_groups, watches) = (FirstGroups::new(&device), Watches::default());
+        let shared = Shared { device, queue, info, pipelines, first_groups, watches, fault, made };
+        let mut gpu = Self {
+            shared: Arc::new(shared),
+            kernels: Kernels::Plain,
+            matrices: None,
+            cache: None,
+            submit_target: SUBMIT_TARGET,
+        };
         // What the adapter says decides, nothing measured: the same adapter, the same kernels.
         let possible = |kernels: &Kernels| gpu.missing_for(*kernels).is_none();
         let suited = [Kernels::Lanes, Kernels::Tiles];
@@ -189,6 +211,7 @@ impl Gpu {
         if let Some(kernels) = choice.kernels {
             gpu = gpu.with_kernels(kernels)?;
         }
+        gpu.submit_target = choice.submit_target.unwrap_or(SUBMIT_TARGET);
         let info = gpu.info();
         let driver = format!("{} {}", info.driver, info.driver_info);
         let kernels = gpu.kernels().name();
@@ -283,6 +306,23 @@ impl Gpu {
         );
         self.matrices = Some(found.map_err(|missing| no_f16(self.info(), &missing))?);
         Ok(self)
+    }
+
+    /// The same device with submissions that are to take about so long at most, 100 ms otherwise. Work is cut
+    /// by what was measured of it before, down to slices of single dispatches; what comes out is the same to
+    /// the bit. Long submissions make whatever else is drawn on that GPU wait, and some drivers give up on
+    /// those of seconds.
+    ///
+    /// It goes for what is submitted here. Who encodes into an encoder of one's own chooses with
+    /// [`encode_some`](crate::Condensation::encode_some).
+    pub fn with_submit_target(mut self, target: Duration) -> Self {
+        self.submit_target = target;
+        self
+    }
+
+    /// How long submissions are to take at most.
+    pub fn submit_target(&self) -> Duration {
+        self.submit_target
     }
 
     /// What the factors of convolutions are rounded to.
@@ -421,6 +461,11 @@ impl Gpu {
         let doing = "look for finished work";
         self.device().poll(wgpu::PollType::Poll).map_err(|e| Error::gpu(doing, e))?;
         self.check(doing)
+    }
+
+    /// What a slice of a grid that begins with this workgroup is bound to.
+    fn first_group(&self, first: u32) -> wgpu::BindGroup {
+        self.shared.first_groups.bind_group(self.device(), first)
     }
 
     fn pipelines(&self) -> MutexGuard<'_, HashMap<String, Arc<Pipeline>>> {

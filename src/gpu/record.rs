@@ -1,14 +1,20 @@
-//! Work recorded once and submitted as often as wanted.
+//! Work recorded once and submitted as often as wanted, whole or slice by slice.
 
-use super::Gpu;
+use std::sync::Arc;
+
+use super::{Gpu, Share, Submissions, Submitted, kernel::Pipeline};
 
 /// One kernel over one grid, ready to be encoded.
 #[derive(Debug, Clone)]
 pub(crate) struct Dispatch {
     pub(super) label: String,
-    pub(super) pipeline: wgpu::ComputePipeline,
+    pub(super) pipeline: Arc<Pipeline>,
     pub(super) bind_group: wgpu::BindGroup,
+    /// What a slice is bound to that begins with the first workgroup.
+    pub(super) whole: wgpu::BindGroup,
     pub(super) grid: [u32; 3],
+    /// Whether its workgroups have flat numbers, so that any number of them can be a slice.
+    pub(super) flat: bool,
     pub(super) cost: Cost,
 }
 
@@ -20,6 +26,10 @@ pub(crate) struct Cost {
     /// Bytes read or written, each counted once.
     pub bytes: Option<u64>,
 }
+
+/// A dispatch has no more slices than these: enough for any watchdog, few enough to keep what each is
+/// bound to.
+const SLICES: usize = 64;
 
 impl Dispatch {
     /// Says how many multiplications and additions it is, where that is well defined.
@@ -40,13 +50,79 @@ impl Dispatch {
     }
 
     pub(super) fn encode(&self, pass: &mut wgpu::ComputePass<'_>) {
-        let Self { label, pipeline, bind_group, grid, .. } = self;
-        pass.push_debug_group(label);
-        pass.set_pipeline(pipeline);
-        pass.set_bind_group(0, bind_group, &[]);
+        self.encode_grid(pass, &self.whole, self.grid);
+    }
+
+    fn encode_grid(
+        &self,
+        pass: &mut wgpu::ComputePass<'_>,
+        first: &wgpu::BindGroup,
+        grid: [u32; 3],
+    ) {
+        pass.push_debug_group(&self.label);
+        pass.set_pipeline(&self.pipeline.raw);
+        pass.set_bind_group(0, &self.bind_group, &[]);
+        pass.set_bind_group(1, first, &[]);
         pass.dispatch_workgroups(grid[0], grid[1], grid[2]);
         pass.pop_debug_group();
     }
+
+    fn groups(&self) -> usize {
+        self.grid.iter().map(|&side| side as usize).product()
+    }
+
+    /// The share of it that is left, and the seconds that this is expected to take.
+    fn expected(&self, gpu: &Gpu, first: usize) -> f64 {
+        let left = (self.groups() - first) as f64 / self.groups() as f64;
+        left * self.pipeline.pace.seconds(gpu, self.cost, self.groups())
+    }
+
+    /// Encodes as many workgroups from `first` on as there is room for, and says how many these are.
+    fn encode_some(
+        &self,
+        gpu: &Gpu,
+        first: usize,
+        share: &mut Share,
+        pass: &mut wgpu::ComputePass<'_>,
+    ) -> usize {
+        let (left, room) = (self.groups() - first, share.room());
+        let expected = self.expected(gpu, first);
+        // A slice must not run on into the next one, as rows that are not full would.
+        let slice = self.groups().div_ceil(SLICES).min(ROW);
+        let fitting = (room / expected * left as f64).min(ROW as f64) as usize;
+        let count = match fitting / slice * slice {
+            _ if expected <= room => left,
+            // Whatever happens, it goes on.
+            0 if share.is_untouched() => {
+                if self.flat {
+                    slice.min(left)
+                } else {
+                    left
+                }
+            }
+            some => {
+                if self.flat {
+                    some
+                } else {
+                    0
+                }
+            }
+        };
+        if count > 0 {
+            let whole = count == self.groups();
+            let grid = if whole { self.grid } else { fold(count) };
+            self.encode_grid(pass, &gpu.first_group(first as u32), grid);
+            share.take(&self.pipeline, expected * count as f64 / left as f64);
+        }
+        count
+    }
+}
+
+/// How far a recording was encoded.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Place {
+    dispatch: usize,
+    group: usize,
 }
 
 /// Dispatches in order. Each sees what those before it wrote.
@@ -71,13 +147,58 @@ impl Recording {
         self.0.iter().for_each(|dispatch| dispatch.encode(&mut pass));
     }
 
-    /// Encodes everything and submits it.
-    pub fn submit(&self, gpu: &Gpu, label: &str) -> wgpu::SubmissionIndex {
-        let mut encoder = gpu
-            .device()
-            .create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some(label) });
-        self.encode(&mut encoder, label);
-        gpu.queue().submit([encoder.finish()])
+    /// Encodes what there is room for from `place` on, which moves there; whether that was all.
+    pub fn encode_some(
+        &self,
+        gpu: &Gpu,
+        place: &mut Place,
+        share: &mut Share,
+        encoder: &mut wgpu::CommandEncoder,
+        label: &str,
+    ) -> bool {
+        if place.dispatch == self.0.len() {
+            return true;
+        }
+        let timestamp_writes = share.watch_pass(gpu);
+        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
+            label: Some(label),
+            timestamp_writes: timestamp_writes.as_ref().map(|writes| writes.of_pass()),
+        });
+        while let Some(dispatch) = self.0.get(place.dispatch) {
+            let count = dispatch.encode_some(gpu, place.group, share, &mut pass);
+            place.group += count;
+            if place.group < dispatch.groups() {
+                return false;
+            }
+            *place = Place { dispatch: place.dispatch + 1, group: 0 };
+        }
+        true
+    }
+
+    /// Encodes all that is left from `place` on, in one piece: what nobody may see half done.
+    pub fn encode_at_once(
+        &self,
+        gpu: &Gpu,
+        share: &mut Share,
+        encoder: &mut wgpu::CommandEncoder,
+        label: &str,
+    ) {
+        let timestamp_writes = share.watch_pass(gpu);
+        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
+            label: Some(label),
+            timestamp_writes: timestamp_writes.as_ref().map(|writes| writes.of_pass()),
+        });
+        for dispatch in &self.0 {
+            dispatch.encode(&mut pass);
+            share.take(&dispatch.pipeline, dispatch.expected(gpu, 0));
+        }
+    }
+
+    /// Submits everything.
+    pub fn submit(&self, gpu: &Gpu, label: &str) -> Submitted {
+        let mut submissions = Submissions::new(gpu);
+        submissions.run(self, label);
+        submissions.finish()
     }
 }
 

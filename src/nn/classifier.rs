@@ -2,7 +2,7 @@
 
 use super::{BlockGradients, ConvNet, Embedder, Target, Weights};
 use crate::{
-    gpu::{Buffer, Gpu, Kernels, Recording},
+    gpu::{Buffer, Gpu, Kernels, Recording, Submissions},
     kernels::{
         Batch, Linear, NetworkKey, Planes, Rates, WeightTiles, class_sum, count_correct, sgd,
         softmax_cross_entropy,
@@ -206,20 +206,17 @@ impl Classifiers {
         recording.push(self.linear.forward(gpu, embedding, weights, &self.logits, batch));
     }
 
-    /// Begins anew: all weights drawn, the norms' 1 and 0.
-    pub fn draw(&self, gpu: &Gpu, encoder: &mut wgpu::CommandEncoder, key: NetworkKey) {
+    /// Begins anew: all weights drawn and packed, the norms' 1 and 0. What is submitted before does not
+    /// see it.
+    pub fn draw(&self, gpu: &Gpu, submissions: &mut Submissions<'_>, key: NetworkKey) {
+        submissions.submit();
         self.weights.reset_affines(gpu);
-        self.weights.draw(gpu, encoder, key);
+        self.weights.draw(gpu, submissions, key);
     }
 
-    /// Encodes what must follow every change of the weights.
-    pub fn pack(&self, encoder: &mut wgpu::CommandEncoder) {
-        self.weights.pack(encoder);
-    }
-
-    /// What [`pack`](Self::pack) encodes.
+    /// What must follow every change of the weights.
     pub fn packing(&self) -> &Recording {
-        self.weights.recordings()[1]
+        self.weights.packing()
     }
 
     /// Sets the rates of the steps submitted from now on, and forgets the momenta.

@@ -5,7 +5,7 @@ use wgpu::util::StagingBelt;
 use super::ConvNet;
 use crate::{
     Result,
-    gpu::{Buffer, Gpu, Recording},
+    gpu::{Buffer, Gpu, Recording, Submissions},
     kernels::{ConvTile, Direction, NetworkKey, Packing, Whole, init_uniform, pack_weights},
     rng::Purpose,
 };
@@ -74,33 +74,33 @@ impl Weights {
         self.draw.push(init_uniform(gpu, &self.key, layer, bound, values, self.nets));
     }
 
-    /// Records the draw of the networks that `key` names. One draw a submission: the key is written
-    /// ahead of it.
-    pub fn draw(&self, gpu: &Gpu, encoder: &mut wgpu::CommandEncoder, key: NetworkKey) {
+    /// Draws the networks that `key` names, and rearranges them. What is submitted before does not see it.
+    pub fn draw(&self, gpu: &Gpu, submissions: &mut Submissions<'_>, key: NetworkKey) {
+        submissions.submit();
         self.key.write(gpu, &[key]);
-        self.draw.encode(encoder, "draw networks");
+        submissions.run(&self.draw, "draw networks");
+        submissions.run(&self.pack, "pack weights");
     }
 
-    /// As [`draw`](Self::draw), as often as wanted in one encoder.
-    pub fn draw_staged(
+    /// Records which networks the [`drawing`](Self::drawing) that follows draws, as often as wanted in one
+    /// encoder.
+    pub fn name_staged(
         &self,
         belt: &mut StagingBelt,
         encoder: &mut wgpu::CommandEncoder,
         key: NetworkKey,
     ) -> Result<()> {
-        self.key.stage(belt, encoder, &[key])?;
-        self.draw.encode(encoder, "draw networks");
-        Ok(())
+        self.key.stage(belt, encoder, &[key])
     }
 
-    /// Records the rearranging, which must follow whatever changed the weights.
-    pub fn pack(&self, encoder: &mut wgpu::CommandEncoder) {
-        self.pack.encode(encoder, "pack weights");
+    /// What draws networks.
+    pub fn drawing(&self) -> &Recording {
+        &self.draw
     }
 
-    /// The draw, and the rearranging.
-    pub fn recordings(&self) -> [&Recording; 2] {
-        [&self.draw, &self.pack]
+    /// What must follow whatever changed the weights.
+    pub fn packing(&self) -> &Recording {
+        &self.pack
     }
 
     /// A block's convolution weights.
@@ -113,7 +113,7 @@ impl Weights {
         &self.affines[block]
     }
 
-    /// A block's weights rearranged, from now on kept up by [`pack`](Self::pack).
+    /// A block's weights rearranged, from now on kept up by [`packing`](Self::packing).
     pub fn packed(
         &mut self,
         gpu: &Gpu,

@@ -95,9 +95,7 @@ pub fn train_classifiers(
     let mut mean_losses = vec![vec![0.0; steps]; nets];
     let mut first_gradients = Vec::new();
     for step in 0..steps {
-        let mut encoder = gpu.device().create_command_encoder(&Default::default());
-        held.pack(&mut encoder);
-        gpu.queue().submit([encoder.finish()]);
+        held.packing().submit(gpu, "pack weights");
         for (p, recording) in parts.iter().zip(&recordings) {
             recording.submit(gpu, "part");
             let all = held.logits().read_blocking(gpu)?;
@@ -152,9 +150,7 @@ pub fn classify(
     let counts = Buffer::zeros(gpu, "counts", nets);
     let mut recording = Recording::default();
     held.record_test(gpu, &mut recording, &labels, &counts, x.n);
-    let mut encoder = gpu.device().create_command_encoder(&Default::default());
-    held.pack(&mut encoder);
-    gpu.queue().submit([encoder.finish()]);
+    held.packing().submit(gpu, "pack weights");
     super::run(gpu, |r| *r = recording)?;
     let logits = held.logits().read_blocking(gpu)?;
     Ok(logits.chunks(x.n * classes).take(nets).map(<[f32]>::to_vec).collect())

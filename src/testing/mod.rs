@@ -13,8 +13,8 @@ pub use crate::augment::Row;
 pub use crate::gpu::{INVOCATIONS, LANES_STORAGE_BUFFERS, STORAGE_BUFFERS, Slot, WORKGROUP_BYTES};
 use crate::{
     ConvNet, Gpu, Result,
-    condense::{Matching, Plan, RealBatch, RealFormat, Step},
-    gpu::{Buffer, Recording},
+    condense::{Matching, Plan, Progress, RealBatch, RealFormat, Step},
+    gpu::{Buffer, Recording, Submissions},
     kernels::{
         self, Augment, Batch, ConvTile, Direction, Item, NetworkKey, Norm, Packing, Planes, Rates,
         Source, Whole,
@@ -111,7 +111,8 @@ impl DmSession {
             real_counts: &self.real_counts,
             batch: RealBatch::Values(real),
         };
-        let submission = matching.submit(&step, &mut losses)?;
+        let tickets = matching.submit(&step, &mut Progress::default(), &mut losses)?;
+        let submission = tickets.last().and_then(|ticket| ticket.submission());
         Ok(DmResult {
             loss: losses.take_blocking(&self.gpu, submission)?.iter().sum(),
             grad: matching.gradient.read_blocking(&self.gpu)?,
@@ -137,9 +138,9 @@ pub fn random_weights(
     iteration: u32,
 ) -> Result<Vec<Vec<f32>>> {
     let weights = Weights::new(gpu, net, 1);
-    let mut encoder = gpu.device().create_command_encoder(&Default::default());
-    weights.draw(gpu, &mut encoder, NetworkKey::new(seed, Purpose::Weights, iteration));
-    gpu.queue().submit([encoder.finish()]);
+    let mut submissions = Submissions::new(gpu);
+    weights.draw(gpu, &mut submissions, NetworkKey::new(seed, Purpose::Weights, iteration));
+    submissions.finish();
     (0..net.depth()).map(|block| weights.conv(block).read_blocking(gpu)).collect()
 }
 
@@ -248,9 +249,7 @@ pub fn embed(
 }
 
 fn repack(gpu: &Gpu, weights: &Weights) {
-    let mut encoder = gpu.device().create_command_encoder(&Default::default());
-    weights.pack(&mut encoder);
-    gpu.queue().submit([encoder.finish()]);
+    weights.packing().submit(gpu, "pack weights");
 }
 
 /// 3×3 convolution, stride 1, padding 1, no bias. `weights`: (outputs, x.channels, 3, 3).

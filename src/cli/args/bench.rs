@@ -1,5 +1,7 @@
 //! Flags of benchmarks.
 
+use std::time::Duration;
+
 use clap::{
     Args,
     builder::{PossibleValuesParser, TypedValueParser},
@@ -91,6 +93,12 @@ pub struct BenchArgs {
         allow_negative_numbers = true, value_parser = values::memory
     )]
     pub memory_budget: u64,
+    /// Milliseconds that a submission should take at most, before work is cut smaller [default: 100].
+    #[arg(
+        long, value_name = "MS", help_heading = "Machine",
+        allow_negative_numbers = true, value_parser = count::<u32>(60_000)
+    )]
+    pub submit_target: Option<u32>,
     /// Say nothing but errors and the result.
     #[arg(long, short, help_heading = "Machine")]
     pub quiet: bool,
@@ -122,6 +130,7 @@ impl BenchArgs {
             backend: self.backend.clone(),
             kernels: self.kernels,
             precision: self.precision,
+            submit_target: self.submit_target.map(|ms| Duration::from_millis(ms.into())),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Flags of a run: what is condensed, how, and on which machine.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{
     Args,
@@ -188,6 +188,12 @@ pub struct MachineArgs {
         allow_negative_numbers = true, value_parser = values::memory
     )]
     pub memory_budget: u64,
+    /// Milliseconds that a submission should take at most, before work is cut smaller [default: 100].
+    #[arg(
+        long, value_name = "MS", help_heading = "Machine",
+        allow_negative_numbers = true, value_parser = count::<u32>(60_000)
+    )]
+    pub submit_target: Option<u32>,
     /// Where data sets are [default: DM_WGPU_DATA, else the user's cache, with downloads].
     #[arg(long, value_name = "DIR", help_heading = "Machine")]
     pub data_dir: Option<PathBuf>,
@@ -302,6 +308,7 @@ impl MachineArgs {
             backend: self.backend.clone(),
             kernels: self.kernels,
             precision: self.precision,
+            submit_target: self.submit_target.map(|ms| Duration::from_millis(ms.into())),
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::{
     ConvNet, Dataset, Error, Gpu, Result,
     augment::Row,
-    gpu::{Buffer, Recording},
+    gpu::{Buffer, Recording, Submissions},
     kernels::{Augment, Batch, Item, NetworkKey, Planes, Source},
     nn::{Embedder, Weights},
     rng::Purpose,
@@ -73,10 +73,9 @@ impl ClassEmbedder {
         let batch = Batch { images: chunk, nets: 1 };
         embedder.forward(gpu, &mut recording, &mut weights, batch, false);
 
-        let mut encoder = gpu.device().create_command_encoder(&Default::default());
-        weights.draw(gpu, &mut encoder, NetworkKey::new(seed, Purpose::Selection, 0));
-        weights.pack(&mut encoder);
-        gpu.queue().submit([encoder.finish()]);
+        let mut submissions = Submissions::new(gpu);
+        weights.draw(gpu, &mut submissions, NetworkKey::new(seed, Purpose::Selection, 0));
+        submissions.finish();
         Self { features: net.features(), chunk, pixels, embedder, recording }
     }
 
@@ -99,7 +98,8 @@ impl ClassEmbedder {
             // A last chunk may be smaller: what the one before left behind is embedded again
             // and dropped here.
             self.pixels.write(gpu, &pixels);
-            self.recording.submit(gpu, "embed a class");
+            let mut submitted = self.recording.submit(gpu, "embed a class");
+            submitted.wait_blocking(gpu, "embed a class")?;
             let mut values = self.embedder.embedding().read_blocking(gpu)?;
             values.truncate(images.len() * self.features);
             embeddings.append(&mut values);

@@ -1,0 +1,201 @@
+//! Advancing a run: an iteration by own submissions, or as much as the caller's encoder has room for.
+
+use std::time::Duration;
+
+use super::{Condensation, InFlight};
+use crate::{
+    Dataset, Result,
+    augment::Row,
+    condense::{Progress, RealBatch, Settings, Step, sample::draw_batch},
+    gpu::{Readback, Share, Submitted},
+    kernels::NetworkKey,
+    rng::{Purpose, Stream},
+};
+
+/// An iteration that was not submitted to its end.
+#[derive(Debug)]
+pub(super) struct Begun {
+    drawn: Drawn,
+    progress: Progress,
+    losses: Readback<f32>,
+}
+
+/// What an iteration is about.
+#[derive(Debug)]
+struct Drawn {
+    network: NetworkKey,
+    rows: Vec<Row>,
+    indices: Vec<u32>,
+}
+
+impl Drawn {
+    fn step<'a>(&'a self, dataset: &'a Dataset, real_counts: &'a [usize]) -> Step<'a> {
+        let all = dataset.train().pixels();
+        Step {
+            network: Some(self.network),
+            rows: &self.rows,
+            real_counts,
+            batch: RealBatch::Indices { indices: &self.indices, all },
+        }
+    }
+}
+
+/// Calls of [`Condensation::encode_some`] whose work may wait for the GPU: those of frames that are drawn while the
+/// next is prepared.
+const FRAMES: usize = 3;
+
+impl Condensation {
+    /// Submits one iteration, or what is left of one that [`encode_some`](Self::encode_some) began, and
+    /// returns without waiting for it. It is cut into submissions of about the device's
+    /// [`submit_target`](Gpu::submit_target).
+    ///
+    /// Steps may go on past the settings' `iterations`, which [`is_done`](Self::is_done) goes by.
+    ///
+    /// # Errors
+    /// [`Error::Gpu`] if the device was lost.
+    pub fn step(&mut self) -> Result<()> {
+        self.collect()?;
+        let mut begun = self.begin();
+        let step = begun.drawn.step(&self.dataset, &self.real_counts);
+        match self.matching.submit(&step, &mut begun.progress, &mut begun.losses) {
+            Ok(tickets) => self.submitted(begun, tickets.into()),
+            Err(error) => {
+                self.begun = Some(begun);
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Encodes one iteration into the caller's encoder, to be submitted to the queue of
+    /// [`Gpu::from_parts`] when the caller pleases: several in one encoder if wanted, and before any
+    /// [`step`](Self::step) or encoder with a later iteration. Nothing is submitted or read back here,
+    /// and no buffer made once there are as many as iterations in flight need.
+    ///
+    /// The iteration counts from now on. Where its encoder is dropped instead, the images have missed
+    /// it, and [`take_losses`](Self::take_losses) says so.
+    ///
+    /// All of it is one submission then. On slow adapters an iteration may take longer than a frame,
+    /// or than drivers let a submission run (some seconds): [`encode_some`](Self::encode_some) encodes as
+    /// much as there is time for.
+    ///
+    /// ```no_run
+    /// # fn frame(
+    /// #     device: &wgpu::Device, queue: &wgpu::Queue, run: &mut dm_wgpu::Condensation,
+    /// # ) -> dm_wgpu::Result<()> {
+    /// # use dm_wgpu::wgpu;
+    /// let mut encoder = device.create_command_encoder(&Default::default());
+    /// run.encode_step(&mut encoder)?;
+    /// // … what the frame shows, into the same encoder …
+    /// queue.submit([encoder.finish()]);
+    /// for loss in run.take_losses()? { // of earlier frames
+    ///     println!("{}: {}", loss.iteration, loss.loss);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Gpu`] if the device was lost.
+    pub fn encode_step(&mut self, encoder: &mut wgpu::CommandEncoder) -> Result<()> {
+        self.collect()?;
+        let mut share = Share::unbounded();
+        let outcome = self.encode(encoder, &mut share);
+        self.ends(encoder, share);
+        outcome.map(drop)
+    }
+
+    /// Encodes about so much time's work into the caller's encoder and returns how long it should take: a part of
+    /// an iteration, or several, but none beyond the settings' `iterations`. The encoder is submitted as with
+    /// [`encode_step`](Self::encode_step); the next call goes on where this one stopped. An iteration counts
+    /// once its end is encoded. What comes out is the same to the bit however it is cut.
+    ///
+    /// How long work takes is learned from earlier calls: exactly on a device with
+    /// [`TIMESTAMP_QUERY`](wgpu::Features::TIMESTAMP_QUERY), which
+    /// [`required_features`](crate::required_features) asks for; else from when it was seen to be done, and
+    /// cautiously. The first calls go by a guess that is meant for slow adapters. At the least it
+    /// encodes a 64th of one dispatch, and nothing while three earlier calls' work is not known to be
+    /// done.
+    ///
+    /// ```no_run
+    /// # fn frame(
+    /// #     device: &wgpu::Device, queue: &wgpu::Queue, run: &mut dm_wgpu::Condensation,
+    /// # ) -> dm_wgpu::Result<()> {
+    /// # use dm_wgpu::wgpu;
+    /// use std::time::Duration;
+    ///
+    /// let mut encoder = device.create_command_encoder(&Default::default());
+    /// // … what the frame shows …
+    /// run.encode_some(&mut encoder, Duration::from_millis(8))?;
+    /// queue.submit([encoder.finish()]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Gpu`] if the device was lost, or an earlier encoder dropped.
+    pub fn encode_some(
+        &mut self,
+        encoder: &mut wgpu::CommandEncoder,
+        budget: Duration,
+    ) -> Result<Duration> {
+        self.collect()?;
+        if self.encoded.len() >= FRAMES || self.is_done() {
+            return Ok(Duration::ZERO);
+        }
+        let mut share = Share::of(budget);
+        let mut outcome = Ok(true);
+        while matches!(outcome, Ok(true)) && !self.is_done() && share.has_room() {
+            outcome = self.encode(encoder, &mut share);
+        }
+        let expected = share.expected();
+        self.ends(encoder, share);
+        outcome.map(|_| expected)
+    }
+
+    /// Encodes what there is room for of an iteration; whether it came to its end.
+    fn encode(&mut self, encoder: &mut wgpu::CommandEncoder, share: &mut Share) -> Result<bool> {
+        let mut begun = self.begin();
+        let step = begun.drawn.step(&self.dataset, &self.real_counts);
+        let (progress, losses) = (&mut begun.progress, &mut begun.losses);
+        let outcome = self.matching.encode(encoder, share, &step, progress, losses);
+        match outcome {
+            Ok(true) => self.submitted(begun, Submitted::default()),
+            _ => self.begun = Some(begun),
+        }
+        outcome
+    }
+
+    /// The end of what is encoded in one call.
+    fn ends(&mut self, encoder: &mut wgpu::CommandEncoder, share: Share) {
+        self.matching.end(encoder);
+        self.encoded.push_back(share.end(encoder));
+    }
+
+    /// What the next iteration is about, or the one that was begun.
+    fn begin(&mut self) -> Begun {
+        if let Some(begun) = self.begun.take() {
+            return begun;
+        }
+        let Settings { seed, batch_real, .. } = self.settings;
+        let (iteration, size) = (self.iteration, self.dataset.size());
+        let row = |class| {
+            let mut stream = Stream::new(seed, Purpose::Augment, iteration, class);
+            self.settings.augment.draw(&mut stream, size)
+        };
+        let drawn = Drawn {
+            network: NetworkKey::new(seed, Purpose::Weights, iteration),
+            rows: (0..self.dataset.classes() as u32).map(row).collect(),
+            indices: draw_batch(self.dataset.train(), batch_real, seed, iteration),
+        };
+        let losses = self.idle.pop().unwrap_or_else(|| self.matching.loss_readback());
+        Begun { drawn, progress: Progress::default(), losses }
+    }
+
+    /// Notes an iteration that was submitted, or encoded, to its end.
+    fn submitted(&mut self, begun: Begun, submitted: Submitted) {
+        let (iteration, losses) = (self.iteration, begun.losses);
+        self.in_flight.push_back(InFlight { iteration, submitted, losses });
+        self.iteration += 1;
+    }
+}

@@ -1,0 +1,346 @@
+//! How long work takes, learned from what was measured of it, so that submissions stay as short as they should.
+//!
+//! Each pipeline has a pace, at first a cautious guess. What is encoded in one go is a [`Share`] of expected
+//! seconds; when it is done, its [`Ticket`] tells how long it took, and its pipelines' paces are corrected.
+//! Nothing here has a say in what is computed, only in how it is cut.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use super::{
+    Cost, Gpu,
+    kernel::Pipeline,
+    unpoisoned,
+    watch::{Stamps, Watch},
+};
+use crate::{Error, Result};
+
+/// How many times as long a pipeline's work takes as was guessed.
+#[derive(Debug, Default)]
+pub(super) struct Pace(Mutex<Known>);
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Known {
+    factor: f64,
+    measured: bool,
+}
+
+impl Default for Known {
+    fn default() -> Self {
+        Self { factor: 1.0, measured: false }
+    }
+}
+
+/// What one measurement can change a pace by.
+const MOST: f64 = 8.0;
+
+impl Pace {
+    /// Seconds that work of this cost is expected to take.
+    pub fn seconds(&self, gpu: &Gpu, cost: Cost, groups: usize) -> f64 {
+        // A weak GPU, and one core of a weak CPU: the first submissions must be short enough as well.
+        let (flops, bytes, groups_per_second) =
+            if gpu.is_cpu() { (1e10, 1e9, 1e5) } else { (1e11, 1e10, 1e6) };
+        let guess = match (cost.flops, cost.bytes) {
+            (Some(count), _) => count as f64 / flops,
+            (None, Some(count)) => count as f64 / bytes,
+            (None, None) => groups as f64 / groups_per_second,
+        };
+        // More than nothing, or shares of nothing would be divided.
+        (guess * self.factor()).max(1e-9)
+    }
+
+    fn factor(&self) -> f64 {
+        unpoisoned(&self.0).factor
+    }
+
+    /// Learns that work took `ratio` times what was expected of it when the factor was `then`.
+    fn learn(&self, then: f64, ratio: f64) {
+        let mut known = unpoisoned(&self.0);
+        // Many a driver compiles at the first use; that is no measure of the second.
+        if ratio > 1.0 && !std::mem::replace(&mut known.measured, true) {
+            return;
+        }
+        // Half of the way, because the blame may be another's of those that were measured together.
+        let factor = then * ratio.clamp(1.0 / MOST, MOST);
+        known.factor = (known.factor * factor).sqrt().clamp(1e-6, 1e6);
+    }
+}
+
+/// What is encoded in one go: seconds that may be filled, and what with.
+#[derive(Debug)]
+pub(crate) struct Share {
+    allowed: f64,
+    expected: f64,
+    watched: Vec<Watched>,
+    watch: Option<Watch>,
+    begun: Instant,
+    watching: bool,
+}
+
+/// A part of a share whose time is measured.
+#[derive(Debug)]
+struct Watched {
+    pipeline: Arc<Pipeline>,
+    factor: f64,
+    seconds: f64,
+}
+
+impl Share {
+    /// Room for so much work, or at least for the smallest piece of some.
+    pub fn of(allowed: Duration) -> Self {
+        Self {
+            allowed: allowed.as_secs_f64(),
+            expected: 0.0,
+            watched: Vec::new(),
+            watch: None,
+            begun: Instant::now(),
+            watching: true,
+        }
+    }
+
+    /// Room for all there is.
+    pub fn unbounded() -> Self {
+        Self::of(Duration::MAX)
+    }
+
+    pub fn room(&self) -> f64 {
+        self.allowed - self.expected
+    }
+
+    pub fn is_untouched(&self) -> bool {
+        self.expected == 0.0
+    }
+
+    pub fn has_room(&self) -> bool {
+        self.is_untouched() || self.room() > 0.0
+    }
+
+    /// Time that what was encoded is expected to take.
+    pub fn expected(&self) -> Duration {
+        Duration::try_from_secs_f64(self.expected).unwrap_or(Duration::MAX)
+    }
+
+    pub(super) fn take(&mut self, pipeline: &Arc<Pipeline>, seconds: f64) {
+        self.expected += seconds;
+        if self.watching {
+            let factor = pipeline.pace.factor();
+            self.watched.push(Watched { pipeline: pipeline.clone(), factor, seconds });
+        }
+    }
+
+    /// What the next pass writes down of its time, where the device can.
+    pub(super) fn watch_pass(&mut self, gpu: &Gpu) -> Option<Stamps> {
+        if !gpu.device().features().contains(wgpu::Features::TIMESTAMP_QUERY) {
+            return None;
+        }
+        let watch = self.watch.get_or_insert_with(|| gpu.shared.watches.take(gpu));
+        let stamps = watch.next();
+        // The passes that there is no more room for are not looked at.
+        self.watching = stamps.is_some();
+        stamps
+    }
+
+    /// The end of what is encoded in one go, to be submitted by whoever has the encoder.
+    pub fn end(self, encoder: &mut wgpu::CommandEncoder) -> Ticket {
+        let how = match self.watch {
+            Some(mut watch) => {
+                watch.resolve(encoder);
+                How::Stamped(watch)
+            }
+            None => {
+                let seen = Arc::new(Mutex::new(Seen::Pending));
+                let notice = Notice(seen.clone());
+                encoder.on_submitted_work_done(move || {
+                    *unpoisoned(&notice.0) = Seen::Done(Instant::now())
+                });
+                How::Seen(seen)
+            }
+        };
+        let (watched, begun, how) = (self.watched, self.begun, Some(how));
+        Ticket { watched, begun, at_least: 0.0, submission: None, how }
+    }
+
+    /// The end of what is encoded in one go, and its submission.
+    pub fn submit(self, gpu: &Gpu, mut encoder: wgpu::CommandEncoder) -> Ticket {
+        let mut ticket = self.end(&mut encoder);
+        ticket.submission = Some(gpu.queue().submit([encoder.finish()]));
+        ticket
+    }
+}
+
+/// Work that was encoded, and how it will be known how long it took.
+#[derive(Debug)]
+pub(crate) struct Ticket {
+    watched: Vec<Watched>,
+    begun: Instant,
+    /// Seconds after which it was seen not to be done.
+    at_least: f64,
+    /// None if it is the caller who submits.
+    submission: Option<wgpu::SubmissionIndex>,
+    /// None once that was looked at.
+    how: Option<How>,
+}
+
+#[derive(Debug)]
+enum How {
+    /// The device writes it down.
+    Stamped(Watch),
+    /// It is noticed when it is done, by whoever polls the device.
+    Seen(Arc<Mutex<Seen>>),
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Seen {
+    Pending,
+    Done(Instant),
+    /// The encoder is gone and was never submitted.
+    Dropped,
+}
+
+/// Who waits for work hears of it in any case.
+#[derive(Debug)]
+struct Notice(Arc<Mutex<Seen>>);
+
+impl Drop for Notice {
+    fn drop(&mut self) {
+        let mut seen = unpoisoned(&self.0);
+        if matches!(*seen, Seen::Pending) {
+            *seen = Seen::Dropped;
+        }
+    }
+}
+
+impl Ticket {
+    /// The submission, where it is not the caller's.
+    pub fn submission(&self) -> Option<wgpu::SubmissionIndex> {
+        self.submission.clone()
+    }
+
+    /// Whether its work is done, from which it learns. Never waits.
+    pub fn settle(&mut self, gpu: &Gpu) -> Result<bool> {
+        self.look(gpu, false)
+    }
+
+    /// Waits for it, if that is what its time is known by.
+    pub fn wait_blocking(&mut self, gpu: &Gpu, doing: &str) -> Result<()> {
+        if let (Some(How::Seen(_)), Some(submission)) = (&self.how, self.submission.clone()) {
+            let wait = wgpu::PollType::Wait { submission_index: Some(submission), timeout: None };
+            gpu.device().poll(wait).map_err(|e| Error::gpu(doing, e))?;
+            self.look(gpu, true)?;
+        }
+        Ok(())
+    }
+
+    fn look(&mut self, gpu: &Gpu, waited: bool) -> Result<bool> {
+        let expected = self.expected();
+        let seconds = match &mut self.how {
+            None => return Ok(true),
+            Some(How::Stamped(watch)) => match watch.seconds(gpu)? {
+                Some(seconds) => seconds,
+                None => return Ok(false),
+            },
+            Some(How::Seen(seen)) => match *unpoisoned(seen) {
+                Seen::Pending => {
+                    let before = *unpoisoned(&gpu.shared.watches.last_seen);
+                    self.at_least = since(before, self.begun, Instant::now());
+                    return Ok(false);
+                }
+                Seen::Dropped => {
+                    let dropped = "its command encoder was dropped, not submitted";
+                    return Err(Error::gpu("look for finished work", dropped));
+                }
+                Seen::Done(at) => {
+                    // It began when it was encoded, or when what was before it was done.
+                    let before = unpoisoned(&gpu.shared.watches.last_seen).replace(at);
+                    let most = since(before, self.begun, at);
+                    if waited { most } else { within(expected, self.at_least, most) }
+                }
+            },
+        };
+        if let Some(How::Stamped(watch)) = self.how.take() {
+            unpoisoned(&gpu.shared.watches.idle).push(watch);
+        }
+        self.learn(seconds);
+        Ok(true)
+    }
+
+    fn expected(&self) -> f64 {
+        self.watched.iter().map(|watched| watched.seconds).sum()
+    }
+
+    fn learn(&mut self, seconds: f64) {
+        let expected = self.expected();
+        if !(expected > 0.0 && seconds > 0.0) {
+            return;
+        }
+        log::trace!("{:.2} ms, expected {:.2} ms", 1e3 * seconds, 1e3 * expected);
+        self.watched.sort_by_key(|watched| Arc::as_ptr(&watched.pipeline));
+        self.watched.dedup_by(|a, b| Arc::ptr_eq(&a.pipeline, &b.pipeline));
+        for Watched { pipeline, factor, .. } in self.watched.drain(..) {
+            pipeline.pace.learn(factor, seconds / expected);
+        }
+    }
+}
+
+/// Seconds that work took until `at` which began when it was encoded, or when what was before it was done.
+fn since(before: Option<Instant>, encoded: Instant, at: Instant) -> f64 {
+    let begun = before.map_or(encoded, |before| before.max(encoded));
+    at.saturating_duration_since(begun).as_secs_f64()
+}
+
+/// What is believed of work that was seen undone and later done, and nobody knows since when.
+fn within(expected: f64, at_least: f64, most: f64) -> f64 {
+    expected.clamp(at_least.min(most), most)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pace_follows_what_is_measured() {
+        let pace = Pace::default();
+        pace.learn(1.0, 5.0);
+        assert_eq!(pace.factor(), 1.0, "the first time may be that of a compiler");
+        pace.learn(1.0, 0.25);
+        assert_eq!(pace.factor(), 0.5, "half of the way");
+        // However many were encoded by the same guess, they end where each of them points.
+        (0..60).for_each(|_| pace.learn(1.0, 0.25));
+        assert!((pace.factor() - 0.25).abs() < 1e-3, "{}", pace.factor());
+        (0..60).for_each(|_| pace.learn(0.25, 1e9));
+        assert!((pace.factor() - 0.25 * MOST).abs() < 1e-3, "one step at a time");
+        (0..60).for_each(|_| pace.learn(pace.factor(), 1e9));
+        assert!(pace.factor() <= 1e6 && pace.factor() > 1e5);
+    }
+
+    #[test]
+    fn faster_at_first_is_believed() {
+        let pace = Pace::default();
+        pace.learn(1.0, 0.25);
+        assert_eq!(pace.factor(), 0.5);
+    }
+
+    #[test]
+    fn what_is_seen_late_bounds_what_it_took() {
+        assert_eq!(within(4.0, 0.0, 16.0), 4.0, "done by the next frame: nothing new");
+        assert_eq!(within(4.0, 0.0, 3.0), 3.0, "faster than expected");
+        assert_eq!(within(4.0, 16.0, 33.0), 16.0, "not done in the first frame");
+        assert_eq!(within(4.0, 20.0, 16.0), 16.0);
+        let now = Instant::now();
+        let later = now + Duration::from_secs(2);
+        assert_eq!(since(None, now, later), 2.0);
+        assert_eq!(since(Some(now + Duration::from_secs(1)), now, later), 1.0, "it had to wait");
+        assert_eq!(since(Some(now), later, later), 0.0);
+    }
+
+    #[test]
+    fn a_share_has_room_for_one_piece_at_least() {
+        let mut share = Share::of(Duration::ZERO);
+        assert!(share.has_room() && share.is_untouched() && share.room() <= 0.0);
+        share.expected = 1e-9;
+        assert!(!share.has_room());
+        assert!(Share::unbounded().room() > 1e9);
+    }
+}
