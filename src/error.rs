@@ -6,6 +6,17 @@ use std::path::{Path, PathBuf};
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Everything that can go wrong, each with enough in its message to act on.
+///
+/// ```
+/// use dm_wgpu::{Settings, data};
+///
+/// let dataset = data::glyphs(0)?;
+/// let settings = Settings { ipc: 2000, ..Settings::for_dataset(&dataset) };
+/// let error = settings.check(&dataset).unwrap_err();
+/// assert!(error.is_usage()); // asked for wrongly, nothing was tried
+/// println!("{error}"); // how many there are, and what else can be done
+/// # Ok::<(), dm_wgpu::Error>(())
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

@@ -3,7 +3,7 @@
 //! A labelled image set of tens of thousands becomes a synthetic one of a few images a class, such
 //! that random networks see in them, on average, what they see in the real ones
 //! ([Zhao & Bilen, WACV 2023](https://arxiv.org/abs/2110.04181)). The networks are computed in WGSL
-//! through [`wgpu`], which speaks Vulkan, Metal, DirectX 12 and OpenGL: on a device of this
+//! through [`wgpu`](https://docs.rs/wgpu), which speaks Vulkan, Metal, DirectX 12 and OpenGL: on a device of this
 //! library's own, or on the one that your program has already.
 //!
 //! # From a data set to synthetic images
@@ -38,6 +38,7 @@
 //! | [`Gpu`] | The device: [`Gpu::headless_blocking`] opens one, [`Gpu::from_parts`] takes yours |
 //! | [`Settings`] | Everything a run can be told; [`Settings::for_dataset`] has the published values |
 //! | [`Condensation`] | The run, advanced step by step |
+//! | [`Selection`] | Real images chosen instead: at random, by herding or k-center |
 //! | [`Checkpoint`] | A run in the middle, to be saved and gone on from |
 //! | [`Evaluation`] | How good a set is: networks trained on it, tested on real images |
 //! | [`SyntheticSet`] | The result: pixels, labels, normalisation; saved as and loaded from safetensors |
@@ -74,15 +75,18 @@
 //! [`Gpu::from_parts`] takes clones of your device and queue, and what the adapter says of itself.
 //! [`Condensation::step`] then submits to your queue between your own frames; it and
 //! [`Condensation::take_losses`] never wait for the GPU. Whatever does has `blocking` in its name.
-//! [`Condensation::encode_step`] submits nothing at all: it encodes into your own command encoder.
+//! [`Condensation::encode_step`] submits nothing at all: it encodes into your own command encoder, and
+//! [`Condensation::encode_some`] no more than a frame has time for. [`Condensation::set_lr_img`] changes the learning rate on the way.
 //! [`Condensation::picture`] is a texture of the images, painted on the device;
 //! [`Condensation::finished`] and [`Condensation::images`] are futures for async programs.
-//! [`wgpu`] is re-exported, so that both sides mean the same version.
+//! [`wgpu`](https://docs.rs/wgpu) is re-exported, so that both sides mean the same version.
 //!
 //! No feature is required, and WebGPU's default limits suffice; [`required_features`] and
 //! [`required_limits`] say what more an adapter has that is of use ([`Kernels`]). With the features that
-//! [`Precision::F16`] names, [`Gpu::with_f16`] may use tensor cores. Errors that nothing
-//! catches go to your device's own handler.
+//! [`Precision::F16`] names, [`Gpu::with_f16`] may use tensor cores. [`Gpu::with_pipeline_cache`] compiles with
+//! a cache of yours. Errors that nothing catches go to your device's own handler.
+//!
+//! The repository's `examples/share_device` is such a program, `examples/live_viewer` one with a window.
 //!
 //! # The same again
 //!
@@ -95,6 +99,19 @@
 //! One type, [`Error`]. Its messages name the setting, the shapes or the file and what is possible
 //! instead; [`Error::is_usage`] tells wrong requests from failed work. Accessors that take an index,
 //! such as [`Split::image`] and [`SyntheticSet::image_u8`], panic out of range as slices do.
+//!
+//! # What versions promise
+//!
+//! [Semantic Versioning](https://semver.org): a patch release breaks nothing. Before 1.0 a minor release may
+//! change the interface, the random numbers that are drawn, or how files are written; the changelog then says
+//! so. Files of another format's version are refused, never misread.
+//!
+//! - Enums and results that may grow are `#[non_exhaustive]`. Structs that you fill in grow as well, in any
+//!   release: end [`Settings`], [`EvaluationSettings`], [`SelectionSettings`], [`Subject`],
+//!   [`AdapterChoice`] and [`data::Sources`] with `..` of their constructor.
+//! - [`wgpu`](https://docs.rs/wgpu) is part of the interface: another major version of it is a minor release here before 1.0, and
+//!   a major one after.
+//! - A later compiler may be needed after a minor release, not after a patch.
 //!
 //! # Cargo features
 //!

@@ -1,13 +1,16 @@
 //! Augmentation strategies and the parameters they draw. The arithmetic is in `shaders/augment_*.wgsl`.
 
 mod draw;
+pub(crate) mod row;
 
 use std::{fmt, str::FromStr};
 
 use crate::{Error, Result};
+pub(crate) use row::Row;
 
 /// One member of a [`Strategy`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum Augmentation {
     /// Brightness, saturation and contrast, in that order.
     Color,
@@ -45,6 +48,15 @@ impl Augmentation {
 /// (differentiable siamese augmentation; Zhao & Bilen, ICML 2021).
 ///
 /// Written as names joined by `_` or `,`: `color_crop_cutout_flip_scale_rotate`; `none` is the empty set.
+///
+/// ```
+/// use dm_wgpu::augment::Strategy;
+///
+/// let strategy: Strategy = "flip,crop".parse()?;
+/// assert_eq!(strategy.to_string(), "crop_flip");
+/// assert_eq!(strategy.members().len(), 2);
+/// # Ok::<(), dm_wgpu::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Strategy(Vec<Augmentation>);
 
@@ -104,65 +116,5 @@ impl fmt::Display for Strategy {
         }
         let names: Vec<_> = self.0.iter().map(|a| a.name()).collect();
         f.write_str(&names.join("_"))
-    }
-}
-
-/// Parameters of one image's augmentation, as `shaders/augment_*.wgsl` read them.
-#[repr(C)]
-#[derive(Debug, Clone, Copy, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
-pub struct Row {
-    kind: u32,
-    brightness: f32,
-    saturation: f32,
-    contrast: f32,
-    crop: [i32; 2],
-    cutout: [i32; 2],
-    /// Output to input coordinates, both in −1…1: `[[xx, xy], [yx, yy]]`.
-    affine: [f32; 4],
-}
-
-#[allow(missing_docs)]
-impl Row {
-    const COLOR: u32 = 1;
-    const CROP: u32 = 2;
-    const CUTOUT: u32 = 3;
-    const FLIP: u32 = 4;
-    const AFFINE: u32 = 5;
-
-    /// Leaves an image as it is.
-    pub const NONE: Self = Self {
-        kind: 0,
-        brightness: 0.0,
-        saturation: 1.0,
-        contrast: 1.0,
-        crop: [0; 2],
-        cutout: [0; 2],
-        affine: [1.0, 0.0, 0.0, 1.0],
-    };
-
-    /// Brightness, then saturation, then contrast. `0, 1, 1` changes nothing.
-    pub fn color(brightness: f32, saturation: f32, contrast: f32) -> Self {
-        Self { kind: Self::COLOR, brightness, saturation, contrast, ..Self::NONE }
-    }
-    /// `out[y, x] = in[y + dy, x + dx]`.
-    pub fn crop(dy: i32, dx: i32) -> Self {
-        Self { kind: Self::CROP, crop: [dy, dx], ..Self::NONE }
-    }
-    /// A square about (y, x) becomes zero.
-    pub fn cutout(y: i32, x: i32) -> Self {
-        Self { kind: Self::CUTOUT, cutout: [y, x], ..Self::NONE }
-    }
-    /// Mirrored left to right, or not.
-    pub fn flip(mirrored: bool) -> Self {
-        Self { kind: if mirrored { Self::FLIP } else { 0 }, ..Self::NONE }
-    }
-    /// Sampling grid scaled along x and y.
-    pub fn scale(x: f32, y: f32) -> Self {
-        Self { kind: Self::AFFINE, affine: [x, 0.0, 0.0, y], ..Self::NONE }
-    }
-    /// Sampling grid turned by so many radians.
-    pub fn rotate(angle: f32) -> Self {
-        let (sin, cos) = angle.sin_cos();
-        Self { kind: Self::AFFINE, affine: [cos, -sin, sin, cos], ..Self::NONE }
     }
 }

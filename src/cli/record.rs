@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use dm_wgpu::{
-    Accuracy, EvaluationSettings, Gpu, Init, Precision, SelectionSettings, Settings, Subject,
-    report,
+    Accuracy, EvaluationSettings, Gpu, Precision, SelectionSettings, Settings, Subject, report,
 };
 
 use super::{
@@ -319,13 +318,9 @@ fn dm_flags(settings: &Settings, say: &mut impl FnMut(&str, &dyn ToString)) {
         seed,
         memory_budget,
     } = settings;
-    let init = match init {
-        Init::Real => "real",
-        Init::Noise => "noise",
-    };
     say("ipc", ipc);
     say("iterations", iterations);
-    say("init", &init);
+    say("init", &init.name());
     say("width", width);
     say("depth", depth);
     say("batch-real", batch_real);

@@ -23,6 +23,27 @@ const FORMAT_VERSION: &str = "1";
 /// The file holds `images` and `velocity` (f32, (N, C, H, W), class-major) and `notes` (u8, UTF-8), and
 /// in its metadata, all as text: `iteration`, `settings` and `dataset` (JSON), `version` (of this
 /// crate), `format` and `format_version`.
+///
+/// ```
+/// # use std::sync::Arc;
+/// use dm_wgpu::{Checkpoint, Condensation};
+/// # use dm_wgpu::{AdapterChoice, Gpu, Settings, data};
+///
+/// # let gpu = Gpu::headless_blocking(&AdapterChoice::default())?;
+/// # let dataset = Arc::new(data::glyphs(0)?);
+/// # let small = Settings { ipc: 1, width: 8, batch_real: 4, ..Settings::for_dataset(&dataset) };
+/// # let mut run = Condensation::new(&gpu, dataset.clone(), small)?;
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let path = folder.path().join("run.checkpoint");
+/// run.step()?;
+/// run.checkpoint_blocking()?.save(&path)?;
+/// // … another day …
+/// let mut again = Condensation::resume(&gpu, dataset, Checkpoint::load(&path)?)?;
+/// again.step()?;
+/// run.step()?;
+/// assert_eq!(again.images_blocking()?, run.images_blocking()?); // to the bit
+/// # Ok::<(), dm_wgpu::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Checkpoint {
     pub(super) images: Vec<f32>,

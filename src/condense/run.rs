@@ -22,6 +22,7 @@ const MOMENTUM: f32 = 0.5;
 
 /// The loss of one iteration.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub struct Loss {
     /// Zero-based iteration.
     pub iteration: u32,

@@ -26,6 +26,33 @@ pub(super) const MAX_SIZE: usize = 4096;
 /// The file holds `images` (f32, (N, C, H, W), normalised) and `labels` (i64, (N)), and in its
 /// metadata, all as text: `dataset`, `class_names`, `mean`, `std` (JSON arrays), `ipc`, `settings`
 /// (JSON), `version` (of this crate), `format` and `format_version`.
+///
+/// [`Condensation::images_blocking`](crate::Condensation::images_blocking) gives one. Its fields are public,
+/// so that a set of your own can be measured, shown and exported as well:
+///
+/// ```
+/// use dm_wgpu::SyntheticSet;
+///
+/// let set = SyntheticSet {
+///     images: vec![-2.0, 0.0, 0.0, 2.0], // as networks see them
+///     labels: vec![0],
+///     channels: 1,
+///     size: 2,
+///     dataset: "of mine".into(),
+///     class_names: vec!["diagonal".into()],
+///     mean: vec![0.5],
+///     std: vec![0.25],
+///     ipc: 1,
+///     settings: "{}".into(),
+/// };
+/// assert_eq!(set.image_u8(0), [0, 128, 128, 255]); // as people do
+///
+/// # let folder = tempfile::tempdir().unwrap();
+/// let path = folder.path().join("mine.safetensors");
+/// set.save(&path)?;
+/// assert_eq!(SyntheticSet::load(&path)?, set);
+/// # Ok::<(), dm_wgpu::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct SyntheticSet {
     /// Normalised pixels, (N, C, H, W) with N = classes × ipc, class-major.

@@ -8,6 +8,7 @@ use crate::{Dataset, Error, Recipe, Result, augment::Strategy, nn::ConvNet};
 /// How the synthetic images begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Init {
     /// Real training images drawn at random, different ones within a class.
     #[default]
@@ -16,7 +17,28 @@ pub enum Init {
     Noise,
 }
 
+impl Init {
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Real => "real",
+            Self::Noise => "noise",
+        }
+    }
+}
+
 /// The settings of one condensation. [`Settings::for_dataset`] fills in what suits a data set.
+///
+/// Every field can be set. More may follow, so end with `..` of something that has them all:
+///
+/// ```
+/// use dm_wgpu::{Settings, data};
+///
+/// let dataset = data::glyphs(0)?;
+/// let settings = Settings { ipc: 1, seed: 7, ..Settings::for_dataset(&dataset) };
+/// settings.check(&dataset)?; // `Condensation::new` does so too
+/// # Ok::<(), dm_wgpu::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {

@@ -36,6 +36,18 @@ use crate::{Error, Result};
 ///
 /// Images are square, NCHW, one or three channels. The networks see
 /// `(pixel / 255 − mean) / std`, per channel.
+///
+/// [`glyphs`] is embedded, [`load`] knows others by name, [`new`](Self::new) takes arrays of your own.
+///
+/// ```
+/// let dataset = dm_wgpu::data::glyphs(0)?;
+/// assert_eq!((dataset.classes(), dataset.channels(), dataset.size()), (10, 1, 28));
+/// let train = dataset.train();
+/// let first_five = train.of_class(5)[0] as usize;
+/// assert_eq!(train.labels()[first_five], 5);
+/// assert_eq!(train.image(first_five).len(), dataset.image_len());
+/// # Ok::<(), dm_wgpu::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Dataset {
     name: String,
@@ -57,7 +69,8 @@ pub struct Split {
     image_len: usize,
 }
 
-/// What [`Dataset::new`] needs to know beside the pixels.
+/// What [`Dataset::new`] needs to know beside the pixels. The crate's [front page](crate#your-own-images)
+/// has an example.
 #[derive(Debug, Clone)]
 pub struct DatasetInfo {
     /// Short name, e.g. `mnist`.

@@ -1,6 +1,11 @@
 //! What an evaluation ends with.
 
 /// Test accuracy of each network, in per cent.
+///
+/// ```
+/// let accuracy = dm_wgpu::Accuracy::of(vec![80.0, 90.0, 100.0]);
+/// assert_eq!(accuracy.to_string(), "90.00 ± 8.16 %");
+/// ```
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Accuracy {
     /// Of all networks together: their mean.

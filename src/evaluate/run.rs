@@ -19,6 +19,7 @@ const WEIGHT_DECAY: f32 = 5e-4;
 
 /// What networks are trained on.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub enum TrainingSet {
     /// A synthetic set, or a selection in its form.
     Synthetic(SyntheticSet),

@@ -6,6 +6,26 @@
 //! 8 bits a value. The same set gives the same bytes.
 //!
 //! Every function writes its file or folder whole or not at all, and replaces none.
+//!
+//! ```
+//! # use std::sync::Arc;
+//! use dm_wgpu::{export, import};
+//! # use dm_wgpu::{AdapterChoice, Gpu, Selection, SelectionSettings, Selector, data};
+//! # let gpu = Gpu::headless_blocking(&AdapterChoice::default())?;
+//! # let dataset = Arc::new(data::glyphs(0)?);
+//! # let settings = SelectionSettings::for_dataset(&dataset, Selector::Random);
+//! # let mut selection = Selection::new(&gpu, dataset.clone(), settings)?;
+//! # while !selection.is_done() {
+//! #     selection.class_blocking()?;
+//! # }
+//! # let set = selection.set_blocking()?;
+//! # let folder = tempfile::tempdir().unwrap();
+//! # let path = folder.path().join("set.npz");
+//! export::npz(&set, &path)?;
+//! let again = import::read(&path)?.into_set(&dataset)?;
+//! assert_eq!(again.images, set.images);
+//! # Ok::<(), dm_wgpu::Error>(())
+//! ```
 
 mod archive;
 mod npz;

@@ -5,7 +5,19 @@ use std::time::Duration;
 use super::{Kernels, Precision};
 use crate::{Error, Result};
 
-/// Which adapter to take; the default is the best there is.
+/// Which adapter to take; the default is the best there is. More may follow, so end with `..`:
+///
+/// ```no_run
+/// use dm_wgpu::{AdapterChoice, Gpu, Kernels};
+///
+/// let choice = AdapterChoice {
+///     adapter: Some("radeon".into()),
+///     kernels: Some(Kernels::Plain),
+///     ..Default::default()
+/// };
+/// let gpu = Gpu::headless_blocking(&choice)?;
+/// # Ok::<(), dm_wgpu::Error>(())
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct AdapterChoice {
     /// Part of a name (any case), or an index into [`adapters_blocking`]'s list.
@@ -37,6 +49,13 @@ pub struct AdapterReport {
 
 /// Every adapter that can compute, best first: discrete, integrated, virtual, CPU. This is the
 /// order that a number in [`AdapterChoice::adapter`] counts in. An empty list is no error.
+///
+/// ```
+/// for (number, adapter) in dm_wgpu::adapters_blocking(None)?.iter().enumerate() {
+///     println!("{number}: {} ({})", adapter.info.name, adapter.info.backend);
+/// }
+/// # Ok::<(), dm_wgpu::Error>(())
+/// ```
 ///
 /// # Errors
 /// [`Error::Setting`] for a backend that is not known.

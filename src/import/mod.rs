@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use crate::{Dataset, Error, Result, SyntheticSet};
 use folder::Pictures;
 
-/// A set that was read, before it is known which data set it is for.
+/// A set that was read, before it is known which data set it is for: [`into_set`](Self::into_set) says.
 #[derive(Debug)]
 pub struct Imported {
     path: PathBuf,

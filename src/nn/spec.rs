@@ -7,6 +7,12 @@ use crate::{Error, Result};
 ///
 /// The first convolution of one-channel images pads by 3 (28×28 becomes 32×32), every other by 1.
 /// Pooling drops an odd last row and column, as PyTorch's does.
+///
+/// ```
+/// let net = dm_wgpu::ConvNet::new(1, 28, 128, 3)?; // channels, size, width, depth
+/// assert_eq!(net.features(), 128 * 4 * 4);
+/// # Ok::<(), dm_wgpu::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConvNet {
     channels: usize,

@@ -104,6 +104,16 @@ impl<'a> From<&'a Dataset> for Subject<'a> {
 /// The settings that suit a [`Subject`], and by which rule: for [`Settings::of`] and
 /// [`EvaluationSettings::of`]. The rules are in [`Recipe::RULES`].
 ///
+/// ```
+/// use dm_wgpu::{Preset, Recipe, Settings, Subject};
+///
+/// // It needs a name, no images.
+/// let many = Subject { preset: Preset::Paper, ipc: Some(100), ..Subject::named("cifar10") };
+/// let recipe = Recipe::new(many);
+/// assert_eq!(Settings::of(&recipe).lr_img, 10.0);
+/// println!("because of: {}", recipe.rule("settings", "lr_img").unwrap_or("no rule"));
+/// ```
+///
 /// [`Settings::of`]: crate::Settings::of
 /// [`EvaluationSettings::of`]: crate::EvaluationSettings::of
 #[derive(Debug, Clone)]

@@ -10,6 +10,7 @@ use crate::{Error, Result};
 /// [`Recipe::RULES`](crate::Recipe::RULES).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Preset {
     /// Minutes on an integrated GPU.
     #[default]

@@ -9,7 +9,7 @@ mod classifier;
 pub use block::*;
 pub use classifier::*;
 
-pub use crate::augment::Row;
+pub use crate::augment::row::Row;
 pub use crate::gpu::{INVOCATIONS, LANES_STORAGE_BUFFERS, STORAGE_BUFFERS, Slot, WORKGROUP_BYTES};
 use crate::{
     ConvNet, Gpu, Result,

@@ -17,6 +17,7 @@ use embed::ClassEmbedder;
 /// By what real images are chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Selector {
     /// At random, without replacement.
     Random,
@@ -59,7 +60,8 @@ impl FromStr for Selector {
     }
 }
 
-/// The settings of a selection.
+/// The settings of a selection: [`for_dataset`](Self::for_dataset), and `..` of that for others, since
+/// more may follow.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SelectionSettings {
