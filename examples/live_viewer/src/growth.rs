@@ -1,8 +1,11 @@
 //! The guest: a run on the program's device, its picture, and what is known of it.
 
-use std::{collections::VecDeque, error::Error, sync::Arc};
+use std::{collections::VecDeque, error::Error, sync::Arc, time::Duration};
 
 use dm_wgpu::{Condensation, Dataset, Gpu, Init, Picture, Settings, wgpu};
+
+/// The GPU's time for the run in each frame; a 60th of a second has 16.7 ms, and the window wants to be drawn.
+const BUDGET: Duration = Duration::from_millis(10);
 
 /// Losses of single iterations jump, as each has a network of its own: means of so many are shown.
 pub const MEAN_OF: usize = 20;
@@ -40,8 +43,8 @@ impl Growth {
     /// Some of the run's work, and the picture of what has come of it, into the frame's encoder.
     pub fn encode(&mut self, encoder: &mut wgpu::CommandEncoder) {
         if !self.paused() {
-            let outcome = self.run.encode_step(encoder).and_then(|()| self.run.take_losses());
-            match outcome {
+            let encoded = self.run.encode_some(encoder, BUDGET);
+            match encoded.and_then(|_| self.run.take_losses()) {
                 Ok(losses) => losses.iter().for_each(|loss| self.note(loss.loss)),
                 Err(error) => self.trouble = Some(error.to_string()),
             }
