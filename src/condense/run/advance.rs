@@ -47,12 +47,12 @@ const FRAMES: usize = 3;
 impl Condensation {
     /// Submits one iteration, or what is left of one that [`encode_some`](Self::encode_some) began, and
     /// returns without waiting for it. It is cut into submissions of about the device's
-    /// [`submit_target`](Gpu::submit_target).
+    /// [`submit_target`](crate::Gpu::submit_target).
     ///
     /// Steps may go on past the settings' `iterations`, which [`is_done`](Self::is_done) goes by.
     ///
     /// # Errors
-    /// [`Error::Gpu`] if the device was lost.
+    /// [`Error::Gpu`](crate::Error::Gpu) if the device was lost.
     pub fn step(&mut self) -> Result<()> {
         self.collect()?;
         let mut begun = self.begin();
@@ -68,7 +68,7 @@ impl Condensation {
     }
 
     /// Encodes one iteration into the caller's encoder, to be submitted to the queue of
-    /// [`Gpu::from_parts`] when the caller pleases: several in one encoder if wanted, and before any
+    /// [`Gpu::from_parts`](crate::Gpu::from_parts) when the caller pleases: several in one encoder if wanted, and before any
     /// [`step`](Self::step) or encoder with a later iteration. Nothing is submitted or read back here,
     /// and no buffer made once there are as many as iterations in flight need.
     ///
@@ -96,7 +96,7 @@ impl Condensation {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Gpu`] if the device was lost.
+    /// [`Error::Gpu`](crate::Error::Gpu) if the device was lost.
     pub fn encode_step(&mut self, encoder: &mut wgpu::CommandEncoder) -> Result<()> {
         self.collect()?;
         let mut share = Share::unbounded();
@@ -133,7 +133,7 @@ impl Condensation {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Gpu`] if the device was lost, or an earlier encoder dropped.
+    /// [`Error::Gpu`](crate::Error::Gpu) if the device was lost, or an earlier encoder dropped.
     pub fn encode_some(
         &mut self,
         encoder: &mut wgpu::CommandEncoder,
