@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{Arrays, Content, Imported, Values};
-use crate::{Error, Result, report::Sheet};
+use crate::{Error, Result, data::read_picture, report::Sheet};
 
 /// Nobody looks at more classes than this; a label beyond is a broken file.
 const MOST_CLASSES: usize = 1 << 20;
@@ -73,8 +73,7 @@ fn of_pictures(classes: &[(String, Vec<PathBuf>)], folder: &Path) -> Result<Shee
     for (_, paths) in classes {
         let decode = |path: &PathBuf| {
             let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
-            image::load_from_memory(&bytes)
-                .map_err(|error| Error::format(path, format!("no readable picture: {error}")))
+            read_picture(&bytes).map_err(|reason| Error::format(path, reason))
         };
         pictures.push(paths.iter().map(decode).collect::<Result<Vec<_>>>()?);
     }

@@ -3,12 +3,18 @@
 use std::io::Cursor;
 
 use image::{
-    DynamicImage, GrayImage, ImageDecoder, ImageReader, RgbImage,
+    DynamicImage, GrayImage, ImageDecoder, ImageFormat, ImageReader, RgbImage,
     imageops::{self, FilterType},
 };
 
 /// What pictures are recognised by, in any case; their content says which of these they are.
 const EXTENSIONS: [&str; 5] = ["png", "jpg", "jpeg", "webp", "bmp"];
+
+/// Decoded, no picture takes more bytes: four times a camera's of 40 megapixels.
+const MOST_BYTES: u64 = 1 << 29;
+/// Nor more than this for each byte of its file, as nothing packs tighter (a PNG of one bit a pixel whose
+/// palette is transparent, 2¹⁵), but for WebP, where an even surface may take nothing at all.
+const MOST_PACKED: u64 = 1 << 16;
 
 /// What is behind transparent places: paper.
 const PAPER: u16 = 255;
@@ -22,12 +28,21 @@ pub(crate) fn is_picture(name: &str) -> bool {
 /// Decodes a picture, turned as its camera says it was held.
 pub(crate) fn read(bytes: &[u8]) -> Result<DynamicImage, String> {
     let unreadable = |error: image::ImageError| format!("no readable picture: {error}");
-    let mut decoder = ImageReader::new(Cursor::new(bytes))
+    let reader = ImageReader::new(Cursor::new(bytes))
         .with_guessed_format()
-        .map_err(|error| format!("no readable picture: {error}"))?
-        .into_decoder()
-        .map_err(unreadable)?;
-    if cut_short(bytes) {
+        .map_err(|error| format!("no readable picture: {error}"))?;
+    let webp = reader.format() == Some(ImageFormat::WebP);
+    let mut decoder = reader.into_decoder().map_err(unreadable)?;
+    // The decoder makes room for what the first bytes promise.
+    let (promised, file) = (decoder.total_bytes(), bytes.len() as u64);
+    if promised > MOST_BYTES || !webp && promised > file.saturating_mul(MOST_PACKED) {
+        let (width, height) = decoder.dimensions();
+        return Err(format!(
+            "no readable picture: its {file} bytes are to be {width}×{height} pixels, {promised} bytes: \
+             too large, or damaged"
+        ));
+    }
+    if cut_short(bytes) || overrun(bytes) {
         return Err("no readable picture: the file ends before the picture does".into());
     }
     let orientation = decoder.orientation().map_err(unreadable)?;
@@ -54,6 +69,22 @@ fn cut_short(bytes: &[u8]) -> bool {
             return false;
         };
         rest = after;
+    }
+    false
+}
+
+/// Whether a WebP has a chunk that reaches beyond its end: the decoder makes room for that, four gigabytes if
+/// so many are promised.
+fn overrun(bytes: &[u8]) -> bool {
+    let mut rest = match bytes.split_at_checked(12) {
+        Some((head, rest)) if head.starts_with(b"RIFF") && head.ends_with(b"WEBP") => rest,
+        _ => return false,
+    };
+    while let [_, _, _, _, a, b, c, d, ..] = *rest {
+        let length = u32::from_le_bytes([a, b, c, d]) as usize;
+        let Some(after) = rest[8..].get(length..) else { return true };
+        // Odd ones are filled up.
+        rest = after.get(length % 2..).unwrap_or_default();
     }
     false
 }
@@ -105,6 +136,17 @@ impl Form {
             }
         })
     }
+}
+
+/// A picture's planes, cut and resampled, by itself: else why it is refused.
+pub(crate) fn fitted_picture(
+    bytes: &[u8],
+    channels: usize,
+    size: usize,
+) -> Result<Vec<u8>, String> {
+    survey(bytes)?;
+    let form = Form { channels, size, resize: true };
+    form.fitted(bytes).map_err(|refused| format!("{refused:?}"))
 }
 
 /// A picture's pixels, channel after channel: 1 or 3 of them, on white where it is transparent.

@@ -106,6 +106,42 @@ fn damaged_ones_are_refused() {
     assert!(form.fitted(&longer).is_ok());
 }
 
+/// Decoders make room for what the first bytes promise.
+#[test]
+fn sizes_are_not_believed() {
+    let mut promising = png(GrayImage::new(3, 3));
+    // Width and height, behind the signature and the head of the first chunk, and its checksum.
+    for (side, promised) in [(3u32, false), (3000, true), (60_000, true)] {
+        for at in [16, 20] {
+            promising[at..at + 4].copy_from_slice(&side.to_be_bytes());
+        }
+        let mut crc = flate2::Crc::new();
+        crc.update(&promising[12..29]);
+        promising[29..33].copy_from_slice(&crc.sum().to_be_bytes());
+        match read(&promising) {
+            Ok(_) => assert!(!promised),
+            Err(reason) => {
+                assert!(promised && reason.contains("too large, or damaged"), "{reason}")
+            }
+        }
+    }
+    // What cameras add, behind the picture.
+    for (length, whole) in [(4u32, true), (u32::MAX, false)] {
+        let picture = encoded(RgbImage::new(3, 3), ImageFormat::WebP);
+        let head =
+            [b"RIFF\0\0\0\0WEBPVP8X\x0a\0\0\0\x08\0\0\0\x02\0\0\x02\0\0", &picture[12..]].concat();
+        let mut bytes = [&head[..], b"EXIF", &length.to_le_bytes(), b"II*\0"].concat();
+        let size = bytes.len() as u32 - 8;
+        bytes[4..8].copy_from_slice(&size.to_le_bytes());
+        assert_eq!(read(&bytes).map(drop).is_ok(), whole, "{:?}", read(&bytes).map(drop));
+    }
+    // An even surface, which packs as tight as it gets.
+    for format in [ImageFormat::Png, ImageFormat::WebP, ImageFormat::Jpeg] {
+        let bytes = encoded(RgbImage::new(2000, 2000), format);
+        assert_eq!(read(&bytes).unwrap().width(), 2000, "{format:?}");
+    }
+}
+
 #[test]
 fn others_are_cut_to_their_middle_and_resampled() {
     let form = Form { channels: 1, size: 4, resize: true };
