@@ -1,0 +1,181 @@
+//! Hours of work in one process, whose memory must not grow: one run that does not end, and beside it
+//! what programs do now and then. `scripts/soak` runs it for an hour; without `SOAK`, it is seconds.
+//! Needs an adapter, a CPU one will do.
+
+use std::{
+    fs,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use dm_wgpu::{
+    AdapterChoice, Checkpoint, Condensation, Dataset, Evaluation, EvaluationSettings, Gpu,
+    Settings, TrainingSet, data, report, wgpu,
+};
+
+/// How long, in seconds, and how many samples there are at least.
+const SECONDS: &str = "SOAK";
+const FEWEST: u32 = 12;
+/// How much more resident memory there may be at the end than after warming up. Drivers and allocators
+/// keep and give back some megabytes as they please; an hour has some ten thousand steps.
+const SLACK: u64 = 16 << 20;
+
+/// The same on the device, where at every sample the same things live, but for how measured times cut the work.
+const DEVICE_SLACK: u64 = 64 << 10;
+
+/// What is held at one time, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Sample {
+    resident: u64,
+    /// On the device, where its backend tells.
+    device: Option<u64>,
+}
+
+#[test]
+fn memory_does_not_grow() {
+    let seconds = match std::env::var(SECONDS) {
+        Ok(text) => text.parse().unwrap_or_else(|_| panic!("{SECONDS}={text}: whole seconds")),
+        Err(_) => 6,
+    };
+    let Some(before) = resident() else {
+        return println!("SKIPPED: there is no /proc/self/status");
+    };
+    let time = Duration::from_secs(seconds);
+    let every = Duration::from_secs(60).min(time / FEWEST);
+
+    let gpu = Gpu::headless_blocking(&AdapterChoice::default()).unwrap();
+    println!("{}, {}", gpu.info().name, gpu.info().driver_info);
+    println!("{:>7} {:>9} {:>11} {:>11}", "seconds", "steps", "resident", "on device");
+    println!("{:>7} {:>9} {:>7.1} MiB", 0, 0, mib(before));
+    let dataset = Arc::new(data::glyphs(0).unwrap());
+    let endless = Settings { iterations: u32::MAX, ..settings(&dataset) };
+    let mut run = Condensation::new(&gpu, dataset.clone(), endless).unwrap();
+    let mut samples = Vec::new();
+    let begun = Instant::now();
+    while begun.elapsed() < time || samples.len() < FEWEST as usize {
+        let due = every * (samples.len() as u32 + 1);
+        // On a slow machine too.
+        let enough = run.iteration() + 3;
+        while begun.elapsed() < due || run.iteration() < enough {
+            run.step().unwrap();
+            run.wait_blocking(2).unwrap();
+            assert!(run.take_losses().unwrap().iter().all(|loss| loss.loss.is_finite()));
+        }
+        what_programs_do(&gpu, &dataset, &mut run);
+        gpu.device().poll(wgpu::PollType::wait_indefinitely()).unwrap();
+        let report = gpu.device().generate_allocator_report();
+        let device = report.map(|report| report.total_allocated_bytes);
+        let sample = Sample { resident: resident().unwrap(), device };
+        let shown = device.map_or("not told".into(), |bytes| format!("{:.1} MiB", mib(bytes)));
+        let (seconds, steps) = (begun.elapsed().as_secs(), run.iteration());
+        println!("{seconds:>7} {steps:>9} {:>7.1} MiB {shown:>11}", mib(sample.resident));
+        samples.push(sample);
+    }
+    match growth(&samples) {
+        Ok(said) => println!("{said}"),
+        Err(said) => panic!("{said}"),
+    }
+}
+
+fn settings(dataset: &Dataset) -> Settings {
+    let small = Settings {
+        ipc: 1,
+        iterations: 10,
+        width: 16,
+        batch_real: 16,
+        ..Settings::for_dataset(dataset)
+    };
+    Settings { memory_budget: 64 << 20, ..small }
+}
+
+/// Files, pictures, runs that begin, go on elsewhere or are dropped, evaluations.
+fn what_programs_do(gpu: &Gpu, dataset: &Arc<Dataset>, run: &mut Condensation) {
+    let folder = tempfile::tempdir().unwrap();
+    let set = run.images_blocking().unwrap();
+    set.save(&folder.path().join("set.safetensors")).unwrap();
+    report::write_grid(&set, &folder.path().join("grid.png")).unwrap();
+
+    let mut other = Condensation::new(gpu, dataset.clone(), settings(dataset)).unwrap();
+    other.step().unwrap();
+    let place = folder.path().join("checkpoint");
+    other.checkpoint_blocking().unwrap().save(&place).unwrap();
+    // The one in mid-flight is dropped for the one that goes on.
+    other.step().unwrap();
+    let checkpoint = Checkpoint::load(&place).unwrap();
+    other = Condensation::resume(gpu, dataset.clone(), checkpoint).unwrap();
+    while !other.is_done() {
+        other.step().unwrap();
+    }
+    drop(other.images_blocking().unwrap());
+
+    let few = EvaluationSettings {
+        nets: 1,
+        epochs: 2,
+        width: 16,
+        memory_budget: 64 << 20,
+        ..EvaluationSettings::for_dataset(dataset)
+    };
+    let train = TrainingSet::Synthetic(set);
+    let mut evaluation = Evaluation::new(gpu, dataset.clone(), train, few).unwrap();
+    while !evaluation.is_done() {
+        evaluation.advance().unwrap();
+        evaluation.wait_blocking(2).unwrap();
+    }
+    evaluation.accuracy_blocking().unwrap();
+}
+
+/// This process's, from the system; none where it has no such file.
+fn resident() -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib << 10)
+}
+
+fn mib(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
+}
+
+/// Holds the end against what was there after a quarter, for warming up.
+fn growth(samples: &[Sample]) -> Result<String, String> {
+    let (_, warm) = samples.split_at(samples.len() / 4);
+    let third = warm.len() / 3;
+    if third < 2 {
+        return Err(format!("{} samples are too few to tell", samples.len()));
+    }
+    let (first, last) = (&warm[..third], &warm[warm.len() - third..]);
+    let resident = |sample: &Sample| sample.resident;
+    let on_device = |sample: &Sample| sample.device.unwrap_or_default();
+    let said = [
+        grown("resident", (middle(first, resident), middle(last, resident)), SLACK)?,
+        grown("on the device", (middle(first, on_device), middle(last, on_device)), DEVICE_SLACK)?,
+    ];
+    Ok(said.join("; "))
+}
+
+fn middle(samples: &[Sample], of: impl Fn(&Sample) -> u64) -> u64 {
+    let mut sorted: Vec<_> = samples.iter().map(of).collect();
+    sorted.sort_unstable();
+    sorted[sorted.len() / 2]
+}
+
+fn grown(what: &str, (first, last): (u64, u64), slack: u64) -> Result<String, String> {
+    let said = format!("{what} {:.1} MiB once warm, {:.1} MiB at the end", mib(first), mib(last));
+    match last > first + slack {
+        true => Err(format!("memory grows: {said}; {:.1} MiB more are allowed", mib(slack))),
+        false => Ok(said),
+    }
+}
+
+#[test]
+fn growth_is_noticed() {
+    let samples = |of: &dyn Fn(u64) -> Sample| (0..60).map(of).collect::<Vec<_>>();
+    let flat = |i: u64| Sample { resident: (200 << 20) + ((i % 5) << 20), device: Some(7) };
+    assert!(growth(&samples(&flat)).is_ok());
+    let warming = |i: u64| Sample { resident: (i.min(10) * 50) << 20, device: None };
+    assert!(growth(&samples(&warming)).is_ok());
+    let leaking = |i: u64| Sample { resident: flat(i).resident + (i << 20), ..flat(i) };
+    assert!(growth(&samples(&leaking)).unwrap_err().contains("grows"));
+    let kept = |i: u64| Sample { device: Some((7 + i) << 12), ..flat(i) };
+    assert!(growth(&samples(&kept)).unwrap_err().contains("on the device"));
+    assert!(growth(&samples(&flat)[..3]).unwrap_err().contains("too few"));
+}
