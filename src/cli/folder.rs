@@ -60,11 +60,7 @@ impl OutputFolder {
             return refused("a name is needed".into());
         }
         match fs::read_dir(path).map(|mut entries| entries.next().is_none()) {
-            Ok(false) if out.is_some() => {
-                return refused(
-                    "it is not empty; name a new folder, nothing is overwritten".into(),
-                );
-            }
+            Ok(false) if out.is_some() => return Err(not_empty(path)),
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return refused(format!("it can't be used as a folder: {error}")),
@@ -122,6 +118,11 @@ impl OutputFolder {
             Failure::Usage(format!("--out {}: it can't be created: {error}", path.display()))
         })?;
         folder.lock = Some(Lock::of(path)?);
+        // It was empty when it was looked at, but another run may have come and gone since.
+        if holds_results(path) {
+            folder.keep();
+            return Err(not_empty(path));
+        }
         Ok(folder)
     }
 
@@ -209,14 +210,31 @@ impl OutputFolder {
 
 impl Drop for OutputFolder {
     fn drop(&mut self) {
-        // Without the lock it is another's.
-        if !self.kept && self.lock.take().is_some() {
+        if self.kept {
+            return;
+        }
+        // Without the lock it is another's. With it, it has to be empty before anybody else gets it.
+        if self.lock.is_some() {
             remove_bare(&self.path);
         }
-        if !self.kept {
-            remove_empty(&self.made);
+        self.lock = None;
+        for folder in self.made.iter().rev() {
+            let _ = fs::remove_dir(folder);
         }
     }
+}
+
+fn not_empty(path: &Path) -> Failure {
+    Failure::Usage(format!(
+        "--out {}: it is not empty; name a new folder, nothing is overwritten",
+        path.display()
+    ))
+}
+
+/// Whether there is more in a folder than the lock.
+fn holds_results(folder: &Path) -> bool {
+    let mut entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.any(|entry| entry.file_name() != lock::FILE)
 }
 
 /// Where a path leads, of which the end may not be there yet.
@@ -311,6 +329,32 @@ mod tests {
         drop(OutputFolder::again(run).unwrap());
         assert!(run.join("grid.png").is_file());
         assert_eq!(entries(run), 2, "that, and the lock");
+    }
+
+    /// Two that saw it empty at the same time.
+    #[test]
+    fn who_comes_second_touches_nothing() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("run");
+        // It made the folder, but the other was faster from there.
+        let mut second = OutputFolder::at(path.clone());
+        second.make(&path).unwrap();
+        let first = OutputFolder::exactly(&path).unwrap();
+        fs::write(path.join(RECORD), "what the first was asked").unwrap();
+        assert!(Lock::of(&path).is_err());
+        drop(second);
+        assert_eq!(entries(&path), 2, "the record and the lock");
+        assert_eq!(OutputFolder::exactly(&path).unwrap_err().code(), 1);
+        assert_eq!(entries(&path), 2);
+
+        // The first is done by the time that the second gets the lock.
+        let mut first = first;
+        fs::write(path.join("synthetic.safetensors"), "the first's").unwrap();
+        first.keep();
+        drop(first);
+        let refused = OutputFolder::exactly(&path).unwrap_err();
+        assert!(refused.to_string().contains("not empty"), "{refused}");
+        assert_eq!((refused.code(), entries(&path)), (2, 3));
     }
 
     #[test]

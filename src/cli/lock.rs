@@ -23,22 +23,43 @@ pub struct Lock {
 impl Lock {
     pub fn of(folder: &Path) -> Result<Self, Failure> {
         let path = folder.join(FILE);
-        let file = OpenOptions::new().create(true).append(true).open(&path).map_err(|error| {
-            Failure::Failed(format!("{} can't be written: {error}", path.display()))
-        })?;
-        match FileExt::try_lock(&file) {
-            Ok(()) => Ok(Self { _file: Some(file) }),
-            Err(TryLockError::WouldBlock) => Err(Failure::Failed(format!(
-                "another process is at work on {}; wait for its end, or stop it",
-                folder.display()
-            ))),
-            Err(TryLockError::Error(error)) => {
-                // Some network file systems have no locks. The run itself needs none.
-                unlocked(&path, &error);
-                Ok(Self { _file: None })
+        loop {
+            let file = OpenOptions::new().create(true).append(true).open(&path);
+            let file = file.map_err(|error| {
+                Failure::Failed(format!("{} can't be written: {error}", path.display()))
+            })?;
+            match FileExt::try_lock(&file) {
+                Ok(()) if lies_at(&file, &path) => return Ok(Self { _file: Some(file) }),
+                // Whoever had it took the file away before he let go of it.
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => {
+                    return Err(Failure::Failed(format!(
+                        "another process is at work on {}; wait for its end, or stop it",
+                        folder.display()
+                    )));
+                }
+                Err(TryLockError::Error(error)) => {
+                    // Some network file systems have no locks. The run itself needs none.
+                    unlocked(&path, &error);
+                    return Ok(Self { _file: None });
+                }
             }
         }
     }
+}
+
+/// Whether an open file is still the one of this name: what is locked under no name keeps nobody out.
+#[cfg(unix)]
+fn lies_at(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let (Ok(open), Ok(named)) = (file.metadata(), path.metadata()) else { return false };
+    (open.dev(), open.ino()) == (named.dev(), named.ino())
+}
+
+/// Elsewhere a file that somebody has open keeps its name.
+#[cfg(not(unix))]
+fn lies_at(_: &File, _: &Path) -> bool {
+    true
 }
 
 fn unlocked(path: &Path, error: &io::Error) {
@@ -61,5 +82,18 @@ mod tests {
         assert_eq!(refused.code(), 1);
         drop(first);
         Lock::of(folder.path()).unwrap();
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_that_was_taken_away_locks_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(FILE);
+        let taken_away = File::create(&path).unwrap();
+        assert!(lies_at(&taken_away, &path));
+        std::fs::remove_file(&path).unwrap();
+        assert!(!lies_at(&taken_away, &path));
+        let _lock = Lock::of(folder.path()).unwrap();
+        assert!(!lies_at(&taken_away, &path));
     }
 }
