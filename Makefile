@@ -5,7 +5,7 @@ ifndef XDG_RUNTIME_DIR
 export XDG_RUNTIME_DIR := $(CURDIR)/target/runtime
 endif
 
-.PHONY: help demo test test-full test-limits test-swiftshader test-hlsl bench-peers clean
+.PHONY: help demo test test-full test-limits test-swiftshader test-hlsl soak fuzz fuzz-corpus bench-peers clean
 # Targets build into the same folder.
 .NOTPARALLEL:
 
@@ -16,6 +16,8 @@ help:
 	@echo "make test-limits  every test on a device with WebGPU's default limits and no feature"
 	@echo "make test-swiftshader  the golden vectors on another software device, that of chromium"
 	@echo "make test-hlsl    every shader through Microsoft's compiler, which scripts/dxc fetches"
+	@echo "make soak         an hour's work in one process, whose memory must not grow; TIME=600 is ten minutes"
+	@echo "make fuzz         every reader of files against a fuzzer, ten minutes each; TIME=60 and TARGET=npz do less"
 	@echo "make bench-peers  times beside PyTorch and burn, where they are; WIDTH=32 ITERATIONS=3 is quick"
 	@echo "make clean        remove what was built, keep runs/"
 
@@ -55,6 +57,16 @@ test-swiftshader: | $(XDG_RUNTIME_DIR)
 test-hlsl:
 	test -x target/dxc/dxc || scripts/dxc
 	cargo test --test shaders microsofts -- --include-ignored --nocapture
+
+soak: | $(XDG_RUNTIME_DIR)
+	scripts/soak $(TIME)
+
+# Ten minutes for each reader of files, or TIME seconds, or for one TARGET.
+fuzz:
+	scripts/fuzz run $(or $(TIME),600) $(TARGET)
+
+fuzz-corpus:
+	scripts/fuzz keep $(TARGET)
 
 # SHAPES, WIDTH and others on make's command line reach it as environment; it says which there are.
 bench-peers: | $(XDG_RUNTIME_DIR)

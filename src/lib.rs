@@ -139,6 +139,14 @@ mod recipes;
 pub mod report;
 mod rng;
 
+// How the fuzzer gets at the program's own readers of files.
+#[cfg(all(fuzzing, feature = "cli"))]
+#[doc(hidden)]
+#[allow(missing_docs)]
+pub mod cli;
+#[cfg(all(fuzzing, feature = "cli"))]
+extern crate self as dm_wgpu;
+
 pub use condense::{
     Checkpoint, Condensation, Init, Loss, Picture, Selection, SelectionSettings, Selector,
     Settings, SyntheticSet,

@@ -18,6 +18,8 @@ mod failure;
 mod figures;
 mod folder;
 mod interrupt;
+#[cfg(any(test, fuzzing))]
+pub mod loaders;
 mod lock;
 mod logs;
 mod manual;

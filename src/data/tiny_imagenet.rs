@@ -64,6 +64,12 @@ fn load(
     arrange(known, shelf, sources.resize)?.load(&cache_folder()?, on_progress)
 }
 
+/// What an archive in this layout has, its pictures made `size` wide and decoded into `cache`.
+pub(crate) fn zipped_pictures(archive: &Path, size: usize, cache: &Path) -> Result<Dataset> {
+    let shelf = Shelf::zip(archive, FOLDER)?;
+    arrange(&TINY_IMAGENET, shelf, Some(size))?.load(cache, &mut |_| {})
+}
+
 /// Its pictures by class. Classes are sorted by their WordNet numbers and called what those stand
 /// for; copies with fewer of them are fine.
 fn arrange(known: &Known, mut shelf: Shelf, resize: Option<usize>) -> Result<Pictures> {

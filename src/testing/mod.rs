@@ -5,9 +5,11 @@
 
 mod block;
 mod classifier;
+mod files;
 
 pub use block::*;
 pub use classifier::*;
+pub use files::*;
 
 pub use crate::augment::row::Row;
 pub use crate::gpu::{INVOCATIONS, LANES_STORAGE_BUFFERS, STORAGE_BUFFERS, Slot, WORKGROUP_BYTES};

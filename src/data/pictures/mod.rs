@@ -13,7 +13,7 @@ use std::{
     sync::Arc,
 };
 
-pub(crate) use decode::{is_picture, planes, read};
+pub(crate) use decode::{fitted_picture, is_picture, planes, read};
 pub(super) use shelf::{Entry, Shelf, is_hidden};
 
 use super::{Progress, Work, map::Map, pixels::Pixels};

@@ -1,0 +1,4 @@
+#![no_main]
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    dm_wgpu_fuzz::checkpoint(bytes);
+});

@@ -1,0 +1,49 @@
+//! What is done with a TOML file that anybody may have written: for the fuzzer, and for the test that
+//! replays what it found.
+
+use std::fs;
+
+use super::{
+    args::Cli,
+    record::Record,
+    resume::{Changes, Recorded},
+};
+
+/// Reads it as `--config` does, and as the record of a run that is to be gone on with: whether it is taken
+/// as either.
+pub fn toml(bytes: &[u8]) -> bool {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let path = folder.path().join("run.toml");
+    fs::write(&path, bytes).expect("a temporary file can be written");
+    let words = ["dm-wgpu", "--dataset", "glyphs", "--config"].map(Into::into);
+    let words = words.into_iter().chain([path.clone().into_os_string()]);
+    let config = Cli::from_arguments(words).is_ok();
+    let record = Record::read(&path).ok();
+    let record = record.filter(|record| Recorded::of(record.clone(), &Changes::default()).is_ok());
+    if let Some(record) = &record {
+        // What can be gone on with is written and read again as the same.
+        let again = folder.path().join("again.toml");
+        record.write(&again).unwrap_or_else(|failure| panic!("{failure}"));
+        let read = Record::read(&again).unwrap_or_else(|failure| panic!("{failure}"));
+        assert_eq!(&read, record);
+    }
+    config || record.is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    /// As `tests/corpus.rs` does for the other formats.
+    #[test]
+    fn every_file_of_the_corpus_is_survived() {
+        let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/toml");
+        let (mut taken, mut refused) = (0, 0);
+        for entry in fs::read_dir(corpus).unwrap() {
+            let bytes = fs::read(entry.unwrap().path()).unwrap();
+            *(if toml(&bytes) { &mut taken } else { &mut refused }) += 1;
+        }
+        assert!(taken >= 1 && refused >= 5, "{taken} taken, {refused} refused");
+    }
+}
