@@ -93,6 +93,18 @@ pub enum Error {
         reason: String,
     },
 
+    /// The device has no memory left, in the smallest pieces that the work can be cut to neither.
+    #[error(
+        "the GPU has no memory left to {doing}: {reason}; close what else uses it, or ask for fewer or \
+         narrower networks or fewer images"
+    )]
+    OutOfMemory {
+        /// What was being done.
+        doing: String,
+        /// The driver's answer.
+        reason: String,
+    },
+
     /// The optimisation produced a number that is not finite.
     #[error(
         "the loss of class {class} is {loss} in iteration {}: lower lr_img, or change the seed",

@@ -16,6 +16,7 @@ use super::{
     measure::{Bench, Measured},
     progress::{Pieces, Steps},
     record::Record,
+    rescue::resuming,
     say::counted,
     snapshots::Snapshots,
 };
@@ -116,7 +117,10 @@ pub fn condense(
     let seconds = history.seconds.last().copied().unwrap_or_default();
     let steps = Steps::start(&bench.console, settings.iterations, history.losses.clone(), seconds);
     let mut work = Work { bench, condensation, history, steps, snapshots, folder, checkpoints };
-    let finished = work.iterate(follow.as_ref()).and_then(|()| work.end());
+    let finished = work
+        .iterate(follow.as_ref())
+        .and_then(|()| work.end())
+        .map_err(|failure| work.keep(failure));
     work.steps.finish();
     let Some((mut set, checkpoint, seconds)) = finished? else { return Ok(None) };
     // As was asked for, however the memory was shared.
@@ -189,6 +193,19 @@ impl Work<'_> {
         // With the last losses, and with them whether the images are numbers at all.
         let checkpoint = self.checkpoint()?;
         Ok(Some((set, checkpoint, seconds)))
+    }
+
+    /// What there is after a failure that left the images alone, and how to go on with them.
+    fn keep(&mut self, failure: Failure) -> Failure {
+        let Failure::Library(Error::OutOfMemory { .. }) = failure else { return failure };
+        match self.checkpoint() {
+            Ok(checkpoint) => Failure::Failed(format!(
+                "{failure}; {} are safe: {}",
+                counted(checkpoint.iteration() as usize, "iteration"),
+                resuming(self.folder.path())
+            )),
+            Err(_) => failure,
+        }
     }
 
     fn take_losses(&mut self) -> Result<(), Failure> {

@@ -12,7 +12,7 @@ use std::ops::Range;
 use wgpu::util::StagingBelt;
 
 use crate::{
-    ConvNet, Result,
+    ConvNet, Error, Result,
     augment::Row,
     gpu::{Buffer, Gpu, Readback, Recording},
     kernels::{
@@ -58,6 +58,7 @@ pub(crate) enum RealFormat<'a> {
 #[derive(Debug)]
 pub(crate) struct Matching {
     gpu: Gpu,
+    sizes: Sizes,
     /// Takes what changes to the device, in the order of the commands around it.
     belt: StagingBelt,
     pub weights: Weights,
@@ -111,15 +112,56 @@ pub(crate) enum RealBatch<'a> {
     Values(&'a [f32]),
 }
 
+/// The synthetic images that the next step begins with.
+enum Pixels<'a> {
+    Given(&'a [f32]),
+    /// Those that were on the device before, and how they moved.
+    Kept {
+        images: Buffer<f32>,
+        velocity: Buffer<f32>,
+    },
+}
+
 impl Matching {
     /// Makes all buffers and compiles all pipelines. `images` are the synthetic ones, class-major.
     pub fn new(gpu: &Gpu, plan: &Plan<'_>, images: &[f32]) -> Result<Self> {
-        gpu.checked("prepare the step", || Self::build(gpu, plan, images))
+        Self::fitting(gpu, plan, Sizes::of(gpu, plan)?, &Pixels::Given(images))
     }
 
-    fn build(gpu: &Gpu, plan: &Plan<'_>, initial: &[f32]) -> Result<Self> {
+    /// In pieces of these sizes, or smaller ones as long as the device has no memory left for them.
+    fn fitting(gpu: &Gpu, plan: &Plan<'_>, mut sizes: Sizes, pixels: &Pixels<'_>) -> Result<Self> {
+        loop {
+            let built =
+                gpu.checked("prepare the step", || Ok(Self::build(gpu, plan, sizes, pixels)));
+            match (built, sizes.smaller()) {
+                (Err(Error::OutOfMemory { reason, .. }), Some(smaller)) => {
+                    log::warn!("the GPU has no memory left for {sizes}: {reason}; now {smaller}");
+                    sizes = smaller;
+                }
+                (built, _) => return built,
+            }
+        }
+    }
+
+    /// Goes on in smaller pieces after `error`, which said that the device has no memory left; a step
+    /// that was begun begins again. If there are no smaller pieces, no step can follow, but the pixels
+    /// are still there.
+    pub fn shrink(&mut self, plan: &Plan<'_>, error: Error) -> Result<()> {
+        let Some(smaller) = self.sizes.smaller() else { return Err(error) };
+        log::warn!("{error}; now {smaller} instead of {}", self.sizes);
+        let gpu = self.gpu.clone();
+        // What there is makes room first.
+        self.chunks.clear();
+        (self.synthetic, self.update) = Default::default();
+        self.real_source = RealSource::StreamedPixels(Buffer::zeros(&gpu, "none", 0));
+        gpu.poll()?;
+        let (images, velocity) = (self.images.clone(), self.velocity.clone());
+        *self = Self::fitting(&gpu, plan, smaller, &Pixels::Kept { images, velocity })?;
+        Ok(())
+    }
+
+    fn build(gpu: &Gpu, plan: &Plan<'_>, sizes: Sizes, pixels: &Pixels<'_>) -> Self {
         let net = &plan.net;
-        let sizes = Sizes::of(gpu, plan)?;
         let Sizes { chunk, syn_chunk, resident, .. } = sizes;
         let classes = plan.real_counts.len();
         let reals: usize = plan.real_counts.iter().sum();
@@ -140,8 +182,14 @@ impl Matching {
         let embedder = Embedder::new(gpu, net, chunk.max(syn_chunk), syn_chunk);
         let means = zeros("image means", chunk.max(syn_chunk));
         let rows = Buffer::from_slice(gpu, "augmentation rows", &vec![Row::NONE; classes]);
-        let images = Buffer::from_slice(gpu, "synthetic images", initial);
-        let velocity = zeros("velocity", images.len());
+        let (images, velocity) = match pixels {
+            Pixels::Given(images) => {
+                let images = Buffer::from_slice(gpu, "synthetic images", images);
+                let velocity = zeros("velocity", images.len());
+                (images, velocity)
+            }
+            Pixels::Kept { images, velocity } => (images.clone(), velocity.clone()),
+        };
         let gradient = zeros("gradient at the pixels", images.len());
         let real_sums = zeros("sums of real embeddings", classes * features);
         let syn_sums = zeros("sums of synthetic embeddings", classes * features);
@@ -269,8 +317,9 @@ impl Matching {
             RealSource::StreamedValues(room) => 4 * room.len(),
         };
         let belt = StagingBelt::new(gpu.device().clone(), (changing.max(streamed) + 256) as u64);
-        Ok(Self {
+        Self {
             gpu: gpu.clone(),
+            sizes,
             belt,
             weights,
             rates,
@@ -285,7 +334,7 @@ impl Matching {
             velocity,
             gradient,
             losses,
-        })
+        }
     }
 
     /// From the next step on.

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// How work is cut so that everything fits.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Sizes {
     /// Networks at a time.
     pub nets: usize,
@@ -24,6 +24,12 @@ pub(super) struct Sizes {
 }
 
 impl Sizes {
+    /// Half as many networks and images to test on at a time; none if that is so already.
+    pub fn smaller(self) -> Option<Self> {
+        let smaller = Self { nets: self.nets.div_ceil(2), test: self.test.div_ceil(2), ..self };
+        (smaller != self).then_some(smaller)
+    }
+
     pub fn of(
         gpu: &Gpu,
         net: &ConvNet,

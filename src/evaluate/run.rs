@@ -101,8 +101,20 @@ impl Evaluation {
             Train::Whole => None,
         };
         let net = settings.network(&dataset)?;
-        let sizes = sizes(gpu, &dataset, images, &settings)?;
-        let bench = Bench::new(gpu, &dataset, &net, &train, &settings, sizes, sizes.nets)?;
+        let mut sizes = sizes(gpu, &dataset, images, &settings)?;
+        let bench = loop {
+            let bench = Bench::new(gpu, &dataset, &net, &train, &settings, sizes, sizes.nets);
+            match (bench, sizes.smaller()) {
+                (Err(Error::OutOfMemory { reason, .. }), Some(smaller)) => {
+                    let (nets, fewer) = (sizes.nets, smaller.nets);
+                    log::warn!(
+                        "the GPU has no memory left for {nets} networks: {reason}; now {fewer}"
+                    );
+                    sizes = smaller;
+                }
+                (bench, _) => break bench?,
+            }
+        };
         Ok(Self {
             gpu: gpu.clone(),
             dataset,
@@ -167,6 +179,11 @@ impl Evaluation {
         if self.is_done() {
             return Ok(());
         }
+        let gpu = self.gpu.clone();
+        gpu.with_enough_memory("train classifiers", || self.submit_piece())
+    }
+
+    fn submit_piece(&mut self) -> Result<()> {
         let pieces = self.settings.epochs + 1;
         let (turn, piece) = (self.done / pieces, self.done % pieces);
         let first_net = turn as usize * self.sizes.nets;

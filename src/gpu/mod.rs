@@ -14,7 +14,10 @@ mod watch;
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
@@ -108,6 +111,8 @@ struct Shared {
     /// The first error that nothing caught, on a device of our own.
     fault: Arc<Mutex<Option<String>>>,
     made: Mutex<Made>,
+    /// How many checks are still to find no memory left.
+    pretended: AtomicU32,
 }
 
 /// What was made on a device since somebody last asked.
@@ -136,9 +141,19 @@ impl Gpu {
         info: wgpu::AdapterInfo,
         fault: Arc<Mutex<Option<String>>>,
     ) -> Self {
-        let (pipelines, made) = Default::default();
+        let (pipelines, made, pretended) = Default::default();
         let (first_groups, watches) = (FirstGroups::new(&device), Watches::default());
-        let shared = Shared { device, queue, info, pipelines, first_groups, watches, fault, made };
+        let shared = Shared {
+            device,
+            queue,
+            info,
+            pipelines,
+            first_groups,
+            watches,
+            fault,
+            made,
+            pretended,
+        };
         let mut gpu = Self {
             shared: Arc::new(shared),
             kernels: Kernels::Plain,
@@ -412,15 +427,47 @@ impl Gpu {
                 after.bytes.saturating_sub(before.bytes) >> 20
             );
         }
-        for scope in scopes.into_iter().rev() {
-            // On native backends the future is ready at once.
-            if let Some(error) = pollster::block_on(scope.pop()) {
-                // One of them may be the pipeline that failed.
-                self.pipelines().clear();
-                return Err(Error::gpu(doing, error));
-            }
+        // All of them, in this order: wgpu ends the program where another is left on top. On native backends
+        // the futures are ready at once.
+        let errors: Vec<_> =
+            scopes.into_iter().rev().filter_map(|scope| pollster::block_on(scope.pop())).collect();
+        if let Some(error) = errors.into_iter().next() {
+            // One of them may be the pipeline that failed.
+            self.pipelines().clear();
+            return Err(match error {
+                wgpu::Error::OutOfMemory { .. } => out_of_memory(doing, error),
+                other => Error::gpu(doing, other),
+            });
         }
+        self.pretended(doing)?;
         result
+    }
+
+    /// Runs `work`, and tells where the device has no memory left for what it needs on the way.
+    pub(crate) fn with_enough_memory<T>(
+        &self,
+        doing: &str,
+        work: impl FnOnce() -> Result<T>,
+    ) -> Result<T> {
+        let scope = self.device().push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+        let result = work();
+        match pollster::block_on(scope.pop()) {
+            Some(error) => Err(out_of_memory(doing, error)),
+            None => self.pretended(doing).and(result),
+        }
+    }
+
+    /// Of the checks that follow, so many find no memory left. For tests.
+    pub(crate) fn pretend_out_of_memory(&self, times: u32) {
+        self.shared.pretended.store(times, Ordering::Relaxed);
+    }
+
+    fn pretended(&self, doing: &str) -> Result<()> {
+        let one_less = |times: u32| times.checked_sub(1);
+        match self.shared.pretended.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less) {
+            Ok(_) => Err(out_of_memory(doing, "so a test pretends")),
+            Err(_) => Ok(()),
+        }
     }
 
     /// An error if something went wrong on the device since it was opened.
@@ -471,6 +518,10 @@ impl Gpu {
     fn pipelines(&self) -> MutexGuard<'_, HashMap<String, Arc<Pipeline>>> {
         unpoisoned(&self.shared.pipelines)
     }
+}
+
+fn out_of_memory(doing: &str, reason: impl ToString) -> Error {
+    Error::OutOfMemory { doing: doing.to_owned(), reason: reason.to_string() }
 }
 
 fn no_f16(info: &wgpu::AdapterInfo, missing: &str) -> Error {

@@ -124,6 +124,11 @@ impl DmSession {
     }
 }
 
+/// So many checks from now on find that the device has no memory left.
+pub fn run_out_of_memory(gpu: &Gpu, times: u32) {
+    gpu.pretend_out_of_memory(times);
+}
+
 /// Philox4x32-10 as the shaders compute it: one block for each counter.
 pub fn philox4x32(gpu: &Gpu, key: [u32; 2], counters: &[[u32; 4]]) -> Result<Vec<[u32; 4]>> {
     let from = Buffer::from_slice(gpu, "counters", counters);

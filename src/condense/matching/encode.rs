@@ -2,7 +2,7 @@
 
 use super::{Matching, RealBatch, RealSource, Step};
 use crate::{
-    Result,
+    Error, Result,
     gpu::{Place, Readback, Share, Ticket},
     kernels::Item,
 };
@@ -16,7 +16,7 @@ pub(crate) struct Progress {
     place: Place,
 }
 
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 enum Stage {
     #[default]
     Network,
@@ -59,7 +59,7 @@ impl Matching {
     }
 
     /// Encodes what there is room for of a step; whether that was all. Then the losses are on their way to
-    /// `readback`.
+    /// `readback`. Where the device has no memory left, the pixels were not moved.
     pub fn encode(
         &mut self,
         encoder: &mut wgpu::CommandEncoder,
@@ -68,43 +68,74 @@ impl Matching {
         progress: &mut Progress,
         readback: &mut Readback<f32>,
     ) -> Result<bool> {
-        let gpu = self.gpu.clone();
-        loop {
-            if !share.has_room() {
-                return Ok(false);
-            }
-            if !progress.sent {
-                self.send(encoder, progress.stage, step)?;
-                progress.sent = true;
-            }
-            let (recording, label) = match progress.stage {
-                Stage::Network if step.network.is_none() => {
-                    *progress = Progress::at(Stage::Pack);
-                    continue;
-                }
-                Stage::Network => (self.weights.drawing(), "draw networks"),
-                Stage::Pack => (self.weights.packing(), "pack weights"),
-                Stage::Real(chunk) => (&self.chunks[chunk].recording, "real images"),
-                Stage::Synthetic => (&self.synthetic, "synthetic images"),
-                Stage::Update => {
-                    // Short, and nobody may see the pixels of two steps at once.
-                    self.update.encode_at_once(&gpu, share, encoder, "move the pixels");
-                    readback.record(encoder, &self.losses);
-                    *progress = Progress::default();
-                    return Ok(true);
-                }
-            };
-            if !recording.encode_some(&gpu, &mut progress.place, share, encoder, label) {
-                return Ok(false);
-            }
-            *progress = Progress::at(match progress.stage {
-                Stage::Network => Stage::Pack,
-                Stage::Pack => Stage::Real(0),
-                Stage::Real(chunk) if chunk + 1 < self.chunks.len() => Stage::Real(chunk + 1),
-                Stage::Real(_) => Stage::Synthetic,
-                Stage::Synthetic | Stage::Update => Stage::Update,
+        if self.chunks.is_empty() {
+            return Err(Error::OutOfMemory {
+                doing: "take a step".into(),
+                reason: "there was none when it was cut to smaller pieces".into(),
             });
         }
+        let gpu = self.gpu.clone();
+        while share.has_room() {
+            let stage = progress.stage;
+            let work = || self.encode_stage(encoder, share, step, progress, readback);
+            match gpu.with_enough_memory("take a step", work) {
+                // As half of what moves them cannot be undone, nothing can be repeated.
+                Err(Error::OutOfMemory { doing, reason }) if stage == Stage::Update => {
+                    return Err(Error::gpu(doing, reason));
+                }
+                Err(error) => {
+                    // The encoder may be another's, and holds what was sent so far.
+                    self.end(encoder);
+                    return Err(error);
+                }
+                Ok(false) => return Ok(false),
+                Ok(true) if stage == Stage::Update => return Ok(true),
+                Ok(true) => {}
+            }
+        }
+        Ok(false)
+    }
+
+    /// What there is room for of one stage; whether that was all, and the next one's turn.
+    fn encode_stage(
+        &mut self,
+        encoder: &mut wgpu::CommandEncoder,
+        share: &mut Share,
+        step: &Step<'_>,
+        progress: &mut Progress,
+        readback: &mut Readback<f32>,
+    ) -> Result<bool> {
+        let gpu = self.gpu.clone();
+        if !progress.sent {
+            self.send(encoder, progress.stage, step)?;
+            progress.sent = true;
+        }
+        let (recording, label) = match progress.stage {
+            Stage::Network => (self.weights.drawing(), "draw networks"),
+            Stage::Pack => (self.weights.packing(), "pack weights"),
+            Stage::Real(chunk) => (&self.chunks[chunk].recording, "real images"),
+            Stage::Synthetic => (&self.synthetic, "synthetic images"),
+            Stage::Update => {
+                // Short, and nobody may see the pixels of two steps at once.
+                self.update.encode_at_once(&gpu, share, encoder, "move the pixels");
+                readback.record(encoder, &self.losses);
+                *progress = Progress::default();
+                return Ok(true);
+            }
+        };
+        // A caller that brings its own weights wants no others drawn.
+        let skipped = progress.stage == Stage::Network && step.network.is_none();
+        if !skipped && !recording.encode_some(&gpu, &mut progress.place, share, encoder, label) {
+            return Ok(false);
+        }
+        *progress = Progress::at(match progress.stage {
+            Stage::Network => Stage::Pack,
+            Stage::Pack => Stage::Real(0),
+            Stage::Real(chunk) if chunk + 1 < self.chunks.len() => Stage::Real(chunk + 1),
+            Stage::Real(_) => Stage::Synthetic,
+            Stage::Synthetic | Stage::Update => Stage::Update,
+        });
+        Ok(true)
     }
 
     /// What is to follow each encoder that something was encoded into.

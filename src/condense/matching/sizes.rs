@@ -1,5 +1,7 @@
 //! How batches are cut so that everything fits.
 
+use std::fmt;
+
 use super::{Plan, RealFormat};
 use crate::{
     Error, Result,
@@ -19,7 +21,21 @@ pub(super) struct Sizes {
     pub resident: bool,
 }
 
+impl fmt::Display for Sizes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { chunk, syn_chunk, .. } = self;
+        write!(f, "{chunk} real and {syn_chunk} synthetic images at a time")
+    }
+}
+
 impl Sizes {
+    /// Half as many images at a time, and the training set sent piece by piece; none if that is so already.
+    pub fn smaller(self) -> Option<Self> {
+        let (chunk, syn_chunk) = (self.chunk.div_ceil(2), self.syn_chunk.div_ceil(2));
+        let smaller = Self { chunk, syn_chunk, resident: false };
+        (smaller != self).then_some(smaller)
+    }
+
     pub fn of(gpu: &Gpu, plan: &Plan<'_>) -> Result<Self> {
         let net = &plan.net;
         let classes = plan.real_counts.len();

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::{Condensation, InFlight};
+use super::{Condensation, InFlight, checked_plan};
 use crate::{
-    Dataset, Result,
+    Dataset, Error, Result,
     augment::Row,
-    condense::{Progress, RealBatch, Settings, Step, sample::draw_batch},
+    condense::{Matching, Progress, RealBatch, Settings, Step, sample::draw_batch},
     gpu::{Readback, Share, Submitted},
     kernels::NetworkKey,
     rng::{Purpose, Stream},
@@ -55,15 +55,9 @@ impl Condensation {
     /// [`Error::Gpu`](crate::Error::Gpu) if the device was lost.
     pub fn step(&mut self) -> Result<()> {
         self.collect()?;
-        let mut begun = self.begin();
-        let step = begun.drawn.step(&self.dataset, &self.real_counts);
-        match self.matching.submit(&step, &mut begun.progress, &mut begun.losses) {
-            Ok(tickets) => self.submitted(begun, tickets.into()),
-            Err(error) => {
-                self.begun = Some(begun);
-                return Err(error);
-            }
-        }
+        self.advance(|matching, step, progress, losses| {
+            matching.submit(step, progress, losses).map(|tickets| Some(tickets.into()))
+        })?;
         Ok(())
     }
 
@@ -155,15 +149,51 @@ impl Condensation {
 
     /// Encodes what there is room for of an iteration; whether it came to its end.
     fn encode(&mut self, encoder: &mut wgpu::CommandEncoder, share: &mut Share) -> Result<bool> {
+        self.advance(|matching, step, progress, losses| {
+            let ended = matching.encode(encoder, share, step, progress, losses)?;
+            Ok(ended.then(Submitted::default))
+        })
+    }
+
+    /// Goes on with the iteration that was begun, or with the next; whether it came to its end. Where the device
+    /// has no memory left, it begins again in smaller pieces, as long as there are such.
+    fn advance(
+        &mut self,
+        mut issue: impl FnMut(
+            &mut Matching,
+            &Step<'_>,
+            &mut Progress,
+            &mut Readback<f32>,
+        ) -> Result<Option<Submitted>>,
+    ) -> Result<bool> {
         let mut begun = self.begin();
-        let step = begun.drawn.step(&self.dataset, &self.real_counts);
-        let (progress, losses) = (&mut begun.progress, &mut begun.losses);
-        let outcome = self.matching.encode(encoder, share, &step, progress, losses);
-        match outcome {
-            Ok(true) => self.submitted(begun, Submitted::default()),
-            _ => self.begun = Some(begun),
+        loop {
+            let step = begun.drawn.step(&self.dataset, &self.real_counts);
+            let (progress, losses) = (&mut begun.progress, &mut begun.losses);
+            match issue(&mut self.matching, &step, progress, losses) {
+                Ok(Some(submitted)) => {
+                    let (iteration, losses) = (self.iteration, begun.losses);
+                    self.in_flight.push_back(InFlight { iteration, submitted, losses });
+                    self.iteration += 1;
+                    return Ok(true);
+                }
+                Ok(None) => {
+                    self.begun = Some(begun);
+                    return Ok(false);
+                }
+                Err(error @ Error::OutOfMemory { .. }) => {
+                    begun.progress = Progress::default();
+                    // The copy that was to take the losses may be lost.
+                    begun.losses = self.matching.loss_readback();
+                    let plan = checked_plan(&self.gpu, &self.dataset, &self.settings)?;
+                    self.matching.shrink(&plan, error)?;
+                }
+                Err(error) => {
+                    self.begun = Some(begun);
+                    return Err(error);
+                }
+            }
         }
-        outcome
     }
 
     /// The end of what is encoded in one call.
@@ -190,12 +220,5 @@ impl Condensation {
         };
         let losses = self.idle.pop().unwrap_or_else(|| self.matching.loss_readback());
         Begun { drawn, progress: Progress::default(), losses }
-    }
-
-    /// Notes an iteration that was submitted, or encoded, to its end.
-    fn submitted(&mut self, begun: Begun, submitted: Submitted) {
-        let (iteration, losses) = (self.iteration, begun.losses);
-        self.in_flight.push_back(InFlight { iteration, submitted, losses });
-        self.iteration += 1;
     }
 }
