@@ -43,6 +43,7 @@
 //! | [`Evaluation`] | How good a set is: networks trained on it, tested on real images |
 //! | [`SyntheticSet`] | The result: pixels, labels, normalisation; saved as and loaded from safetensors |
 //! | [`report`] | Pictures and tables of it |
+//! | [`doctor`] | Whether a device computes what it should |
 //! | [`export`], [`import`] | To NumPy, PyTorch and folders of pictures, and back |
 //!
 //! # Your own images
@@ -127,6 +128,7 @@ pub mod augment;
 pub mod bench;
 mod condense;
 pub mod data;
+pub mod doctor;
 mod error;
 mod evaluate;
 pub mod export;

@@ -218,6 +218,12 @@ impl Bench {
     }
 }
 
+/// What a device does at most, in a moment.
+pub(crate) fn ceiling_blocking(gpu: &Gpu) -> Result<Ceiling> {
+    let (arithmetic, clock) = ceiling::clock(gpu)?;
+    ceiling::measure(gpu, &arithmetic, clock, 128 << 20)
+}
+
 fn adapter(gpu: &Gpu) -> BenchAdapter {
     let info = gpu.info();
     BenchAdapter {

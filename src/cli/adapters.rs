@@ -12,10 +12,7 @@ use super::{failure::Failure, say};
 pub fn list(backend: Option<&str>) -> Result<u8, Failure> {
     let adapters = adapters_blocking(backend)?;
     if adapters.is_empty() {
-        let which = backend.map(|backend| format!("{backend} ")).unwrap_or_default();
-        return Err(Failure::Failed(format!(
-            "no {which}adapter was found: install the GPU's driver, or Mesa's lavapipe to run on the CPU"
-        )));
+        return Err(none(backend));
     }
     let blocks: Vec<_> =
         adapters.iter().enumerate().map(|(index, report)| describe(index, report)).collect();
@@ -24,8 +21,16 @@ pub fn list(backend: Option<&str>) -> Result<u8, Failure> {
         .map_err(|error| Failure::Failed(format!("stdout: {error}")))
 }
 
+/// That there is no adapter, of this API if one was asked for.
+pub fn none(backend: Option<&str>) -> Failure {
+    let which = backend.map(|backend| format!("{backend} ")).unwrap_or_default();
+    Failure::Failed(format!(
+        "no {which}adapter was found: install the GPU's driver, or Mesa's lavapipe to run on the CPU"
+    ))
+}
+
 /// A few lines on one adapter; the index is what `--adapter` takes.
-fn describe(index: usize, report: &AdapterReport) -> String {
+pub fn describe(index: usize, report: &AdapterReport) -> String {
     let AdapterReport { info, limits, features, matrices, .. } = report;
     let kind = match info.device_type {
         DeviceType::DiscreteGpu => "discrete GPU",

@@ -11,6 +11,7 @@ mod console;
 mod dataset;
 mod datasets;
 mod differences;
+mod doctor;
 mod evaluate;
 mod events;
 mod export;
@@ -59,6 +60,7 @@ dm-wgpu condenses a labelled image set into a few synthetic images per class, on
   dm-wgpu view PATH                 a set's images, here in the terminal
   dm-wgpu datasets                  the data sets by name, and which are here
   dm-wgpu adapters                  the GPUs that it could run on
+  dm-wgpu doctor                    whether they compute what they should
   dm-wgpu --help                    everything else";
 
 pub fn run() -> ExitCode {
@@ -80,6 +82,7 @@ pub fn run() -> ExitCode {
     }
     let outcome = match &cli.command {
         Some(Command::Adapters { backend }) => adapters::list(backend.as_deref()),
+        Some(Command::Doctor(args)) => doctor::run(args),
         Some(Command::Datasets(args)) => datasets::list(args),
         Some(Command::Evaluate(args)) => evaluate::run(args),
         Some(Command::Compare(args)) if !args.runs.is_empty() => side_by_side::run(args),

@@ -34,6 +34,17 @@ pub enum Slot {
     Picture,
 }
 
+/// Puts a source where a device that has not used this kernel yet will look for it.
+pub(crate) fn compile_as(
+    gpu: &Gpu,
+    name: &str,
+    source: &str,
+    slots: &[Slot],
+    constants: &[(&str, f64)],
+) {
+    pipeline(gpu, name, source, slots, constants);
+}
+
 #[derive(Debug)]
 pub(super) struct Pipeline {
     pub raw: wgpu::ComputePipeline,

@@ -24,7 +24,7 @@ use std::{
 pub use adapter::{AdapterChoice, AdapterReport, adapters_blocking};
 pub(crate) use buffer::{Buffer, Readback};
 pub use kernel::Slot;
-pub(crate) use kernel::{Kernel, dispatch};
+pub(crate) use kernel::{Kernel, compile_as, dispatch};
 pub(crate) use pace::{Share, Ticket};
 pub use precision::Precision;
 pub(crate) use precision::{MATRICES_BYTES, Matrices};

@@ -6,10 +6,12 @@
 mod block;
 mod classifier;
 mod files;
+mod spoil;
 
 pub use block::*;
 pub use classifier::*;
 pub use files::*;
+pub use spoil::spoil;
 
 pub use crate::augment::row::Row;
 pub use crate::gpu::{INVOCATIONS, LANES_STORAGE_BUFFERS, STORAGE_BUFFERS, Slot, WORKGROUP_BYTES};

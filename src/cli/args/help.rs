@@ -33,6 +33,8 @@ Examples:
       a set's images, here in the terminal
   dm-wgpu bench --shape cifar10
       how long an iteration takes here, and which kernels take it
+  dm-wgpu doctor
+      whether the adapters compute what they should
 
 A run leaves in its folder:
   report.html             all of it to look at: images, curves, figures, settings
@@ -48,6 +50,7 @@ A run leaves in its folder:
 
 Environment:
   DM_WGPU_DATA     where data sets are kept, if --data-dir doesn't say
+  DM_WGPU_LIMITS   webgpu: open the adapter at WebGPU's default limits, without optional features
   DM_WGPU_MIRROR   the address to download them from, instead of those built in
   RUST_LOG         what to log on stderr, e.g. dm_wgpu=debug
   NO_COLOR         set to anything, no colours

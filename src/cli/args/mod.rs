@@ -3,6 +3,7 @@
 mod applies;
 mod bench;
 mod datasets;
+mod doctor;
 mod evaluate;
 mod export;
 mod help;
@@ -26,6 +27,7 @@ use super::{method::Method, say};
 
 pub use bench::BenchArgs;
 pub use datasets::DatasetsArgs;
+pub use doctor::DoctorArgs;
 pub use evaluate::{CompareArgs, EvalArgs, EvaluateArgs, ShowConfigArgs};
 pub use export::ExportArgs;
 pub use lasting::LastingArgs;
@@ -61,7 +63,7 @@ fn precision() -> impl TypedValueParser<Value = Precision> {
     after_help = help::RUN,
     disable_help_subcommand = true,
     subcommand_negates_reqs = true,
-    override_usage = "dm-wgpu --dataset <NAME> [OPTIONS]\n       dm-wgpu --resume <DIR>\n       dm-wgpu evaluate <PATH> [OPTIONS]\n       dm-wgpu compare --dataset <NAME> [OPTIONS]\n       dm-wgpu compare <RUN> <RUN>... [OPTIONS]\n       dm-wgpu view <PATH> [OPTIONS]\n       dm-wgpu report <FOLDER>\n       dm-wgpu show-config --dataset <NAME> [OPTIONS]\n       dm-wgpu bench [OPTIONS]\n       dm-wgpu export <PATH> --format <FORMAT> [OPTIONS]\n       dm-wgpu datasets [--data-dir <DIR>] [--json]\n       dm-wgpu adapters [--backend <API>]\n       dm-wgpu completions <SHELL>\n       dm-wgpu man [DIR]",
+    override_usage = "dm-wgpu --dataset <NAME> [OPTIONS]\n       dm-wgpu --resume <DIR>\n       dm-wgpu evaluate <PATH> [OPTIONS]\n       dm-wgpu compare --dataset <NAME> [OPTIONS]\n       dm-wgpu compare <RUN> <RUN>... [OPTIONS]\n       dm-wgpu view <PATH> [OPTIONS]\n       dm-wgpu report <FOLDER>\n       dm-wgpu show-config --dataset <NAME> [OPTIONS]\n       dm-wgpu bench [OPTIONS]\n       dm-wgpu export <PATH> --format <FORMAT> [OPTIONS]\n       dm-wgpu datasets [--data-dir <DIR>] [--json]\n       dm-wgpu adapters [--backend <API>]\n       dm-wgpu doctor [OPTIONS]\n       dm-wgpu completions <SHELL>\n       dm-wgpu man [DIR]",
     max_term_width = 100
 )]
 pub struct Cli {
@@ -113,6 +115,7 @@ impl Cli {
                 Some(Command::Evaluate(args)) => args.machine.quiet = true,
                 Some(Command::Compare(args)) => args.run.machine.quiet = true,
                 Some(Command::Bench(args)) => args.quiet = true,
+                Some(Command::Doctor(args)) => args.quiet = true,
                 Some(Command::Export(args)) => args.quiet = true,
                 Some(Command::View(args)) => args.quiet = true,
                 Some(Command::Report(args)) => args.quiet = true,
@@ -184,6 +187,7 @@ impl Cli {
             Some(Command::Evaluate(args)) => args.json,
             Some(Command::Compare(args)) => args.json,
             Some(Command::Bench(args)) => args.json,
+            Some(Command::Doctor(args)) => args.json,
             Some(_) => false,
             None => self.method.json,
         }
@@ -211,6 +215,7 @@ impl Cli {
             Some(Command::Evaluate(args)) => args.machine.quiet,
             Some(Command::Compare(args)) => args.run.machine.quiet,
             Some(Command::Bench(args)) => args.quiet,
+            Some(Command::Doctor(args)) => args.quiet,
             Some(Command::Export(args)) => args.quiet,
             Some(Command::View(args)) => args.quiet,
             Some(Command::Report(args)) => args.quiet,
@@ -229,6 +234,8 @@ pub enum Command {
         #[arg(long, value_name = "API", value_parser = PossibleValuesParser::new(BACKENDS))]
         backend: Option<String>,
     },
+    /// Check that adapters and their drivers compute what they should, for a bug report.
+    Doctor(DoctorArgs),
     /// Measure what a set is worth: train networks on it, test them on real images.
     Evaluate(Box<EvaluateArgs>),
     /// Run several methods with one seed and put their accuracies side by side; or put finished runs

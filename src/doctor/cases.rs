@@ -1,0 +1,252 @@
+//! The cases: small tasks that between them dispatch every kernel of a run and of an evaluation. Their numbers
+//! are drawn without anything that platforms compute differently.
+
+use crate::{
+    ConvNet, Gpu, Result,
+    rng::{Purpose, Stream},
+    testing::{self, ClassifierParams, DmCase, DmSession, Images, Row},
+};
+
+/// A task with a name.
+#[derive(Debug, Clone, Copy)]
+pub struct Case {
+    /// As in the golden file.
+    pub name: &'static str,
+    make: fn() -> Result<Task>,
+}
+
+/// Every case.
+pub const CASES: [Case; 7] = [
+    Case { name: "drawn weights", make: weights },
+    Case { name: "augmentation", make: augmentation },
+    Case { name: "network 1×28×28", make: || network(1, 28, 16, 11) },
+    Case { name: "network 3×32×32", make: || network(3, 32, 32, 92) },
+    Case { name: "network 3×64×64", make: || network(3, 64, 16, 73) },
+    Case { name: "step", make: step },
+    Case { name: "training", make: training },
+];
+
+/// What is computed.
+#[derive(Debug)]
+pub enum Task {
+    /// The random network of (seed, iteration).
+    Weights(ConvNet, u64, u32),
+    /// Augmented 8-bit pixels of this mean and standard deviation in each channel; then augmented images, and
+    /// the gradient at them from the one at the result.
+    Augment(Vec<u8>, f32, f32, Images, Images, Vec<Row>),
+    /// Weights, images, and the gradient at the embedding.
+    Embed(ConvNet, Vec<Vec<f32>>, Images, Vec<f32>),
+    /// Synthetic images, weights, an augmentation a class, real images.
+    Step(DmCase, Vec<f32>, Vec<Vec<f32>>, Vec<Row>, Images),
+    /// A classifier.
+    Train(Training),
+}
+
+/// A classifier, what it is trained on, for how many steps.
+#[derive(Debug)]
+pub struct Training {
+    /// Its network.
+    pub net: ConvNet,
+    /// What it begins from.
+    pub init: ClassifierParams,
+    /// One batch, the same in every step.
+    pub x: Images,
+    /// A class an image.
+    pub labels: Vec<u32>,
+    /// On the whole batch each.
+    pub steps: usize,
+    /// Learning rate.
+    pub lr: f32,
+}
+
+/// Which tolerance a result is held to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// What no gradient has moved.
+    Value,
+    /// Everything else.
+    Gradient,
+}
+
+/// One result of a case.
+#[derive(Debug)]
+pub struct Computed {
+    /// Its name within the case.
+    pub what: &'static str,
+    /// How near it must come.
+    pub kind: Kind,
+    /// In the order that its name suggests.
+    pub values: Vec<f32>,
+}
+
+fn value(what: &'static str, values: Vec<f32>) -> Computed {
+    Computed { what, kind: Kind::Value, values }
+}
+
+fn gradient(what: &'static str, values: Vec<f32>) -> Computed {
+    Computed { what, kind: Kind::Gradient, values }
+}
+
+impl Case {
+    /// Its numbers.
+    pub fn task(&self) -> Result<Task> {
+        (self.make)()
+    }
+
+    /// Its results on this device.
+    pub fn compute(&self, gpu: &Gpu) -> Result<Vec<Computed>> {
+        Ok(match self.task()? {
+            Task::Weights(net, seed, iteration) => {
+                let weights = testing::random_weights(gpu, &net, seed, iteration)?;
+                vec![value("weights", weights.concat())]
+            }
+            Task::Augment(pixels, mean, std, x, dy, rows) => {
+                let (mean, std) = (vec![mean; x.channels], vec![std; x.channels]);
+                let from_pixels =
+                    testing::augment_pixels(gpu, &pixels, x.channels, x.size, &mean, &std, &rows)?;
+                vec![
+                    value("pixels", from_pixels.values),
+                    value("images", testing::augment_forward(gpu, &x, &rows)?.values),
+                    gradient("gradient", testing::augment_backward(gpu, &dy, &rows)?.values),
+                ]
+            }
+            Task::Embed(net, weights, x, d_embedding) => {
+                // Alone, as real images are embedded, and again with what is kept for the way back.
+                let alone = testing::embed(gpu, &net, &weights, &x, None)?.blocks;
+                let kept = testing::embed(gpu, &net, &weights, &x, Some(&d_embedding))?;
+                vec![
+                    value("embedding", alone.last().cloned().unwrap_or_default()),
+                    value("kept embedding", kept.blocks.last().cloned().unwrap_or_default()),
+                    gradient("gradient", kept.dx.unwrap_or_default()),
+                ]
+            }
+            Task::Step(case, syn, weights, rows, real) => {
+                let mut session = DmSession::new(gpu, &case, &syn)?;
+                let result = session.step(&weights, &rows, &real.values)?;
+                vec![
+                    value("loss", vec![result.loss]),
+                    gradient("gradient", result.grad),
+                    gradient("images", result.syn),
+                ]
+            }
+            Task::Train(Training { net, init, x, labels, steps, lr }) => {
+                let classes = init.fc_bias.len();
+                let init = std::slice::from_ref(&init);
+                let tested = testing::classify(gpu, &net, classes, init, &x)?;
+                // In parts of which the last is smaller.
+                let part = x.n - 1;
+                let trained = testing::train_classifiers(
+                    gpu, &net, classes, init, &x, &labels, part, steps, lr,
+                )?;
+                let trained = trained.into_iter().next();
+                let (logits, gradients) =
+                    trained.map(|of| (of.logits, of.gradients.convs.concat())).unwrap_or_default();
+                vec![
+                    value("logits of a test", tested.concat()),
+                    value("logits", logits.first().cloned().unwrap_or_default()),
+                    gradient("gradients", gradients),
+                    gradient("logits after a step", logits.last().cloned().unwrap_or_default()),
+                ]
+            }
+        })
+    }
+}
+
+/// Numbers of a case, each drawing after the one before. Which draw it is was chosen so that no ReLU is so near
+/// its kink that rounding could switch it.
+struct Draw(Stream);
+
+impl Draw {
+    fn new(case: u32) -> Self {
+        Self(Stream::new(1, Purpose::MadeUp, case, 0))
+    }
+
+    /// Uniform in ±bound.
+    fn uniform(&mut self, count: usize, bound: f32) -> Vec<f32> {
+        (0..count).map(|_| (2.0 * self.0.uniform() - 1.0) * bound).collect()
+    }
+
+    /// Of mean 0 and variance 1, about.
+    fn images(&mut self, n: usize, channels: usize, size: usize) -> Images {
+        let values = self.uniform(n * channels * size * size, 1.75);
+        Images { values, n, channels, size }
+    }
+
+    /// Of each block, as random networks have them: uniform in ±1/√fan_in.
+    fn weights(&mut self, net: &ConvNet) -> Vec<Vec<f32>> {
+        let of = |block: usize| (net.width() * net.inputs(block) * 9, 9 * net.inputs(block));
+        let shapes: Vec<_> = (0..net.depth()).map(of).collect();
+        shapes
+            .iter()
+            .map(|&(count, fan_in)| self.uniform(count, 1.0 / (fan_in as f32).sqrt()))
+            .collect()
+    }
+}
+
+fn weights() -> Result<Task> {
+    Ok(Task::Weights(ConvNet::new(3, 32, 32, 3)?, 5, 3))
+}
+
+/// One of each kind.
+fn rows() -> Vec<Row> {
+    vec![
+        Row::NONE,
+        Row::color(0.25, 1.5, 0.75),
+        Row::crop(3, -2),
+        Row::cutout(9, 20),
+        Row::flip(true),
+        Row::scale(1.125, 0.875),
+        Row::rotate(0.125),
+    ]
+}
+
+fn augmentation() -> Result<Task> {
+    let mut draw = Draw::new(0);
+    let rows = rows();
+    let [x, dy] = [(); 2].map(|()| draw.images(rows.len(), 3, 32));
+    let pixels = x.values.iter().map(|_| (draw.0.next_u32() >> 24) as u8).collect();
+    Ok(Task::Augment(pixels, 0.5, 0.25, x, dy, rows))
+}
+
+fn network(channels: usize, size: usize, width: usize, draw: u32) -> Result<Task> {
+    // The planes of the last block are 8×8 or 4×4.
+    let net = ConvNet::new(channels, size, width, if size < 64 { 3 } else { 4 })?;
+    let mut draw = Draw::new(draw);
+    // Fewer values, so that none comes to lie beside the kink of its ReLU.
+    let images = if size < 64 { 2 } else { 1 };
+    let (weights, x) = (draw.weights(&net), draw.images(images, channels, size));
+    let d_embedding = draw.uniform(images * net.features(), 1.0);
+    Ok(Task::Embed(net, weights, x, d_embedding))
+}
+
+fn step() -> Result<Task> {
+    let (classes, ipc, batch_real) = (2, 1, 4);
+    let net = ConvNet::new(3, 32, 16, 3)?;
+    let mut draw = Draw::new(74);
+    let weights = draw.weights(&net);
+    let syn = draw.images(classes * ipc, 3, 32).values;
+    let real = draw.images(classes * batch_real, 3, 32);
+    let rows = vec![Row::rotate(0.125), Row::crop(3, -2)];
+    let memory_budget = 256 << 20;
+    let case = DmCase { net, classes, ipc, batch_real, lr: 1.0, memory_budget };
+    Ok(Task::Step(case, syn, weights, rows, real))
+}
+
+fn training() -> Result<Task> {
+    let (classes, images) = (3, 5);
+    let net = ConvNet::new(1, 28, 16, 3)?;
+    let mut draw = Draw::new(95);
+    let convs = draw.weights(&net);
+    let norms = (0..net.depth())
+        .map(|_| {
+            let weight = draw.uniform(net.width(), 0.25).iter().map(|w| 1.0 + w).collect();
+            (weight, draw.uniform(net.width(), 0.25))
+        })
+        .collect();
+    let bound = 1.0 / (net.features() as f32).sqrt();
+    let fc_weight = draw.uniform(classes * net.features(), bound);
+    let init = ClassifierParams { convs, norms, fc_weight, fc_bias: draw.uniform(classes, bound) };
+    let x = draw.images(images, 1, 28);
+    let labels = vec![0, 2, 1, 1, 0];
+    Ok(Task::Train(Training { net, init, x, labels, steps: 2, lr: 0.05 }))
+}

@@ -1,0 +1,24 @@
+//! A device that computes wrongly, for those who must notice it.
+
+use crate::{Gpu, gpu::compile_as, kernels};
+
+/// Compiles all kernels of which `alter` changes the source, and whose names with their constants begin with
+/// `name`, and puts them where this device looks for the right ones. Returns how many there were.
+pub fn spoil(gpu: &Gpu, name: &str, alter: impl Fn(&str) -> String) -> usize {
+    let fixed = kernels::ALL.iter().flat_map(|(kernel, variants)| {
+        variants.iter().map(|constants| {
+            (kernel.name.to_owned(), kernel.source.to_owned(), kernel.slots, *constants)
+        })
+    });
+    let generated = kernels::generated()
+        .into_iter()
+        .map(|kernel| (kernel.name, kernel.source, kernel.slots, kernel.constants));
+    let mut altered = 0;
+    for (kernel, source, slots, constants) in fixed.chain(generated) {
+        if format!("{kernel} {constants:?}").starts_with(name) && alter(&source) != source {
+            compile_as(gpu, &kernel, &alter(&source), slots, constants);
+            altered += 1;
+        }
+    }
+    altered
+}
