@@ -3,7 +3,11 @@
 mod common;
 mod reference;
 
-use std::{collections::BTreeMap, fmt::Write, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write,
+    path::Path,
+};
 
 use common::{device_of, gpus};
 use dm_wgpu::{
@@ -139,6 +143,32 @@ fn right_kernels_are_found_right() {
         println!("{}: {worst:.1e} of what is allowed, {:.1} s", found.name, found.seconds);
         // So close that a kernel which is a little wrong is not taken for rounding.
         assert!(worst < 0.2, "{:#?}", found.checks);
+    }
+}
+
+/// Beside those of no run's computation. What belongs to lanes depends on how many there are.
+#[test]
+fn every_kernel_has_its_turn() {
+    let idle = ["philox", "picture", "copy", "multiply_add"];
+    for kernels in gpus().iter().map(Gpu::kernels) {
+        let choice = AdapterChoice { kernels: Some(kernels), ..Default::default() };
+        let fresh = Gpu::headless_blocking(&choice).unwrap();
+        doctor::check_blocking(&fresh);
+        let used = testing::used(&fresh);
+        let all = testing::shaders();
+        let of_family = |name: &&str| match kernels {
+            Kernels::Tiles => name.ends_with("_tiles"),
+            Kernels::Plain => !["_tiles", "_lanes", "_matrices", "pack_weights"]
+                .iter()
+                .any(|end| name.ends_with(end)),
+            _ => ["conv_lanes", "block_lanes", "norm_relu_pool_rows_lanes"].contains(name),
+        };
+        let names = all.iter().filter_map(|shader| shader.name.split(' ').next());
+        let unused: BTreeSet<_> = names
+            .filter(of_family)
+            .filter(|name| !idle.contains(name) && !used.iter().any(|used| used == name))
+            .collect();
+        assert!(unused.is_empty(), "{}: {unused:?}", kernels.name());
     }
 }
 

@@ -1,5 +1,5 @@
-//! The cases: small tasks that between them dispatch every kernel of a run and of an evaluation. Their numbers
-//! are drawn without anything that platforms compute differently.
+//! The cases: small tasks that between them dispatch the kernels of a run and of an evaluation. Their numbers are
+//! drawn without anything that platforms compute differently.
 
 use crate::{
     ConvNet, Gpu, Result,

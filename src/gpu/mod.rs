@@ -515,6 +515,11 @@ impl Gpu {
         self.shared.first_groups.bind_group(self.device(), first)
     }
 
+    /// The keys of all pipelines: names with constants.
+    pub(crate) fn compiled(&self) -> Vec<String> {
+        self.pipelines().keys().cloned().collect()
+    }
+
     fn pipelines(&self) -> MutexGuard<'_, HashMap<String, Arc<Pipeline>>> {
         unpoisoned(&self.shared.pipelines)
     }

@@ -11,7 +11,7 @@ mod spoil;
 pub use block::*;
 pub use classifier::*;
 pub use files::*;
-pub use spoil::spoil;
+pub use spoil::{spoil, used};
 
 pub use crate::augment::row::Row;
 pub use crate::gpu::{INVOCATIONS, LANES_STORAGE_BUFFERS, STORAGE_BUFFERS, Slot, WORKGROUP_BYTES};

@@ -1,4 +1,4 @@
-//! A device that computes wrongly, for those who must notice it.
+//! What a device has compiled; and a device that computes wrongly, for those who must notice it.
 
 use crate::{Gpu, gpu::compile_as, kernels};
 
@@ -21,4 +21,13 @@ pub fn spoil(gpu: &Gpu, name: &str, alter: impl Fn(&str) -> String) -> usize {
         }
     }
     altered
+}
+
+/// The names of the kernels that were used on this device so far, without their constants, in order.
+pub fn used(gpu: &Gpu) -> Vec<String> {
+    let mut names: Vec<_> = gpu.compiled();
+    names.iter_mut().for_each(|name| name.truncate(name.find(' ').unwrap_or(name.len())));
+    names.sort();
+    names.dedup();
+    names
 }
