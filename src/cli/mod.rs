@@ -60,7 +60,6 @@ dm-wgpu condenses a labelled image set into a few synthetic images per class, on
   dm-wgpu view PATH                 a set's images, here in the terminal
   dm-wgpu datasets                  the data sets by name, and which are here
   dm-wgpu adapters                  the GPUs that it could run on
-  dm-wgpu doctor                    whether they compute what they should
   dm-wgpu --help                    everything else";
 
 pub fn run() -> ExitCode {
