@@ -6,7 +6,15 @@
 mod common;
 mod reference;
 
-use common::{Tolerance, at_limits, device_of, engine::Shaders, gpu_f16, gpus, harness, wide};
+use std::time::Duration;
+
+use common::{
+    Tolerance, at_limits, device_of,
+    engine::{AMPLE, Shaders, first_difference, run_dm, train, training_difference},
+    gpu_f16, gpus, harness,
+    vectors::{Case, Vectors},
+    wide,
+};
 use dm_wgpu::{Kernels, wgpu};
 
 #[test]
@@ -36,6 +44,31 @@ fn every_golden_vector_at_webgpus_limits() {
 fn every_golden_vector_in_f16() {
     if let Some(gpu) = gpu_f16() {
         harness::check(&harness::folders(), &Shaders(gpu), Tolerance::F16).assert_passed();
+    }
+}
+
+/// With each dispatch in the thinnest slices, a submission for each.
+#[test]
+fn slices_change_no_bit() {
+    let case = |file: &str| {
+        let mut paths = harness::folders().into_iter().map(|folder| folder.join(file));
+        let path = paths.find(|path| path.exists()).expect("of the repository's own vectors");
+        Vectors::read(&path).and_then(|vectors| vectors.case()).unwrap()
+    };
+    let (dm, classifier) =
+        (case("dm-gray28-ipc1.safetensors"), case("classifier-gray28-w8d3.safetensors"));
+    let (Case::Dm(dm), Case::Classifier(classifier)) = (dm, classifier) else {
+        panic!("other cases than their names say");
+    };
+    for whole in gpus() {
+        let slices = whole.clone().with_submit_target(Duration::ZERO);
+        let steps = |gpu| run_dm(gpu, &dm, AMPLE).unwrap();
+        for (step, (a, b)) in steps(whole).iter().zip(&steps(&slices)).enumerate() {
+            assert_eq!(first_difference(a, b), None, "{}, step {step}", whole.kernels().name());
+        }
+        let init = std::slice::from_ref(&classifier.init);
+        let trained = |gpu| train(gpu, &classifier, init, classifier.x.n).unwrap().swap_remove(0);
+        assert_eq!(training_difference(&trained(whole), &trained(&slices)), None);
     }
 }
 

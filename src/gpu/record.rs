@@ -29,7 +29,7 @@ pub(crate) struct Cost {
 
 /// A dispatch has no more slices than these: enough for any watchdog, few enough to keep what each is
 /// bound to.
-const SLICES: usize = 64;
+const SLICES: usize = 256;
 
 impl Dispatch {
     /// Says how many multiplications and additions it is, where that is well defined.

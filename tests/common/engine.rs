@@ -1,7 +1,5 @@
 //! Who computes a golden case: the GPU, or the f64 twins.
 
-use std::time::Duration;
-
 use dm_wgpu::{
     ConvNet, Gpu,
     testing::{self, ClassifierParams, DmResult, DmSession, Embedded, Images, Trained},
@@ -114,19 +112,12 @@ impl Engine for Shaders<'_> {
     ) -> Result<Embedded> {
         testing::embed(self.0, net, weights, x, d_embedding).map_err(|e| e.to_string())
     }
-    /// In one piece, again in the smallest pieces, and with each dispatch in the thinnest slices: all must give
-    /// the same bits.
+    /// In one piece and again in the smallest pieces: both must give the same bits.
     fn dm(&self, case: &DmCase) -> Result<Vec<DmResult>> {
         let whole = run_dm(self.0, case, AMPLE).map_err(|e| e.to_string())?;
         let (budget, pieces) = run_dm_in_least_memory(self.0, case)?;
         if budget >= AMPLE {
             return Err(format!("no memory budget under {AMPLE} bytes was accepted"));
-        }
-        let slices = run_dm(&in_slices(self.0), case, AMPLE).map_err(|e| e.to_string())?;
-        for (step, (whole, slices)) in whole.iter().zip(&slices).enumerate() {
-            if let Some(what) = first_difference(whole, slices) {
-                return Err(format!("step {step}: other {what} in slices than in one piece"));
-            }
         }
         for (step, (whole, pieces)) in whole.iter().zip(&pieces).enumerate() {
             if let Some(what) = first_difference(whole, pieces) {
@@ -151,20 +142,10 @@ impl Engine for Shaders<'_> {
             if let Some(what) = training_difference(&alone, &both.swap_remove(1)) {
                 return Err(format!("in parts of {part}, another network changes the {what}"));
             }
-            let mut slices =
-                train(&in_slices(self.0), case, std::slice::from_ref(&case.init), part)?;
-            if let Some(what) = training_difference(&alone, &slices.swap_remove(0)) {
-                return Err(format!("in parts of {part}, slices change the {what}"));
-            }
             ways.push((format!("in parts of {part}"), alone));
         }
         Ok(ways)
     }
-}
-
-/// The same device with submissions as short as possible.
-fn in_slices(gpu: &Gpu) -> Gpu {
-    gpu.clone().with_submit_target(Duration::ZERO)
 }
 
 /// All steps of a case by the shaders, from each of these parameters.
