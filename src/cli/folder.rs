@@ -59,8 +59,8 @@ impl OutputFolder {
         if path.as_os_str().is_empty() {
             return refused("a name is needed".into());
         }
-        match fs::read_dir(path).map(|mut entries| entries.next().is_none()) {
-            Ok(false) if out.is_some() => return Err(not_empty(path)),
+        match fs::read_dir(path) {
+            Ok(_) if out.is_some() && holds_results(path) => return Err(not_empty(path)),
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return refused(format!("it can't be used as a folder: {error}")),
@@ -355,6 +355,17 @@ mod tests {
         let refused = OutputFolder::exactly(&path).unwrap_err();
         assert!(refused.to_string().contains("not empty"), "{refused}");
         assert_eq!((refused.code(), entries(&path)), (2, 3));
+    }
+
+    /// As a process that is killed at its beginning leaves it.
+    #[test]
+    fn a_lock_that_nobody_holds_is_no_result() {
+        let place = tempfile::tempdir().unwrap();
+        fs::write(place.path().join(lock::FILE), "").unwrap();
+        OutputFolder::check(Some(place.path())).unwrap();
+        drop(OutputFolder::exactly(place.path()).unwrap());
+        fs::write(place.path().join("results"), "").unwrap();
+        assert_eq!(OutputFolder::check(Some(place.path())).unwrap_err().code(), 2);
     }
 
     #[test]

@@ -29,6 +29,8 @@ use super::{
 pub struct Changes {
     pub iterations: Option<u32>,
     pub data_dir: Option<PathBuf>,
+    /// Milliseconds.
+    pub submit_target: Option<u32>,
     /// Another place of the same folder of pictures.
     pub dataset: Option<String>,
 }
@@ -51,7 +53,8 @@ pub fn run(dir: &Path, cli: &Cli) -> Result<u8, Failure> {
     let Cli { lasting, other_iterations: iterations, .. } = cli;
     let machine = &cli.run.machine;
     let (data_dir, dataset) = (machine.data_dir.clone(), cli.run.dataset.clone());
-    let changes = Changes { iterations: *iterations, data_dir, dataset };
+    let submit_target = machine.submit_target;
+    let changes = Changes { iterations: *iterations, data_dir, submit_target, dataset };
     let console = Console::new(machine.quiet).with_json(cli.method.json);
     check(dir)?;
     if repeats::are_in(dir) {
@@ -119,6 +122,9 @@ impl Recorded {
         }
         if let Some(data_dir) = &changes.data_dir {
             record.data.data_dir = Some(data_dir.clone());
+        }
+        if let Some(submit_target) = changes.submit_target {
+            record.machine.submit_target = Some(submit_target);
         }
         if let Some(dataset) = &changes.dataset {
             let was = &mut record.data.name;

@@ -67,7 +67,7 @@ pub struct Condensation {
     begun: Option<Begun>,
     in_flight: VecDeque<InFlight>,
     /// What was encoded for the caller to submit, until it is known to be done.
-    encoded: VecDeque<Ticket>,
+    encoded: VecDeque<Encoded>,
     idle: Vec<Readback<f32>>,
     arrived: Vec<Loss>,
     diverged: Option<(u32, usize, f32)>,
@@ -79,6 +79,14 @@ struct InFlight {
     /// Empty if it is the caller who submits.
     submitted: Submitted,
     losses: Readback<f32>,
+}
+
+/// What one call encoded for the caller to submit.
+#[derive(Debug)]
+struct Encoded {
+    /// The iteration that it began with, or in.
+    first: u32,
+    ticket: Ticket,
 }
 
 impl Condensation {
@@ -350,8 +358,9 @@ impl Condensation {
     /// Takes in what the GPU has finished.
     fn collect(&mut self) -> Result<()> {
         self.gpu.poll()?;
+        self.repeat_dropped();
         while let Some(first) = self.encoded.front_mut() {
-            if !first.settle(&self.gpu)? {
+            if !first.ticket.settle(&self.gpu)? {
                 break;
             }
             self.encoded.pop_front();
@@ -365,6 +374,26 @@ impl Condensation {
             self.idle.extend(self.in_flight.pop_front().map(|done| done.losses));
         }
         Ok(())
+    }
+
+    /// Goes back to before the encoders that were dropped, if nothing came after them: what they held is drawn
+    /// and computed again, to the same bits.
+    fn repeat_dropped(&mut self) {
+        let Some(at) = self.encoded.iter().position(|encoded| encoded.ticket.is_dropped()) else {
+            return;
+        };
+        let first = self.encoded[at].first;
+        let last = self.encoded.iter().skip(at).all(|encoded| encoded.ticket.is_dropped());
+        let iterations = self.in_flight.iter().filter(|one| one.iteration >= first);
+        if !last || iterations.clone().any(|one| !one.losses.is_dropped()) {
+            return;
+        }
+        log::debug!("iteration {first} again: its command encoder was dropped");
+        self.encoded.truncate(at);
+        self.in_flight.retain(|one| one.iteration < first);
+        (self.iteration, self.begun) = (first, None);
+        // They may have been lost with it.
+        self.matching.set_rates(rates(&self.settings));
     }
 
     fn note(&mut self, iteration: u32, losses: &[f32]) {

@@ -250,6 +250,11 @@ impl<T: NoUninit + AnyBitPattern> Readback<T> {
         Ok(Some(values))
     }
 
+    /// Whether what was recorded will never arrive: its encoder is gone and was not submitted.
+    pub fn is_dropped(&self) -> bool {
+        self.arrival.state() == State::Dropped
+    }
+
     /// As a future has it: the values, or whoever waits is woken when they have arrived, which is
     /// noticed when somebody polls the device.
     pub fn poll_take(&mut self, context: &mut Context<'_>) -> Poll<Result<Vec<T>>> {

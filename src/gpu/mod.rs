@@ -192,6 +192,7 @@ impl Gpu {
         let properties = adapter.cooperative_matrix_properties();
         let (features, limits) = requirements::offered(&adapter)?;
         requirements::suffices(&info.name, &limits)?;
+        requirements::tell(&info.name);
         let mut required_features = requirements::useful(features);
         let mut required_limits = requirements::limits(&limits);
         let mut experimental_features = wgpu::ExperimentalFeatures::disabled();
@@ -328,8 +329,11 @@ impl Gpu {
     /// the bit. Long submissions make whatever else is drawn on that GPU wait, and some drivers give up on
     /// those of seconds.
     ///
-    /// It goes for what is submitted here. Who encodes into an encoder of one's own chooses with
-    /// [`encode_some`](crate::Condensation::encode_some).
+    /// Shorter ones cost more: some tenths of a millisecond each on a CPU. However short the target, a
+    /// submission is at least a 256th of one dispatch.
+    ///
+    /// It goes for what is submitted here. Callers with encoders of their own give
+    /// [`encode_some`](crate::Condensation::encode_some) a time instead.
     pub fn with_submit_target(mut self, target: Duration) -> Self {
         self.submit_target = target;
         self

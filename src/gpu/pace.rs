@@ -223,6 +223,15 @@ impl Ticket {
         self.look(gpu, false)
     }
 
+    /// Whether it will never be done: its encoder is gone and was not submitted.
+    pub fn is_dropped(&self) -> bool {
+        match &self.how {
+            None => false,
+            Some(How::Stamped(watch)) => watch.is_dropped(),
+            Some(How::Seen(seen)) => matches!(*unpoisoned(seen), Seen::Dropped),
+        }
+    }
+
     /// Waits for it, if that is what its time is known by.
     pub fn wait_blocking(&mut self, gpu: &Gpu, doing: &str) -> Result<()> {
         if let (Some(How::Seen(_)), Some(submission)) = (&self.how, self.submission.clone()) {

@@ -10,11 +10,13 @@ use crate::{Error, Result};
 const LIMITS_VARIABLE: &str = "DM_WGPU_LIMITS";
 
 /// Features that make work faster or tell more, of which none is needed: with subgroups, CPUs that act as
-/// GPUs get faster kernels; with timestamps, [`bench`](crate::bench) times single kernels.
+/// GPUs get faster kernels; with timestamps, work is cut by exact times (as in
+/// [`encode_some`](crate::Condensation::encode_some)) and [`bench`](crate::bench) times single kernels.
 const USEFUL: Features = Features::SUBGROUP.union(Features::TIMESTAMP_QUERY);
 
-/// The features of this adapter to open a device with, beside your own. None is needed: without any, other
-/// kernels serve. [`Precision::features`](super::Precision::features) has those of half precision.
+/// The features of this adapter to open a device with, beside your own: `SUBGROUP`, for faster kernels on CPUs
+/// that act as GPUs, and `TIMESTAMP_QUERY`, by which [`encode_some`](crate::Condensation::encode_some) and
+/// [`bench`](crate::bench) know how long work takes. None is needed: without any, other kernels and clocks serve. [`Precision::features`](super::Precision::features) has those of half precision.
 ///
 /// ```no_run
 /// # async fn open(adapter: &dm_wgpu::wgpu::Adapter) -> Result<(), Box<dyn std::error::Error>> {
@@ -49,9 +51,8 @@ pub fn required_limits(adapter: &Adapter) -> Limits {
 /// The features and limits that devices of our own may be opened with on this adapter: its own, unless the
 /// environment asks for less.
 pub(super) fn offered(adapter: &Adapter) -> Result<(Features, Limits)> {
-    let asked = std::env::var(LIMITS_VARIABLE).unwrap_or_default();
+    let Some(asked) = asked() else { return Ok((adapter.features(), adapter.limits())) };
     let least = match asked.as_str() {
-        "" => return Ok((adapter.features(), adapter.limits())),
         "webgpu" => Limits::default(),
         "downlevel" => Limits::downlevel_defaults(),
         _ => {
@@ -60,6 +61,21 @@ pub(super) fn offered(adapter: &Adapter) -> Result<(Features, Limits)> {
         }
     };
     Ok((Features::empty(), least.or_worse_values_from(&adapter.limits())))
+}
+
+/// What the environment asks for.
+fn asked() -> Option<String> {
+    std::env::var(LIMITS_VARIABLE).ok().filter(|asked| !asked.is_empty())
+}
+
+/// Says so where a device has less than its adapter: other kernels then serve.
+pub(super) fn tell(name: &str) {
+    if let Some(asked) = asked() {
+        log::info!(
+            "{name} is opened at {LIMITS_VARIABLE}={asked}: without optional features, so that bits may differ \
+             from those of other runs"
+        );
+    }
 }
 
 /// What every device must have, or there is a kernel in any run that it can't compile: (limit, its name in
@@ -108,8 +124,9 @@ pub(super) fn suffices(name: &str, device: &Limits) -> Result<()> {
     let missing = needed(device).into_iter().find(|(.., least, has)| has < least);
     let Some((what, limit, least, has)) = missing else { return Ok(()) };
     Err(Error::Adapter(format!(
-        "{name} allows {has} {what} ({limit}), but {least} are needed: WebGPU's default limits would do, \
-         less does not"
+        "{name}{} allows {has} {what} ({limit}), but {least} are needed: WebGPU's default limits would do, \
+         less does not",
+        asked().map_or(String::new(), |asked| format!(" at {LIMITS_VARIABLE}={asked}"))
     )))
 }
 

@@ -66,6 +66,10 @@ impl Watch {
         self.readback.record_from(encoder, &self.resolved);
     }
 
+    pub fn is_dropped(&self) -> bool {
+        self.readback.is_dropped()
+    }
+
     /// What its passes took together, if that has arrived.
     pub fn seconds(&mut self, gpu: &Gpu) -> Result<Option<f64>> {
         let Some(ticks) = self.readback.take()? else { return Ok(None) };

@@ -50,8 +50,8 @@ A run leaves in its folder:
 
 Environment:
   DM_WGPU_DATA     where data sets are kept, if --data-dir doesn't say
-  DM_WGPU_LIMITS   webgpu: open the adapter at WebGPU's default limits, without optional features
   DM_WGPU_MIRROR   the address to download them from, instead of those built in
+  DM_WGPU_LIMITS   webgpu: open the adapter at WebGPU's default limits, without optional features
   RUST_LOG         what to log on stderr, e.g. dm_wgpu=debug
   NO_COLOR         set to anything, no colours
   LP_NATIVE_VECTOR_WIDTH

@@ -13,8 +13,8 @@ use crate::cli::{
 #[derive(Debug, Args)]
 pub struct LastingArgs {
     /// Go on with the run in this folder, or with the repeats in it, as asked for then, from its last
-    /// checkpoint. Other --iterations, a new place of --data-dir or of a --dataset folder:PATH,
-    /// --checkpoint-every, --json and --quiet may stand beside it.
+    /// checkpoint. Other --iterations, another --submit-target, a new place of --data-dir or of a --dataset
+    /// folder:PATH, --checkpoint-every, --json and --quiet may stand beside it.
     #[arg(long, value_name = "DIR", help_heading = "Long runs")]
     pub resume: Option<PathBuf>,
     /// Repeat the run with N seeds, --seed and those after it, each in a folder of its own.
@@ -32,8 +32,17 @@ pub struct LastingArgs {
 }
 
 /// Options that may stand beside `--resume`, of data sets only a folder of pictures.
-const BESIDE: [&str; 8] =
-    ["resume", "iterations", "dataset", "data_dir", "checkpoint_every", "json", "quiet", "verbose"];
+const BESIDE: [&str; 9] = [
+    "resume",
+    "iterations",
+    "submit_target",
+    "dataset",
+    "data_dir",
+    "checkpoint_every",
+    "json",
+    "quiet",
+    "verbose",
+];
 
 /// Refuses what a run that goes on has settled already.
 pub(super) fn check(given: &ArgMatches) -> Result<(), String> {

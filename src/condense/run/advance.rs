@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Condensation, InFlight, checked_plan};
+use super::{Condensation, Encoded, InFlight, checked_plan};
 use crate::{
     Dataset, Error, Result,
     augment::Row,
@@ -45,8 +45,8 @@ impl Drawn {
 const FRAMES: usize = 3;
 
 impl Condensation {
-    /// Submits one iteration, or what is left of one that [`encode_some`](Self::encode_some) began, and
-    /// returns without waiting for it. It is cut into submissions of about the device's
+    /// Submits one iteration and returns without waiting for it; one that [`encode_some`](Self::encode_some)
+    /// left in the middle is begun anew. It is cut into submissions of about the device's
     /// [`submit_target`](crate::Gpu::submit_target).
     ///
     /// Steps may go on past the settings' `iterations`, which [`is_done`](Self::is_done) goes by.
@@ -55,6 +55,10 @@ impl Condensation {
     /// [`Error::Gpu`](crate::Error::Gpu) if the device was lost.
     pub fn step(&mut self) -> Result<()> {
         self.collect()?;
+        // The caller may not have submitted what it was given of this iteration.
+        if let Some(begun) = &mut self.begun {
+            begun.progress = Progress::default();
+        }
         self.advance(|matching, step, progress, losses| {
             matching.submit(step, progress, losses).map(|tickets| Some(tickets.into()))
         })?;
@@ -66,8 +70,10 @@ impl Condensation {
     /// [`step`](Self::step) or encoder with a later iteration. Nothing is submitted or read back here,
     /// and no buffer made once there are as many as iterations in flight need.
     ///
-    /// The iteration counts from now on. Where its encoder is dropped instead, the images have missed
-    /// it, and [`take_losses`](Self::take_losses) says so.
+    /// The iteration counts from now on. If its encoder is dropped instead, as where a frame can't be shown, the
+    /// next call notices, and the iteration is repeated: to the same bits as if nothing had happened. Only where
+    /// a later one was submitted nevertheless, the images have missed it, and every call says so from then on;
+    /// go on from a checkpoint then.
     ///
     /// All of it is one submission then. On slow adapters an iteration may take longer than a frame,
     /// or than drivers let a submission run (some seconds): [`encode_some`](Self::encode_some) encodes as
@@ -93,9 +99,9 @@ impl Condensation {
     /// [`Error::Gpu`](crate::Error::Gpu) if the device was lost.
     pub fn encode_step(&mut self, encoder: &mut wgpu::CommandEncoder) -> Result<()> {
         self.collect()?;
-        let mut share = Share::unbounded();
+        let (mut share, first) = (Share::unbounded(), self.iteration);
         let outcome = self.encode(encoder, &mut share);
-        self.ends(encoder, share);
+        self.ends(encoder, share, first);
         outcome.map(drop)
     }
 
@@ -137,13 +143,13 @@ impl Condensation {
         if self.encoded.len() >= FRAMES || self.is_done() {
             return Ok(Duration::ZERO);
         }
-        let mut share = Share::of(budget);
+        let (mut share, first) = (Share::of(budget), self.iteration);
         let mut outcome = Ok(true);
         while matches!(outcome, Ok(true)) && !self.is_done() && share.has_room() {
             outcome = self.encode(encoder, &mut share);
         }
         let expected = share.expected();
-        self.ends(encoder, share);
+        self.ends(encoder, share, first);
         outcome.map(|_| expected)
     }
 
@@ -197,9 +203,9 @@ impl Condensation {
     }
 
     /// The end of what is encoded in one call.
-    fn ends(&mut self, encoder: &mut wgpu::CommandEncoder, share: Share) {
+    fn ends(&mut self, encoder: &mut wgpu::CommandEncoder, share: Share, first: u32) {
         self.matching.end(encoder);
-        self.encoded.push_back(share.end(encoder));
+        self.encoded.push_back(Encoded { first, ticket: share.end(encoder) });
     }
 
     /// What the next iteration is about, or the one that was begun.
