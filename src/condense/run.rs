@@ -95,7 +95,8 @@ impl Condensation {
     ///
     /// # Errors
     /// [`Error::Setting`] or [`Error::Shape`] for settings that are impossible, for this data set,
-    /// or within the memory budget; [`Error::Gpu`] if the device refuses.
+    /// or within the memory budget; [`Error::OutOfMemory`] if the device has less, in the smallest pieces too;
+    /// [`Error::Gpu`] if it refuses.
     pub fn new(gpu: &Gpu, dataset: Arc<Dataset>, settings: Settings) -> Result<Self> {
         // Before the images are made, which may be too many for the host as well.
         checked_plan(gpu, &dataset, &settings)?;

@@ -2,6 +2,7 @@
 
 mod adapter;
 mod buffer;
+mod family;
 mod first_group;
 mod kernel;
 mod pace;
@@ -9,20 +10,20 @@ mod precision;
 mod profile;
 mod record;
 mod requirements;
+mod scopes;
 mod submit;
 mod watch;
 
 use std::{
     collections::HashMap,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU32, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU32},
     time::Duration,
 };
 
 pub use adapter::{AdapterChoice, AdapterReport, adapters_blocking};
 pub(crate) use buffer::{Buffer, Readback};
+pub use family::Kernels;
+pub(crate) use family::TILES_BYTES;
 pub use kernel::Slot;
 pub(crate) use kernel::{Kernel, compile_as, dispatch};
 pub(crate) use pace::{Share, Ticket};
@@ -57,48 +58,6 @@ pub struct Gpu {
 /// Well below what drivers let a submission run: Windows resets a GPU after two seconds, and whatever is drawn
 /// on the same GPU waits as long.
 const SUBMIT_TARGET: Duration = Duration::from_millis(100);
-
-/// Families of convolution kernels. All give the same result but for rounding.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Kernels {
-    /// The simplest ones, for any adapter.
-    Plain,
-    /// For CPUs that act as GPUs with subgroups of one fixed size; for GPUs with such, if asked: whole blocks
-    /// in registers, nothing in workgroup memory.
-    Lanes,
-    /// For GPUs: workgroups share what they load through workgroup memory.
-    Tiles,
-}
-
-/// The Mesa whose software device was seen to make a loop over the lanes of each broadcast. Those between
-/// 22 and this were not tried.
-const MESA_LOOPS: u32 = 25;
-
-/// The major version of Mesa that made the driver, if it says so: "Mesa 25.0.7-2 (LLVM 19.1.7)".
-fn mesa_version(driver_info: &str) -> Option<u32> {
-    let (_, version) = driver_info.split_once("Mesa ")?;
-    version.split('.').next()?.parse().ok()
-}
-
-/// Workgroup memory of the tiles family, in bytes: what WebGPU guarantees.
-pub(crate) const TILES_BYTES: usize = 16 << 10;
-/// And its invocations a workgroup.
-const TILES_INVOCATIONS: u32 = 256;
-
-impl Kernels {
-    /// Every family.
-    pub const ALL: [Self; 3] = [Self::Plain, Self::Lanes, Self::Tiles];
-
-    /// Its name on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Plain => "plain",
-            Self::Lanes => "lanes",
-            Self::Tiles => "tiles",
-        }
-    }
-}
 
 #[derive(Debug)]
 struct Shared {
@@ -161,11 +120,7 @@ impl Gpu {
             cache: None,
             submit_target: SUBMIT_TARGET,
         };
-        // What the adapter says decides, nothing measured: the same adapter, the same kernels.
-        let possible = |kernels: &Kernels| gpu.missing_for(*kernels).is_none();
-        let suited = [Kernels::Lanes, Kernels::Tiles];
-        let mut suited = suited.into_iter().skip(if gpu.is_cpu() { 0 } else { 1 });
-        gpu.kernels = suited.find(possible).unwrap_or(Kernels::Plain);
+        gpu.kernels = gpu.suited();
         gpu
     }
 
@@ -255,23 +210,6 @@ impl Gpu {
         self.kernels
     }
 
-    /// The same device with these kernels.
-    ///
-    /// # Errors
-    /// [`Error::Setting`] if the adapter does not have what they need.
-    pub fn with_kernels(mut self, kernels: Kernels) -> Result<Self> {
-        if let Some(missing) = self.missing_for(kernels) {
-            let possible = |kernels: &Kernels| self.missing_for(*kernels).is_none();
-            let others: Vec<_> =
-                Kernels::ALL.into_iter().filter(possible).map(Kernels::name).collect();
-            let (name, others) = (&self.info().name, others.join(" and "));
-            let expected = format!("{name} has no {missing}; possible: {others}");
-            return Err(Error::setting("kernels", kernels.name(), expected));
-        }
-        self.kernels = kernels;
-        Ok(self)
-    }
-
     /// The same device, on which pipelines are compiled with a cache of yours from now on, beside those of
     /// your own. Filled from a file, it spares compiling where the driver keeps no such file itself, as on
     /// Android; drivers of desktops do, and Mesa's software device.
@@ -354,55 +292,6 @@ impl Gpu {
         self.matrices
     }
 
-    /// What the device lacks for a family of kernels, if anything.
-    fn missing_for(&self, kernels: Kernels) -> Option<String> {
-        match kernels {
-            Kernels::Plain => None,
-            Kernels::Lanes => match self.fixed_subgroup() {
-                Some(_) => requirements::lanes_missing(&self.device().limits()),
-                None => Some("subgroups of one fixed size from 8 to 64".into()),
-            },
-            Kernels::Tiles => {
-                let limits = self.device().limits();
-                let invocations = (limits.max_compute_invocations_per_workgroup)
-                    .min(limits.max_compute_workgroup_size_x);
-                if invocations < TILES_INVOCATIONS {
-                    return Some(format!("workgroups of {TILES_INVOCATIONS} invocations"));
-                }
-                let bytes = limits.max_compute_workgroup_storage_size as usize;
-                (bytes < TILES_BYTES)
-                    .then(|| format!("{TILES_BYTES} bytes of workgroup memory, but {bytes} bytes"))
-            }
-        }
-    }
-
-    /// Lanes of a subgroup, where the kernels that need to know are used.
-    pub(crate) fn lanes(&self) -> Option<usize> {
-        (self.kernels == Kernels::Lanes).then(|| self.fixed_subgroup()).flatten()
-    }
-
-    /// Whether the adapter is a CPU: registers spill cheaply there and loads are dear.
-    pub(crate) fn is_cpu(&self) -> bool {
-        self.info().device_type == wgpu::DeviceType::Cpu
-    }
-
-    /// Lanes of a subgroup on a CPU whose driver broadcasts from one of them in an instruction or two:
-    /// where kernels with an output channel per lane pay.
-    pub(crate) fn broadcasting_lanes(&self) -> Option<usize> {
-        let slow = mesa_version(&self.info().driver_info).is_some_and(|mesa| mesa >= MESA_LOOPS);
-        // Their planes are dense, but matrices are filled from haloed ones.
-        self.lanes().filter(|_| self.is_cpu() && !slow && self.matrices.is_none())
-    }
-
-    fn fixed_subgroup(&self) -> Option<usize> {
-        let info = self.info();
-        let has = self.device().features().contains(wgpu::Features::SUBGROUP);
-        let fixed = info.subgroup_min_size == info.subgroup_max_size;
-        // The kernel's weights are spread over at least 8 lanes, and over 64 at most usefully.
-        (has && fixed && (8..=64).contains(&info.subgroup_min_size))
-            .then_some(info.subgroup_min_size as usize)
-    }
-
     /// The largest piece of a buffer that one binding can show to a shader, in bytes.
     pub(crate) fn max_binding(&self) -> u64 {
         let limits = self.shared.device.limits();
@@ -412,74 +301,6 @@ impl Gpu {
     /// An error that names the limit if the device is one that nothing here can run on.
     pub(crate) fn suffices(&self) -> Result<()> {
         requirements::suffices(&self.info().name, &self.device().limits())
-    }
-
-    /// Runs `work` and turns what the device reports meanwhile into an error.
-    pub(crate) fn checked<T>(&self, doing: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
-        self.suffices()?;
-        use wgpu::ErrorFilter::{Internal, OutOfMemory, Validation};
-        let scopes =
-            [Validation, Internal, OutOfMemory].map(|f| self.shared.device.push_error_scope(f));
-        let before = *unpoisoned(&self.shared.made);
-        let result = work();
-        let after = *unpoisoned(&self.shared.made);
-        if after.pipelines > before.pipelines {
-            log::info!(
-                "to {doing}: {} pipelines compiled in {:.2} s, {} MiB of buffers",
-                after.pipelines - before.pipelines,
-                after.compiling.saturating_sub(before.compiling).as_secs_f64(),
-                after.bytes.saturating_sub(before.bytes) >> 20
-            );
-        }
-        // All of them, in this order: wgpu ends the program where another is left on top. On native backends
-        // the futures are ready at once.
-        let errors: Vec<_> =
-            scopes.into_iter().rev().filter_map(|scope| pollster::block_on(scope.pop())).collect();
-        if let Some(error) = errors.into_iter().next() {
-            // One of them may be the pipeline that failed.
-            self.pipelines().clear();
-            return Err(match error {
-                wgpu::Error::OutOfMemory { .. } => out_of_memory(doing, error),
-                other => Error::gpu(doing, other),
-            });
-        }
-        self.pretended(doing)?;
-        result
-    }
-
-    /// Runs `work`, and tells where the device has no memory left for what it needs on the way.
-    pub(crate) fn with_enough_memory<T>(
-        &self,
-        doing: &str,
-        work: impl FnOnce() -> Result<T>,
-    ) -> Result<T> {
-        let scope = self.device().push_error_scope(wgpu::ErrorFilter::OutOfMemory);
-        let result = work();
-        match pollster::block_on(scope.pop()) {
-            Some(error) => Err(out_of_memory(doing, error)),
-            None => self.pretended(doing).and(result),
-        }
-    }
-
-    /// Of the checks that follow, so many find no memory left. For tests.
-    pub(crate) fn pretend_out_of_memory(&self, times: u32) {
-        self.shared.pretended.store(times, Ordering::Relaxed);
-    }
-
-    fn pretended(&self, doing: &str) -> Result<()> {
-        let one_less = |times: u32| times.checked_sub(1);
-        match self.shared.pretended.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less) {
-            Ok(_) => Err(out_of_memory(doing, "so a test pretends")),
-            Err(_) => Ok(()),
-        }
-    }
-
-    /// An error if something went wrong on the device since it was opened.
-    pub(crate) fn check(&self, doing: &str) -> Result<()> {
-        match &*unpoisoned(&self.shared.fault) {
-            Some(fault) => Err(Error::gpu(doing, fault)),
-            None => Ok(()),
-        }
     }
 
     fn note(&self, change: impl FnOnce(&mut Made)) {
@@ -529,10 +350,6 @@ impl Gpu {
     }
 }
 
-fn out_of_memory(doing: &str, reason: impl ToString) -> Error {
-    Error::OutOfMemory { doing: doing.to_owned(), reason: reason.to_string() }
-}
-
 fn no_f16(info: &wgpu::AdapterInfo, missing: &str) -> Error {
     let expected = format!("{} has no {missing}; f32 is possible", info.name);
     Error::setting("precision", Precision::F16.name(), expected)
@@ -541,18 +358,4 @@ fn no_f16(info: &wgpu::AdapterInfo, missing: &str) -> Error {
 /// Locks what is never left half-changed, so that a panic elsewhere does not spoil it.
 fn unpoisoned<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn mesa_tells_its_version() {
-        assert_eq!(mesa_version("Mesa 22.3.6 (LLVM 15.0.6)"), Some(22));
-        assert_eq!(mesa_version("Mesa 25.0.7-2+deb13u1 (LLVM 19.1.7)"), Some(25));
-        for other in ["", "550.90.07", "Mesa", "Mesa devel"] {
-            assert_eq!(mesa_version(other), None, "{other}");
-        }
-    }
 }

@@ -9,12 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{
-    Cost, Gpu,
-    kernel::Pipeline,
-    unpoisoned,
-    watch::{Stamps, Watch},
-};
+use super::{Cost, Gpu, kernel::Pipeline, unpoisoned, watch::Watch};
 use crate::{Error, Result};
 
 /// How many times as long a pipeline's work takes as was guessed.
@@ -130,23 +125,29 @@ impl Share {
         }
     }
 
-    /// What the next pass writes down of its time, where the device can.
-    pub(super) fn watch_pass(&mut self, gpu: &Gpu) -> Option<Stamps> {
-        if !gpu.device().features().contains(wgpu::Features::TIMESTAMP_QUERY) {
-            return None;
+    /// A pass that writes down its time, where the device can.
+    pub(super) fn begin_pass<'a>(
+        &mut self,
+        gpu: &Gpu,
+        encoder: &'a mut wgpu::CommandEncoder,
+        label: &str,
+    ) -> wgpu::ComputePass<'a> {
+        let mut timestamp_writes = None;
+        if gpu.device().features().contains(wgpu::Features::TIMESTAMP_QUERY) {
+            let watch = self.watch.get_or_insert_with(|| gpu.shared.watches.take(gpu));
+            timestamp_writes = watch.next();
+            // The passes that there is no more room for are not looked at.
+            self.watching = timestamp_writes.is_some();
         }
-        let watch = self.watch.get_or_insert_with(|| gpu.shared.watches.take(gpu));
-        let stamps = watch.next();
-        // The passes that there is no more room for are not looked at.
-        self.watching = stamps.is_some();
-        stamps
+        let label = Some(label);
+        encoder.begin_compute_pass(&wgpu::ComputePassDescriptor { label, timestamp_writes })
     }
 
     /// The end of what is encoded in one go, to be submitted by whoever has the encoder.
     pub fn end(self, encoder: &mut wgpu::CommandEncoder) -> Ticket {
         let how = match self.watch {
             Some(mut watch) => {
-                watch.resolve(encoder);
+                watch.end(encoder);
                 How::Stamped(watch)
             }
             None => {
@@ -247,7 +248,7 @@ impl Ticket {
         let seconds = match &mut self.how {
             None => return Ok(true),
             Some(How::Stamped(watch)) => match watch.seconds(gpu)? {
-                Some(seconds) => seconds,
+                Some(seconds) => seconds.iter().sum(),
                 None => return Ok(false),
             },
             Some(How::Seen(seen)) => match *unpoisoned(seen) {
@@ -271,7 +272,7 @@ impl Ticket {
         if let Some(How::Stamped(watch)) = self.how.take() {
             unpoisoned(&gpu.shared.watches.idle).push(watch);
         }
-        self.learn(seconds);
+        self.learn(seconds, expected);
         Ok(true)
     }
 
@@ -279,8 +280,7 @@ impl Ticket {
         self.watched.iter().map(|watched| watched.seconds).sum()
     }
 
-    fn learn(&mut self, seconds: f64) {
-        let expected = self.expected();
+    fn learn(&mut self, seconds: f64, expected: f64) {
         if !(expected > 0.0 && seconds > 0.0) {
             return;
         }

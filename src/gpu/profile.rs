@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use super::{Cost, Dispatch, Gpu, Readback, Recording};
+use super::{Cost, Dispatch, Gpu, Recording, watch::Watch};
 use crate::Result;
 
 /// How long one dispatch took.
@@ -81,34 +81,14 @@ fn waited(gpu: &Gpu, dispatches: &[&Dispatch]) -> Result<Vec<f64>> {
 
 /// A pass for each: timestamps at the edges of passes are what every backend has.
 fn stamped(gpu: &Gpu, dispatches: &[&Dispatch]) -> Result<Vec<f64>> {
-    let label = Some("timestamps");
-    let count = 2 * dispatches.len();
-    let queries = gpu.device().create_query_set(&wgpu::QuerySetDescriptor {
-        label,
-        ty: wgpu::QueryType::Timestamp,
-        count: count as u32,
-    });
-    let resolved = gpu.device().create_buffer(&wgpu::BufferDescriptor {
-        label,
-        size: (count * size_of::<u64>()) as u64,
-        usage: wgpu::BufferUsages::QUERY_RESOLVE | wgpu::BufferUsages::COPY_SRC,
-        mapped_at_creation: false,
-    });
+    let mut watch = Watch::new(gpu, dispatches.len() as u32);
     let mut encoder = gpu.device().create_command_encoder(&Default::default());
-    for (at, dispatch) in (0..).step_by(2).zip(dispatches) {
-        let timestamp_writes = Some(wgpu::ComputePassTimestampWrites {
-            query_set: &queries,
-            beginning_of_pass_write_index: Some(at),
-            end_of_pass_write_index: Some(at + 1),
-        });
-        let descriptor = wgpu::ComputePassDescriptor { label, timestamp_writes };
+    for dispatch in dispatches {
+        let timestamp_writes = watch.next();
+        let descriptor = wgpu::ComputePassDescriptor { label: None, timestamp_writes };
         dispatch.encode(&mut encoder.begin_compute_pass(&descriptor));
     }
-    encoder.resolve_query_set(&queries, 0..count as u32, &resolved, 0);
-    let mut readback = Readback::<u64>::new(gpu, "timestamps on their way", count);
-    readback.record_from(&mut encoder, &resolved);
+    watch.end(&mut encoder);
     let submission = gpu.queue().submit([encoder.finish()]);
-    let ticks = readback.take_blocking(gpu, submission)?;
-    let period = f64::from(gpu.queue().get_timestamp_period()) * 1e-9;
-    Ok(ticks.chunks_exact(2).map(|t| t[1].saturating_sub(t[0]) as f64 * period).collect())
+    watch.seconds_blocking(gpu, submission)
 }

@@ -71,7 +71,7 @@ impl Dispatch {
         self.grid.iter().map(|&side| side as usize).product()
     }
 
-    /// The share of it that is left, and the seconds that this is expected to take.
+    /// Seconds that its workgroups from `first` on are expected to take.
     fn expected(&self, gpu: &Gpu, first: usize) -> f64 {
         let left = (self.groups() - first) as f64 / self.groups() as f64;
         left * self.pipeline.pace.seconds(gpu, self.cost, self.groups())
@@ -88,30 +88,20 @@ impl Dispatch {
         let (left, room) = (self.groups() - first, share.room());
         let expected = self.expected(gpu, first);
         // A slice must not run on into the next one, as rows that are not full would.
-        let slice = self.groups().div_ceil(SLICES).min(ROW);
+        let slice = if self.flat { self.groups().div_ceil(SLICES).min(ROW) } else { left };
         let fitting = (room / expected * left as f64).min(ROW as f64) as usize;
         let count = match fitting / slice * slice {
             _ if expected <= room => left,
             // Whatever happens, it goes on.
-            0 if share.is_untouched() => {
-                if self.flat {
-                    slice.min(left)
-                } else {
-                    left
-                }
-            }
-            some => {
-                if self.flat {
-                    some
-                } else {
-                    0
-                }
-            }
+            0 if share.is_untouched() => slice.min(left),
+            some => some,
         };
         if count > 0 {
-            let whole = count == self.groups();
-            let grid = if whole { self.grid } else { fold(count) };
-            self.encode_grid(pass, &gpu.first_group(first as u32), grid);
+            let grid = if count == self.groups() { self.grid } else { fold(count) };
+            match first {
+                0 => self.encode_grid(pass, &self.whole, grid),
+                _ => self.encode_grid(pass, &gpu.first_group(first as u32), grid),
+            }
             share.take(&self.pipeline, expected * count as f64 / left as f64);
         }
         count
@@ -159,11 +149,7 @@ impl Recording {
         if place.dispatch == self.0.len() {
             return true;
         }
-        let timestamp_writes = share.watch_pass(gpu);
-        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
-            label: Some(label),
-            timestamp_writes: timestamp_writes.as_ref().map(|writes| writes.of_pass()),
-        });
+        let mut pass = share.begin_pass(gpu, encoder, label);
         while let Some(dispatch) = self.0.get(place.dispatch) {
             let count = dispatch.encode_some(gpu, place.group, share, &mut pass);
             place.group += count;
@@ -175,7 +161,7 @@ impl Recording {
         true
     }
 
-    /// Encodes all that is left from `place` on, in one piece: what nobody may see half done.
+    /// Encodes everything whether there is room or not: what nobody may see half done.
     pub fn encode_at_once(
         &self,
         gpu: &Gpu,
@@ -183,11 +169,7 @@ impl Recording {
         encoder: &mut wgpu::CommandEncoder,
         label: &str,
     ) {
-        let timestamp_writes = share.watch_pass(gpu);
-        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
-            label: Some(label),
-            timestamp_writes: timestamp_writes.as_ref().map(|writes| writes.of_pass()),
-        });
+        let mut pass = share.begin_pass(gpu, encoder, label);
         for dispatch in &self.0 {
             dispatch.encode(&mut pass);
             share.take(&dispatch.pipeline, dispatch.expected(gpu, 0));

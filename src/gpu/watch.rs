@@ -1,84 +1,87 @@
-//! Timestamps of what is encoded in one go, taken again and again with the same few buffers.
+//! Timestamps of passes, written down by the device.
 
 use std::{sync::Mutex, time::Instant};
 
 use super::{Gpu, Readback, unpoisoned};
 use crate::Result;
 
-/// Room for the timestamps of some passes, used again once they were read.
+/// Room for the timestamps of some passes, to be used again once they were read.
 #[derive(Debug)]
 pub(super) struct Watch {
     queries: wgpu::QuerySet,
     resolved: wgpu::Buffer,
     readback: Readback<u64>,
+    room: u32,
     passes: u32,
 }
 
-/// Passes of a share that are watched at most.
-const PASSES: u32 = 32;
-
-/// Where a pass writes when it begins and ends.
-#[derive(Debug)]
-pub(super) struct Stamps {
-    queries: wgpu::QuerySet,
-    first: u32,
-}
-
-impl Stamps {
-    pub fn of_pass(&self) -> wgpu::ComputePassTimestampWrites<'_> {
-        wgpu::ComputePassTimestampWrites {
-            query_set: &self.queries,
-            beginning_of_pass_write_index: Some(self.first),
-            end_of_pass_write_index: Some(self.first + 1),
-        }
-    }
-}
-
 impl Watch {
-    pub fn new(gpu: &Gpu) -> Self {
-        let label = Some("timestamps");
+    pub fn new(gpu: &Gpu, passes: u32) -> Self {
+        let (label, count) = (Some("timestamps"), 2 * passes);
         let queries = gpu.device().create_query_set(&wgpu::QuerySetDescriptor {
             label,
             ty: wgpu::QueryType::Timestamp,
-            count: 2 * PASSES,
+            count,
         });
         let resolved = gpu.device().create_buffer(&wgpu::BufferDescriptor {
             label,
-            size: u64::from(2 * PASSES) * size_of::<u64>() as u64,
+            size: u64::from(count) * size_of::<u64>() as u64,
             usage: wgpu::BufferUsages::QUERY_RESOLVE | wgpu::BufferUsages::COPY_SRC,
             mapped_at_creation: false,
         });
-        let readback = Readback::new(gpu, "timestamps on their way", 2 * PASSES as usize);
-        Self { queries, resolved, readback, passes: 0 }
+        let readback = Readback::new(gpu, "timestamps on their way", count as usize);
+        Self { queries, resolved, readback, room: passes, passes: 0 }
     }
 
-    pub fn next(&mut self) -> Option<Stamps> {
+    /// What the next pass writes, if there is room for it.
+    pub fn next(&mut self) -> Option<wgpu::ComputePassTimestampWrites<'_>> {
         let first = 2 * self.passes;
-        if self.passes == PASSES {
-            return None;
-        }
-        self.passes += 1;
-        Some(Stamps { queries: self.queries.clone(), first })
+        (self.passes < self.room).then(|| {
+            self.passes += 1;
+            wgpu::ComputePassTimestampWrites {
+                query_set: &self.queries,
+                beginning_of_pass_write_index: Some(first),
+                end_of_pass_write_index: Some(first + 1),
+            }
+        })
     }
 
-    pub fn resolve(&mut self, encoder: &mut wgpu::CommandEncoder) {
+    /// What is to follow the last pass, of which there must have been one.
+    pub fn end(&mut self, encoder: &mut wgpu::CommandEncoder) {
         encoder.resolve_query_set(&self.queries, 0..2 * self.passes, &self.resolved, 0);
         self.readback.record_from(encoder, &self.resolved);
     }
 
+    /// Whether nothing will arrive any more: the encoder is gone and was not submitted.
     pub fn is_dropped(&self) -> bool {
         self.readback.is_dropped()
     }
 
-    /// What its passes took together, if that has arrived.
-    pub fn seconds(&mut self, gpu: &Gpu) -> Result<Option<f64>> {
-        let Some(ticks) = self.readback.take()? else { return Ok(None) };
+    /// The seconds of each pass, if they have arrived.
+    pub fn seconds(&mut self, gpu: &Gpu) -> Result<Option<Vec<f64>>> {
+        Ok(self.readback.take()?.map(|ticks| self.durations(gpu, &ticks)))
+    }
+
+    /// Waits for the seconds of each pass.
+    pub fn seconds_blocking(
+        &mut self,
+        gpu: &Gpu,
+        submission: wgpu::SubmissionIndex,
+    ) -> Result<Vec<f64>> {
+        let ticks = self.readback.take_blocking(gpu, submission)?;
+        Ok(self.durations(gpu, &ticks))
+    }
+
+    fn durations(&mut self, gpu: &Gpu, ticks: &[u64]) -> Vec<f64> {
         let passes = std::mem::take(&mut self.passes) as usize;
+        let period = f64::from(gpu.queue().get_timestamp_period()) * 1e-9;
         let pairs = ticks.chunks_exact(2).take(passes);
-        let sum: u64 = pairs.map(|pair| pair[1].saturating_sub(pair[0])).sum();
-        Ok(Some(sum as f64 * f64::from(gpu.queue().get_timestamp_period()) * 1e-9))
+        pairs.map(|pair| pair[1].saturating_sub(pair[0]) as f64 * period).collect()
     }
 }
+
+/// Passes of a share that are watched at most.
+const PASSES: u32 = 32;
 
 /// What a device's shares are measured with.
 #[derive(Debug, Default)]
@@ -90,6 +93,6 @@ pub(super) struct Watches {
 
 impl Watches {
     pub fn take(&self, gpu: &Gpu) -> Watch {
-        unpoisoned(&self.idle).pop().unwrap_or_else(|| Watch::new(gpu))
+        unpoisoned(&self.idle).pop().unwrap_or_else(|| Watch::new(gpu, PASSES))
     }
 }

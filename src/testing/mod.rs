@@ -5,11 +5,13 @@
 
 mod block;
 mod classifier;
+mod dm;
 mod files;
 mod spoil;
 
 pub use block::*;
 pub use classifier::*;
+pub use dm::*;
 pub use files::*;
 pub use spoil::{spoil, used};
 
@@ -17,7 +19,6 @@ pub use crate::augment::row::Row;
 pub use crate::gpu::{INVOCATIONS, LANES_STORAGE_BUFFERS, STORAGE_BUFFERS, Slot, WORKGROUP_BYTES};
 use crate::{
     ConvNet, Gpu, Result,
-    condense::{Matching, Plan, Progress, RealBatch, RealFormat, Step},
     gpu::{Buffer, Recording, Submissions},
     kernels::{
         self, Augment, Batch, ConvTile, Direction, Item, NetworkKey, Norm, Packing, Planes, Rates,
@@ -47,83 +48,6 @@ pub struct Embedded {
     pub blocks: Vec<Vec<f32>>,
     /// Gradient at the input, if a gradient at the embedding was given.
     pub dx: Option<Vec<f32>>,
-}
-
-/// Settings of a [`DmSession`].
-#[derive(Debug, Clone)]
-pub struct DmCase {
-    /// The network.
-    pub net: ConvNet,
-    /// Number of classes.
-    pub classes: usize,
-    /// Synthetic images a class.
-    pub ipc: usize,
-    /// Real images a class.
-    pub batch_real: usize,
-    /// Learning rate of the pixels.
-    pub lr: f32,
-    /// Bytes of device memory to stay within.
-    pub memory_budget: u64,
-}
-
-/// What one step of [`DmSession`] left.
-#[derive(Debug, Clone)]
-pub struct DmResult {
-    /// Sum over classes.
-    pub loss: f32,
-    /// Gradient at the synthetic pixels.
-    pub grad: Vec<f32>,
-    /// Synthetic pixels after the step.
-    pub syn: Vec<f32>,
-    /// Velocity after the step.
-    pub velocity: Vec<f32>,
-}
-
-/// Distribution-matching steps with everything random given by the caller.
-pub struct DmSession {
-    gpu: Gpu,
-    real_counts: Vec<usize>,
-    matching: Matching,
-}
-
-impl DmSession {
-    /// Starts from the given synthetic images, class-major.
-    pub fn new(gpu: &Gpu, case: &DmCase, syn: &[f32]) -> Result<Self> {
-        let real_counts = vec![case.batch_real; case.classes];
-        let plan = Plan {
-            net: case.net.clone(),
-            real_counts: real_counts.clone(),
-            ipc: case.ipc,
-            rates: Rates::new(case.lr, 0.5, 0.0),
-            memory_budget: case.memory_budget,
-            real: RealFormat::Values,
-        };
-        Ok(Self { gpu: gpu.clone(), real_counts, matching: Matching::new(gpu, &plan, syn)? })
-    }
-
-    /// One step: weights (width, inputs, 3, 3) of each block, one row a class, real images
-    /// class-major.
-    pub fn step(&mut self, weights: &[Vec<f32>], rows: &[Row], real: &[f32]) -> Result<DmResult> {
-        let matching = &mut self.matching;
-        for (block, values) in weights.iter().enumerate() {
-            matching.weights.conv(block).write(&self.gpu, values);
-        }
-        let mut losses = matching.loss_readback();
-        let step = Step {
-            network: None,
-            rows,
-            real_counts: &self.real_counts,
-            batch: RealBatch::Values(real),
-        };
-        let tickets = matching.submit(&step, &mut Progress::default(), &mut losses)?;
-        let submission = tickets.last().and_then(|ticket| ticket.submission());
-        Ok(DmResult {
-            loss: losses.take_blocking(&self.gpu, submission)?.iter().sum(),
-            grad: matching.gradient.read_blocking(&self.gpu)?,
-            syn: matching.images.read_blocking(&self.gpu)?,
-            velocity: matching.velocity.read_blocking(&self.gpu)?,
-        })
-    }
 }
 
 /// So many checks from now on find that the device has no memory left.

@@ -52,7 +52,8 @@ impl Condensation {
     /// Steps may go on past the settings' `iterations`, which [`is_done`](Self::is_done) goes by.
     ///
     /// # Errors
-    /// [`Error::Gpu`](crate::Error::Gpu) if the device was lost.
+    /// [`Error::Gpu`] if the device was lost, [`Error::OutOfMemory`] if it has none left in the smallest pieces
+    /// either: then the images are as the iteration before left them.
     pub fn step(&mut self) -> Result<()> {
         self.collect()?;
         // The caller may not have submitted what it was given of this iteration.
@@ -66,9 +67,9 @@ impl Condensation {
     }
 
     /// Encodes one iteration into the caller's encoder, to be submitted to the queue of
-    /// [`Gpu::from_parts`](crate::Gpu::from_parts) when the caller pleases: several in one encoder if wanted, and before any
-    /// [`step`](Self::step) or encoder with a later iteration. Nothing is submitted or read back here,
-    /// and no buffer made once there are as many as iterations in flight need.
+    /// [`Gpu::from_parts`](crate::Gpu::from_parts) when the caller pleases: several in one encoder if wanted, and
+    /// before any [`step`](Self::step) or encoder with a later iteration. Nothing is submitted or read back
+    /// here, and no buffer made once there are as many as iterations in flight need.
     ///
     /// The iteration counts from now on. If its encoder is dropped instead, as where a frame can't be shown, the
     /// next call notices, and the iteration is repeated: to the same bits as if nothing had happened. Only where
@@ -96,7 +97,7 @@ impl Condensation {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Gpu`](crate::Error::Gpu) if the device was lost.
+    /// As [`step`](Self::step), and [`Error::Gpu`] if an encoder was dropped and a later one was not.
     pub fn encode_step(&mut self, encoder: &mut wgpu::CommandEncoder) -> Result<()> {
         self.collect()?;
         let (mut share, first) = (Share::unbounded(), self.iteration);
@@ -133,7 +134,7 @@ impl Condensation {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Gpu`](crate::Error::Gpu) if the device was lost, or an earlier encoder dropped.
+    /// As [`encode_step`](Self::encode_step).
     pub fn encode_some(
         &mut self,
         encoder: &mut wgpu::CommandEncoder,
