@@ -1,5 +1,5 @@
 //! The `dm-wgpu` program: everything it does is in `cli`.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod cli;
 

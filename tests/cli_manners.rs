@@ -300,3 +300,13 @@ fn colours_and_bars_are_for_terminals_that_want_them() {
         }
     }
 }
+
+/// Where nobody has logged in, libraries below the drivers would complain before every command.
+#[test]
+fn drivers_are_silent_in_a_bare_environment() {
+    let mut command = program(&["adapters"]);
+    command.env_remove("XDG_RUNTIME_DIR").env_remove("WAYLAND_DISPLAY").env_remove("DISPLAY");
+    let output = command.output().unwrap();
+    assert!(output.status.success());
+    assert_eq!(text(&output.stderr), "");
+}

@@ -23,7 +23,7 @@ pub fn run(args: &BenchArgs) -> Result<u8, Failure> {
     let report = args.bench().run_blocking(&args.adapter_choice(), &mut |progress| {
         if let Progress::Done(done) = progress {
             if let Some(pieces) = &mut pieces {
-                pieces.at(done);
+                pieces.at(done.into());
             }
         } else if let Some(before) = pieces.take() {
             before.finish();

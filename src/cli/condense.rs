@@ -1,6 +1,9 @@
 //! Making a set by a method: condensing it, or choosing it.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use dm_wgpu::{
     Checkpoint, Condensation, Error, Evaluation, EvaluationSettings, Selection, SelectionSettings,
@@ -14,6 +17,7 @@ use super::{
     failure::Failure,
     folder::OutputFolder,
     measure::{Bench, Measured},
+    outlook,
     progress::{Pieces, Steps},
     record::Record,
     rescue::resuming,
@@ -99,7 +103,10 @@ pub fn condense(
         follow
     });
     let (gpu, dataset) = (&bench.gpu, Arc::clone(&bench.dataset));
-    let (condensation, history) = match checkpoints.load(folder)? {
+    let start = checkpoints.load(folder)?;
+    let done = start.as_ref().map_or(0, |start| start.checkpoint.iteration());
+    outlook::tell(bench, &asked, &record, done)?;
+    let (condensation, history) = match start {
         Some(Start { checkpoint, history }) => {
             let done = counted(checkpoint.iteration() as usize, "iteration");
             if checkpoint.iteration() > settings.iterations {
@@ -175,9 +182,16 @@ impl Work<'_> {
             if self.snapshots.due(iteration) {
                 self.snapshots.take(iteration, &self.condensation.images_blocking()?);
             }
-            self.condensation.step()?;
+            let (steps, interrupt) = (&mut self.steps, &self.bench.interrupt);
+            let begun = Instant::now();
+            let _ = self.condensation.step_blocking(&mut |part| {
+                steps.moved(iteration, part);
+                interrupt.goes_on()
+            })?;
+            // Where iterations are long, the device can wait for the next one, but people not for a loss.
+            let long = begun.elapsed() > Duration::from_secs(1);
+            self.condensation.wait_blocking(if long { 0 } else { IN_FLIGHT })?;
             self.take_losses()?;
-            self.condensation.wait_blocking(IN_FLIGHT)?;
         }
         Ok(())
     }
@@ -254,7 +268,7 @@ pub fn select(bench: &Bench, settings: SelectionSettings) -> Result<Option<Made>
             return Ok(None);
         }
         selection.class_blocking()?;
-        progress.at(selection.done() as u32);
+        progress.at(selection.done() as f64);
     }
     let set = selection.set_blocking()?;
     let seconds = progress.seconds();

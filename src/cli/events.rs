@@ -29,6 +29,9 @@ pub enum Event<'a> {
     /// So many iterations are done. Losses are noisy: the mean is over the last ones.
     Iteration {
         iteration: u32,
+        /// The part of the next one that is done.
+        #[serde(skip_serializing_if = "is_nothing")]
+        of_next: f64,
         total: u32,
         loss: Option<f32>,
         mean_loss: Option<f32>,
@@ -39,6 +42,8 @@ pub enum Event<'a> {
     Progress {
         what: &'a str,
         done: u64,
+        #[serde(skip_serializing_if = "is_nothing")]
+        of_next: f64,
         total: Option<u64>,
         seconds: f64,
         seconds_left: Option<f64>,
@@ -53,6 +58,10 @@ pub enum Event<'a> {
     Message { text: &'a str },
     /// Why there is no result.
     Error { message: &'a str, exit_code: u8 },
+}
+
+fn is_nothing(part: &f64) -> bool {
+    *part <= 0.0
 }
 
 /// A data set.

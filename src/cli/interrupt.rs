@@ -1,6 +1,8 @@
-//! Ctrl-C: once stops after the iteration (or piece of an evaluation) and saves, twice leaves at once.
+//! Ctrl-C, and the signals that ask a program to end: once saves the finished iterations, twice leaves at once.
 
 use std::{
+    io,
+    ops::ControlFlow,
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
@@ -34,7 +36,8 @@ pub struct Interrupt {
 }
 
 impl Interrupt {
-    /// Takes over Ctrl-C (and requests to terminate).
+    /// Takes over Ctrl-C, SIGTERM and SIGHUP: what people, `docker stop` and batch systems, and a connection that
+    /// is lost end a program with.
     pub fn install(quiet: bool) -> Self {
         let state = Arc::new(AtomicU8::new(PREPARING));
         let made = Arc::new(Mutex::new(Vec::new()));
@@ -42,7 +45,7 @@ impl Interrupt {
         let folders = Arc::clone(&made);
         let unfinished = Arc::new(Mutex::new(None::<PathBuf>));
         let file = Arc::clone(&unfinished);
-        let installed = ctrlc::set_handler(move || {
+        let installed = on_request_to_end(move |insists| {
             let stop = |state| matches!(state, WORKING | MEASURING | TIMING).then_some(STOPPING);
             if let Ok(before) = shared.fetch_update(Ordering::SeqCst, Ordering::SeqCst, stop) {
                 let doing = match before {
@@ -56,6 +59,9 @@ impl Interrupt {
                 }
                 return;
             }
+            if !insists && shared.load(Ordering::SeqCst) == STOPPING {
+                return;
+            }
             // Held until the end, so that no other takes its place meanwhile.
             let file = file.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(file) = &*file {
@@ -65,7 +71,7 @@ impl Interrupt {
             std::process::exit(INTERRUPTED.into());
         });
         if let Err(error) = installed {
-            log::warn!("Ctrl-C will not save anything: {error}");
+            log::warn!("Ctrl-C and SIGTERM will not save anything: {error}");
         }
         Self { state, made, unfinished }
     }
@@ -106,5 +112,52 @@ impl Interrupt {
 
     pub fn requested(&self) -> bool {
         self.state.load(Ordering::SeqCst) == STOPPING
+    }
+
+    /// For work that is asked in between whether it goes on.
+    pub fn goes_on(&self) -> ControlFlow<()> {
+        if self.requested() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+}
+
+/// Calls `stop`, on a thread of its own, whenever somebody wants the program to end, with whether another such wish
+/// is to end it at once: people insist by another Ctrl-C, while a terminal that closes may well send its signal
+/// twice. Signals that were ignored when the program began stay so: that is how `nohup` keeps it alive after the
+/// terminal is gone.
+#[cfg(unix)]
+fn on_request_to_end(mut stop: impl FnMut(bool) + Send + 'static) -> io::Result<()> {
+    use signal_hook::{
+        consts::{SIGHUP, SIGINT, SIGTERM},
+        iterator::Signals,
+    };
+    let wanted = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|&signal| !is_ignored(signal));
+    let mut signals = Signals::new(wanted)?;
+    let listen = move || signals.forever().for_each(|signal| stop(signal == SIGINT));
+    std::thread::Builder::new().name("signals".into()).spawn(listen).map(drop)
+}
+
+#[cfg(not(unix))]
+fn on_request_to_end(mut stop: impl FnMut(bool) + Send + 'static) -> io::Result<()> {
+    ctrlc::set_handler(move || stop(true)).map_err(io::Error::other)
+}
+
+#[cfg(unix)]
+#[allow(unsafe_code)]
+fn is_ignored(signal: libc::c_int) -> bool {
+    let mut action = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: without a new action this only writes the present one to where there is room for it.
+    let asked = unsafe { libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr()) };
+    // SAFETY: all zeros are an action as well.
+    asked == 0 && unsafe { action.assume_init() }.sa_sigaction == libc::SIG_IGN
+}
+
+/// Makes a file that grows over the limit of `ulimit -f` an error, as a full disk is, instead of the program's end.
+pub fn survive_file_limits() {
+    #[cfg(unix)]
+    {
+        let seen = Arc::default();
+        if let Err(error) = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, seen) {
+            log::debug!("a limit on file sizes would end the program: {error}");
+        }
     }
 }

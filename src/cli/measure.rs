@@ -102,12 +102,19 @@ impl Bench {
                 progress.finish();
                 return Ok(None);
             }
-            evaluation.advance()?;
+            let before = f64::from(evaluation.done() - evaluation.in_flight());
+            let _ = evaluation.advance_blocking(&mut |part| {
+                progress.at(before + part);
+                self.interrupt.goes_on()
+            })?;
+            if self.interrupt.requested() {
+                continue;
+            }
             evaluation.wait_blocking(IN_FLIGHT)?;
-            progress.at(evaluation.done() - evaluation.in_flight());
+            progress.at(f64::from(evaluation.done() - evaluation.in_flight()));
         }
         let accuracy = evaluation.accuracy_blocking()?;
-        progress.at(evaluation.pieces());
+        progress.at(evaluation.pieces().into());
         let seconds = progress.seconds();
         progress.finish();
         Ok(Some(Measured { accuracy, seconds }))

@@ -12,6 +12,7 @@ mod dataset;
 mod datasets;
 mod differences;
 mod doctor;
+mod environment;
 mod evaluate;
 mod events;
 mod export;
@@ -26,6 +27,7 @@ mod logs;
 mod manual;
 mod measure;
 mod method;
+mod outlook;
 mod pace;
 mod page;
 mod past;
@@ -40,7 +42,6 @@ mod show_config;
 mod side_by_side;
 mod snapshots;
 mod values;
-mod vectors;
 mod view;
 
 use std::process::ExitCode;
@@ -76,9 +77,8 @@ pub fn run() -> ExitCode {
         }
     };
     logs::listen(cli.quiet(), cli.verbose, cli.json());
-    if !cli.f16() {
-        vectors::widen();
-    }
+    environment::prepare(!cli.f16());
+    interrupt::survive_file_limits();
     let outcome = match &cli.command {
         Some(Command::Adapters { backend }) => adapters::list(backend.as_deref()),
         Some(Command::Doctor(args)) => doctor::run(args),

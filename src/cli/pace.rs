@@ -26,6 +26,12 @@ impl Rhythm {
         Self { pace, tenths: 0, last: Duration::ZERO, said: None }
     }
 
+    /// Within a piece: as [`due`](Self::due), but the first does not come at once.
+    pub fn due_within(&mut self, done: u32, total: u32, elapsed: Duration) -> bool {
+        let since = elapsed.saturating_sub(self.last);
+        since >= Duration::from_secs(10) && self.due(done, total, elapsed)
+    }
+
     pub fn due(&mut self, done: u32, total: u32, elapsed: Duration) -> bool {
         let tenths = u64::from(done) * 10 / u64::from(total.max(1));
         let since = elapsed.saturating_sub(self.last);
@@ -47,6 +53,11 @@ pub struct Seconds {
 }
 
 impl Seconds {
+    /// Within a piece: as [`due`](Self::due), but the first does not come at once.
+    pub fn due_within(&mut self, done: u32, elapsed: Duration) -> bool {
+        elapsed.saturating_sub(self.last) >= Duration::from_secs(1) && self.due(done, elapsed)
+    }
+
     pub fn due(&mut self, done: u32, elapsed: Duration) -> bool {
         let since = elapsed.saturating_sub(self.last);
         let due = self.said.is_none() || since >= Duration::from_secs(1);
@@ -57,16 +68,44 @@ impl Seconds {
     }
 }
 
-/// How fast something goes, told by all but its first piece, for which drivers compile.
-#[derive(Debug, Default)]
-pub struct Speed(Option<(u32, Duration)>);
+/// How fast something goes, told by all but its first piece, for which drivers compile. Where pieces are long, parts
+/// of the first one give an estimate until then.
+#[derive(Debug)]
+pub struct Speed {
+    started: Sample,
+    first: Option<Sample>,
+    /// Whether parts of pieces are ever seen.
+    parts: bool,
+}
+
+/// Pieces that are done, and when.
+type Sample = (f64, Duration);
+
+/// What must be known of a first piece, and for how long it must have been at work, to estimate by.
+const ENOUGH: (f64, Duration) = (0.01, Duration::from_secs(2));
+
+/// What must be known of the pieces after the first, where these come in parts.
+const MORE: f64 = 0.2;
 
 impl Speed {
-    /// Pieces a second, once that can be told.
-    pub fn at(&mut self, done: u32, elapsed: Duration) -> Option<f64> {
-        let (first, since) = *self.0.get_or_insert((done, elapsed));
-        let seconds = elapsed.saturating_sub(since).as_secs_f64();
-        (done > first && seconds > 0.0).then(|| f64::from(done - first) / seconds)
+    pub fn new(done: f64, elapsed: Duration) -> Self {
+        Self { started: (done, elapsed), first: None, parts: false }
+    }
+
+    /// Pieces per second, once that can be told.
+    pub fn at(&mut self, done: f64, elapsed: Duration) -> Option<f64> {
+        self.parts |= done.fract() > 0.0;
+        if done >= self.started.0 + 1.0 {
+            self.first.get_or_insert((done, elapsed));
+        }
+        let since = |(before, then): Sample| (done - before, elapsed.saturating_sub(then));
+        let known = self.first.map(since).filter(|&(more, _)| more >= MORE);
+        let estimated = || {
+            let (some, time) = since(self.started);
+            (self.parts && some >= ENOUGH.0 && time >= ENOUGH.1).then_some((some, time))
+        };
+        let (done, time) = known.or_else(estimated)?;
+        (!time.is_zero()).then(|| done / time.as_secs_f64())
     }
 }
 
@@ -110,10 +149,33 @@ mod tests {
 
     #[test]
     fn the_first_piece_tells_nothing_of_speed() {
-        let mut speed = Speed::default();
         let at = |seconds| Duration::from_secs(seconds);
-        assert_eq!(speed.at(1, at(100)), None);
-        assert_eq!(speed.at(1, at(101)), None);
-        assert_eq!(speed.at(5, at(102)), Some(2.0));
+        let mut speed = Speed::new(0.0, Duration::ZERO);
+        assert_eq!(speed.at(1.0, at(100)), None);
+        assert_eq!(speed.at(1.0, at(101)), None);
+        assert_eq!(speed.at(5.0, at(102)), Some(2.0));
+    }
+
+    #[test]
+    fn parts_of_a_long_first_piece_do() {
+        let at = |seconds| Duration::from_secs(seconds);
+        let mut speed = Speed::new(3.0, at(50));
+        assert_eq!(speed.at(3.1, at(51)), None, "too early");
+        assert_eq!(speed.at(3.5, at(60)), Some(0.05));
+        assert_eq!(speed.at(4.0, at(70)), Some(0.05), "nothing of the next is known");
+        assert_eq!(
+            speed.at(4.5, at(75)),
+            Some(0.1),
+            "what the first took in addition is forgotten"
+        );
+        assert_eq!(speed.at(6.0, at(90)), Some(0.1));
+    }
+
+    #[test]
+    fn lines_come_within_long_pieces_too() {
+        let mut rhythm = Rhythm::new(Pace::Alive);
+        let due =
+            [1, 9, 10, 11, 19, 20].map(|s| rhythm.due_within(0, 1000, Duration::from_secs(s)));
+        assert_eq!(due, [false, false, true, false, false, true]);
     }
 }

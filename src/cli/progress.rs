@@ -28,7 +28,7 @@ impl Display {
         } else if console.json() {
             Self::Events(Seconds::default())
         } else if console.terminal {
-            Self::Bar(console.bar(total.into(), "[{bar:16}] {wide_msg}"))
+            Self::Bar(console.bar(TICKS * u64::from(total), "[{bar:16}] {wide_msg}"))
         } else {
             Self::Lines(Rhythm::new(pace))
         }
@@ -43,9 +43,14 @@ pub struct Steps {
     started: Instant,
     paused: Duration,
     losses: Vec<f32>,
+    /// Iterations that are done, and the part of the next.
+    work: f64,
     speed: Speed,
     display: Display,
 }
+
+/// A bar moves within an iteration or an epoch, too.
+const TICKS: u64 = 1000;
 
 impl Steps {
     /// After those that an earlier part of the run did, in so many seconds.
@@ -54,7 +59,9 @@ impl Steps {
         // What comes from a file may be anything.
         let before = Duration::try_from_secs_f64(seconds).unwrap_or_default();
         let (started, paused) = (Instant::now(), Duration::ZERO);
-        Self { total, before, started, paused, losses, speed: Speed::default(), display }
+        let work = losses.len() as f64;
+        let speed = Speed::new(work, before);
+        Self { total, before, started, paused, losses, work, speed, display }
     }
 
     /// Seconds since the start, without pauses.
@@ -85,13 +92,30 @@ impl Steps {
     pub fn arrived(&mut self, loss: f32) {
         self.losses.push(loss);
         let (done, elapsed) = (self.done(), self.elapsed());
-        let rate = self.speed.at(done, elapsed);
+        self.work = self.work.max(done.into());
+        let rate = self.speed.at(self.work, elapsed);
         let due = match &mut self.display {
             Display::Nothing => false,
             // The bar itself draws no more often than eyes can follow.
             Display::Bar(_) => true,
             Display::Lines(rhythm) => rhythm.due(done, self.total, elapsed),
             Display::Events(seconds) => seconds.due(done, elapsed),
+        };
+        if due {
+            self.show(rate);
+        }
+    }
+
+    /// So many iterations are done, and a part of the next.
+    pub fn moved(&mut self, iterations: u32, part: f64) {
+        self.work = self.work.max(f64::from(iterations) + part);
+        let (done, elapsed) = (self.done(), self.elapsed());
+        let rate = self.speed.at(self.work, elapsed);
+        let due = match &mut self.display {
+            Display::Nothing => false,
+            Display::Bar(_) => true,
+            Display::Lines(rhythm) => rhythm.due_within(done, self.total, elapsed),
+            Display::Events(seconds) => seconds.due_within(done, elapsed),
         };
         if due {
             self.show(rate);
@@ -105,7 +129,9 @@ impl Steps {
     /// Leaves the last state on the screen.
     pub fn finish(mut self) {
         let done = self.done();
-        let rate = self.speed.at(done, self.elapsed());
+        // What is left of an iteration in the middle counts for nothing.
+        self.work = done.into();
+        let rate = self.speed.at(self.work, self.elapsed());
         match &self.display {
             Display::Nothing => {}
             // What a bar leaves would go with the next one: a line takes its place.
@@ -126,7 +152,7 @@ impl Steps {
     }
 
     fn status(&self, rate: Option<f64>) -> String {
-        status(self.done(), self.total, self.mean_loss(), rate)
+        status((self.done(), self.work), self.total, self.mean_loss(), rate)
     }
 
     fn show(&self, rate: Option<f64>) {
@@ -134,16 +160,17 @@ impl Steps {
             Display::Nothing => {}
             Display::Bar(bar) => {
                 bar.set_message(self.status(rate));
-                bar.set_position(self.done().into());
+                bar.set_position((self.work * TICKS as f64) as u64);
             }
             Display::Lines(_) => say::err(&self.status(rate)),
             Display::Events(_) => Event::Iteration {
                 iteration: self.done(),
+                of_next: self.work - f64::from(self.done()),
                 total: self.total,
                 loss: self.losses.last().copied(),
                 mean_loss: self.mean_loss(),
                 seconds: self.seconds(),
-                seconds_left: rate.map(|rate| left(self.done(), self.total, rate)),
+                seconds_left: rate.map(|rate| left(self.work, self.total, rate)),
             }
             .tell(),
         }
@@ -151,16 +178,29 @@ impl Steps {
 }
 
 /// Seconds until all is done.
-fn left(done: u32, total: u32, rate: f64) -> f64 {
-    f64::from(total.saturating_sub(done)) / rate
+fn left(done: f64, total: u32, rate: f64) -> f64 {
+    (f64::from(total) - done).max(0.0) / rate
 }
 
-/// `iteration 12/1000, loss 3.214, 25.3/s, 0:39 left`.
-fn status(done: u32, total: u32, loss: Option<f32>, rate: Option<f64>) -> String {
-    let loss = loss.map_or_else(|| "?".to_owned(), |loss| number(loss.into()));
-    let rate =
-        rate.map(|rate| format!(", {}/s, {} left", number(rate), clock(left(done, total, rate))));
-    format!("iteration {done}/{total}, loss {loss}{}", rate.unwrap_or_default())
+/// `iteration 12/1000, loss 3.214, 25.3/s, 0:39 left`; where they are long,
+/// `iteration 12/1000, 40 % of the next, loss 3.214, 15.2 s each, 4:10:00 left`.
+fn status((done, work): (u32, f64), total: u32, loss: Option<f32>, rate: Option<f64>) -> String {
+    let mut status = format!("iteration {done}/{total}");
+    let part = work - f64::from(done);
+    if part > 0.0 && rate.is_none_or(|rate| rate < 0.5) {
+        status += &format!(", {:.0} % of the next", (100.0 * part).min(100.0));
+    }
+    if let Some(loss) = loss {
+        status += &format!(", loss {}", number(loss.into()));
+    }
+    if let Some(rate) = rate {
+        let pace = match rate < 1.0 {
+            true => format!("{} s each", number(1.0 / rate)),
+            false => format!("{}/s", number(rate)),
+        };
+        status += &format!(", {pace}, {} left", clock(left(work, total, rate)));
+    }
+    status
 }
 
 /// The progress of something that comes in equal pieces.
@@ -175,9 +215,9 @@ pub struct Pieces {
 impl Pieces {
     pub fn start(console: &Console, what: impl Into<String>, total: u32) -> Self {
         let display = Display::of(console, total, Pace::Tenths);
-        let (started, speed) = (Instant::now(), Speed::default());
+        let (started, speed) = (Instant::now(), Speed::new(0.0, Duration::ZERO));
         let mut pieces = Self { what: what.into(), total, started, speed, display };
-        pieces.at(0);
+        pieces.at(0.0);
         pieces
     }
 
@@ -189,17 +229,18 @@ impl Pieces {
     pub fn set_total(&mut self, total: u32) {
         self.total = total;
         if let Display::Bar(bar) = &self.display {
-            bar.set_length(total.into());
+            bar.set_length(TICKS * u64::from(total));
         }
     }
 
     /// So many pieces are done.
-    pub fn at(&mut self, done: u32) {
+    pub fn at(&mut self, done: f64) {
         let elapsed = self.started.elapsed();
-        let share = 100.0 * f64::from(done) / f64::from(self.total.max(1));
+        let (whole, end) = (done as u32, done >= f64::from(self.total));
+        let share = 100.0 * done / f64::from(self.total.max(1));
         let mut status = format!("{}: {share:.0} %", self.what);
-        let rate = if done > 0 { self.speed.at(done, elapsed) } else { None };
-        let left = rate.filter(|_| done < self.total).map(|rate| left(done, self.total, rate));
+        let rate = if done > 0.0 { self.speed.at(done, elapsed) } else { None };
+        let left = rate.filter(|_| !end).map(|rate| left(done, self.total, rate));
         if let Some(left) = left {
             status += &format!(", {} left", clock(left));
         }
@@ -207,18 +248,19 @@ impl Pieces {
             Display::Nothing => {}
             Display::Bar(bar) => {
                 bar.set_message(status);
-                bar.set_position(done.into());
+                bar.set_position((done * TICKS as f64) as u64);
             }
             Display::Lines(rhythm) => {
-                if rhythm.due(done, self.total, elapsed) {
+                if rhythm.due(whole, self.total, elapsed) {
                     say::err(&status);
                 }
             }
             Display::Events(seconds) => {
-                if seconds.due(done, elapsed) || done == self.total {
+                if seconds.due(whole, elapsed) || end {
                     Event::Progress {
                         what: &self.what,
-                        done: done.into(),
+                        done: whole.into(),
+                        of_next: done - f64::from(whole),
                         total: Some(self.total.into()),
                         seconds: elapsed.as_secs_f64(),
                         seconds_left: left,
@@ -300,7 +342,8 @@ impl<'a> Downloads<'a> {
         if self.console.json() && (self.seconds.due(0, elapsed) || total == Some(done)) {
             let what = format!("{doing} {file}");
             let (seconds, seconds_left) = (elapsed.as_secs_f64(), None);
-            Event::Progress { what: &what, done, total, seconds, seconds_left }.tell();
+            let of_next = 0.0;
+            Event::Progress { what: &what, done, of_next, total, seconds, seconds_left }.tell();
         }
         if let Some((_, Some(bar))) = &self.current {
             // Without a total there is no end to draw: it moves along with what came.
@@ -322,9 +365,13 @@ mod tests {
 
     #[test]
     fn a_status_says_it_all() {
-        let line = status(10, 30, Some(3.21456), Some(2.0));
+        let line = status((10, 10.0), 30, Some(3.21456), Some(2.0));
         assert_eq!(line, "iteration 10/30, loss 3.215, 2.000/s, 0:10 left");
-        assert_eq!(status(1, 30, Some(3.21456), None), "iteration 1/30, loss 3.215");
+        let line = status((10, 10.5), 30, Some(3.21456), Some(0.1));
+        let said = "iteration 10/30, 50 % of the next, loss 3.215, 10.00 s each, 3:15 left";
+        assert_eq!(line, said);
+        assert_eq!(status((1, 1.0), 30, Some(3.21456), None), "iteration 1/30, loss 3.215");
+        assert_eq!(status((0, 0.04), 30, None, None), "iteration 0/30, 4 % of the next");
         assert_eq!(clock(3721.0), "1:02:01");
     }
 

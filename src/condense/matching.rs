@@ -349,9 +349,14 @@ impl Matching {
 
     /// Everything that one step submits, in order.
     pub fn recordings(&self) -> impl Iterator<Item = &Recording> {
+        self.recordings_but_the_update().chain([&self.update])
+    }
+
+    /// What leaves the pixels where they are.
+    pub fn recordings_but_the_update(&self) -> impl Iterator<Item = &Recording> {
         let chunks = self.chunks.iter().map(|chunk| &chunk.recording);
         let network = [self.weights.drawing(), self.weights.packing()];
-        network.into_iter().chain(chunks).chain([&self.synthetic, &self.update])
+        network.into_iter().chain(chunks).chain([&self.synthetic])
     }
 }
 

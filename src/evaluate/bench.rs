@@ -6,7 +6,7 @@ use super::{EvaluationSettings, run::Train};
 use crate::{
     ConvNet, Dataset, Error, Gpu, Result, Split,
     augment::Row,
-    gpu::{Buffer, Readback, Recording, Submissions, Submitted},
+    gpu::{Buffer, Readback, Recording, Submissions},
     kernels::{Augment, Item, Planes, Source},
     nn::{Classifiers, Part},
 };
@@ -238,10 +238,15 @@ impl Bench {
         parts.chain([&batch.update, self.classifiers.packing()])
     }
 
+    /// Everything that the test submits, in order.
+    pub fn test_recordings(&self) -> impl Iterator<Item = &Recording> {
+        self.tests.iter().map(|(_, recording)| recording)
+    }
+
     /// Submits the test; the counts of right answers are on their way afterwards.
-    pub fn test(&self, gpu: &Gpu, split: &Split) -> (Readback<u32>, Submitted) {
+    pub fn test(&self, split: &Split, submissions: &mut Submissions<'_>) -> Readback<u32> {
+        let gpu = submissions.gpu();
         self.rows.write(gpu, &[Row::NONE]);
-        let mut submissions = Submissions::new(gpu);
         self.counts.clear(submissions.encoder());
         for (range, recording) in &self.tests {
             submissions.submit();
@@ -257,6 +262,6 @@ impl Bench {
         }
         let mut counts = Readback::new(gpu, "right answers on their way", self.nets);
         counts.record(submissions.encoder(), &self.counts);
-        (counts, submissions.finish())
+        counts
     }
 }

@@ -1,6 +1,6 @@
 //! An evaluation in progress.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::VecDeque, ops::ControlFlow, sync::Arc, time::Duration};
 
 use super::{
     Accuracy, EvaluationSettings,
@@ -9,13 +9,15 @@ use super::{
 };
 use crate::{
     Dataset, Error, Gpu, Result, SyntheticSet,
-    gpu::{Readback, Recording, Submissions, Submitted},
+    gpu::{Between, Readback, Recording, Submissions, Submitted},
     kernels::{NetworkKey, Rates},
     rng::Purpose,
 };
 
 const MOMENTUM: f32 = 0.9;
 const WEIGHT_DECAY: f32 = 5e-4;
+
+const DOING: &str = "train classifiers";
 
 /// What networks are trained on.
 #[derive(Debug, Clone)]
@@ -66,6 +68,8 @@ pub struct Evaluation {
     /// Right answers of the networks of each turn, on their way with a submission.
     counts: Vec<(Readback<u32>, Option<wgpu::SubmissionIndex>)>,
     tested: Vec<u32>,
+    /// Whether a piece was left in the middle.
+    left: bool,
 }
 
 /// Training images and their labels.
@@ -126,6 +130,7 @@ impl Evaluation {
             in_flight: VecDeque::new(),
             counts: Vec::new(),
             tested: Vec::new(),
+            left: false,
         })
     }
 
@@ -175,15 +180,36 @@ impl Evaluation {
     /// # Errors
     /// [`Error::Gpu`] if the device was lost.
     pub fn advance(&mut self) -> Result<()> {
-        self.gpu.check("train classifiers")?;
-        if self.is_done() {
-            return Ok(());
-        }
-        let gpu = self.gpu.clone();
-        gpu.with_enough_memory("train classifiers", || self.submit_piece())
+        self.submit(None).map(drop)
     }
 
-    fn submit_piece(&mut self) -> Result<()> {
+    /// As [`advance`](Self::advance), but waits so that only a few of the piece's submissions are unfinished at a
+    /// time, and calls `between` after each with the part of the piece that the GPU is known to have done, from 0 to
+    /// 1. Where that breaks, networks are left half trained: the evaluation is over, and everything that would go on
+    /// with it fails.
+    ///
+    /// # Errors
+    /// As [`advance`](Self::advance).
+    pub fn advance_blocking(
+        &mut self,
+        between: &mut dyn FnMut(f64) -> ControlFlow<()>,
+    ) -> Result<ControlFlow<()>> {
+        self.submit(Some(between))
+    }
+
+    fn submit(&mut self, between: Option<Between<'_>>) -> Result<ControlFlow<()>> {
+        if self.left {
+            return Err(Error::gpu(DOING, "it was stopped in the middle of a piece"));
+        }
+        self.gpu.check(DOING)?;
+        if self.is_done() {
+            return Ok(ControlFlow::Continue(()));
+        }
+        let gpu = self.gpu.clone();
+        gpu.with_enough_memory(DOING, || self.submit_piece(between))
+    }
+
+    fn submit_piece(&mut self, between: Option<Between<'_>>) -> Result<ControlFlow<()>> {
         let pieces = self.settings.epochs + 1;
         let (turn, piece) = (self.done / pieces, self.done % pieces);
         let first_net = turn as usize * self.sizes.nets;
@@ -194,16 +220,54 @@ impl Evaluation {
             self.bench =
                 Bench::new(&self.gpu, dataset, &net, train, &self.settings, self.sizes, nets)?;
         }
-        let submitted = if piece < self.settings.epochs {
-            self.epoch(first_net as u32, piece)
-        } else {
-            let (counts, submitted) = self.bench.test(&self.gpu, self.dataset.test());
-            self.counts.push((counts, submitted.last()));
-            submitted
+        let is_test = piece == self.settings.epochs;
+        let gpu = self.gpu.clone();
+        let whole = if is_test { self.test_seconds() } else { self.epoch_seconds() };
+        let mut part_done =
+            between.map(|between| move |seconds: f64| between((seconds / whole).clamp(0.0, 1.0)));
+        let mut submissions = match &mut part_done {
+            Some(between) => Submissions::watched(&gpu, DOING, between),
+            None => Submissions::new(&gpu),
         };
+        let counts = match is_test {
+            true => Some(self.bench.test(self.dataset.test(), &mut submissions)),
+            false => {
+                self.epoch(first_net as u32, piece, &mut submissions);
+                None
+            }
+        };
+        if !submissions.end()? {
+            self.left = true;
+            return Ok(ControlFlow::Break(()));
+        }
+        let submitted = submissions.finish();
+        self.counts.extend(counts.map(|counts| (counts, submitted.last())));
         self.in_flight.push_back(submitted);
         self.done += 1;
-        Ok(())
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// How long all of it takes on this device, measured on a slice of each kernel: seconds where they are compiled
+    /// first, a moment else. To be asked before the first piece is submitted.
+    ///
+    /// # Errors
+    /// [`Error::Gpu`] if the device was lost, or some pieces are submitted already.
+    pub fn estimate_blocking(&self) -> Result<Duration> {
+        if self.done > 0 || self.left {
+            return Err(Error::gpu("estimate an evaluation", "it has begun"));
+        }
+        let test = self.bench.test_recordings();
+        self.gpu.measure_paces(self.recordings().into_iter().chain(test))?;
+        let turn = f64::from(self.settings.epochs) * self.epoch_seconds() + self.test_seconds();
+        Ok(Duration::from_secs_f64(turn * self.settings.nets as f64 / self.sizes.nets as f64))
+    }
+
+    fn epoch_seconds(&self) -> f64 {
+        self.gpu.expected(self.recordings())
+    }
+
+    fn test_seconds(&self) -> f64 {
+        self.gpu.expected(self.bench.test_recordings())
     }
 
     /// Waits until at most so many pieces are in flight.
@@ -211,12 +275,11 @@ impl Evaluation {
     /// # Errors
     /// [`Error::Gpu`] if the device was lost.
     pub fn wait_blocking(&mut self, at_most: u32) -> Result<()> {
-        let doing = "train classifiers";
         while self.in_flight() > at_most {
             let Some(mut submitted) = self.in_flight.pop_front() else { break };
-            submitted.wait_blocking(&self.gpu, doing)?;
+            submitted.wait_blocking(&self.gpu, DOING)?;
         }
-        self.gpu.check(doing)
+        self.gpu.check(DOING)
     }
 
     /// Submits what is left, waits for it, and returns the accuracy.
@@ -249,13 +312,12 @@ impl Evaluation {
     }
 
     /// Submits an epoch of the networks from `first_net` on.
-    fn epoch(&self, first_net: u32, epoch: u32) -> Submitted {
+    fn epoch(&self, first_net: u32, epoch: u32, submissions: &mut Submissions<'_>) {
         let EvaluationSettings { seed, epochs, lr, batch, ref augment, .. } = self.settings;
         let bench = &self.bench;
-        let mut submissions = Submissions::new(&self.gpu);
         if epoch == 0 {
             let key = NetworkKey::new(seed, Purpose::EvaluationWeights, first_net);
-            bench.classifiers.draw(&self.gpu, &mut submissions, key);
+            bench.classifiers.draw(&self.gpu, submissions, key);
         }
         let (falls, lower) = (epochs / 2 + 1, lr * 0.1);
         if epoch == 0 || epoch == falls {
@@ -273,9 +335,8 @@ impl Evaluation {
         for first in (0..len).step_by(batch) {
             let range = first..len.min(first + batch);
             let (train, dataset) = (&self.train, &self.dataset);
-            bench.step(train, dataset, &orders, &rows, range, &mut submissions);
+            bench.step(train, dataset, &orders, &rows, range, submissions);
         }
-        submissions.finish()
     }
 }
 

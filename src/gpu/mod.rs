@@ -2,6 +2,7 @@
 
 mod adapter;
 mod buffer;
+mod estimate;
 mod family;
 mod first_group;
 mod kernel;
@@ -34,7 +35,7 @@ pub(crate) use record::{Cost, Dispatch, Place, Recording, fold};
 #[doc(hidden)]
 pub use requirements::{INVOCATIONS, LANES_STORAGE_BUFFERS, STORAGE_BUFFERS, WORKGROUP_BYTES};
 pub use requirements::{required_features, required_limits};
-pub(crate) use submit::{Submissions, Submitted};
+pub(crate) use submit::{Between, Submissions, Submitted, WAITING};
 
 use crate::{Error, Result};
 use first_group::FirstGroups;

@@ -46,8 +46,14 @@ impl Pace {
         (guess * self.factor()).max(1e-9)
     }
 
-    fn factor(&self) -> f64 {
+    pub fn factor(&self) -> f64 {
         unpoisoned(&self.0).factor
+    }
+
+    /// Knows from now on that work takes `ratio` times what was expected of it when the factor was `then`.
+    pub fn correct(&self, then: f64, ratio: f64) {
+        let factor = (then * ratio).clamp(1e-6, 1e6);
+        *unpoisoned(&self.0) = Known { factor, measured: true };
     }
 
     /// Learns that work took `ratio` times what was expected of it when the factor was `then`.
@@ -276,7 +282,8 @@ impl Ticket {
         Ok(true)
     }
 
-    fn expected(&self) -> f64 {
+    /// Seconds that it was expected to take, for as much of it as is measured.
+    pub fn expected(&self) -> f64 {
         self.watched.iter().map(|watched| watched.seconds).sum()
     }
 

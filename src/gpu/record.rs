@@ -67,18 +67,18 @@ impl Dispatch {
         pass.pop_debug_group();
     }
 
-    fn groups(&self) -> usize {
+    pub(super) fn groups(&self) -> usize {
         self.grid.iter().map(|&side| side as usize).product()
     }
 
     /// Seconds that its workgroups from `first` on are expected to take.
-    fn expected(&self, gpu: &Gpu, first: usize) -> f64 {
+    pub(super) fn expected(&self, gpu: &Gpu, first: usize) -> f64 {
         let left = (self.groups() - first) as f64 / self.groups() as f64;
         left * self.pipeline.pace.seconds(gpu, self.cost, self.groups())
     }
 
     /// Encodes as many workgroups from `first` on as there is room for, and says how many these are.
-    fn encode_some(
+    pub(super) fn encode_some(
         &self,
         gpu: &Gpu,
         first: usize,
@@ -174,6 +174,16 @@ impl Recording {
             dispatch.encode(&mut pass);
             share.take(&dispatch.pipeline, dispatch.expected(gpu, 0));
         }
+    }
+
+    /// Seconds that what is behind `place` is expected to take.
+    pub fn expected(&self, gpu: &Gpu, place: Place) -> f64 {
+        let left = self.0.iter().enumerate().skip(place.dispatch);
+        left.map(|(at, dispatch)| match at == place.dispatch {
+            true => dispatch.expected(gpu, place.group),
+            false => dispatch.expected(gpu, 0),
+        })
+        .sum()
     }
 
     /// Submits everything.

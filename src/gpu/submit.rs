@@ -1,19 +1,44 @@
 //! Submitting work of any length in submissions that are short enough.
 
+use std::ops::ControlFlow;
+
 use super::{Gpu, Place, Recording, Share, Ticket};
 use crate::{Error, Result};
 
+/// Submissions that may be waiting where somebody watches them: enough to keep the device busy, few enough to stop
+/// soon.
+pub(crate) const WAITING: usize = 2;
+
+/// Called between submissions with the seconds that the finished ones were expected to take; says whether to go on.
+pub(crate) type Between<'a> = &'a mut dyn FnMut(f64) -> ControlFlow<()>;
+
 /// Work on its way to the queue: cut so that no submission is expected to take longer than the device's target.
-#[derive(Debug)]
 pub(crate) struct Submissions<'a> {
     gpu: &'a Gpu,
     open: Option<(wgpu::CommandEncoder, Share)>,
-    tickets: Vec<Ticket>,
+    submitted: Submitted,
+    watcher: Option<Watcher<'a>>,
+}
+
+/// Where somebody watches: whom to call, and what there is to tell.
+struct Watcher<'a> {
+    between: Between<'a>,
+    doing: &'a str,
+    expected: f64,
+    outcome: Result<ControlFlow<()>>,
 }
 
 impl<'a> Submissions<'a> {
     pub fn new(gpu: &'a Gpu) -> Self {
-        Self { gpu, open: None, tickets: Vec::new() }
+        Self { gpu, open: None, submitted: Submitted::default(), watcher: None }
+    }
+
+    /// Waits after each submission until few are left, and calls `between`. Once that breaks, nothing more is
+    /// submitted.
+    pub fn watched(gpu: &'a Gpu, doing: &'a str, between: Between<'a>) -> Self {
+        let outcome = Ok(ControlFlow::Continue(()));
+        let watcher = Some(Watcher { between, doing, expected: 0.0, outcome });
+        Self { watcher, ..Self::new(gpu) }
     }
 
     pub fn gpu(&self) -> &'a Gpu {
@@ -27,7 +52,7 @@ impl<'a> Submissions<'a> {
 
     pub fn run(&mut self, recording: &Recording, label: &str) {
         let (gpu, mut place) = (self.gpu, Place::default());
-        loop {
+        while !self.is_stopped() {
             let (encoder, share) = self.open();
             if recording.encode_some(gpu, &mut place, share, encoder, label) {
                 break;
@@ -38,15 +63,39 @@ impl<'a> Submissions<'a> {
 
     /// Submits what there is, before something is written that it must not see.
     pub fn submit(&mut self) {
-        if let Some((encoder, share)) = self.open.take() {
-            self.tickets.push(share.submit(self.gpu, encoder));
+        let Some((encoder, share)) = self.open.take() else { return };
+        if self.is_stopped() {
+            return;
+        }
+        let expected = share.expected().as_secs_f64();
+        self.submitted.push(share.submit(self.gpu, encoder));
+        if let Some(watcher) = &mut self.watcher {
+            watcher.expected += expected;
+            let waited = self.submitted.wait_for_all_but(WAITING, self.gpu, watcher.doing);
+            let done = watcher.expected - self.submitted.expected();
+            watcher.outcome = waited.map(|()| (watcher.between)(done));
+        }
+    }
+
+    /// Whether nothing more is submitted, because somebody wanted that or the device failed.
+    fn is_stopped(&self) -> bool {
+        let goes_on = |w: &Watcher<'_>| matches!(w.outcome, Ok(ControlFlow::Continue(())));
+        !self.watcher.as_ref().is_none_or(goes_on)
+    }
+
+    /// Submits the rest; whether nothing was left out.
+    pub fn end(&mut self) -> Result<bool> {
+        self.submit();
+        match self.watcher.take().map(|watcher| watcher.outcome).transpose()? {
+            Some(ControlFlow::Break(())) => Ok(false),
+            _ => Ok(true),
         }
     }
 
     /// Submits the rest.
     pub fn finish(mut self) -> Submitted {
         self.submit();
-        Submitted(self.tickets)
+        self.submitted
     }
 
     fn open(&mut self) -> &mut (wgpu::CommandEncoder, Share) {
@@ -62,13 +111,24 @@ impl<'a> Submissions<'a> {
 #[derive(Debug, Default)]
 pub(crate) struct Submitted(Vec<Ticket>);
 
-impl From<Vec<Ticket>> for Submitted {
-    fn from(tickets: Vec<Ticket>) -> Self {
-        Self(tickets)
-    }
-}
-
 impl Submitted {
+    pub fn push(&mut self, ticket: Ticket) {
+        self.0.push(ticket);
+    }
+
+    /// Seconds that what is not known to be done was expected to take.
+    pub fn expected(&self) -> f64 {
+        self.0.iter().map(Ticket::expected).sum()
+    }
+
+    /// Waits until no more than so many are not known to be done.
+    pub fn wait_for_all_but(&mut self, at_most: usize, gpu: &Gpu, doing: &str) -> Result<()> {
+        let Some(last) = self.0.len().checked_sub(at_most + 1) else { return Ok(()) };
+        self.0[..=last].iter_mut().try_for_each(|ticket| ticket.wait_blocking(gpu, doing))?;
+        wait_for(gpu, self.0[last].submission(), doing)?;
+        self.settle(gpu).map(drop)
+    }
+
     /// The last submission of it. None where there was nothing to do, or where the caller submits.
     pub fn last(&self) -> Option<wgpu::SubmissionIndex> {
         self.0.last().and_then(Ticket::submission)
@@ -87,12 +147,12 @@ impl Submitted {
 
     /// Waits for all of it.
     pub fn wait_blocking(&mut self, gpu: &Gpu, doing: &str) -> Result<()> {
-        let last = self.last();
-        self.0.iter_mut().try_for_each(|ticket| ticket.wait_blocking(gpu, doing))?;
-        if let Some(last) = last {
-            let wait = wgpu::PollType::Wait { submission_index: Some(last), timeout: None };
-            gpu.device().poll(wait).map_err(|e| Error::gpu(doing, e))?;
-        }
-        self.settle(gpu).map(drop)
+        self.wait_for_all_but(0, gpu, doing)
     }
+}
+
+fn wait_for(gpu: &Gpu, submission: Option<wgpu::SubmissionIndex>, doing: &str) -> Result<()> {
+    let Some(submission) = submission else { return Ok(()) };
+    let wait = wgpu::PollType::Wait { submission_index: Some(submission), timeout: None };
+    gpu.device().poll(wait).map(drop).map_err(|e| Error::gpu(doing, e))
 }

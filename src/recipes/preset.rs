@@ -17,19 +17,22 @@ pub enum Preset {
     Quick,
     /// What published figures are means over.
     Paper,
+    /// Minutes on a CPU: smaller networks, fewer real images and iterations.
+    Small,
     /// Whether it works at all: seconds, even on a CPU.
     Smoke,
 }
 
 impl Preset {
     /// Every one.
-    pub const ALL: [Self; 3] = [Self::Quick, Self::Paper, Self::Smoke];
+    pub const ALL: [Self; 4] = [Self::Quick, Self::Paper, Self::Small, Self::Smoke];
 
     /// Its name on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::Quick => "quick",
             Self::Paper => "paper",
+            Self::Small => "small",
             Self::Smoke => "smoke",
         }
     }

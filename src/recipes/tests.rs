@@ -21,7 +21,7 @@ fn presets_are_those_of_the_rules() {
         assert_eq!(preset.name().parse::<Preset>().unwrap(), preset);
     }
     let error = "papre".parse::<Preset>().unwrap_err().to_string();
-    assert_eq!(error, "preset = papre: possible are quick, paper, smoke");
+    assert_eq!(error, "preset = papre: possible are quick, paper, small, smoke");
 }
 
 /// Every data set that has a name here or may get one, in every preset.
@@ -33,6 +33,7 @@ fn every_preset_of_every_data_set() {
     let presets = [
         (Preset::Quick, (1000, 128, 256, 10, 3, 300)),
         (Preset::Paper, (20_000, 128, 256, 10, 20, 1000)),
+        (Preset::Small, (200, 32, 64, 10, 2, 100)),
         (Preset::Smoke, (10, 16, 16, 1, 1, 10)),
     ];
     for (name, channels, size, augment, depth) in [

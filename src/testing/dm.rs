@@ -73,8 +73,13 @@ impl DmSession {
             real_counts: &self.real_counts,
             batch: RealBatch::Values(real),
         };
-        let tickets = matching.submit(&step, &mut Progress::default(), &mut losses)?;
-        let submission = tickets.last().and_then(|ticket| ticket.submission());
+        let mut progress = Progress::default();
+        let submission = loop {
+            let (ticket, ended) = matching.submit_some(&step, &mut progress, &mut losses)?;
+            if ended {
+                break ticket.submission();
+            }
+        };
         Ok(DmResult {
             loss: losses.take_blocking(&self.gpu, submission)?.iter().sum(),
             grad: matching.gradient.read_blocking(&self.gpu)?,

@@ -34,28 +34,37 @@ impl Progress {
 }
 
 impl Matching {
-    /// Submits what is left of a step, in pieces as long as they should be. The losses are on their way to
-    /// `readback` afterwards.
-    pub fn submit(
+    /// Submits the next part of a step, as long as a submission should be; whether that was the last. Then the
+    /// losses are on their way to `readback`.
+    pub fn submit_some(
         &mut self,
         step: &Step<'_>,
         progress: &mut Progress,
         readback: &mut Readback<f32>,
-    ) -> Result<Vec<Ticket>> {
+    ) -> Result<(Ticket, bool)> {
         let gpu = self.gpu.clone();
-        let mut tickets = Vec::new();
-        loop {
-            let label = Some("a part of a step");
-            let mut encoder =
-                gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor { label });
-            let mut share = Share::of(gpu.submit_target());
-            let done = self.encode(&mut encoder, &mut share, step, progress, readback)?;
-            self.end(&encoder);
-            tickets.push(share.submit(&gpu, encoder));
-            if done {
-                return Ok(tickets);
-            }
-        }
+        let label = Some("a part of a step");
+        let mut encoder =
+            gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor { label });
+        let mut share = Share::of(gpu.submit_target());
+        let ended = self.encode(&mut encoder, &mut share, step, progress, readback)?;
+        self.end(&encoder);
+        Ok((share.submit(&gpu, encoder), ended))
+    }
+
+    /// Seconds that a step is expected to take, and what of them is behind `progress`.
+    pub fn expected(&self, progress: &Progress) -> (f64, f64) {
+        let at = match progress.stage {
+            Stage::Network => 0,
+            Stage::Pack => 1,
+            Stage::Real(chunk) => 2 + chunk,
+            Stage::Synthetic => 2 + self.chunks.len(),
+            Stage::Update => 3 + self.chunks.len(),
+        };
+        let whole = self.gpu.expected(self.recordings());
+        let mut left = self.recordings().skip(at);
+        let begun = left.next().map_or(0.0, |first| first.expected(&self.gpu, progress.place));
+        (whole, begun + self.gpu.expected(left))
     }
 
     /// Encodes what there is room for of a step; whether that was all. Then the losses are on their way to

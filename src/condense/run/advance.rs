@@ -1,13 +1,13 @@
 //! Advancing a run: an iteration by own submissions, or as much as the caller's encoder has room for.
 
-use std::time::Duration;
+use std::{ops::ControlFlow, time::Duration};
 
 use super::{Condensation, Encoded, InFlight, checked_plan};
 use crate::{
     Dataset, Error, Result,
     augment::Row,
     condense::{Matching, Progress, RealBatch, Settings, Step, sample::draw_batch},
-    gpu::{Readback, Share, Submitted},
+    gpu::{Between, Readback, Share, Submitted, WAITING},
     kernels::NetworkKey,
     rng::{Purpose, Stream},
 };
@@ -16,7 +16,15 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Begun {
     drawn: Drawn,
+    underway: Underway,
+}
+
+/// How far an iteration has come.
+#[derive(Debug)]
+struct Underway {
     progress: Progress,
+    /// What was submitted here; nothing if it is the caller who submits.
+    submitted: Submitted,
     losses: Readback<f32>,
 }
 
@@ -55,15 +63,80 @@ impl Condensation {
     /// [`Error::Gpu`] if the device was lost, [`Error::OutOfMemory`] if it has none left in the smallest pieces
     /// either: then the images are as the iteration before left them.
     pub fn step(&mut self) -> Result<()> {
+        self.submit(None).map(drop)
+    }
+
+    /// As [`step`](Self::step), but waits so that only a few of its submissions are unfinished at a time, and calls
+    /// `between` after each with the part of the iteration that the GPU is known to have done, from 0 to 1. Where
+    /// that breaks, the iteration is left, and the images stay as the one before made them; the next step begins
+    /// it anew. This is how a program whose iterations take seconds shows that it lives, and stops when it is told
+    /// to.
+    ///
+    /// ```no_run
+    /// # fn condense(run: &mut dm_wgpu::Condensation) -> dm_wgpu::Result<()> {
+    /// use std::{ops::ControlFlow, time::{Duration, Instant}};
+    ///
+    /// let deadline = Instant::now() + Duration::from_secs(3600);
+    /// while !run.is_done() {
+    ///     let stopped = run.step_blocking(&mut |done| {
+    ///         eprint!("\r{:.0} %", 100.0 * done);
+    ///         match Instant::now() < deadline {
+    ///             true => ControlFlow::Continue(()),
+    ///             false => ControlFlow::Break(()),
+    ///         }
+    ///     })?;
+    ///     if stopped.is_break() {
+    ///         break;
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`step`](Self::step).
+    pub fn step_blocking(
+        &mut self,
+        between: &mut dyn FnMut(f64) -> ControlFlow<()>,
+    ) -> Result<ControlFlow<()>> {
+        self.submit(Some(between))
+    }
+
+    fn submit(&mut self, mut between: Option<Between<'_>>) -> Result<ControlFlow<()>> {
         self.collect()?;
         // The caller may not have submitted what it was given of this iteration.
         if let Some(begun) = &mut self.begun {
-            begun.progress = Progress::default();
+            begun.underway.progress = Progress::default();
         }
-        self.advance(|matching, step, progress, losses| {
-            matching.submit(step, progress, losses).map(|tickets| Some(tickets.into()))
-        })?;
-        Ok(())
+        loop {
+            let ended = self.advance(|matching, step, underway| {
+                let Underway { progress, losses, submitted } = underway;
+                let (ticket, ended) = matching.submit_some(step, progress, losses)?;
+                submitted.push(ticket);
+                Ok(ended)
+            })?;
+            if ended {
+                return Ok(ControlFlow::Continue(()));
+            }
+            let (Some(between), Some(begun)) = (&mut between, &mut self.begun) else { continue };
+            let Underway { progress, submitted, .. } = &mut begun.underway;
+            submitted.wait_for_all_but(WAITING, &self.gpu, "condense")?;
+            let (whole, left) = self.matching.expected(progress);
+            let done = whole - left - submitted.expected();
+            if between((done / whole).clamp(0.0, 1.0)).is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+    }
+
+    /// How long an iteration takes on this device, measured on a slice of each of its kernels: seconds where they
+    /// are compiled first, a moment else. Nothing that counts is computed.
+    ///
+    /// # Errors
+    /// [`Error::Gpu`] if the device was lost.
+    pub fn estimate_blocking(&self) -> Result<Duration> {
+        self.gpu.measure_paces(self.matching.recordings_but_the_update())?;
+        Ok(Duration::from_secs_f64(self.matching.expected(&Progress::default()).0))
     }
 
     /// Encodes one iteration into the caller's encoder, to be submitted to the queue of
@@ -156,9 +229,8 @@ impl Condensation {
 
     /// Encodes what there is room for of an iteration; whether it came to its end.
     fn encode(&mut self, encoder: &mut wgpu::CommandEncoder, share: &mut Share) -> Result<bool> {
-        self.advance(|matching, step, progress, losses| {
-            let ended = matching.encode(encoder, share, step, progress, losses)?;
-            Ok(ended.then(Submitted::default))
+        self.advance(|matching, step, Underway { progress, losses, .. }| {
+            matching.encode(encoder, share, step, progress, losses)
         })
     }
 
@@ -166,32 +238,27 @@ impl Condensation {
     /// has no memory left, it begins again in smaller pieces, as long as there are such.
     fn advance(
         &mut self,
-        mut issue: impl FnMut(
-            &mut Matching,
-            &Step<'_>,
-            &mut Progress,
-            &mut Readback<f32>,
-        ) -> Result<Option<Submitted>>,
+        mut issue: impl FnMut(&mut Matching, &Step<'_>, &mut Underway) -> Result<bool>,
     ) -> Result<bool> {
         let mut begun = self.begin();
         loop {
             let step = begun.drawn.step(&self.dataset, &self.real_counts);
-            let (progress, losses) = (&mut begun.progress, &mut begun.losses);
-            match issue(&mut self.matching, &step, progress, losses) {
-                Ok(Some(submitted)) => {
-                    let (iteration, losses) = (self.iteration, begun.losses);
+            match issue(&mut self.matching, &step, &mut begun.underway) {
+                Ok(true) => {
+                    let Underway { submitted, losses, .. } = begun.underway;
+                    let iteration = self.iteration;
                     self.in_flight.push_back(InFlight { iteration, submitted, losses });
                     self.iteration += 1;
                     return Ok(true);
                 }
-                Ok(None) => {
+                Ok(false) => {
                     self.begun = Some(begun);
                     return Ok(false);
                 }
                 Err(error @ Error::OutOfMemory { .. }) => {
-                    begun.progress = Progress::default();
+                    begun.underway.progress = Progress::default();
                     // The copy that was to take the losses may be lost.
-                    begun.losses = self.matching.loss_readback();
+                    begun.underway.losses = self.matching.loss_readback();
                     let plan = checked_plan(&self.gpu, &self.dataset, &self.settings)?;
                     self.matching.shrink(&plan, error)?;
                 }
@@ -226,6 +293,7 @@ impl Condensation {
             indices: draw_batch(self.dataset.train(), batch_real, seed, iteration),
         };
         let losses = self.idle.pop().unwrap_or_else(|| self.matching.loss_readback());
-        Begun { drawn, progress: Progress::default(), losses }
+        let (progress, submitted) = Default::default();
+        Begun { drawn, underway: Underway { progress, submitted, losses } }
     }
 }
