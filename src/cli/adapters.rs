@@ -31,7 +31,7 @@ pub fn none(backend: Option<&str>) -> Failure {
 
 /// A few lines on one adapter; the index is what `--adapter` takes.
 pub fn describe(index: usize, report: &AdapterReport) -> String {
-    let AdapterReport { info, limits, features, matrices, .. } = report;
+    let AdapterReport { info, limits, features, matrices, hidden, .. } = report;
     let kind = match info.device_type {
         DeviceType::DiscreteGpu => "discrete GPU",
         DeviceType::IntegratedGpu => "integrated GPU",
@@ -61,7 +61,13 @@ pub fn describe(index: usize, report: &AdapterReport) -> String {
         ("timestamps", has(Features::TIMESTAMP_QUERY).to_owned()),
     ];
     let mut text = format!("{index}: {}", info.name);
-    for (what, value) in rows {
+    let hidden = hidden.then(|| {
+        format!(
+            "its Vulkan driver does not claim to conform to the standard; --adapter {index} takes it \
+             nevertheless, dm-wgpu doctor --adapter {index} checks it"
+        )
+    });
+    for (what, value) in rows.into_iter().chain(hidden.map(|why| ("hidden", why))) {
         // Writing to a String can't fail.
         let _ = write!(text, "\n   {what:<17}{value}");
     }

@@ -46,7 +46,13 @@ pub fn run(args: &DoctorArgs) -> Result<u8, Failure> {
     let backend = args.backend.clone();
     let found = adapters_blocking(backend.as_deref())?;
     let chosen = match &args.adapter {
-        None => (0..found.len()).collect(),
+        None => {
+            let shown = found.iter().filter(|report| !report.hidden).count();
+            if shown < found.len() {
+                console.say("hidden adapters are left out; dm-wgpu adapters lists them");
+            }
+            (0..shown).collect()
+        }
         Some(wanted) => {
             let names: Vec<_> = found.iter().map(|report| report.info.name.as_str()).collect();
             vec![one(wanted, &names)?]

@@ -45,10 +45,14 @@ pub struct AdapterReport {
     pub features: wgpu::Features,
     /// The sizes and types of cooperative matrices it has.
     pub matrices: Vec<wgpu::CooperativeMatrixProperties>,
+    /// Whether it is taken only if it is named, as its Vulkan driver does not claim to conform to the standard:
+    /// Mesa's Dozen, by which WSL2 reaches the GPU, for instance.
+    pub hidden: bool,
 }
 
-/// Every adapter that can compute, best first: discrete, integrated, virtual, CPU. This is the
-/// order that a number in [`AdapterChoice::adapter`] counts in. An empty list is no error.
+/// Every adapter that can compute, best first: discrete, integrated, virtual, CPU; then those that are
+/// [hidden](AdapterReport::hidden). This is the order that a number in [`AdapterChoice::adapter`] counts in. An empty
+/// list is no error.
 ///
 /// ```
 /// for (number, adapter) in dm_wgpu::adapters_blocking(None)?.iter().enumerate() {
@@ -61,19 +65,35 @@ pub struct AdapterReport {
 /// [`Error::Setting`] for a backend that is not known.
 pub fn adapters_blocking(backend: Option<&str>) -> Result<Vec<AdapterReport>> {
     let found = pollster::block_on(enumerate(backend))?;
-    Ok(found
-        .iter()
-        .map(|a| AdapterReport {
-            info: a.get_info(),
-            limits: a.limits(),
-            features: a.features(),
-            matrices: a.cooperative_matrix_properties(),
-        })
-        .collect())
+    let hidden = pollster::block_on(hidden(backend))?;
+    let report = |(adapter, hidden): (&wgpu::Adapter, bool)| AdapterReport {
+        info: adapter.get_info(),
+        limits: adapter.limits(),
+        features: adapter.features(),
+        matrices: adapter.cooperative_matrix_properties(),
+        hidden,
+    };
+    let found = found.iter().map(|adapter| (adapter, false));
+    Ok(found.chain(hidden.iter().map(|adapter| (adapter, true))).map(report).collect())
 }
 
 pub(super) async fn choose(choice: &AdapterChoice) -> Result<wgpu::Adapter> {
     let mut found = enumerate(choice.backend.as_deref()).await?;
+    let named = |adapter: &wgpu::Adapter| adapter.get_info().name;
+    let mut index = picked(choice.adapter.as_deref(), found.iter().map(named));
+    if index.is_none() {
+        // Only now, as it takes time to look for them.
+        let hidden = hidden(choice.backend.as_deref()).await?;
+        if found.is_empty() && !hidden.is_empty() && choice.adapter.is_none() {
+            let names = hidden.iter().map(named).collect::<Vec<_>>().join(", ");
+            return Err(Error::Adapter(format!(
+                "the only adapter is hidden, as its Vulkan driver does not claim to conform to the standard: \
+                 {names}. Name it to take it nevertheless"
+            )));
+        }
+        found.extend(hidden);
+        index = picked(choice.adapter.as_deref(), found.iter().map(named));
+    }
     if found.is_empty() {
         let others = enumerate(None).await?;
         return Err(match &choice.backend {
@@ -85,16 +105,6 @@ pub(super) async fn choose(choice: &AdapterChoice) -> Result<wgpu::Adapter> {
             _ => Error::Adapter(NONE_FOUND.to_owned()),
         });
     }
-    let index = match &choice.adapter {
-        None => Some(0),
-        Some(wanted) => match wanted.trim().parse::<usize>() {
-            Ok(index) => (index < found.len()).then_some(index),
-            Err(_) => {
-                let wanted = wanted.trim().to_lowercase();
-                found.iter().position(|a| a.get_info().name.to_lowercase().contains(&wanted))
-            }
-        },
-    };
     let Some(index) = index else {
         let wanted = choice.adapter.as_deref().unwrap_or_default();
         return Err(Error::setting(
@@ -106,6 +116,20 @@ pub(super) async fn choose(choice: &AdapterChoice) -> Result<wgpu::Adapter> {
     Ok(found.swap_remove(index))
 }
 
+/// Which of the adapters with these names is wanted: the first, or the one that is named or numbered.
+fn picked(wanted: Option<&str>, mut names: impl ExactSizeIterator<Item = String>) -> Option<usize> {
+    match wanted.map(str::trim) {
+        None => (names.len() > 0).then_some(0),
+        Some(wanted) => match wanted.parse::<usize>() {
+            Ok(index) => (index < names.len()).then_some(index),
+            Err(_) => {
+                let wanted = wanted.to_lowercase();
+                names.position(|name| name.to_lowercase().contains(&wanted))
+            }
+        },
+    }
+}
+
 /// For messages: every adapter with its index.
 fn listed(found: &[wgpu::Adapter]) -> String {
     let name = |(i, a): (usize, &wgpu::Adapter)| format!("{i} ({})", a.get_info().name);
@@ -114,15 +138,36 @@ fn listed(found: &[wgpu::Adapter]) -> String {
 
 async fn enumerate(backend: Option<&str>) -> Result<Vec<wgpu::Adapter>> {
     let found = match named(backend)? {
-        Some(backends) => of_backends(backends).await,
+        Some(backends) => of_backends(backends, wgpu::InstanceFlags::empty()).await,
         // OpenGL shows the same cards again, serves compute worst, and its libraries write to
         // stderr on machines without a display: only where there is nothing else.
-        None => match of_backends(wgpu::Backends::PRIMARY).await {
-            found if found.is_empty() => of_backends(wgpu::Backends::GL).await,
-            found => found,
-        },
+        None => {
+            let flags = wgpu::InstanceFlags::empty();
+            match of_backends(wgpu::Backends::PRIMARY, flags).await {
+                found if found.is_empty() => of_backends(wgpu::Backends::GL, flags).await,
+                found => found,
+            }
+        }
     };
     Ok(found)
+}
+
+/// The adapters that wgpu shows only if it is asked to, because their Vulkan drivers claim no conformance.
+async fn hidden(backend: Option<&str>) -> Result<Vec<wgpu::Adapter>> {
+    let backends = named(backend)?.unwrap_or(wgpu::Backends::VULKAN) & wgpu::Backends::VULKAN;
+    if backends.is_empty() {
+        return Ok(Vec::new());
+    }
+    let flag = wgpu::InstanceFlags::ALLOW_UNDERLYING_NONCOMPLIANT_ADAPTER;
+    let mut all = of_backends(backends, flag).await;
+    let shown = of_backends(backends, wgpu::InstanceFlags::empty()).await;
+    let shown: Vec<_> = shown.iter().map(wgpu::Adapter::get_info).collect();
+    let same = |a: &wgpu::AdapterInfo, b: &wgpu::AdapterInfo| {
+        (&a.name, a.vendor, a.device, &a.driver, &a.device_pci_bus_id)
+            == (&b.name, b.vendor, b.device, &b.driver, &b.device_pci_bus_id)
+    };
+    all.retain(|adapter| !shown.iter().any(|one| same(one, &adapter.get_info())));
+    Ok(all)
 }
 
 /// The backends that a name stands for.
@@ -140,9 +185,10 @@ fn named(backend: Option<&str>) -> Result<Option<wgpu::Backends>> {
     }))
 }
 
-async fn of_backends(backends: wgpu::Backends) -> Vec<wgpu::Adapter> {
+async fn of_backends(backends: wgpu::Backends, flags: wgpu::InstanceFlags) -> Vec<wgpu::Adapter> {
     let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
     descriptor.backends = backends;
+    descriptor.flags |= flags;
     let instance = wgpu::Instance::new(descriptor);
     let mut found = instance.enumerate_adapters(backends).await;
     found.retain(|a| {
@@ -173,3 +219,19 @@ no graphics adapter that can compute was found. Install a driver:
   macOS            Metal comes with macOS 10.15 or later
   Windows          the graphics vendor's driver; DirectX 12 comes with Windows 10
 `dm-wgpu adapters` then lists it.";
+
+#[cfg(test)]
+mod tests {
+    use super::picked;
+
+    #[test]
+    fn an_adapter_is_picked_by_name_or_number() {
+        let pick = |wanted: Option<&str>| {
+            picked(wanted, ["Radeon", "llvmpipe"].map(str::to_owned).into_iter())
+        };
+        assert_eq!(pick(None), Some(0));
+        assert_eq!((pick(Some("LLVM")), pick(Some(" 1 "))), (Some(1), Some(1)));
+        assert_eq!((pick(Some("2")), pick(Some("dozen"))), (None, None));
+        assert_eq!(picked(None, std::iter::empty::<String>().collect::<Vec<_>>().into_iter()), None);
+    }
+}
