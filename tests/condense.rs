@@ -5,6 +5,7 @@ mod reference;
 
 use std::{
     collections::HashSet,
+    ops::ControlFlow,
     sync::{Arc, OnceLock},
     time::Duration,
 };
@@ -74,6 +75,44 @@ fn a_seed_decides_every_bit() {
         assert_eq!(losses, same_losses);
         let differing = bits(&first).iter().zip(bits(&other)).filter(|(a, b)| **a != *b).count();
         assert!(differing > first.images.len() / 2, "{differing} values differ");
+    }
+}
+
+/// Iterations that are watched, and left in the middle now and then, come to the same images; so do those that were
+/// measured before.
+#[test]
+fn an_iteration_can_be_watched_and_left() {
+    let dataset = glyphs();
+    for gpu in gpus() {
+        let gpu = gpu.clone().with_submit_target(Duration::from_micros(100));
+        let settings = Settings { iterations: 2, ..quick(&dataset) };
+        let (plain, _) = run(&gpu, &dataset, settings.clone());
+        let mut watched = Condensation::new(&gpu, dataset.clone(), settings).unwrap();
+        let estimate = watched.estimate_blocking().unwrap();
+        assert!(estimate > Duration::ZERO && estimate < Duration::from_secs(60), "{estimate:?}");
+        for iteration in 0..2 {
+            let before = bits(&watched.images_blocking().unwrap());
+            for leave_after in [0.0, 0.5] {
+                let stopped = watched.step_blocking(&mut |part| match part > leave_after {
+                    true => ControlFlow::Break(()),
+                    false => ControlFlow::Continue(()),
+                });
+                assert_eq!(stopped.unwrap(), ControlFlow::Break(()));
+                assert_eq!(watched.iteration(), iteration);
+                assert_eq!(bits(&watched.images_blocking().unwrap()), before);
+                assert_eq!(watched.checkpoint_blocking().unwrap().iteration(), iteration);
+            }
+            let mut parts = Vec::new();
+            let ended = watched.step_blocking(&mut |part| {
+                parts.push(part);
+                ControlFlow::Continue(())
+            });
+            assert_eq!(ended.unwrap(), ControlFlow::Continue(()));
+            assert_eq!(watched.iteration(), iteration + 1);
+            assert!(parts.len() > 3 && parts.iter().all(|part| (0.0..=1.0).contains(part)));
+            assert!(parts.last() > Some(&0.5), "{parts:?}");
+        }
+        assert_eq!(bits(&watched.images_blocking().unwrap()), bits(&plain));
     }
 }
 

@@ -3,7 +3,11 @@
 mod common;
 mod reference;
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    ops::ControlFlow,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use common::gpu;
 use dm_wgpu::{
@@ -121,6 +125,42 @@ fn the_memory_budget_changes_nothing() {
     let mut between = start(set.clone(), &with(budget * 5 / 2)).unwrap();
     assert_eq!(between.pieces(), 2 * 7, "two turns with {} bytes", budget * 5 / 2);
     assert_eq!(between.accuracy_blocking().unwrap(), ample);
+}
+
+#[test]
+fn a_piece_can_be_watched_and_left() {
+    let gpu = gpu().clone().with_submit_target(Duration::from_micros(100));
+    let settings = EvaluationSettings { nets: 1, epochs: 2, ..settings() };
+    let begin = || {
+        let set = TrainingSet::Synthetic(real(glyphs(), 2));
+        Evaluation::new(&gpu, glyphs().clone(), set, settings.clone()).unwrap()
+    };
+    let plain = begin().accuracy_blocking().unwrap();
+    let mut watched = begin();
+    let estimate = watched.estimate_blocking().unwrap();
+    assert!(estimate > Duration::ZERO && estimate < Duration::from_secs(60), "{estimate:?}");
+    while !watched.is_done() {
+        let mut parts = Vec::new();
+        let ended = watched.advance_blocking(&mut |part| {
+            parts.push(part);
+            ControlFlow::Continue(())
+        });
+        assert_eq!(ended.unwrap(), ControlFlow::Continue(()));
+        assert!(parts.len() > 3 && parts.is_sorted(), "{parts:?}");
+        assert!(parts.iter().all(|part| (0.0..=1.0).contains(part)), "{parts:?}");
+    }
+    assert_eq!(watched.accuracy_blocking().unwrap(), plain);
+    assert!(watched.estimate_blocking().is_err(), "it has begun");
+
+    let mut left = begin();
+    assert_eq!(
+        left.advance_blocking(&mut |_| ControlFlow::Break(())).unwrap(),
+        ControlFlow::Break(())
+    );
+    assert_eq!(left.done(), 0);
+    for outcome in [left.advance(), left.accuracy_blocking().map(drop)] {
+        assert!(outcome.unwrap_err().to_string().contains("stopped in the middle"));
+    }
 }
 
 #[test]

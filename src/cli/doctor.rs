@@ -46,18 +46,15 @@ pub fn run(args: &DoctorArgs) -> Result<u8, Failure> {
     let backend = args.backend.clone();
     let found = adapters_blocking(backend.as_deref())?;
     let chosen = match &args.adapter {
-        None => {
-            let shown = found.iter().filter(|report| !report.hidden).count();
-            if shown < found.len() {
-                console.say("hidden adapters are left out; dm-wgpu adapters lists them");
-            }
-            (0..shown).collect()
-        }
+        None => (0..found.len()).filter(|&index| !found[index].hidden).collect(),
         Some(wanted) => {
             let names: Vec<_> = found.iter().map(|report| report.info.name.as_str()).collect();
             vec![one(wanted, &names)?]
         }
     };
+    if chosen.len() < found.len() && args.adapter.is_none() {
+        console.say("hidden adapters are checked if they are named; dm-wgpu adapters lists them");
+    }
     if chosen.is_empty() {
         return Err(adapters::none(backend.as_deref()));
     }

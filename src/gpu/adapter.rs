@@ -232,6 +232,9 @@ mod tests {
         assert_eq!(pick(None), Some(0));
         assert_eq!((pick(Some("LLVM")), pick(Some(" 1 "))), (Some(1), Some(1)));
         assert_eq!((pick(Some("2")), pick(Some("dozen"))), (None, None));
-        assert_eq!(picked(None, std::iter::empty::<String>().collect::<Vec<_>>().into_iter()), None);
+        assert_eq!(
+            picked(None, std::iter::empty::<String>().collect::<Vec<_>>().into_iter()),
+            None
+        );
     }
 }

@@ -123,6 +123,11 @@ impl Share {
         Duration::try_from_secs_f64(self.expected).unwrap_or(Duration::MAX)
     }
 
+    /// The same for as much of it as is measured.
+    pub fn watched(&self) -> f64 {
+        self.watched.iter().map(|watched| watched.seconds).sum()
+    }
+
     pub(super) fn take(&mut self, pipeline: &Arc<Pipeline>, seconds: f64) {
         self.expected += seconds;
         if self.watching {

@@ -25,6 +25,7 @@ struct Watcher<'a> {
     between: Between<'a>,
     doing: &'a str,
     expected: f64,
+    done: f64,
     outcome: Result<ControlFlow<()>>,
 }
 
@@ -37,7 +38,7 @@ impl<'a> Submissions<'a> {
     /// submitted.
     pub fn watched(gpu: &'a Gpu, doing: &'a str, between: Between<'a>) -> Self {
         let outcome = Ok(ControlFlow::Continue(()));
-        let watcher = Some(Watcher { between, doing, expected: 0.0, outcome });
+        let watcher = Some(Watcher { between, doing, expected: 0.0, done: 0.0, outcome });
         Self { watcher, ..Self::new(gpu) }
     }
 
@@ -67,13 +68,14 @@ impl<'a> Submissions<'a> {
         if self.is_stopped() {
             return;
         }
-        let expected = share.expected().as_secs_f64();
+        let expected = share.watched();
         self.submitted.push(share.submit(self.gpu, encoder));
         if let Some(watcher) = &mut self.watcher {
             watcher.expected += expected;
             let waited = self.submitted.wait_for_all_but(WAITING, self.gpu, watcher.doing);
-            let done = watcher.expected - self.submitted.expected();
-            watcher.outcome = waited.map(|()| (watcher.between)(done));
+            // Never less than before, however sums are rounded.
+            watcher.done = watcher.done.max(watcher.expected - self.submitted.expected());
+            watcher.outcome = waited.map(|()| (watcher.between)(watcher.done));
         }
     }
 
