@@ -267,7 +267,11 @@ pub fn select(bench: &Bench, settings: SelectionSettings) -> Result<Option<Made>
             progress.finish();
             return Ok(None);
         }
-        selection.class_blocking()?;
+        let before = selection.done() as f64;
+        let _ = selection.advance_blocking(&mut |part| {
+            progress.at(before + part);
+            bench.interrupt.goes_on()
+        })?;
         progress.at(selection.done() as f64);
     }
     let set = selection.set_blocking()?;

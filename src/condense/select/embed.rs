@@ -3,7 +3,7 @@
 use crate::{
     ConvNet, Dataset, Error, Gpu, Result,
     augment::Row,
-    gpu::{Buffer, Recording, Submissions},
+    gpu::{Between, Buffer, Recording, Submissions},
     kernels::{Augment, Batch, Item, NetworkKey, Planes, Source},
     nn::{Embedder, Weights},
     rng::Purpose,
@@ -84,26 +84,37 @@ impl ClassEmbedder {
         self.features
     }
 
-    /// The embeddings of these training images, one after the other. Waits for each chunk.
+    /// The embeddings of these training images, one after the other. Waits for them, and calls `between` with the part
+    /// that is done. None where that breaks.
     pub fn embed_blocking(
         &self,
         gpu: &Gpu,
         dataset: &Dataset,
         members: &[u32],
-    ) -> Result<Vec<f32>> {
+        between: Between<'_>,
+    ) -> Result<Option<Vec<f32>>> {
+        let doing = "embed a class";
         let mut embeddings = Vec::with_capacity(members.len() * self.features);
-        for images in members.chunks(self.chunk) {
+        let chunks = members.len().div_ceil(self.chunk) as f64;
+        for (before, images) in members.chunks(self.chunk).enumerate() {
             let image = |&index: &u32| dataset.train().image(index as usize);
             let pixels: Vec<u8> = images.iter().flat_map(image).copied().collect();
             // A last chunk may be smaller: what the one before left behind is embedded again
             // and dropped here.
             self.pixels.write(gpu, &pixels);
-            let mut submitted = self.recording.submit(gpu, "embed a class");
-            submitted.wait_blocking(gpu, "embed a class")?;
+            let seconds = gpu.expected([&self.recording]);
+            let between =
+                &mut |done: f64| between((before as f64 + (done / seconds).min(1.0)) / chunks);
+            let mut submissions = Submissions::watched(gpu, doing, between);
+            submissions.run(&self.recording, doing);
+            if !submissions.end()? {
+                return Ok(None);
+            }
+            submissions.finish().wait_blocking(gpu, doing)?;
             let mut values = self.embedder.embedding().read_blocking(gpu)?;
             values.truncate(images.len() * self.features);
             embeddings.append(&mut values);
         }
-        Ok(embeddings)
+        Ok(Some(embeddings))
     }
 }

@@ -3,7 +3,7 @@
 mod embed;
 mod greedy;
 
-use std::{fmt, str::FromStr, sync::Arc};
+use std::{fmt, ops::ControlFlow, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -194,8 +194,20 @@ impl Selection {
     /// # Errors
     /// [`Error::Gpu`] if the device was lost.
     pub fn class_blocking(&mut self) -> Result<()> {
+        self.advance_blocking(&mut |_| ControlFlow::Continue(())).map(drop)
+    }
+
+    /// As [`class_blocking`](Self::class_blocking), and calls `between` now and then with the part of the class that is
+    /// embedded, from 0 to 1. Where that breaks, the class is left, to be chosen from anew.
+    ///
+    /// # Errors
+    /// As [`class_blocking`](Self::class_blocking).
+    pub fn advance_blocking(
+        &mut self,
+        between: &mut dyn FnMut(f64) -> ControlFlow<()>,
+    ) -> Result<ControlFlow<()>> {
         if self.is_done() {
-            return Ok(());
+            return Ok(ControlFlow::Continue(()));
         }
         let class = self.chosen.len();
         let SelectionSettings { selection, ipc, seed, .. } = self.settings;
@@ -203,7 +215,9 @@ impl Selection {
         let chosen = match &self.embedder {
             None => draw(members, ipc, Stream::new(seed, Purpose::Selection, 0, class as u32)),
             Some(embedder) => {
-                let features = embedder.embed_blocking(&self.gpu, &self.dataset, members)?;
+                let embedded =
+                    embedder.embed_blocking(&self.gpu, &self.dataset, members, between)?;
+                let Some(features) = embedded else { return Ok(ControlFlow::Break(())) };
                 let at = match selection {
                     Selector::KCenter => greedy::k_center(&features, embedder.features(), ipc),
                     _ => greedy::herding(&features, embedder.features(), ipc),
@@ -212,7 +226,7 @@ impl Selection {
             }
         };
         self.chosen.push(chosen);
-        Ok(())
+        Ok(ControlFlow::Continue(()))
     }
 
     /// For each class done so far, the indices of its chosen training images, in the order in
