@@ -10,11 +10,9 @@ use sha2::{Digest, Sha256};
 
 use super::{
     Known, Progress, Sources,
-    pictures::{
-        Entry, Picture, Pictures, Shelf, Size, Wanted, cache_folder, is_hidden, is_picture,
-    },
+    pictures::{Entry, Picture, Pictures, Shelf, Size, Wanted, cache_folder, is_picture},
 };
-use crate::{Dataset, Error, Result};
+use crate::{Dataset, Error, Result, listing::is_hidden};
 
 #[cfg(test)]
 mod tests;
@@ -225,7 +223,8 @@ fn all_subfolders(folder: &Path) -> Result<Vec<String>> {
 /// Whether there are folders in it and no pictures beside them.
 fn is_tree(folder: &Path) -> Result<bool> {
     let entries = fs::read_dir(folder).map_err(Error::io("read", folder))?;
-    let pictures = entries.flatten().any(|entry| is_picture(&entry.file_name().to_string_lossy()));
+    let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let pictures = names.filter(|name| !is_hidden(name)).any(|name| is_picture(&name));
     Ok(!pictures && !subfolders(folder)?.is_empty())
 }
 

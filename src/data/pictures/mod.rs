@@ -14,7 +14,7 @@ use std::{
 };
 
 pub(crate) use decode::{fitted_picture, is_picture, planes, read};
-pub(super) use shelf::{Entry, Shelf, is_hidden};
+pub(super) use shelf::{Entry, Shelf};
 
 use super::{Progress, Work, map::Map, pixels::Pixels};
 use crate::{Dataset, DatasetInfo, Error, Result};
