@@ -76,7 +76,7 @@ pub fn run() -> ExitCode {
         }
     };
     logs::listen(cli.quiet(), cli.verbose, cli.json());
-    if !cli.f16() {
+    if !cli.f16() && cli.can_be_read_again() {
         vectors::widen();
     }
     let outcome = match &cli.command {
