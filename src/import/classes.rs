@@ -103,7 +103,7 @@ impl<'a> Classes<'a> {
         if let Some(class) = at(self.names).or_else(|| at(&self.folders)) {
             return Some(class);
         }
-        let name = folded(name);
+        let name = folded(&printable(name));
         let alike = |class: &usize| {
             [&self.names[*class], &self.folders[*class]].into_iter().any(|n| folded(n) == name)
         };

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{Arrays, Content, Imported, Values, folder::picture};
-use crate::{Error, Result, report::Sheet};
+use crate::{Error, Result, names::printable, report::Sheet};
 
 /// Nobody looks at more classes than this; a label beyond is a broken file.
 const MOST_CLASSES: usize = 1 << 20;
@@ -97,7 +97,7 @@ fn of_pictures(classes: &[(String, Vec<PathBuf>)], folder: &Path) -> Result<Shee
         };
         class.into_iter().map(pixels).collect()
     });
-    let names = classes.iter().map(|(name, _)| name.clone()).collect();
+    let names = classes.iter().map(|(name, _)| printable(name).into_owned()).collect();
     Ok(Sheet::new(names, channels, extent.0 as usize, images.collect()))
 }
 
