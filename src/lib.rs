@@ -136,6 +136,8 @@ mod files;
 mod gpu;
 pub mod import;
 mod kernels;
+mod listing;
+mod names;
 mod nn;
 mod recipes;
 pub mod report;

@@ -104,7 +104,13 @@ fn files_of_something_else() {
     let swapped = failure(data(|files| files.swap(0, 1)).path());
     assert!(swapped.contains(NAMES[0]) && swapped.contains("swapped"), "{swapped}");
     let page = b"<html><body>Not Found</body></html>".to_vec();
-    assert!(failure(data(|files| files[0] = page).path()).contains("is not an IDX file"));
+    let page = failure(data(|files| files[0] = page).path());
+    assert!(page.contains(NAMES[0]) && page.contains("it is a web page, not the file"), "{page}");
+    let pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n".to_vec();
+    let pointer = failure(data(|files| files[2] = pointer).path());
+    assert!(pointer.contains(NAMES[2]) && pointer.contains("git lfs pull"), "{pointer}");
+    let other = failure(data(|files| files[0] = b"something else".to_vec()).path());
+    assert!(other.contains("is not an IDX file"), "{other}");
     let wide = idx(IMAGES, &[20, 28, 29], &[0; 20 * 28 * 29]);
     assert!(failure(data(|files| files[0] = wide).path()).contains("28×29"));
     let fewer = failure(data(|files| files[1] = labels(19)).path());

@@ -161,3 +161,127 @@ fn wrong_ones_are_refused_in_one_line() {
     let left = fs::read_dir(place.path().join("cache/dm-wgpu/pictures")).unwrap().count();
     assert_eq!(left, 1);
 }
+
+/// A set of pictures for `glyphs`, a picture in each of these sub-folders.
+fn set(place: &Path, classes: &[&str]) {
+    let _ = fs::remove_dir_all(place.join("set"));
+    for (tone, class) in classes.iter().enumerate() {
+        let folder = place.join("set").join(class);
+        fs::create_dir_all(&folder).unwrap();
+        image::GrayImage::from_pixel(28, 28, [tone as u8 * 9].into())
+            .save(folder.join("0.png"))
+            .unwrap();
+    }
+}
+
+/// What an export of that set says, and its labels.
+fn exported(place: &Path) -> (String, Vec<i64>) {
+    let _ = fs::remove_file(place.join("x.safetensors"));
+    let output = run(place, "export set --dataset glyphs --out x.safetensors");
+    let said = stderr(&output);
+    if !output.status.success() {
+        return (said, Vec::new());
+    }
+    let bytes = fs::read(place.join("x.safetensors")).unwrap();
+    let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let labels = file.tensor("labels").unwrap().data().chunks(8).map(|label| label[0].into());
+    (said, labels.collect())
+}
+
+#[test]
+fn sub_folders_of_a_set_are_told_apart_or_refused() {
+    let place = tempfile::tempdir().unwrap();
+    let words = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
+    set(place.path(), &words);
+    let (said, labels) = exported(place.path());
+    // In the order of their names.
+    assert_eq!(labels, [8, 5, 4, 9, 1, 7, 6, 3, 2, 0], "{said}");
+    assert!(said.contains("taken for digits: eight → 8"), "{said}");
+    let letters = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"];
+    set(place.path(), &letters);
+    let (said, labels) = exported(place.path());
+    assert_eq!(labels, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9], "{said}");
+    assert!(said.contains("warning: set: ") && said.contains("a → 0, b → 1"), "{said}");
+    set(place.path(), &["0", "1", "thre"]);
+    let (said, labels) = exported(place.path());
+    assert!(labels.is_empty() && said.contains("error: set: 1 of its 3 sub-folders"), "{said}");
+    assert!(said.contains("thre (the nearest is "), "{said}");
+    set(place.path(), &["0-x", "@eaDir", "1-y"]);
+    assert_eq!(exported(place.path()), (String::new(), vec![0, 1]));
+}
+
+/// What is no file never ends: nothing may wait for it.
+#[cfg(unix)]
+#[test]
+fn pipes_are_passed_over_or_refused() {
+    let place = place();
+    let pipe = |name: &str| {
+        let path = place.path().join(name);
+        assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
+    };
+    pipe("pets/cat/x.png");
+    let asked = format!("--dataset folder:pets --resize 8 {TINY} --no-eval --out run");
+    let output = run(place.path(), &asked);
+    let said = stderr(&output);
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("no file but a pipe") && said.contains("cat/x.png (1 in all)"), "{said}");
+    set(place.path(), &["0"]);
+    pipe("set/0/x.png");
+    let (said, labels) = exported(place.path());
+    assert!(labels == [0] && said.contains("x.png (1 in all)"), "{said}");
+    assert!(run(place.path(), "view set --as blocks").status.success());
+    for name in ["x.npz", "y.safetensors"] {
+        pipe(name);
+        for command in ["evaluate", "view"] {
+            let output = run(place.path(), &format!("{command} {name}"));
+            assert_eq!(output.status.code(), Some(1));
+            let said = stderr(&output);
+            assert!(said.contains(&format!("{name}: a file is needed here; this is a named pipe")));
+        }
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn no_name_steers_the_terminal() {
+    let place = place();
+    let (evil, shown) = ("c\u{1b}[2Jat\u{9b}1m\n", r"c\u{1b}[2Jat\u{9b}1m\n");
+    let pets = place.path().join("pets");
+    fs::rename(pets.join("cat"), pets.join(evil)).unwrap();
+    fs::write(pets.join(evil).join("\u{1b}]0;x\u{7}.txt"), "").unwrap();
+    let steers = |bytes: &[u8]| {
+        let text = String::from_utf8_lossy(bytes).into_owned();
+        text.chars().any(|c| c.is_control() && c != '\n')
+    };
+    let asked = format!("--dataset folder:pets --resize 8 {TINY} --no-eval");
+    for more in ["--out run", "--out json --json", "--out verbose -v"] {
+        let output = run(place.path(), &format!("{asked} {more}"));
+        assert!(output.status.success(), "{}", stderr(&output));
+        assert!(!steers(&output.stderr) && !steers(&output.stdout), "{output:?}");
+        let told = [&output.stderr[..], &output.stdout].concat();
+        assert!(String::from_utf8_lossy(&told).contains(r"]0;x"), "{output:?}");
+    }
+    let html = fs::read_to_string(place.path().join("run/report.html")).unwrap();
+    assert!(html.contains(shown) && !html.contains('\u{1b}') && !html.contains('\u{9b}'));
+    let viewed = run(place.path(), "view run --as blocks256");
+    let text = String::from_utf8(viewed.stdout).unwrap();
+    assert!(text.contains(r"c\u{1b}[2Jat") && !text.contains("\u{1b}[2J"), "{text}");
+    fs::write(pets.join(evil).join("0.png"), "no picture").unwrap();
+    let output = run(place.path(), &format!("{asked} --out again"));
+    let said = stderr(&output);
+    assert!(!steers(&output.stderr) && said.contains(&format!("{shown}/0.png: no read")), "{said}");
+}
+
+#[test]
+fn a_home_folder_is_meant_by_its_sign() {
+    let place = place();
+    let line = format!("--dataset folder:~/pets --resize 8 {TINY} --no-eval --out run");
+    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("dm-wgpu"));
+    command.args(line.split_whitespace()).current_dir(place.path());
+    command.env("HOME", place.path()).env("XDG_CACHE_HOME", place.path().join("cache"));
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    let record = fs::read_to_string(place.path().join("run/run.toml")).unwrap();
+    let path = place.path().join("pets");
+    assert!(record.contains(&format!("folder:{}\"", path.display())), "{record}");
+}

@@ -65,12 +65,15 @@ impl Console {
 
     /// What was asked for: the last event, or else the text, on stdout.
     pub fn result(&self, text: &str, value: &impl Serialize) -> Result<(), Failure> {
-        let line = match self.json {
-            true => serde_json::to_string(&Answer::of(value))
-                .map_err(|error| Failure::Failed(format!("the results as JSON: {error}")))?,
-            false => text.to_owned(),
+        let said = match self.json {
+            true => {
+                let line = serde_json::to_string(&Answer::of(value))
+                    .map_err(|error| Failure::Failed(format!("the results as JSON: {error}")))?;
+                say::json(&line)
+            }
+            false => say::out(text),
         };
-        say::out(&line).map_err(|error| Failure::Failed(format!("stdout: {error}")))
+        said.map_err(|error| Failure::Failed(format!("stdout: {error}")))
     }
 
     /// Whether it speaks to a program.

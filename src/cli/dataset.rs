@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::{
+    builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
+    error::ErrorKind,
+};
 
 use dm_wgpu::{
     Dataset, Result,
@@ -82,7 +85,14 @@ impl TypedValueParser for Names {
         value: &std::ffi::OsStr,
     ) -> Result<String, clap::Error> {
         match value.to_str().and_then(|value| value.strip_prefix(FOLDER)) {
-            Some(path) => Ok(format!("{FOLDER}{}", absolute(path).display())),
+            Some(path) => match at_home(path, std::env::home_dir()) {
+                Some(path) => Ok(format!("{FOLDER}{}", absolute(&path).display())),
+                None => {
+                    let why =
+                        format!("{FOLDER}{path}: there is no home folder for ~ to stand for\n");
+                    Err(command.clone().error(ErrorKind::ValueValidation, why))
+                }
+            },
             None => self.0.parse_ref(command, arg, value),
         }
     }
@@ -92,8 +102,19 @@ impl TypedValueParser for Names {
     }
 }
 
+/// A path with `~` for the home folder, which shells replace at the beginning of a word only.
+fn at_home(path: &str, home: Option<PathBuf>) -> Option<PathBuf> {
+    match path.strip_prefix('~') {
+        Some(rest) if rest.is_empty() || rest.starts_with(std::path::is_separator) => {
+            let home = home.filter(|home| !home.as_os_str().is_empty())?;
+            Some(home.join(rest.trim_start_matches(std::path::is_separator)))
+        }
+        _ => Some(path.into()),
+    }
+}
+
 /// An empty path stays one, for which there is a better error.
-fn absolute(path: &str) -> PathBuf {
+fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.into())
 }
 
@@ -127,6 +148,13 @@ pub(super) mod tests {
             format!("folder:{}", here.join("pets").display())
         );
         assert_eq!(parsed("folder:").unwrap(), "folder:");
+        let at = |path| at_home(path, Some("/home/me".into())).unwrap();
+        for (path, expected) in
+            [("~", "/home/me"), ("~/x/y", "/home/me/x/y"), ("~x", "~x"), ("a/~", "a/~"), ("", "")]
+        {
+            assert_eq!(at(path), Path::new(expected), "{path}");
+        }
+        assert_eq!((at_home("~/x", None), at_home("x", None)), (None, Some("x".into())));
         for (name, expected) in [
             ("mnist", "mnist"),
             ("folder:/a/my pets", "my_pets"),

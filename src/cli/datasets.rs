@@ -13,20 +13,29 @@ pub fn list(args: &DatasetsArgs) -> Result<u8, Failure> {
         return Err(Failure::Usage(format!("--data-dir {folder}: there is no such folder")));
     }
     let sources = Sources { data_dir: args.data_dir.clone(), ..Default::default() };
+    // Without a place to look in there is a list all the same.
+    let folder = sources.folder().ok();
     let mut sets = Vec::new();
     for known in &KNOWN {
-        sets.push((known, known.on_disk(&sources)?));
+        let path = if folder.is_some() { known.on_disk(&sources)? } else { None };
+        sets.push((known, path));
     }
-    let text = match args.json {
-        true => Value::from_iter(sets.iter().map(|(known, path)| object(known, path.as_deref())))
-            .to_string(),
-        false => for_people(&sets, &sources.folder()?, sources.downloads()),
+    let said = match args.json {
+        true => {
+            let objects = sets.iter().map(|(known, path)| object(known, path.as_deref()));
+            say::json(&Value::from_iter(objects).to_string())
+        }
+        false => say::out(&for_people(&sets, folder.as_deref(), sources.downloads())),
     };
-    say::out(&text).map(|()| 0).map_err(|error| Failure::Failed(format!("stdout: {error}")))
+    said.map(|()| 0).map_err(|error| Failure::Failed(format!("stdout: {error}")))
 }
 
 /// The table, where the sets are, and whose they are.
-fn for_people(sets: &[(&Known, Option<PathBuf>)], folder: &Path, downloads: bool) -> String {
+fn for_people(
+    sets: &[(&Known, Option<PathBuf>)],
+    folder: Option<&Path>,
+    downloads: bool,
+) -> String {
     let head = ["NAME", "IMAGES", "CLASSES", "SIZE", "DOWNLOAD", "ON DISK", "LICENCE"];
     let mut rows = vec![head.map(String::from)];
     rows.extend(sets.iter().map(|(known, path)| row(known, path.is_some())));
@@ -43,16 +52,16 @@ fn for_people(sets: &[(&Known, Option<PathBuf>)], folder: &Path, downloads: bool
     let sources: Vec<_> =
         sets.iter().map(|(known, _)| [known.name.to_owned(), known.source.to_owned()]).collect();
     parts.push(format!("Source:\n{}", indented(&aligned(&sources))));
-    parts.push(format!(
-        "Looked for in {}.\n{}",
-        folder.display(),
-        match downloads {
-            true => "What is missing is downloaded there when it is asked for with --dataset.",
-            false =>
-                "Without --data-dir and DM_WGPU_DATA, what is missing is downloaded to the \
-                      cache.",
-        }
-    ));
+    let downloading = match downloads {
+        true => "What is missing is downloaded there when it is asked for with --dataset.",
+        false => "Without --data-dir and DM_WGPU_DATA, what is missing is downloaded to the cache.",
+    };
+    parts.push(match folder {
+        Some(folder) => format!("Looked for in {}.\n{downloading}", folder.display()),
+        None => "Looked for nowhere, as there is no home folder. Name a folder that holds them\n\
+                 with --data-dir or DM_WGPU_DATA, or one for downloads with XDG_CACHE_HOME."
+            .to_owned(),
+    });
     parts.join("\n\n")
 }
 
@@ -126,8 +135,12 @@ mod tests {
         let path =
             |known: &Known| known.has_files().then(|| PathBuf::from("/data").join(known.name));
         let sets: Vec<_> = KNOWN.iter().map(|known| (known, path(known))).collect();
-        let text = for_people(&sets, Path::new("/data"), false);
-        for line in text.lines() {
+        let text = for_people(&sets, Some(Path::new("/data")), false);
+        let homeless = for_people(&sets, None, false);
+        for word in ["--data-dir", "DM_WGPU_DATA", "XDG_CACHE_HOME"] {
+            assert!(homeless.contains(word), "{homeless}");
+        }
+        for line in text.lines().chain(homeless.lines()) {
             assert!(line.chars().count() <= 80, "{line}");
         }
         for known in &KNOWN {
@@ -135,7 +148,9 @@ mod tests {
             assert!(text.lines().filter(of).count() >= 2, "{}: {text}", known.name);
         }
         assert!(text.contains("\n  mnist          /data/mnist\n"), "{text}");
-        assert!(!for_people(&[(&KNOWN[0], None)], Path::new("/data"), true).contains("On disk:"));
+        assert!(
+            !for_people(&[(&KNOWN[0], None)], Some(Path::new("/data")), true).contains("On disk:")
+        );
     }
 
     #[test]

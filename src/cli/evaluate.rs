@@ -15,7 +15,7 @@ use super::{
     dataset::{NAMES, check_test, is_known, name_of},
     events::Event,
     failure::Failure,
-    folder::RECORD,
+    folder::{RECORD, text_of},
     interrupt::{INTERRUPTED, Interrupt},
     measure::{Bench, how},
     past::check_set,
@@ -89,7 +89,7 @@ pub fn run(args: &EvaluateArgs) -> Result<u8, Failure> {
 
 /// What a run left beside the set, if the path is a run's folder or one of its sets; else null.
 pub fn report_of(path: &Path) -> Value {
-    let text = std::fs::read_to_string(run_of(path).join("report.json")).unwrap_or_default();
+    let text = text_of(&run_of(path).join("report.json")).unwrap_or_default();
     // Someone else's report is as good as none.
     serde_json::from_str(&text).unwrap_or_default()
 }
@@ -187,5 +187,12 @@ mod tests {
         }
         std::fs::write(run.join("report.json"), "not JSON").unwrap();
         assert!(report_of(run).is_null());
+        #[cfg(unix)]
+        {
+            std::fs::remove_file(run.join("report.json")).unwrap();
+            let pipe = std::process::Command::new("mkfifo").arg(run.join("report.json")).status();
+            assert!(pipe.unwrap().success());
+            assert!(report_of(run).is_null());
+        }
     }
 }

@@ -106,7 +106,7 @@ impl Event<'_> {
     /// Writes the line. That nobody reads it is found out when the result is written.
     pub fn tell(&self) {
         if let Ok(line) = serde_json::to_string(self) {
-            let _ = say::out(&line);
+            let _ = say::json(&line);
         }
     }
 }

@@ -19,6 +19,14 @@ const RUNS: &str = "runs";
 /// What a run was asked, in its folder.
 pub const RECORD: &str = "run.toml";
 
+/// The text of a file that a run left. A pipe or a device of its name would keep its reader waiting.
+pub fn text_of(path: &Path) -> io::Result<String> {
+    match fs::metadata(path)?.is_file() {
+        true => fs::read_to_string(path),
+        false => Err(io::Error::other("a file is needed here, this is none")),
+    }
+}
+
 /// A folder that is there, empty and writable. Dropped before [`keep`](Self::keep), it takes along
 /// every folder that was made for it, as long as nothing was saved there.
 #[derive(Debug)]

@@ -1,5 +1,6 @@
 //! Logs, on stderr: warnings, as people are told anything else; with `-v` what was chosen and found, with `-vv` every step towards it.
 
+use dm_wgpu::report::printable;
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
 use super::{events::Event, say};
@@ -60,7 +61,15 @@ impl Log for Logger {
         let text = || format!("{}: {}", word(record.level()), record.args());
         match self.style {
             // Progress bars step aside for a line.
-            Style::Log => say::BARS.suspend(|| self.logger.log(record)),
+            Style::Log => {
+                let text = record.args().to_string();
+                let (text, about) = (printable(&text), record.metadata().clone());
+                say::BARS.suspend(|| {
+                    let mut safe = Record::builder();
+                    safe.metadata(about).module_path(record.module_path());
+                    self.logger.log(&safe.args(format_args!("{text}")).build());
+                });
+            }
             Style::Line => say::err(&text()),
             Style::Event => Event::Message { text: &text() }.tell(),
         }

@@ -79,7 +79,7 @@ fn indented(page: &str) -> String {
 }
 
 fn print(text: &str) -> Result<u8, Failure> {
-    say::out(text.trim_end())
+    say::raw(text.trim_end())
         .map(|()| 0)
         .map_err(|error| Failure::Failed(format!("stdout: {error}")))
 }

@@ -77,7 +77,9 @@ pub fn run() -> ExitCode {
         }
     };
     logs::listen(cli.quiet(), cli.verbose, cli.json());
-    environment::prepare(!cli.f16());
+    if cli.can_be_read_again() {
+        environment::prepare(!cli.f16());
+    }
     interrupt::survive_file_limits();
     let outcome = match &cli.command {
         Some(Command::Adapters { backend }) => adapters::list(backend.as_deref()),

@@ -12,7 +12,9 @@ use dm_wgpu::{
     report::{Measurement, Sheet, read_metrics},
 };
 
-use super::{failure::Failure, repeats, rescue::resuming, snapshots, values::memory_text};
+use super::{
+    failure::Failure, folder::text_of, repeats, rescue::resuming, snapshots, values::memory_text,
+};
 
 /// A run that has ended. Its figures are read by name from whatever version wrote them: what is not
 /// there is null.
@@ -38,7 +40,7 @@ impl Past {
         if let Some(why) = several_in(folder) {
             return Err(why);
         }
-        let text = match fs::read_to_string(at("report.json")) {
+        let text = match text_of(&at("report.json")) {
             Ok(text) => text,
             Err(_) if at("run.toml").is_file() => return Err(unfinished(folder)),
             Err(_) => {
@@ -58,7 +60,7 @@ impl Past {
         };
         let metrics = at("metrics.csv");
         let rows = if metrics.is_file() { read_metrics(&metrics)? } else { Vec::new() };
-        let record = fs::read_to_string(at("run.toml")).unwrap_or_default();
+        let record = text_of(&at("run.toml")).unwrap_or_default();
         let command = record.lines().find_map(|line| line.strip_prefix("# dm-wgpu "));
         Ok(Self {
             snapshots: images

@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use dm_wgpu::report::printable;
 use indicatif::ProgressBar;
 
 use super::{
@@ -331,7 +332,9 @@ impl<'a> Downloads<'a> {
             self.seconds = Seconds::default();
             let bar = (self.console.terminal && !self.console.json()).then(|| {
                 let template = format!("{doing} {{msg}} [{{bar:16}}] {counted}");
-                self.console.bar(total.unwrap_or(0), &template).with_message(file.to_owned())
+                self.console
+                    .bar(total.unwrap_or(0), &template)
+                    .with_message(printable(file).into_owned())
             });
             if bar.is_none() && !self.console.json() {
                 self.console.say(&format!("{doing} {file}"));

@@ -12,6 +12,7 @@ use super::{
     args::{MachineArgs, PictureArgs, RunArgs},
     failure::Failure,
     figures::Figures,
+    folder::text_of,
     method::Method,
 };
 
@@ -213,7 +214,7 @@ impl Record {
     /// What the file holds.
     pub fn read(path: &Path) -> Result<Self, Failure> {
         let failed = |why: String| Failure::Failed(format!("{}: {why}", path.display()));
-        let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
+        let text = text_of(path).map_err(|error| failed(error.to_string()))?;
         toml::from_str(&text).map_err(|error| failed(format!("no record of a run: {error}")))
     }
 

@@ -1,9 +1,6 @@
 //! `--runs`: the same run with several seeds, each in a folder of its own, and what they say together.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -18,7 +15,7 @@ use super::{
     dataset::name_of,
     failure::Failure,
     figures::write_json,
-    folder::{OutputFolder, RECORD},
+    folder::{OutputFolder, RECORD, text_of},
     interrupt::{INTERRUPTED, Interrupt},
     measure::Bench,
     page,
@@ -93,7 +90,7 @@ pub fn are_in(dir: &Path) -> bool {
 pub fn page(dir: &Path) -> Result<PathBuf, Failure> {
     let Repeats { runs: asked, .. } = Repeats::read(&dir.join(FILE))?;
     let path = dir.join(REPORT);
-    let Ok(text) = fs::read_to_string(&path) else {
+    let Ok(text) = text_of(&path) else {
         let (dir, go_on) = (dir.display(), resuming(dir));
         let why = format!("{dir}: none of these runs has ended; go on with {go_on}");
         return Err(Failure::Failed(why));
@@ -170,7 +167,7 @@ pub fn resume(
 impl Repeats {
     fn read(path: &Path) -> Result<Self, Failure> {
         let failed = |why: String| Failure::Failed(format!("{}: {why}", path.display()));
-        let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
+        let text = text_of(path).map_err(|error| failed(error.to_string()))?;
         toml::from_str(&text).map_err(|error| failed(format!("no record of runs: {error}")))
     }
 

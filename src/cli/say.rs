@@ -6,6 +6,7 @@ use std::{
 };
 
 use console::Term;
+use dm_wgpu::report::printable;
 use indicatif::{MultiProgress, ProgressDrawTarget, TermLike};
 
 /// All progress bars. Whatever else writes to the terminal does it while they are away, or they would
@@ -75,11 +76,32 @@ pub fn dumb() -> bool {
 
 /// A line for people, on stderr. If it can't be told, there is nobody to tell that to.
 pub fn err(line: &str) {
+    let line = lines(line);
     let _ = BARS.suspend(|| writeln!(io::stderr().lock(), "{line}"));
 }
 
-/// Results, on stdout. A reader that left, as `head` does, has what it wanted.
+/// What holds names of any origin, so that nothing in them steers the terminal. Lines and columns stay.
+fn lines(text: &str) -> String {
+    let cells = |line: &str| line.split('\t').map(printable).collect::<Vec<_>>().join("\t");
+    text.split('\n').map(cells).collect::<Vec<_>>().join("\n")
+}
+
+/// Results for people, on stdout.
 pub fn out(text: &str) -> io::Result<()> {
+    raw(&lines(text))
+}
+
+/// A JSON value on stdout. Of what could steer a terminal, JSON itself lets some stand, all of it in texts.
+pub fn json(value: &str) -> io::Result<()> {
+    let escape = |c: char| match printable(c.encode_utf8(&mut [0; 4])).chars().count() {
+        1 => c.to_string(),
+        _ => format!("\\u{:04x}", u32::from(c)),
+    };
+    raw(&value.chars().map(escape).collect::<String>())
+}
+
+/// The same as it is, on stdout. A reader that left, as `head` does, has what it wanted.
+pub fn raw(text: &str) -> io::Result<()> {
     let written = BARS.suspend(|| {
         let mut stdout = io::stdout().lock();
         writeln!(stdout, "{text}").and_then(|()| stdout.flush())
@@ -100,7 +122,12 @@ pub fn counted(count: usize, what: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::counted;
+    use super::{counted, lines};
+
+    #[test]
+    fn lines_and_columns_stay_and_nothing_else_steers() {
+        assert_eq!(lines("a\tb\u{1b}[2J\nc\r\n"), "a\tb\\u{1b}[2J\nc\\r\n");
+    }
 
     #[test]
     fn one_is_no_more() {

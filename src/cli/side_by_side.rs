@@ -7,11 +7,18 @@ use std::{
 
 use serde::Serialize;
 
-use dm_wgpu::Accuracy;
+use dm_wgpu::{Accuracy, report::printable};
 
 use super::{
-    args::CompareArgs, console::Console, differences::Settings, failure::Failure,
-    figures::write_json, folder::OutputFolder, page, past::Past, say::counted,
+    args::CompareArgs,
+    console::Console,
+    differences::Settings,
+    failure::Failure,
+    figures::write_json,
+    folder::{OutputFolder, text_of},
+    page,
+    past::Past,
+    say::counted,
 };
 
 /// `compare.json`, and what `--json` prints.
@@ -102,7 +109,7 @@ fn named(folders: &[PathBuf]) -> Result<Vec<(String, Past)>, Failure> {
 pub fn again(folder: &Path) -> Result<PathBuf, Failure> {
     let path = folder.join("compare.json");
     let wrong = |why: &str| Failure::Failed(format!("{}: {why}", path.display()));
-    let text = std::fs::read_to_string(&path).map_err(|error| wrong(&error.to_string()))?;
+    let text = text_of(&path).map_err(|error| wrong(&error.to_string()))?;
     let table: serde_json::Value =
         serde_json::from_str(&text).map_err(|error| wrong(&error.to_string()))?;
     let rows = |name: &str| table[name].as_array().map(Vec::as_slice).unwrap_or_default();
@@ -156,7 +163,7 @@ fn tables(runs: &[(String, Past)], settings: &Settings) -> String {
     let mut rows = vec![header.map(str::to_owned).to_vec()];
     rows.extend(runs.iter().map(|(name, past)| {
         vec![
-            name.clone(),
+            printable(name).into_owned(),
             past.accuracy().map_or_else(|| "not measured".into(), |accuracy| accuracy.to_string()),
             past.figures["images"].to_string(),
             seconds(past.seconds("condensing")),
@@ -165,7 +172,7 @@ fn tables(runs: &[(String, Past)], settings: &Settings) -> String {
     }));
     let mut text = columns(&rows);
     if !settings.different.is_empty() {
-        let names = runs.iter().map(|(name, _)| name.clone());
+        let names = runs.iter().map(|(name, _)| printable(name).into_owned());
         let mut rows = vec![["differs".to_owned()].into_iter().chain(names).collect::<Vec<_>>()];
         rows.extend(settings.different.iter().map(|(name, values)| {
             let values = values.iter().map(|value| value.clone().unwrap_or_else(|| "-".into()));

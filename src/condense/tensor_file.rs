@@ -6,7 +6,7 @@ use std::{collections::HashMap, fs, path::Path};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde_json::{Map, Value, json};
 
-use crate::{Error, Result};
+use crate::{Error, Result, listing::read_data};
 
 /// Larger files are not ours, and reading one would take the memory of the machine.
 pub(crate) const MAX_FILE: u64 = 4 << 30;
@@ -57,19 +57,13 @@ pub(super) fn encode(metadata: Value, parts: &[Part<'_>]) -> Vec<u8> {
     bytes
 }
 
-/// The bytes of a file that may hold `what`: a file, and not too large for one.
+/// The bytes of a file that may hold `what`: not too large for one.
 pub(super) fn read(path: &Path, what: &str) -> Result<Vec<u8>> {
     let about = fs::metadata(path).map_err(Error::io("read", path))?;
-    if !about.is_file() {
-        return Err(Error::format(
-            path,
-            format!("a file with {what} was expected, this is no file"),
-        ));
-    }
     if about.len() > MAX_FILE {
         return Err(Error::format(path, format!("{} bytes are too many for {what}", about.len())));
     }
-    fs::read(path).map_err(Error::io("read", path))
+    read_data(path)
 }
 
 /// A file's arrays and its metadata, if it is of this format and version.

@@ -210,7 +210,7 @@ pub(super) mod tests {
         let checksum = gzipped.len() - 8;
         gzipped[checksum] ^= 1;
         assert!(case.failure(&gzipped).contains("damaged"));
-        let page = b"<html>".repeat(200);
-        assert!(case.failure(&page).contains("not a tar archive"));
+        assert!(case.failure(&b"<html>".repeat(200)).contains("it is a web page"));
+        assert!(case.failure(&b"other".repeat(200)).contains("not a tar archive"));
     }
 }

@@ -1,12 +1,11 @@
 //! The bytes of data files, decompressed on the way, and never more than a data set can have.
 
 use std::{
-    fs::File,
     io::{self, BufReader, Read},
     path::Path,
 };
 
-use crate::{Error, Result};
+use crate::{Error, Result, listing::open_data};
 
 /// More than any set of small images has: a file that promises more is damaged or hostile.
 pub(super) const MAX_BYTES: u64 = 1 << 30;
@@ -14,8 +13,7 @@ pub(super) const MAX_BYTES: u64 = 1 << 30;
 /// The file's bytes, decompressed if they are gzip: the content decides, since names get changed
 /// by browsers and archivers.
 pub(super) fn open(path: &Path) -> Result<Box<dyn Read>> {
-    let file = File::open(path).map_err(Error::io("open", path))?;
-    let (_, reader) = decompressed(file).map_err(Error::io("read", path))?;
+    let (_, reader) = decompressed(open_data(path)?).map_err(Error::io("read", path))?;
     Ok(reader)
 }
 

@@ -10,7 +10,7 @@ use super::{
     bytes::{MAX_BYTES, damaged, open},
     folder,
     known::Origin,
-    store::{Pinned, Published, Remote, Unpacked},
+    store::{Pinned, Published, Remote, Unpacked, Unread},
 };
 use crate::{Dataset, DatasetInfo, Error, Result};
 
@@ -70,6 +70,15 @@ pub(super) const CIFAR10: Known = Known {
                 },
             },
         ],
+        unread: &[Unread {
+            names: &[
+                "cifar-10-batches-py",
+                "cifar-10-python.tar.gz",
+                "cifar-10-python.tar",
+                "batches.meta",
+            ],
+            what: TEN.python.what,
+        }],
     }),
 };
 
@@ -102,6 +111,10 @@ pub(super) const CIFAR100: Known = Known {
             files: HUNDRED.files,
             read: |known, paths, _, _| from_folder(known, &HUNDRED, paths),
         }],
+        unread: &[Unread {
+            names: &["cifar-100-python", "cifar-100-python.tar.gz", "cifar-100-python.tar", "meta"],
+            what: HUNDRED.python.what,
+        }],
     }),
 };
 
@@ -116,6 +129,16 @@ struct Form {
     labels: usize,
     /// The class names as that file has them.
     names: &'static [&'static str],
+    python: Python,
+}
+
+/// The same images as Python pickles them, which is not read here.
+struct Python {
+    /// In its archive.
+    folder: &'static str,
+    /// A small file there.
+    file: &'static str,
+    what: &'static str,
 }
 
 const TEN: Form = Form {
@@ -142,6 +165,12 @@ const TEN: Form = Form {
         "ship",
         "truck",
     ],
+    python: Python {
+        folder: "cifar-10-batches-py",
+        file: "batches.meta",
+        what: "it is the version for Python, which is not read: get the binary version, \
+               cifar-10-binary.tar.gz, from https://www.cs.toronto.edu/~kriz/cifar.html",
+    },
 };
 
 const HUNDRED: Form = Form {
@@ -164,6 +193,12 @@ const HUNDRED: Form = Form {
         "telephone", "television", "tiger", "tractor", "train", "trout", "tulip", "turtle",
         "wardrobe", "whale", "willow_tree", "wolf", "woman", "worm",
     ],
+    python: Python {
+        folder: "cifar-100-python",
+        file: "meta",
+        what: "it is the version for Python, which is not read: get the binary version, \
+               cifar-100-binary.tar.gz, from https://www.cs.toronto.edu/~kriz/cifar.html",
+    },
 };
 
 fn from_folder(known: &Known, form: &Form, paths: &[PathBuf]) -> Result<Dataset> {
@@ -184,12 +219,21 @@ fn from_archive(known: &Known, form: &Form, path: &Path) -> Result<Dataset> {
     let mut take = |name| Some(Part { path, name: Some(name), content: files.remove(name)? });
     let mut parts = Vec::new();
     for name in form.files {
-        parts.push(take(name).ok_or_else(|| {
-            Error::format(path, format!("there is no {}/{name} in it", form.folder))
-        })?);
+        let Some(part) = take(name) else { return Err(lacking(form, name, path)) };
+        parts.push(part);
     }
     let names = take(form.names_in);
     assemble(known, form, parts, names)
+}
+
+/// Why an archive will not do in which there is no file of this name.
+fn lacking(form: &Form, name: &str, path: &Path) -> Error {
+    let Python { folder, file, what } = form.python;
+    let python = archive::read_files(path, folder, &[file]);
+    match python.is_ok_and(|files| !files.is_empty()) {
+        true => Error::format(path, what),
+        false => Error::format(path, format!("there is no {}/{name} in it", form.folder)),
+    }
 }
 
 /// A file's content, and what errors call it.

@@ -1,7 +1,7 @@
 //! `folder:PATH`: people's own pictures, a sub-folder a class.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     fs, io,
     path::{Path, PathBuf},
 };
@@ -10,11 +10,13 @@ use sha2::{Digest, Sha256};
 
 use super::{
     Known, Progress, Sources,
-    pictures::{
-        Entry, Picture, Pictures, Shelf, Size, Wanted, cache_folder, is_hidden, is_picture,
-    },
+    pictures::{Entry, Picture, Pictures, Shelf, Size, Wanted, cache_folder, is_picture},
 };
-use crate::{Dataset, Error, Result};
+use crate::{
+    Dataset, Error, Result,
+    listing::is_hidden,
+    names::{difference, folded, printable, same_text, some_of},
+};
 
 #[cfg(test)]
 mod tests;
@@ -40,8 +42,8 @@ const RESULTS: [&str; 3] = ["run.toml", "runs.toml", "report.json"];
 /// ```
 pub fn name_of(dataset: &str) -> String {
     let Some(path) = dataset.strip_prefix(FOLDER) else { return dataset.to_owned() };
-    match Path::new(path).file_name().map(|name| name.to_string_lossy()) {
-        Some(name) if Known::of(&name).is_none() => name.into_owned(),
+    match Path::new(path).file_name().map(|name| printable(&name.to_string_lossy()).into_owned()) {
+        Some(name) if Known::of(&name).is_none() => name,
         Some(name) => format!("{FOLDER}{name}"),
         None => dataset.to_owned(),
     }
@@ -139,7 +141,10 @@ fn relabelled(known: &Known, classes: &[&str], path: &Path) -> Result<Pictures> 
         .collect();
     let labels = labels.filter(|labels| labels.len() == classes.len()).ok_or_else(|| {
         let names = classes.join(", ");
-        Error::format(path, format!("the classes of {} are {names}", known.title))
+        let strange = arranged.classes.iter().find(|name| !classes.contains(&name.as_str()));
+        let strange = strange.map(|name| format!("; {name} is none of them"));
+        let why = format!("the classes of {} are {names}", known.title);
+        Error::format(path, why + &strange.unwrap_or_default())
     })?;
     let relabelled = |mut pictures: Vec<Picture>| {
         for picture in &mut pictures {
@@ -225,7 +230,8 @@ fn all_subfolders(folder: &Path) -> Result<Vec<String>> {
 /// Whether there are folders in it and no pictures beside them.
 fn is_tree(folder: &Path) -> Result<bool> {
     let entries = fs::read_dir(folder).map_err(Error::io("read", folder))?;
-    let pictures = entries.flatten().any(|entry| is_picture(&entry.file_name().to_string_lossy()));
+    let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let pictures = names.filter(|name| !is_hidden(name)).any(|name| is_picture(&name));
     Ok(!pictures && !subfolders(folder)?.is_empty())
 }
 
@@ -246,7 +252,7 @@ impl Tree {
         let results: Vec<_> = results.into_iter().filter(|name| !names.contains(name)).collect();
         if !results.is_empty() {
             let path = path.display();
-            log::warn!("{path}: results of runs are no class: {}", results.join(", "));
+            log::warn!("{path}: results of runs are no class: {}", some_of(&results, usize::MAX));
         }
         let mut classes: BTreeMap<_, _> = names.into_iter().map(|n| (n, Vec::new())).collect();
         let mut ignored = Vec::new();
@@ -263,12 +269,11 @@ impl Tree {
             }
         }
         if !ignored.is_empty() {
-            let more = if ignored.len() > NAMED { ", …" } else { "" };
             log::warn!(
-                "{}: ignored, as no picture (.png, .jpg, .jpeg, .webp, .bmp) of a class: {}{more} \
+                "{}: ignored, as no picture (.png, .jpg, .jpeg, .webp, .bmp) of a class: {} \
                  ({} in all)",
                 path.display(),
-                ignored[..ignored.len().min(NAMED)].join(", "),
+                some_of(&ignored, NAMED),
                 ignored.len()
             );
         }
@@ -282,6 +287,7 @@ impl Tree {
         for (name, pictures) in &classes {
             refuse_deeper(&path, name, pictures)?;
         }
+        tell_apart(&path, &classes)?;
         Ok(Self { path, classes })
     }
 
@@ -303,14 +309,24 @@ impl Tree {
                 }
                 None if pictures.is_empty() => {}
                 None => {
-                    return Err(Error::format(
-                        test.path.join(&name),
-                        format!("a class without training pictures: {} lacks it", path.display()),
-                    ));
+                    let path = path.display();
+                    let alike =
+                        names.iter().find_map(|known| Some((known, difference(known, &name)?)));
+                    let why = match alike {
+                        Some((known, difference)) => format!(
+                            "a class without training pictures: {path} has {}, which is {difference}: \
+                             call both alike",
+                            printable(known)
+                        ),
+                        None => format!("a class without training pictures: {path} lacks it"),
+                    };
+                    return Err(Error::format(test.path.join(&name), why));
                 }
             }
         }
-        Ok(Arranged { classes: names, train, test: tests })
+        // Whatever a folder is called, nobody's terminal is to be steered by it.
+        let classes = names.iter().map(|name| printable(name).into_owned()).collect();
+        Ok(Arranged { classes, train, test: tests })
     }
 
     /// A part of each class for the test, the same whatever else there is and wherever it lies.
@@ -340,6 +356,35 @@ impl Tree {
         let part = |classes| Self { path: self.path.clone(), classes };
         part(train).with_test(part(test))
     }
+}
+
+/// Refuses classes whose names nobody can tell apart, and warns of those that differ in case alone: letters
+/// may be classes, but a mistake is likelier.
+fn tell_apart(path: &Path, classes: &BTreeMap<String, Vec<Entry>>) -> Result<()> {
+    let mut seen: HashMap<String, &str> = HashMap::new();
+    let mut alike = Vec::new();
+    let full = classes.iter().filter(|(_, pictures)| !pictures.is_empty());
+    for name in full.map(|(name, _)| name.as_str()) {
+        match seen.insert(folded(name), name) {
+            Some(other) if same_text(other, name) => {
+                return Err(Error::format(
+                    path.join(name),
+                    "a class of this name is there twice, in different Unicode forms: put the \
+                     pictures of both into one folder",
+                ));
+            }
+            Some(other) => alike.push(format!("{other} and {name}")),
+            None => {}
+        }
+    }
+    if !alike.is_empty() {
+        log::warn!(
+            "{}: taken for different classes, though their names differ in case alone: {}",
+            path.display(),
+            some_of(&alike, 3)
+        );
+    }
+    Ok(())
 }
 
 /// A class whose pictures all lie further down is no class, but a folder of some.

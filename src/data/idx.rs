@@ -257,7 +257,9 @@ pub(super) mod tests {
         let message = folder.images_error(&idx(LABELS, &[2], &[0, 1]));
         assert!(message.contains("labels where images were expected"), "{message}");
         let message = folder.images_error(b"<!DOCTYPE html>");
-        assert!(message.contains("0x3c21444f"), "{message}");
+        assert!(message.contains("it is a web page"), "{message}");
+        let message = folder.images_error(b"<!something else>");
+        assert!(message.contains("0x3c21736f"), "{message}");
         let path = folder.file("numbers", &two_images());
         let message = read_labels(&path, 10).unwrap_err().to_string();
         assert!(message.contains("images where labels were expected"), "{message}");

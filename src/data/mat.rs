@@ -345,7 +345,8 @@ pub(super) mod tests {
         let mut swapped = file(&[x(), labels()]);
         swapped[124..128].copy_from_slice(&[1, 0, b'M', b'I']);
         assert!(case.failure(&swapped).contains("big-endian"));
-        assert!(case.failure(b"<html></html>").contains("not a MATLAB file"));
+        assert!(case.failure(b"<html></html>").contains("it is a web page"));
+        assert!(case.failure(b"<other></other>").contains("not a MATLAB file"));
         assert!(case.failure(&file(&[x()])).contains("called labels"));
         assert!(case.failure(&file(&[labels()])).contains("called X"));
     }

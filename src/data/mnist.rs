@@ -1,7 +1,6 @@
 //! MNIST and the sets that come in its form: four IDX files, grey images of 28×28, ten classes.
 
 use std::{
-    fs::File,
     io::Read,
     path::{Path, PathBuf},
 };
@@ -11,9 +10,9 @@ use sha2::{Digest, Sha256};
 use super::{
     Known, Progress, Sources, bytes, idx,
     known::Origin,
-    store::{Pinned, Published, Remote},
+    store::{Pinned, Published, Remote, Unpacked},
 };
-use crate::{Dataset, DatasetInfo, Error, Result};
+use crate::{Dataset, DatasetInfo, Error, Result, listing::open_data};
 
 #[cfg(test)]
 mod tests;
@@ -39,10 +38,14 @@ pub(super) const MNIST: Known = Known {
         ],
         files: &FILES,
         download: 11_594_722,
-        read: |known, paths, _, _| {
-            read(known, paths, ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"])
-        },
-        unpacked: &[],
+        read: |known, paths, _, _| read(known, paths, DIGITS),
+        unpacked: &[Unpacked {
+            // As torchvision leaves them.
+            folder: "MNIST/raw",
+            files: &NAMES,
+            read: |known, paths, _, _| read(known, paths, DIGITS),
+        }],
+        unread: &[],
     }),
 };
 
@@ -67,22 +70,14 @@ pub(super) const FASHION_MNIST: Known = Known {
         ],
         files: &FASHION_FILES,
         download: 30_878_645,
-        read: |known, paths, _, _| {
-            let classes = [
-                "T-shirt/top",
-                "Trouser",
-                "Pullover",
-                "Dress",
-                "Coat",
-                "Sandal",
-                "Shirt",
-                "Sneaker",
-                "Bag",
-                "Ankle boot",
-            ];
-            read(known, paths, classes)
-        },
-        unpacked: &[],
+        read: |known, paths, _, _| read(known, paths, CLOTHES),
+        unpacked: &[Unpacked {
+            // As torchvision leaves them.
+            folder: "FashionMNIST/raw",
+            files: &NAMES,
+            read: |known, paths, _, _| read(known, paths, CLOTHES),
+        }],
+        unread: &[],
     }),
 };
 
@@ -107,12 +102,31 @@ pub(super) const KMNIST: Known = Known {
         ],
         files: &KMNIST_FILES,
         download: 21_240_888,
-        read: |known, paths, _, _| {
-            read(known, paths, ["o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"])
-        },
-        unpacked: &[],
+        read: |known, paths, _, _| read(known, paths, SYLLABLES),
+        unpacked: &[Unpacked {
+            // As torchvision leaves them.
+            folder: "KMNIST/raw",
+            files: &NAMES,
+            read: |known, paths, _, _| read(known, paths, SYLLABLES),
+        }],
+        unread: &[],
     }),
 };
+
+const DIGITS: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
+const CLOTHES: [&str; 10] = [
+    "T-shirt/top",
+    "Trouser",
+    "Pullover",
+    "Dress",
+    "Coat",
+    "Sandal",
+    "Shirt",
+    "Sneaker",
+    "Bag",
+    "Ankle boot",
+];
+const SYLLABLES: [&str; 10] = ["o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"];
 
 /// Training images, training labels, test images, test labels.
 const NAMES: [&str; 4] = [
@@ -195,7 +209,7 @@ fn check_not_another(known: &Known, labels: &Path) -> Result<()> {
 
 /// Whether a file of labels is the published one, as far as what is pinned of it can tell.
 fn is(labels: &Path, published: &Remote<'_>) -> Result<bool> {
-    let file = File::open(labels).map_err(Error::io("open", labels))?;
+    let file = open_data(labels)?;
     let read = match published.pinned {
         Pinned::Content => bytes::decompressed(file).map(|(_, plain)| plain),
         Pinned::Gzip | Pinned::Plain => Ok(Box::new(file) as Box<dyn Read>),

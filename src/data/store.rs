@@ -1,12 +1,17 @@
 //! Published data sets on this machine: where they are looked for, what is missing, what is fetched.
 
-use std::path::{Path, PathBuf};
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
 
 use super::{Known, Progress, Sources};
 use crate::{Dataset, Error, Result};
 
 /// Names a folder that holds the data sets, for those who do not want the cache folder.
 pub(super) const DATA_VARIABLE: &str = "DM_WGPU_DATA";
+/// Names the folder of all caches.
+pub(super) const CACHE_VARIABLE: &str = "XDG_CACHE_HOME";
 /// Replaces the mirrors: the address that `/<data set>/<file>` or `/<file>` is appended to.
 #[cfg(feature = "download")]
 const MIRROR_VARIABLE: &str = "DM_WGPU_MIRROR";
@@ -26,6 +31,17 @@ pub(super) struct Published {
     /// What becomes of them when they are unpacked, or otherwise prepared, by hand. The first that
     /// is there is taken.
     pub(super) unpacked: &'static [Unpacked],
+    /// Other forms of it that people have, which are not read here.
+    pub(super) unread: &'static [Unread],
+}
+
+/// A form of a data set that can't be read.
+#[derive(Debug)]
+pub(super) struct Unread {
+    /// Files or folders by which it is known.
+    pub(super) names: &'static [&'static str],
+    /// What it is and what to do.
+    pub(super) what: &'static str,
 }
 
 /// Makes a data set of the paths of its files. Sets of pictures are decoded, which may take a while.
@@ -35,7 +51,7 @@ pub(super) type Read =
 /// An archive's content, as unpacking leaves it.
 #[derive(Debug)]
 pub(super) struct Unpacked {
-    /// The folder in which the archive has it.
+    /// The folder in which the archive has it. Any end of this path will do.
     pub(super) folder: &'static str,
     /// Files or folders in it without which it is not complete.
     pub(super) files: &'static [&'static str],
@@ -113,15 +129,12 @@ impl Place {
         match (&sources.data_dir, variable) {
             (Some(folder), _) => Ok(Self::Named(folder.clone(), "--data-dir")),
             (None, Some(folder)) => Ok(Self::Named(folder.into(), DATA_VARIABLE)),
-            (None, None) => directories::ProjectDirs::from("", "", "dm-wgpu")
-                .map(|folders| Self::Cache(folders.cache_dir().to_path_buf()))
-                .ok_or_else(|| Error::NotFound {
-                    what: "the user's cache folder".into(),
-                    help: format!(
-                        "there is no home folder. Name a folder that holds the data set with \
-                         --data-dir or {DATA_VARIABLE}."
-                    ),
-                }),
+            (None, None) => user_cache().map(Self::Cache).ok_or_else(|| {
+                no_cache(&format!(
+                    "Name a folder that holds the data set with --data-dir or {DATA_VARIABLE}, or one \
+                     to keep downloads in with {CACHE_VARIABLE}."
+                ))
+            }),
         }
     }
 
@@ -131,6 +144,28 @@ impl Place {
             Self::Named(folder, _) => vec![folder.join(name), folder.clone()],
             Self::Cache(folder) => vec![folder.join(name)],
         }
+    }
+}
+
+/// The folder of this program among the user's caches, as each platform has it; without a home folder, where
+/// [`CACHE_VARIABLE`] says.
+pub(super) fn user_cache() -> Option<PathBuf> {
+    let of_home = directories::ProjectDirs::from("", "", "dm-wgpu");
+    let of_home = of_home.map(|folders| folders.cache_dir().to_path_buf());
+    of_home.or_else(|| cache_in(std::env::var_os(CACHE_VARIABLE)))
+}
+
+/// By the rules of that variable, a path that is not absolute counts for nothing.
+pub(super) fn cache_in(variable: Option<OsString>) -> Option<PathBuf> {
+    let folder = variable.map(PathBuf::from).filter(|folder| folder.is_absolute());
+    folder.map(|folder| folder.join("dm-wgpu"))
+}
+
+/// That there is no [`user_cache`], and what can be done.
+pub(super) fn no_cache(help: &str) -> Error {
+    Error::NotFound {
+        what: "the user's cache folder".into(),
+        help: format!("there is no home folder. {help}"),
     }
 }
 
@@ -181,9 +216,14 @@ impl Published {
     /// The copies that may be in a folder. What is unpacked already is read faster, so it is first.
     fn copies(&self, folder: &Path) -> Vec<Copy> {
         let unpacked = self.unpacked.iter().flat_map(|unpacked| {
-            [folder.join(unpacked.folder), folder.to_path_buf()].map(|folder| {
-                let files = unpacked.files.iter().map(|name| (*name, there(folder.join(name))));
-                Copy { files: files.collect(), folder, read: unpacked.read }
+            let parts: Vec<_> = Path::new(unpacked.folder).iter().collect();
+            (0..=parts.len()).map(move |skipped| {
+                let folder = folder.join(parts[skipped..].iter().collect::<PathBuf>());
+                // Without an end of its own that a path would have if nothing were joined to it.
+                let folder = folder.components().collect::<PathBuf>();
+                let path = |name: &str| locate(&folder, name).or_else(|| there(folder.join(name)));
+                let files = unpacked.files.iter().map(|name| (*name, path(name))).collect();
+                Copy { files, folder, read: unpacked.read }
             })
         });
         let files = self.files.iter().map(|file| (file.name, locate(folder, file.name)));
@@ -207,10 +247,11 @@ impl Published {
                 format!("but {} lacks {}", copy.folder.display(), copy.missing().join(", "))
             }
         };
+        let unread = self.unread_in([&below, folder]);
         Error::NotFound {
             what: known.title.into(),
             help: format!(
-                "{given_by} names {}, {state}\n{} must be in {} or in {}{}\n{}",
+                "{given_by} names {}, {state}\n{unread}{} must be in {} or in {}{}\n{}",
                 folder.display(),
                 self.asked_for(),
                 folder.display(),
@@ -222,6 +263,21 @@ impl Published {
                 }
             ),
         }
+    }
+
+    /// A line for the first form in these folders that is not read here; else nothing.
+    fn unread_in(&self, folders: [&Path; 2]) -> String {
+        let paths = folders.into_iter().flat_map(|folder| {
+            let names = |unread: &'static Unread| unread.names.iter().map(move |n| (n, unread));
+            self.unread
+                .iter()
+                .flat_map(names)
+                .map(move |(name, unread)| (folder.join(name), unread))
+        });
+        let mut there = paths.filter(|(path, _)| path.exists());
+        there.next().map_or_else(String::new, |(path, unread)| {
+            format!("{} is there, but {}\n", path.display(), unread.what)
+        })
     }
 
     /// `Its 4 files, plain or .gz,`: the beginning of a sentence.
@@ -336,12 +392,13 @@ fn there(path: PathBuf) -> Option<PathBuf> {
     path.exists().then_some(path)
 }
 
-/// The file of this name in a folder, under any of the names that copies of it go by.
+/// The file of this name in a folder, under any of the names that copies of it go by. What is there and is no
+/// file is for its reader to refuse.
 fn locate(folder: &Path, name: &str) -> Option<PathBuf> {
     // Some tools write train-images.idx3-ubyte.
     let dotted = name.replace("-idx", ".idx");
     [name.to_string(), format!("{name}.gz"), dotted.clone(), format!("{dotted}.gz")]
         .iter()
         .map(|name| folder.join(name))
-        .find(|path| path.is_file())
+        .find(|path| path.metadata().is_ok_and(|about| !about.is_dir()))
 }

@@ -43,6 +43,7 @@ pub(super) const SVHN: Known = Known {
         download: 246_316_178,
         read: |known, paths, _, _| read(known, paths),
         unpacked: &[],
+        unread: &[],
     }),
 };
 

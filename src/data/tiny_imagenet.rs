@@ -9,10 +9,10 @@ use std::{
 use super::{
     Known, Progress, Sources,
     known::Origin,
-    pictures::{Picture, Pictures, Shelf, Size, Wanted, cache_folder, is_picture},
+    pictures::{Entry, Picture, Pictures, Shelf, Size, Wanted, cache_folder, is_picture},
     store::{Pinned, Published, Remote, Unpacked},
 };
-use crate::{Dataset, Error, Result};
+use crate::{Dataset, Error, Result, names::natural};
 
 /// The folder in the archive.
 const FOLDER: &str = "tiny-imagenet-200";
@@ -44,9 +44,10 @@ pub(super) const TINY_IMAGENET: Known = Known {
         read: |known, paths, sources, on_progress| {
             load(known, Shelf::zip(&paths[0], FOLDER)?, sources, on_progress)
         },
+        unread: &[],
         unpacked: &[Unpacked {
             folder: FOLDER,
-            files: &["wnids.txt", "words.txt", "train", "val/val_annotations.txt", "val/images"],
+            files: &["wnids.txt", "words.txt", "train", "val"],
             read: |known, paths, sources, on_progress| {
                 let folder = paths[0].parent().unwrap_or(Path::new("."));
                 load(known, Shelf::Folder(folder.to_path_buf()), sources, on_progress)
@@ -110,12 +111,33 @@ fn arrange(known: &Known, mut shelf: Shelf, resize: Option<usize>) -> Result<Pic
     })
 }
 
-/// The pictures for validation, with the labels of a list, in the list's order.
+/// The list of the pictures for validation.
+const LIST: &str = "val/val_annotations.txt";
+
+/// The pictures for validation, in the order of their list, which tells their classes. Where somebody has sorted
+/// them into a folder for each class, those tell, and the order of the original is that of the numbers in
+/// their names.
 fn validation(shelf: &mut Shelf, numbers: &[&str]) -> Result<Vec<Picture>> {
-    const LIST: &str = "val/val_annotations.txt";
+    let files = shelf.files("val")?;
+    let (list, pictures): (Vec<_>, Vec<_>) = files.into_iter().partition(|file| file.name == LIST);
+    let pictures: Vec<_> = pictures.into_iter().filter(|file| is_picture(&file.name)).collect();
+    match list.is_empty() {
+        false => listed(shelf, numbers, pictures),
+        true if pictures.is_empty() => {
+            let why = format!("there are neither pictures in it nor {LIST}");
+            Err(Error::format(shelf.shown("val"), why))
+        }
+        true => sorted(shelf, numbers, pictures),
+    }
+}
+
+/// With the labels of the list, wherever they lie.
+fn listed(shelf: &mut Shelf, numbers: &[&str], pictures: Vec<Entry>) -> Result<Vec<Picture>> {
     let list = shelf.text(LIST)?;
-    let mut files: HashMap<_, _> =
-        shelf.files("val/images")?.into_iter().map(|file| (file.name.clone(), file)).collect();
+    let mut files: HashMap<_, _> = pictures
+        .into_iter()
+        .map(|file| (file.name.rsplit('/').next().unwrap_or_default().to_owned(), file))
+        .collect();
     let mut pictures = Vec::new();
     for (at, line) in (1..).zip(list.lines()).filter(|(_, line)| !line.trim().is_empty()) {
         // What follows is where in the picture the thing is.
@@ -124,14 +146,55 @@ fn validation(shelf: &mut Shelf, numbers: &[&str]) -> Result<Vec<Picture>> {
             let why = format!("line {at} has no picture and class, separated by a tabulator");
             return Err(Error::format(shelf.shown(LIST), why));
         };
-        let Ok(label) = numbers.binary_search(&number.trim()) else { continue };
-        let name = format!("val/images/{name}");
-        let missing = || format!("{LIST} names it in line {at}, but it is not there");
-        let file =
-            files.remove(&name).ok_or_else(|| Error::format(shelf.shown(&name), missing()))?;
-        pictures.push(Picture { file, label: label as u32 });
+        let number = number.trim();
+        let Ok(label) = numbers.binary_search(&number) else { continue };
+        let missing = || {
+            let name = shelf.shown(&format!("val/images/{name}"));
+            let why = format!(
+                "{LIST} names it in line {at}, but it is neither there nor in a folder of its class"
+            );
+            Error::format(name, why)
+        };
+        let file = files.remove(name).ok_or_else(missing)?;
+        match folder(&file) {
+            Some(other) if other != number && other != "images" => {
+                let why = format!("{LIST} says in line {at} that it is of class {number}");
+                return Err(Error::format(shelf.shown(&file.name), why));
+            }
+            _ => pictures.push(Picture { file, label: label as u32 }),
+        }
     }
     Ok(pictures)
+}
+
+/// With the labels of their folders.
+fn sorted(shelf: &Shelf, numbers: &[&str], pictures: Vec<Entry>) -> Result<Vec<Picture>> {
+    let mut labelled = Vec::new();
+    for file in pictures {
+        match folder(&file) {
+            Some("images") | None => {
+                let why = format!(
+                    "nothing tells its class: there is no {LIST}, and it is in no folder of a class"
+                );
+                return Err(Error::format(shelf.shown(&file.name), why));
+            }
+            Some(number) => {
+                // A copy with fewer classes may still have all pictures.
+                if let Ok(label) = numbers.binary_search(&number) {
+                    labelled.push(Picture { file, label: label as u32 });
+                }
+            }
+        }
+    }
+    let name =
+        |picture: &Picture| picture.file.name.rsplit('/').next().unwrap_or_default().to_owned();
+    labelled.sort_by(|a, b| natural(&name(a), &name(b)));
+    Ok(labelled)
+}
+
+/// The folder in `val` that a picture is in.
+fn folder(file: &Entry) -> Option<&str> {
+    file.name.strip_prefix("val/")?.split_once('/').map(|(folder, _)| folder)
 }
 
 /// What classes are called: the first of a number's words or, where two share it, all of them.
@@ -237,6 +300,67 @@ mod tests {
         fs::write(cut.path(), &fs::read(zip.path()).unwrap()[..1000]).unwrap();
         let message = Shelf::zip(cut.path(), FOLDER).unwrap_err().to_string();
         assert!(message.contains("no readable zip archive"), "{message}");
+    }
+
+    #[test]
+    fn sorted_pictures_for_validation_are_the_same() {
+        let mut files = copy();
+        // In the order of the numbers, as the original has them, and more than ten.
+        let list = (0..12).map(|k| format!("val_{k}.JPEG\tn{}\t0\t0\t1\t1\n", k % 2 + 1));
+        let list = list.collect::<String>() + "val_12.JPEG\tn9\t0\t0\t1\t1\n";
+        files.retain(|(name, _)| !name.starts_with("val/"));
+        let picture = |k: u8| {
+            let mut bytes = Cursor::new(Vec::new());
+            let image = RgbImage::from_pixel(64, 64, [k * 15; 3].into());
+            image.write_to(&mut bytes, ImageFormat::Png).unwrap();
+            bytes.into_inner()
+        };
+        let with = |place: &dyn Fn(u8, &str) -> String, listed: bool| {
+            let number = |k: u8| if k == 12 { "n9".to_owned() } else { format!("n{}", k % 2 + 1) };
+            let pictures = (0..13).map(|k| (format!("val/{}", place(k, &number(k))), picture(k)));
+            let mut files: Vec<_> = files.iter().cloned().chain(pictures).collect();
+            if listed {
+                files.push((LIST.to_owned(), list.clone().into_bytes()));
+            }
+            files.push(("val/@eaDir/val_1.JPEG".into(), b"a thumbnail".to_vec()));
+            files
+        };
+        let original: &dyn Fn(u8, &str) -> String = &|k, _| format!("images/val_{k}.JPEG");
+        let expected =
+            load(Shelf::Folder(unpacked(&with(original, true)).path().join(FOLDER)), None);
+        let expected = expected.unwrap();
+        assert_eq!(expected.test().labels(), [0, 1].repeat(6));
+        for place in [&|k, n: &str| format!("{n}/images/val_{k}.JPEG"), &|k, n: &str| {
+            format!("{n}/val_{k}.JPEG")
+        }] as [&dyn Fn(u8, &str) -> String; 2]
+        {
+            for listed in [true, false] {
+                let files = with(place, listed);
+                let (folder, zip) = (unpacked(&files), zipped(&files));
+                let shelves = [
+                    Shelf::Folder(folder.path().join(FOLDER)),
+                    Shelf::zip(zip.path(), FOLDER).unwrap(),
+                ];
+                for shelf in shelves {
+                    let set = load(shelf, None).unwrap();
+                    assert_eq!(set.test().labels(), expected.test().labels());
+                    assert_eq!(set.test().pixels(), expected.test().pixels());
+                }
+                // From outside, by its name.
+                let data_dir = Some(folder.path().to_path_buf());
+                let sources = Sources { data_dir, ..Default::default() };
+                assert!(TINY_IMAGENET.on_disk(&sources).unwrap().is_some());
+            }
+        }
+        let message = |files: &[(String, Vec<u8>)]| {
+            let place = unpacked(files);
+            load(Shelf::Folder(place.path().join(FOLDER)), None).unwrap_err().to_string()
+        };
+        assert!(message(&with(original, false)).contains("nothing tells its class"));
+        let wrong = message(&with(&|k, _| format!("n1/val_{k}.JPEG"), true));
+        assert!(wrong.contains("val_1.JPEG: val/val_annotations.txt says in line 2"), "{wrong}");
+        files.push(("val/note.txt".into(), vec![]));
+        assert!(message(&files).contains("neither pictures in it nor"));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::{
     Error, Result, SyntheticSet,
+    names::printable,
     report::{class_folders, write_pictures},
 };
 
@@ -32,7 +33,7 @@ pub fn image_folder(set: &SyntheticSet, folder: &Path) -> Result<usize> {
             ),
         ));
     }
-    let names = set.class_names.iter().map(|name| name.replace('\n', " ") + "\n").collect();
+    let names = set.class_names.iter().map(|name| printable(name) + "\n").collect();
     let notes = [("classes.txt", names)];
     write_pictures(set, &folder_names(&set.class_names), &notes, folder)?;
     Ok(clamped(set))
@@ -90,7 +91,7 @@ mod tests {
         // Values from -2 to 2: half of them, but for what is rounded to 0 or 255.
         let (outside, total) = (image_folder(&set, &folder).unwrap(), set.images.len());
         assert!((total * 2 / 5..=total / 2).contains(&outside), "{outside} of {total}");
-        assert_eq!(fs::read_to_string(folder.join("classes.txt")).unwrap(), "b\na x\n");
+        assert_eq!(fs::read_to_string(folder.join("classes.txt")).unwrap(), "b\na\\nx\n");
         let folders = ["0-b/000.png", "1-a_x/000.png", "1-a_x/001.png"];
         for (index, name) in [0, 1, 2].into_iter().zip(folders) {
             let picture = image::open(folder.join(name)).unwrap().into_rgb8();

@@ -5,11 +5,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::classes;
 use crate::{
     Dataset, Error, Result,
     condense::MAX_FILE,
     data::{is_picture, planes, read_picture},
-    report::class_folders,
+    listing::{is_hidden, read_data, special, warn_special},
 };
 
 /// Pictures by class, not yet decoded.
@@ -46,7 +47,7 @@ pub(super) fn read(folder: &Path) -> Result<Pictures> {
         if !path.is_dir() {
             continue;
         }
-        let pictures = entries(&path)?;
+        let pictures = files(&path)?;
         let other = |path: &&PathBuf| !is_picture(&path.to_string_lossy());
         if let Some(other) = pictures.iter().find(other) {
             let why = "it is no .png, .jpg, .jpeg, .webp or .bmp picture; take it away";
@@ -65,13 +66,23 @@ pub(super) fn read(folder: &Path) -> Result<Pictures> {
     Ok(Pictures { folder: folder.to_path_buf(), classes })
 }
 
-/// What is in a folder, sorted, without hidden things.
+/// The files of a class, and what else can't be overlooked.
+fn files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let (odd, files): (Vec<_>, Vec<_>) = entries(folder)?
+        .into_iter()
+        .partition(|path| fs::metadata(path).is_ok_and(|about| special(&about).is_some()));
+    let name = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    warn_special(folder, &odd.iter().map(name).collect::<Vec<_>>());
+    Ok(files)
+}
+
+/// What is in a folder, sorted, without what is none of its owner's.
 fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
     let failed = |error| Error::io("read", folder)(error);
     let mut paths = Vec::new();
     for entry in fs::read_dir(folder).map_err(failed)? {
         let entry = entry.map_err(failed)?;
-        if !entry.file_name().to_string_lossy().starts_with('.') {
+        if !is_hidden(&entry.file_name().to_string_lossy()) {
             paths.push(entry.path());
         }
     }
@@ -102,46 +113,28 @@ impl Pictures {
         Ok((pixels, labels))
     }
 
-    /// Sub-folders with their labels: by name if all are classes' names, else in sorted order.
+    /// Sub-folders with pictures, and the labels of these. How it was found out is said where it could be wrong.
     fn labelled(&self, dataset: &Dataset) -> Result<Vec<(i64, &[PathBuf])>> {
-        // As they are, or as this crate itself writes them.
-        let names = [dataset.class_names().to_vec(), class_folders(dataset.class_names())];
-        let by_name =
-            |name: &String| names.iter().find_map(|all| all.iter().position(|n| n == name));
-        let found: Option<Vec<_>> = self.classes.iter().map(|(name, _)| by_name(name)).collect();
-        let labels = match found {
-            Some(labels) => labels,
-            None if self.classes.len() == dataset.classes() => (0..dataset.classes()).collect(),
-            None => {
-                return Err(Error::format(
-                    &self.folder,
-                    format!(
-                        "its {} sub-folders are not named as classes of {} ({}), and are not one \
-                         for each of its {} classes",
-                        self.classes.len(),
-                        dataset.name(),
-                        some_of(dataset.class_names()),
-                        dataset.classes()
-                    ),
-                ));
-            }
-        };
-        let pictures = self.classes.iter().map(|(_, pictures)| pictures.as_slice());
+        let full = || self.classes.iter().filter(|(_, pictures)| !pictures.is_empty());
+        let names: Vec<_> = full().map(|(name, _)| name.as_str()).collect();
+        let (labels, note) = classes::labels(&names, dataset)
+            .map_err(|reason| Error::format(&self.folder, reason))?;
+        if let Some(note) = note {
+            log::warn!("{}: {note}", self.folder.display());
+        }
+        let pictures = full().map(|(_, pictures)| pictures.as_slice());
         Ok(labels.into_iter().map(|label| label as i64).zip(pictures).collect())
     }
 }
 
-fn some_of(names: &[String]) -> String {
-    match names {
-        [first, second, third, _, ..] => format!("{first}, {second}, {third}, …"),
-        few => few.join(", "),
-    }
+/// A picture, decoded.
+pub(super) fn picture(path: &Path) -> Result<image::DynamicImage> {
+    read_picture(&read_data(path)?).map_err(|reason| Error::format(path, reason))
 }
 
 /// A picture's C·H·W bytes.
 fn decode(path: &Path, dataset: &Dataset) -> Result<Vec<u8>> {
-    let bytes = fs::read(path).map_err(Error::io("read", path))?;
-    let picture = read_picture(&bytes).map_err(|reason| Error::format(path, reason))?;
+    let picture = picture(path)?;
     let size = dataset.size();
     let (width, height) = (picture.width() as usize, picture.height() as usize);
     if (width, height) != (size, size) {
@@ -198,6 +191,28 @@ mod tests {
 
         let error = read(sorted.path()).unwrap().fitted(&tiny).unwrap_err().to_string();
         assert!(error.contains("cat, dog"), "{error}");
+    }
+
+    #[test]
+    fn what_is_no_picture_of_theirs_is_passed_over() {
+        let tiny = dataset(1, &["a", "b"]);
+        let set = place(&["a", "b"]);
+        for folder in ["@eaDir", "$RECYCLE.BIN", "a/@eaDir", "a/__macosx", "lost+found"] {
+            let folder = set.path().join(folder);
+            fs::create_dir(&folder).unwrap();
+            GrayImage::new(2, 2).save(folder.join("0.png")).unwrap();
+        }
+        for file in ["a/Thumbs.db", "b/DESKTOP.INI", "b/._0.png", "notes.txt"] {
+            fs::write(set.path().join(file), "none of theirs").unwrap();
+        }
+        #[cfg(unix)]
+        crate::listing::tests::pipe(&set.path().join("b/1.png"));
+        let (pixels, labels) = read(set.path()).unwrap().fitted(&tiny).unwrap();
+        assert_eq!((pixels, labels), (vec![0, 0, 0, 0, 1, 1, 1, 1], vec![0, 1]));
+        // A folder of somebody's own is not passed over.
+        fs::create_dir(set.path().join("a/more")).unwrap();
+        let message = read(set.path()).unwrap_err().to_string();
+        assert!(message.contains("a/more: it is no .png"), "{message}");
     }
 
     #[test]

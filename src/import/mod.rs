@@ -1,5 +1,6 @@
 //! Sets from elsewhere, to be evaluated: run folders, safetensors, npz, folders of pictures.
 
+mod classes;
 mod folder;
 mod npy;
 mod npz;
@@ -48,7 +49,9 @@ enum Values {
 /// - a `.npz` file with `images` and `labels`: images of shape (N, C, H, W), either floats that
 ///   are normalised already or `uint8` pixels, and one integer label each; this crate's own also say
 ///   what they were made from;
-/// - a folder with a sub-folder a class that holds its pictures (PNG, JPEG, WebP or BMP).
+/// - a folder with a sub-folder a class that holds its pictures (PNG, JPEG, WebP or BMP). What systems keep
+///   in folders for themselves, and what is neither file nor folder, is passed over. Sub-folders are called
+///   as the classes or by their labels; only if none is, they are the classes in sorted order.
 ///
 /// # Errors
 /// [`Error::Io`] when something can't be read, [`Error::Format`] when it is none of these.

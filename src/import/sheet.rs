@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Arrays, Content, Imported, Values};
-use crate::{Error, Result, data::read_picture, report::Sheet};
+use super::{Arrays, Content, Imported, Values, folder::picture};
+use crate::{Error, Result, names::printable, report::Sheet};
 
 /// Nobody looks at more classes than this; a label beyond is a broken file.
 const MOST_CLASSES: usize = 1 << 20;
@@ -71,11 +71,8 @@ fn stretched(floats: &[f32]) -> Vec<u8> {
 fn of_pictures(classes: &[(String, Vec<PathBuf>)], folder: &Path) -> Result<Sheet> {
     let mut pictures = Vec::new();
     for (_, paths) in classes {
-        let decode = |path: &PathBuf| {
-            let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
-            read_picture(&bytes).map_err(|reason| Error::format(path, reason))
-        };
-        pictures.push(paths.iter().map(decode).collect::<Result<Vec<_>>>()?);
+        let decoded = paths.iter().map(|path| picture(path));
+        pictures.push(decoded.collect::<Result<Vec<_>>>()?);
     }
     let every = || pictures.iter().flatten();
     let Some(first) = every().next() else {
@@ -100,7 +97,7 @@ fn of_pictures(classes: &[(String, Vec<PathBuf>)], folder: &Path) -> Result<Shee
         };
         class.into_iter().map(pixels).collect()
     });
-    let names = classes.iter().map(|(name, _)| name.clone()).collect();
+    let names = classes.iter().map(|(name, _)| printable(name).into_owned()).collect();
     Ok(Sheet::new(names, channels, extent.0 as usize, images.collect()))
 }
 

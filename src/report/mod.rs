@@ -13,7 +13,7 @@ mod page;
 mod png;
 mod sheet;
 
-pub use crate::files::write_whole;
+pub use crate::{files::write_whole, names::printable};
 pub use animation::write_animation;
 pub use grid::{grid_png, write_grid};
 pub use images::write_images;

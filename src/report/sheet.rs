@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::png;
-use crate::{Error, Result, SyntheticSet, files};
+use crate::{Error, Result, SyntheticSet, files, listing::read_data, names::folded};
 
 /// The images of a set as 8-bit pixels, class by class.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,6 +45,17 @@ impl Sheet {
     /// One name a class.
     pub fn names(&self) -> &[String] {
         &self.names
+    }
+
+    /// The class of this name, or else the only one whose name differs from it in case or in the form of
+    /// Unicode alone.
+    pub fn class_called(&self, name: &str) -> Option<usize> {
+        let alike = |other: &&String| folded(other) == folded(name);
+        let exact = self.names.iter().position(|other| other == name);
+        exact.or_else(|| match self.names.iter().filter(alike).count() {
+            1 => self.names.iter().position(|other| alike(&other)),
+            _ => None,
+        })
     }
 
     /// Height and width of an image.
@@ -112,7 +123,7 @@ impl Sheet {
     /// [`Error::Io`] when there is no such file, [`Error::Format`] when it is no picture or one of
     /// another shape.
     pub fn load_like(&self, path: &Path) -> Result<Self> {
-        let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
+        let bytes = read_data(path)?;
         let picture = image::load_from_memory_with_format(&bytes, image::ImageFormat::Png)
             .map_err(|error| Error::format(path, format!("no readable PNG: {error}")))?;
         let (width, height) = (self.longest() * self.size, self.names.len() * self.size);
@@ -176,5 +187,9 @@ mod tests {
         assert_eq!(part.class(0), &sheet.class(2)[..2]);
         assert_eq!(part.longest(), 2);
         assert!(part.class(9).is_empty());
+        let names = ["caf\u{e9}", "a", "A"].map(String::from);
+        let named = Sheet { names: names.into(), ..part };
+        let found = ["cafe\u{301}", "Caf\u{c9}", "A", "b"].map(|name| named.class_called(name));
+        assert_eq!(found, [Some(0), Some(0), Some(2), None]);
     }
 }

@@ -8,10 +8,19 @@ use clap::{
     error::{ContextKind, ContextValue, ErrorKind},
 };
 
+use dm_wgpu::report::printable;
+
 use crate::cli::dataset::{FOLDER, NAMES};
 
 /// The refusal of these arguments as people are told it.
 pub(super) fn with(mut error: Error, command: &Command, arguments: &[OsString]) -> Error {
+    for kind in [ContextKind::InvalidArg, ContextKind::InvalidSubcommand, ContextKind::InvalidValue]
+    {
+        if let Some(ContextValue::String(text)) = error.get(kind) {
+            let text = printable(text).into_owned();
+            error.insert(kind, ContextValue::String(text));
+        }
+    }
     // What is missing can be seen there; else it would bury the line that matters.
     if error.kind() != ErrorKind::MissingRequiredArgument {
         error.remove(ContextKind::Usage);
@@ -71,7 +80,10 @@ fn of_word(word: &str, after: Option<&str>) -> Option<String> {
         ("resume", after) => {
             Some(format!("to go on with a run, say '--resume {}'", after.unwrap_or("DIR")))
         }
-        _ => name(word).map(|name| format!("to condense it, say '--dataset {name}'")),
+        _ => match name(word) {
+            Some(name) => Some(format!("to condense it, say '--dataset {name}'")),
+            None => of_path(word),
+        },
     }
 }
 
@@ -79,8 +91,17 @@ fn of_dataset(value: &str) -> Option<String> {
     if let Some(name) = name(value) {
         return Some(format!("it is written '--dataset {name}'"));
     }
-    let own = Path::new(value).is_dir();
-    own.then(|| format!("for the pictures in that folder, say '--dataset {FOLDER}{value}'"))
+    of_path(value)
+}
+
+/// What somebody means who names a folder.
+fn of_path(value: &str) -> Option<String> {
+    let path = value.starts_with(['.', '~']) || value.contains(std::path::is_separator);
+    let folder = Path::new(value).is_dir();
+    (path || folder).then(|| {
+        let value = printable(value);
+        format!("for the pictures in a folder, say '--dataset {FOLDER}{value}'")
+    })
 }
 
 /// The data set that somebody means who writes it in another way.
@@ -112,6 +133,11 @@ mod tests {
             ("evaluate x --dataset CIFAR-10", "'--dataset cifar10'"),
             // There is such a folder where tests run.
             ("--dataset src", "'--dataset folder:src'"),
+            ("src", "'--dataset folder:src'"),
+            ("--dataset ./none", "'--dataset folder:./none'"),
+            ("--dataset /none", "'--dataset folder:/none'"),
+            ("--dataset ~/none", "'--dataset folder:~/none'"),
+            ("evaluate x --dataset none/", "'--dataset folder:none/'"),
         ] {
             let text = said(&format!("dm-wgpu {line}"));
             assert!(text.contains("tip: ") && text.contains(hint), "{line}: {text}");
@@ -119,6 +145,14 @@ mod tests {
         }
         // Clap's own.
         assert!(said("dm-wgpu --dataset mnist --ipcs 1").contains("'--ipc'"));
+    }
+
+    #[test]
+    fn nothing_that_was_typed_steers_the_terminal() {
+        for line in ["\u{1b}[2J", "--dataset \u{1b}[2J", "--x\u{1b}[2J"] {
+            let text = said(&format!("dm-wgpu {line}"));
+            assert!(text.contains(r"\u{1b}[2J") && !text.contains('\u{1b}'), "{text}");
+        }
     }
 
     #[test]

@@ -96,6 +96,12 @@ pub fn parse() -> Result<Cli, Error> {
 }
 
 impl Cli {
+    /// Whether the same arguments say the same a second time: a pipe as `--config`, as shells make of `<(…)`, is
+    /// empty by then.
+    pub fn can_be_read_again(&self) -> bool {
+        self.origins.file.as_ref().is_none_or(|file| file.is_file())
+    }
+
     pub fn from_arguments<T: Into<OsString> + Clone>(
         arguments: impl IntoIterator<Item = T>,
     ) -> Result<Self, Error> {

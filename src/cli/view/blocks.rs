@@ -1,6 +1,6 @@
 //! Images as half-blocks: a character is two pixels, one above the other.
 
-use dm_wgpu::report::Sheet;
+use dm_wgpu::report::{Sheet, printable};
 
 /// Pixels of a side that images are shrunk to where they need not be smaller…
 const COMFORTABLE: usize = 28;
@@ -98,13 +98,12 @@ impl Blocks {
 
 /// Characters that a name takes: those of East Asia are twice as wide.
 fn width(name: &str) -> usize {
-    unicode_width::UnicodeWidthStr::width(name)
+    unicode_width::UnicodeWidthStr::width(&*printable(name))
 }
 
 /// A name in just so many characters, cut if need be; nothing in it moves the cursor.
 fn fitted(name: &str, letters: usize) -> String {
-    let plain: String = name.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
-    let mut cut = plain;
+    let mut cut = printable(name).into_owned();
     if width(&cut) > letters {
         while width(&cut) >= letters && cut.pop().is_some() {}
         cut.push('…');
@@ -233,7 +232,8 @@ mod tests {
         assert_eq!(fitted("cat", 5), "  cat");
         assert_eq!(fitted("elephant", 5), "elep…");
         assert_eq!(width(&fitted("ねこねこ", 5)), 5);
-        assert_eq!(fitted("\u{1b}[2J", 4), "?[2J");
+        assert_eq!(fitted("\u{1b}[2J", 9), r"\u{1b}[2J");
+        assert_eq!(fitted("\u{1b}[2J", 4), r"\u{…");
     }
 
     #[test]

@@ -50,7 +50,7 @@ pub fn run(args: &ViewArgs) -> Result<u8, Failure> {
             blocks.text(&sheet, way == Way::Blocks256)
         }
     };
-    say::out(text.trim_end_matches('\n'))
+    say::raw(text.trim_end_matches('\n'))
         .map_err(|error| Failure::Failed(format!("stdout: {error}")))?;
     // Below the images, where it is seen.
     if let Some(note) = note {
@@ -65,7 +65,7 @@ fn chosen(sheet: Sheet, classes: &[String]) -> Result<Sheet, Failure> {
         return Ok(sheet);
     }
     let find = |name: &String| {
-        sheet.names().iter().position(|other| other == name).ok_or_else(|| {
+        sheet.class_called(name).ok_or_else(|| {
             let names = sheet.names();
             let some: Vec<_> = names.iter().take(12).map(String::as_str).collect();
             let more = if names.len() > some.len() { ", …" } else { "" };

@@ -145,6 +145,30 @@ fn what_is_missing_is_told() {
     assert!(message.contains("no cifar-10-batches-bin/data_batch_1.bin in it"), "{message}");
 }
 
+#[test]
+fn the_version_for_python_is_called_so() {
+    for (known, form, archive_name) in BOTH {
+        let Python { folder, file, .. } = form.python;
+        let root = tempfile::tempdir().unwrap();
+        let message = || load(known.name, root.path()).unwrap_err().to_string();
+        let expected = format!("the binary version, {archive_name}.tar.gz, from https://");
+        // In its folder, beside that, as its archive, and as its archive under the other's name.
+        put(&root.path().join(folder), &[(file, vec![0x80, 2])]);
+        let there = format!("{folder} is there, but it is the version for Python");
+        assert!(message().contains(&there) && message().contains(&expected), "{}", message());
+        let inside = root.path().join(folder);
+        let message_inside = load(known.name, &inside).unwrap_err().to_string();
+        assert!(message_inside.contains(&expected), "{message_inside}");
+        fs::remove_dir_all(inside).unwrap();
+        let python = archive_name.replace("binary", "python.tar.gz");
+        put(&root.path().join(known.name), &[(&python, vec![])]);
+        assert!(message().contains(&format!("{python} is there")), "{}", message());
+        let pickled = tar(&[entry(&format!("{folder}/{file}"), EntryType::Regular, b"x")]);
+        put(root.path(), &[(&format!("{archive_name}.tar.gz"), gzip(&pickled))]);
+        assert!(message().contains(&expected), "{}", message());
+    }
+}
+
 /// The real one, where there is a copy: needs DM_WGPU_DATA.
 #[test]
 fn the_real_cifar10_has_its_counts() {

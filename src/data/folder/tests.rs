@@ -187,6 +187,57 @@ fn a_whole_set_has_its_classes_and_pixels() {
 }
 
 #[test]
+fn names_that_look_alike_are_told_apart() {
+    let (one, two) = ("caf\u{e9}", "cafe\u{301}");
+    let twice = place(&[&format!("{one}/1.png"), &format!("{two}/1.png")]);
+    // Some file systems hold them for one.
+    if fs::read_dir(twice.path()).unwrap().count() == 2 {
+        let message = message(arranged(&twice, None));
+        assert!(message.contains("is there twice, in different Unicode forms"), "{message}");
+    }
+    for (train, test, expected) in [
+        (one, two, "the same name in another Unicode form"),
+        ("Cat", "cat", "has Cat, which is the same name in another case"),
+        ("Caf\u{e9}", two, "the same name in another case"),
+        ("cat", "cats", "lacks it"),
+    ] {
+        let files = [format!("train/{train}/1.png"), format!("test/{test}/1.png")];
+        let message = message(arranged(&place(&[&files[0], &files[1]]), None));
+        assert!(message.contains(expected), "{message}");
+    }
+}
+
+#[test]
+fn what_systems_keep_is_no_class_and_no_picture() {
+    let place = place(&[
+        "train/cat/1.png",
+        "train/cat/@eaDir/1.png/thumb.jpg",
+        "train/@eaDir/cat/1.png",
+        "train/._1.png",
+        "test/cat/1.png",
+        "test/$RECYCLE.BIN/1.png",
+        "System Volume Information/1.png",
+        "lost+found/",
+    ]);
+    #[cfg(unix)]
+    crate::listing::tests::pipe(&place.path().join("train/cat/2.png"));
+    let set = arranged(&place, None).unwrap();
+    assert_eq!(set.classes, ["cat"]);
+    assert_eq!(
+        (names(&set.train), names(&set.test)),
+        (vec![("train/cat/1.png", 0)], vec![("test/cat/1.png", 0)])
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn nothing_in_a_name_steers_a_terminal() {
+    let place = place(&["a\u{1b}[31m\n/1.png", "b/1.png"]);
+    assert_eq!(arranged(&place, None).unwrap().classes, [r"a\u{1b}[31m\n", "b"]);
+    assert_eq!(name_of("folder:/x/a\u{7}"), r"a\u{7}");
+}
+
+#[test]
 fn resizing_is_asked_for() {
     let root = place(&["a/1.png", "a/2.png", "b/1.png"]);
     GrayImage::new(9, 5).save(root.path().join("a/2.png")).unwrap();

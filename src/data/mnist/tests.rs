@@ -82,6 +82,48 @@ fn its_siblings_are_read_likewise() {
 }
 
 #[test]
+fn the_folders_of_torchvision_are_found() {
+    for (known, folder) in
+        [(&MNIST, "MNIST"), (&FASHION_MNIST, "FashionMNIST"), (&KMNIST, "KMNIST")]
+    {
+        let root = tempfile::tempdir().unwrap();
+        let raw = root.path().join(folder).join("raw");
+        for name in [|name: &str| name.to_owned(), |name: &str| format!("{name}.gz")] {
+            put(&raw, &tiny(5), name);
+            for given in [root.path(), &root.path().join(folder), &raw] {
+                let data_dir = Some(given.to_path_buf());
+                let sources = Sources { data_dir, ..Default::default() };
+                let set = crate::data::load(known.name, &sources, &mut |_| panic!()).unwrap();
+                assert_eq!((set.name(), set.train().image(3)), (known.name, &[8; 784][..]));
+                assert_eq!(known.on_disk(&sources).unwrap(), Some(raw.clone()));
+            }
+            fs::remove_dir_all(&raw).unwrap();
+        }
+    }
+}
+
+#[test]
+fn caches_need_no_home_where_a_folder_is_named_for_them() {
+    let root = std::env::temp_dir();
+    assert_eq!(store::cache_in(Some(root.clone().into())), Some(root.join("dm-wgpu")));
+    for none in [None, Some("".into()), Some("relative/caches".into())] {
+        assert_eq!(store::cache_in(none), None);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_refused_by_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    put(folder.path(), &tiny(5), |name| name.into());
+    let labels = folder.path().join("train-labels-idx1-ubyte");
+    fs::remove_file(&labels).unwrap();
+    crate::listing::tests::pipe(&labels);
+    let message = from(folder.path()).unwrap_err().to_string();
+    assert!(message.contains("train-labels-idx1-ubyte: a file is needed here"), "{message}");
+}
+
+#[test]
 fn a_siblings_labels_are_recognised() {
     let folder = tempfile::tempdir().unwrap();
     let [_, labels, ..] = tiny(0);

@@ -14,9 +14,14 @@ use std::{
 };
 
 pub(crate) use decode::{fitted_picture, is_picture, planes, read};
-pub(super) use shelf::{Entry, Shelf, is_hidden};
+pub(super) use shelf::{Entry, Shelf};
 
-use super::{Progress, Work, map::Map, pixels::Pixels};
+use super::{
+    Progress, Work,
+    map::Map,
+    pixels::Pixels,
+    store::{CACHE_VARIABLE, no_cache, user_cache},
+};
 use crate::{Dataset, DatasetInfo, Error, Result};
 use cache::{Place, Summary, Writer};
 use decode::{Form, Refused};
@@ -67,11 +72,8 @@ pub(super) enum Size {
 
 /// Where decoded pictures are kept.
 pub(super) fn cache_folder() -> Result<PathBuf> {
-    let folders = directories::ProjectDirs::from("", "", "dm-wgpu");
-    let folder = folders.map(|folders| folders.cache_dir().join("pictures"));
-    folder.ok_or_else(|| Error::NotFound {
-        what: "the user's cache folder".into(),
-        help: "decoded pictures are kept there, and there is no home folder".into(),
+    user_cache().map(|folder| folder.join("pictures")).ok_or_else(|| {
+        no_cache(&format!("Name one to keep decoded pictures in with {CACHE_VARIABLE}."))
     })
 }
 

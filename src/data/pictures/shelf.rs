@@ -11,7 +11,10 @@ use std::{
 use rayon::prelude::*;
 use zip::ZipArchive;
 
-use crate::{Error, Result};
+use crate::{
+    Error, Result,
+    listing::{self, is_hidden, special, warn_special},
+};
 
 /// No picture, nor list of them, has more bytes; what an archive says of itself may be a lie.
 const MAX_FILE: u64 = 1 << 28;
@@ -44,7 +47,7 @@ pub(in crate::data) struct Entry {
 impl Shelf {
     /// The files of a zip archive in one folder of it.
     pub fn zip(path: &Path, within: &'static str) -> Result<Self> {
-        let file = File::open(path).map_err(Error::io("open", path))?;
+        let file = listing::open_data(path)?;
         let archive = ZipArchive::new(BufReader::new(file)).map_err(|error| {
             Error::format(path, format!("no readable zip archive: {error}: was it cut short?"))
         })?;
@@ -63,11 +66,16 @@ impl Shelf {
         self.path().join(name)
     }
 
-    /// All files anywhere below a folder of the shelf, sorted by name, without hidden ones.
+    /// All files anywhere below a folder of the shelf, sorted by name, without
+    /// [hidden](is_hidden) ones. What is neither file nor folder is ignored, and that is said.
     pub fn files(&self, below: &str) -> Result<Vec<Entry>> {
         let mut files = Vec::new();
         match self {
-            Self::Folder(root) => walk(root, below, 0, &mut files)?,
+            Self::Folder(root) => {
+                let mut odd = Vec::new();
+                walk(root, below, 0, &mut files, &mut odd)?;
+                warn_special(root, &odd);
+            }
             Self::Zip { path, within, archive } => {
                 let about = fs::metadata(path).map_err(Error::io("read", path))?;
                 let (len, modified) = (about.len(), modified(&about));
@@ -119,7 +127,14 @@ impl Shelf {
     }
 }
 
-fn walk(root: &Path, below: &str, depth: usize, files: &mut Vec<Entry>) -> Result<()> {
+/// Finds files, and beside them what is neither that nor a folder.
+fn walk(
+    root: &Path,
+    below: &str,
+    depth: usize,
+    files: &mut Vec<Entry>,
+    odd: &mut Vec<String>,
+) -> Result<()> {
     let folder = root.join(below);
     let failed = |error| Error::io("read", &folder)(error);
     if depth > DEEPEST {
@@ -137,17 +152,14 @@ fn walk(root: &Path, below: &str, depth: usize, files: &mut Vec<Entry>) -> Resul
         let name = if below.is_empty() { name } else { format!("{below}/{name}") };
         let about = fs::metadata(&path).map_err(Error::io("read", &path))?;
         if about.is_dir() {
-            walk(root, &name, depth + 1, files)?;
+            walk(root, &name, depth + 1, files, odd)?;
+        } else if special(&about).is_some() {
+            odd.push(name);
         } else {
             files.push(Entry { name, len: about.len(), modified: modified(&about) });
         }
     }
     Ok(())
-}
-
-/// What systems and programs keep beside pictures for themselves.
-pub(in crate::data) fn is_hidden(name: &str) -> bool {
-    name.starts_with('.') || matches!(name, "__MACOSX" | "Thumbs.db" | "desktop.ini")
 }
 
 fn modified(about: &fs::Metadata) -> u128 {
@@ -156,8 +168,9 @@ fn modified(about: &fs::Metadata) -> u128 {
 }
 
 fn read_limited(path: &Path) -> Result<Vec<u8>> {
-    let file = File::open(path).map_err(Error::io("open", path))?;
-    limited(file, path)
+    let bytes = limited(listing::open(path)?, path)?;
+    listing::refuse_impostor(&bytes, path)?;
+    Ok(bytes)
 }
 
 fn unzipped(

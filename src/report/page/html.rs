@@ -49,7 +49,7 @@ fn written(attributes: &[(&str, &str)]) -> String {
 }
 
 /// A text as it stands between tags and between quotation marks. Control characters, which no page
-/// may hold, become the sign for what can't be shown.
+/// may hold, are escaped as for a terminal.
 pub fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
@@ -61,7 +61,7 @@ pub fn escape(text: &str) -> String {
             '\'' => escaped += "&#39;",
             '\n' | '\t' => escaped.push(c),
             '\u{fffe}' | '\u{ffff}' => escaped.push('\u{fffd}'),
-            c if c.is_control() => escaped.push('\u{fffd}'),
+            c if c.is_control() => escaped.extend(c.escape_default()),
             c => escaped.push(c),
         }
     }
@@ -75,8 +75,8 @@ mod tests {
     #[test]
     fn nothing_of_a_text_is_markup() {
         assert_eq!(
-            tag("p", &[("title", "\"><a")], "<script>&'\0"),
-            "<p title=\"&quot;&gt;&lt;a\">&lt;script&gt;&amp;&#39;\u{fffd}</p>"
+            tag("p", &[("title", "\"><a")], "<script>&'\u{1b}"),
+            "<p title=\"&quot;&gt;&lt;a\">&lt;script&gt;&amp;&#39;\\u{1b}</p>"
         );
     }
 }

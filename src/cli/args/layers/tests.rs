@@ -209,3 +209,22 @@ fn the_help_knows_the_defaults() {
         assert!(help.contains(&format!(" {number} ")), "{number} is missing in {help}");
     }
 }
+
+/// As a shell's `<(…)` is.
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_read_and_never_twice() {
+    let place = tempfile::tempdir().unwrap();
+    let pipe = place.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let writer = {
+        let pipe = pipe.clone();
+        std::thread::spawn(move || fs::write(pipe, "settings.ipc = 7").unwrap())
+    };
+    let cli = parsed(&format!("dm-wgpu --dataset glyphs --config {}", pipe.display())).unwrap();
+    writer.join().unwrap();
+    assert!(cli.run.ipc == Some(7) && !cli.can_be_read_again());
+    let file = file(place.path(), "settings.ipc = 7");
+    let cli = parsed(&format!("dm-wgpu --dataset glyphs --config {file}")).unwrap();
+    assert!(cli.can_be_read_again() && parsed("dm-wgpu datasets").unwrap().can_be_read_again());
+}

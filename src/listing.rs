@@ -1,0 +1,214 @@
+//! What lies in people's folders: what of it is theirs, and what can be read as a file.
+
+use std::{
+    fs::{self, File, Metadata},
+    io::{Read, Seek},
+    path::Path,
+};
+
+use crate::{
+    Error, Result,
+    names::{printable, some_of},
+};
+
+/// What systems and programs keep beside files for themselves, in small letters.
+const OF_SYSTEMS: [&str; 12] = [
+    // Synology, QNAP.
+    "@eadir",
+    "@recycle",
+    "#recycle",
+    "#snapshot",
+    // Windows.
+    "$recycle.bin",
+    "system volume information",
+    "thumbs.db",
+    "ehthumbs.db",
+    "desktop.ini",
+    // Unix, macOS.
+    "lost+found",
+    "__macosx",
+    "icon\r",
+];
+
+/// How much of a file tells what it is instead of what its name promises.
+const START: u64 = 512;
+
+/// Whether a file or folder of this name is none of its owner's and is passed over: a hidden one, or one that
+/// a system or a program keeps there for itself.
+pub(crate) fn is_hidden(name: &str) -> bool {
+    name.starts_with('.') || OF_SYSTEMS.contains(&name.to_lowercase().as_str())
+}
+
+/// What something is that is neither a file nor a folder, and so may never come to an end.
+pub(crate) fn special(about: &Metadata) -> Option<&'static str> {
+    if about.is_file() || about.is_dir() {
+        return None;
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::FileTypeExt;
+        let kind = about.file_type();
+        if kind.is_fifo() {
+            return Some("a named pipe");
+        }
+        if kind.is_socket() {
+            return Some("a socket");
+        }
+    }
+    Some("a device")
+}
+
+/// Says that these were passed over as no files.
+pub(crate) fn warn_special(folder: &Path, ignored: &[String]) {
+    const NAMED: usize = 3;
+    if !ignored.is_empty() {
+        log::warn!(
+            "{}: ignored, as no file but a pipe, socket or device: {} ({} in all)",
+            folder.display(),
+            some_of(ignored, NAMED),
+            ignored.len()
+        );
+    }
+}
+
+/// Opens a file to read it. What is none, but a folder, a pipe or a device, is refused before anything waits
+/// for it.
+pub(crate) fn open(path: &Path) -> Result<File> {
+    let about = fs::metadata(path).map_err(Error::io("open", path))?;
+    let refused = |what| Error::format(path, format!("a file is needed here; this is {what}"));
+    if about.is_dir() {
+        return Err(refused("a folder"));
+    }
+    if let Some(what) = special(&about) {
+        return Err(refused(what));
+    }
+    File::open(path).map_err(Error::io("open", path))
+}
+
+/// The same for a file of data, which is refused by what it is where something else was saved under its name.
+pub(crate) fn open_data(path: &Path) -> Result<File> {
+    let mut file = open(path)?;
+    let mut start = Vec::new();
+    file.by_ref().take(START).read_to_end(&mut start).map_err(Error::io("read", path))?;
+    refuse_impostor(&start, path)?;
+    file.rewind().map_err(Error::io("read", path))?;
+    Ok(file)
+}
+
+/// The bytes of a file of data.
+pub(crate) fn read_data(path: &Path) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    open_data(path)?.read_to_end(&mut bytes).map_err(Error::io("read", path))?;
+    Ok(bytes)
+}
+
+/// Refuses what a download or a clone left in a file's place.
+pub(crate) fn refuse_impostor(start: &[u8], path: &Path) -> Result<()> {
+    let start = String::from_utf8_lossy(&start[..start.len().min(START as usize)]);
+    let start = start.trim_start_matches('\u{feff}').trim_start();
+    let text = start.to_ascii_lowercase();
+    // A comment or the head of XML may precede it.
+    let page = text.starts_with("<!doctype html")
+        || text.starts_with("<html")
+        || (text.starts_with("<?xml") || text.starts_with("<!--")) && text.contains("<html");
+    let what = if page {
+        let title = text.find("<title>").map(|at| &start[at + "<title>".len()..]);
+        let title = title.and_then(|title| title.split('<').next());
+        let title = title.map(|title| format!(" ({})", printable(title.trim())));
+        format!(
+            "it is a web page{}, not the file that its name promises: probably what a server \
+             answered in place of a download; delete it and get the file again",
+            title.unwrap_or_default()
+        )
+    } else if text.starts_with("version https://git-lfs.github.com/spec/") {
+        "it is a pointer of Git LFS, not the file itself: fetch the content with `git lfs pull`, or \
+         get the file elsewhere"
+            .to_owned()
+    } else {
+        return Ok(());
+    };
+    Err(Error::format(path, what))
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A named pipe that nobody writes to: whoever opens it waits for ever.
+    #[cfg(unix)]
+    pub(crate) fn pipe(path: &Path) {
+        assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
+    }
+
+    #[test]
+    fn what_systems_keep_is_passed_over_in_any_case() {
+        for name in [
+            ".DS_Store",
+            ".git",
+            "@eaDir",
+            "@EADIR",
+            "$RECYCLE.BIN",
+            "$Recycle.Bin",
+            "System Volume Information",
+            "lost+found",
+            "__MACOSX",
+            "Thumbs.db",
+            "THUMBS.DB",
+            "Desktop.ini",
+            "#recycle",
+        ] {
+            assert!(is_hidden(name), "{name}");
+        }
+        for name in ["cat", "eaDir", "recycle", "lost", "1.png", "Thumbs.db.png"] {
+            assert!(!is_hidden(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn only_files_are_opened() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("x.npz");
+        let message = |path: &Path| read_data(path).unwrap_err().to_string();
+        assert!(message(place.path()).contains("this is a folder"));
+        assert!(matches!(open(&path), Err(Error::Io { .. })));
+        #[cfg(unix)]
+        {
+            pipe(&path);
+            assert!(message(&path).contains("x.npz: a file is needed here; this is a named pipe"));
+            let link = place.path().join("link");
+            std::os::unix::fs::symlink(&path, &link).unwrap();
+            assert!(message(&link).contains("a named pipe"));
+            assert!(message(Path::new("/dev/zero")).contains("a device"));
+            let socket = place.path().join("socket");
+            let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+            assert!(message(&socket).contains("a socket"));
+        }
+    }
+
+    #[test]
+    fn what_a_download_left_instead_is_called_so() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("data.mat");
+        let message = |content: &[u8]| {
+            fs::write(&path, content).unwrap();
+            read_data(&path).err().map(|error| error.to_string())
+        };
+        for page in [
+            "<!DOCTYPE html>\n<html><head><title>404 Not Found</title>",
+            "\u{feff}\r\n <HTML lang=\"en\"><title>404 Not Found</title>",
+            "<?xml version=\"1.0\"?>\n<!DOCTYPE html><html><title>404 Not Found</title>",
+            "<!-- x --><html><title>404 Not Found</title>",
+        ] {
+            let message = message(page.as_bytes()).unwrap();
+            assert!(message.contains("web page (404 Not Found)"), "{message}");
+        }
+        let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n";
+        let said = message(pointer.as_bytes()).unwrap();
+        assert!(said.contains("data.mat: it is a pointer of Git LFS"), "{said}");
+        assert!(said.contains("git lfs pull"), "{said}");
+        for other in [&b""[..], b"PK\x03\x04 <html>", b"<?xml version=\"1.0\"?><svg/>", &[0; 600]] {
+            assert_eq!(message(other), None);
+        }
+        assert_eq!(read_data(&path).unwrap(), [0; 600]);
+    }
+}
