@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use super::{
     Known, Progress, Sources,
     pictures::{
-        Entry, Picture, Pictures, Shelf, Size, Wanted, cache_folder, is_hidden, is_picture,
+        Entry, Picture, Pictures, Shelf, Size, Wanted, cache_folder, endings, is_hidden, is_picture,
     },
 };
 use crate::{Dataset, Error, Result};
@@ -265,9 +265,9 @@ impl Tree {
         if !ignored.is_empty() {
             let more = if ignored.len() > NAMED { ", …" } else { "" };
             log::warn!(
-                "{}: ignored, as no picture (.png, .jpg, .jpeg, .webp, .bmp) of a class: {}{more} \
-                 ({} in all)",
+                "{}: ignored, as no picture ({}) of a class: {}{more} ({} in all)",
                 path.display(),
+                endings(),
                 ignored[..ignored.len().min(NAMED)].join(", "),
                 ignored.len()
             );
@@ -275,8 +275,11 @@ impl Tree {
         if classes.values().all(Vec::is_empty) {
             return Err(Error::format(
                 path,
-                "there are no pictures (.png, .jpg, .jpeg, .webp, .bmp) in sub-folders: one for \
-                 each class is needed, or train and test with one for each class in both",
+                format!(
+                    "there are no pictures ({}) in sub-folders: one for each class is needed, or train \
+                     and test with one for each class in both",
+                    endings()
+                ),
             ));
         }
         for (name, pictures) in &classes {
@@ -363,8 +366,10 @@ fn refuse_empty(path: &Path, name: &str, pictures: &[Entry]) -> Result<()> {
     match pictures {
         [] => Err(Error::format(
             path.join(name),
-            "a class without pictures (.png, .jpg, .jpeg, .webp, .bmp): put some in, or take the \
-             folder away",
+            format!(
+                "a class without pictures ({}): put some in, or take the folder away",
+                endings()
+            ),
         )),
         _ => Ok(()),
     }
