@@ -121,6 +121,17 @@ pub enum Error {
         loss: f32,
     },
 
+    /// A classifier's training ended in weights that are no numbers.
+    #[error(
+        "network {} of the evaluation diverged: some of its weights are not finite, so that its accuracy means \
+         nothing; lower its learning rate, or look at the set's values",
+        network + 1
+    )]
+    NetworkDiverged {
+        /// Zero-based; the message counts from 1.
+        network: usize,
+    },
+
     /// The optimisation drove pixels beyond what the networks can tell apart.
     #[error(
         "a pixel of class {class} is {value} after iteration {iteration}: lower lr_img, or change \

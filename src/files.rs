@@ -4,6 +4,7 @@ use std::{
     fs::File,
     io::{self, Write},
     path::{Path, PathBuf},
+    sync::Once,
 };
 
 use crate::{Error, Result};
@@ -23,7 +24,78 @@ pub fn write_whole(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
 pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
     let failed = |error| Error::io("write", path)(error);
     let file = beside(path, bytes).map_err(failed)?;
-    file.persist_noclobber(path).map_err(|error| failed(error.error)).map(drop::<File>)
+    let refused = match file.persist_noclobber(path) {
+        Ok(_) => return Ok(()),
+        Err(refused) => refused,
+    };
+    if !is_unsupported(&refused.error) {
+        return Err(failed(refused.error));
+    }
+    // Without links and their like, the name is taken by an empty file, which is then replaced.
+    File::create_new(path).map_err(failed)?;
+    refused.file.persist(path).map_err(|error| {
+        // It is our own.
+        let _ = std::fs::remove_file(path);
+        failed(error.error)
+    })?;
+    Ok(())
+}
+
+/// Calls that some file systems refuse whatever the file: mounts of other systems' shares, or of buckets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Extra {
+    /// The content is on the disk, and not only on its way.
+    Synced,
+    /// Nobody writes to it by accident.
+    Protected,
+}
+
+impl Extra {
+    /// Does it. A file is whole without it, so that a refusal is a warning, once; what tells of a disk that fails
+    /// or is full is an error as ever.
+    pub fn give(self, file: &File) -> io::Result<()> {
+        match self.attempt(file) {
+            Err(error) if is_unsupported(&error) => {
+                static WARNED: [Once; 2] = [Once::new(), Once::new()];
+                let (warned, what) = match self {
+                    Self::Synced => (&WARNED[0], "make sure that files are on its disk (fsync)"),
+                    Self::Protected => (&WARNED[1], "make files read-only (chmod)"),
+                };
+                warned.call_once(|| {
+                    log::warn!(
+                        "the file system can't {what}: {error}; the program goes on without"
+                    );
+                });
+                Ok(())
+            }
+            done => done,
+        }
+    }
+
+    fn attempt(self, file: &File) -> io::Result<()> {
+        #[cfg(test)]
+        if let Some(code) = tests::REFUSED.get() {
+            return Err(io::Error::from_raw_os_error(code));
+        }
+        match self {
+            Self::Synced => file.sync_all(),
+            #[cfg(unix)]
+            Self::Protected => {
+                use std::os::unix::fs::PermissionsExt;
+                file.set_permissions(std::fs::Permissions::from_mode(0o444))
+            }
+            // On Windows files that are read-only can't be removed.
+            #[cfg(not(unix))]
+            Self::Protected => Ok(()),
+        }
+    }
+}
+
+/// Whether a file system has no such call, rather than that it failed: `EPERM`, `EINVAL`, `ENOTSUP`, `ENOSYS`
+/// or their like.
+fn is_unsupported(error: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidInput, PermissionDenied, Unsupported};
+    matches!(error.kind(), InvalidInput | PermissionDenied | Unsupported)
 }
 
 /// The bytes in a file that only needs its name.
@@ -33,7 +105,7 @@ fn beside(path: &Path, bytes: &[u8]) -> std::io::Result<tempfile::NamedTempFile>
     // Not through the temporary file, whose errors would name it instead of what it becomes.
     file.as_file_mut().write_all(bytes)?;
     // Without this a crash of the machine could keep the new name and lose what it stands for.
-    file.as_file().sync_all()?;
+    Extra::Synced.give(file.as_file())?;
     Ok(file)
 }
 
@@ -72,9 +144,37 @@ pub(crate) fn temporary(prefix: &str, folder: &Path) -> std::io::Result<tempfile
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
-    use std::fs;
+    use std::{cell::Cell, fs};
+
+    thread_local! {
+        /// The number of an error that a file system shall give for every [`Extra`].
+        pub(crate) static REFUSED: Cell<Option<i32>> = const { Cell::new(None) };
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_a_file_system_cannot_do_is_done_without() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.txt");
+        // EPERM, EINVAL, ENOTSUP (by its name on Linux, then on macOS), EACCES.
+        let unsupported = if cfg!(target_os = "linux") { 95 } else { 45 };
+        for code in [1, 22, unsupported, 13] {
+            REFUSED.set(Some(code));
+            write_whole(&path, &[code as u8]).unwrap();
+            assert_eq!(fs::read(&path).unwrap(), [code as u8]);
+        }
+        // EIO, ENOSPC: the disk itself.
+        for code in [5, 28] {
+            REFUSED.set(Some(code));
+            write_whole(&path, b"lost").unwrap_err();
+            write_new(&folder.path().join("new"), b"lost").unwrap_err();
+        }
+        REFUSED.set(None);
+        assert_eq!(fs::read(&path).unwrap(), [13]);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
 
     #[test]
     fn replaces_whole_files_and_leaves_nothing_else() {

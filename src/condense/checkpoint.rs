@@ -202,6 +202,6 @@ impl Checkpoint {
 }
 
 /// Whether the networks can take a pixel like this.
-pub(super) fn is_pixel(value: &f32) -> bool {
+pub(crate) fn is_pixel(value: &f32) -> bool {
     value.abs() <= LARGEST_PIXEL
 }

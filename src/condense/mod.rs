@@ -12,6 +12,7 @@ mod settings;
 mod tensor_file;
 
 pub use checkpoint::Checkpoint;
+pub(crate) use checkpoint::is_pixel;
 pub(crate) use matching::{Matching, Plan, Progress, RealBatch, RealFormat, Step};
 pub use picture::Picture;
 pub use run::{Condensation, Loss};

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     Known, Progress, Sources,
-    pictures::{Entry, Picture, Pictures, Shelf, Size, Wanted, cache_folder, is_picture},
+    pictures::{Entry, Picture, Pictures, Shelf, Size, Wanted, cache_folder, endings, is_picture},
 };
 use crate::{
     Dataset, Error, Result,
@@ -270,9 +270,10 @@ impl Tree {
         }
         if !ignored.is_empty() {
             log::warn!(
-                "{}: ignored, as no picture (.png, .jpg, .jpeg, .webp, .bmp) of a class: {} \
+                "{}: ignored, as no picture ({}) of a class: {} \
                  ({} in all)",
                 path.display(),
+                endings(),
                 some_of(&ignored, NAMED),
                 ignored.len()
             );
@@ -280,8 +281,11 @@ impl Tree {
         if classes.values().all(Vec::is_empty) {
             return Err(Error::format(
                 path,
-                "there are no pictures (.png, .jpg, .jpeg, .webp, .bmp) in sub-folders: one for \
-                 each class is needed, or train and test with one for each class in both",
+                format!(
+                    "there are no pictures ({}) in sub-folders: one for each class is needed, or train \
+                     and test with one for each class in both",
+                    endings()
+                ),
             ));
         }
         for (name, pictures) in &classes {
@@ -408,8 +412,10 @@ fn refuse_empty(path: &Path, name: &str, pictures: &[Entry]) -> Result<()> {
     match pictures {
         [] => Err(Error::format(
             path.join(name),
-            "a class without pictures (.png, .jpg, .jpeg, .webp, .bmp): put some in, or take the \
-             folder away",
+            format!(
+                "a class without pictures ({}): put some in, or take the folder away",
+                endings()
+            ),
         )),
         _ => Ok(()),
     }

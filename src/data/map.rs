@@ -14,7 +14,7 @@ impl Map {
         // SAFETY: a slice must not change as long as it lives, and a map would if somebody wrote to
         // the file or cut it. Nobody does. Only files of the program's own cache are mapped, which
         // lie in the user's cache folder; they are written under a temporary name, are made
-        // read-only, get their name when they are whole, and are never opened for writing again:
+        // read-only where the file system knows that, get their name when they are whole, and are never opened for writing again:
         // another state of the pictures gets another file, and an old file is removed as a whole,
         // which leaves what is mapped of it in place. Whoever tampers with the user's cache while
         // the program runs could as well tamper with the program.

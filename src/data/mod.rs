@@ -25,7 +25,9 @@ pub use glyphs::glyphs;
 pub use known::{KNOWN, Known, NAMES};
 pub use load::{Progress, Sources, Work, check, load};
 pub use mnist::mnist;
-pub(crate) use pictures::{fitted_picture, is_picture, planes, read as read_picture};
+pub(crate) use pictures::{
+    endings, fitted_picture, is_picture, pixels, planes, read as read_picture,
+};
 pub(crate) use tiny_imagenet::zipped_pictures;
 
 use pixels::Pixels;

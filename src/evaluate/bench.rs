@@ -92,6 +92,38 @@ pub(super) struct Recorded {
     update: Recording,
 }
 
+/// What the networks of a turn came to.
+#[derive(Debug)]
+pub(super) struct Tested {
+    nets: usize,
+    counts: Readback<u32>,
+    /// Of all networks, parameter by parameter.
+    weights: Vec<Readback<f32>>,
+}
+
+impl Tested {
+    /// Waits for the submission, then gives each network's right answers, or the first whose weights are no
+    /// numbers: kernels may take what is none for 0, so that no answer shows it.
+    pub fn take_blocking(
+        self,
+        gpu: &Gpu,
+        submission: Option<wgpu::SubmissionIndex>,
+    ) -> Result<Result<Vec<u32>, usize>> {
+        let Self { nets, mut counts, weights } = self;
+        let counts = counts.take_blocking(gpu, submission.clone())?;
+        let mut diverged = vec![false; nets];
+        for mut weights in weights {
+            let weights = weights.take_blocking(gpu, submission.clone())?;
+            for (diverged, own) in
+                diverged.iter_mut().zip(weights.chunks_exact(weights.len() / nets))
+            {
+                *diverged |= !own.iter().all(|weight| weight.is_finite());
+            }
+        }
+        Ok(diverged.iter().position(|diverged| *diverged).map_or(Ok(counts), Err))
+    }
+}
+
 impl Bench {
     pub fn new(
         gpu: &Gpu,
@@ -243,8 +275,8 @@ impl Bench {
         self.tests.iter().map(|(_, recording)| recording)
     }
 
-    /// Submits the test; the counts of right answers are on their way afterwards.
-    pub fn test(&self, split: &Split, submissions: &mut Submissions<'_>) -> Readback<u32> {
+    /// Submits the test; the counts of right answers, and the weights, are on their way afterwards.
+    pub fn test(&self, split: &Split, submissions: &mut Submissions<'_>) -> Tested {
         let gpu = submissions.gpu();
         self.rows.write(gpu, &[Row::NONE]);
         self.counts.clear(submissions.encoder());
@@ -262,6 +294,12 @@ impl Bench {
         }
         let mut counts = Readback::new(gpu, "right answers on their way", self.nets);
         counts.record(submissions.encoder(), &self.counts);
-        counts
+        let on_its_way = |values: &Buffer<f32>| {
+            let mut weights = Readback::new(gpu, "weights on their way", values.len());
+            weights.record(submissions.encoder(), values);
+            weights
+        };
+        let weights = self.classifiers.all_parameters().into_iter().map(on_its_way).collect();
+        Tested { nets: self.nets, counts, weights }
     }
 }

@@ -4,12 +4,12 @@ use std::{collections::VecDeque, ops::ControlFlow, sync::Arc, time::Duration};
 
 use super::{
     Accuracy, EvaluationSettings,
-    bench::{Bench, Sizes},
+    bench::{Bench, Sizes, Tested},
     order,
 };
 use crate::{
     Dataset, Error, Gpu, Result, SyntheticSet,
-    gpu::{Between, Readback, Recording, Submissions, Submitted},
+    gpu::{Between, Recording, Submissions, Submitted},
     kernels::{NetworkKey, Rates},
     rng::Purpose,
 };
@@ -66,7 +66,7 @@ pub struct Evaluation {
     done: u32,
     in_flight: VecDeque<Submitted>,
     /// Right answers of the networks of each turn, on their way with a submission.
-    counts: Vec<(Readback<u32>, Option<wgpu::SubmissionIndex>)>,
+    counts: Vec<(Tested, Option<wgpu::SubmissionIndex>)>,
     tested: Vec<u32>,
     /// Whether a piece was left in the middle.
     left: bool,
@@ -285,15 +285,18 @@ impl Evaluation {
     /// Submits what is left, waits for it, and returns the accuracy.
     ///
     /// # Errors
-    /// [`Error::Gpu`] if the device was lost.
+    /// [`Error::NetworkDiverged`] if a network's training did, [`Error::Gpu`] if the device was lost.
     pub fn accuracy_blocking(&mut self) -> Result<Accuracy> {
         while !self.is_done() {
             self.advance()?;
             self.wait_blocking(2)?;
         }
         self.wait_blocking(0)?;
-        for (mut counts, submission) in std::mem::take(&mut self.counts) {
-            self.tested.extend(counts.take_blocking(&self.gpu, submission)?);
+        for (tested, submission) in std::mem::take(&mut self.counts) {
+            let counts = tested.take_blocking(&self.gpu, submission)?.map_err(|network| {
+                Error::NetworkDiverged { network: self.tested.len() + network }
+            })?;
+            self.tested.extend(counts);
         }
         let images = self.dataset.test().len() as f64;
         let share = |&count: &u32| f64::from(count) * 100.0 / images;

@@ -9,7 +9,7 @@ use super::classes;
 use crate::{
     Dataset, Error, Result,
     condense::MAX_FILE,
-    data::{is_picture, planes, read_picture},
+    data::{endings, is_picture, planes, read_picture},
     listing::{is_hidden, read_data, special, warn_special},
 };
 
@@ -50,7 +50,7 @@ pub(super) fn read(folder: &Path) -> Result<Pictures> {
         let pictures = files(&path)?;
         let other = |path: &&PathBuf| !is_picture(&path.to_string_lossy());
         if let Some(other) = pictures.iter().find(other) {
-            let why = "it is no .png, .jpg, .jpeg, .webp or .bmp picture; take it away";
+            let why = format!("it is no picture ({}); take it away", endings());
             return Err(Error::format(other, why));
         }
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();

@@ -2,6 +2,7 @@
 
 mod classes;
 mod folder;
+mod looks;
 mod npy;
 mod npz;
 mod sheet;
@@ -9,7 +10,7 @@ mod tensors;
 
 use std::path::{Path, PathBuf};
 
-use crate::{Dataset, Error, Result, SyntheticSet};
+use crate::{Dataset, Error, Result, SyntheticSet, condense::is_pixel};
 use folder::Pictures;
 
 /// A set that was read, before it is known which data set it is for: [`into_set`](Self::into_set) says.
@@ -119,12 +120,16 @@ impl Imported {
             Content::Set(set) => {
                 let shape = [set.labels.len(), set.channels, set.size, set.size];
                 check_shape(&shape, dataset).map_err(wrong)?;
+                looks::warn(&set.images, Some(dataset), &path);
                 (set.images, set.labels, set.settings)
             }
             Content::Arrays(Arrays { shape, values, labels }) => {
                 check_shape(&shape, dataset).map_err(wrong)?;
                 let images = match values {
-                    Values::Floats(values) => values,
+                    Values::Floats(values) => {
+                        looks::warn(&values, Some(dataset), &path);
+                        values
+                    }
                     Values::Bytes(bytes) => dataset.normalised(&bytes).collect(),
                 };
                 (images, labels, "{}".to_owned())
@@ -147,6 +152,17 @@ impl Imported {
             std: dataset.std().to_vec(),
             settings,
         })
+    }
+}
+
+/// A whole number of up to eight bytes, the least first; one beyond all labels is the largest that there is.
+fn integer<'a>(bytes: impl ExactSizeIterator<Item = &'a u8> + Clone, signed: bool) -> i64 {
+    let negative = signed && bytes.clone().last().is_some_and(|last| *last > 127);
+    let mut wide = [if negative { 255 } else { 0 }; 8];
+    wide.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+    match signed {
+        true => i64::from_le_bytes(wide),
+        false => i64::try_from(u64::from_le_bytes(wide)).unwrap_or(i64::MAX),
     }
 }
 
@@ -180,8 +196,11 @@ fn check(images: &[f32], labels: &[i64], dataset: &Dataset) -> Result<(), String
             classes - 1
         ));
     }
-    if let Some(at) = images.iter().position(|value| !value.is_finite()) {
-        return Err(format!("image {} has a pixel that is {}", at / image_len, images[at]));
+    if let Some(at) = images.iter().position(|value| !is_pixel(value)) {
+        let (image, value) = (at / image_len, images[at]);
+        return Err(format!(
+            "image {image} has a pixel that is {value:e}: networks see nothing in it"
+        ));
     }
     Ok(())
 }
@@ -225,6 +244,7 @@ mod tests {
             (good.to_vec(), vec![0.0; n], vec![classes], "has label"),
             (good.to_vec(), vec![0.0; n], vec![-1], "has label -1"),
             (good.to_vec(), vec![f32::NAN; n], vec![0], "NaN"),
+            (good.to_vec(), vec![1e30; n], vec![0], "1e30"),
         ] {
             let error = arrays(&shape, Values::Floats(values), labels).into_set(&dataset);
             let message = error.unwrap_err().to_string();

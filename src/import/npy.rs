@@ -2,7 +2,7 @@
 //!
 //! <https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>
 
-use super::Values;
+use super::{Values, integer};
 
 /// An array: what kind of numbers, in which shape, and their bytes.
 #[derive(Debug)]
@@ -84,19 +84,22 @@ impl Array {
 
     /// As labels.
     pub fn integers(&self) -> Result<Vec<i64>, String> {
-        let wide = |label: u64| i64::try_from(label).unwrap_or(i64::MAX);
-        Ok(match self.descr.as_str() {
-            "|i1" => self.numbers(|b| i8::from_le_bytes(b).into()),
-            "|u1" => self.numbers(|b| u8::from_le_bytes(b).into()),
-            "<i2" => self.numbers(|b| i16::from_le_bytes(b).into()),
-            "<u2" => self.numbers(|b| u16::from_le_bytes(b).into()),
-            "<i4" => self.numbers(|b| i32::from_le_bytes(b).into()),
-            "<u4" => self.numbers(|b| u32::from_le_bytes(b).into()),
-            "<i8" => self.numbers(i64::from_le_bytes),
-            "<u8" => self.numbers(|b| wide(u64::from_le_bytes(b))),
-            ">i4" => self.numbers(|b| i32::from_be_bytes(b).into()),
-            ">i8" => self.numbers(i64::from_be_bytes),
-            other => return Err(format!("labels are of kind {other:?}, integers are needed")),
+        let (order, size) = (self.descr.as_bytes().first(), self.descr.get(2..));
+        let signed = self.descr.get(1..2) == Some("i");
+        let width = match (self.descr.get(1..2), size) {
+            (Some("i" | "u"), Some("1")) => 1,
+            (Some("i" | "u"), Some("2")) => 2,
+            (Some("i" | "u"), Some("4")) => 4,
+            (Some("i" | "u"), Some("8")) => 8,
+            _ => {
+                let kind = &self.descr;
+                return Err(format!("labels are of kind {kind:?}, integers are needed"));
+            }
+        };
+        let values = self.data.chunks_exact(width);
+        Ok(match order {
+            Some(b'>') => values.map(|b| integer(b.iter().rev(), signed)).collect(),
+            _ => values.map(|b| integer(b.iter(), signed)).collect(),
         })
     }
 
@@ -189,6 +192,23 @@ pub(super) mod tests {
         assert_eq!(labels("<i8", &[3i64, -1].map(i64::to_le_bytes).concat()), [3, -1]);
         assert_eq!(labels("<i4", &[3i32, -1].map(i32::to_le_bytes).concat()), [3, -1]);
         assert_eq!(labels("|u1", &[3, 255]), [3, 255]);
+        assert_eq!(labels("|i1", &[3, 255]), [3, -1]);
+        for (width, kinds) in [(2, ["i2", "u2"]), (4, ["i4", "u4"]), (8, ["i8", "u8"])] {
+            for kind in kinds {
+                // 3, and the largest, or of those with a sign −2.
+                let mut values = [vec![0; width], vec![255; width]].concat();
+                (values[0], values[width]) = (3, 254);
+                let large = match kind {
+                    "u2" => 0xfffe,
+                    "u4" => 0xffff_fffe,
+                    "u8" => i64::MAX,
+                    _ => -2,
+                };
+                assert_eq!(labels(&format!("<{kind}"), &values), [3, large], "<{kind}");
+                values.chunks_mut(width).for_each(<[u8]>::reverse);
+                assert_eq!(labels(&format!(">{kind}"), &values), [3, large], ">{kind}");
+            }
+        }
         let array = Array::parse(&npy("|u1", "(1, 2, 1)", &[3, 255])).unwrap();
         assert_eq!(array.shape, [1, 2, 1]);
     }
@@ -229,9 +249,19 @@ pub(super) mod tests {
             let message = Array::parse(&bytes).unwrap_err();
             assert!(message.contains(word), "{message}");
         }
-        let array = Array::parse(&npy("<f4", "(2,)", &[0; 8])).unwrap();
-        assert!(array.integers().unwrap_err().contains("integers"));
-        let array = Array::parse(&npy("<i4", "(2,)", &[0; 8])).unwrap();
-        assert!(array.values().unwrap_err().contains("uint8"));
+        for (kind, size) in
+            [("<f4", 4), ("|b1", 1), ("<c8", 8), ("|S3", 3), ("<i16", 16), ("<m8", 8)]
+        {
+            let array = Array::parse(&npy(kind, "(2,)", &vec![0; 2 * size])).unwrap();
+            let message = array.integers().unwrap_err();
+            assert!(message.contains("integers") && message.contains(kind), "{message}");
+        }
+        for (kind, size) in
+            [("<i4", 4), ("<f2", 2), ("|i1", 1), (">u2", 2), ("|b1", 1), ("<f16", 16)]
+        {
+            let array = Array::parse(&npy(kind, "(2,)", &vec![0; 2 * size])).unwrap();
+            let message = array.values().unwrap_err();
+            assert!(message.contains("uint8") && message.contains(kind), "{message}");
+        }
     }
 }

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Arrays, Content, Imported, Values, folder::picture};
-use crate::{Error, Result, names::printable, report::Sheet};
+use super::{Arrays, Content, Imported, Values, folder::picture, looks};
+use crate::{Error, Result, data::pixels, names::printable, report::Sheet};
 
 /// Nobody looks at more classes than this; a label beyond is a broken file.
 const MOST_CLASSES: usize = 1 << 20;
@@ -20,6 +20,9 @@ impl Imported {
         match self.content {
             Content::Set(set) => Sheet::of(&set),
             Content::Arrays(arrays) => {
+                if let Values::Floats(values) = &arrays.values {
+                    looks::warn(values, None, &self.path);
+                }
                 of_arrays(arrays).map_err(|reason| Error::format(&self.path, reason))
             }
             Content::Pictures(pictures) => of_pictures(pictures.classes(), &self.path),
@@ -90,13 +93,9 @@ fn of_pictures(classes: &[(String, Vec<PathBuf>)], folder: &Path) -> Result<Shee
         ));
     }
     let channels = if every().any(|picture| picture.color().has_color()) { 3 } else { 1 };
-    let images = pictures.into_iter().map(|class| {
-        let pixels = |picture: image::DynamicImage| match channels {
-            1 => picture.into_luma8().into_raw(),
-            _ => picture.into_rgb8().into_raw(),
-        };
-        class.into_iter().map(pixels).collect()
-    });
+    let images = pictures
+        .into_iter()
+        .map(|class| class.iter().map(|picture| pixels(picture, channels)).collect());
     let names = classes.iter().map(|(name, _)| printable(name).into_owned()).collect();
     Ok(Sheet::new(names, channels, extent.0 as usize, images.collect()))
 }
@@ -158,6 +157,11 @@ mod tests {
         colours.save(place.path().join("a/0.png")).unwrap();
         let sheet = crate::import::read(place.path()).unwrap().into_sheet().unwrap();
         assert_eq!((sheet.channels(), sheet.class(1)), (3, &[vec![7; 12]][..]));
+        // What is transparent is white, as where pictures are condensed.
+        let hidden = image::RgbaImage::from_raw(2, 2, [9, 9, 9, 0].repeat(4)).unwrap();
+        hidden.save(place.path().join("a/0.png")).unwrap();
+        let sheet = crate::import::read(place.path()).unwrap().into_sheet().unwrap();
+        assert_eq!(sheet.class(0), [[255; 12]]);
         GrayImage::new(3, 2).save(place.path().join("a/1.png")).unwrap();
         let error = crate::import::read(place.path()).unwrap().into_sheet().unwrap_err();
         assert!(error.to_string().contains("2×2"), "{error}");

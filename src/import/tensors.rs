@@ -4,7 +4,7 @@ use std::path::Path;
 
 use safetensors::{Dtype, SafeTensors};
 
-use super::{Arrays, Content, Values};
+use super::{Arrays, Content, Values, integer};
 use crate::{
     Error, Result, SyntheticSet,
     condense::{FORMAT, check_offsets, read_file},
@@ -46,10 +46,13 @@ fn foreign(bytes: &[u8]) -> Result<Arrays, String> {
     };
     let data = labels.data();
     let labels = match labels.dtype() {
-        Dtype::I64 => numbers(data, i64::from_le_bytes),
-        Dtype::I32 => numbers(data, |b| i32::from_le_bytes(b).into()),
-        Dtype::U8 => data.iter().map(|&label| label.into()).collect(),
-        other => return Err(format!("labels: {other}; I64, I32 or U8 are possible")),
+        kind @ (Dtype::I8 | Dtype::I16 | Dtype::I32 | Dtype::I64) => {
+            data.chunks_exact(kind.bitsize() / 8).map(|b| integer(b.iter(), true)).collect()
+        }
+        kind @ (Dtype::U8 | Dtype::U16 | Dtype::U32 | Dtype::U64) => {
+            data.chunks_exact(kind.bitsize() / 8).map(|b| integer(b.iter(), false)).collect()
+        }
+        other => return Err(format!("labels: {other}; integers are needed, as I64")),
     };
     Ok(Arrays { shape: images.shape().to_vec(), values, labels })
 }
@@ -84,11 +87,29 @@ mod tests {
     }
 
     #[test]
+    fn labels_of_every_width_arrive() {
+        for (kind, bytes, expected) in [
+            (Dtype::I8, &[3, 255][..], [3, -1]),
+            (Dtype::U8, &[3, 255], [3, 255]),
+            (Dtype::I16, &[3, 0, 254, 255], [3, -2]),
+            (Dtype::U16, &[3, 0, 254, 255], [3, 65_534]),
+            (Dtype::U32, &[3, 0, 0, 0, 0, 1, 0, 0], [3, 256]),
+            (Dtype::I64, &[[3, 0, 0, 0, 0, 0, 0, 0], [255; 8]].concat(), [3, -1]),
+            (Dtype::U64, &[[3, 0, 0, 0, 0, 0, 0, 0], [255; 8]].concat(), [3, i64::MAX]),
+        ] {
+            let set = foreign(&file((Dtype::U8, &[0; 2]), (kind, bytes))).unwrap();
+            assert_eq!(set.labels, expected, "{kind}");
+        }
+    }
+
+    #[test]
     fn what_does_not_fit_is_named() {
         let half = file((Dtype::F16, &[0; 4]), (Dtype::U8, &[1, 0]));
         assert!(foreign(&half).unwrap_err().contains("F16"));
         let floats = file((Dtype::U8, &[0; 2]), (Dtype::F32, &[0; 8]));
         assert!(foreign(&floats).unwrap_err().contains("labels: F32"));
+        let truths = file((Dtype::U8, &[0; 2]), (Dtype::BOOL, &[0; 2]));
+        assert!(foreign(&truths).unwrap_err().contains("labels: BOOL"));
         assert!(foreign(&half[..20]).unwrap_err().contains("no readable"));
     }
 }

@@ -103,6 +103,11 @@ impl Classifiers {
         convs.chain(affines).chain([&self.fc, &self.bias]).collect()
     }
 
+    /// As [`parameters`](Self::parameters), of all blocks.
+    pub fn all_parameters(&self) -> Vec<&Buffer<f32>> {
+        self.parameters((self.gradients.len() - 2) / 2)
+    }
+
     /// Gradients in the order of [`parameters`](Self::parameters).
     pub fn gradients(&self) -> &[Buffer<f32>] {
         &self.gradients
@@ -175,8 +180,7 @@ impl Classifiers {
 
     /// Records the step that follows a batch's last part.
     pub fn record_update(&self, gpu: &Gpu, recording: &mut Recording) {
-        let depth = (self.gradients.len() - 2) / 2;
-        let parameters = self.parameters(depth).into_iter();
+        let parameters = self.all_parameters().into_iter();
         for ((values, velocity), gradient) in parameters.zip(&self.velocities).zip(&self.gradients)
         {
             recording.push(sgd(gpu, &self.rates, values, velocity, gradient));

@@ -74,7 +74,7 @@ What PATH may be:
   a run's folder          its synthetic.safetensors
   *.safetensors, *.npz    arrays images (N, C, H, W) and labels (N): floats that are normalised
                           already, taken as they are, or uint8 pixels
-  any other folder        a sub-folder of PNG or JPEG pictures for each class, called as the
+  any other folder        a sub-folder of pictures for each class, called as the
                           class or by its label; else in sorted order, with a warning
 
 Exit codes: 0 done, 1 failed, 2 asked for wrongly, 130 interrupted.";

@@ -12,16 +12,23 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 
-use super::{Pictures, Size, Wanted};
-use crate::{Error, Result, data::map::Map, files};
+use super::{Entry, Pictures, Shelf, Size, Wanted};
+use crate::{
+    Error, Result,
+    data::map::Map,
+    files::{self, Extra},
+};
 
 /// The last bytes. Whoever changes what is stored, or how pictures are decoded, counts on.
-const END: &[u8; 8] = b"dmwgpu01";
+const END: &[u8; 8] = b"dmwgpu02";
 const ENDING: &str = "pixels";
 /// What files begin with that are not whole yet.
 const UNFINISHED: &str = ".decoding-";
 /// Without a new picture for so long, whoever decodes is gone.
 const ABANDONED: Duration = Duration::from_secs(600);
+
+/// Files that are read at a time to tell them from others.
+const AT_ONCE: usize = 256;
 
 /// What is known once all pictures are decoded.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -47,8 +54,8 @@ pub(super) struct Place {
 
 impl Place {
     /// The file's name follows from where the pictures are and what they become, and from each
-    /// one's name, length and time of the last change, in order.
-    pub fn of(folder: &Path, pictures: &Pictures) -> Result<Self> {
+    /// one's name, length and stamp, in order; from its content where stamps say too little.
+    pub fn of(folder: &Path, pictures: &mut Pictures) -> Result<Self> {
         let Pictures { shelf, train, test, wanted, .. } = pictures;
         let path = fs::canonicalize(shelf.path()).map_err(Error::io("read", shelf.path()))?;
         let mut set = Sha256::new();
@@ -64,14 +71,16 @@ impl Place {
         }
         let mut state = Sha256::new();
         state.update(END);
-        for split in [train, test] {
+        for split in [&*train, &*test] {
             state.update((split.len() as u64).to_le_bytes());
-            for picture in split {
-                let file = &picture.file;
-                state.update((file.name.len() as u64).to_le_bytes());
-                state.update(file.name.as_bytes());
-                state.update(file.len.to_le_bytes());
-                state.update(file.modified.to_le_bytes());
+            for pictures in split.chunks(AT_ONCE) {
+                let files: Vec<_> = pictures.iter().map(|picture| &picture.file).collect();
+                for (file, told_apart) in files.iter().zip(told_apart(shelf, &files)?) {
+                    state.update((file.name.len() as u64).to_le_bytes());
+                    state.update(file.name.as_bytes());
+                    state.update(file.len.to_le_bytes());
+                    state.update(told_apart);
+                }
             }
         }
         let set = set.finalize();
@@ -118,6 +127,14 @@ impl Place {
     }
 }
 
+/// What is another as soon as a file is: of each its stamp, or else a hash of its content.
+fn told_apart(shelf: &mut Shelf, files: &[&Entry]) -> Result<Vec<Vec<u8>>> {
+    if files.iter().all(|file| file.modified.suffices()) {
+        return Ok(files.iter().map(|file| file.modified.bytes()).collect());
+    }
+    shelf.map(files, |bytes| Sha256::digest(bytes).to_vec()).into_iter().collect()
+}
+
 /// A file that is not whole yet: gone if it never is.
 pub(super) struct Writer {
     file: BufWriter<NamedTempFile>,
@@ -151,12 +168,8 @@ impl Writer {
         file.write_all(&(text.len() as u64).to_le_bytes()).map_err(failed)?;
         file.write_all(END).map_err(failed)?;
         let file = file.into_inner().map_err(|error| failed(error.into_error()))?;
-        file.as_file().sync_all().map_err(failed)?;
-        // On Windows files that are read-only can't be removed.
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            file.as_file().set_permissions(fs::Permissions::from_mode(0o444)).map_err(failed)?;
+        for extra in [Extra::Synced, Extra::Protected] {
+            extra.give(file.as_file()).map_err(failed)?;
         }
         file.persist(place.path()).map_err(|error| failed(error.error))?;
         let (set, state) = (format!("{}-", place.set), format!("{}.{ENDING}", place.state));

@@ -7,8 +7,10 @@ use image::{
     imageops::{self, FilterType},
 };
 
+use super::{bmp, jpeg};
+
 /// What pictures are recognised by, in any case; their content says which of these they are.
-const EXTENSIONS: [&str; 5] = ["png", "jpg", "jpeg", "webp", "bmp"];
+const EXTENSIONS: [&str; 8] = ["png", "jpg", "jpeg", "jpe", "jfif", "webp", "bmp", "dib"];
 
 /// Decoded, no picture takes more bytes: four times a camera's of 40 megapixels.
 const MOST_BYTES: u64 = 1 << 29;
@@ -25,25 +27,40 @@ pub(crate) fn is_picture(name: &str) -> bool {
     extension.is_some_and(|extension| EXTENSIONS.contains(&extension.as_str()))
 }
 
+/// The endings of such files, as messages list them.
+pub(crate) fn endings() -> String {
+    EXTENSIONS.map(|extension| format!(".{extension}")).join(", ")
+}
+
 /// Decodes a picture, turned as its camera says it was held.
 pub(crate) fn read(bytes: &[u8]) -> Result<DynamicImage, String> {
-    let unreadable = |error: image::ImageError| format!("no readable picture: {error}");
+    decode(bytes).map_err(|reason| format!("no readable picture: {reason}"))
+}
+
+fn decode(bytes: &[u8]) -> Result<DynamicImage, String> {
+    if jpeg::is_jpeg(bytes) {
+        let (width, height, coloured) = jpeg::survey(bytes)?;
+        let channels = if coloured { 3 } else { 1 };
+        check_promise(
+            (width, height),
+            u64::from(width) * u64::from(height) * channels,
+            bytes,
+            true,
+        )?;
+        let (mut picture, held) = jpeg::decode(bytes, (width, height))?;
+        picture.apply_orientation(held);
+        return Ok(picture);
+    }
+    let unreadable = |error: image::ImageError| error.to_string();
+    let bytes = &*bmp::with_alpha(bytes);
     let reader = ImageReader::new(Cursor::new(bytes))
         .with_guessed_format()
-        .map_err(|error| format!("no readable picture: {error}"))?;
-    let webp = reader.format() == Some(ImageFormat::WebP);
+        .map_err(|error| error.to_string())?;
+    let packs = reader.format() != Some(ImageFormat::WebP);
     let mut decoder = reader.into_decoder().map_err(unreadable)?;
-    // The decoder makes room for what the first bytes promise.
-    let (promised, file) = (decoder.total_bytes(), bytes.len() as u64);
-    if promised > MOST_BYTES || !webp && promised > file.saturating_mul(MOST_PACKED) {
-        let (width, height) = decoder.dimensions();
-        return Err(format!(
-            "no readable picture: its {file} bytes are to be {width}×{height} pixels, {promised} bytes: \
-             too large, or damaged"
-        ));
-    }
-    if cut_short(bytes) || overrun(bytes) {
-        return Err("no readable picture: the file ends before the picture does".into());
+    check_promise(decoder.dimensions(), decoder.total_bytes(), bytes, packs)?;
+    if overrun(bytes) {
+        return Err("the file ends before the picture does".into());
     }
     let orientation = decoder.orientation().map_err(unreadable)?;
     let mut picture = DynamicImage::from_decoder(decoder).map_err(unreadable)?;
@@ -51,26 +68,20 @@ pub(crate) fn read(bytes: &[u8]) -> Result<DynamicImage, String> {
     Ok(picture)
 }
 
-/// Whether a JPEG has no end: decoders make up what is missing. What precedes the picture may hold
-/// another, small one with an end of its own, and some programs put more after the end.
-fn cut_short(bytes: &[u8]) -> bool {
-    const JPEG: [u8; 2] = [0xff, 0xd8];
-    const SCAN: [u8; 2] = [0xff, 0xda];
-    const END: [u8; 2] = [0xff, 0xd9];
-    let Some(mut rest) = bytes.strip_prefix(&JPEG) else { return false };
-    // Segments with their lengths, up to the first that has pixels.
-    while let [a, b, high, low, ..] = *rest {
-        if [a, b] == SCAN {
-            return !rest.windows(2).any(|pair| pair == END);
-        }
-        let length = usize::from(u16::from_be_bytes([high, low]));
-        // Anything else is the decoder's business.
-        let Some(after) = rest.get(2 + length..).filter(|_| a == 0xff && length >= 2) else {
-            return false;
-        };
-        rest = after;
+/// Decoders make room for what the first bytes promise. `packs` where nothing packs tighter than is known.
+fn check_promise(
+    (width, height): (u32, u32),
+    promised: u64,
+    bytes: &[u8],
+    packs: bool,
+) -> Result<(), String> {
+    let file = bytes.len() as u64;
+    if promised > MOST_BYTES || packs && promised > file.saturating_mul(MOST_PACKED) {
+        return Err(format!(
+            "its {file} bytes are to be {width}×{height} pixels, {promised} bytes: too large, or damaged"
+        ));
     }
-    false
+    Ok(())
 }
 
 /// Whether a WebP has a chunk that reaches beyond its end: the decoder makes room for that, four gigabytes if
@@ -157,6 +168,14 @@ pub(crate) fn planes(picture: &DynamicImage, channels: usize) -> Vec<u8> {
     }
 }
 
+/// The same pixel by pixel.
+pub(crate) fn pixels(picture: &DynamicImage, channels: usize) -> Vec<u8> {
+    match channels {
+        1 => grey(picture).into_raw(),
+        _ => rgb(picture).into_raw(),
+    }
+}
+
 fn grey(picture: &DynamicImage) -> GrayImage {
     if !picture.color().has_alpha() {
         return picture.to_luma8();
@@ -190,12 +209,18 @@ fn split(rgb: &[u8]) -> Vec<u8> {
 
 /// Width, height and whether it has colours, from the first bytes alone.
 pub(super) fn survey(bytes: &[u8]) -> Result<(u32, u32, bool), String> {
-    let unreadable = |error: &dyn std::fmt::Display| format!("no readable picture: {error}");
+    look(bytes).map_err(|reason| format!("no readable picture: {reason}"))
+}
+
+fn look(bytes: &[u8]) -> Result<(u32, u32, bool), String> {
+    if jpeg::is_jpeg(bytes) {
+        return jpeg::survey(bytes);
+    }
     let decoder = ImageReader::new(Cursor::new(bytes))
         .with_guessed_format()
-        .map_err(|error| unreadable(&error))?
+        .map_err(|error| error.to_string())?
         .into_decoder()
-        .map_err(|error| unreadable(&error))?;
+        .map_err(|error| error.to_string())?;
     let (width, height) = decoder.dimensions();
     Ok((width, height, decoder.color_type().has_color()))
 }

@@ -1,7 +1,9 @@
 //! Sets of pictures: decoded once, on all cores, into a file of the cache, and mapped from there.
 
+mod bmp;
 mod cache;
 mod decode;
+mod jpeg;
 mod shelf;
 #[cfg(test)]
 mod tests;
@@ -13,7 +15,7 @@ use std::{
     sync::Arc,
 };
 
-pub(crate) use decode::{fitted_picture, is_picture, planes, read};
+pub(crate) use decode::{endings, fitted_picture, is_picture, pixels, planes, read};
 pub(super) use shelf::{Entry, Shelf};
 
 use super::{
@@ -89,7 +91,7 @@ impl Pictures {
         cache: &Path,
         on_progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Dataset> {
-        let place = Place::of(cache, &self)?;
+        let place = Place::of(cache, &mut self)?;
         let images = (self.train.len(), self.test.len());
         let (map, summary) = match place.open(images) {
             Some(found) => found,

@@ -40,8 +40,52 @@ pub(in crate::data) struct Entry {
     pub name: String,
     /// In bytes; of an archive, the whole one's.
     pub len: u64,
-    /// Nanoseconds since 1970 when it was last written to; of an archive, likewise.
-    pub modified: u128,
+    /// Of an archive, likewise.
+    pub modified: Stamp,
+}
+
+/// By what a file is known to be the one that it was, and not to have been written to since.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::data) struct Stamp {
+    /// Nanoseconds since 1970 when it was last written to, which copies keep and anybody can set.
+    time: i128,
+    /// What nobody can set: the file's number on its disk, and when anything about it last changed. None
+    /// where the system has no such.
+    own: Option<(u64, i128)>,
+}
+
+impl Stamp {
+    fn of(about: &fs::Metadata) -> Self {
+        let since = |time: SystemTime| time.duration_since(SystemTime::UNIX_EPOCH).ok();
+        let time =
+            about.modified().ok().and_then(since).map_or(0, |since| since.as_nanos() as i128);
+        #[cfg(unix)]
+        let own = {
+            use std::os::unix::fs::MetadataExt;
+            let changed =
+                i128::from(about.ctime()) * 1_000_000_000 + i128::from(about.ctime_nsec());
+            // Some file systems number nothing.
+            (about.ino() != 0).then(|| (about.ino(), changed))
+        };
+        #[cfg(not(unix))]
+        let own = None;
+        Self { time, own }
+    }
+
+    #[cfg(test)]
+    pub fn none() -> Self {
+        Self { time: 0, own: None }
+    }
+
+    /// Whether it tells any two states of a file apart.
+    pub fn suffices(&self) -> bool {
+        self.own.is_some()
+    }
+
+    pub fn bytes(&self) -> Vec<u8> {
+        let (file, changed) = self.own.unwrap_or_default();
+        [self.time, file.into(), changed].map(i128::to_le_bytes).concat()
+    }
 }
 
 impl Shelf {
@@ -78,7 +122,7 @@ impl Shelf {
             }
             Self::Zip { path, within, archive } => {
                 let about = fs::metadata(path).map_err(Error::io("read", path))?;
-                let (len, modified) = (about.len(), modified(&about));
+                let (len, modified) = (about.len(), Stamp::of(&about));
                 for name in archive.file_names().filter_map(Result::ok) {
                     let inside = name.strip_prefix(within).and_then(|name| name.strip_prefix('/'));
                     let Some(name) = inside.filter(|name| !name.ends_with('/')) else { continue };
@@ -156,15 +200,10 @@ fn walk(
         } else if special(&about).is_some() {
             odd.push(name);
         } else {
-            files.push(Entry { name, len: about.len(), modified: modified(&about) });
+            files.push(Entry { name, len: about.len(), modified: Stamp::of(&about) });
         }
     }
     Ok(())
-}
-
-fn modified(about: &fs::Metadata) -> u128 {
-    let since = |time: SystemTime| time.duration_since(SystemTime::UNIX_EPOCH).ok();
-    about.modified().ok().and_then(since).map_or(0, |since| since.as_nanos())
 }
 
 fn read_limited(path: &Path) -> Result<Vec<u8>> {

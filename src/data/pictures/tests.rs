@@ -1,6 +1,6 @@
 //! Pictures of every kind that people have, and caches that must not be believed.
 
-use super::*;
+use super::{shelf::Stamp, *};
 use image::{
     DynamicImage, ExtendedColorType, GrayImage, ImageBuffer, ImageFormat, Luma, LumaA, Rgb,
     RgbImage, Rgba, codecs::jpeg::JpegEncoder,
@@ -104,6 +104,91 @@ fn damaged_ones_are_refused() {
     // More after the end is another matter.
     let longer = [&encoded(noise, ImageFormat::Jpeg)[..], &[0xff, 0xda, 1, 2]].concat();
     assert!(form.fitted(&longer).is_ok());
+}
+
+/// As above, but with lengths and checksums made right for what is left.
+#[test]
+fn what_was_cut_and_closed_again_is_refused() {
+    let noise = RgbImage::from_fn(64, 64, |x, y| [(x * y * 37 % 251) as u8, 3, y as u8].into());
+    let form = Form { channels: 3, size: 64, resize: false };
+    let told = |bytes: &[u8], what: &str| {
+        let refused = form.fitted(bytes);
+        let told = matches!(&refused, Err(Refused::Unreadable(why)) if why.contains("picture"));
+        assert!(told, "{what}: {:?}", refused.map(drop));
+    };
+    // One chunk of data, of some length.
+    let whole = png(noise.clone());
+    let at = whole.windows(4).position(|name| name == b"IDAT").unwrap();
+    let length = u32::from_be_bytes(whole[at - 4..at].try_into().unwrap()) as usize;
+    for part in [0, length / 3, length - 20] {
+        let data = &whole[at..at + 4 + part];
+        let mut crc = flate2::Crc::new();
+        crc.update(data);
+        let end = b"\0\0\0\0IEND\xae\x42\x60\x82";
+        let length = (part as u32).to_be_bytes();
+        let cut = [&whole[..at - 4], &length, data, &crc.sum().to_be_bytes(), end].concat();
+        told(&cut, &format!("PNG with {part} bytes"));
+    }
+    let whole = encoded(noise.clone(), ImageFormat::WebP);
+    for part in [20, whole.len() / 3, whole.len() - 40] {
+        let mut cut = whole[..20 + part / 2 * 2].to_vec();
+        let (file, chunk) = (cut.len() as u32 - 8, cut.len() as u32 - 20);
+        cut[4..8].copy_from_slice(&file.to_le_bytes());
+        cut[16..20].copy_from_slice(&chunk.to_le_bytes());
+        told(&cut, &format!("WebP with {part} bytes"));
+    }
+    let whole = encoded(noise, ImageFormat::Bmp);
+    for part in [60, whole.len() / 3, whole.len() - 3] {
+        let mut cut = whole[..part].to_vec();
+        cut[2..6].copy_from_slice(&(part as u32).to_le_bytes());
+        told(&cut, &format!("BMP with {part} bytes"));
+    }
+}
+
+/// Of 2×2 pixels, each of four bytes: blue, green, red, alpha, from the lowest row up.
+fn bmp(header: u32, compression: u32, alpha: u32, pixels: [[u8; 4]; 4]) -> Vec<u8> {
+    let mut bytes =
+        [&b"BM"[..], &[0; 8], &(14 + header).to_le_bytes(), &header.to_le_bytes()].concat();
+    bytes.extend([2u32, 2, 32 << 16 | 1, compression].iter().flat_map(|n| n.to_le_bytes()));
+    bytes.extend([0; 20]);
+    bytes.extend([0xff_0000u32, 0xff00, 0xff, alpha].iter().flat_map(|n| n.to_le_bytes()));
+    bytes.resize(14 + header as usize, 0);
+    bytes.extend(pixels.as_flattened());
+    bytes
+}
+
+#[test]
+fn bmps_with_an_alpha_channel_are_on_white() {
+    let alpha = 0xff00_0000;
+    let hidden = [[9, 8, 7, 0], [10, 20, 30, 255], [1, 2, 3, 0], [60, 50, 40, 255]];
+    let seen = [255, 40, 255, 30, 255, 50, 255, 20, 255, 60, 255, 10];
+    let as_it_is = [3, 40, 7, 30, 2, 50, 8, 20, 1, 60, 9, 10];
+    for header in [108, 124] {
+        for compression in [0, 3] {
+            // Behind these headers, masks are expected only in them.
+            let planes = RGB.fitted(&bmp(header, compression, alpha, hidden)).unwrap();
+            assert_eq!(planes, seen, "{header} {compression}");
+        }
+        assert_eq!(RGB.fitted(&bmp(header, 0, 0, hidden)).unwrap(), as_it_is, "{header}");
+        // A channel that was never written hides nothing.
+        let plain = hidden.map(|[b, g, r, _]| [b, g, r, 0]);
+        assert_eq!(RGB.fitted(&bmp(header, 0, alpha, plain)).unwrap(), as_it_is, "{header}");
+        for end in 0..14 + header as usize + 15 {
+            let whole = bmp(header, 0, alpha, hidden);
+            assert!(RGB.fitted(&whole[..end]).is_err(), "{end}");
+        }
+    }
+}
+
+#[test]
+fn endings_are_those_of_pictures() {
+    for name in ["a.JPG", "a.jpeg", "a.jpe", "a.Jfif", "a.png", "a.webp", "a.bmp", "a.dib"] {
+        assert!(is_picture(name), "{name}");
+    }
+    for name in ["jpg", "a.gif", "a.tiff", "a.jpg.txt", "a.jp2", ".jfi"] {
+        assert!(!is_picture(name), "{name}");
+    }
+    assert!(endings().starts_with(".png, .jpg, .jpeg, .jpe, .jfif"));
 }
 
 /// Decoders make room for what the first bytes promise.
@@ -277,6 +362,132 @@ fn one_that_changed_is_decoded_again_and_the_old_ones_go() {
     assert_eq!(before.train().image(1)[0], 100, "what is mapped stays");
 }
 
+/// Names, lengths and times stay as they were, and yet other pictures have the names.
+#[cfg(unix)]
+#[test]
+fn pictures_that_were_exchanged_are_decoded_again() {
+    let same_time = |path: &Path, time| {
+        fs::File::options().write(true).open(path).unwrap().set_modified(time).unwrap();
+    };
+    let time = SystemTime::now() - Duration::from_secs(100);
+    let three = || {
+        let mut folder = Folder::new(&[[0; 3], [100; 3], [200; 3]]);
+        for (class, name) in [("cat", "000.png"), ("dog", "001.png")] {
+            let to = folder.root.path().join(class);
+            fs::create_dir(&to).unwrap();
+            fs::rename(folder.root.path().join(name), to.join("0.png")).unwrap();
+        }
+        folder.files = ["cat/0.png", "dog/0.png", "002.png"].map(String::from).to_vec();
+        folder.files.iter().for_each(|name| same_time(&folder.root.path().join(name), time));
+        folder
+    };
+    let first_two = |folder: &Folder| {
+        let (set, decoded) = folder.load().unwrap();
+        (
+            decoded,
+            ["002.png", "cat/0.png", "dog/0.png"].map(|name| {
+                let shelf = Shelf::Folder(folder.root.path().to_path_buf());
+                let at =
+                    shelf.files("").unwrap().iter().position(|file| file.name == name).unwrap();
+                match at {
+                    2 => set.test().image(0)[0],
+                    at => set.train().image(at)[0],
+                }
+            }),
+        )
+    };
+    type Change = fn(&dyn Fn(&str) -> PathBuf, SystemTime);
+    let exchange: [(&str, Change, [u8; 3]); 4] = [
+        (
+            "folders",
+            |at, _| {
+                fs::rename(at("cat"), at("aside")).unwrap();
+                fs::rename(at("dog"), at("cat")).unwrap();
+                fs::rename(at("aside"), at("dog")).unwrap();
+            },
+            [200, 100, 0],
+        ),
+        (
+            "files",
+            |at, _| {
+                fs::rename(at("cat/0.png"), at("aside")).unwrap();
+                fs::rename(at("dog/0.png"), at("cat/0.png")).unwrap();
+                fs::rename(at("aside"), at("dog/0.png")).unwrap();
+            },
+            [200, 100, 0],
+        ),
+        (
+            "copies",
+            |at, time| {
+                let [cat, dog] = ["cat/0.png", "dog/0.png"].map(|name| fs::read(at(name)).unwrap());
+                for (name, bytes) in [("cat", dog), ("dog", cat)] {
+                    fs::rename(at(name), at(&format!(".{name}"))).unwrap();
+                    fs::create_dir(at(name)).unwrap();
+                    let file = at(name).join("0.png");
+                    fs::write(&file, bytes).unwrap();
+                    fs::File::options().write(true).open(file).unwrap().set_modified(time).unwrap();
+                }
+            },
+            [200, 100, 0],
+        ),
+        (
+            "content",
+            |at, time| {
+                let bytes = fs::read(at("dog/0.png")).unwrap();
+                fs::write(at("cat/0.png"), bytes).unwrap();
+                let file = fs::File::options().write(true).open(at("cat/0.png")).unwrap();
+                file.set_modified(time).unwrap();
+            },
+            [200, 100, 100],
+        ),
+    ];
+    for (what, change, expected) in exchange {
+        let folder = three();
+        assert_eq!(first_two(&folder), (true, [200, 0, 100]), "{what}");
+        assert_eq!(first_two(&folder), (false, [200, 0, 100]), "{what}");
+        let root = folder.root.path().to_path_buf();
+        change(&|name| root.join(name), time);
+        assert_eq!(first_two(&folder), (true, expected), "{what}");
+        assert_eq!(first_two(&folder), (false, expected), "{what}");
+    }
+}
+
+/// Where the system does not say which file is which.
+#[test]
+fn without_stamps_content_tells_states_apart() {
+    let folder = Folder::new(&[[0; 3], [100; 3], [200; 3]]);
+    let state = || {
+        let mut pictures = folder.pictures();
+        let Pictures { train, test, .. } = &mut pictures;
+        train.iter_mut().chain(test).for_each(|picture| picture.file.modified = Stamp::none());
+        Place::of(folder.cache.path(), &mut pictures).unwrap().path()
+    };
+    let before = state();
+    folder.put(0, [0; 3]);
+    assert_eq!(state(), before);
+    folder.put(0, [1; 3]);
+    assert_ne!(state(), before);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_cache_that_cannot_be_protected_will_do() {
+    use crate::files::tests::REFUSED;
+    for code in [1, 22, 95] {
+        let folder = Folder::new(&[[0; 3], [100; 3], [200; 3]]);
+        REFUSED.set(Some(code));
+        let loaded = folder.load();
+        REFUSED.set(None);
+        assert!(loaded.is_ok_and(|(_, decoded)| decoded) && !folder.load().unwrap().1, "{code}");
+    }
+    let folder = Folder::new(&[[0; 3], [100; 3], [200; 3]]);
+    // A disk that is full.
+    REFUSED.set(Some(28));
+    let message = folder.load().unwrap_err().to_string();
+    REFUSED.set(None);
+    assert!(message.contains("write to") && folder.cached().is_empty(), "{message}");
+}
+
 #[test]
 fn a_cache_that_is_damaged_is_not_believed() {
     let folder = Folder::new(&[[0; 3], [100; 3], [200; 3]]);
@@ -371,7 +582,7 @@ fn pictures_in_both_splits_are_counted() {
     for (last, expected) in [(100, 1), (101, 0)] {
         let folder = Folder::new(&[[0; 3], [100; 3], [last; 3]]);
         folder.load().unwrap();
-        let place = Place::of(folder.cache.path(), &folder.pictures()).unwrap();
+        let place = Place::of(folder.cache.path(), &mut folder.pictures()).unwrap();
         assert_eq!(place.open((2, 1)).unwrap().1.in_both, expected);
     }
 }
