@@ -1,4 +1,14 @@
-//! Convolution 3×3 and its gradient at the input, in the simplest version.
+//! Convolution 3×3 and its gradient at the input, in the simplest version; which version a block takes is
+//! [planned](plan()).
+
+mod launch;
+mod plan;
+
+pub(crate) use launch::{conv, conv_backward_weight};
+pub(crate) use plan::{
+    Backward, BlockPlan, BlockShape, Forward, Kept, WeightKernel, conv_kernel, conv_layout, plan,
+    weight_kernel,
+};
 
 use bytemuck::{Pod, Zeroable};
 
@@ -59,7 +69,7 @@ pub(super) fn flops(input: Planes, result: Planes, images: usize) -> usize {
 }
 
 /// `result` = `input`, which has a zero halo, convolved with `weights` (nets, outputs, inputs, 3, 3).
-pub(crate) fn conv(
+fn conv_plain(
     gpu: &Gpu,
     direction: Direction,
     (input, from): (&Buffer<f32>, Planes),
