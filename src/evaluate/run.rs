@@ -184,9 +184,9 @@ impl Evaluation {
     }
 
     /// As [`advance`](Self::advance), but waits so that only a few of the piece's submissions are unfinished at a
-    /// time, and calls `between` after each with the part of the piece that the GPU is known to have done, from 0 to
-    /// 1. Where that breaks, networks are left half trained: the evaluation is over, and everything that would go on
-    /// with it fails.
+    /// time, and calls `between` after each with the part of the piece, from 0 to 1, that the GPU is known to have
+    /// done. Where that breaks, networks are left half trained: the evaluation is over, and everything that would
+    /// resume it fails.
     ///
     /// # Errors
     /// As [`advance`](Self::advance).

@@ -67,7 +67,7 @@ impl Condensation {
     }
 
     /// As [`step`](Self::step), but waits so that only a few of its submissions are unfinished at a time, and calls
-    /// `between` after each with the part of the iteration that the GPU is known to have done, from 0 to 1. Where
+    /// `between` after each with the part of the iteration, from 0 to 1, that the GPU is known to have done. Where
     /// that breaks, the iteration is left, and the images stay as the one before made them; the next step begins
     /// it anew. This is how a program whose iterations take seconds shows that it lives, and stops when it is told
     /// to.
