@@ -1,6 +1,6 @@
 //! Families of kernels: what each needs, and which suits a device.
 
-use super::{Gpu, requirements};
+use super::{Gpu, Texels, requirements};
 use crate::{Error, Result};
 
 /// Families of convolution kernels. All give the same result but for rounding.
@@ -110,6 +110,12 @@ impl Gpu {
         let slow = mesa_version(&self.info().driver_info).is_some_and(|mesa| mesa >= MESA_LOOPS);
         // Their planes are dense, but matrices are filled from haloed ones.
         self.lanes().filter(|_| self.is_cpu() && !slow && self.matrices.is_none())
+    }
+
+    /// Lanes of a subgroup on a CPU where planes may lie in textures, whose loads are cheap there.
+    pub(crate) fn texel_lanes(&self) -> Option<usize> {
+        let suffices = Texels::suffices(&self.device().limits());
+        self.lanes().filter(|_| self.is_cpu() && suffices && self.matrices.is_none())
     }
 
     fn fixed_subgroup(&self) -> Option<usize> {

@@ -1,5 +1,7 @@
 //! Convolution 3×3 and its gradient at the input, in the simplest version.
 
+pub(crate) mod cpu;
+
 use bytemuck::{Pod, Zeroable};
 
 use super::{Batch, Planes, WORKGROUP, wgsl};

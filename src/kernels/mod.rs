@@ -24,6 +24,7 @@ mod picture;
 mod planes;
 mod sgd;
 mod softmax_cross_entropy;
+mod template;
 mod unrolled;
 mod weight_strips;
 mod weight_tiles;
@@ -32,7 +33,7 @@ mod weight_whole;
 pub(crate) use augment::{Augment, Item, Source};
 pub(crate) use ceiling::{copy, multiply_add};
 pub(crate) use class_sum::class_sum;
-pub(crate) use conv::{Direction, conv};
+pub(crate) use conv::{Direction, conv, cpu};
 pub(crate) use conv_backward_weight::conv_backward_weight;
 pub(crate) use conv_first::{First, FirstTarget, conv_first, conv_first_backward};
 use conv_lanes::{Tile, conv_lanes};
@@ -80,6 +81,9 @@ pub(crate) const ALL: &[Specialised] = &[
     (&ceiling::COPY, &[&[]]),
     (&class_sum::KERNEL, &[&[]]),
     (&conv::KERNEL, conv::VARIANTS),
+    (&conv::cpu::PACK, conv::VARIANTS),
+    (&conv::cpu::TO_TEXELS, &[&[]]),
+    (&conv::cpu::FROM_TEXELS, &[&[]]),
     (&conv_backward_weight::KERNEL, &[&[]]),
     (&count_correct::KERNEL, &[&[]]),
     (&init_uniform::KERNEL, &[&[]]),
@@ -126,6 +130,7 @@ pub(crate) fn generated() -> Vec<Generated> {
         PixelTile::all(),
         MatrixTile::all(),
         Whole::all(),
+        cpu::all(),
         First::all(),
         weights,
         norm_relu_pool::all(),
@@ -145,7 +150,10 @@ pub(crate) fn generated() -> Vec<Generated> {
 /// The source of a kernel: the shared pieces it names, then its own file.
 macro_rules! wgsl {
     ($($piece:literal),+) => {
-        concat!($(include_str!(concat!("../../shaders/", $piece, ".wgsl")), "\n"),+)
+        concat!($(
+            include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/", $piece, ".wgsl")),
+            "\n"
+        ),+)
     };
 }
 use wgsl;

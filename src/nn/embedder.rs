@@ -1,6 +1,9 @@
 //! The ConvNet over a chunk of images: its buffers, its forward and its backward pass.
 
-use super::{ConvNet, Weights};
+use super::{
+    ConvNet, Weights,
+    texel_blocks::{TexelBlocks, TexelPlan},
+};
 use crate::{
     gpu::{Buffer, Gpu, Recording},
     kernels::{
@@ -19,6 +22,8 @@ pub(crate) struct Embedder {
     input_layout: Planes,
     border: usize,
     blocks: Vec<Block>,
+    /// Those blocks whose planes lie in textures.
+    texels: Option<TexelBlocks>,
     /// Each image's part of the gradient at the first block's weights, if its kernel leaves those.
     first_parts: Buffer<f32>,
     d_input: Buffer<f32>,
@@ -44,6 +49,7 @@ impl Embedder {
         let zeros = |label: &str, len| Buffer::zeros(gpu, label, len);
         let input_layout = conv_input(gpu, net.channels(), net.planes()[0]);
         let d_input_layout = Planes::dense(net.channels(), net.planes()[0]);
+        let plan = TexelPlan::of(gpu, net);
         let blocks = (0..net.depth())
             .map(|b| {
                 let last = b + 1 == net.depth();
@@ -56,6 +62,7 @@ impl Embedder {
                 };
                 // The gradient at the embedding is the caller's.
                 let d_images = if last { 0 } else { backward_images };
+                let pooled_images = if within(plan.as_ref(), b) { backward_images } else { images };
                 Block {
                     planes: zeros(
                         &format!("planes {b}"),
@@ -64,7 +71,10 @@ impl Embedder {
                     planes_layout,
                     inv_std: zeros(&format!("1/std {b}"), planes_images * net.width()),
                     d_affine: zeros(&format!("d affine {b}"), 2 * backward_images * net.width()),
-                    pooled: zeros(&format!("pooled {b}"), images * pooled_layout.image_len()),
+                    pooled: zeros(
+                        &format!("pooled {b}"),
+                        pooled_images * pooled_layout.image_len(),
+                    ),
                     pooled_layout,
                     d_pooled: zeros(
                         &format!("d pooled {b}"),
@@ -79,6 +89,7 @@ impl Embedder {
             input_layout,
             border: net.border(),
             blocks,
+            texels: plan.map(|plan| TexelBlocks::new(gpu, plan, images, backward_images)),
             first_parts: zeros("parts of d weights 0", backward_images * first_parts(gpu, net)),
             d_input: zeros("d network input", backward_images * d_input_layout.image_len()),
             d_input_layout,
@@ -90,9 +101,13 @@ impl Embedder {
         let input = conv_input(gpu, net.channels(), net.planes()[0]).image_len();
         let mut bytes = BytesPerImage { forward: input, backward: 0, largest: input };
         bytes.backward += Planes::dense(net.channels(), net.planes()[0]).image_len();
+        let plan = TexelPlan::of(gpu, net);
         for b in 0..net.depth() {
             let [planes, pooled, d_pooled] = layouts(gpu, net, b).map(|l| l.image_len());
-            bytes.forward += pooled;
+            match within(plan.as_ref(), b) {
+                true => bytes.backward += pooled,
+                false => bytes.forward += pooled,
+            }
             let planes = match kept(gpu, net, b) {
                 Kept::Never => 0,
                 _ => planes + net.width(),
@@ -107,7 +122,12 @@ impl Embedder {
         }
         bytes.backward += first_parts(gpu, net);
         let BytesPerImage { forward, backward, largest } = bytes;
-        BytesPerImage { forward: forward * 4, backward: backward * 4, largest: largest * 4 }
+        let [more, more_backward, most] = plan.map_or([0; 3], |plan| plan.bytes_per_image());
+        BytesPerImage {
+            forward: forward * 4 + more,
+            backward: backward * 4 + more_backward,
+            largest: (largest * 4).max(most),
+        }
     }
 
     /// Where images are to be written, and in which layout: the network's padding surrounds them.
@@ -115,9 +135,23 @@ impl Embedder {
         (&self.input, self.input_layout.inset(self.border))
     }
 
-    /// Each block's output, the last of which is the embedding (N, features).
-    pub fn pooled(&self) -> impl Iterator<Item = (&Buffer<f32>, Planes)> {
-        self.blocks.iter().map(|b| (&b.pooled, b.pooled_layout))
+    /// Each block's output, the last of which is the embedding (N, features), after a forward pass with or
+    /// without `keep`; for the tests.
+    pub fn pooled(
+        &self,
+        gpu: &Gpu,
+        recording: &mut Recording,
+        images: usize,
+        keep: bool,
+    ) -> Vec<(Buffer<f32>, Planes)> {
+        let of = |b: &Block| (b.pooled.clone(), b.pooled_layout);
+        let mut pooled: Vec<_> = self.blocks.iter().map(of).collect();
+        if let Some(texels) = &self.texels {
+            let blocks = texels.plan.blocks(keep);
+            let copies = texels.pooled(gpu, recording, blocks.clone(), images);
+            pooled.splice(blocks, copies);
+        }
+        pooled
     }
 
     /// The embeddings, (N, features).
@@ -142,6 +176,16 @@ impl Embedder {
         let mut input = (&self.input, self.input_layout);
         for (b, block) in self.blocks.iter().enumerate() {
             let pooled = (&block.pooled, block.pooled_layout);
+            if let Some(texels) = self.texels_of(b, keep) {
+                let blocks = texels.plan.blocks(keep);
+                if b + 1 == blocks.end {
+                    let inv_std: Vec<_> = self.blocks[blocks].iter().map(|b| &b.inv_std).collect();
+                    let inv_std = keep.then_some(&inv_std[..]);
+                    texels.forward(gpu, recording, weights, input, pooled, batch, inv_std);
+                    input = pooled;
+                }
+                continue;
+            }
             let planes = (&block.planes, block.planes_layout);
             let forward = (b, Direction::Forward);
             let size = block.planes_layout.size as usize;
@@ -169,6 +213,11 @@ impl Embedder {
             }
             input = pooled;
         }
+    }
+
+    /// The kernels of a block whose planes lie in textures.
+    fn texels_of(&self, block: usize, keep: bool) -> Option<&TexelBlocks> {
+        self.texels.as_ref().filter(|texels| texels.plan.blocks(keep).contains(&block))
     }
 
     /// From the gradient at the embeddings down to the `target`.
@@ -212,16 +261,26 @@ impl Embedder {
                 }
                 continue;
             }
-            recording.push(norm_relu_pool_backward(
-                gpu,
-                planes,
-                Norm { affine: weights.affine(b), inv_std: &block.inv_std },
-                (d_pooled, block.d_pooled_layout),
-                &block.d_affine,
-                batch,
-                sharing,
-            ));
+            let norm = Norm { affine: weights.affine(b), inv_std: &block.inv_std };
+            let (given, d_affine) = ((d_pooled, block.d_pooled_layout), &block.d_affine);
+            let texels = self.texels_of(b, true);
+            match texels {
+                Some(texels) => {
+                    texels.norm_backward(gpu, recording, b, given, norm, d_affine, batch, sharing);
+                }
+                None => recording.push(norm_relu_pool_backward(
+                    gpu, planes, norm, given, d_affine, batch, sharing,
+                )),
+            }
+            // Whether the block before is one of these too.
+            let follows = |texels: &TexelBlocks| b > texels.plan.blocks(true).start;
             if let Target::Weights(gradients) = target {
+                if let Some(texels) = texels {
+                    recording.push(texels.take_d_planes(gpu, planes, batch.images));
+                    if follows(texels) {
+                        recording.push(texels.take_pooled(gpu, b - 1, input, batch.images));
+                    }
+                }
                 gradients.record(gpu, recording, b, input, planes, &block.d_affine, batch);
             }
             let result = match (before, target) {
@@ -229,6 +288,13 @@ impl Embedder {
                 (None, Target::Input) => (&self.d_input, self.d_input_layout),
                 (None, Target::Weights(_)) => continue,
             };
+            if let Some(texels) = texels {
+                texels.conv_backward(gpu, recording, weights, b, batch);
+                if !follows(texels) {
+                    recording.push(texels.take_d_input(gpu, b, result, batch.images));
+                }
+                continue;
+            }
             let back = (b, Direction::BackwardData);
             convolve(gpu, recording, weights, back, planes, result, batch);
         }
@@ -358,6 +424,8 @@ fn kept(gpu: &Gpu, net: &ConvNet, block: usize) -> Kept {
     let fused = || fused_tile(gpu, net.inputs(block), planes);
     if block == 0 && first_kernel(gpu, net).is_some() {
         Kept::Never
+    } else if TexelPlan::of(gpu, net).is_some_and(|plan| plan.blocks(false).contains(&block)) {
+        Kept::ForBackward
     } else if Whole::new(gpu, planes.size as usize).is_some() || fused().is_some() {
         Kept::ForBackward
     } else {
@@ -369,6 +437,13 @@ fn kept(gpu: &Gpu, net: &ConvNet, block: usize) -> Kept {
 fn first_kernel(gpu: &Gpu, net: &ConvNet) -> Option<First> {
     let [_, pooled, _] = layouts(gpu, net, 0);
     first_block(gpu, 0, conv_input(gpu, net.channels(), net.planes()[0]), pooled)
+}
+
+/// Whether a block leaves its result in a texture, for one that reads it there.
+fn within(plan: Option<&TexelPlan>, block: usize) -> bool {
+    plan.is_some_and(|plan| {
+        plan.blocks(false).contains(&block) && block + 1 < plan.blocks(false).end
+    })
 }
 
 /// Values an image of what [`Embedder`]'s `first_parts` holds.
