@@ -10,7 +10,7 @@ use crate::{
 /// Enough to fill any GPU several times over. A CPU is full with few, and each workgroup more costs
 /// it what is not arithmetic.
 fn invocations(gpu: &Gpu) -> usize {
-    if gpu.is_cpu() { 1 << 12 } else { 1 << 19 }
+    if gpu.caps().cpu { 1 << 12 } else { 1 << 19 }
 }
 
 /// Long enough for a clock's grain and a submission's cost not to count.

@@ -230,7 +230,7 @@ fn adapter(gpu: &Gpu) -> BenchAdapter {
         name: info.name.clone(),
         backend: info.backend.to_str().to_owned(),
         driver: format!("{} {}", info.driver, info.driver_info).trim().to_owned(),
-        cpu: gpu.is_cpu(),
+        cpu: gpu.caps().cpu,
         kernels: gpu.kernels().name().to_owned(),
         precision: gpu.precision().name().to_owned(),
     }

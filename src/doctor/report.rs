@@ -107,7 +107,7 @@ impl Device {
             driver: format!("{} {}", info.driver, info.driver_info).trim().to_owned(),
             vendor: info.vendor,
             device: info.device,
-            cpu: gpu.is_cpu(),
+            cpu: gpu.caps().cpu,
             subgroups: subgroups.then_some((info.subgroup_min_size, info.subgroup_max_size)),
             max_binding_bytes: limits.max_storage_buffer_binding_size,
             max_buffer_bytes: limits.max_buffer_size,

@@ -2,7 +2,7 @@
 
 mod adapter;
 mod buffer;
-mod family;
+mod caps;
 mod first_group;
 mod kernel;
 mod pace;
@@ -23,8 +23,8 @@ use std::{
 
 pub use adapter::{AdapterChoice, AdapterReport, adapters_blocking};
 pub(crate) use buffer::{Buffer, Readback};
-pub use family::Kernels;
-pub(crate) use family::TILES_BYTES;
+pub use caps::Kernels;
+pub(crate) use caps::{Caps, TILES_BYTES};
 pub use kernel::Slot;
 pub(crate) use kernel::{Kernel, compile_as, dispatch};
 pub(crate) use pace::{Share, Ticket};
@@ -49,9 +49,7 @@ use watch::Watches;
 #[derive(Clone, Debug)]
 pub struct Gpu {
     shared: Arc<Shared>,
-    kernels: Kernels,
-    /// With f16: the matrices that its convolutions are made of.
-    matrices: Option<Matrices>,
+    caps: Caps,
     /// The caller's, of compiled pipelines.
     cache: Option<wgpu::PipelineCache>,
     submit_target: Duration,
@@ -103,6 +101,7 @@ impl Gpu {
         fault: Arc<Mutex<Option<String>>>,
     ) -> Self {
         let (pipelines, made, pretended) = Default::default();
+        let caps = Caps::of(&info, device.features(), &device.limits());
         let (first_groups, watches) = (FirstGroups::new(&device), Watches::default());
         let shared = Shared {
             device,
@@ -115,15 +114,7 @@ impl Gpu {
             made,
             pretended,
         };
-        let mut gpu = Self {
-            shared: Arc::new(shared),
-            kernels: Kernels::Plain,
-            matrices: None,
-            cache: None,
-            submit_target: SUBMIT_TARGET,
-        };
-        gpu.kernels = gpu.suited();
-        gpu
+        Self { shared: Arc::new(shared), caps, cache: None, submit_target: SUBMIT_TARGET }
     }
 
     /// Opens an adapter without a window. Blocks until the device is there.
@@ -209,7 +200,12 @@ impl Gpu {
 
     /// Which kernels this device is served by.
     pub fn kernels(&self) -> Kernels {
-        self.kernels
+        self.caps.kernels
+    }
+
+    /// What the choice of kernels goes by.
+    pub(crate) fn caps(&self) -> &Caps {
+        &self.caps
     }
 
     /// The same device, on which pipelines are compiled with a cache of yours from now on, beside those of
@@ -260,7 +256,7 @@ impl Gpu {
             &self.device().limits(),
             properties,
         );
-        self.matrices = Some(found.map_err(|missing| no_f16(self.info(), &missing))?);
+        self.caps.matrices = Some(found.map_err(|missing| no_f16(self.info(), &missing))?);
         Ok(self)
     }
 
@@ -286,18 +282,13 @@ impl Gpu {
 
     /// What the factors of convolutions are rounded to.
     pub fn precision(&self) -> Precision {
-        if self.matrices.is_some() { Precision::F16 } else { Precision::F32 }
-    }
-
-    /// With f16, the matrices that convolutions are made of.
-    pub(crate) fn matrices(&self) -> Option<Matrices> {
-        self.matrices
+        if self.caps.matrices.is_some() { Precision::F16 } else { Precision::F32 }
     }
 
     /// The largest piece of a buffer that one binding can show to a shader, in bytes.
     pub(crate) fn max_binding(&self) -> u64 {
         let limits = self.shared.device.limits();
-        let most = self.texel_lanes().map_or(u64::MAX, |_| Texels::MOST_BYTES);
+        let most = self.caps.texel_lanes().map_or(u64::MAX, |_| Texels::MOST_BYTES);
         (limits.max_storage_buffer_binding_size).min(limits.max_buffer_size).min(most)
     }
 

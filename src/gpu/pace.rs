@@ -36,7 +36,7 @@ impl Pace {
     pub fn seconds(&self, gpu: &Gpu, cost: Cost, groups: usize) -> f64 {
         // A weak GPU, and one core of a weak CPU: the first submissions must be short enough as well.
         let (flops, bytes, groups_per_second) =
-            if gpu.is_cpu() { (1e10, 1e9, 1e5) } else { (1e11, 1e10, 1e6) };
+            if gpu.caps().cpu { (1e10, 1e9, 1e5) } else { (1e11, 1e10, 1e6) };
         let guess = match (cost.flops, cost.bytes) {
             (Some(count), _) => count as f64 / flops,
             (None, Some(count)) => count as f64 / bytes,

@@ -112,13 +112,6 @@ pub const INVOCATIONS: u32 = 64;
 /// And the most workgroup memory that these use.
 pub const WORKGROUP_BYTES: u32 = 512;
 
-/// What the limits lack for the family that needs subgroups.
-pub(super) fn lanes_missing(device: &Limits) -> Option<String> {
-    let has = device.max_storage_buffers_per_shader_stage;
-    (has < LANES_STORAGE_BUFFERS)
-        .then(|| format!("{LANES_STORAGE_BUFFERS} storage buffers a shader stage, but {has}"))
-}
-
 /// Refuses a device that nothing here can run on, and names the limit.
 pub(super) fn suffices(name: &str, device: &Limits) -> Result<()> {
     let missing = needed(device).into_iter().find(|(.., least, has)| has < least);

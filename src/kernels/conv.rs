@@ -1,6 +1,15 @@
-//! Convolution 3×3 and its gradient at the input, in the simplest version.
+//! Convolution 3×3 and its gradient at the input, in the simplest version; which version a block takes is
+//! [planned](plan()).
 
 pub(crate) mod cpu;
+mod launch;
+mod plan;
+
+pub(crate) use launch::{conv, conv_backward_weight};
+pub(crate) use plan::{
+    Backward, BlockPlan, BlockShape, Forward, Kept, TexelKernel, WeightKernel, conv_kernel,
+    conv_layout, plan, weight_kernel,
+};
 
 use bytemuck::{Pod, Zeroable};
 
@@ -61,7 +70,7 @@ pub(super) fn flops(input: Planes, result: Planes, images: usize) -> usize {
 }
 
 /// `result` = `input`, which has a zero halo, convolved with `weights` (nets, outputs, inputs, 3, 3).
-pub(crate) fn conv(
+fn conv_plain(
     gpu: &Gpu,
     direction: Direction,
     (input, from): (&Buffer<f32>, Planes),

@@ -3,10 +3,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{
-    Batch, Generated, Planes, WORKGROUP, conv::flops, unrolled::put, weight_strips::Strips,
-    weight_whole::WholeWeights, wgsl,
-};
+use super::{Batch, Generated, Planes, WORKGROUP, conv::flops, unrolled::put, wgsl};
 use crate::gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold};
 
 #[repr(C)]
@@ -33,9 +30,11 @@ pub(super) const KERNEL: Kernel = Kernel {
 };
 
 /// `d_weights` (nets, outputs, inputs, 3, 3) from the convolution's `input` and the gradient at its
-/// output, `d_planes`, both haloed or both dense. Adds to what is there if told to `accumulate`.
-pub(crate) fn conv_backward_weight(
+/// output, `d_planes`, both haloed or both dense. Adds to what is there if told to `accumulate`. Computed by
+/// `unrolled`, which takes so many workgroups a network, or by the simplest kernel.
+pub(super) fn conv_backward_weight(
     gpu: &Gpu,
+    unrolled: Option<(usize, Generated)>,
     (input, from): (&Buffer<f32>, Planes),
     (d_planes, layout): (&Buffer<f32>, Planes),
     d_weights: &Buffer<f32>,
@@ -52,30 +51,9 @@ pub(crate) fn conv_backward_weight(
     };
     let params = Buffer::params(gpu, "conv_backward_weight params", &params);
     let bindings = [params.binding(), input.binding(), d_planes.binding(), d_weights.binding()];
-    let (inputs, outputs) = (from.channels as usize, layout.channels as usize);
-    let on_cpu = |lanes| {
-        if !gpu.is_cpu() {
-            return None;
-        }
-        let whole = WholeWeights::new(lanes, from, layout);
-        let whole = whole.map(|w| (w.groups(outputs, inputs), w.generate()));
-        let strips = || Strips::new(lanes, from, layout);
-        whole.or_else(|| strips().map(|s| (s.groups(outputs, inputs), s.generate())))
-    };
-    let dispatch = match gpu.lanes().map(|lanes| (lanes, on_cpu(lanes))) {
-        None => {
-            let weights = batch.nets * outputs * inputs * 9;
-            KERNEL.dispatch(gpu, &[], &bindings, fold(weights.div_ceil(WORKGROUP)))
-        }
-        Some((_, Some((groups, kernel)))) => {
-            kernel.dispatch(gpu, &bindings, fold(batch.nets * groups))
-        }
-        Some((lanes, None)) => {
-            let tile = WeightTile::new(lanes, gpu.is_cpu(), inputs);
-            let blocks = outputs.div_ceil(tile.outputs) * inputs.div_ceil(tile.inputs);
-            let grid = fold(batch.nets * blocks);
-            tile.generate().dispatch(gpu, &bindings, grid)
-        }
+    let dispatch = match unrolled {
+        Some((groups, kernel)) => kernel.dispatch(gpu, &bindings, fold(batch.nets * groups)),
+        None => KERNEL.dispatch(gpu, &[], &bindings, fold(d_weights.len().div_ceil(WORKGROUP))),
     };
     dispatch
         .flops(flops(from, layout, batch.images))
@@ -83,8 +61,8 @@ pub(crate) fn conv_backward_weight(
 }
 
 /// What a subgroup of the lanes version works at: the taps of `outputs` × `inputs` channel pairs.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct WeightTile {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct WeightTile {
     lanes: usize,
     outputs: usize,
     inputs: usize,
@@ -109,6 +87,11 @@ impl WeightTile {
         Self { lanes, outputs: most, inputs: inputs.min(most) }
     }
 
+    /// Workgroups for a network.
+    pub fn groups(&self, outputs: usize, inputs: usize) -> usize {
+        outputs.div_ceil(self.outputs) * inputs.div_ceil(self.inputs)
+    }
+
     /// Every specialisation that any adapter can ask for, for the tests that read them all.
     pub fn all() -> Vec<Generated> {
         let every = [8, 16, 32, 64].into_iter().flat_map(|lanes| {
@@ -119,7 +102,7 @@ impl WeightTile {
         every.collect()
     }
 
-    fn generate(&self) -> Generated {
+    pub(super) fn generate(&self) -> Generated {
         let (name, source) = (self.name(), self.source());
         Generated { name, source, constants: &[], slots: KERNEL.slots }
     }

@@ -61,12 +61,8 @@ const TO_WEIGHTS: &str = "// (images, outputs, INPUTS, 3, 3).
 const PATCH: usize = 8;
 
 impl First {
-    /// The kernels for images of this many channels, if there are any on this device.
-    pub fn new(gpu: &Gpu, inputs: usize, size: usize) -> Option<Self> {
-        gpu.broadcasting_lanes().and_then(|lanes| Self::with_lanes(lanes, inputs, size))
-    }
-
-    fn with_lanes(lanes: usize, inputs: usize, size: usize) -> Option<Self> {
+    /// The kernels for images of this many channels, if these lanes can share them out.
+    pub fn new(lanes: usize, inputs: usize, size: usize) -> Option<Self> {
         let patches = (size / PATCH).pow(2);
         let fits = size.is_multiple_of(PATCH) && patches == lanes && matches!(inputs, 1 | 3);
         fits.then_some(Self { lanes, inputs, size })
@@ -75,7 +71,7 @@ impl First {
     /// Every specialisation that any adapter can ask for, for the tests that read them all.
     pub fn all() -> Vec<Generated> {
         let shapes = [(16, 32), (64, 64)].into_iter().flat_map(|(l, s)| [1, 3].map(|c| (l, c, s)));
-        let kernels = shapes.filter_map(|(l, c, s)| Self::with_lanes(l, c, s));
+        let kernels = shapes.filter_map(|(l, c, s)| Self::new(l, c, s));
         kernels.flat_map(|f| [f.forward(), f.backward(true), f.backward(false)]).collect()
     }
 

@@ -27,6 +27,15 @@ pub(crate) enum Finish<'a> {
     Keep(Norm<'a>, &'a Buffer<f32>),
 }
 
+impl<'a> Finish<'a> {
+    /// The norm's weight and bias.
+    pub fn affine(&self) -> &'a Buffer<f32> {
+        match self {
+            Self::Pool(affine) | Self::Keep(Norm { affine, .. }, _) => affine,
+        }
+    }
+}
+
 /// What becomes of the convolution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -66,12 +75,8 @@ const PIXELS: usize = 128;
 const STRIP: usize = 4;
 
 impl Whole {
-    /// The kernel for planes of this size, if there is one on this device.
-    pub fn new(gpu: &Gpu, size: usize) -> Option<Self> {
-        gpu.broadcasting_lanes().and_then(|lanes| Self::with_lanes(lanes, size))
-    }
-
-    fn with_lanes(lanes: usize, size: usize) -> Option<Self> {
+    /// The kernel for planes of this size, if there is one.
+    pub fn new(lanes: usize, size: usize) -> Option<Self> {
         let whole_loads = PIXELS.is_multiple_of(4 * lanes);
         (whole_loads && matches!(size, 4 | 8 | 16)).then_some(Self { lanes, size })
     }
@@ -107,7 +112,7 @@ impl Whole {
     /// Every specialisation that any adapter can ask for, for the tests that read them all.
     pub fn all() -> Vec<Generated> {
         let shapes = [8, 16, 32].into_iter().flat_map(|lanes| [4, 8, 16].map(|size| (lanes, size)));
-        let kernels = shapes.filter_map(|(lanes, size)| Self::with_lanes(lanes, size));
+        let kernels = shapes.filter_map(|(lanes, size)| Self::new(lanes, size));
         let of = |whole: Self| {
             let pools = [false, true].into_iter().filter(move |haloed| !haloed || whole.size == 4);
             let pools = pools.flat_map(|haloed| [Kind::Pool { haloed }, Kind::Keep { haloed }]);

@@ -9,7 +9,6 @@ mod conv_backward_weight;
 mod conv_first;
 mod conv_lanes;
 mod conv_matrices;
-mod conv_packed;
 mod conv_tiles;
 mod conv_whole;
 mod count_correct;
@@ -33,14 +32,17 @@ mod weight_whole;
 pub(crate) use augment::{Augment, Item, Source};
 pub(crate) use ceiling::{copy, multiply_add};
 pub(crate) use class_sum::class_sum;
-pub(crate) use conv::{Direction, conv, cpu};
-pub(crate) use conv_backward_weight::conv_backward_weight;
-pub(crate) use conv_first::{First, FirstTarget, conv_first, conv_first_backward};
+pub(crate) use conv::{
+    Backward, BlockPlan, BlockShape, Direction, Forward, Kept, TexelKernel, WeightKernel, conv,
+    conv_backward_weight, conv_kernel, conv_layout, cpu, plan, weight_kernel,
+};
+use conv_first::First;
+pub(crate) use conv_first::{FirstTarget, conv_first, conv_first_backward};
 use conv_lanes::{Tile, conv_lanes};
 use conv_matrices::{MatrixTile, conv_matrices};
-pub(crate) use conv_packed::{ConvTile, conv_packed};
 use conv_tiles::{PixelTile, conv_tiles};
-pub(crate) use conv_whole::{Finish, Whole, conv_whole};
+pub(crate) use conv_whole::Finish;
+use conv_whole::{Whole, conv_whole};
 pub(crate) use count_correct::count_correct;
 pub(crate) use init_uniform::{NetworkKey, init_uniform};
 pub(crate) use linear::Linear;
@@ -52,7 +54,7 @@ pub(crate) use picture::{Cells, picture};
 pub(crate) use planes::Planes;
 pub(crate) use sgd::{Rates, sgd};
 pub(crate) use softmax_cross_entropy::softmax_cross_entropy;
-pub(crate) use weight_tiles::{WeightTiles, conv_backward_weight_tiles};
+use weight_tiles::{WeightTiles, conv_backward_weight_tiles};
 
 use crate::gpu::{Dispatch, Gpu, Kernel, Slot, dispatch};
 
@@ -81,9 +83,9 @@ pub(crate) const ALL: &[Specialised] = &[
     (&ceiling::COPY, &[&[]]),
     (&class_sum::KERNEL, &[&[]]),
     (&conv::KERNEL, conv::VARIANTS),
-    (&conv::cpu::PACK, conv::VARIANTS),
-    (&conv::cpu::TO_TEXELS, &[&[]]),
-    (&conv::cpu::FROM_TEXELS, &[&[]]),
+    (&cpu::PACK, conv::VARIANTS),
+    (&cpu::TO_TEXELS, &[&[]]),
+    (&cpu::FROM_TEXELS, &[&[]]),
     (&conv_backward_weight::KERNEL, &[&[]]),
     (&count_correct::KERNEL, &[&[]]),
     (&init_uniform::KERNEL, &[&[]]),

@@ -123,8 +123,8 @@ pub(crate) fn norm_relu_pool_forward(
         [params.binding(), planes.binding(), affine.binding(), pooled.binding(), inv_std.binding()];
     let variant = VARIANTS[usize::from(keep)];
     let planes = batch.images * from.channels as usize;
-    let rows = |lanes| Rows::new(lanes, gpu.is_cpu(), from, to).filter(Rows::forward_too);
-    let dispatch = match gpu.lanes().map(|lanes| (lanes, rows(lanes))) {
+    let rows = |lanes| Rows::new(lanes, gpu.caps().cpu, from, to).filter(Rows::forward_too);
+    let dispatch = match gpu.caps().lanes().map(|lanes| (lanes, rows(lanes))) {
         None => FORWARD.dispatch(gpu, variant, &bindings, fold(planes)),
         Some((_, Some(rows))) => {
             let grid = fold(planes.div_ceil(rows.planes()));
@@ -165,8 +165,8 @@ pub(crate) fn norm_relu_pool_backward(
     ];
     let planes = batch.images * from.channels as usize;
     // Backward reads its gradient without a halo.
-    let rows = |lanes| Rows::new(lanes, gpu.is_cpu(), from, to).filter(|rows| !rows.haloed());
-    let dispatch = match gpu.lanes().map(|lanes| (lanes, rows(lanes))) {
+    let rows = |lanes| Rows::new(lanes, gpu.caps().cpu, from, to).filter(|rows| !rows.haloed());
+    let dispatch = match gpu.caps().lanes().map(|lanes| (lanes, rows(lanes))) {
         None => BACKWARD.dispatch(gpu, &[], &bindings, fold(planes)),
         Some((_, Some(rows))) => {
             let grid = fold(planes.div_ceil(rows.planes()));

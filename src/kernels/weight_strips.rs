@@ -9,7 +9,7 @@ use super::{
 
 /// What a subgroup works at: an output channel a lane, `inputs` input channels, planes of `size`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Strips {
+pub(crate) struct Strips {
     lanes: usize,
     inputs: usize,
     size: usize,
@@ -74,7 +74,7 @@ impl Strips {
         all
     }
 
-    pub fn generate(&self) -> Generated {
+    pub(super) fn generate(&self) -> Generated {
         let Self { lanes, inputs, size } = self;
         let name = format!("conv_backward_weight_strips_lanes {lanes}×{inputs} {size}");
         let slots = conv_backward_weight::KERNEL.slots;

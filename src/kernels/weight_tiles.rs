@@ -63,8 +63,8 @@ impl WeightTiles {
     }
 
     /// Values that the parts of a network's gradient take: none if there is one part only.
-    pub fn parts_len(outputs: usize, inputs: usize) -> usize {
-        let most = WORKGROUPS / Self::new(outputs, inputs).groups(outputs, inputs);
+    pub fn parts_len(&self, outputs: usize, inputs: usize) -> usize {
+        let most = WORKGROUPS / self.groups(outputs, inputs);
         if most > 1 { most * outputs * inputs * 9 } else { 0 }
     }
 
@@ -156,9 +156,10 @@ impl WeightTiles {
 /// As [`conv_backward_weight`](super::conv_backward_weight); `parts` has
 /// [`WeightTiles::parts_len`] values a network, and nothing in it is kept.
 #[allow(clippy::too_many_arguments)]
-pub(crate) fn conv_backward_weight_tiles(
+pub(super) fn conv_backward_weight_tiles(
     gpu: &Gpu,
     recording: &mut Recording,
+    tile: WeightTiles,
     (input, from): (&Buffer<f32>, Planes),
     (d_planes, layout): (&Buffer<f32>, Planes),
     d_weights: &Buffer<f32>,
@@ -167,7 +168,6 @@ pub(crate) fn conv_backward_weight_tiles(
     accumulate: bool,
 ) {
     let (inputs, outputs) = (from.channels as usize, layout.channels as usize);
-    let tile = WeightTiles::new(outputs, inputs);
     let images_per_net = batch.images / batch.nets;
     let count = tile.parts(outputs, inputs, images_per_net);
     let params = Params {

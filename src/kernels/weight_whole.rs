@@ -9,7 +9,7 @@ use super::{
 
 /// What a subgroup works at: an output channel per lane, `inputs` input channels, planes of `size`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct WholeWeights {
+pub(crate) struct WholeWeights {
     lanes: usize,
     inputs: usize,
     size: usize,
@@ -73,7 +73,7 @@ impl WholeWeights {
         all
     }
 
-    pub fn generate(&self) -> Generated {
+    pub(super) fn generate(&self) -> Generated {
         let Self { lanes, inputs, size } = self;
         let name = format!("conv_backward_weight_whole_lanes {lanes}×{inputs} {size}");
         let slots = conv_backward_weight::KERNEL.slots;

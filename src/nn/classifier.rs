@@ -2,9 +2,9 @@
 
 use super::{BlockGradients, ConvNet, Embedder, Target, Weights};
 use crate::{
-    gpu::{Buffer, Gpu, Kernels, Recording, Submissions},
+    gpu::{Buffer, Gpu, Recording, Submissions},
     kernels::{
-        Batch, Linear, NetworkKey, Planes, Rates, WeightTiles, class_sum, count_correct, sgd,
+        Batch, Linear, NetworkKey, Planes, Rates, class_sum, count_correct, sgd,
         softmax_cross_entropy,
     },
 };
@@ -23,7 +23,7 @@ pub(crate) struct Classifiers {
     bias: Buffer<f32>,
     gradients: Vec<Buffer<f32>>,
     velocities: Vec<Buffer<f32>>,
-    parts: Option<Buffer<f32>>,
+    parts: Buffer<f32>,
     rates: Buffer<Rates>,
     logits: Buffer<f32>,
     d_logits: Buffer<f32>,
@@ -67,7 +67,7 @@ impl Classifiers {
             bias,
             gradients: Vec::new(),
             velocities: Vec::new(),
-            parts: parts_len(gpu, net).map(|len| zeros("gradient parts", nets * len)),
+            parts: zeros("gradient parts", nets * parts_len(gpu, net)),
             rates: Buffer::params(gpu, "rates", &Rates::new(0.0, 0.0, 0.0)),
             logits: zeros("logits", most * classes),
             d_logits: zeros("d logits", nets * train_images * classes),
@@ -86,7 +86,7 @@ impl Classifiers {
         let logits = classes * 4;
         // Value, gradient and momentum; `Weights` counts the plain ones once, and packed ones.
         let fc = classes as u64 * (features as u64 + 1) * 4;
-        let parts = parts_len(gpu, net).unwrap_or(0) as u64 * 4;
+        let parts = parts_len(gpu, net) as u64 * 4;
         ClassifierBytes {
             net: 3 * (Weights::bytes(gpu, net) + fc) + parts,
             parts,
@@ -226,10 +226,9 @@ impl Classifiers {
     }
 }
 
-/// Values that the parts of one network's largest gradient take, with the kernels that make such.
-fn parts_len(gpu: &Gpu, net: &ConvNet) -> Option<usize> {
-    let of = |b: usize| WeightTiles::parts_len(net.width(), net.inputs(b));
-    (gpu.kernels() == Kernels::Tiles).then(|| (0..net.depth()).map(of).max().unwrap_or(0))
+/// Values that the parts of one network's largest gradient take.
+fn parts_len(gpu: &Gpu, net: &ConvNet) -> usize {
+    net.plan(gpu.caps()).iter().map(|plan| plan.parts).max().unwrap_or(0)
 }
 
 /// Device memory of [`Classifiers`], in bytes.

@@ -7,9 +7,9 @@ use super::{
 use crate::{
     gpu::{Buffer, Gpu, Recording},
     kernels::{
-        Batch, ConvTile, Direction, Finish, First, FirstTarget, Norm, Planes, Whole, class_sum,
-        conv, conv_backward_weight, conv_backward_weight_tiles, conv_first, conv_first_backward,
-        conv_packed, conv_whole, norm_relu_pool_backward, norm_relu_pool_forward,
+        Backward, Batch, BlockPlan, Direction, Finish, FirstTarget, Forward, Kept, Norm, Planes,
+        WeightKernel, class_sum, conv, conv_backward_weight, conv_first, conv_first_backward,
+        norm_relu_pool_backward, norm_relu_pool_forward,
     },
 };
 
@@ -19,7 +19,6 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Embedder {
     input: Buffer<f32>,
-    input_layout: Planes,
     border: usize,
     blocks: Vec<Block>,
     /// Those blocks whose planes lie in textures.
@@ -27,102 +26,84 @@ pub(crate) struct Embedder {
     /// Each image's part of the gradient at the first block's weights, if its kernel leaves those.
     first_parts: Buffer<f32>,
     d_input: Buffer<f32>,
-    d_input_layout: Planes,
 }
 
 #[derive(Debug)]
 struct Block {
     /// What the convolution makes; normalised in place, then its gradient, on the synthetic path.
     planes: Buffer<f32>,
-    planes_layout: Planes,
     inv_std: Buffer<f32>,
     d_affine: Buffer<f32>,
     pooled: Buffer<f32>,
-    pooled_layout: Planes,
     d_pooled: Buffer<f32>,
-    d_pooled_layout: Planes,
+    plan: BlockPlan,
 }
 
 impl Embedder {
     /// Buffers for at most `images` forward and `backward_images` backward at a time.
     pub fn new(gpu: &Gpu, net: &ConvNet, images: usize, backward_images: usize) -> Self {
         let zeros = |label: &str, len| Buffer::zeros(gpu, label, len);
-        let input_layout = conv_input(gpu, net.channels(), net.planes()[0]);
-        let d_input_layout = Planes::dense(net.channels(), net.planes()[0]);
-        let plan = TexelPlan::of(gpu, net);
-        let blocks = (0..net.depth())
-            .map(|b| {
-                let last = b + 1 == net.depth();
-                let [planes_layout, pooled_layout, d_pooled_layout] = layouts(gpu, net, b);
-                // A fused block leaves no planes behind; only those kept for backward remain.
-                let planes_images = match kept(gpu, net, b) {
-                    Kept::Always => images,
-                    Kept::ForBackward => backward_images,
-                    Kept::Never => 0,
-                };
-                // The gradient at the embedding is the caller's.
-                let d_images = if last { 0 } else { backward_images };
-                let pooled_images = if within(plan.as_ref(), b) { backward_images } else { images };
-                Block {
-                    planes: zeros(
-                        &format!("planes {b}"),
-                        planes_images * planes_layout.image_len(),
-                    ),
-                    planes_layout,
-                    inv_std: zeros(&format!("1/std {b}"), planes_images * net.width()),
-                    d_affine: zeros(&format!("d affine {b}"), 2 * backward_images * net.width()),
-                    pooled: zeros(
-                        &format!("pooled {b}"),
-                        pooled_images * pooled_layout.image_len(),
-                    ),
-                    pooled_layout,
-                    d_pooled: zeros(
-                        &format!("d pooled {b}"),
-                        d_images * d_pooled_layout.image_len(),
-                    ),
-                    d_pooled_layout,
-                }
-            })
-            .collect();
+        let plans = net.plan(gpu.caps());
+        let (input, d_input) = (plans[0].input.image_len(), plans[0].d_input.image_len());
+        let first_parts = plans[0].image_parts;
+        let texels = TexelPlan::of(&plans);
+        let block = |(b, plan): (usize, BlockPlan)| {
+            // A block that is one kernel leaves no planes behind; only those kept for backward remain.
+            let planes_images = match plan.kept {
+                Kept::Always => images,
+                Kept::ForBackward => backward_images,
+                Kept::Never => 0,
+            };
+            // The gradient at the embedding is the caller's.
+            let d_images = if b + 1 == net.depth() { 0 } else { backward_images };
+            let pooled_images = if within(texels.as_ref(), b) { backward_images } else { images };
+            let planes = |label: &str, images: usize, layout: Planes| {
+                zeros(&format!("{label} {b}"), images * layout.image_len())
+            };
+            Block {
+                planes: planes("planes", planes_images, plan.planes),
+                inv_std: zeros(&format!("1/std {b}"), planes_images * net.width()),
+                d_affine: zeros(&format!("d affine {b}"), 2 * backward_images * net.width()),
+                pooled: planes("pooled", pooled_images, plan.pooled),
+                d_pooled: planes("d pooled", d_images, plan.d_pooled),
+                plan,
+            }
+        };
         Self {
-            input: zeros("network input", images * input_layout.image_len()),
-            input_layout,
+            input: zeros("network input", images * input),
             border: net.border(),
-            blocks,
-            texels: plan.map(|plan| TexelBlocks::new(gpu, plan, images, backward_images)),
-            first_parts: zeros("parts of d weights 0", backward_images * first_parts(gpu, net)),
-            d_input: zeros("d network input", backward_images * d_input_layout.image_len()),
-            d_input_layout,
+            blocks: plans.into_iter().enumerate().map(block).collect(),
+            texels: texels.map(|plan| TexelBlocks::new(gpu, plan, images, backward_images)),
+            first_parts: zeros("parts of d weights 0", backward_images * first_parts),
+            d_input: zeros("d network input", backward_images * d_input),
         }
     }
 
     /// Bytes that each image takes, forward alone or with backward, and those of its largest buffer.
     pub fn bytes_per_image(gpu: &Gpu, net: &ConvNet) -> BytesPerImage {
-        let input = conv_input(gpu, net.channels(), net.planes()[0]).image_len();
-        let mut bytes = BytesPerImage { forward: input, backward: 0, largest: input };
-        bytes.backward += Planes::dense(net.channels(), net.planes()[0]).image_len();
-        let plan = TexelPlan::of(gpu, net);
-        for b in 0..net.depth() {
-            let [planes, pooled, d_pooled] = layouts(gpu, net, b).map(|l| l.image_len());
-            match within(plan.as_ref(), b) {
+        let plans = net.plan(gpu.caps());
+        let (input, width) = (plans[0].input.image_len(), net.width());
+        let backward = plans[0].d_input.image_len() + plans[0].image_parts;
+        let mut bytes = BytesPerImage { forward: input, backward, largest: input };
+        let texels = TexelPlan::of(&plans);
+        for (b, plan) in plans.iter().enumerate() {
+            let (planes, pooled) = (plan.planes.image_len() + width, plan.pooled.image_len());
+            let (planes, forward) = match plan.kept {
+                Kept::Always => (planes, planes),
+                Kept::ForBackward => (planes, 0),
+                Kept::Never => (0, 0),
+            };
+            bytes.forward += forward;
+            match within(texels.as_ref(), b) {
                 true => bytes.backward += pooled,
                 false => bytes.forward += pooled,
             }
-            let planes = match kept(gpu, net, b) {
-                Kept::Never => 0,
-                _ => planes + net.width(),
-            };
-            match kept(gpu, net, b) {
-                Kept::Always => bytes.forward += planes,
-                _ => bytes.backward += planes,
-            }
-            bytes.backward += 2 * net.width();
-            bytes.backward += if b + 1 == net.depth() { 0 } else { d_pooled };
+            bytes.backward += planes - forward + 2 * width;
+            bytes.backward += if b + 1 == net.depth() { 0 } else { plan.d_pooled.image_len() };
             bytes.largest = bytes.largest.max(planes).max(pooled);
         }
-        bytes.backward += first_parts(gpu, net);
         let BytesPerImage { forward, backward, largest } = bytes;
-        let [more, more_backward, most] = plan.map_or([0; 3], |plan| plan.bytes_per_image());
+        let [more, more_backward, most] = texels.map_or([0; 3], |plan| plan.bytes_per_image());
         BytesPerImage {
             forward: forward * 4 + more,
             backward: backward * 4 + more_backward,
@@ -132,7 +113,7 @@ impl Embedder {
 
     /// Where images are to be written, and in which layout: the network's padding surrounds them.
     pub fn input(&self) -> (&Buffer<f32>, Planes) {
-        (&self.input, self.input_layout.inset(self.border))
+        (&self.input, self.blocks[0].plan.input.inset(self.border))
     }
 
     /// Each block's output, the last of which is the embedding (N, features), after a forward pass with or
@@ -144,7 +125,7 @@ impl Embedder {
         images: usize,
         keep: bool,
     ) -> Vec<(Buffer<f32>, Planes)> {
-        let of = |b: &Block| (b.pooled.clone(), b.pooled_layout);
+        let of = |b: &Block| (b.pooled.clone(), b.plan.pooled);
         let mut pooled: Vec<_> = self.blocks.iter().map(of).collect();
         if let Some(texels) = &self.texels {
             let blocks = texels.plan.blocks(keep);
@@ -161,7 +142,7 @@ impl Embedder {
 
     /// The gradient at the images, after [`backward`](Self::backward).
     pub fn d_input(&self) -> (&Buffer<f32>, Planes) {
-        (&self.d_input, self.d_input_layout.inset(self.border))
+        (&self.d_input, self.blocks[0].plan.d_input.inset(self.border))
     }
 
     /// Embeds the first images of the input. With `keep`, [`backward`](Self::backward) can follow.
@@ -173,9 +154,10 @@ impl Embedder {
         batch: Batch,
         keep: bool,
     ) {
-        let mut input = (&self.input, self.input_layout);
+        let mut input = (&self.input, self.blocks[0].plan.input);
         for (b, block) in self.blocks.iter().enumerate() {
-            let pooled = (&block.pooled, block.pooled_layout);
+            let plan = &block.plan;
+            let (planes, pooled) = ((&block.planes, plan.planes), (&block.pooled, plan.pooled));
             if let Some(texels) = self.texels_of(b, keep) {
                 let blocks = texels.plan.blocks(keep);
                 if b + 1 == blocks.end {
@@ -186,30 +168,28 @@ impl Embedder {
                 }
                 continue;
             }
-            let planes = (&block.planes, block.planes_layout);
-            let forward = (b, Direction::Forward);
-            let size = block.planes_layout.size as usize;
-            if let Some(whole) = Whole::new(gpu, size) {
-                let packed = weights.packed(gpu, b, Direction::Forward, whole.packing());
-                let norm = Norm { affine: weights.affine(b), inv_std: &block.inv_std };
-                let finish = Some(match keep {
-                    true => Finish::Keep(norm, planes.0),
-                    false => Finish::Pool(norm.affine),
-                });
-                recording.push(conv_whole(gpu, whole, finish, input, &packed, pooled, batch));
-            } else if let Some(first) = first_block(gpu, b, input.1, pooled.1) {
-                let weights = (weights.conv(b), weights.affine(b));
-                recording.push(conv_first(gpu, first, weights, input, pooled, batch));
-            } else if let Some(tile) =
-                fused_tile(gpu, input.1.channels as usize, planes.1).filter(|_| !keep)
-            {
-                let packed = weights.packed(gpu, b, Direction::Forward, tile.packing());
-                let affine = Some(weights.affine(b));
-                recording.push(conv_packed(gpu, tile, affine, input, &packed, pooled, batch));
-            } else {
-                convolve(gpu, recording, weights, forward, input, planes, batch);
-                let norm = Norm { affine: weights.affine(b), inv_std: &block.inv_std };
-                recording.push(norm_relu_pool_forward(gpu, planes, norm, pooled, batch, keep));
+            let forward = if keep { plan.forward_keep } else { plan.forward };
+            let own = &weights.packed(gpu, b, Direction::Forward, forward.packing());
+            let norm = Norm { affine: weights.affine(b), inv_std: &block.inv_std };
+            let direction = Direction::Forward;
+            match forward {
+                Forward::First(first) => {
+                    let own = (own, norm.affine);
+                    recording.push(conv_first(gpu, first, own, input, pooled, batch));
+                }
+                Forward::Fused(kernel) => {
+                    let finish = Some(match keep {
+                        true => Finish::Keep(norm, planes.0),
+                        false => Finish::Pool(norm.affine),
+                    });
+                    let own = conv(gpu, kernel, direction, finish, input, own, pooled, batch);
+                    recording.push(own);
+                }
+                Forward::Apart(kernel) => {
+                    let own = conv(gpu, kernel, direction, None, input, own, planes, batch);
+                    recording.push(own);
+                    recording.push(norm_relu_pool_forward(gpu, planes, norm, pooled, batch, keep));
+                }
             }
             input = pooled;
         }
@@ -235,41 +215,43 @@ impl Embedder {
         target: Target<'_>,
     ) {
         for (b, block) in self.blocks.iter().enumerate().rev() {
-            let planes = (&block.planes, block.planes_layout);
+            let plan = &block.plan;
+            let planes = (&block.planes, plan.planes);
             let last = b + 1 == self.blocks.len();
-            let d_pooled = if last { d_embedding } else { &block.d_pooled };
+            let d_pooled = (if last { d_embedding } else { &block.d_pooled }, plan.d_pooled);
             let sharing = if last { (first, sharing) } else { (0, 1) };
             let before = b.checked_sub(1).map(|before| &self.blocks[before]);
             let input = match before {
-                Some(before) => (&before.pooled, before.pooled_layout),
-                None => (&self.input, self.input_layout),
+                Some(before) => (&before.pooled, plan.input),
+                None => (&self.input, plan.input),
             };
-            if let Some(first) = first_block(gpu, b, input.1, block.pooled_layout) {
-                let weights = (weights.conv(b), weights.affine(b));
-                let (parts, d_affine) = (&self.first_parts, &block.d_affine);
-                let to = match target {
-                    Target::Input => FirstTarget::Images(&self.d_input),
-                    Target::Weights(_) => FirstTarget::Weights { parts, d_affine },
-                };
-                let d_pooled = (d_pooled, block.d_pooled_layout);
-                recording.push(conv_first_backward(
-                    gpu, first, weights, input, d_pooled, to, batch, sharing,
-                ));
-                if let Target::Weights(gradients) = target {
-                    gradients.add_up(gpu, recording, parts, &gradients.convs[b], batch);
-                    gradients.add_up(gpu, recording, d_affine, &gradients.affines[b], batch);
+            let (data, weight) = match plan.backward {
+                Backward::Apart { data, weight } => (data, weight),
+                Backward::First(first) => {
+                    let weights = (weights.conv(b), weights.affine(b));
+                    let (parts, d_affine) = (&self.first_parts, &block.d_affine);
+                    let to = match target {
+                        Target::Input => FirstTarget::Images(&self.d_input),
+                        Target::Weights(_) => FirstTarget::Weights { parts, d_affine },
+                    };
+                    recording.push(conv_first_backward(
+                        gpu, first, weights, input, d_pooled, to, batch, sharing,
+                    ));
+                    if let Target::Weights(gradients) = target {
+                        gradients.add_up(gpu, recording, parts, &gradients.convs[b], batch);
+                        gradients.add_up(gpu, recording, d_affine, &gradients.affines[b], batch);
+                    }
+                    continue;
                 }
-                continue;
-            }
+            };
             let norm = Norm { affine: weights.affine(b), inv_std: &block.inv_std };
-            let (given, d_affine) = ((d_pooled, block.d_pooled_layout), &block.d_affine);
+            let d_affine = &block.d_affine;
             let texels = self.texels_of(b, true);
             match texels {
-                Some(texels) => {
-                    texels.norm_backward(gpu, recording, b, given, norm, d_affine, batch, sharing);
-                }
+                Some(texels) => texels
+                    .norm_backward(gpu, recording, b, d_pooled, norm, d_affine, batch, sharing),
                 None => recording.push(norm_relu_pool_backward(
-                    gpu, planes, norm, given, d_affine, batch, sharing,
+                    gpu, planes, norm, d_pooled, d_affine, batch, sharing,
                 )),
             }
             // Whether the block before is one of these too.
@@ -281,11 +263,11 @@ impl Embedder {
                         recording.push(texels.take_pooled(gpu, b - 1, input, batch.images));
                     }
                 }
-                gradients.record(gpu, recording, b, input, planes, &block.d_affine, batch);
+                gradients.record(gpu, recording, b, weight, input, planes, &block.d_affine, batch);
             }
             let result = match (before, target) {
-                (Some(before), _) => (&before.d_pooled, before.d_pooled_layout),
-                (None, Target::Input) => (&self.d_input, self.d_input_layout),
+                (Some(before), _) => (&before.d_pooled, plan.d_input),
+                (None, Target::Input) => (&self.d_input, plan.d_input),
                 (None, Target::Weights(_)) => continue,
             };
             if let Some(texels) = texels {
@@ -295,8 +277,9 @@ impl Embedder {
                 }
                 continue;
             }
-            let back = (b, Direction::BackwardData);
-            convolve(gpu, recording, weights, back, planes, result, batch);
+            let back = Direction::BackwardData;
+            let own = &weights.packed(gpu, b, back, data.packing());
+            recording.push(conv(gpu, data, back, None, planes, own, result, batch));
         }
     }
 }
@@ -317,8 +300,8 @@ pub(crate) struct BlockGradients {
     pub affines: Vec<Buffer<f32>>,
     /// Where each network's images begin in the batch.
     pub starts: Buffer<u32>,
-    /// Room for the parts of a convolution's gradient, with the kernels that make such.
-    pub parts: Option<Buffer<f32>>,
+    /// Room for the parts of a convolution's gradient, for the kernels that make such.
+    pub parts: Buffer<f32>,
     /// Whether to add to what is there, for batches that are processed in parts.
     pub accumulate: bool,
 }
@@ -330,20 +313,24 @@ impl BlockGradients {
         gpu: &Gpu,
         recording: &mut Recording,
         block: usize,
+        kernel: WeightKernel,
         input: (&Buffer<f32>, Planes),
         d_planes: (&Buffer<f32>, Planes),
         d_affine: &Buffer<f32>,
         batch: Batch,
     ) {
         let (conv, more) = (&self.convs[block], self.accumulate);
-        match &self.parts {
-            Some(parts) => conv_backward_weight_tiles(
-                gpu, recording, input, d_planes, conv, parts, batch, more,
-            ),
-            None => {
-                recording.push(conv_backward_weight(gpu, input, d_planes, conv, batch, more));
-            }
-        }
+        conv_backward_weight(
+            gpu,
+            recording,
+            kernel,
+            input,
+            d_planes,
+            conv,
+            &self.parts,
+            batch,
+            more,
+        );
         self.add_up(gpu, recording, d_affine, &self.affines[block], batch);
     }
 
@@ -362,93 +349,11 @@ impl BlockGradients {
     }
 }
 
-/// A convolution by the kernel that suits the adapter.
-fn convolve(
-    gpu: &Gpu,
-    recording: &mut Recording,
-    weights: &mut Weights,
-    (block, direction): (usize, Direction),
-    input: (&Buffer<f32>, Planes),
-    result: (&Buffer<f32>, Planes),
-    batch: Batch,
-) {
-    let whole = Whole::new(gpu, input.1.size as usize);
-    let channels = (input.1.channels as usize, result.1.channels as usize);
-    let tile = ConvTile::for_conv(gpu, direction, result.1.size as usize, channels);
-    recording.push(match (whole, tile) {
-        (Some(whole), _) => {
-            let packed = weights.packed(gpu, block, direction, whole.packing());
-            conv_whole(gpu, whole, None, input, &packed, result, batch)
-        }
-        (None, Some(tile)) => {
-            let packed = weights.packed(gpu, block, direction, tile.packing());
-            conv_packed(gpu, tile, None, input, &packed, result, batch)
-        }
-        (None, None) => conv(gpu, direction, input, weights.conv(block), result, batch),
-    });
-}
-
-/// How planes must lie for the convolution that reads them.
-pub(crate) fn conv_input(gpu: &Gpu, channels: usize, size: usize) -> Planes {
-    match Whole::new(gpu, size) {
-        Some(_) => Planes::dense(channels, size),
-        None => Planes::haloed(channels, size),
-    }
-}
-
-/// The tile with which a block on such planes runs as one kernel, if it can.
-fn fused_tile(gpu: &Gpu, inputs: usize, planes: Planes) -> Option<ConvTile> {
-    ConvTile::for_block(gpu, planes.size as usize, (inputs, planes.channels as usize))
-}
-
-/// The kernel for a block that reads and writes such planes, if it is the first and there is one.
-fn first_block(gpu: &Gpu, block: usize, input: Planes, pooled: Planes) -> Option<First> {
-    let dense = Planes::dense(pooled.channels as usize, pooled.size as usize);
-    First::new(gpu, input.channels as usize, input.size as usize)
-        .filter(|_| block == 0 && pooled == dense)
-}
-
-/// Which images' planes a block keeps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kept {
-    /// Of all: another kernel reads them.
-    Always,
-    /// Of those that go backward.
-    ForBackward,
-    /// Of none: backward computes them again.
-    Never,
-}
-
-fn kept(gpu: &Gpu, net: &ConvNet, block: usize) -> Kept {
-    let planes = layouts(gpu, net, block)[0];
-    let fused = || fused_tile(gpu, net.inputs(block), planes);
-    if block == 0 && first_kernel(gpu, net).is_some() {
-        Kept::Never
-    } else if TexelPlan::of(gpu, net).is_some_and(|plan| plan.blocks(false).contains(&block)) {
-        Kept::ForBackward
-    } else if Whole::new(gpu, planes.size as usize).is_some() || fused().is_some() {
-        Kept::ForBackward
-    } else {
-        Kept::Always
-    }
-}
-
-/// The kernel for the network's first block, if there is one.
-fn first_kernel(gpu: &Gpu, net: &ConvNet) -> Option<First> {
-    let [_, pooled, _] = layouts(gpu, net, 0);
-    first_block(gpu, 0, conv_input(gpu, net.channels(), net.planes()[0]), pooled)
-}
-
 /// Whether a block leaves its result in a texture, for one that reads it there.
 fn within(plan: Option<&TexelPlan>, block: usize) -> bool {
     plan.is_some_and(|plan| {
         plan.blocks(false).contains(&block) && block + 1 < plan.blocks(false).end
     })
-}
-
-/// Values an image of what [`Embedder`]'s `first_parts` holds.
-fn first_parts(gpu: &Gpu, net: &ConvNet) -> usize {
-    first_kernel(gpu, net).map_or(0, |_| net.width() * net.channels() * 9)
 }
 
 /// Device memory of [`Embedder`], in bytes an image.
@@ -457,14 +362,4 @@ pub(crate) struct BytesPerImage {
     pub forward: usize,
     pub backward: usize,
     pub largest: usize,
-}
-
-/// Layouts of a block's planes, of its pooled output and of the gradient there.
-fn layouts(gpu: &Gpu, net: &ConvNet, block: usize) -> [Planes; 3] {
-    let size = net.planes()[block];
-    let dense = Planes::dense(net.width(), size / 2);
-    let last = block + 1 == net.depth();
-    let pooled = if last { dense } else { conv_input(gpu, net.width(), size / 2) };
-    // Backward convolves the gradient there.
-    [conv_input(gpu, net.width(), size), pooled, dense]
 }

@@ -7,6 +7,6 @@ mod texel_blocks;
 mod weights;
 
 pub(crate) use classifier::{Classifiers, Part};
-pub(crate) use embedder::{BlockGradients, Embedder, Target, conv_input};
+pub(crate) use embedder::{BlockGradients, Embedder, Target};
 pub use spec::ConvNet;
 pub(crate) use weights::Weights;

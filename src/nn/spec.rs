@@ -1,6 +1,10 @@
 //! The ConvNet's shapes.
 
-use crate::{Error, Result};
+use crate::{
+    Error, Result,
+    gpu::Caps,
+    kernels::{self, BlockPlan, BlockShape},
+};
 
 /// Shapes of the field's ConvNet: `depth` blocks of conv 3×3 → instance norm → ReLU → average pool
 /// 2×2, each of `width` channels (Gidaris & Komodakis, CVPR 2018; the default network of DM).
@@ -89,6 +93,17 @@ impl ConvNet {
     /// Input channels of a block.
     pub fn inputs(&self, block: usize) -> usize {
         if block == 0 { self.channels } else { self.width }
+    }
+    /// The kernels that serve each block on such a device.
+    pub(crate) fn plan(&self, caps: &Caps) -> Vec<BlockPlan> {
+        let shape = |block| BlockShape {
+            inputs: self.inputs(block),
+            outputs: self.width,
+            size: self.planes[block],
+            first: block == 0,
+            last: block + 1 == self.depth(),
+        };
+        (0..self.depth()).map(|block| kernels::plan(caps, shape(block))).collect()
     }
     /// Values in one embedding.
     pub fn features(&self) -> usize {

@@ -2,15 +2,12 @@
 
 use std::ops::Range;
 
-use super::{ConvNet, Weights};
+use super::Weights;
 use crate::{
     gpu::{Buffer, Dispatch, Gpu, Recording, TEXEL_BYTES, Texels},
     kernels::{
-        Batch, Direction, Norm, Planes,
-        cpu::{
-            Finish, FirstBlock, Kept, Layer, SmallPlanes, Winograd, convolve, first_block,
-            from_texels, norm_backward, to_texels,
-        },
+        Batch, BlockPlan, Direction, Norm, Planes, TexelKernel,
+        cpu::{Finish, Kept, Layer, convolve, first_block, from_texels, norm_backward, to_texels},
     },
 };
 
@@ -18,7 +15,7 @@ use crate::{
 #[derive(Debug, Clone)]
 pub(super) struct TexelPlan {
     blocks: Range<usize>,
-    kernels: Vec<BlockKernel>,
+    kernels: Vec<TexelKernel>,
     /// Of the first of these blocks.
     input: Layer,
     /// Of each block's convolution, and what it pools to.
@@ -26,46 +23,20 @@ pub(super) struct TexelPlan {
     pooled: Vec<Layer>,
 }
 
-/// The kernel of a block.
-#[derive(Debug, Clone, Copy)]
-enum BlockKernel {
-    First(FirstBlock),
-    Small(SmallPlanes),
-}
-
-impl BlockKernel {
-    fn of(lanes: usize, net: &ConvNet, block: usize) -> Option<Self> {
-        let size = net.planes()[block];
-        let first = FirstBlock::new(lanes, net.channels(), size).filter(|_| block == 0);
-        let small = || SmallPlanes::new(lanes, size).map(Self::Small);
-        first.map(Self::First).or_else(small)
-    }
-
-    fn packing(&self) -> Winograd {
-        match self {
-            Self::First(first) => first.packing(),
-            Self::Small(small) => small.packing(),
-        }
-    }
-}
-
 impl TexelPlan {
-    /// By what the device is and by the sizes of the planes.
-    pub fn of(gpu: &Gpu, net: &ConvNet) -> Option<Self> {
-        let lanes = gpu.texel_lanes()?;
-        let kernel = |block: &usize| BlockKernel::of(lanes, net, *block);
+    /// Of a network whose blocks are planned like this.
+    pub fn of(plans: &[BlockPlan]) -> Option<Self> {
+        let start = plans.iter().position(|plan| plan.texels.is_some())?;
         // Planes get smaller from block to block, so that none of another kind is between these.
-        let start = (0..net.depth()).find(|block| kernel(block).is_some())?;
-        let kernels: Vec<_> = (start..net.depth()).map_while(|block| kernel(&block)).collect();
+        let kernels: Vec<_> = plans[start..].iter().map_while(|plan| plan.texels).collect();
         let blocks = start..start + kernels.len();
-        let layer = |block: usize| Layer { channels: net.width(), size: net.planes()[block] };
-        Some(Self {
-            input: Layer { channels: net.inputs(start), ..layer(start) },
-            planes: blocks.clone().map(layer).collect(),
-            pooled: blocks.clone().map(|block| layer(block).pooled()).collect(),
-            blocks,
-            kernels,
-        })
+        let layer = |planes: Planes| Layer {
+            channels: planes.channels as usize,
+            size: planes.size as usize,
+        };
+        let planes: Vec<_> = plans[blocks.clone()].iter().map(|plan| layer(plan.planes)).collect();
+        let pooled = planes.iter().map(|planes| planes.pooled()).collect();
+        Some(Self { blocks, kernels, input: layer(plans[start].input), planes, pooled })
     }
 
     /// The blocks; with `keep`, those that serve images that go backward.
@@ -73,10 +44,9 @@ impl TexelPlan {
         if keep { self.kept() } else { self.blocks.clone() }
     }
 
-    /// Those of the blocks that also serve images that go backward. The kernel for first blocks does not: its
-    /// sums are rounded more than direct ones, which moves a ReLU whose input is all but zero.
+    /// Those of the blocks that also serve images that go backward.
     fn kept(&self) -> Range<usize> {
-        let first = matches!(self.kernels[0], BlockKernel::First(_));
+        let first = matches!(self.kernels[0], TexelKernel::First(_));
         self.blocks.start + usize::from(first)..self.blocks.end
     }
 
@@ -101,17 +71,6 @@ impl TexelPlan {
         let largest = bytes(&self.input).max(bytes(&self.pooled[0])).max(d_planes);
         let backward = if kept.is_empty() { 0 } else { sum(kept) + d_planes + sum(&gradients) };
         [bytes(&self.input) + sum(&self.pooled), backward, largest]
-    }
-
-    /// Bytes of one network's weights, packed.
-    pub fn weight_bytes(&self, net: &ConvNet) -> usize {
-        let width = net.width();
-        let len = |(block, kernel): (usize, &BlockKernel)| {
-            let forward = kernel.packing().len(width, net.inputs(block));
-            let backward = kernel.packing().len(net.inputs(block), width);
-            forward + if self.kept().contains(&block) { backward } else { 0 }
-        };
-        self.blocks.clone().zip(&self.kernels).map(len).sum::<usize>() * TEXEL_BYTES
     }
 }
 
@@ -179,10 +138,10 @@ impl TexelBlocks {
             let kept =
                 inv_std.map(|all| Kept { planes: &self.kept[i], inv_std: all[i - left_out] });
             recording.push(match *kernel {
-                BlockKernel::First(first) => {
+                TexelKernel::First(first) => {
                     first_block(gpu, first, kept, planes, (&packed, affine), to, batch)
                 }
-                BlockKernel::Small(small) => {
+                TexelKernel::Small(small) => {
                     let finish =
                         kept.map_or(Finish::Pool(affine), |kept| Finish::Keep(affine, kept));
                     convolve(gpu, small, finish, (planes, channels), &packed, to, batch)
@@ -236,7 +195,7 @@ impl TexelBlocks {
         batch: Batch,
     ) {
         let i = block - self.plan.blocks.start;
-        let BlockKernel::Small(small) = self.plan.kernels[i] else { return };
+        let TexelKernel::Small(small) = self.plan.kernels[i] else { return };
         let packed = weights.packed_texels(gpu, block, Direction::BackwardData, small.packing());
         let given = (&self.d_planes, self.plan.planes[i].channels);
         let to = (&self.d_inputs[i], self.plan.input(i).channels);

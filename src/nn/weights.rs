@@ -2,12 +2,12 @@
 
 use wgpu::util::StagingBelt;
 
-use super::{ConvNet, texel_blocks::TexelPlan};
+use super::ConvNet;
 use crate::{
     Result,
     gpu::{Buffer, Gpu, Recording, Submissions, Texels},
     kernels::{
-        ConvTile, Direction, NetworkKey, Packing, Whole,
+        Direction, NetworkKey, Packing,
         cpu::{Winograd, pack_winograd},
         init_uniform, pack_weights,
     },
@@ -119,14 +119,16 @@ impl Weights {
         &self.affines[block]
     }
 
-    /// A block's weights rearranged, from now on kept up by [`packing`](Self::packing).
+    /// A block's weights as a kernel wants them; rearranged, they are kept up by [`packing`](Self::packing) from
+    /// now on.
     pub fn packed(
         &mut self,
         gpu: &Gpu,
         block: usize,
         direction: Direction,
-        packing: Packing,
+        packing: Option<Packing>,
     ) -> Buffer<f32> {
+        let Some(packing) = packing else { return self.convs[block].clone() };
         let wanted = (block, direction, packing);
         let same = |p: &&Packed| (p.block, p.direction, p.packing) == wanted;
         if let Some(known) = self.packed.iter().find(same) {
@@ -172,31 +174,10 @@ impl Weights {
         }
     }
 
-    /// Bytes of device memory for one network's blocks: plain and, if there are such kernels,
-    /// packed for them.
+    /// Bytes of device memory for one network's blocks: plain and as their kernels want them.
     pub fn bytes(gpu: &Gpu, net: &ConvNet) -> u64 {
-        let values = |b: usize| {
-            let (outputs, inputs) = (net.width(), net.inputs(b));
-            let size = net.planes()[b];
-            let packed = match Whole::new(gpu, size) {
-                Some(whole) => {
-                    let packing = whole.packing();
-                    packing.len(outputs, inputs) + packing.len(inputs, outputs)
-                }
-                None => {
-                    let of = |tile: Option<ConvTile>, outputs, inputs| {
-                        tile.map_or(0, |tile| tile.packing().len(outputs, inputs))
-                    };
-                    let there = (inputs, outputs);
-                    let conv = |direction, shape| ConvTile::for_conv(gpu, direction, size, shape);
-                    of(conv(Direction::Forward, there), outputs, inputs)
-                        + of(conv(Direction::BackwardData, (outputs, inputs)), inputs, outputs)
-                        + of(ConvTile::for_block(gpu, size, there), outputs, inputs)
-                }
-            };
-            outputs * inputs * 9 + 2 * outputs + packed
-        };
-        let texels = TexelPlan::of(gpu, net).map_or(0, |plan| plan.weight_bytes(net));
-        ((0..net.depth()).map(values).sum::<usize>() * 4 + texels) as u64
+        let packed: usize = net.plan(gpu.caps()).iter().map(|plan| plan.packed).sum();
+        let plain = (0..net.depth()).map(|b| net.width() * (net.inputs(b) * 9 + 2));
+        (packed + plain.sum::<usize>()) as u64 * 4
     }
 }

@@ -1,37 +1,37 @@
 //! A block's kernel alone.
 
-use super::{Images, gather, identity, run, scatter};
+use super::{Images, gather, identity, packed, run, scatter};
 use crate::{
     Gpu, Result,
     gpu::Buffer,
-    kernels::{self, Batch, ConvTile, Direction, Planes},
+    kernels::{self, Batch, BlockShape, Direction, Finish, Forward},
 };
 
-/// Convolution → instance norm → ReLU → average pool as one kernel, if there is one for such planes.
-/// `weights`: (outputs, x.channels, 3, 3).
+/// Convolution → instance norm → ReLU → average pool as one kernel, if there is one for a block between
+/// others. `weights`: (outputs, x.channels, 3, 3).
 pub fn block_forward(
     gpu: &Gpu,
     x: &Images,
     weights: &[f32],
     outputs: usize,
 ) -> Result<Option<Images>> {
-    let shape = (x.channels, outputs);
-    let Some(tile) = ConvTile::for_block(gpu, x.size, shape) else { return Ok(None) };
-    let (input, pooled) = (Planes::haloed(x.channels, x.size), Planes::haloed(outputs, x.size / 2));
-    let values = Buffer::zeros(gpu, "x", x.n * input.image_len());
-    scatter(gpu, &x.values, &values, input);
+    let (inputs, size, first, last) = (x.channels, x.size, false, false);
+    let plan = kernels::plan(gpu.caps(), BlockShape { inputs, outputs, size, first, last });
+    let Forward::Fused(kernel) = plan.forward else { return Ok(None) };
+    let values = Buffer::zeros(gpu, "x", x.n * plan.input.image_len());
+    scatter(gpu, &x.values, &values, plan.input);
     let weights = Buffer::from_slice(gpu, "weights", weights);
-    let packing = tile.packing();
-    let packed = Buffer::zeros(gpu, "packed", packing.len(outputs, x.channels));
-    let result = Buffer::zeros(gpu, "pooled", x.n * pooled.image_len());
+    let result = Buffer::zeros(gpu, "pooled", x.n * plan.pooled.image_len());
     let batch = Batch { images: x.n, nets: 1 };
     run(gpu, |r| {
-        let (forward, shape) = (Direction::Forward, (outputs, x.channels));
-        r.push(kernels::pack_weights(gpu, forward, packing, shape, &weights, &packed));
-        let affine = &identity(gpu, outputs);
-        let (from, to) = ((&values, input), (&result, pooled));
-        r.push(kernels::conv_packed(gpu, tile, Some(affine), from, &packed, to, batch));
+        let shape = (outputs, inputs);
+        let weights = packed(gpu, r, Direction::Forward, kernel.packing(), shape, weights);
+        let affine = identity(gpu, outputs);
+        let (from, to, finish) =
+            ((&values, plan.input), (&result, plan.pooled), Some(Finish::Pool(&affine)));
+        let forward = Direction::Forward;
+        r.push(kernels::conv(gpu, kernel, forward, finish, from, &weights, to, batch));
     })?;
-    let values = gather(gpu, &result, pooled, x.n)?;
-    Ok(Some(Images { values, n: x.n, channels: outputs, size: x.size / 2 }))
+    let values = gather(gpu, &result, plan.pooled, x.n)?;
+    Ok(Some(Images { values, n: x.n, channels: outputs, size: size / 2 }))
 }

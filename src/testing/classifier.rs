@@ -2,11 +2,11 @@
 
 use super::{Images, scatter};
 use crate::{
-    ConvNet, Gpu, Kernels, Result,
+    ConvNet, Gpu, Result,
     augment::Row,
     gpu::{Buffer, Recording},
-    kernels::{self, Augment, Batch, Item, Linear, Planes, Rates, Source, WeightTiles},
-    nn::{Classifiers, Part, conv_input},
+    kernels::{self, Augment, Batch, Item, Linear, Planes, Rates, Source},
+    nn::{Classifiers, Part},
 };
 
 /// The parameters of one classifier, or their gradients.
@@ -204,23 +204,20 @@ fn split(
 /// Gradient at the weights (nets, dy.channels, x.channels, 3, 3) of a convolution with input `x`,
 /// from the one at its output. The images belong to `nets` networks in equal parts.
 pub fn conv_backward_weight(gpu: &Gpu, x: &Images, dy: &Images, nets: usize) -> Result<Vec<f32>> {
-    let layout = |channels| conv_input(gpu, channels, x.size);
+    let layout = |channels| kernels::conv_layout(gpu.caps(), channels, x.size);
     let (from, to) = (layout(x.channels), layout(dy.channels));
     let input = Buffer::zeros(gpu, "x", x.n * from.image_len());
     let d_planes = Buffer::zeros(gpu, "dy", dy.n * to.image_len());
     scatter(gpu, &x.values, &input, from);
     scatter(gpu, &dy.values, &d_planes, to);
     let result = Buffer::zeros(gpu, "dw", nets * dy.channels * x.channels * 9);
-    let parts = WeightTiles::parts_len(dy.channels, x.channels);
-    let parts = Buffer::zeros(gpu, "dw parts", nets * parts);
+    let kernel = kernels::weight_kernel(gpu.caps(), from, to);
+    let parts = nets * kernel.parts_len(dy.channels, x.channels);
+    let parts = Buffer::zeros(gpu, "dw parts", parts);
     let batch = Batch { images: x.n, nets };
     super::run(gpu, |r| {
         let (x, dy) = ((&input, from), (&d_planes, to));
-        if gpu.kernels() == Kernels::Tiles {
-            kernels::conv_backward_weight_tiles(gpu, r, x, dy, &result, &parts, batch, false);
-        } else {
-            r.push(kernels::conv_backward_weight(gpu, x, dy, &result, batch, false));
-        }
+        kernels::conv_backward_weight(gpu, r, kernel, x, dy, &result, &parts, batch, false);
     })?;
     result.read_blocking(gpu)
 }

@@ -26,7 +26,7 @@ pub fn cpu_block(
     outputs: usize,
     keep: bool,
 ) -> Result<Option<CpuBlock>> {
-    let Some(lanes) = gpu.texel_lanes() else { return Ok(None) };
+    let Some(lanes) = gpu.caps().texel_lanes() else { return Ok(None) };
     let small = cpu::SmallPlanes::new(lanes, x.size).filter(|_| !first);
     let first = cpu::FirstBlock::new(lanes, x.channels, x.size).filter(|_| first);
     let packing = match (small, first) {
@@ -80,7 +80,8 @@ pub fn cpu_convolution(
     weights: &[f32],
     channels: usize,
 ) -> Result<Option<Images>> {
-    let Some(small) = gpu.texel_lanes().and_then(|lanes| cpu::SmallPlanes::new(lanes, x.size))
+    let Some(small) =
+        gpu.caps().texel_lanes().and_then(|lanes| cpu::SmallPlanes::new(lanes, x.size))
     else {
         return Ok(None);
     };

@@ -23,10 +23,9 @@ use crate::{
     ConvNet, Gpu, Result,
     gpu::{Buffer, Recording, Submissions},
     kernels::{
-        self, Augment, Batch, ConvTile, Direction, Item, NetworkKey, Norm, Packing, Planes, Rates,
-        Source, Whole,
+        self, Augment, Batch, Direction, Item, NetworkKey, Norm, Packing, Planes, Rates, Source,
     },
-    nn::{Embedder, Target, Weights, conv_input},
+    nn::{Embedder, Target, Weights},
     rng::Purpose,
 };
 
@@ -210,7 +209,7 @@ fn convolve(
     weights: &[f32],
     channels: usize,
 ) -> Result<Images> {
-    let from = conv_input(gpu, x.channels, x.size);
+    let from = kernels::conv_layout(gpu.caps(), x.channels, x.size);
     let to = Planes::dense(channels, x.size);
     let input = Buffer::zeros(gpu, "x", x.n * from.image_len());
     scatter(gpu, &x.values, &input, from);
@@ -218,25 +217,29 @@ fn convolve(
     let result = Buffer::zeros(gpu, "y", x.n * to.image_len());
     let batch = Batch { images: x.n, nets: 1 };
     let (input, output) = ((&input, from), (&result, to));
-    let pack = |r: &mut Recording, packing: Packing| {
+    let kernel = kernels::conv_kernel(gpu.caps(), direction, x.size, (x.channels, channels));
+    run(gpu, |r| {
         let shape = (channels, x.channels);
-        let packed = Buffer::zeros(gpu, "packed", packing.len(channels, x.channels));
-        r.push(kernels::pack_weights(gpu, direction, packing, shape, &weights, &packed));
-        packed
-    };
-    let tile = ConvTile::for_conv(gpu, direction, x.size, (x.channels, channels));
-    run(gpu, |r| match (Whole::new(gpu, x.size), tile) {
-        (Some(whole), _) => {
-            let packed = pack(r, whole.packing());
-            r.push(kernels::conv_whole(gpu, whole, None, input, &packed, output, batch));
-        }
-        (None, Some(tile)) => {
-            let packed = pack(r, tile.packing());
-            r.push(kernels::conv_packed(gpu, tile, None, input, &packed, output, batch));
-        }
-        (None, None) => r.push(kernels::conv(gpu, direction, input, &weights, output, batch)),
+        let weights = packed(gpu, r, direction, kernel.packing(), shape, weights);
+        r.push(kernels::conv(gpu, kernel, direction, None, input, &weights, output, batch));
     })?;
     Ok(Images { values: result.read_blocking(gpu)?, channels, ..*x })
+}
+
+/// Weights as a kernel wants them.
+fn packed(
+    gpu: &Gpu,
+    recording: &mut Recording,
+    direction: Direction,
+    packing: Option<Packing>,
+    (outputs, inputs): (usize, usize),
+    weights: Buffer<f32>,
+) -> Buffer<f32> {
+    let Some(packing) = packing else { return weights };
+    let packed = Buffer::zeros(gpu, "packed", packing.len(outputs, inputs));
+    let shape = (outputs, inputs);
+    recording.push(kernels::pack_weights(gpu, direction, packing, shape, &weights, &packed));
+    packed
 }
 
 /// Instance norm → ReLU → average pool: (pooled, normalised planes, 1/std of each plane).
@@ -270,7 +273,7 @@ pub fn norm_relu_pool_backward(
     dy: &Images,
 ) -> Result<Images> {
     let n = normalised.n;
-    let layout = conv_input(gpu, normalised.channels, normalised.size);
+    let layout = kernels::conv_layout(gpu.caps(), normalised.channels, normalised.size);
     let planes = Buffer::zeros(gpu, "planes", n * layout.image_len());
     scatter(gpu, &normalised.values, &planes, layout);
     let d_pooled = Buffer::from_slice(gpu, "d pooled", &dy.values);

@@ -1,0 +1,163 @@
+//! What a device can do, and which family of kernels suits it.
+
+use wgpu::{AdapterInfo, Features, Limits};
+
+use super::{Gpu, LANES_STORAGE_BUFFERS, Matrices, Texels};
+use crate::{Error, Result};
+
+/// Families of convolution kernels. All give the same result but for rounding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Kernels {
+    /// The simplest ones, for any adapter.
+    Plain,
+    /// For CPUs that act as GPUs with subgroups of one fixed size; for GPUs with such, if asked: whole blocks
+    /// in registers, nothing in workgroup memory.
+    Lanes,
+    /// For GPUs: workgroups share what they load through workgroup memory.
+    Tiles,
+}
+
+/// The Mesa whose software device was seen to make a loop over the lanes of each broadcast. Those between
+/// 22 and this were not tried.
+const MESA_LOOPS: u32 = 25;
+
+/// The major version of Mesa that made the driver, if it says so: "Mesa 25.0.7-2 (LLVM 19.1.7)".
+fn mesa_version(driver_info: &str) -> Option<u32> {
+    let (_, version) = driver_info.split_once("Mesa ")?;
+    version.split('.').next()?.parse().ok()
+}
+
+/// Workgroup memory of the tiles family, in bytes: what WebGPU guarantees.
+pub(crate) const TILES_BYTES: usize = 16 << 10;
+/// And its invocations a workgroup.
+const TILES_INVOCATIONS: u32 = 256;
+
+impl Kernels {
+    /// Every family.
+    pub const ALL: [Self; 3] = [Self::Plain, Self::Lanes, Self::Tiles];
+
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "plain",
+            Self::Lanes => "lanes",
+            Self::Tiles => "tiles",
+        }
+    }
+}
+
+/// What a device can do, as plain data: all that the choice of kernels depends on beside shapes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Caps {
+    /// The family that suits the device, or the one that was asked for.
+    pub kernels: Kernels,
+    /// Whether the adapter is a CPU: registers spill cheaply there and loads are dear.
+    pub cpu: bool,
+    /// Lanes of a subgroup, if all subgroups have the same number, from 8 to 64: the kernels' weights are spread
+    /// over at least 8 lanes, and over 64 at most usefully.
+    pub subgroup: Option<usize>,
+    /// Whether a driver for CPUs broadcasts from one lane in an instruction or two.
+    pub broadcasts: bool,
+    /// With f16: the matrices that its convolutions are made of.
+    pub matrices: Option<Matrices>,
+    /// Whether planes may lie in textures.
+    pub texels: bool,
+    /// Storage buffers that one shader may bind.
+    pub storage_buffers: u32,
+    /// Invocations of the largest workgroup.
+    pub invocations: u32,
+    /// Workgroup memory, in bytes.
+    pub workgroup_bytes: usize,
+}
+
+impl Caps {
+    /// Of a device with these features and limits, with the family of kernels that suits it. What the adapter
+    /// says decides, nothing measured: the same adapter, the same kernels.
+    pub fn of(info: &AdapterInfo, features: Features, limits: &Limits) -> Self {
+        let fixed = info.subgroup_min_size == info.subgroup_max_size;
+        let has = features.contains(Features::SUBGROUP) && fixed;
+        let mut caps = Self {
+            kernels: Kernels::Plain,
+            cpu: info.device_type == wgpu::DeviceType::Cpu,
+            subgroup: has
+                .then_some(info.subgroup_min_size as usize)
+                .filter(|l| (8..=64).contains(l)),
+            broadcasts: mesa_version(&info.driver_info).is_none_or(|mesa| mesa < MESA_LOOPS),
+            matrices: None,
+            texels: Texels::suffices(limits),
+            storage_buffers: limits.max_storage_buffers_per_shader_stage,
+            invocations: (limits.max_compute_invocations_per_workgroup)
+                .min(limits.max_compute_workgroup_size_x),
+            workgroup_bytes: limits.max_compute_workgroup_storage_size as usize,
+        };
+        let suited: &[_] =
+            if caps.cpu { &[Kernels::Lanes, Kernels::Tiles] } else { &[Kernels::Tiles] };
+        let mut possible = suited.iter().filter(|kernels| caps.missing_for(**kernels).is_none());
+        caps.kernels = possible.next().copied().unwrap_or(Kernels::Plain);
+        caps
+    }
+
+    /// What the device lacks for a family of kernels, if anything.
+    pub fn missing_for(&self, kernels: Kernels) -> Option<String> {
+        let Self { storage_buffers: buffers, workgroup_bytes: bytes, .. } = *self;
+        match kernels {
+            Kernels::Lanes if self.subgroup.is_none() => {
+                Some("subgroups of one fixed size from 8 to 64".into())
+            }
+            Kernels::Lanes if buffers < LANES_STORAGE_BUFFERS => Some(format!(
+                "{LANES_STORAGE_BUFFERS} storage buffers a shader stage, but {buffers}"
+            )),
+            Kernels::Tiles if self.invocations < TILES_INVOCATIONS => {
+                Some(format!("workgroups of {TILES_INVOCATIONS} invocations"))
+            }
+            Kernels::Tiles if bytes < TILES_BYTES => {
+                Some(format!("{TILES_BYTES} bytes of workgroup memory, but {bytes} bytes"))
+            }
+            _ => None,
+        }
+    }
+
+    /// Lanes of a subgroup, where the kernels that need to know are used.
+    pub fn lanes(&self) -> Option<usize> {
+        self.subgroup.filter(|_| self.kernels == Kernels::Lanes)
+    }
+
+    /// Lanes of a subgroup on a CPU where planes may lie in textures, whose loads are cheap there.
+    pub fn texel_lanes(&self) -> Option<usize> {
+        self.lanes().filter(|_| self.cpu && self.texels && self.matrices.is_none())
+    }
+}
+
+impl Gpu {
+    /// The same device with these kernels.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if the adapter does not have what they need.
+    pub fn with_kernels(mut self, kernels: Kernels) -> Result<Self> {
+        if let Some(missing) = self.caps.missing_for(kernels) {
+            let possible = |kernels: &Kernels| self.caps.missing_for(*kernels).is_none();
+            let others: Vec<_> =
+                Kernels::ALL.into_iter().filter(possible).map(Kernels::name).collect();
+            let (name, others) = (&self.info().name, others.join(" and "));
+            let expected = format!("{name} has no {missing}; possible: {others}");
+            return Err(Error::setting("kernels", kernels.name(), expected));
+        }
+        self.caps.kernels = kernels;
+        Ok(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mesa_tells_its_version() {
+        assert_eq!(mesa_version("Mesa 22.3.6 (LLVM 15.0.6)"), Some(22));
+        assert_eq!(mesa_version("Mesa 25.0.7-2+deb13u1 (LLVM 19.1.7)"), Some(25));
+        for other in ["", "550.90.07", "Mesa", "Mesa devel"] {
+            assert_eq!(mesa_version(other), None, "{other}");
+        }
+    }
+}

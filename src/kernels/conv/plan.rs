@@ -1,0 +1,311 @@
+//! Which kernels serve a block: the one place that compares those of convolutions. It decides by what the device
+//! can do and by shapes alone. `plan.txt` shows what comes of it.
+//!
+//! A new kernel is a variant here with its packing, a rule where it is chosen, and an arm in `launch.rs`.
+
+use super::{
+    super::{
+        First, MatrixTile, Packing, PixelTile, Planes, Tile, WeightTiles, Whole,
+        conv_backward_weight::WeightTile, weight_strips::Strips, weight_whole::WholeWeights,
+    },
+    Direction,
+    cpu::{FirstBlock, SmallPlanes, Winograd},
+};
+use crate::gpu::{Caps, Kernels};
+
+/// A block: convolution 3×3 → instance norm → ReLU → average pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct BlockShape {
+    pub inputs: usize,
+    pub outputs: usize,
+    /// Height and width of the convolution's planes.
+    pub size: usize,
+    /// Whether it reads the images.
+    pub first: bool,
+    /// Whether it makes the embedding.
+    pub last: bool,
+}
+
+/// A convolution in either direction, alone or with the rest of the block behind it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ConvKernel {
+    Plain,
+    Whole(Whole),
+    Lanes(Tile),
+    Tiles(PixelTile),
+    Matrices(MatrixTile),
+}
+
+/// The gradient at a convolution's weights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WeightKernel {
+    Plain,
+    Whole(WholeWeights),
+    Strips(Strips),
+    Lanes(WeightTile),
+    Tiles(WeightTiles),
+}
+
+/// How a block goes forward.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Forward {
+    First(First),
+    /// As one kernel.
+    Fused(ConvKernel),
+    /// Norm, ReLU and pool follow as another kernel.
+    Apart(ConvKernel),
+}
+
+/// How a block goes backward.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Backward {
+    /// As one kernel, to the images or to the weights; it needs nothing that forward has computed.
+    First(First),
+    /// Behind another kernel for pool, ReLU and norm.
+    Apart { data: ConvKernel, weight: WeightKernel },
+}
+
+/// Both ways, with planes in textures, of a block on a CPU.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TexelKernel {
+    /// Only where no backward follows: its sums are rounded more than direct ones, which moves a ReLU whose
+    /// input is all but zero.
+    First(FirstBlock),
+    Small(SmallPlanes),
+}
+
+/// Of which images the convolution's planes are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kept {
+    /// Of all: another kernel reads them.
+    Always,
+    /// Of those that go backward.
+    ForBackward,
+    /// Of none: backward computes them again.
+    Never,
+}
+
+/// A block's kernels, and how what lies between them lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct BlockPlan {
+    /// Where no backward follows.
+    pub forward: Forward,
+    /// Keeping what backward needs.
+    pub forward_keep: Forward,
+    pub backward: Backward,
+    /// Instead of these; not of gradients at weights.
+    pub texels: Option<TexelKernel>,
+    pub input: Planes,
+    /// Of the convolution, where they are kept.
+    pub planes: Planes,
+    pub kept: Kept,
+    pub pooled: Planes,
+    pub d_pooled: Planes,
+    pub d_input: Planes,
+    /// Values of one network's weights, once for each way that a kernel wants them rearranged.
+    pub packed: usize,
+    /// Values of the parts of one network's gradient at the weights.
+    pub parts: usize,
+    /// Values of each image's part of it.
+    pub image_parts: usize,
+}
+
+/// The kernels for a block on such a device.
+pub(crate) fn plan(caps: &Caps, shape: BlockShape) -> BlockPlan {
+    let BlockShape { inputs, outputs, size, last, .. } = shape;
+    let [input, planes] = [inputs, outputs].map(|channels| conv_layout(caps, channels, size));
+    let d_pooled = Planes::dense(outputs, size / 2);
+    // The next block's input.
+    let pooled = if last { d_pooled } else { conv_layout(caps, outputs, size / 2) };
+
+    let apart = Forward::Apart(conv_kernel(caps, Direction::Forward, size, (inputs, outputs)));
+    let forward = one_kernel(caps, shape, pooled == d_pooled).unwrap_or(apart);
+    let (forward_keep, kept) = match forward {
+        Forward::First(_) => (forward, Kept::Never),
+        Forward::Fused(ConvKernel::Whole(_)) => (forward, Kept::ForBackward),
+        Forward::Fused(_) => (apart, Kept::ForBackward),
+        Forward::Apart(_) => (apart, Kept::Always),
+    };
+    let texels = texel_kernel(caps, shape);
+    let kept = match (kept, texels) {
+        (Kept::Always, Some(_)) => Kept::ForBackward,
+        (kept, _) => kept,
+    };
+    let len = |packing: Option<Packing>, to, from| packing.map_or(0, |p| p.len(to, from));
+    let [own, keep] = [forward, forward_keep].map(|f| f.packing());
+    let mut packed = len(own, outputs, inputs);
+    packed += if keep == own { 0 } else { len(keep, outputs, inputs) };
+    let (mut parts, mut image_parts) = (0, 0);
+    let backward = if let Forward::First(first) = forward {
+        image_parts = outputs * inputs * 9;
+        Backward::First(first)
+    } else {
+        let data = conv_kernel(caps, Direction::BackwardData, size, (outputs, inputs));
+        let weight = weight_kernel(caps, input, planes);
+        packed += len(data.packing(), inputs, outputs);
+        parts = weight.parts_len(outputs, inputs);
+        Backward::Apart { data, weight }
+    };
+    packed += texels.map_or(0, |kernel| kernel.packed_len(outputs, inputs));
+    BlockPlan {
+        forward,
+        forward_keep,
+        backward,
+        texels,
+        input,
+        planes,
+        kept,
+        pooled,
+        d_pooled,
+        // Backward convolves the gradient at the planes.
+        d_input: Planes::dense(inputs, size),
+        packed,
+        parts,
+        image_parts,
+    }
+}
+
+/// For a block whose planes lie in textures.
+fn texel_kernel(caps: &Caps, shape: BlockShape) -> Option<TexelKernel> {
+    let BlockShape { inputs, size, first, .. } = shape;
+    let lanes = caps.texel_lanes()?;
+    let first = FirstBlock::new(lanes, inputs, size).filter(|_| first).map(TexelKernel::First);
+    first.or_else(|| SmallPlanes::new(lanes, size).map(TexelKernel::Small))
+}
+
+/// How planes must lie for the convolution that reads them.
+pub(crate) fn conv_layout(caps: &Caps, channels: usize, size: usize) -> Planes {
+    match whole(caps, size) {
+        Some(_) => Planes::dense(channels, size),
+        None => Planes::haloed(channels, size),
+    }
+}
+
+/// For a convolution alone, on planes of this size and so many (input, output) channels.
+pub(crate) fn conv_kernel(
+    caps: &Caps,
+    direction: Direction,
+    size: usize,
+    channels: (usize, usize),
+) -> ConvKernel {
+    if let Some(whole) = whole(caps, size) {
+        return ConvKernel::Whole(whole);
+    }
+    // Gradients can be smaller than what f16 holds.
+    let matrices = caps.matrices.filter(|_| direction == Direction::Forward);
+    if let Some(tile) = matrices.and_then(|m| MatrixTile::for_conv(m, size, channels)) {
+        return ConvKernel::Matrices(tile);
+    }
+    match (caps.kernels, caps.lanes()) {
+        (Kernels::Tiles, _) => ConvKernel::Tiles(PixelTile::for_conv(size, channels.1)),
+        (_, Some(lanes)) => ConvKernel::Lanes(Tile::for_conv(lanes, caps.cpu, channels.1)),
+        (_, None) => ConvKernel::Plain,
+    }
+}
+
+/// For a whole block, if there is one; `dense`: whether its output is to have no halo.
+fn one_kernel(caps: &Caps, shape: BlockShape, dense: bool) -> Option<Forward> {
+    let BlockShape { inputs, outputs, size, first, .. } = shape;
+    let channels = (inputs, outputs);
+    if let Some(whole) = whole(caps, size) {
+        return Some(Forward::Fused(ConvKernel::Whole(whole)));
+    }
+    if let Some(lanes) = broadcasting_lanes(caps).filter(|_| first && dense)
+        && let Some(first) = First::new(lanes, inputs, size)
+    {
+        return Some(Forward::First(first));
+    }
+    let fused = match (caps.matrices, caps.kernels, caps.lanes()) {
+        // None leaves norm and pool to another kernel: with many channels, they are little.
+        (Some(m), ..) if MatrixTile::for_conv(m, size, channels).is_some() => {
+            MatrixTile::for_block(m, size, channels).map(ConvKernel::Matrices)
+        }
+        (_, Kernels::Tiles, _) => PixelTile::for_block(size, outputs).map(ConvKernel::Tiles),
+        (.., Some(lanes)) => Tile::for_block(lanes, caps.cpu, size).map(ConvKernel::Lanes),
+        (.., None) => None,
+    };
+    fused.map(Forward::Fused)
+}
+
+/// For the gradient at the weights, with input and planes that lie like this.
+pub(crate) fn weight_kernel(caps: &Caps, input: Planes, planes: Planes) -> WeightKernel {
+    let (inputs, outputs) = (input.channels as usize, planes.channels as usize);
+    match (caps.kernels, caps.lanes()) {
+        (Kernels::Tiles, _) => WeightKernel::Tiles(WeightTiles::new(outputs, inputs)),
+        (_, Some(lanes)) => {
+            let on_cpu = Some(lanes).filter(|_| caps.cpu);
+            let whole = on_cpu.and_then(|lanes| WholeWeights::new(lanes, input, planes));
+            let strips = on_cpu.and_then(|lanes| Strips::new(lanes, input, planes));
+            (whole.map(WeightKernel::Whole))
+                .or(strips.map(WeightKernel::Strips))
+                .unwrap_or(WeightKernel::Lanes(WeightTile::new(lanes, caps.cpu, inputs)))
+        }
+        (_, None) => WeightKernel::Plain,
+    }
+}
+
+/// Where kernels with an output channel in each lane pay: on a CPU whose driver broadcasts cheaply. Their planes
+/// are dense, but matrices are filled from haloed ones.
+fn broadcasting_lanes(caps: &Caps) -> Option<usize> {
+    caps.lanes().filter(|_| caps.cpu && caps.broadcasts && caps.matrices.is_none())
+}
+
+/// The one that takes whole planes.
+fn whole(caps: &Caps, size: usize) -> Option<Whole> {
+    broadcasting_lanes(caps).and_then(|lanes| Whole::new(lanes, size))
+}
+
+impl ConvKernel {
+    /// How its weights lie; none as they are drawn.
+    pub fn packing(&self) -> Option<Packing> {
+        match self {
+            Self::Plain => None,
+            Self::Whole(whole) => Some(whole.packing()),
+            Self::Lanes(tile) => Some(tile.packing()),
+            Self::Tiles(tile) => Some(tile.packing()),
+            Self::Matrices(tile) => Some(tile.packing()),
+        }
+    }
+}
+
+impl TexelKernel {
+    /// How its weights lie.
+    pub fn packing(&self) -> Winograd {
+        match self {
+            Self::First(first) => first.packing(),
+            Self::Small(small) => small.packing(),
+        }
+    }
+
+    /// Values of one network's weights, for every way that it goes.
+    fn packed_len(&self, outputs: usize, inputs: usize) -> usize {
+        let forward = self.packing().len(outputs, inputs);
+        4 * match self {
+            Self::First(_) => forward,
+            Self::Small(_) => forward + self.packing().len(inputs, outputs),
+        }
+    }
+}
+
+impl WeightKernel {
+    /// Values that the parts of one network's gradient take.
+    pub fn parts_len(&self, outputs: usize, inputs: usize) -> usize {
+        match self {
+            Self::Tiles(tile) => tile.parts_len(outputs, inputs),
+            _ => 0,
+        }
+    }
+}
+
+impl Forward {
+    /// How its weights lie; none as they are drawn.
+    pub fn packing(&self) -> Option<Packing> {
+        match self {
+            Self::First(_) => None,
+            Self::Fused(kernel) | Self::Apart(kernel) => kernel.packing(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
