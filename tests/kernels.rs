@@ -10,6 +10,8 @@ mod reference;
 mod augment;
 #[path = "kernels/conv.rs"]
 mod conv;
+#[path = "kernels/cpu.rs"]
+mod cpu;
 #[path = "kernels/grids.rs"]
 mod grids;
 #[path = "kernels/matrices.rs"]
@@ -30,7 +32,7 @@ use proptest::test_runner::{Config, RngSeed};
 /// The tests that depend on the size of subgroups.
 #[test]
 fn with_subgroups_of_sixteen() {
-    wide::run_again(&["conv::", "network::", "grids::conv"]);
+    wide::run_again(&["conv::", "cpu::", "network::", "grids::conv"]);
 }
 
 /// How many cases, and which.

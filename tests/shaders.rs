@@ -27,6 +27,12 @@ fn has_matrices(shader: &Shader) -> bool {
     shader.name.contains("_matrices ")
 }
 
+/// How many textures it binds.
+fn textures(shader: &Shader) -> usize {
+    let textures = [Slot::Picture, Slot::Texels, Slot::TexelsWrite];
+    shader.bindings.iter().filter(|slot| textures.contains(slot)).count()
+}
+
 /// Rows and columns of the matrices that it multiplies.
 fn side(shader: &Shader) -> Option<usize> {
     [8, 16].into_iter().find(|side| shader.wgsl.contains(&format!("coop_mat{side}x{side}<")))
@@ -90,6 +96,10 @@ fn the_list_is_complete_and_its_names_tell_sources_apart() {
             assert_eq!(count(name.trim_end()), 1, "{name}");
         }
     }
+    // On planes of three sizes in textures, alone and with two ends of a block; first blocks of one and three
+    // channels on eight lanes.
+    assert_eq!(count("block_cpu_lanes "), 3 * 3 * 3);
+    assert_eq!(count("first_block_cpu_lanes "), 2 * 2);
     // Pooled to 2×2, with the halo that the next convolution wants.
     assert_eq!(count("block_haloed_whole_lanes "), 3);
     assert_eq!(count("block_keep_haloed_whole_lanes "), 3);
@@ -150,16 +160,17 @@ fn bindings_are_those_of_the_rust_side() {
                 .unwrap_or_else(|| panic!("{what}: Rust binds nothing at {}", binding.binding));
             let kind = match variable.space {
                 AddressSpace::Handle => {
-                    let written = |access| access == StorageAccess::STORE;
-                    let picture = matches!(
-                        module.types[variable.ty].inner,
-                        TypeInner::Image {
-                            class: ImageClass::Storage { format: StorageFormat::Rgba8Unorm, access },
-                            ..
-                        } if written(access)
-                    );
-                    assert!(picture, "{what}: not a texture that is only written");
-                    Slot::Picture
+                    let TypeInner::Image { class: ImageClass::Storage { format, access }, .. } =
+                        module.types[variable.ty].inner
+                    else {
+                        panic!("{what}: not a storage texture");
+                    };
+                    match (format, access) {
+                        (StorageFormat::Rgba8Unorm, StorageAccess::STORE) => Slot::Picture,
+                        (StorageFormat::Rgba32Float, StorageAccess::LOAD) => Slot::Texels,
+                        (StorageFormat::Rgba32Float, StorageAccess::STORE) => Slot::TexelsWrite,
+                        other => panic!("{what}: a texture of {other:?}"),
+                    }
                 }
                 AddressSpace::Storage { access } => {
                     assert!(access.contains(StorageAccess::LOAD), "{what}");
@@ -199,8 +210,10 @@ fn webgpus_default_limits_suffice() {
         let [x, y, z] = main.workgroup_size;
         let invocations = limits.max_compute_invocations_per_workgroup;
         assert!((1..=invocations).contains(&(x * y * z)), "{}", shader.name);
-        let storage = shader.bindings.len();
-        assert!(storage <= limits.max_storage_buffers_per_shader_stage as usize, "{}", shader.name);
+        let (textures, buffers) = (textures(&shader), shader.bindings.len() - textures(&shader));
+        assert!(buffers <= limits.max_storage_buffers_per_shader_stage as usize, "{}", shader.name);
+        let most = limits.max_storage_textures_per_shader_stage as usize;
+        assert!(textures <= most, "{}", shader.name);
         let bytes = workgroup_bytes(&module);
         // Every adapter that is known to have cooperative matrices has twice as much.
         let room =
@@ -215,7 +228,7 @@ fn what_devices_must_have_is_what_shaders_take() {
     let (mut buffers, mut lanes_buffers, mut invocations, mut bytes) = (0, 0, 0, 0);
     for shader in shaders().iter().filter(|shader| !has_matrices(shader)) {
         let (module, _) = resolved(shader);
-        let storage = shader.bindings.iter().filter(|slot| **slot != Slot::Picture).count() as u32;
+        let storage = (shader.bindings.len() - textures(shader)) as u32;
         if has_subgroups(shader) {
             lanes_buffers = lanes_buffers.max(storage);
             continue;
@@ -342,14 +355,20 @@ fn files(folder: &str) -> Vec<(String, String)> {
 fn every_file_is_used_and_says_what_it_is_for() {
     let sources: Vec<HashSet<String>> =
         shaders().iter().map(|s| s.wgsl.lines().map(str::to_owned).collect()).collect();
-    let files: Vec<_> = ["shaders", "shaders/shared"].into_iter().flat_map(files).collect();
+    let files: Vec<_> =
+        ["shaders", "shaders/shared", "shaders/conv/cpu"].into_iter().flat_map(files).collect();
     assert!(files.len() > 10, "{}", files.len());
     for (name, text) in files {
         let first = text.lines().next().unwrap_or_default();
         assert!(first.starts_with("// ") && first.len() > 20, "{name} begins with {first:?}");
         // A template's marked lines are replaced; everything else arrives as it is.
-        let mut lines = text.lines().filter(|line| !line.trim_start().starts_with("//{"));
-        let used = sources.iter().any(|source| lines.clone().all(|line| source.contains(line)));
+        let marked = |line: &str| ["//{", "{%", "{{", "{#"].iter().any(|mark| line.contains(mark));
+        let mut lines = text.lines().filter(|line| !marked(line));
+        let used = match text.contains("{% if") {
+            false => sources.iter().any(|source| lines.clone().all(|line| source.contains(line))),
+            // Not all lines of such a template are in one kernel.
+            true => lines.clone().all(|line| sources.iter().any(|source| source.contains(line))),
+        };
         assert!(used && lines.next().is_some(), "no kernel is made of {name}");
     }
 }

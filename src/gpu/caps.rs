@@ -2,7 +2,7 @@
 
 use wgpu::{AdapterInfo, Features, Limits};
 
-use super::{Gpu, LANES_STORAGE_BUFFERS, Matrices};
+use super::{Gpu, LANES_STORAGE_BUFFERS, Matrices, Texels};
 use crate::{Error, Result};
 
 /// Families of convolution kernels. All give the same result but for rounding.
@@ -61,6 +61,8 @@ pub(crate) struct Caps {
     pub broadcasts: bool,
     /// With f16: the matrices that its convolutions are made of.
     pub matrices: Option<Matrices>,
+    /// Whether planes may lie in textures.
+    pub texels: bool,
     /// Storage buffers that one shader may bind.
     pub storage_buffers: u32,
     /// Invocations of the largest workgroup.
@@ -83,6 +85,7 @@ impl Caps {
                 .filter(|l| (8..=64).contains(l)),
             broadcasts: mesa_version(&info.driver_info).is_none_or(|mesa| mesa < MESA_LOOPS),
             matrices: None,
+            texels: Texels::suffices(limits),
             storage_buffers: limits.max_storage_buffers_per_shader_stage,
             invocations: (limits.max_compute_invocations_per_workgroup)
                 .min(limits.max_compute_workgroup_size_x),
@@ -118,6 +121,11 @@ impl Caps {
     /// Lanes of a subgroup, where the kernels that need to know are used.
     pub fn lanes(&self) -> Option<usize> {
         self.subgroup.filter(|_| self.kernels == Kernels::Lanes)
+    }
+
+    /// Lanes of a subgroup on a CPU where planes may lie in textures, whose loads are cheap there.
+    pub fn texel_lanes(&self) -> Option<usize> {
+        self.lanes().filter(|_| self.cpu && self.texels && self.matrices.is_none())
     }
 }
 

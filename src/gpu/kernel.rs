@@ -32,6 +32,10 @@ pub enum Slot {
     Write,
     /// A texture of four 8-bit channels that is written.
     Picture,
+    /// A texture of [`Texels`](super::Texels) that is only read.
+    Texels,
+    /// Such a texture that is only written.
+    TexelsWrite,
 }
 
 /// Puts a source where a device that has not used this kernel yet will look for it.
@@ -112,6 +116,14 @@ fn pipeline(
         has_dynamic_offset: false,
         min_binding_size: None,
     };
+    let texture = |read_only, format| wgpu::BindingType::StorageTexture {
+        access: match read_only {
+            true => wgpu::StorageTextureAccess::ReadOnly,
+            false => wgpu::StorageTextureAccess::WriteOnly,
+        },
+        format,
+        view_dimension: wgpu::TextureViewDimension::D2,
+    };
     let entries: Vec<_> = (0..)
         .zip(slots)
         .map(|(binding, slot)| wgpu::BindGroupLayoutEntry {
@@ -120,11 +132,9 @@ fn pipeline(
             ty: match slot {
                 Slot::Params(_) | Slot::Read => buffer(true),
                 Slot::Write => buffer(false),
-                Slot::Picture => wgpu::BindingType::StorageTexture {
-                    access: wgpu::StorageTextureAccess::WriteOnly,
-                    format: wgpu::TextureFormat::Rgba8Unorm,
-                    view_dimension: wgpu::TextureViewDimension::D2,
-                },
+                Slot::Picture => texture(false, wgpu::TextureFormat::Rgba8Unorm),
+                Slot::Texels => texture(true, wgpu::TextureFormat::Rgba32Float),
+                Slot::TexelsWrite => texture(false, wgpu::TextureFormat::Rgba32Float),
             },
             count: None,
         })

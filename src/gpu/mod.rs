@@ -13,6 +13,7 @@ mod record;
 mod requirements;
 mod scopes;
 mod submit;
+mod texels;
 mod watch;
 
 use std::{
@@ -36,6 +37,7 @@ pub(crate) use record::{Cost, Dispatch, Place, Recording, fold};
 pub use requirements::{INVOCATIONS, LANES_STORAGE_BUFFERS, STORAGE_BUFFERS, WORKGROUP_BYTES};
 pub use requirements::{required_features, required_limits};
 pub(crate) use submit::{Between, Submissions, Submitted, WAITING};
+pub(crate) use texels::{TEXEL_BYTES, Texels};
 
 use crate::{Error, Result};
 use first_group::FirstGroups;
@@ -287,7 +289,8 @@ impl Gpu {
     /// The largest piece of a buffer that one binding can show to a shader, in bytes.
     pub(crate) fn max_binding(&self) -> u64 {
         let limits = self.shared.device.limits();
-        (limits.max_storage_buffer_binding_size).min(limits.max_buffer_size)
+        let most = self.caps.texel_lanes().map_or(u64::MAX, |_| Texels::MOST_BYTES);
+        (limits.max_storage_buffer_binding_size).min(limits.max_buffer_size).min(most)
     }
 
     /// An error that names the limit if the device is one that nothing here can run on.

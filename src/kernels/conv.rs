@@ -1,13 +1,14 @@
 //! Convolution 3×3 and its gradient at the input, in the simplest version; which version a block takes is
 //! [planned](plan()).
 
+pub(crate) mod cpu;
 mod launch;
 mod plan;
 
 pub(crate) use launch::{conv, conv_backward_weight};
 pub(crate) use plan::{
-    Backward, BlockPlan, BlockShape, Forward, Kept, WeightKernel, conv_kernel, conv_layout, plan,
-    weight_kernel,
+    Backward, BlockPlan, BlockShape, Forward, Kept, TexelKernel, WeightKernel, conv_kernel,
+    conv_layout, plan, weight_kernel,
 };
 
 use bytemuck::{Pod, Zeroable};

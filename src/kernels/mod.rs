@@ -23,6 +23,7 @@ mod picture;
 mod planes;
 mod sgd;
 mod softmax_cross_entropy;
+mod template;
 mod unrolled;
 mod weight_strips;
 mod weight_tiles;
@@ -32,8 +33,8 @@ pub(crate) use augment::{Augment, Item, Source};
 pub(crate) use ceiling::{copy, multiply_add};
 pub(crate) use class_sum::class_sum;
 pub(crate) use conv::{
-    Backward, BlockPlan, BlockShape, Direction, Forward, Kept, WeightKernel, conv,
-    conv_backward_weight, conv_kernel, conv_layout, plan, weight_kernel,
+    Backward, BlockPlan, BlockShape, Direction, Forward, Kept, TexelKernel, WeightKernel, conv,
+    conv_backward_weight, conv_kernel, conv_layout, cpu, plan, weight_kernel,
 };
 use conv_first::First;
 pub(crate) use conv_first::{FirstTarget, conv_first, conv_first_backward};
@@ -82,6 +83,9 @@ pub(crate) const ALL: &[Specialised] = &[
     (&ceiling::COPY, &[&[]]),
     (&class_sum::KERNEL, &[&[]]),
     (&conv::KERNEL, conv::VARIANTS),
+    (&cpu::PACK, conv::VARIANTS),
+    (&cpu::TO_TEXELS, &[&[]]),
+    (&cpu::FROM_TEXELS, &[&[]]),
     (&conv_backward_weight::KERNEL, &[&[]]),
     (&count_correct::KERNEL, &[&[]]),
     (&init_uniform::KERNEL, &[&[]]),
@@ -128,6 +132,7 @@ pub(crate) fn generated() -> Vec<Generated> {
         PixelTile::all(),
         MatrixTile::all(),
         Whole::all(),
+        cpu::all(),
         First::all(),
         weights,
         norm_relu_pool::all(),
@@ -147,7 +152,10 @@ pub(crate) fn generated() -> Vec<Generated> {
 /// The source of a kernel: the shared pieces it names, then its own file.
 macro_rules! wgsl {
     ($($piece:literal),+) => {
-        concat!($(include_str!(concat!("../../shaders/", $piece, ".wgsl")), "\n"),+)
+        concat!($(
+            include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/", $piece, ".wgsl")),
+            "\n"
+        ),+)
     };
 }
 use wgsl;

@@ -40,6 +40,11 @@ impl Planes {
         }
     }
 
+    /// The same planes from the image of this number on.
+    pub fn from_image(self, image: usize) -> Self {
+        Self { origin: self.origin + (image * self.image_len()) as u32, ..self }
+    }
+
     /// Values one image takes, gaps included.
     pub fn image_len(&self) -> usize {
         self.channels as usize * self.stride as usize

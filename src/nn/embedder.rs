@@ -1,6 +1,9 @@
 //! The ConvNet over a chunk of images: its buffers, its forward and its backward pass.
 
-use super::{ConvNet, Weights};
+use super::{
+    ConvNet, Weights,
+    texel_blocks::{TexelBlocks, TexelPlan},
+};
 use crate::{
     gpu::{Buffer, Gpu, Recording},
     kernels::{
@@ -18,6 +21,8 @@ pub(crate) struct Embedder {
     input: Buffer<f32>,
     border: usize,
     blocks: Vec<Block>,
+    /// Those blocks whose planes lie in textures.
+    texels: Option<TexelBlocks>,
     /// Each image's part of the gradient at the first block's weights, if its kernel leaves those.
     first_parts: Buffer<f32>,
     d_input: Buffer<f32>,
@@ -41,6 +46,7 @@ impl Embedder {
         let plans = net.plan(gpu.caps());
         let (input, d_input) = (plans[0].input.image_len(), plans[0].d_input.image_len());
         let first_parts = plans[0].image_parts;
+        let texels = TexelPlan::of(&plans);
         let block = |(b, plan): (usize, BlockPlan)| {
             // A block that is one kernel leaves no planes behind; only those kept for backward remain.
             let planes_images = match plan.kept {
@@ -50,6 +56,7 @@ impl Embedder {
             };
             // The gradient at the embedding is the caller's.
             let d_images = if b + 1 == net.depth() { 0 } else { backward_images };
+            let pooled_images = if within(texels.as_ref(), b) { backward_images } else { images };
             let planes = |label: &str, images: usize, layout: Planes| {
                 zeros(&format!("{label} {b}"), images * layout.image_len())
             };
@@ -57,7 +64,7 @@ impl Embedder {
                 planes: planes("planes", planes_images, plan.planes),
                 inv_std: zeros(&format!("1/std {b}"), planes_images * net.width()),
                 d_affine: zeros(&format!("d affine {b}"), 2 * backward_images * net.width()),
-                pooled: planes("pooled", images, plan.pooled),
+                pooled: planes("pooled", pooled_images, plan.pooled),
                 d_pooled: planes("d pooled", d_images, plan.d_pooled),
                 plan,
             }
@@ -66,6 +73,7 @@ impl Embedder {
             input: zeros("network input", images * input),
             border: net.border(),
             blocks: plans.into_iter().enumerate().map(block).collect(),
+            texels: texels.map(|plan| TexelBlocks::new(gpu, plan, images, backward_images)),
             first_parts: zeros("parts of d weights 0", backward_images * first_parts),
             d_input: zeros("d network input", backward_images * d_input),
         }
@@ -77,6 +85,7 @@ impl Embedder {
         let (input, width) = (plans[0].input.image_len(), net.width());
         let backward = plans[0].d_input.image_len() + plans[0].image_parts;
         let mut bytes = BytesPerImage { forward: input, backward, largest: input };
+        let texels = TexelPlan::of(&plans);
         for (b, plan) in plans.iter().enumerate() {
             let (planes, pooled) = (plan.planes.image_len() + width, plan.pooled.image_len());
             let (planes, forward) = match plan.kept {
@@ -84,13 +93,22 @@ impl Embedder {
                 Kept::ForBackward => (planes, 0),
                 Kept::Never => (0, 0),
             };
-            bytes.forward += pooled + forward;
+            bytes.forward += forward;
+            match within(texels.as_ref(), b) {
+                true => bytes.backward += pooled,
+                false => bytes.forward += pooled,
+            }
             bytes.backward += planes - forward + 2 * width;
             bytes.backward += if b + 1 == net.depth() { 0 } else { plan.d_pooled.image_len() };
             bytes.largest = bytes.largest.max(planes).max(pooled);
         }
         let BytesPerImage { forward, backward, largest } = bytes;
-        BytesPerImage { forward: forward * 4, backward: backward * 4, largest: largest * 4 }
+        let [more, more_backward, most] = texels.map_or([0; 3], |plan| plan.bytes_per_image());
+        BytesPerImage {
+            forward: forward * 4 + more,
+            backward: backward * 4 + more_backward,
+            largest: (largest * 4).max(most),
+        }
     }
 
     /// Where images are to be written, and in which layout: the network's padding surrounds them.
@@ -98,9 +116,23 @@ impl Embedder {
         (&self.input, self.blocks[0].plan.input.inset(self.border))
     }
 
-    /// Each block's output, the last of which is the embedding (N, features).
-    pub fn pooled(&self) -> impl Iterator<Item = (&Buffer<f32>, Planes)> {
-        self.blocks.iter().map(|b| (&b.pooled, b.plan.pooled))
+    /// Each block's output, the last of which is the embedding (N, features), after a forward pass with or
+    /// without `keep`; for the tests.
+    pub fn pooled(
+        &self,
+        gpu: &Gpu,
+        recording: &mut Recording,
+        images: usize,
+        keep: bool,
+    ) -> Vec<(Buffer<f32>, Planes)> {
+        let of = |b: &Block| (b.pooled.clone(), b.plan.pooled);
+        let mut pooled: Vec<_> = self.blocks.iter().map(of).collect();
+        if let Some(texels) = &self.texels {
+            let blocks = texels.plan.blocks(keep);
+            let copies = texels.pooled(gpu, recording, blocks.clone(), images);
+            pooled.splice(blocks, copies);
+        }
+        pooled
     }
 
     /// The embeddings, (N, features).
@@ -126,6 +158,16 @@ impl Embedder {
         for (b, block) in self.blocks.iter().enumerate() {
             let plan = &block.plan;
             let (planes, pooled) = ((&block.planes, plan.planes), (&block.pooled, plan.pooled));
+            if let Some(texels) = self.texels_of(b, keep) {
+                let blocks = texels.plan.blocks(keep);
+                if b + 1 == blocks.end {
+                    let inv_std: Vec<_> = self.blocks[blocks].iter().map(|b| &b.inv_std).collect();
+                    let inv_std = keep.then_some(&inv_std[..]);
+                    texels.forward(gpu, recording, weights, input, pooled, batch, inv_std);
+                    input = pooled;
+                }
+                continue;
+            }
             let forward = if keep { plan.forward_keep } else { plan.forward };
             let own = &weights.packed(gpu, b, Direction::Forward, forward.packing());
             let norm = Norm { affine: weights.affine(b), inv_std: &block.inv_std };
@@ -151,6 +193,11 @@ impl Embedder {
             }
             input = pooled;
         }
+    }
+
+    /// The kernels of a block whose planes lie in textures.
+    fn texels_of(&self, block: usize, keep: bool) -> Option<&TexelBlocks> {
+        self.texels.as_ref().filter(|texels| texels.plan.blocks(keep).contains(&block))
     }
 
     /// From the gradient at the embeddings down to the `target`.
@@ -197,16 +244,25 @@ impl Embedder {
                     continue;
                 }
             };
-            recording.push(norm_relu_pool_backward(
-                gpu,
-                planes,
-                Norm { affine: weights.affine(b), inv_std: &block.inv_std },
-                d_pooled,
-                &block.d_affine,
-                batch,
-                sharing,
-            ));
+            let norm = Norm { affine: weights.affine(b), inv_std: &block.inv_std };
+            let d_affine = &block.d_affine;
+            let texels = self.texels_of(b, true);
+            match texels {
+                Some(texels) => texels
+                    .norm_backward(gpu, recording, b, d_pooled, norm, d_affine, batch, sharing),
+                None => recording.push(norm_relu_pool_backward(
+                    gpu, planes, norm, d_pooled, d_affine, batch, sharing,
+                )),
+            }
+            // Whether the block before is one of these too.
+            let follows = |texels: &TexelBlocks| b > texels.plan.blocks(true).start;
             if let Target::Weights(gradients) = target {
+                if let Some(texels) = texels {
+                    recording.push(texels.take_d_planes(gpu, planes, batch.images));
+                    if follows(texels) {
+                        recording.push(texels.take_pooled(gpu, b - 1, input, batch.images));
+                    }
+                }
                 gradients.record(gpu, recording, b, weight, input, planes, &block.d_affine, batch);
             }
             let result = match (before, target) {
@@ -214,6 +270,13 @@ impl Embedder {
                 (None, Target::Input) => (&self.d_input, plan.d_input),
                 (None, Target::Weights(_)) => continue,
             };
+            if let Some(texels) = texels {
+                texels.conv_backward(gpu, recording, weights, b, batch);
+                if !follows(texels) {
+                    recording.push(texels.take_d_input(gpu, b, result, batch.images));
+                }
+                continue;
+            }
             let back = Direction::BackwardData;
             let own = &weights.packed(gpu, b, back, data.packing());
             recording.push(conv(gpu, data, back, None, planes, own, result, batch));
@@ -284,6 +347,13 @@ impl BlockGradients {
         let (starts, more) = (&self.starts, self.accumulate);
         recording.push(class_sum(gpu, starts, parts, gradient, values, images, nets, more));
     }
+}
+
+/// Whether a block leaves its result in a texture, for one that reads it there.
+fn within(plan: Option<&TexelPlan>, block: usize) -> bool {
+    plan.is_some_and(|plan| {
+        plan.blocks(false).contains(&block) && block + 1 < plan.blocks(false).end
+    })
 }
 
 /// Device memory of [`Embedder`], in bytes an image.

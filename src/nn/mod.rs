@@ -3,6 +3,7 @@
 mod classifier;
 mod embedder;
 mod spec;
+mod texel_blocks;
 mod weights;
 
 pub(crate) use classifier::{Classifiers, Part};

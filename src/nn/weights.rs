@@ -5,8 +5,12 @@ use wgpu::util::StagingBelt;
 use super::ConvNet;
 use crate::{
     Result,
-    gpu::{Buffer, Gpu, Recording, Submissions},
-    kernels::{Direction, NetworkKey, Packing, init_uniform, pack_weights},
+    gpu::{Buffer, Gpu, Recording, Submissions, Texels},
+    kernels::{
+        Direction, NetworkKey, Packing,
+        cpu::{Winograd, pack_winograd},
+        init_uniform, pack_weights,
+    },
     rng::Purpose,
 };
 
@@ -23,6 +27,7 @@ pub(crate) struct Weights {
     affines: Vec<Buffer<f32>>,
     draw: Recording,
     packed: Vec<Packed>,
+    packed_texels: Vec<(usize, Direction, Winograd, Texels)>,
     pack: Recording,
 }
 
@@ -46,6 +51,7 @@ impl Weights {
             affines: Vec::new(),
             draw: Recording::default(),
             packed: Vec::new(),
+            packed_texels: Vec::new(),
             pack: Recording::default(),
         };
         for block in 0..net.depth() {
@@ -128,10 +134,7 @@ impl Weights {
         if let Some(known) = self.packed.iter().find(same) {
             return known.weights.clone();
         }
-        let (outputs, inputs) = match direction {
-            Direction::Forward => (self.net.width(), self.net.inputs(block)),
-            Direction::BackwardData => (self.net.inputs(block), self.net.width()),
-        };
+        let (outputs, inputs) = self.shape(block, direction);
         let label = format!("packed weights {block} {direction:?}");
         let len = self.nets * packing.len(outputs, inputs);
         let weights = Buffer::zeros(gpu, &label, len);
@@ -140,6 +143,35 @@ impl Weights {
         self.pack.push(pack_weights(gpu, direction, packing, shape, plain, &weights));
         self.packed.push(Packed { block, direction, packing, weights: weights.clone() });
         weights
+    }
+
+    /// As [`packed`](Self::packed), for the kernels of CPU adapters.
+    pub fn packed_texels(
+        &mut self,
+        gpu: &Gpu,
+        block: usize,
+        direction: Direction,
+        packing: Winograd,
+    ) -> Texels {
+        let wanted = (block, direction, packing);
+        let same = |(b, d, p, _): &&(_, _, _, _)| (*b, *d, *p) == wanted;
+        if let Some((.., texels)) = self.packed_texels.iter().find(same) {
+            return texels.clone();
+        }
+        let shape = self.shape(block, direction);
+        let label = format!("packed weights {block} {direction:?}, texels");
+        let texels = Texels::zeros(gpu, &label, self.nets * packing.len(shape.0, shape.1));
+        self.pack.push(pack_winograd(gpu, direction, packing, shape, &self.convs[block], &texels));
+        self.packed_texels.push((block, direction, packing, texels.clone()));
+        texels
+    }
+
+    /// (outputs, inputs) of a block's convolution, whichever way it goes.
+    fn shape(&self, block: usize, direction: Direction) -> (usize, usize) {
+        match direction {
+            Direction::Forward => (self.net.width(), self.net.inputs(block)),
+            Direction::BackwardData => (self.net.inputs(block), self.net.width()),
+        }
     }
 
     /// Bytes of device memory for one network's blocks: plain and as their kernels want them.

@@ -5,12 +5,14 @@
 
 mod block;
 mod classifier;
+mod cpu;
 mod dm;
 mod files;
 mod spoil;
 
 pub use block::*;
 pub use classifier::*;
+pub use cpu::*;
 pub use dm::*;
 pub use files::*;
 pub use spoil::{spoil, used};
@@ -163,11 +165,12 @@ pub fn embed(
     let mut forward = Recording::default();
     let batch = Batch { images: x.n, nets: 1 };
     embedder.forward(gpu, &mut forward, &mut held, batch, d_embedding.is_some());
+    let pooled = embedder.pooled(gpu, &mut forward, x.n, d_embedding.is_some());
     repack(gpu, &held);
     run(gpu, |r| *r = forward)?;
-    let blocks = embedder
-        .pooled()
-        .map(|(buffer, layout)| gather(gpu, buffer, layout, x.n))
+    let blocks = pooled
+        .iter()
+        .map(|(buffer, layout)| gather(gpu, buffer, *layout, x.n))
         .collect::<Result<_>>()?;
     let Some(d_embedding) = d_embedding else { return Ok(Embedded { blocks, dx: None }) };
     let d_embedding = Buffer::from_slice(gpu, "d embedding", d_embedding);

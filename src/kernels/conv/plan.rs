@@ -9,6 +9,7 @@ use super::{
         conv_backward_weight::WeightTile, weight_strips::Strips, weight_whole::WholeWeights,
     },
     Direction,
+    cpu::{FirstBlock, SmallPlanes, Winograd},
 };
 use crate::gpu::{Caps, Kernels};
 
@@ -64,6 +65,15 @@ pub(crate) enum Backward {
     Apart { data: ConvKernel, weight: WeightKernel },
 }
 
+/// Both ways, with planes in textures, of a block on a CPU.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TexelKernel {
+    /// Only where no backward follows: its sums are rounded more than direct ones, which moves a ReLU whose
+    /// input is all but zero.
+    First(FirstBlock),
+    Small(SmallPlanes),
+}
+
 /// Of which images the convolution's planes are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kept {
@@ -83,6 +93,8 @@ pub(crate) struct BlockPlan {
     /// Keeping what backward needs.
     pub forward_keep: Forward,
     pub backward: Backward,
+    /// Instead of these; not of gradients at weights.
+    pub texels: Option<TexelKernel>,
     pub input: Planes,
     /// Of the convolution, where they are kept.
     pub planes: Planes,
@@ -114,6 +126,11 @@ pub(crate) fn plan(caps: &Caps, shape: BlockShape) -> BlockPlan {
         Forward::Fused(_) => (apart, Kept::ForBackward),
         Forward::Apart(_) => (apart, Kept::Always),
     };
+    let texels = texel_kernel(caps, shape);
+    let kept = match (kept, texels) {
+        (Kept::Always, Some(_)) => Kept::ForBackward,
+        (kept, _) => kept,
+    };
     let len = |packing: Option<Packing>, to, from| packing.map_or(0, |p| p.len(to, from));
     let [own, keep] = [forward, forward_keep].map(|f| f.packing());
     let mut packed = len(own, outputs, inputs);
@@ -129,10 +146,12 @@ pub(crate) fn plan(caps: &Caps, shape: BlockShape) -> BlockPlan {
         parts = weight.parts_len(outputs, inputs);
         Backward::Apart { data, weight }
     };
+    packed += texels.map_or(0, |kernel| kernel.packed_len(outputs, inputs));
     BlockPlan {
         forward,
         forward_keep,
         backward,
+        texels,
         input,
         planes,
         kept,
@@ -144,6 +163,14 @@ pub(crate) fn plan(caps: &Caps, shape: BlockShape) -> BlockPlan {
         parts,
         image_parts,
     }
+}
+
+/// For a block whose planes lie in textures.
+fn texel_kernel(caps: &Caps, shape: BlockShape) -> Option<TexelKernel> {
+    let BlockShape { inputs, size, first, .. } = shape;
+    let lanes = caps.texel_lanes()?;
+    let first = FirstBlock::new(lanes, inputs, size).filter(|_| first).map(TexelKernel::First);
+    first.or_else(|| SmallPlanes::new(lanes, size).map(TexelKernel::Small))
 }
 
 /// How planes must lie for the convolution that reads them.
@@ -237,6 +264,25 @@ impl ConvKernel {
             Self::Lanes(tile) => Some(tile.packing()),
             Self::Tiles(tile) => Some(tile.packing()),
             Self::Matrices(tile) => Some(tile.packing()),
+        }
+    }
+}
+
+impl TexelKernel {
+    /// How its weights lie.
+    pub fn packing(&self) -> Winograd {
+        match self {
+            Self::First(first) => first.packing(),
+            Self::Small(small) => small.packing(),
+        }
+    }
+
+    /// Values of one network's weights, for every way that it goes.
+    fn packed_len(&self, outputs: usize, inputs: usize) -> usize {
+        let forward = self.packing().len(outputs, inputs);
+        4 * match self {
+            Self::First(_) => forward,
+            Self::Small(_) => forward + self.packing().len(inputs, outputs),
         }
     }
 }

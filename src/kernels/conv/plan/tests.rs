@@ -75,6 +75,17 @@ fn row(legend: &mut BTreeSet<String>, plan: &BlockPlan) -> [String; 7] {
         Backward::First(first) => (format!("block {}", label(legend, &first)), "same".to_owned()),
         Backward::Apart { data, weight } => (label(legend, &data), label(legend, &weight)),
     };
+    let ways = [forward(legend, plan.forward), forward(legend, plan.forward_keep), data];
+    let [ahead, keep, data] = match plan.texels {
+        None => ways,
+        Some(TexelKernel::First(first)) => {
+            [format!("block {}", label(legend, &first)), ways[1].clone(), ways[2].clone()]
+        }
+        Some(TexelKernel::Small(small)) => {
+            let block = format!("block {}", label(legend, &small));
+            [block.clone(), block, label(legend, &small)]
+        }
+    };
     let lies = |planes: Planes| {
         let dense = Planes::dense(planes.channels as usize, planes.size as usize);
         if planes == dense { "dense" } else { "haloed" }
@@ -82,8 +93,8 @@ fn row(legend: &mut BTreeSet<String>, plan: &BlockPlan) -> [String; 7] {
     let Planes { channels, size, .. } = plan.input;
     [
         format!("{channels}×{size}×{size} → {}", plan.planes.channels),
-        forward(legend, plan.forward),
-        forward(legend, plan.forward_keep),
+        ahead,
+        keep,
         data,
         weight,
         format!("{}, {}", lies(plan.input), lies(plan.pooled)),

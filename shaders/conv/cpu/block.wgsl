@@ -1,0 +1,171 @@
+// Convolution 3×3, stride 1, padding 1, without bias, on planes of {{ size }}, for CPU adapters with subgroups
+// of {{ lanes }} lanes; alone, or with the block's norm, ReLU and pool. A template, which kernels/template.rs
+// writes out because drivers do not reliably unroll.
+//
+// A workgroup is one subgroup: an output channel a lane, whose whole plane it holds in named variables, and
+// so many images that they have 128 pixels. All lanes together load pixels, four each, and transform them;
+// subgroupShuffle brings each of the six values to all lanes, which multiply it by the weights of their own
+// channel. Two input channels a turn: their products are added before they meet the sum. A plane of 256
+// pixels takes two loops over the channels, because the text would outgrow the cache of instructions; rows
+// that both reach are added behind them.
+
+@group(0) @binding(1) var input: texture_storage_2d<rgba32float, read>;
+// Two channels a turn, as pack_winograd.wgsl leaves them.
+@group(0) @binding(2) var weights: texture_storage_2d<rgba32float, read>;
+// Planes of the convolution, or pooled ones.
+@group(0) @binding(3) var result: texture_storage_2d<rgba32float, write>;
+{% if finish != "store" %}
+// The norm's weight and bias, (nets, outputs).
+@group(0) @binding(4) var<storage, read> affine: array<vec2f>;
+{% endif %}
+{% if finish == "keep" %}
+// Normalised values, before weight and bias.
+@group(0) @binding(5) var planes: texture_storage_2d<rgba32float, write>;
+// (images, outputs).
+@group(0) @binding(6) var<storage, read_write> inv_std: array<f32>;
+{% endif %}
+{# vec4f of a row and of a plane; rows that a loop reads; loads of a lane for those. #}
+{% set quads = size // 4 %}
+{% set plane = size * quads %}
+{% set rows = size // bands %}
+{% set loads = images * rows * quads // lanes %}
+{# The weight of input channel u of a turn, row of taps t, product i. #}
+{% macro weight(u, t, i) %}
+{% set at = 18 * u + 6 * t + i %}
+w{{ at // 4 }}.{{ "xyzw"[at % 4] }}
+{%- endmacro %}
+
+@compute @workgroup_size({{ lanes }})
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
+    let outputs = params.outputs;
+    let inputs = padded(params.inputs);
+    let blocks = (outputs + {{ lanes - 1 }}u) / {{ lanes }}u;
+    // Neighbouring workgroups read the same pixels. No workgroup serves two networks.
+    let flat = flat_group(group);
+    let block = flat % blocks;
+    let groups_per_net = (params.images_per_net + {{ images - 1 }}u) / {{ images }}u;
+    let net = (flat / blocks) / groups_per_net;
+    let first_of_net = net * params.images_per_net;
+    if first_of_net >= params.images {
+        return;
+    }
+    let first = first_of_net + (flat / blocks) % groups_per_net * {{ images }}u;
+    let end = first_of_net + params.images_per_net;
+    let first_weight = (net * blocks + block) * (inputs / 2u) * {{ 9 * lanes }}u + lane;
+    let k = block * {{ lanes }}u + lane;
+    // Who has the pixels beside a lane's, if there are any.
+    let left = (lane + {{ lanes - 1 }}u) % {{ lanes }}u;
+    let right = (lane + 1u) % {{ lanes }}u;
+    let at_left = lane % {{ quads }}u == 0u;
+    let at_right = lane % {{ quads }}u == {{ quads - 1 }}u;
+{% for band in range(bands) %}
+{% set start = band * rows %}
+{% set stop = start + rows %}
+{# Rows of the result that the band reaches. #}
+{% set top = [start - 1, 0]|max %}
+{% set bottom = [stop + 1, size]|min %}
+{% for image in range(images) %}{% for y in range(top, bottom) %}{% for g in range(quads) %}{% for i in range(6) %}
+    var a{{ band }}_{{ image }}_{{ y }}_{{ g }}_{{ i }} = 0.0;
+{% endfor %}{% endfor %}{% endfor %}{% endfor %}
+    {
+{% for load in range(loads) %}
+{% if bands == 1 %}
+        // Surplus images repeat the last, and are not stored.
+        let of{{ load }} = min(first + ({{ load * lanes }}u + lane) / {{ plane }}u, end - 1u);
+        var at{{ load }} = of{{ load }} * inputs * {{ plane }}u + ({{ load * lanes }}u + lane) % {{ plane }}u;
+{% else %}
+        var at{{ load }} = first * inputs * {{ plane }}u + {{ start * quads + load * lanes }}u + lane;
+{% endif %}
+{% endfor %}
+        var w_at = first_weight;
+        for (var c = 0u; c < inputs; c += 2u) {
+{% for j in range(9) %}
+            let w{{ j }} = textureLoad(weights, texel(w_at + {{ j * lanes }}u));
+{% endfor %}
+{% for u in range(2) %}{% for load in range(loads) %}
+{% set n = u ~ "_" ~ load %}
+            let v{{ n }} = textureLoad(input, texel(at{{ load }} + {{ u * plane }}u));
+            let l{{ n }} = select(subgroupShuffle(v{{ n }}.w, left), 0.0, at_left);
+            let r{{ n }} = select(subgroupShuffle(v{{ n }}.x, right), 0.0, at_right);
+            let t{{ n }} = transformed(l{{ n }}, v{{ n }}, r{{ n }});
+{% endfor %}{% endfor %}
+{% for image in range(images) %}{% for i in range(6) %}{% for g in range(quads) %}
+            {
+{% for y in range(top, bottom) %}
+{# A row of the result needs three of the input, of which those before have brought two. #}
+{% for r in range(y - 1 if y == top else y + 1, y + 2) if start <= r and r < stop %}
+{% set at = (image * rows + r - start) * quads + g %}
+{% for u in range(2) %}
+                let b{{ u }}_{{ r }} = subgroupShuffle(t{{ u }}_{{ at // lanes }}.p{{ i }}, {{ at % lanes }}u);
+{% endfor %}{% endfor %}
+                a{{ band }}_{{ image }}_{{ y }}_{{ g }}_{{ i }} +=
+{%- for t in range(3) if start <= y + t - 1 and y + t - 1 < stop %}
+{{ " " if loop.first else " + " }}{{ weight(0, t, i) }} * b0_{{ y + t - 1 }} + {{ weight(1, t, i) }} * b1_{{ y + t - 1 }}
+{%- endfor %};
+{% endfor %}
+            }
+{% endfor %}{% endfor %}{% endfor %}
+{% for load in range(loads) %}
+            at{{ load }} += {{ 2 * plane }}u;
+{% endfor %}
+            w_at += {{ 9 * lanes }}u;
+        }
+    }
+{% endfor %}
+{# What a band left in rows of the one before, and the other way round. #}
+{% for band in range(1, bands) %}{% for g in range(quads) %}{% for i in range(6) %}
+{% set edge = band * rows %}
+    a{{ band - 1 }}_0_{{ edge - 1 }}_{{ g }}_{{ i }} += a{{ band }}_0_{{ edge - 1 }}_{{ g }}_{{ i }};
+    a{{ band }}_0_{{ edge }}_{{ g }}_{{ i }} += a{{ band - 1 }}_0_{{ edge }}_{{ g }}_{{ i }};
+{% endfor %}{% endfor %}{% endfor %}
+    if k >= outputs {
+        return;
+    }
+{% for image in range(images) %}
+    if first + {{ image }}u < end {
+        let plane = (first + {{ image }}u) * padded(outputs) + k;
+{% for y in range(size) %}{% for g in range(quads) %}
+{% set sum = "a" ~ (y // rows) ~ "_" ~ image ~ "_" ~ y ~ "_" ~ g ~ "_" %}
+        let o{{ y }}_{{ g }} = convolved(
+{%- for i in range(6) %}{{ sum }}{{ i }}{{ ", " if not loop.last }}{% endfor %});
+{% endfor %}{% endfor %}
+{% if finish == "store" %}
+{% for y in range(size) %}{% for g in range(quads) %}
+        textureStore(result, texel(plane * {{ plane }}u + {{ y * quads + g }}u), o{{ y }}_{{ g }});
+{% endfor %}{% endfor %}
+{% else %}
+        var sum = o0_0;
+{% for y in range(size) %}{% for g in range(quads) %}{% if y + g > 0 %}
+        sum += o{{ y }}_{{ g }};
+{% endif %}{% endfor %}{% endfor %}
+        let mean = ((sum.x + sum.y) + (sum.z + sum.w)) / {{ size * size }}.0;
+        var squares = vec4f();
+{% for y in range(size) %}{% for g in range(quads) %}
+        let d{{ y }}_{{ g }} = o{{ y }}_{{ g }} - mean;
+        squares += d{{ y }}_{{ g }} * d{{ y }}_{{ g }};
+{% endfor %}{% endfor %}
+        let variance = ((squares.x + squares.y) + (squares.z + squares.w)) / {{ size * size }}.0;
+        let sigma = inverseSqrt(variance + 1e-5);
+        let weight_bias = affine[net * outputs + k];
+{% for y in range(size) %}{% for g in range(quads) %}
+        let n{{ y }}_{{ g }} = d{{ y }}_{{ g }} * sigma;
+{% if finish == "keep" %}
+        textureStore(planes, texel(plane * {{ plane }}u + {{ y * quads + g }}u), n{{ y }}_{{ g }});
+{% endif %}
+{% endfor %}{% endfor %}
+{% if finish == "keep" %}
+        inv_std[(first + {{ image }}u) * outputs + k] = sigma;
+{% endif %}
+{% for i in range(plane // 4) %}
+{% set y = 2 * i // quads * 2 %}{% set g = 2 * i % quads %}
+{% set y_next = (2 * i + 1) // quads * 2 %}{% set g_next = (2 * i + 1) % quads %}
+        let p{{ i }} = vec4f(
+            pooled(n{{ y }}_{{ g }}, n{{ y + 1 }}_{{ g }}, weight_bias),
+            pooled(n{{ y_next }}_{{ g_next }}, n{{ y_next + 1 }}_{{ g_next }}, weight_bias),
+        );
+        textureStore(result, texel(plane * {{ plane // 4 }}u + {{ i }}u), 0.125 * p{{ i }});
+{% endfor %}
+{% endif %}
+    }
+{% endfor %}
+}

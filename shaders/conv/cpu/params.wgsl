@@ -1,0 +1,24 @@
+// What the kernels for CPU adapters are told. Their planes are dense and lie in textures, channel after
+// channel, of each image an even number: where that is one more, its plane is zero.
+
+struct Params {
+    // Channels of what a kernel reads and of what it makes.
+    inputs: u32,
+    outputs: u32,
+    images: u32,
+    // Images of the same network follow each other.
+    images_per_net: u32,
+    // Of backward passes: so many consecutive images share one gradient, and image i takes that of
+    // (first_image + i) / sharing.
+    first_image: u32,
+    sharing: u32,
+    pad0: u32,
+    pad1: u32,
+}
+
+@group(0) @binding(0) var<storage, read> params: Params;
+
+// Channels of an image, of which there are an even number.
+fn padded(channels: u32) -> u32 {
+    return (channels + 1u) & ~1u;
+}

@@ -1,0 +1,36 @@
+// Winograd's F(4, 3) along rows: four neighbouring values of a 3-tap convolution by six products instead of
+// twelve, at the points 0, 1, −1, 2, −2 and ∞. The weights' side is in pack_winograd.wgsl.
+
+struct Six {
+    p0: f32,
+    p1: f32,
+    p2: f32,
+    p3: f32,
+    p4: f32,
+    p5: f32,
+}
+
+// Of four pixels and their neighbours.
+fn transformed(left: f32, v: vec4f, right: f32) -> Six {
+    let a = v.w - 4.0 * v.y;
+    let b = v.z - 4.0 * v.x;
+    let c = v.w - v.y;
+    let d = 2.0 * (v.z - v.x);
+    return Six(
+        (4.0 * left + v.w) - 5.0 * v.y,
+        a + b,
+        a - b,
+        c + d,
+        c - d,
+        (4.0 * v.x + right) - 5.0 * v.z,
+    );
+}
+
+// From six sums of products to four values.
+fn convolved(m0: f32, m1: f32, m2: f32, m3: f32, m4: f32, m5: f32) -> vec4f {
+    let s = m1 + m2;
+    let d = m1 - m2;
+    let e = m3 + m4;
+    let f = m3 - m4;
+    return vec4f(m0 + s + e, d + 2.0 * f, s + 4.0 * e, d + 8.0 * f + m5);
+}

@@ -1,0 +1,60 @@
+//! Textures that are used as arrays of four values each. Twin of `shaders/shared/texels.wgsl`.
+//!
+//! On CPU adapters a load from a storage texture costs a fraction of one from a buffer.
+
+use super::Gpu;
+
+/// Texels of a row: what every device allows.
+const ROW: usize = 8192;
+
+/// What a texel takes.
+pub(crate) const TEXEL_BYTES: usize = 16;
+
+/// `len` texels of four f32 each, in device memory, zero at first.
+#[derive(Debug, Clone)]
+pub(crate) struct Texels {
+    view: wgpu::TextureView,
+    len: usize,
+}
+
+impl Texels {
+    /// Bytes of the largest texture.
+    pub const MOST_BYTES: u64 = (ROW * ROW * TEXEL_BYTES) as u64;
+
+    /// Whether a device allows such textures, and four of them in a kernel: WebGPU's default limits do.
+    pub fn suffices(limits: &wgpu::Limits) -> bool {
+        let side = limits.max_texture_dimension_2d as usize;
+        side >= ROW && limits.max_storage_textures_per_shader_stage >= 4
+    }
+
+    pub fn zeros(gpu: &Gpu, label: &str, len: usize) -> Self {
+        let size = wgpu::Extent3d {
+            width: len.clamp(1, ROW) as u32,
+            height: len.div_ceil(ROW).max(1) as u32,
+            depth_or_array_layers: 1,
+        };
+        let texels = u64::from(size.width) * u64::from(size.height);
+        gpu.note(|so_far| so_far.bytes += texels * TEXEL_BYTES as u64);
+        let raw = gpu.device().create_texture(&wgpu::TextureDescriptor {
+            label: Some(label),
+            size,
+            mip_level_count: 1,
+            sample_count: 1,
+            dimension: wgpu::TextureDimension::D2,
+            format: wgpu::TextureFormat::Rgba32Float,
+            usage: wgpu::TextureUsages::STORAGE_BINDING,
+            view_formats: &[],
+        });
+        Self { view: raw.create_view(&wgpu::TextureViewDescriptor::default()), len }
+    }
+
+    /// Number of texels.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// As a shader's binding.
+    pub fn binding(&self) -> wgpu::BindingResource<'_> {
+        wgpu::BindingResource::TextureView(&self.view)
+    }
+}

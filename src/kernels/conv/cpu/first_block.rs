@@ -1,0 +1,92 @@
+//! The first block of a network.
+
+use minijinja::context;
+
+use super::{Kept, Layer, Params, Winograd, block::slots, flops};
+use crate::{
+    gpu::{Buffer, Dispatch, Gpu, Texels, fold},
+    kernels::{Batch, Generated, template, wgsl},
+};
+
+/// The kernels for images of so many channels, on subgroups of so many lanes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FirstBlock {
+    lanes: usize,
+    inputs: usize,
+    size: usize,
+}
+
+const TEMPLATE: &str = wgsl!(
+    "shared/grid",
+    "shared/texels",
+    "conv/cpu/params",
+    "conv/cpu/winograd",
+    "conv/cpu/pooling",
+    "conv/cpu/first_block"
+);
+
+/// Blocks of output channels that a workgroup takes.
+const BLOCKS: usize = 2;
+
+impl FirstBlock {
+    /// The kernels, if there are any: a row of pixels is shared out to all lanes, four to each.
+    pub fn new(lanes: usize, inputs: usize, size: usize) -> Option<Self> {
+        let fits = size == 32 && size == 4 * lanes && matches!(inputs, 1 | 3);
+        fits.then_some(Self { lanes, inputs, size })
+    }
+
+    /// How their weights lie.
+    pub fn packing(&self) -> Winograd {
+        Winograd { lanes: self.lanes, per_turn: self.inputs }
+    }
+
+    fn generate(&self, finish: &str) -> Generated {
+        let Self { lanes, inputs, size } = *self;
+        let values = context!(lanes, inputs, size, finish);
+        Generated {
+            name: format!("first_block_cpu_lanes {finish} {lanes} {size}×{inputs}"),
+            source: template::fill(TEMPLATE, &values),
+            constants: &[],
+            slots: slots(finish),
+        }
+    }
+
+    pub(super) fn all() -> Vec<Generated> {
+        let kernels = [1, 3].into_iter().filter_map(|inputs| Self::new(8, inputs, 32));
+        kernels.flat_map(|k| ["pool", "keep"].map(|finish| k.generate(finish))).collect()
+    }
+}
+
+/// What a first block with `weights`, packed for `kernels`, and the norm's `affine` makes of `input`: pooled
+/// planes of `outputs` channels, and what is to be kept for backward.
+#[allow(clippy::too_many_arguments)]
+pub(crate) fn first_block(
+    gpu: &Gpu,
+    kernels: FirstBlock,
+    kept: Option<Kept<'_>>,
+    input: &Texels,
+    (weights, affine): (&Texels, &Buffer<f32>),
+    (result, outputs): (&Texels, usize),
+    batch: Batch,
+) -> Dispatch {
+    let from = Layer { channels: kernels.inputs, size: kernels.size };
+    let to = Layer { channels: outputs, ..from };
+    let params = Buffer::params(gpu, "first_block_cpu params", &Params::new(from, to, batch));
+    let mut bindings = vec![
+        params.binding(),
+        input.binding(),
+        weights.binding(),
+        result.binding(),
+        affine.binding(),
+    ];
+    let mut stored = to.pooled().values();
+    if let Some(Kept { planes, inv_std }) = kept {
+        bindings.extend([planes.binding(), inv_std.binding()]);
+        stored += to.values();
+    }
+    kernels
+        .generate(if kept.is_some() { "keep" } else { "pool" })
+        .dispatch(gpu, &bindings, fold(batch.images * outputs.div_ceil(BLOCKS * kernels.lanes)))
+        .flops(flops(from, to, batch.images))
+        .values(batch.images * (from.values() + stored) + 4 * weights.len())
+}

@@ -1,0 +1,94 @@
+//! Convolutions and blocks for CPU adapters, whose planes lie in textures. Their WGSL is in
+//! `shaders/conv/cpu/`.
+
+mod block;
+mod first_block;
+mod norm_backward;
+mod pack;
+mod texels;
+
+pub(crate) use block::{Finish, SmallPlanes, convolve};
+pub(crate) use first_block::{FirstBlock, first_block};
+pub(crate) use norm_backward::norm_backward;
+pub(crate) use pack::{Winograd, pack_winograd};
+pub(crate) use texels::{from_texels, to_texels};
+pub(in crate::kernels) use {
+    pack::KERNEL as PACK, texels::FROM as FROM_TEXELS, texels::TO as TO_TEXELS,
+};
+
+use bytemuck::{Pod, Zeroable};
+
+use crate::{
+    gpu::{Buffer, Texels},
+    kernels::{Batch, Generated},
+};
+
+/// Planes of so many channels, dense, in [`Texels`]: of each image an even number, the last of which may be
+/// zero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Layer {
+    pub channels: usize,
+    pub size: usize,
+}
+
+impl Layer {
+    /// Those that a block with such planes pools to.
+    pub fn pooled(self) -> Self {
+        Self { size: self.size / 2, ..self }
+    }
+
+    /// Texels of an image.
+    pub fn image_len(self) -> usize {
+        self.channels.next_multiple_of(2) * self.size * self.size / 4
+    }
+
+    /// Values of an image.
+    pub fn values(self) -> usize {
+        self.channels * self.size * self.size
+    }
+}
+
+/// Twin of `shaders/conv/cpu/params.wgsl`.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+struct Params {
+    inputs: u32,
+    outputs: u32,
+    images: u32,
+    images_per_net: u32,
+    first_image: u32,
+    sharing: u32,
+    pad: [u32; 2],
+}
+
+impl Params {
+    fn new(inputs: Layer, outputs: Layer, Batch { images, nets }: Batch) -> Self {
+        Self {
+            inputs: inputs.channels as u32,
+            outputs: outputs.channels as u32,
+            images: images as u32,
+            images_per_net: (images / nets) as u32,
+            first_image: 0,
+            sharing: 1,
+            pad: [0; 2],
+        }
+    }
+}
+
+/// What backward needs of a block: normalised values and 1/σ of each plane.
+#[derive(Clone, Copy)]
+pub(crate) struct Kept<'a> {
+    pub planes: &'a Texels,
+    /// (images, outputs).
+    pub inv_std: &'a Buffer<f32>,
+}
+
+/// Every specialisation that any adapter can ask for, for the tests that read them all.
+pub(in crate::kernels) fn all() -> Vec<Generated> {
+    [SmallPlanes::all(), FirstBlock::all(), norm_backward::all()].concat()
+}
+
+/// Multiplications and additions of a convolution of so many images, done directly.
+fn flops(inputs: Layer, outputs: Layer, images: usize) -> usize {
+    2 * 9 * images * inputs.values() * outputs.channels
+}

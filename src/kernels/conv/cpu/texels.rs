@@ -1,0 +1,60 @@
+//! Taking planes from buffers to textures and back, where kernels of both kinds meet.
+
+use bytemuck::{Pod, Zeroable};
+
+use super::Layer;
+use crate::{
+    gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, Texels, fold},
+    kernels::{Planes, WORKGROUP, wgsl},
+};
+
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+struct Params {
+    planes: Planes,
+    images: u32,
+    pad: [u32; 3],
+}
+
+pub(in crate::kernels) const TO: Kernel = Kernel {
+    name: "to_texels",
+    source: wgsl!("shared/grid", "shared/planes", "shared/texels", "conv/cpu/to_texels"),
+    slots: &[Slot::Params(size_of::<Params>()), Slot::Read, Slot::TexelsWrite],
+};
+
+pub(in crate::kernels) const FROM: Kernel = Kernel {
+    name: "from_texels",
+    source: wgsl!("shared/grid", "shared/planes", "shared/texels", "conv/cpu/from_texels"),
+    slots: &[Slot::Params(size_of::<Params>()), Slot::Texels, Slot::Write],
+};
+
+/// Takes the planes of so many images to `texels`.
+pub(crate) fn to_texels(
+    gpu: &Gpu,
+    (planes, layout): (&Buffer<f32>, Planes),
+    texels: &Texels,
+    images: usize,
+) -> Dispatch {
+    let (params, grid) = shape(gpu, layout, images);
+    TO.dispatch(gpu, &[], &[params.binding(), planes.binding(), texels.binding()], grid)
+        .values(2 * images * layout.values())
+}
+
+/// Takes the planes of so many images from `texels`.
+pub(crate) fn from_texels(
+    gpu: &Gpu,
+    texels: &Texels,
+    (planes, layout): (&Buffer<f32>, Planes),
+    images: usize,
+) -> Dispatch {
+    let (params, grid) = shape(gpu, layout, images);
+    FROM.dispatch(gpu, &[], &[params.binding(), texels.binding(), planes.binding()], grid)
+        .values(2 * images * layout.values())
+}
+
+fn shape(gpu: &Gpu, planes: Planes, images: usize) -> (Buffer<Params>, [u32; 3]) {
+    let params = Params { planes, images: images as u32, pad: [0; 3] };
+    let layer = Layer { channels: planes.channels as usize, size: planes.size as usize };
+    let grid = fold((images * layer.values() / 4).div_ceil(WORKGROUP));
+    (Buffer::params(gpu, "texels params", &params), grid)
+}

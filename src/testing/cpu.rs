@@ -1,0 +1,118 @@
+//! The kernels for CPU adapters alone.
+
+use super::{Images, gather, run, scatter};
+use crate::{
+    Gpu, Result,
+    gpu::{Buffer, Texels},
+    kernels::{Batch, Direction, Planes, cpu},
+};
+
+/// What a block left.
+#[derive(Debug, Clone)]
+pub struct CpuBlock {
+    /// Pooled planes.
+    pub pooled: Images,
+    /// Normalised planes and 1/σ of each, if they were to be kept.
+    pub kept: Option<(Images, Vec<f32>)>,
+}
+
+/// A block whose planes lie in textures, if this adapter has one for such planes: with `first`, by the kernel
+/// for first blocks. `weights`: (nets, outputs, x.channels, 3, 3); `affine`: (nets, outputs, 2).
+pub fn cpu_block(
+    gpu: &Gpu,
+    first: bool,
+    x: &Images,
+    (weights, affine): (&[f32], &[f32]),
+    outputs: usize,
+    keep: bool,
+) -> Result<Option<CpuBlock>> {
+    let Some(lanes) = gpu.caps().texel_lanes() else { return Ok(None) };
+    let small = cpu::SmallPlanes::new(lanes, x.size).filter(|_| !first);
+    let first = cpu::FirstBlock::new(lanes, x.channels, x.size).filter(|_| first);
+    let packing = match (small, first) {
+        (Some(small), _) => small.packing(),
+        (_, Some(first)) => first.packing(),
+        _ => return Ok(None),
+    };
+    let nets = affine.len() / 2 / outputs;
+    let batch = Batch { images: x.n, nets };
+    let layer = cpu::Layer { channels: outputs, size: x.size };
+    let texels = |label, layer: cpu::Layer| Texels::zeros(gpu, label, x.n * layer.image_len());
+    let (planes, result) = (texels("planes", layer), texels("pooled", layer.pooled()));
+    let inv_std = Buffer::zeros(gpu, "1/std", x.n * outputs);
+    let input = texels("x", cpu::Layer { channels: x.channels, ..layer });
+    let affine = Buffer::from_slice(gpu, "affine", affine);
+    let kept = keep.then_some(cpu::Kept { planes: &planes, inv_std: &inv_std });
+    let weights = Buffer::from_slice(gpu, "weights", weights);
+    let packed = Texels::zeros(gpu, "packed", nets * packing.len(outputs, x.channels));
+    upload(gpu, x, &input)?;
+    run(gpu, |r| {
+        let (forward, shape) = (Direction::Forward, (outputs, x.channels));
+        r.push(cpu::pack_winograd(gpu, forward, packing, shape, &weights, &packed));
+        let to = (&result, outputs);
+        r.push(match (small, first) {
+            (_, Some(first)) => {
+                cpu::first_block(gpu, first, kept, &input, (&packed, &affine), to, batch)
+            }
+            (Some(small), None) => {
+                let finish = match kept {
+                    Some(kept) => cpu::Finish::Keep(&affine, kept),
+                    None => cpu::Finish::Pool(&affine),
+                };
+                cpu::convolve(gpu, small, finish, (&input, x.channels), &packed, to, batch)
+            }
+            (None, None) => unreachable!("one of them was found"),
+        });
+    })?;
+    let kept = match keep {
+        true => Some((download(gpu, &planes, x.n, layer)?, inv_std.read_blocking(gpu)?)),
+        false => None,
+    };
+    Ok(Some(CpuBlock { pooled: download(gpu, &result, x.n, layer.pooled())?, kept }))
+}
+
+/// A convolution alone, in one of its two directions, of so many channels; if this adapter has such kernels
+/// for such planes.
+pub fn cpu_convolution(
+    gpu: &Gpu,
+    backward: bool,
+    x: &Images,
+    weights: &[f32],
+    channels: usize,
+) -> Result<Option<Images>> {
+    let Some(small) =
+        gpu.caps().texel_lanes().and_then(|lanes| cpu::SmallPlanes::new(lanes, x.size))
+    else {
+        return Ok(None);
+    };
+    let [from, to] = [x.channels, channels].map(|channels| cpu::Layer { channels, size: x.size });
+    let [input, result] = [from, to].map(|l| Texels::zeros(gpu, "planes", x.n * l.image_len()));
+    let weights = Buffer::from_slice(gpu, "weights", weights);
+    let packed = Texels::zeros(gpu, "packed", small.packing().len(channels, x.channels));
+    let direction = if backward { Direction::BackwardData } else { Direction::Forward };
+    upload(gpu, x, &input)?;
+    run(gpu, |r| {
+        let shape = (channels, x.channels);
+        r.push(cpu::pack_winograd(gpu, direction, small.packing(), shape, &weights, &packed));
+        let (from, to) = ((&input, x.channels), (&result, channels));
+        let batch = Batch { images: x.n, nets: 1 };
+        r.push(cpu::convolve(gpu, small, cpu::Finish::Store, from, &packed, to, batch));
+    })?;
+    download(gpu, &result, x.n, to).map(Some)
+}
+
+fn upload(gpu: &Gpu, x: &Images, texels: &Texels) -> Result<()> {
+    // Of another layout than texels have.
+    let planes = Planes::haloed(x.channels, x.size);
+    let values = Buffer::zeros(gpu, "x", x.n * planes.image_len());
+    scatter(gpu, &x.values, &values, planes);
+    run(gpu, |r| r.push(cpu::to_texels(gpu, (&values, planes), texels, x.n)))
+}
+
+fn download(gpu: &Gpu, texels: &Texels, n: usize, layer: cpu::Layer) -> Result<Images> {
+    let cpu::Layer { channels, size } = layer;
+    let planes = Planes::haloed(channels, size);
+    let values = Buffer::zeros(gpu, "planes", n * planes.image_len());
+    run(gpu, |r| r.push(cpu::from_texels(gpu, texels, (&values, planes), n)))?;
+    Ok(Images { values: gather(gpu, &values, planes, n)?, n, channels, size })
+}

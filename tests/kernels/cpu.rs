@@ -1,0 +1,139 @@
+//! The kernels for CPU adapters, whose planes lie in textures, alone.
+
+use dm_wgpu::{Gpu, testing};
+use proptest::prelude::*;
+
+use crate::{
+    cases,
+    common::{Rng, Tolerance, assert_close, gpus},
+    images, reference,
+    reference::{Batch, narrow, widen},
+};
+
+const LIMIT: f64 = Tolerance::KERNEL.values;
+
+/// What a case is: images, of how many networks, their channels, those of the block, and the planes' size.
+#[derive(Debug, Clone, Copy)]
+struct Shape {
+    per_net: usize,
+    nets: usize,
+    inputs: usize,
+    outputs: usize,
+    size: usize,
+}
+
+/// A block as its twins, for real images and for such as go backward.
+fn check_block(gpu: &Gpu, rng: &mut Rng, first: bool, shape: Shape) -> bool {
+    let Shape { per_net, nets, inputs, outputs, size } = shape;
+    let x = images(rng, per_net * nets, inputs, size);
+    let weights: Vec<f32> = (0..nets).flat_map(|_| rng.weights(outputs, inputs)).collect();
+    let affine: Vec<f32> = rng.normals(2 * nets * outputs);
+    let run =
+        |keep| testing::cpu_block(gpu, first, &x, (&weights, &affine), outputs, keep).unwrap();
+    let (Some(pooled), Some(kept)) = (run(false), run(true)) else { return false };
+    let (planes, inv_std) = kept.kept.unwrap();
+    let mut expected = (vec![], vec![], vec![]);
+    for net in 0..nets {
+        let of = |values: &[f32], whole: usize| {
+            let len = values.len() / whole;
+            widen(&values[net * len..(net + 1) * len])
+        };
+        let batch = Batch { n: per_net, channels: inputs, size, values: of(&x.values, nets) };
+        let y = reference::conv_forward(&batch, &of(&weights, nets), outputs);
+        let pairs = of(&affine, nets);
+        let [weight, bias]: [Vec<f64>; 2] =
+            [0, 1].map(|i| pairs.iter().skip(i).step_by(2).copied().collect());
+        let (p, n, s) = reference::norm_affine_relu_pool_forward(&y, &weight, &bias);
+        expected.0.extend(p.values);
+        expected.1.extend(n.values);
+        expected.2.extend(s);
+    }
+    let what = |part: &str| format!("{part}, first {first}, {shape:?}");
+    assert_close(&what("pooled"), &pooled.pooled.values, &expected.0, LIMIT);
+    assert_close(&what("pooled, with keep"), &kept.pooled.values, &expected.0, LIMIT);
+    assert_close(&what("normalised"), &planes.values, &expected.1, LIMIT);
+    assert_close(&what("1/std"), &inv_std, &expected.2, LIMIT);
+    true
+}
+
+/// Both directions of a convolution alone.
+fn check_convolution(gpu: &Gpu, rng: &mut Rng, shape: Shape) {
+    let Shape { per_net, inputs, outputs, size, .. } = shape;
+    let weights = rng.weights(outputs, inputs);
+    let (x, dy) = (images(rng, per_net, inputs, size), images(rng, per_net, outputs, size));
+    let y = testing::cpu_convolution(gpu, false, &x, &weights, outputs).unwrap().unwrap();
+    let dx = testing::cpu_convolution(gpu, true, &dy, &weights, inputs).unwrap().unwrap();
+    let wide = widen(&weights);
+    let expected_y = reference::conv_forward(&(&x).into(), &wide, outputs);
+    let expected_dx = reference::conv_backward_data(&(&dy).into(), &wide, inputs);
+    assert_close(&format!("y, {shape:?}"), &y.values, &expected_y.values, LIMIT);
+    assert_close(&format!("dx, {shape:?}"), &dx.values, &expected_dx.values, LIMIT);
+}
+
+/// Devices that such kernels are for.
+fn cpus() -> impl Iterator<Item = &'static Gpu> {
+    let is_cpu = |gpu: &&Gpu| gpu.info().device_type == dm_wgpu::wgpu::DeviceType::Cpu;
+    gpus().iter().filter(is_cpu).filter(|gpu| gpu.kernels().name() == "lanes")
+}
+
+proptest! {
+    #![proptest_config(cases(8))]
+
+    #[test]
+    fn small_planes(
+        per_net in prop::sample::select(vec![1usize, 2, 3, 9]),
+        nets in 1usize..3,
+        inputs in prop::sample::select(vec![1usize, 2, 3, 8, 17]),
+        outputs in prop::sample::select(vec![1usize, 3, 8, 17]),
+        size in prop::sample::select(vec![4usize, 8, 16]),
+        seed: u64,
+    ) {
+        let shape = Shape { per_net, nets, inputs, outputs, size };
+        for gpu in cpus() {
+            let rng = &mut Rng(seed);
+            prop_assert!(check_block(gpu, rng, false, shape));
+            check_convolution(gpu, rng, shape);
+        }
+    }
+}
+
+#[test]
+fn first_blocks() {
+    for (per_net, nets, inputs, outputs) in
+        [(1, 1, 3, 1), (2, 2, 1, 17), (3, 1, 3, 8), (1, 2, 3, 33)]
+    {
+        let shape = Shape { per_net, nets, inputs, outputs, size: 32 };
+        for gpu in cpus() {
+            let eight = gpu.info().subgroup_min_size == 8;
+            assert_eq!(check_block(gpu, &mut Rng(4), true, shape), eight, "{shape:?}");
+        }
+    }
+}
+
+#[test]
+fn an_image_that_is_no_number_spoils_no_other() {
+    // Several images share a workgroup, and rows of one have neighbours in another.
+    for gpu in cpus() {
+        for (size, first) in [(4, false), (8, false), (16, false), (32, true)] {
+            let rng = &mut Rng(5);
+            let mut x = images(rng, 4, 3, size);
+            let weights = rng.weights(9, 3);
+            let affine = narrow(&[1.0, 0.0].repeat(9));
+            let run = |x: &testing::Images| {
+                testing::cpu_block(gpu, first, x, (&weights, &affine), 9, false).unwrap()
+            };
+            let Some(clean) = run(&x) else { continue };
+            let image = 3 * size * size;
+            x.values[image..2 * image].fill(f32::NAN);
+            let spoilt = run(&x).unwrap();
+            let (clean, spoilt) = (clean.pooled.values, spoilt.pooled.values);
+            let image = clean.len() / 4;
+            for (n, (a, b)) in clean.chunks(image).zip(spoilt.chunks(image)).enumerate() {
+                match n {
+                    1 => assert!(b.iter().all(|v| v.is_nan()), "{size}"),
+                    _ => assert_eq!(a, b, "image {n} at {size}"),
+                }
+            }
+        }
+    }
+}
