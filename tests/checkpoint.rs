@@ -230,7 +230,7 @@ fn broken_files_are_refused_in_words() {
     let missing = Checkpoint::load(Path::new("no/such/file")).unwrap_err();
     assert!(matches!(missing, Error::Io { .. }), "{missing}");
     let none = Checkpoint::load(folder.path()).unwrap_err();
-    assert!(none.to_string().contains("a file with a checkpoint was expected"), "{none}");
+    assert!(none.to_string().contains("a file is needed here; this is a folder"), "{none}");
 }
 
 /// Beyond what one would think of: no cut and no changed byte makes it panic or be misread quietly.

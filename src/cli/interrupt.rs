@@ -122,16 +122,18 @@ impl Interrupt {
 
 /// Calls `stop`, on a thread of its own, whenever somebody wants the program to end, with whether another such wish
 /// is to end it at once: people insist by another Ctrl-C, while a terminal that closes may well send its signal
-/// twice. Signals that were ignored when the program began stay so: that is how `nohup` keeps it alive after the
-/// terminal is gone.
+/// twice. That one stays ignored if it was when the program began: so `nohup` keeps it alive after the terminal is
+/// gone.
 #[cfg(unix)]
 fn on_request_to_end(mut stop: impl FnMut(bool) + Send + 'static) -> io::Result<()> {
     use signal_hook::{
         consts::{SIGHUP, SIGINT, SIGTERM},
         iterator::Signals,
     };
-    let wanted = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|&signal| !is_ignored(signal));
-    let mut signals = Signals::new(wanted)?;
+    let mut signals = Signals::new([SIGINT, SIGTERM])?;
+    if !is_ignored(SIGHUP) {
+        signals.add_signal(SIGHUP)?;
+    }
     let listen = move || signals.forever().for_each(|signal| stop(signal == SIGINT));
     std::thread::Builder::new().name("signals".into()).spawn(listen).map(drop)
 }

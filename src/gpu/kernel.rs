@@ -32,7 +32,7 @@ pub enum Slot {
     Write,
     /// A texture of four 8-bit channels that is written.
     Picture,
-    /// A texture of [`Texels`](super::Texels) that is only read.
+    /// A texture of texels that is only read.
     Texels,
     /// Such a texture that is only written.
     TexelsWrite,

@@ -212,7 +212,7 @@ mod tests {
         // A folder of somebody's own is not passed over.
         fs::create_dir(set.path().join("a/more")).unwrap();
         let message = read(set.path()).unwrap_err().to_string();
-        assert!(message.contains("a/more: it is no .png"), "{message}");
+        assert!(message.contains("a/more: it is no picture"), "{message}");
     }
 
     #[test]
