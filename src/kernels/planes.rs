@@ -41,7 +41,7 @@ impl Planes {
     }
 
     /// The same planes from the image of this number on.
-    pub fn from_image(self, image: usize) -> Self {
+    pub fn starting_at(self, image: usize) -> Self {
         Self { origin: self.origin + (image * self.image_len()) as u32, ..self }
     }
 

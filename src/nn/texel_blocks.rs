@@ -171,7 +171,7 @@ impl TexelBlocks {
         let given = &self.d_inputs[i + 1];
         if block + 1 == self.plan.blocks.end {
             let (from, to) = (first / sharing, (first + batch.images - 1) / sharing + 1);
-            recording.push(to_texels(gpu, (d_pooled, layout.from_image(from)), given, to - from));
+            recording.push(to_texels(gpu, (d_pooled, layout.starting_at(from)), given, to - from));
         }
         recording.push(norm_backward(
             gpu,

@@ -4,7 +4,7 @@ use super::{Images, gather, run, scatter};
 use crate::{
     Gpu, Result,
     gpu::{Buffer, Texels},
-    kernels::{Batch, Direction, Planes, cpu},
+    kernels::{Batch, Direction, Planes, TexelKernel, cpu},
 };
 
 /// What a block left.
@@ -27,13 +27,12 @@ pub fn cpu_block(
     keep: bool,
 ) -> Result<Option<CpuBlock>> {
     let Some(lanes) = gpu.caps().texel_lanes() else { return Ok(None) };
-    let small = cpu::SmallPlanes::new(lanes, x.size).filter(|_| !first);
-    let first = cpu::FirstBlock::new(lanes, x.channels, x.size).filter(|_| first);
-    let packing = match (small, first) {
-        (Some(small), _) => small.packing(),
-        (_, Some(first)) => first.packing(),
-        _ => return Ok(None),
+    let kernel = match first {
+        true => cpu::FirstBlock::new(lanes, x.channels, x.size).map(TexelKernel::First),
+        false => cpu::SmallPlanes::new(lanes, x.size).map(TexelKernel::Small),
     };
+    let Some(kernel) = kernel else { return Ok(None) };
+    let packing = kernel.packing();
     let nets = affine.len() / 2 / outputs;
     let batch = Batch { images: x.n, nets };
     let layer = cpu::Layer { channels: outputs, size: x.size };
@@ -50,18 +49,17 @@ pub fn cpu_block(
         let (forward, shape) = (Direction::Forward, (outputs, x.channels));
         r.push(cpu::pack_winograd(gpu, forward, packing, shape, &weights, &packed));
         let to = (&result, outputs);
-        r.push(match (small, first) {
-            (_, Some(first)) => {
+        r.push(match kernel {
+            TexelKernel::First(first) => {
                 cpu::first_block(gpu, first, kept, &input, (&packed, &affine), to, batch)
             }
-            (Some(small), None) => {
+            TexelKernel::Small(small) => {
                 let finish = match kept {
                     Some(kept) => cpu::Finish::Keep(&affine, kept),
                     None => cpu::Finish::Pool(&affine),
                 };
                 cpu::convolve(gpu, small, finish, (&input, x.channels), &packed, to, batch)
             }
-            (None, None) => unreachable!("one of them was found"),
         });
     })?;
     let kept = match keep {
