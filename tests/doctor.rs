@@ -146,6 +146,16 @@ fn right_kernels_are_found_right() {
     }
 }
 
+/// Of the family lanes, with planes in textures.
+const TEXELS: [&str; 6] = [
+    "block_cpu_lanes",
+    "first_block_cpu_lanes",
+    "norm_backward_cpu",
+    "pack_winograd",
+    "from_texels",
+    "to_texels",
+];
+
 /// Beside those of no run's computation. What belongs to lanes depends on how many there are.
 #[test]
 fn every_kernel_has_its_turn() {
@@ -158,10 +168,14 @@ fn every_kernel_has_its_turn() {
         let all = testing::shaders();
         let of_family = |name: &&str| match kernels {
             Kernels::Tiles => name.ends_with("_tiles"),
-            Kernels::Plain => !["_tiles", "_lanes", "_matrices", "pack_weights"]
-                .iter()
-                .any(|end| name.ends_with(end)),
-            _ => ["conv_lanes", "block_lanes", "norm_relu_pool_rows_lanes"].contains(name),
+            Kernels::Plain => {
+                let others = ["_tiles", "_lanes", "_matrices", "pack_weights"];
+                !others.iter().any(|end| name.ends_with(end)) && !TEXELS.contains(name)
+            }
+            _ => {
+                let lanes = ["conv_lanes", "block_lanes", "norm_relu_pool_rows_lanes"];
+                lanes.contains(name) || TEXELS.contains(name)
+            }
         };
         let names = all.iter().filter_map(|shader| shader.name.split(' ').next());
         let unused: BTreeSet<_> = names
