@@ -134,7 +134,7 @@ pub(crate) fn refuse_impostor(start: &[u8], path: &Path) -> Result<()> {
 pub(crate) mod tests {
     use super::*;
 
-    /// A named pipe that nobody writes to: whoever opens it waits for ever.
+    /// A named pipe that nobody writes to: opening it waits for ever.
     #[cfg(unix)]
     pub(crate) fn pipe(path: &Path) {
         assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());

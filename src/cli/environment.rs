@@ -6,7 +6,7 @@ pub const VECTOR_WIDTH: &str = "LP_NATIVE_VECTOR_WIDTH";
 /// Starts this program again in its own place, where drivers need another environment than they have:
 ///
 /// - On a CPU with AVX-512, Mesa's software device would use half of a vector by itself; all of it is worth a third
-///   of the time (`wide`; not for f16, as the device's matrices take 256 bits only). Whoever sets the variable, to
+///   of the time (`wide`; not for f16, as the device's matrices take 256 bits only). A variable that is set already, to
 ///   256 for example, is left alone.
 /// - Mesa's Vulkan asks Wayland which GPU shows the screen. Where nobody has logged in, libwayland complains on stderr
 ///   that it can't look for one; at a place that is absolute it looks, and finds none.

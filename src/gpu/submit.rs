@@ -20,7 +20,7 @@ pub(crate) struct Submissions<'a> {
     watcher: Option<Watcher<'a>>,
 }
 
-/// Where somebody watches: whom to call, and what there is to tell.
+/// A caller that watches: its callback, the work behind it, and what it answered last.
 struct Watcher<'a> {
     between: Between<'a>,
     doing: &'a str,

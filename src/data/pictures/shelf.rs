@@ -111,7 +111,7 @@ impl Shelf {
     }
 
     /// All files anywhere below a folder of the shelf, sorted by name, without
-    /// [hidden](is_hidden) ones. What is neither file nor folder is ignored, and that is said.
+    /// [hidden](is_hidden) ones. What is neither file nor folder is ignored with a warning.
     pub fn files(&self, below: &str) -> Result<Vec<Entry>> {
         let mut files = Vec::new();
         match self {
