@@ -6,17 +6,12 @@
 // channels, in named vec4f variables. Weights are loaded once a subgroup, a different vec4f by
 // each lane, and reach the others by subgroupBroadcast: no workgroup memory, no barrier, and many
 // multiply-adds for each value loaded. Surplus lanes repeat the last tile and store nothing.
-//
-// With FUSED the whole block follows in registers: instance norm → ReLU → average pool. A subgroup
-// then holds whole planes, and only pooled values are stored, a quarter as many.
 
 // Haloed planes, whose rows are whole vec4f.
 @group(0) @binding(1) var<storage, read> input: array<vec4f>;
 // [net][output / OUTPUTS][input] [tap][output % OUTPUTS], each [tap][output] padded to CHUNK vec4f.
 @group(0) @binding(2) var<storage, read> weights: array<vec4f>;
 @group(0) @binding(3) var<storage, read_write> result: array<f32>;
-// Of FUSED alone: the norm's weight and bias, (nets, outputs).
-//{affine}
 
 // Stores four pixels of a row, those that lie inside.
 fn put(start: u32, y: u32, x: u32, v: vec4f) {
@@ -28,17 +23,6 @@ fn put(start: u32, y: u32, x: u32, v: vec4f) {
         if x + 2u < size { result[at + 2u] = v.z; }
         if x + 3u < size { result[at + 3u] = v.w; }
     }
-}
-
-// The sum over the lanes that hold one plane, always in the same order.
-fn plane_sum(value: f32) -> f32 {
-    var sum = value;
-    //{plane_sum}
-    return sum;
-}
-
-fn total(v: vec4f) -> f32 {
-    return (v.x + v.y) + (v.z + v.w);
 }
 
 @compute @workgroup_size(LANES)
@@ -80,5 +64,5 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
     if mine != tile {
         return;
     }
-    //{finish}
+    //{store}
 }

@@ -16,14 +16,16 @@ pub struct Case {
 }
 
 /// Every case.
-pub const CASES: [Case; 7] = [
+pub const CASES: [Case; 8] = [
     Case { name: "drawn weights", make: weights },
     Case { name: "augmentation", make: augmentation },
     Case { name: "network 1×28×28", make: || network(1, 28, 16, 11) },
     Case { name: "network 3×32×32", make: || network(3, 32, 32, 92) },
     Case { name: "network 3×64×64", make: || network(3, 64, 16, 73) },
     Case { name: "step", make: step },
-    Case { name: "training", make: training },
+    Case { name: "training", make: || training(1, 28, 3, 95) },
+    // No kernel is made for planes of 20 and 10.
+    Case { name: "training 3×20×20", make: || training(3, 20, 2, 7) },
 ];
 
 /// What is computed.
@@ -232,10 +234,10 @@ fn step() -> Result<Task> {
     Ok(Task::Step(case, syn, weights, rows, real))
 }
 
-fn training() -> Result<Task> {
+fn training(channels: usize, size: usize, depth: usize, draw: u32) -> Result<Task> {
     let (classes, images) = (3, 5);
-    let net = ConvNet::new(1, 28, 16, 3)?;
-    let mut draw = Draw::new(95);
+    let net = ConvNet::new(channels, size, 16, depth)?;
+    let mut draw = Draw::new(draw);
     let convs = draw.weights(&net);
     let norms = (0..net.depth())
         .map(|_| {
@@ -246,7 +248,7 @@ fn training() -> Result<Task> {
     let bound = 1.0 / (net.features() as f32).sqrt();
     let fc_weight = draw.uniform(classes * net.features(), bound);
     let init = ClassifierParams { convs, norms, fc_weight, fc_bias: draw.uniform(classes, bound) };
-    let x = draw.images(images, 1, 28);
+    let x = draw.images(images, channels, size);
     let labels = vec![0, 2, 1, 1, 0];
     Ok(Task::Train(Training { net, init, x, labels, steps: 2, lr: 0.05 }))
 }

@@ -2,7 +2,7 @@
 
 use wgpu::{AdapterInfo, Features, Limits};
 
-use super::{Gpu, LANES_STORAGE_BUFFERS, Matrices, Texels};
+use super::{Gpu, Matrices, Texels};
 use crate::{Error, Result};
 
 /// Families of convolution kernels. All give the same result but for rounding.
@@ -63,8 +63,6 @@ pub(crate) struct Caps {
     pub matrices: Option<Matrices>,
     /// Whether planes may lie in textures.
     pub texels: bool,
-    /// Storage buffers that one shader may bind.
-    pub storage_buffers: u32,
     /// Invocations of the largest workgroup.
     pub invocations: u32,
     /// Workgroup memory, in bytes.
@@ -86,7 +84,6 @@ impl Caps {
             broadcasts: mesa_version(&info.driver_info).is_none_or(|mesa| mesa < MESA_LOOPS),
             matrices: None,
             texels: Texels::suffices(limits),
-            storage_buffers: limits.max_storage_buffers_per_shader_stage,
             invocations: (limits.max_compute_invocations_per_workgroup)
                 .min(limits.max_compute_workgroup_size_x),
             workgroup_bytes: limits.max_compute_workgroup_storage_size as usize,
@@ -100,14 +97,11 @@ impl Caps {
 
     /// What the device lacks for a family of kernels, if anything.
     pub fn missing_for(&self, kernels: Kernels) -> Option<String> {
-        let Self { storage_buffers: buffers, workgroup_bytes: bytes, .. } = *self;
+        let bytes = self.workgroup_bytes;
         match kernels {
             Kernels::Lanes if self.subgroup.is_none() => {
                 Some("subgroups of one fixed size from 8 to 64".into())
             }
-            Kernels::Lanes if buffers < LANES_STORAGE_BUFFERS => Some(format!(
-                "{LANES_STORAGE_BUFFERS} storage buffers a shader stage, but {buffers}"
-            )),
             Kernels::Tiles if self.invocations < TILES_INVOCATIONS => {
                 Some(format!("workgroups of {TILES_INVOCATIONS} invocations"))
             }

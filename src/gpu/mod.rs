@@ -34,7 +34,7 @@ pub(crate) use precision::{MATRICES_BYTES, Matrices};
 pub(crate) use profile::{Clock, Timed};
 pub(crate) use record::{Cost, Dispatch, Place, Recording, fold};
 #[doc(hidden)]
-pub use requirements::{INVOCATIONS, LANES_STORAGE_BUFFERS, STORAGE_BUFFERS, WORKGROUP_BYTES};
+pub use requirements::{INVOCATIONS, STORAGE_BUFFERS, WORKGROUP_BYTES};
 pub use requirements::{required_features, required_limits};
 pub(crate) use submit::{Between, Submissions, Submitted, WAITING};
 pub(crate) use texels::{TEXEL_BYTES, Texels};

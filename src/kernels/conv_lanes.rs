@@ -1,5 +1,5 @@
-//! Convolution for adapters with subgroups of one fixed size, alone or fused with the block's
-//! norm, ReLU and pool. Writes out the unrolled parts of `shaders/conv_lanes.wgsl`.
+//! Convolution for adapters with subgroups of one fixed size. Writes out the unrolled parts of
+//! `shaders/conv_lanes.wgsl`.
 
 use super::{
     Batch, Generated, Planes,
@@ -19,14 +19,7 @@ pub(crate) struct Tile {
     pub outputs: usize,
 }
 
-/// The last is for fused blocks alone.
-pub(super) const SLOTS: &[Slot] =
-    &[Slot::Params(size_of::<Params>()), Slot::Read, Slot::Read, Slot::Write, Slot::Read];
-
-/// The norm's weight and bias, bound there.
-pub(super) fn affine(binding: usize) -> String {
-    format!("@group(0) @binding({binding}) var<storage, read> affine: array<vec2f>;")
-}
+const SLOTS: &[Slot] = &[Slot::Params(size_of::<Params>()), Slot::Read, Slot::Read, Slot::Write];
 
 const TEMPLATE: &str = wgsl!("shared/grid", "shared/planes", "shared/conv", "conv_lanes");
 
@@ -39,30 +32,6 @@ impl Tile {
         }
         let most = if cpu && outputs > 8 { 16 } else { 8 };
         Self { lanes, quads: 1, rows: 4, outputs: most }
-    }
-
-    /// For a fused block on planes of this size, if a subgroup can hold whole planes.
-    pub fn for_block(lanes: usize, cpu: bool, size: usize) -> Option<Self> {
-        // Fewest pixels a lane first: more channels then share what is loaded.
-        const SHAPES: [(usize, usize); 6] = [(1, 2), (1, 4), (1, 8), (2, 8), (1, 16), (2, 16)];
-        // On a CPU registers spill cheaply, on a GPU they must not.
-        let most = if cpu { 128 } else { 32 };
-        SHAPES
-            .into_iter()
-            .map(|(quads, rows)| {
-                let outputs = (most / (quads * rows)).clamp(1, 32);
-                Self { lanes, quads, rows, outputs }
-            })
-            .find(|tile| tile.holds_planes(size))
-    }
-
-    fn holds_planes(&self, size: usize) -> bool {
-        let tiles = (size / (4 * self.quads)) * (size / self.rows);
-        size.is_multiple_of(4 * self.quads)
-            && size.is_multiple_of(self.rows)
-            && tiles <= self.lanes
-            && self.lanes.is_multiple_of(tiles)
-            && tiles.is_power_of_two()
     }
 
     fn tiles(&self, size: usize) -> usize {
@@ -80,14 +49,13 @@ impl Tile {
         Packing { outputs: self.outputs, chunk: self.chunk(), order: Order::Taps }
     }
 
-    fn name(&self, fused: Option<usize>) -> String {
+    fn name(&self) -> String {
         let Self { lanes, quads, rows, outputs } = self;
-        let kind = fused.map_or("conv_lanes".to_owned(), |size| format!("block_lanes {size}"));
-        format!("{kind} {lanes}×({}×{rows}×{outputs})", 4 * quads)
+        format!("conv_lanes {lanes}×({}×{rows}×{outputs})", 4 * quads)
     }
 
-    /// The whole WGSL; `fused` is the size of the planes, for a fused block.
-    fn source(&self, fused: Option<usize>) -> String {
+    /// The whole WGSL.
+    fn source(&self) -> String {
         let Self { lanes, quads, rows, outputs } = self;
         let constants = format!(
             "const LANES = {lanes}u;\nconst QUADS = {quads}u;\nconst ROWS = {rows}u;\n\
@@ -95,11 +63,9 @@ impl Tile {
             self.chunk() / 4
         );
         let body = TEMPLATE
-            .replace("//{affine}", &fused.map_or(String::new(), |_| affine(4)))
-            .replace("//{plane_sum}", &fused.map_or(String::new(), |size| self.plane_sum(size)))
             .replace("//{accumulators}", &self.accumulators())
             .replace("//{taps}", &self.taps())
-            .replace("//{finish}", &fused.map_or_else(|| self.store(), |size| self.finish(size)));
+            .replace("//{store}", &self.store());
         constants + &body
     }
 
@@ -174,84 +140,17 @@ impl Tile {
         text
     }
 
-    /// Normalises, rectifies and pools planes of `size`, then stores.
-    fn finish(&self, size: usize) -> String {
-        let sum = |term: &dyn Fn(usize, usize) -> String| {
-            self.patch().map(|(j, q)| term(j, q)).collect::<Vec<_>>().join(" + ")
-        };
-        let count = (size * size) as f32;
-        let mut text = String::new();
-        for k in 0..self.outputs {
-            text.push_str("{\n");
-            let all = sum(&|j, q| format!("a{j}_{q}_{k}"));
-            put(&mut text, format_args!("let mean = plane_sum(total({all})) / {count:?};"));
-            for (j, q) in self.patch() {
-                put(&mut text, format_args!("let d{j}_{q} = a{j}_{q}_{k} - mean;"));
-            }
-            let all = sum(&|j, q| format!("d{j}_{q} * d{j}_{q}"));
-            put(&mut text, format_args!("let variance = plane_sum(total({all})) / {count:?};"));
-            put(&mut text, format_args!("if block * OUTPUTS + {k}u < outputs {{"));
-            put(
-                &mut text,
-                format_args!("let weight_bias = affine[net * outputs + block * OUTPUTS + {k}u];"),
-            );
-            put(
-                &mut text,
-                format_args!("let scale = inverseSqrt(variance + 1e-5) * weight_bias.x;"),
-            );
-            put(&mut text, format_args!("{}", output_start(k)));
-            for (j, q) in self.patch().filter(|(j, _)| j % 2 == 0) {
-                let below = j + 1;
-                put(
-                    &mut text,
-                    format_args!(
-                        "let p{j}_{q} = 0.25 * (max(d{j}_{q} * scale + weight_bias.y, vec4f()) \
-                         + max(d{below}_{q} * scale + weight_bias.y, vec4f()));"
-                    ),
-                );
-                put(
-                    &mut text,
-                    format_args!(
-                        "let o{j}_{q} = start + (y / 2u + {}u) * params.result.pitch + x / 2u + {}u;",
-                        j / 2,
-                        2 * q
-                    ),
-                );
-                put(&mut text, format_args!("result[o{j}_{q}] = p{j}_{q}.x + p{j}_{q}.y;"));
-                put(&mut text, format_args!("result[o{j}_{q} + 1u] = p{j}_{q}.z + p{j}_{q}.w;"));
-            }
-            text.push_str("}\n}\n");
-        }
-        text
-    }
-
     /// Every specialisation that any adapter can ask for, for the tests that read them all.
     pub fn all() -> Vec<Generated> {
-        // Adapters' subgroups are powers of two; larger planes fit no subgroup.
-        let every = [8, 16, 32, 64].into_iter().flat_map(|lanes| {
-            let blocks = [true, false].into_iter().flat_map(move |cpu| {
-                (1..=128).map(move |size| (Self::for_block(lanes, cpu, size), Some(size)))
-            });
-            let convs = [false, true].map(|cpu| (Some(Self::for_conv(lanes, cpu, 128)), None));
-            convs.into_iter().chain(blocks)
-        });
-        every.filter_map(|(tile, fused)| tile.map(|t| t.generate(fused))).collect()
+        // Adapters' subgroups are powers of two.
+        let every = [8, 16, 32, 64].into_iter();
+        let every =
+            every.flat_map(|lanes| [false, true].map(|cpu| Self::for_conv(lanes, cpu, 128)));
+        every.map(|tile| tile.generate()).collect()
     }
 
-    fn generate(&self, fused: Option<usize>) -> Generated {
-        let slots = if fused.is_some() { SLOTS } else { &SLOTS[..SLOTS.len() - 1] };
-        let (name, source) = (self.name(fused), self.source(fused));
-        Generated { name, source, constants: &[], slots }
-    }
-
-    fn plane_sum(&self, size: usize) -> String {
-        let mut text = String::new();
-        let mut distance = 1;
-        while distance < self.tiles(size) {
-            put(&mut text, format_args!("sum += subgroupShuffleXor(sum, {distance}u);"));
-            distance *= 2;
-        }
-        text
+    fn generate(&self) -> Generated {
+        Generated { name: self.name(), source: self.source(), constants: &[], slots: SLOTS }
     }
 }
 
@@ -259,12 +158,10 @@ fn output_start(k: usize) -> String {
     format!("let start = plane_start(params.result, image, block * OUTPUTS + {k}u);")
 }
 
-/// `result` = `input`, which is haloed, convolved with `weights` packed for `tile`. With the norm's
-/// weight and bias, (nets, outputs, 2), in `fused`, `result` is what the block's pool makes of it.
+/// `result` = `input`, which is haloed, convolved with `weights` packed for `tile`.
 pub(crate) fn conv_lanes(
     gpu: &Gpu,
     tile: Tile,
-    fused: Option<&Buffer<f32>>,
     (input, from): (&Buffer<f32>, Planes),
     weights: &Buffer<f32>,
     (result, to): (&Buffer<f32>, Planes),
@@ -273,13 +170,11 @@ pub(crate) fn conv_lanes(
     let size = from.size as usize;
     let params = Params::new(from, to, batch);
     let params = Buffer::params(gpu, "conv_lanes params", &params);
-    let planes = fused.map(|_| size);
     let per_net = batch.images / batch.nets * tile.tiles(size);
     let groups = batch.nets * per_net.div_ceil(tile.lanes);
-    let mut bindings = vec![params.binding(), input.binding(), weights.binding(), result.binding()];
-    bindings.extend(fused.map(Buffer::binding));
+    let bindings = [params.binding(), input.binding(), weights.binding(), result.binding()];
     let grid = fold(groups * (to.channels as usize).div_ceil(tile.outputs));
-    tile.generate(planes)
+    tile.generate()
         .dispatch(gpu, &bindings, grid)
         .flops(flops(from, to, batch.images))
         .values(batch.images * (from.values() + to.values()) + weights.len())

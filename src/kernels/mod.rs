@@ -10,13 +10,11 @@ mod conv_first;
 mod conv_lanes;
 mod conv_matrices;
 mod conv_tiles;
-mod conv_whole;
 mod count_correct;
 mod init_uniform;
 mod linear;
 mod mean_difference;
 mod norm_relu_pool;
-mod norm_rows;
 mod pack_weights;
 mod philox;
 mod picture;
@@ -25,24 +23,20 @@ mod sgd;
 mod softmax_cross_entropy;
 mod template;
 mod unrolled;
-mod weight_strips;
 mod weight_tiles;
-mod weight_whole;
 
 pub(crate) use augment::{Augment, Item, Source};
 pub(crate) use ceiling::{copy, multiply_add};
 pub(crate) use class_sum::class_sum;
 pub(crate) use conv::{
     Backward, BlockPlan, BlockShape, Direction, Forward, Kept, TexelKernel, WeightKernel, conv,
-    conv_backward_weight, conv_kernel, conv_layout, cpu, plan, weight_kernel,
+    conv_backward_weight, conv_kernel, cpu, plan, weight_kernel,
 };
 use conv_first::First;
 pub(crate) use conv_first::{FirstTarget, conv_first, conv_first_backward};
 use conv_lanes::{Tile, conv_lanes};
 use conv_matrices::{MatrixTile, conv_matrices};
 use conv_tiles::{PixelTile, conv_tiles};
-pub(crate) use conv_whole::Finish;
-use conv_whole::{Whole, conv_whole};
 pub(crate) use count_correct::count_correct;
 pub(crate) use init_uniform::{NetworkKey, init_uniform};
 pub(crate) use linear::Linear;
@@ -131,14 +125,10 @@ pub(crate) fn generated() -> Vec<Generated> {
         Tile::all(),
         PixelTile::all(),
         MatrixTile::all(),
-        Whole::all(),
         cpu::all(),
         First::all(),
         weights,
         norm_relu_pool::all(),
-        norm_rows::Rows::all(),
-        weight_strips::Strips::all(),
-        weight_whole::WholeWeights::all(),
         WeightTiles::all(),
         vec![ceiling::generated()],
     ]

@@ -2,11 +2,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{
-    Batch, Constants, Generated, Planes,
-    norm_rows::{Rows, Way},
-    wgsl,
-};
+use super::{Batch, Constants, Generated, Planes, wgsl};
 use crate::gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold};
 
 #[repr(C)]
@@ -123,14 +119,9 @@ pub(crate) fn norm_relu_pool_forward(
         [params.binding(), planes.binding(), affine.binding(), pooled.binding(), inv_std.binding()];
     let variant = VARIANTS[usize::from(keep)];
     let planes = batch.images * from.channels as usize;
-    let rows = |lanes| Rows::new(lanes, gpu.caps().cpu, from, to).filter(Rows::forward_too);
-    let dispatch = match gpu.caps().lanes().map(|lanes| (lanes, rows(lanes))) {
+    let dispatch = match gpu.caps().lanes() {
         None => FORWARD.dispatch(gpu, variant, &bindings, fold(planes)),
-        Some((_, Some(rows))) => {
-            let grid = fold(planes.div_ceil(rows.planes()));
-            rows.generate(Way::Forward { keep }).dispatch(gpu, &bindings, grid)
-        }
-        Some((lanes, None)) => {
+        Some(lanes) => {
             let kernel = with_lanes(&FORWARD, FORWARD_LANES, lanes, variant);
             kernel.dispatch(gpu, &bindings, fold(planes))
         }
@@ -164,15 +155,9 @@ pub(crate) fn norm_relu_pool_backward(
         d_affine.binding(),
     ];
     let planes = batch.images * from.channels as usize;
-    // Backward reads its gradient without a halo.
-    let rows = |lanes| Rows::new(lanes, gpu.caps().cpu, from, to).filter(|rows| !rows.haloed());
-    let dispatch = match gpu.caps().lanes().map(|lanes| (lanes, rows(lanes))) {
+    let dispatch = match gpu.caps().lanes() {
         None => BACKWARD.dispatch(gpu, &[], &bindings, fold(planes)),
-        Some((_, Some(rows))) => {
-            let grid = fold(planes.div_ceil(rows.planes()));
-            rows.generate(Way::Backward).dispatch(gpu, &bindings, grid)
-        }
-        Some((lanes, None)) => {
+        Some(lanes) => {
             let kernel = with_lanes(&BACKWARD, BACKWARD_LANES, lanes, &[]);
             kernel.dispatch(gpu, &bindings, fold(planes))
         }

@@ -80,27 +80,3 @@ pub(super) fn lane_sums(
     }
     terms.concat()
 }
-
-/// Stores the taps `a` of each of `inputs` channels, where an output channel is in each lane.
-pub(super) fn store_taps(inputs: usize) -> String {
-    let mut text = String::new();
-    for c in 0..inputs {
-        put(
-            &mut text,
-            format_args!(
-                "if mine == k && first_c + {c}u < inputs {{\n\
-                 let at = ((net * outputs + k) * inputs + first_c + {c}u) * 9u;"
-            ),
-        );
-        for tap in 0..9 {
-            put(
-                &mut text,
-                format_args!(
-                    "d_weights[at + {tap}u] = a{c}_{tap} + kept * d_weights[at + {tap}u];"
-                ),
-            );
-        }
-        text.push_str("}\n");
-    }
-    text
-}

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     gpu::{Buffer, Gpu, Recording},
     kernels::{
-        Backward, Batch, BlockPlan, Direction, Finish, FirstTarget, Forward, Kept, Norm, Planes,
+        Backward, Batch, BlockPlan, Direction, FirstTarget, Forward, Kept, Norm, Planes,
         WeightKernel, class_sum, conv, conv_backward_weight, conv_first, conv_first_backward,
         norm_relu_pool_backward, norm_relu_pool_forward,
     },
@@ -173,11 +173,8 @@ impl Embedder {
                     recording.push(conv_first(gpu, first, own, input, pooled, batch));
                 }
                 Forward::Fused(kernel) => {
-                    let finish = Some(match keep {
-                        true => Finish::Keep(norm, planes.0),
-                        false => Finish::Pool(norm.affine),
-                    });
-                    let own = conv(gpu, kernel, direction, finish, input, own, pooled, batch);
+                    let affine = Some(norm.affine);
+                    let own = conv(gpu, kernel, direction, affine, input, own, pooled, batch);
                     recording.push(own);
                 }
                 // Theirs are above.

@@ -9,7 +9,7 @@ use crate::{
         Batch, BlockPlan, Direction, Forward, Planes, TexelKernel,
         cpu::{
             Finish, Kept, Layer, convolve, first_block, first_block_backward, from_texels,
-            norm_backward, to_texels, weight_gradient,
+            norm_backward, norm_forward, to_texels, weight_gradient,
         },
     },
 };
@@ -55,15 +55,21 @@ impl TexelPlan {
         i.checked_sub(1).map_or(self.input, |before| self.pooled[before])
     }
 
+    /// Whether there are blocks that leave the convolution's planes to another kernel: the first are the largest.
+    fn is_wide(&self) -> bool {
+        matches!(self.kernels[0], TexelKernel::Wide(_))
+    }
+
     /// Bytes of each image's planes, forward and then backward, and of the largest among them.
     pub fn bytes_per_image(&self) -> [usize; 3] {
         let bytes = |layer: &Layer| layer.image_len() * TEXEL_BYTES;
         let sum = |layers: &[Layer]| layers.iter().map(bytes).sum::<usize>();
         let [input, planes] = [self.input, self.planes[0]].map(|layer| bytes(&layer));
-        let forward = input + sum(&self.pooled);
+        let between = input + sum(&self.pooled);
+        let (forward, backward) = if self.is_wide() { (planes, 0) } else { (0, planes) };
         // Gradients at what each block reads and the last one makes, and at one block's planes.
         let inv_std: usize = self.planes.iter().map(|planes| 4 * planes.channels).sum();
-        [forward, sum(&self.planes) + inv_std + planes + forward, input.max(planes)]
+        [between + forward, sum(&self.planes) + inv_std + backward + between, input.max(planes)]
     }
 }
 
@@ -75,12 +81,12 @@ pub(super) struct TexelBlocks {
     /// What each block pools to.
     pooled: Vec<Texels>,
     /// For images that go backward: each block's normalised values and 1/σ of its planes, the gradient at what it
-    /// reads, behind which is that at the last one's pooled planes, and, one block after the other, the gradient
-    /// at its convolution.
+    /// reads, behind which is that at the last one's pooled planes.
     kept: Vec<Texels>,
     inv_std: Vec<Buffer<f32>>,
     d_inputs: Vec<Texels>,
-    d_planes: Texels,
+    /// Of one block after the other: what its convolution makes, if another kernel follows, or the gradient there.
+    at_planes: Texels,
 }
 
 impl TexelBlocks {
@@ -88,6 +94,7 @@ impl TexelBlocks {
         let texels = |label, images: usize, layer: Layer| {
             Texels::zeros(gpu, label, images * layer.image_len())
         };
+        let at_planes = if plan.is_wide() { images } else { backward_images };
         let kept = |&planes: &Layer| texels("kept texels", backward_images, planes);
         let inv_std =
             |planes: &Layer| Buffer::zeros(gpu, "1/std, texels", backward_images * planes.channels);
@@ -98,7 +105,7 @@ impl TexelBlocks {
             kept: plan.planes.iter().map(kept).collect(),
             inv_std: plan.planes.iter().map(inv_std).collect(),
             d_inputs: (0..=plan.planes.len()).map(d_input).collect(),
-            d_planes: texels("d planes texels", backward_images, plan.planes[0]),
+            at_planes: texels("planes texels", at_planes, plan.planes[0]),
             plan,
         }
     }
@@ -123,22 +130,29 @@ impl TexelBlocks {
         recording.push(to_texels(gpu, input, planes, batch.images));
         for (i, kernel) in self.plan.kernels.iter().enumerate() {
             let block = self.plan.blocks.start + i;
-            let channels = self.plan.input(i).channels;
+            let (input, lanes) = (self.plan.input(i), kernel.packing().lanes);
             let forward = Direction::Forward;
             let packed = weights.packed_texels(gpu, block, forward, kernel.packing());
             let (affine, to) =
                 (weights.affine(block), (&self.pooled[i], self.plan.pooled[i].channels));
             let kept = keep.then(|| self.kept(i));
-            recording.push(match *kernel {
+            let own = match *kernel {
                 TexelKernel::First(first) => {
                     first_block(gpu, first, kept, planes, (&packed, affine), to, batch)
                 }
-                TexelKernel::Small(small) => {
+                TexelKernel::Small(_) => {
                     let finish =
                         kept.map_or(Finish::Pool(affine), |kept| Finish::Keep(affine, kept));
-                    convolve(gpu, small, finish, (planes, channels), &packed, to, batch)
+                    convolve(gpu, lanes, finish, (planes, input), &packed, to, batch)
                 }
-            });
+                TexelKernel::Wide(_) => {
+                    let (input, raw) = ((planes, input), (&self.at_planes, to.1));
+                    recording.push(convolve(gpu, lanes, Finish::Store, input, &packed, raw, batch));
+                    let layer = self.plan.planes[i];
+                    norm_forward(gpu, layer, raw.0, affine, to.0, kept, batch)
+                }
+            };
+            recording.push(own);
             planes = to.0;
         }
         recording.push(from_texels(gpu, planes, result, batch.images));
@@ -170,7 +184,7 @@ impl TexelBlocks {
             self.kept(i),
             affine,
             given,
-            (&self.d_planes, d_affine),
+            (&self.at_planes, d_affine),
             batch,
             (first % sharing, sharing),
         ));
@@ -187,19 +201,20 @@ impl TexelBlocks {
     ) {
         let i = block - self.plan.blocks.start;
         let kernel = self.plan.kernels[i];
-        let given = (&self.d_planes, self.plan.planes[i].channels);
+        let given = (&self.at_planes, self.plan.planes[i]);
         let to = &self.d_inputs[i];
         recording.push(match kernel {
             TexelKernel::First(first) => {
                 let packed =
                     weights.packed_texels(gpu, block, Direction::Forward, kernel.packing());
+                let given = (given.0, given.1.channels);
                 first_block_backward(gpu, first, given, &packed, to, batch)
             }
-            TexelKernel::Small(small) => {
-                let back = Direction::BackwardData;
-                let packed = weights.packed_texels(gpu, block, back, kernel.packing());
+            TexelKernel::Small(_) | TexelKernel::Wide(_) => {
+                let (back, packing) = (Direction::BackwardData, kernel.packing());
+                let packed = weights.packed_texels(gpu, block, back, packing);
                 let to = (to, self.plan.input(i).channels);
-                convolve(gpu, small, Finish::Store, given, &packed, to, batch)
+                convolve(gpu, packing.lanes, Finish::Store, given, &packed, to, batch)
             }
         });
     }
@@ -217,7 +232,7 @@ impl TexelBlocks {
         let input = i.checked_sub(1).map_or(&self.input, |before| &self.pooled[before]);
         let lanes = self.plan.kernels[i].packing().lanes;
         let input = (input, self.plan.input(i));
-        let d_planes = (&self.d_planes, self.plan.planes[i]);
+        let d_planes = (&self.at_planes, self.plan.planes[i]);
         weight_gradient(gpu, lanes, input, d_planes, d_weights, batch, accumulate)
     }
 

@@ -4,7 +4,7 @@ use super::{Images, gather, identity, packed, run, scatter};
 use crate::{
     Gpu, Result,
     gpu::Buffer,
-    kernels::{self, Batch, BlockShape, Direction, Finish, Forward},
+    kernels::{self, Batch, BlockShape, Direction, Forward},
 };
 
 /// Convolution → instance norm → ReLU → average pool as one kernel, if there is one for a block between
@@ -27,10 +27,9 @@ pub fn block_forward(
         let shape = (outputs, inputs);
         let weights = packed(gpu, r, Direction::Forward, kernel.packing(), shape, weights);
         let affine = identity(gpu, outputs);
-        let (from, to, finish) =
-            ((&values, plan.input), (&result, plan.pooled), Some(Finish::Pool(&affine)));
+        let (from, to, affine) = ((&values, plan.input), (&result, plan.pooled), Some(&affine));
         let forward = Direction::Forward;
-        r.push(kernels::conv(gpu, kernel, forward, finish, from, &weights, to, batch));
+        r.push(kernels::conv(gpu, kernel, forward, affine, from, &weights, to, batch));
     })?;
     let values = gather(gpu, &result, plan.pooled, x.n)?;
     Ok(Some(Images { values, n: x.n, channels: outputs, size: size / 2 }))

@@ -204,7 +204,7 @@ fn split(
 /// Gradient at the weights (nets, dy.channels, x.channels, 3, 3) of a convolution with input `x`,
 /// from the one at its output. The images belong to `nets` networks in equal parts.
 pub fn conv_backward_weight(gpu: &Gpu, x: &Images, dy: &Images, nets: usize) -> Result<Vec<f32>> {
-    let layout = |channels| kernels::conv_layout(gpu.caps(), channels, x.size);
+    let layout = |channels| Planes::haloed(channels, x.size);
     let (from, to) = (layout(x.channels), layout(dy.channels));
     let input = Buffer::zeros(gpu, "x", x.n * from.image_len());
     let d_planes = Buffer::zeros(gpu, "dy", dy.n * to.image_len());

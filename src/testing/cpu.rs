@@ -29,7 +29,9 @@ pub fn cpu_block(
     let Some(lanes) = gpu.caps().texel_lanes() else { return Ok(None) };
     let kernel = match first {
         true => cpu::FirstBlock::new(lanes, x.channels, x.size).map(TexelKernel::First),
-        false => cpu::SmallPlanes::new(lanes, x.size).map(TexelKernel::Small),
+        false => cpu::SmallPlanes::new(lanes, x.size)
+            .map(TexelKernel::Small)
+            .or(cpu::WidePlanes::new(lanes, x.size).map(TexelKernel::Wide)),
     };
     let Some(kernel) = kernel else { return Ok(None) };
     let packing = kernel.packing();
@@ -39,7 +41,8 @@ pub fn cpu_block(
     let texels = |label, layer: cpu::Layer| Texels::zeros(gpu, label, x.n * layer.image_len());
     let (planes, result) = (texels("planes", layer), texels("pooled", layer.pooled()));
     let inv_std = Buffer::zeros(gpu, "1/std", x.n * outputs);
-    let input = texels("x", cpu::Layer { channels: x.channels, ..layer });
+    let (from, raw) = (cpu::Layer { channels: x.channels, ..layer }, texels("raw", layer));
+    let input = texels("x", from);
     let affine = Buffer::from_slice(gpu, "affine", affine);
     let kept = keep.then_some(cpu::Kept { planes: &planes, inv_std: &inv_std });
     let weights = Buffer::from_slice(gpu, "weights", weights);
@@ -49,18 +52,24 @@ pub fn cpu_block(
         let (forward, shape) = (Direction::Forward, (outputs, x.channels));
         r.push(cpu::pack_winograd(gpu, forward, packing, shape, &weights, &packed));
         let to = (&result, outputs);
-        r.push(match kernel {
+        let block = match kernel {
             TexelKernel::First(first) => {
                 cpu::first_block(gpu, first, kept, &input, (&packed, &affine), to, batch)
             }
-            TexelKernel::Small(small) => {
+            TexelKernel::Small(_) => {
                 let finish = match kept {
                     Some(kept) => cpu::Finish::Keep(&affine, kept),
                     None => cpu::Finish::Pool(&affine),
                 };
-                cpu::convolve(gpu, small, finish, (&input, x.channels), &packed, to, batch)
+                cpu::convolve(gpu, lanes, finish, (&input, from), &packed, to, batch)
             }
-        });
+            TexelKernel::Wide(_) => {
+                let (from, store) = ((&input, from), cpu::Finish::Store);
+                r.push(cpu::convolve(gpu, lanes, store, from, &packed, (&raw, outputs), batch));
+                cpu::norm_forward(gpu, layer, &raw, &affine, &result, kept, batch)
+            }
+        };
+        r.push(block);
     })?;
     let kept = match keep {
         true => Some((download(gpu, &planes, x.n, layer)?, inv_std.read_blocking(gpu)?)),
@@ -78,23 +87,22 @@ pub fn cpu_convolution(
     weights: &[f32],
     channels: usize,
 ) -> Result<Option<Images>> {
-    let Some(small) =
-        gpu.caps().texel_lanes().and_then(|lanes| cpu::SmallPlanes::new(lanes, x.size))
-    else {
-        return Ok(None);
-    };
+    let Some(lanes) = gpu.caps().texel_lanes() else { return Ok(None) };
+    let small = cpu::SmallPlanes::new(lanes, x.size).map(|small| small.packing());
+    let wide = || cpu::WidePlanes::new(lanes, x.size).map(|wide| wide.packing());
+    let Some(packing) = small.or_else(wide) else { return Ok(None) };
     let [from, to] = [x.channels, channels].map(|channels| cpu::Layer { channels, size: x.size });
     let [input, result] = [from, to].map(|l| Texels::zeros(gpu, "planes", x.n * l.image_len()));
     let weights = Buffer::from_slice(gpu, "weights", weights);
-    let packed = Texels::zeros(gpu, "packed", small.packing().len(channels, x.channels));
+    let packed = Texels::zeros(gpu, "packed", packing.len(channels, x.channels));
     let direction = if backward { Direction::BackwardData } else { Direction::Forward };
     upload(gpu, x, &input)?;
     run(gpu, |r| {
         let shape = (channels, x.channels);
-        r.push(cpu::pack_winograd(gpu, direction, small.packing(), shape, &weights, &packed));
-        let (from, to) = ((&input, x.channels), (&result, channels));
+        r.push(cpu::pack_winograd(gpu, direction, packing, shape, &weights, &packed));
+        let (from, to) = ((&input, from), (&result, channels));
         let batch = Batch { images: x.n, nets: 1 };
-        r.push(cpu::convolve(gpu, small, cpu::Finish::Store, from, &packed, to, batch));
+        r.push(cpu::convolve(gpu, lanes, cpu::Finish::Store, from, &packed, to, batch));
     })?;
     download(gpu, &result, x.n, to).map(Some)
 }

@@ -18,7 +18,7 @@ pub use files::*;
 pub use spoil::{spoil, used};
 
 pub use crate::augment::row::Row;
-pub use crate::gpu::{INVOCATIONS, LANES_STORAGE_BUFFERS, STORAGE_BUFFERS, Slot, WORKGROUP_BYTES};
+pub use crate::gpu::{INVOCATIONS, STORAGE_BUFFERS, Slot, WORKGROUP_BYTES};
 use crate::{
     ConvNet, Gpu, Result,
     gpu::{Buffer, Recording, Submissions},
@@ -209,7 +209,7 @@ fn convolve(
     weights: &[f32],
     channels: usize,
 ) -> Result<Images> {
-    let from = kernels::conv_layout(gpu.caps(), x.channels, x.size);
+    let from = Planes::haloed(x.channels, x.size);
     let to = Planes::dense(channels, x.size);
     let input = Buffer::zeros(gpu, "x", x.n * from.image_len());
     scatter(gpu, &x.values, &input, from);
@@ -273,7 +273,7 @@ pub fn norm_relu_pool_backward(
     dy: &Images,
 ) -> Result<Images> {
     let n = normalised.n;
-    let layout = kernels::conv_layout(gpu.caps(), normalised.channels, normalised.size);
+    let layout = Planes::haloed(normalised.channels, normalised.size);
     let planes = Buffer::zeros(gpu, "planes", n * layout.image_len());
     scatter(gpu, &normalised.values, &planes, layout);
     let d_pooled = Buffer::from_slice(gpu, "d pooled", &dy.values);

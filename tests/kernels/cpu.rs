@@ -118,6 +118,22 @@ proptest! {
     }
 }
 
+/// Planes that take several workgroups.
+#[test]
+fn wide_planes() {
+    for (per_net, nets, inputs, outputs, size) in
+        [(1, 1, 3, 1, 64), (2, 2, 1, 9, 32), (1, 1, 8, 17, 32), (1, 2, 5, 3, 64)]
+    {
+        let shape = Shape { per_net, nets, inputs, outputs, size };
+        for gpu in cpus() {
+            let rng = &mut Rng(6);
+            assert!(check_block(gpu, rng, false, shape), "{shape:?}");
+            check_convolution(gpu, rng, shape);
+            check_weights(gpu, rng, shape);
+        }
+    }
+}
+
 #[test]
 fn first_blocks() {
     for (per_net, nets, inputs, outputs) in
@@ -144,7 +160,7 @@ fn first_blocks() {
 fn an_image_that_is_no_number_spoils_no_other() {
     // Several images share a workgroup, and rows of one have neighbours in another.
     for gpu in cpus() {
-        for (size, first) in [(4, false), (8, false), (16, false), (32, true)] {
+        for (size, first) in [(4, false), (8, false), (16, false), (32, true), (32, false)] {
             let rng = &mut Rng(5);
             let mut x = images(rng, 4, 3, size);
             let weights = rng.weights(9, 3);

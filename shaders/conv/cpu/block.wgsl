@@ -7,7 +7,8 @@
 // subgroupShuffle brings each of the six values to all lanes, which multiply it by the weights of their own
 // channel. Two input channels a turn: their products are added before they meet the sum. A plane of 256
 // pixels takes two loops over the channels, because the text would outgrow the cache of instructions; rows
-// that both reach are added behind them.
+// that both reach are added behind them. Of larger planes a workgroup has some rows, and reads those above and
+// below too: there the convolution is all it can do.
 
 @group(0) @binding(1) var input: texture_storage_2d<rgba32float, read>;
 // Two channels a turn, as pack_winograd.wgsl leaves them.
@@ -24,11 +25,12 @@
 // (images, outputs).
 @group(0) @binding(6) var<storage, read_write> inv_std: array<f32>;
 {% endif %}
-{# vec4f of a row and of a plane; rows that a loop reads; loads of a lane for those. #}
+{# vec4f of a row and of a plane; rows of the result and of the input in a loop; loads of a lane for those. #}
 {% set quads = size // 4 %}
 {% set plane = size * quads %}
-{% set rows = size // bands %}
-{% set loads = images * rows * quads // lanes %}
+{% set beyond = 1 if parts > 1 else 0 %}
+{% set seen = rows + 2 * beyond %}
+{% set loads = (images * seen * quads + lanes - 1) // lanes %}
 {# The weight of input channel u of a turn, row of taps t, product i. #}
 {% macro weight(u, t, i) %}
 {% set at = 18 * u + 6 * t + i %}
@@ -43,33 +45,41 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
     // Neighbouring workgroups read the same pixels. No workgroup serves two networks.
     let flat = flat_group(group);
     let block = flat % blocks;
+{% if parts > 1 %}
+    let first_row = flat / blocks % {{ parts }}u * {{ rows }}u;
+    let number = flat / blocks / {{ parts }}u;
+{% else %}
+    let number = flat / blocks;
+{% endif %}
     let groups_per_net = (params.images_per_net + {{ images - 1 }}u) / {{ images }}u;
-    let net = (flat / blocks) / groups_per_net;
+    let net = number / groups_per_net;
     let first_of_net = net * params.images_per_net;
     if first_of_net >= params.images {
         return;
     }
-    let first = first_of_net + (flat / blocks) % groups_per_net * {{ images }}u;
+    let first = first_of_net + number % groups_per_net * {{ images }}u;
     let end = first_of_net + params.images_per_net;
     let first_weight = (net * blocks + block) * (inputs / 2u) * {{ 9 * lanes }}u + lane;
     let k = block * {{ lanes }}u + lane;
-    // Who has the pixels beside a lane's, if there are any.
     let left = (lane + {{ lanes - 1 }}u) % {{ lanes }}u;
     let right = (lane + 1u) % {{ lanes }}u;
-    let at_left = lane % {{ quads }}u == 0u;
-    let at_right = lane % {{ quads }}u == {{ quads - 1 }}u;
 {% for band in range(bands) %}
-{% set start = band * rows %}
-{% set stop = start + rows %}
-{# Rows of the result that the band reaches. #}
+{# Rows of the input that the loop reads, and of the result that it reaches. #}
+{% set start = band * rows - beyond %}
+{% set stop = start + seen %}
 {% set top = [start - 1, 0]|max %}
-{% set bottom = [stop + 1, size]|min %}
+{% set bottom = rows if parts > 1 else [stop + 1, size]|min %}
 {% for image in range(images) %}{% for y in range(top, bottom) %}{% for g in range(quads) %}{% for i in range(6) %}
     var a{{ band }}_{{ image }}_{{ y }}_{{ g }}_{{ i }} = 0.0;
 {% endfor %}{% endfor %}{% endfor %}{% endfor %}
     {
 {% for load in range(loads) %}
-{% if bands == 1 %}
+{% if parts > 1 %}
+        let y{{ load }} = first_row + ({{ load * lanes }}u + lane) / {{ quads }}u;
+        let inside{{ load }} = y{{ load }} > 0u && y{{ load }} <= {{ size }}u;
+        var at{{ load }} = first * inputs * {{ plane }}u + ({{ load * lanes }}u + lane) % {{ quads }}u
+            + (clamp(y{{ load }}, 1u, {{ size }}u) - 1u) * {{ quads }}u;
+{% elif bands == 1 %}
         // Surplus images repeat the last, and are not stored.
         let of{{ load }} = min(first + ({{ load * lanes }}u + lane) / {{ plane }}u, end - 1u);
         var at{{ load }} = of{{ load }} * inputs * {{ plane }}u + ({{ load * lanes }}u + lane) % {{ plane }}u;
@@ -82,25 +92,26 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
 {% for j in range(9) %}
             let w{{ j }} = textureLoad(weights, texel(w_at + {{ j * lanes }}u));
 {% endfor %}
-{% for u in range(2) %}{% for load in range(loads) %}
+{% for u in range(2) %}
+{% for load in range(loads) %}
 {% set n = u ~ "_" ~ load %}
-            let v{{ n }} = textureLoad(input, texel(at{{ load }} + {{ u * plane }}u));
-            let l{{ n }} = select(subgroupShuffle(v{{ n }}.w, left), 0.0, at_left);
-            let r{{ n }} = select(subgroupShuffle(v{{ n }}.x, right), 0.0, at_right);
-            let t{{ n }} = transformed(l{{ n }}, v{{ n }}, r{{ n }});
+            let v{{ n }} = {{ "select(vec4f(), " if parts > 1 }}textureLoad(input, texel(at{{ load }} + {{ u * plane }}u)){{ ", inside" ~ load ~ ")" if parts > 1 }};
+{% endfor %}
+{% for load in range(loads) %}
+            let t{{ u }}_{{ load }} = transformed({{ beside("v" ~ u ~ "_", load, lanes, quads) }});
 {% endfor %}{% endfor %}
 {% for image in range(images) %}{% for i in range(6) %}{% for g in range(quads) %}
             {
 {% for y in range(top, bottom) %}
-{# A row of the result needs three of the input, of which those before have brought two. #}
+{# A row of the result needs three of the input, of which those before have brought two. They count from the one above. #}
 {% for r in range(y - 1 if y == top else y + 1, y + 2) if start <= r and r < stop %}
-{% set at = (image * rows + r - start) * quads + g %}
+{% set at = (image * seen + r - start) * quads + g %}
 {% for u in range(2) %}
-                let b{{ u }}_{{ r }} = subgroupShuffle(t{{ u }}_{{ at // lanes }}.p{{ i }}, {{ at % lanes }}u);
+                let b{{ u }}_{{ r + 1 }} = subgroupShuffle(t{{ u }}_{{ at // lanes }}.p{{ i }}, {{ at % lanes }}u);
 {% endfor %}{% endfor %}
                 a{{ band }}_{{ image }}_{{ y }}_{{ g }}_{{ i }} +=
 {%- for t in range(3) if start <= y + t - 1 and y + t - 1 < stop %}
-{{ " " if loop.first else " + " }}{{ weight(0, t, i) }} * b0_{{ y + t - 1 }} + {{ weight(1, t, i) }} * b1_{{ y + t - 1 }}
+{{ " " if loop.first else " + " }}{{ weight(0, t, i) }} * b0_{{ y + t }} + {{ weight(1, t, i) }} * b1_{{ y + t }}
 {%- endfor %};
 {% endfor %}
             }
@@ -124,14 +135,15 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
 {% for image in range(images) %}
     if first + {{ image }}u < end {
         let plane = (first + {{ image }}u) * padded(outputs) + k;
-{% for y in range(size) %}{% for g in range(quads) %}
+{% for y in range(rows * bands) %}{% for g in range(quads) %}
 {% set sum = "a" ~ (y // rows) ~ "_" ~ image ~ "_" ~ y ~ "_" ~ g ~ "_" %}
         let o{{ y }}_{{ g }} = convolved(
 {%- for i in range(6) %}{{ sum }}{{ i }}{{ ", " if not loop.last }}{% endfor %});
 {% endfor %}{% endfor %}
 {% if finish == "store" %}
-{% for y in range(size) %}{% for g in range(quads) %}
-        textureStore(result, texel(plane * {{ plane }}u + {{ y * quads + g }}u), o{{ y }}_{{ g }});
+        let at = plane * {{ plane }}u{{ " + first_row * " ~ quads ~ "u" if parts > 1 }};
+{% for y in range(rows * bands) %}{% for g in range(quads) %}
+        textureStore(result, texel(at + {{ y * quads + g }}u), o{{ y }}_{{ g }});
 {% endfor %}{% endfor %}
 {% else %}
         var sum = o0_0;

@@ -1,4 +1,4 @@
-// Instance norm → ReLU → average pool, backward, on planes of 4, 8, 16 and 32 in textures: from the gradient
+// Instance norm → ReLU → average pool, backward, on planes in textures: from the gradient
 // at the pooled planes to the one at the convolution, and to the norm's weight and bias. An invocation takes
 // a plane, twice: for its sums, and for the result.
 

@@ -40,17 +40,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
     let end = first_image + params.images_per_net;
     // Surplus lanes and channels repeat the last and store nothing.
     let k = min(mine, outputs - 1u);
-    // Who has the pixels beside a lane's, if there are any.
     let left = (lane + {{ lanes - 1 }}u) % {{ lanes }}u;
     let right = (lane + 1u) % {{ lanes }}u;
-    let at_left = lane % {{ quads }}u == 0u;
-    let at_right = lane % {{ quads }}u == {{ quads - 1 }}u;
 {% for load in range(loads) %}
     let number{{ load }} = {{ load * lanes }}u + lane;
     let c{{ load }} = min(first_c + number{{ load }} / {{ of_channel }}u, inputs - 1u);
     let image{{ load }} = number{{ load }} % {{ of_channel }}u / {{ seen * quads }}u;
     let row{{ load }} = number{{ load }} % {{ seen * quads }}u / {{ quads }}u;
-    let place{{ load }} = c{{ load }} * {{ plane }}u + row{{ load }} * {{ quads }}u + lane % {{ quads }}u;
+    let place{{ load }} = c{{ load }} * {{ plane }}u + row{{ load }} * {{ quads }}u + number{{ load }} % {{ quads }}u;
 {% endfor %}
 {% for c in range(inputs) %}{% for t in range(3) %}{% for i in range(6) %}
     var a{{ c }}_{{ t }}_{{ i }} = 0.0;
@@ -97,9 +94,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
 {% else %}
             let v{{ load }} = textureLoad(input, texel(of{{ load }} + place{{ load }}));
 {% endif %}
-            let l{{ load }} = select(subgroupShuffle(v{{ load }}.w, left), 0.0, at_left);
-            let r{{ load }} = select(subgroupShuffle(v{{ load }}.x, right), 0.0, at_right);
-            let t{{ load }} = transformed(l{{ load }}, v{{ load }}, r{{ load }});
+{% endfor %}
+{% for load in range(loads) %}
+            let t{{ load }} = transformed({{ beside("v", load, lanes, quads) }});
 {% endfor %}
 {% for c in range(inputs) %}{% for i in range(6) %}
             {

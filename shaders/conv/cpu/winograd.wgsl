@@ -70,3 +70,16 @@ fn at_pixels(m0: f32, m1: f32, m2: f32, m3: f32, m4: f32, m5: f32) -> Pixels {
     let here = vec4f(4.0 * (m5 - d) - f, -5.0 * m0 - 4.0 * s - e, d + f - 5.0 * m5, m0 + s + e);
     return Pixels(4.0 * m0, here, m5);
 }
+
+{# Arguments of `transformed`: the pixels of a lane's load, named `v` with a number, of several that follow each other. #}
+{# Those beside them are in the lanes `left` and `right`; a row's ends have zeros there. #}
+{% macro beside(v, load, lanes, quads) %}
+{% if lanes % quads == 0 %}
+select(subgroupShuffle({{ v }}{{ load }}.w, left), 0.0, lane % {{ quads }}u == 0u), {{ v }}{{ load }}, select(subgroupShuffle({{ v }}{{ load }}.x, right), 0.0, lane % {{ quads }}u == {{ quads - 1 }}u)
+{%- else %}
+{# Rows are longer than a load. #}
+{% set begins = load * lanes % quads == 0 %}
+{% set ends = (load + 1) * lanes % quads == 0 %}
+select(subgroupShuffle({{ v }}{{ load }}.w, left), {{ "0.0" if begins else "subgroupShuffle(" ~ v ~ (load - 1) ~ ".w, left)" }}, lane == 0u), {{ v }}{{ load }}, select(subgroupShuffle({{ v }}{{ load }}.x, right), {{ "0.0" if ends else "subgroupShuffle(" ~ v ~ (load + 1) ~ ".x, right)" }}, lane == {{ lanes - 1 }}u)
+{%- endif %}
+{%- endmacro %}

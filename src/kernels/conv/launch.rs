@@ -2,35 +2,34 @@
 
 use super::{
     super::{
-        Batch, Finish, Planes, conv_backward_weight::conv_backward_weight as one_kernel,
-        conv_backward_weight_tiles, conv_lanes, conv_matrices, conv_tiles, conv_whole,
+        Batch, Planes, conv_backward_weight::conv_backward_weight as one_kernel,
+        conv_backward_weight_tiles, conv_lanes, conv_matrices, conv_tiles,
     },
     Direction, conv_plain,
     plan::{ConvKernel, WeightKernel},
 };
 use crate::gpu::{Buffer, Dispatch, Gpu, Recording};
 
-/// `result` = `input` convolved with `weights`, which are packed for the kernel; with `finish`, for a kernel that
-/// is planned as fused, what the block's pool makes of it. All lies as the plan says.
+/// `result` = `input` convolved with `weights`, which are packed for the kernel; with the norm's weight and bias in
+/// `affine`, for a kernel that is planned as fused, what the block's pool makes of it. All lies as the plan says.
 #[allow(clippy::too_many_arguments)]
 pub(crate) fn conv(
     gpu: &Gpu,
     kernel: ConvKernel,
     direction: Direction,
-    finish: Option<Finish<'_>>,
+    affine: Option<&Buffer<f32>>,
     input: (&Buffer<f32>, Planes),
     weights: &Buffer<f32>,
     result: (&Buffer<f32>, Planes),
     batch: Batch,
 ) -> Dispatch {
-    debug_assert!(finish.is_none() || kernel != ConvKernel::Plain, "it has no block");
-    let fused = finish.map(|finish| finish.affine());
+    let is_block = !matches!(kernel, ConvKernel::Plain | ConvKernel::Lanes(_));
+    debug_assert!(affine.is_none() || is_block, "it has no block");
     match kernel {
         ConvKernel::Plain => conv_plain(gpu, direction, input, weights, result, batch),
-        ConvKernel::Whole(whole) => conv_whole(gpu, whole, finish, input, weights, result, batch),
-        ConvKernel::Lanes(tile) => conv_lanes(gpu, tile, fused, input, weights, result, batch),
-        ConvKernel::Tiles(tile) => conv_tiles(gpu, tile, fused, input, weights, result, batch),
-        ConvKernel::Matrices(t) => conv_matrices(gpu, t, fused, input, weights, result, batch),
+        ConvKernel::Lanes(tile) => conv_lanes(gpu, tile, input, weights, result, batch),
+        ConvKernel::Tiles(tile) => conv_tiles(gpu, tile, affine, input, weights, result, batch),
+        ConvKernel::Matrices(t) => conv_matrices(gpu, t, affine, input, weights, result, batch),
     }
 }
 
@@ -57,8 +56,6 @@ pub(crate) fn conv_backward_weight(
             );
         }
         WeightKernel::Plain => None,
-        WeightKernel::Whole(w) => Some((w.groups(outputs, inputs), w.generate())),
-        WeightKernel::Strips(s) => Some((s.groups(outputs, inputs), s.generate())),
         WeightKernel::Lanes(t) => Some((t.groups(outputs, inputs), t.generate())),
     };
     recording.push(one_kernel(gpu, unrolled, input, d_planes, d_weights, batch, accumulate));

@@ -5,11 +5,11 @@
 
 use super::{
     super::{
-        First, MatrixTile, Packing, PixelTile, Planes, Tile, WeightTiles, Whole,
-        conv_backward_weight::WeightTile, weight_strips::Strips, weight_whole::WholeWeights,
+        First, MatrixTile, Packing, PixelTile, Planes, Tile, WeightTiles,
+        conv_backward_weight::WeightTile,
     },
     Direction,
-    cpu::{FirstBlock, SmallPlanes, Winograd},
+    cpu::{FirstBlock, SmallPlanes, WidePlanes, Winograd},
 };
 use crate::gpu::{Caps, Kernels};
 
@@ -30,7 +30,6 @@ pub(crate) struct BlockShape {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ConvKernel {
     Plain,
-    Whole(Whole),
     Lanes(Tile),
     Tiles(PixelTile),
     Matrices(MatrixTile),
@@ -40,8 +39,6 @@ pub(crate) enum ConvKernel {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum WeightKernel {
     Plain,
-    Whole(WholeWeights),
-    Strips(Strips),
     Lanes(WeightTile),
     Tiles(WeightTiles),
 }
@@ -54,7 +51,7 @@ pub(crate) enum Forward {
     Fused(ConvKernel),
     /// Norm, ReLU and pool follow as another kernel.
     Apart(ConvKernel),
-    /// As one kernel, from textures to textures.
+    /// From textures to textures.
     Texels(TexelKernel),
 }
 
@@ -74,6 +71,8 @@ pub(crate) enum Backward {
 pub(crate) enum TexelKernel {
     First(FirstBlock),
     Small(SmallPlanes),
+    /// Norm, ReLU and pool follow as another kernel.
+    Wide(WidePlanes),
 }
 
 /// Of which images the convolution's planes are kept.
@@ -112,11 +111,19 @@ pub(crate) struct BlockPlan {
 
 /// The kernels for a block on such a device.
 pub(crate) fn plan(caps: &Caps, shape: BlockShape) -> BlockPlan {
-    let BlockShape { inputs, outputs, size, last, .. } = shape;
-    let [input, planes] = [inputs, outputs].map(|channels| conv_layout(caps, channels, size));
+    let BlockShape { inputs, outputs, size, first, last } = shape;
+    // Only kernels on buffers need zeros around what they convolve. Images have them.
+    let between = |channels: usize, size: usize| {
+        let shape = BlockShape { inputs: channels, outputs, size, first: false, last: false };
+        match texel_kernel(caps, shape) {
+            Some(_) => Planes::dense(channels, size),
+            None => Planes::haloed(channels, size),
+        }
+    };
+    let input = if first { Planes::haloed(inputs, size) } else { between(inputs, size) };
+    let planes = Planes::haloed(outputs, size);
     let d_pooled = Planes::dense(outputs, size / 2);
-    // The next block's input.
-    let pooled = if last { d_pooled } else { conv_layout(caps, outputs, size / 2) };
+    let pooled = if last { d_pooled } else { between(outputs, size / 2) };
 
     let apart = Forward::Apart(conv_kernel(caps, Direction::Forward, size, (inputs, outputs)));
     let forward = texel_kernel(caps, shape)
@@ -125,7 +132,6 @@ pub(crate) fn plan(caps: &Caps, shape: BlockShape) -> BlockPlan {
         .unwrap_or(apart);
     let (forward_keep, kept) = match forward {
         Forward::Texels(_) | Forward::First(_) => (forward, Kept::Never),
-        Forward::Fused(ConvKernel::Whole(_)) => (forward, Kept::ForBackward),
         Forward::Fused(_) => (apart, Kept::ForBackward),
         Forward::Apart(_) => (apart, Kept::Always),
     };
@@ -172,16 +178,16 @@ pub(crate) fn plan(caps: &Caps, shape: BlockShape) -> BlockPlan {
 fn texel_kernel(caps: &Caps, shape: BlockShape) -> Option<TexelKernel> {
     let BlockShape { inputs, size, first, .. } = shape;
     let lanes = caps.texel_lanes()?;
-    let first = FirstBlock::new(lanes, inputs, size).filter(|_| first).map(TexelKernel::First);
-    first.or_else(|| SmallPlanes::new(lanes, size).map(TexelKernel::Small))
-}
-
-/// How planes must lie for the convolution that reads them.
-pub(crate) fn conv_layout(caps: &Caps, channels: usize, size: usize) -> Planes {
-    match whole(caps, size) {
-        Some(_) => Planes::dense(channels, size),
-        None => Planes::haloed(channels, size),
+    if first {
+        if let Some(kernel) = FirstBlock::new(lanes, inputs, size) {
+            return Some(TexelKernel::First(kernel));
+        }
+        if first_kernel(caps, inputs, size).is_some() {
+            return None;
+        }
     }
+    let small = SmallPlanes::new(lanes, size).map(TexelKernel::Small);
+    small.or_else(|| WidePlanes::new(lanes, size).map(TexelKernel::Wide))
 }
 
 /// For a convolution alone, on planes of this size and so many (input, output) channels.
@@ -191,9 +197,6 @@ pub(crate) fn conv_kernel(
     size: usize,
     channels: (usize, usize),
 ) -> ConvKernel {
-    if let Some(whole) = whole(caps, size) {
-        return ConvKernel::Whole(whole);
-    }
     // Gradients can be smaller than what f16 holds.
     let matrices = caps.matrices.filter(|_| direction == Direction::Forward);
     if let Some(tile) = matrices.and_then(|m| MatrixTile::for_conv(m, size, channels)) {
@@ -210,13 +213,11 @@ pub(crate) fn conv_kernel(
 fn one_kernel(caps: &Caps, shape: BlockShape, dense: bool) -> Option<Forward> {
     let BlockShape { inputs, outputs, size, first, .. } = shape;
     let channels = (inputs, outputs);
-    if let Some(whole) = whole(caps, size) {
-        return Some(Forward::Fused(ConvKernel::Whole(whole)));
-    }
-    if let Some(lanes) = broadcasting_lanes(caps).filter(|_| first && dense)
-        && let Some(first) = First::new(lanes, inputs, size)
+    if first
+        && dense
+        && let Some(kernel) = first_kernel(caps, inputs, size)
     {
-        return Some(Forward::First(first));
+        return Some(Forward::First(kernel));
     }
     let fused = match (caps.matrices, caps.kernels, caps.lanes()) {
         // None leaves norm and pool to another kernel: with many channels, they are little.
@@ -224,8 +225,7 @@ fn one_kernel(caps: &Caps, shape: BlockShape, dense: bool) -> Option<Forward> {
             MatrixTile::for_block(m, size, channels).map(ConvKernel::Matrices)
         }
         (_, Kernels::Tiles, _) => PixelTile::for_block(size, outputs).map(ConvKernel::Tiles),
-        (.., Some(lanes)) => Tile::for_block(lanes, caps.cpu, size).map(ConvKernel::Lanes),
-        (.., None) => None,
+        _ => None,
     };
     fused.map(Forward::Fused)
 }
@@ -235,27 +235,15 @@ pub(crate) fn weight_kernel(caps: &Caps, input: Planes, planes: Planes) -> Weigh
     let (inputs, outputs) = (input.channels as usize, planes.channels as usize);
     match (caps.kernels, caps.lanes()) {
         (Kernels::Tiles, _) => WeightKernel::Tiles(WeightTiles::new(outputs, inputs)),
-        (_, Some(lanes)) => {
-            let on_cpu = Some(lanes).filter(|_| caps.cpu);
-            let whole = on_cpu.and_then(|lanes| WholeWeights::new(lanes, input, planes));
-            let strips = on_cpu.and_then(|lanes| Strips::new(lanes, input, planes));
-            (whole.map(WeightKernel::Whole))
-                .or(strips.map(WeightKernel::Strips))
-                .unwrap_or(WeightKernel::Lanes(WeightTile::new(lanes, caps.cpu, inputs)))
-        }
+        (_, Some(lanes)) => WeightKernel::Lanes(WeightTile::new(lanes, caps.cpu, inputs)),
         (_, None) => WeightKernel::Plain,
     }
 }
 
-/// Where kernels with an output channel in each lane pay: on a CPU whose driver broadcasts cheaply. Their planes
-/// are dense, but matrices are filled from haloed ones.
-fn broadcasting_lanes(caps: &Caps) -> Option<usize> {
-    caps.lanes().filter(|_| caps.cpu && caps.broadcasts && caps.matrices.is_none())
-}
-
-/// The one that takes whole planes.
-fn whole(caps: &Caps, size: usize) -> Option<Whole> {
-    broadcasting_lanes(caps).and_then(|lanes| Whole::new(lanes, size))
+/// The first block with an output channel in each lane pays on a CPU whose driver broadcasts cheaply.
+fn first_kernel(caps: &Caps, inputs: usize, size: usize) -> Option<First> {
+    let lanes = caps.lanes().filter(|_| caps.cpu && caps.broadcasts && caps.matrices.is_none());
+    lanes.and_then(|lanes| First::new(lanes, inputs, size))
 }
 
 impl ConvKernel {
@@ -263,7 +251,6 @@ impl ConvKernel {
     pub fn packing(&self) -> Option<Packing> {
         match self {
             Self::Plain => None,
-            Self::Whole(whole) => Some(whole.packing()),
             Self::Lanes(tile) => Some(tile.packing()),
             Self::Tiles(tile) => Some(tile.packing()),
             Self::Matrices(tile) => Some(tile.packing()),
@@ -277,6 +264,7 @@ impl TexelKernel {
         match self {
             Self::First(first) => first.packing(),
             Self::Small(small) => small.packing(),
+            Self::Wide(wide) => wide.packing(),
         }
     }
 
@@ -285,7 +273,7 @@ impl TexelKernel {
         let forward = self.packing().len(outputs, inputs);
         4 * match self {
             Self::First(_) => forward,
-            Self::Small(_) => forward + self.packing().len(inputs, outputs),
+            Self::Small(_) | Self::Wide(_) => forward + self.packing().len(inputs, outputs),
         }
     }
 }

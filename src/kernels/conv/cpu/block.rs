@@ -1,4 +1,4 @@
-//! Convolution on small planes, alone or with the block's norm, ReLU and pool.
+//! Convolution, alone or with the block's norm, ReLU and pool.
 
 use minijinja::context;
 
@@ -8,9 +8,16 @@ use crate::{
     kernels::{Batch, Generated, template, wgsl},
 };
 
-/// The kernels for planes of one size, on subgroups of so many lanes.
+/// The kernels for planes of one size, small enough for a lane to hold one whole, on subgroups of so many lanes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SmallPlanes {
+    lanes: usize,
+    size: usize,
+}
+
+/// The one for larger planes, which it makes in parts: it cannot be more than a convolution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct WidePlanes {
     lanes: usize,
     size: usize,
 }
@@ -78,42 +85,74 @@ impl SmallPlanes {
     pub fn packing(&self) -> Winograd {
         Winograd { lanes: self.lanes, per_turn: 2 }
     }
+}
 
-    /// Images of a workgroup.
-    fn images(&self) -> usize {
-        (PIXELS / self.size.pow(2)).max(1)
+impl WidePlanes {
+    /// The kernel, if there is one.
+    pub fn new(lanes: usize, size: usize) -> Option<Self> {
+        (matches!(lanes, 8 | 16) && matches!(size, 32 | 64)).then_some(Self { lanes, size })
     }
 
-    fn generate(&self, finish: &str) -> Generated {
-        let Self { lanes, size } = *self;
-        let (images, bands) = (self.images(), size.pow(2).div_ceil(PIXELS));
-        let values = context!(lanes, size, images, bands, finish);
-        Generated {
-            name: format!("block_cpu_lanes {finish} {lanes} {size}"),
-            source: template::fill(TEMPLATE, &values),
-            constants: &[],
-            slots: slots(finish),
-        }
-    }
-
-    pub(super) fn all() -> Vec<Generated> {
-        let shapes = [8, 16, 32].into_iter().flat_map(|lanes| [4, 8, 16].map(|size| (lanes, size)));
-        let kernels = shapes.filter_map(|(lanes, size)| Self::new(lanes, size));
-        kernels.flat_map(|k| ["store", "pool", "keep"].map(|finish| k.generate(finish))).collect()
+    /// How its weights lie.
+    pub fn packing(&self) -> Winograd {
+        Winograd { lanes: self.lanes, per_turn: 2 }
     }
 }
 
-/// What `finish` makes of `input` convolved with `weights`, packed for `kernels`; of so many channels.
+/// What a workgroup works at.
+struct Shape {
+    /// Images, of small planes.
+    images: usize,
+    /// Parts of a plane that are other workgroups'.
+    parts: usize,
+    /// Loops over the channels, each of which brings so many rows.
+    bands: usize,
+    rows: usize,
+}
+
+impl Shape {
+    fn of(size: usize) -> Self {
+        let (pixels, wide) = (size.pow(2), size > 16);
+        Self {
+            images: (PIXELS / pixels).max(1),
+            parts: if wide { pixels / PIXELS } else { 1 },
+            bands: if wide { 1 } else { pixels.div_ceil(PIXELS) },
+            rows: size.min(PIXELS / size),
+        }
+    }
+}
+
+fn generate(lanes: usize, size: usize, finish: &str) -> Generated {
+    let Shape { images, parts, bands, rows } = Shape::of(size);
+    let values = context!(lanes, size, images, parts, bands, rows, finish);
+    Generated {
+        name: format!("block_cpu_lanes {finish} {lanes} {size}"),
+        source: template::fill(TEMPLATE, &values),
+        constants: &[],
+        slots: slots(finish),
+    }
+}
+
+pub(super) fn all() -> Vec<Generated> {
+    let shapes = || [8, 16, 32].into_iter().flat_map(|l| [4, 8, 16, 32, 64].map(|size| (l, size)));
+    let small = shapes().filter(|&(lanes, size)| SmallPlanes::new(lanes, size).is_some());
+    let small = small.flat_map(|shape| ["store", "pool", "keep"].map(|finish| (shape, finish)));
+    let wide = shapes().filter(|&(lanes, size)| WidePlanes::new(lanes, size).is_some());
+    let all = small.chain(wide.map(|shape| (shape, "store")));
+    all.map(|((lanes, size), finish)| generate(lanes, size, finish)).collect()
+}
+
+/// What `finish` makes of `input` convolved with `weights`, by subgroups of so many lanes.
 pub(crate) fn convolve(
     gpu: &Gpu,
-    kernels: SmallPlanes,
+    lanes: usize,
     finish: Finish<'_>,
-    (input, inputs): (&Texels, usize),
+    (input, from): (&Texels, Layer),
     weights: &Texels,
     (result, outputs): (&Texels, usize),
     batch: Batch,
 ) -> Dispatch {
-    let [from, to] = [inputs, outputs].map(|channels| Layer { channels, size: kernels.size });
+    let to = Layer { channels: outputs, ..from };
     let params = Buffer::params(gpu, "block_cpu params", &Params::new(from, to, batch));
     let mut bindings = vec![params.binding(), input.binding(), weights.binding(), result.binding()];
     let stored = match finish {
@@ -127,10 +166,10 @@ pub(crate) fn convolve(
             to.values() + to.pooled().values()
         }
     };
-    let groups = batch.nets * (batch.images / batch.nets).div_ceil(kernels.images());
-    kernels
-        .generate(finish.name())
-        .dispatch(gpu, &bindings, fold(groups * outputs.div_ceil(kernels.lanes)))
+    let Shape { images, parts, .. } = Shape::of(from.size);
+    let groups = batch.nets * (batch.images / batch.nets).div_ceil(images) * parts;
+    generate(lanes, from.size, finish.name())
+        .dispatch(gpu, &bindings, fold(groups * outputs.div_ceil(lanes)))
         .flops(flops(from, to, batch.images))
         .values(batch.images * (from.values() + stored) + 4 * weights.len())
 }

@@ -4,13 +4,15 @@
 mod block;
 mod first_block;
 mod norm_backward;
+mod norm_forward;
 mod pack;
 mod texels;
 mod weight_gradient;
 
-pub(crate) use block::{Finish, SmallPlanes, convolve};
+pub(crate) use block::{Finish, SmallPlanes, WidePlanes, convolve};
 pub(crate) use first_block::{FirstBlock, first_block, first_block_backward};
 pub(crate) use norm_backward::norm_backward;
+pub(crate) use norm_forward::norm_forward;
 pub(crate) use pack::{Winograd, pack_winograd};
 pub(crate) use texels::{from_texels, to_texels};
 pub(crate) use weight_gradient::weight_gradient;
@@ -89,7 +91,14 @@ pub(crate) struct Kept<'a> {
 
 /// Every specialisation that any adapter can ask for, for the tests that read them all.
 pub(in crate::kernels) fn all() -> Vec<Generated> {
-    [SmallPlanes::all(), FirstBlock::all(), norm_backward::all(), weight_gradient::all()].concat()
+    [
+        block::all(),
+        FirstBlock::all(),
+        norm_backward::all(),
+        norm_forward::all(),
+        weight_gradient::all(),
+    ]
+    .concat()
 }
 
 /// Multiplications and additions of a convolution of so many images, done directly.

@@ -30,7 +30,7 @@ fn generate(size: usize) -> Generated {
 }
 
 pub(super) fn all() -> Vec<Generated> {
-    [4, 8, 16, 32].map(generate).into()
+    [4, 8, 16, 32, 64].map(generate).into()
 }
 
 /// The gradient at a block's convolution, in `d_planes`, and each plane's part of the one at the norm's weight

@@ -42,7 +42,7 @@ pub(super) fn all() -> Vec<Generated> {
     let mut all = Vec::new();
     for lanes in [8, 16, 32] {
         for inputs in 1..=INPUTS {
-            all.extend([4, 8, 16, 32].map(|size| generate(lanes, size, inputs)));
+            all.extend([4, 8, 16, 32, 64].map(|size| generate(lanes, size, inputs)));
         }
     }
     all

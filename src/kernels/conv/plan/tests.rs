@@ -68,6 +68,7 @@ fn texels(legend: &mut BTreeSet<String>, kernel: TexelKernel) -> String {
     match kernel {
         TexelKernel::First(first) => label(legend, &first),
         TexelKernel::Small(small) => label(legend, &small),
+        TexelKernel::Wide(wide) => label(legend, &wide),
     }
 }
 
@@ -77,6 +78,9 @@ fn row(legend: &mut BTreeSet<String>, plan: &BlockPlan) -> [String; 7] {
         Forward::First(first) => format!("block {}", label(legend, &first)),
         Forward::Fused(kernel) => format!("block {}", label(legend, &kernel)),
         Forward::Apart(kernel) => format!("{}, norm", label(legend, &kernel)),
+        Forward::Texels(kernel @ TexelKernel::Wide(_)) => {
+            format!("{}, norm", texels(legend, kernel))
+        }
         Forward::Texels(kernel) => format!("block {}", texels(legend, kernel)),
     };
     let (data, weight) = match plan.backward {
