@@ -28,7 +28,7 @@ $(XDG_RUNTIME_DIR):
 demo: | $(XDG_RUNTIME_DIR)
 	scripts/prepare --release
 	cargo run --quiet --release -- --dataset glyphs --ipc 10 --iterations 150 --width 32 --batch-real 64 --eval-nets 2 --eval-epochs 60
-	@echo "Open grid.png in that folder: one row per class. README.md says what the other files are."
+	@echo "Open grid.png in that folder: one row per class. docs/run-folder.md says what the other files are."
 
 test: | $(XDG_RUNTIME_DIR)
 	cargo fmt --check

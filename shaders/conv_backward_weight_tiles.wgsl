@@ -6,7 +6,7 @@
 // its halo. Where so few workgroups would leave a GPU idle, several share a network's images; what each
 // leaves is added up by class_sum. The order of all additions is fixed.
 //
-// Ladder, by count, for a thread and 16 pixels (see ARCHITECTURE.md):
+// Ladder, by count, for a thread and 16 pixels (see docs/kernels.md):
 //   conv_backward_weight.wgsl, a weight a thread: 16 multiply-adds, each with 2 values loaded.
 //   4 × 2 channel pairs a thread by rows of 8: 1152 multiply-adds for 40 vec4f from workgroup memory, but
 //   176 registers. By rows of 4: 128 with Mesa's compiler, 150 to 180 with NVIDIA's, which leave room for

@@ -11,7 +11,7 @@
 // With FUSED the whole block follows: instance norm → ReLU → average pool, in f32. A tile then holds a whole
 // plane, and only pooled values are stored, a quarter as many.
 //
-// Ladder, by count, for a subgroup on planes of 16, SIDE of 16 (see ARCHITECTURE.md):
+// Ladder, by count, for a subgroup on planes of 16, SIDE of 16 (see docs/kernels.md):
 //   A product for each tap, row and 16 outputs, each with 2 matrices loaded: 2 loads a product.
 //   4 rows × 2 fragments of outputs: 6 loads for 8 products, 0.75.
 //   The same, a row of pixels loaded once for the three taps above each other: 6 + 6 for 24, 0.5.

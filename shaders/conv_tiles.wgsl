@@ -10,7 +10,7 @@
 // With FUSED the whole block follows in registers: instance norm → ReLU → average pool. A tile then
 // holds a whole plane, and only pooled values are stored, a quarter as many.
 //
-// Ladder, by count, for a thread and input channel on planes of 16 with 64 outputs (see ARCHITECTURE.md):
+// Ladder, by count, for a thread and input channel on planes of 16 with 64 outputs (see docs/kernels.md):
 //   conv.wgsl: 9 multiply-adds an output, each with 2 values loaded from caches: 1 to 4 % of peak.
 //   Pixels and weights staged, one output a thread: 2 values from workgroup memory each, 10 %.
 //   4 × 2 pixels × 8 outputs a thread: 576 multiply-adds for 26 vec4f from workgroup memory, of which 18

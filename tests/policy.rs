@@ -1,10 +1,11 @@
 //! `deny.toml` kept without cargo-deny, which takes longer to build than everything here: licences, crates in
-//! two versions, wildcards, and where crates are from. And that what README.md says of their number is
-//! true.
+//! two versions, wildcards, and where crates are from. And that what the documentation says of their number is
+//! true, that its links lead somewhere, and that what shall be short is.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
+    path::{Path, PathBuf},
     process::Command,
 };
 
@@ -233,10 +234,11 @@ fn the_policy_can_be_broken() {
     assert!(without("windows-sys").contains("no windows-sys 0.52 is there"));
 }
 
-/// README.md says how many crates stand behind the program, and behind the library alone.
+/// docs/library.md says how many crates stand behind the program, and behind the library alone.
 #[test]
-fn as_many_crates_as_readme_says() {
-    let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+fn as_many_crates_as_the_guide_says() {
+    let guide = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/library.md");
+    let guide = fs::read_to_string(guide).unwrap();
     let count = |more: &[&str]| {
         let linux = ["tree", "-e", "normal", "--target", "x86_64-unknown-linux-gnu"];
         let lines = cargo(&[&linux[..], &["--prefix", "none", "--format", "{p}"], more].concat());
@@ -249,6 +251,92 @@ fn as_many_crates_as_readme_says() {
         count(&[]),
         count(&["--no-default-features"])
     );
-    let text = readme.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(text.contains(&said), "README.md should say: {said}");
+    let text = guide.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(text.contains(&said), "docs/library.md should say: {said}");
+}
+
+/// The documentation that is a Markdown file.
+fn pages() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folders = ["", "docs", "examples", "tests/golden"].map(|folder| root.join(folder));
+    let entries = folders.iter().flat_map(|folder| fs::read_dir(folder).unwrap());
+    let paths = entries.map(|entry| entry.unwrap().path());
+    paths.filter(|path| path.extension().is_some_and(|ending| ending == "md")).collect()
+}
+
+/// A page without its blocks of code.
+fn prose(page: &str) -> String {
+    let (mut text, mut code) = (String::new(), false);
+    for line in page.lines() {
+        let fence = line.starts_with("```");
+        code ^= fence;
+        if !code && !fence {
+            text += line;
+            text.push('\n');
+        }
+    }
+    text
+}
+
+/// What links call the headings of a page, as GitHub does.
+fn anchors(page: &str) -> BTreeSet<String> {
+    let page = prose(page);
+    let headings = page.lines().filter_map(|line| line.strip_prefix('#'));
+    let anchor = |heading: &str| {
+        let name = heading.trim_start_matches('#').trim().to_lowercase().replace(' ', "-");
+        name.chars().filter(|c| c.is_alphanumeric() || matches!(c, '-' | '_')).collect()
+    };
+    headings.map(anchor).collect()
+}
+
+/// The links of a page in this folder that lead nowhere on this disk.
+fn broken_links(folder: &Path, page: &str) -> Vec<String> {
+    let text = prose(page);
+    let after = |start: &'static str, end: char| {
+        text.split(start).skip(1).map(move |rest| rest.split(end).next().unwrap_or_default())
+    };
+    let links = after("](", ')').chain(after("src=\"", '"'));
+    let leads_somewhere = |link: &&str| {
+        let (path, anchor) = link.split_once('#').unwrap_or((link, ""));
+        let file = folder.join(path);
+        let there = || match path {
+            "" => page.to_owned(),
+            _ => fs::read_to_string(&file).unwrap_or_default(),
+        };
+        link.contains("://")
+            || file.exists() && (anchor.is_empty() || anchors(&there()).contains(anchor))
+    };
+    links.filter(|link| !leads_somewhere(link)).map(str::to_owned).collect()
+}
+
+#[test]
+fn links_lead_somewhere() {
+    let pages = pages();
+    let named = |name: &str| pages.iter().any(|page| page.ends_with(name));
+    assert!(named("README.md") && named("docs/guide.md"), "{pages:?}");
+    for page in pages {
+        let broken = broken_links(page.parent().unwrap(), &fs::read_to_string(&page).unwrap());
+        assert!(broken.is_empty(), "{}: {broken:?}", page.display());
+    }
+}
+
+#[test]
+fn broken_links_are_found() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = "# One, `two`\n[a](README.md#limits) [b](docs) [c](https://example.org/x) [d](#one-two)\n\
+                ```\n# no heading\n[e](nothing)\n```\n<img src=\"docs/report.png\">";
+    assert_eq!(broken_links(root, page), [""; 0]);
+    for broken in ["README", "docs/x.md", "README.md#nothing", "#no-heading", "docs#limits"] {
+        assert_eq!(broken_links(root, &format!("{page} [f]({broken})")), [broken]);
+    }
+    assert_eq!(broken_links(root, "<img src=\"none.png\">"), ["none.png"]);
+}
+
+#[test]
+fn what_shall_be_short_is() {
+    for (name, most) in [("README.md", 200), ("ARCHITECTURE.md", 250)] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+        let lines = fs::read_to_string(path).unwrap().lines().count();
+        assert!(lines < most, "{name} has {lines} lines; docs/ has room for {most} and more");
+    }
 }

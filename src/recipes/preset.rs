@@ -12,7 +12,7 @@ use crate::{Error, Result};
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Preset {
-    /// Minutes on an integrated GPU.
+    /// For a GPU: fewer iterations and networks than published.
     #[default]
     Quick,
     /// What published figures are means over.

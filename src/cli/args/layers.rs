@@ -16,9 +16,8 @@ use crate::cli::config::{ConfigFile, KEYS};
 
 #[derive(Debug, Args)]
 pub struct LayerArgs {
-    /// How much effort there shall be: quick, minutes on an integrated GPU; paper, 5 runs of
-    /// 20 000 iterations and 20 networks of 1000 epochs as published; small, minutes on a CPU; smoke,
-    /// seconds even there.
+    /// How much effort to make: quick, for a GPU; paper, 5 runs of 20 000 iterations and 20 networks
+    /// of 1000 epochs as published; small, minutes on a CPU; smoke, seconds even there.
     #[arg(
         long, value_name = "NAME", default_value = "quick", help_heading = "Task",
         value_parser = preset_parser()
