@@ -8,8 +8,7 @@
 // pixels is exchanged at the end. Gradients at weights are stored image by image, for class_sum.
 //
 // Ladder (100 images of three channels, 128 outputs, 16 lanes, two cores, ms for forward and backward):
-// conv_lanes and norm_relu_pool_rows, both ways: 91; with conv_backward_weight_strips in place of the
-// second conv_lanes: 69. conv_first and this: 18 to the images, 17 to the weights.
+// conv_lanes and a norm by rows, both ways: 91. conv_first and this: 18 to the images, 17 to the weights.
 
 // Dense planes.
 @group(0) @binding(4) var<storage, read> d_pooled: array<vec4f>;
