@@ -5,17 +5,18 @@ ifndef XDG_RUNTIME_DIR
 export XDG_RUNTIME_DIR := $(CURDIR)/target/runtime
 endif
 
-.PHONY: help demo test test-full test-limits test-swiftshader test-hlsl soak fuzz fuzz-corpus bench-peers clean
+.PHONY: help demo test test-full test-limits test-swiftshader test-hlsl mesa-matrix soak fuzz fuzz-corpus bench-peers clean
 # Targets build into the same folder.
 .NOTPARALLEL:
 
 help:
 	@echo "make demo         condense the embedded digits, 10 to 80 seconds on two CPU cores after the build"
 	@echo "make test         format, lints, every test, the documentation"
-	@echo "make test-full    the same, and the tests that take long, optimised"
+	@echo "make test-full    the same, the tests that take long, optimised, and other Mesas"
 	@echo "make test-limits  every test on a device with WebGPU's default limits and no feature"
 	@echo "make test-swiftshader  the golden vectors on another software device, that of chromium"
 	@echo "make test-hlsl    every shader through Microsoft's compiler, which scripts/dxc fetches"
+	@echo "make mesa-matrix  golden vectors, doctor and bench under the Mesa of three Debian releases; as root"
 	@echo "make soak         an hour's work in one process, whose memory must not grow; TIME=600 is ten minutes"
 	@echo "make fuzz         every reader of files against a fuzzer, ten minutes each; TIME=60 and TARGET=npz do less"
 	@echo "make bench-peers  times beside PyTorch and burn, where they are; WIDTH=32 ITERATIONS=3 is quick"
@@ -41,6 +42,7 @@ test: | $(XDG_RUNTIME_DIR)
 # Two ignored tests are not for a machine to judge: one asks the real mirrors, one draws a picture.
 test-full: test
 	cargo test --release -- --include-ignored --skip mirrors --skip contact_sheet
+	scripts/mesa-matrix
 
 test-limits: | $(XDG_RUNTIME_DIR)
 	DM_WGPU_LIMITS=webgpu cargo test --no-fail-fast
@@ -57,6 +59,9 @@ test-swiftshader: | $(XDG_RUNTIME_DIR)
 test-hlsl:
 	test -x target/dxc/dxc || scripts/dxc
 	cargo test --test shaders microsofts -- --include-ignored --nocapture
+
+mesa-matrix: | $(XDG_RUNTIME_DIR)
+	scripts/mesa-matrix
 
 soak: | $(XDG_RUNTIME_DIR)
 	scripts/soak $(TIME)
