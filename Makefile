@@ -52,7 +52,7 @@ test-swiftshader: export VK_ICD_FILENAMES = $(SWIFTSHADER)
 test-swiftshader: | $(XDG_RUNTIME_DIR)
 	@test -e "$(SWIFTSHADER)" || { echo "no $(SWIFTSHADER): install chromium (Debian), or say SWIFTSHADER=…/vk_swiftshader_icd.json"; exit 1; }
 	cargo run --quiet -- adapters --backend vulkan | grep SwiftShader
-	cargo test --test golden -- --nocapture
+	cargo test --test kernels golden:: -- --nocapture
 
 test-hlsl:
 	test -x target/dxc/dxc || scripts/dxc
