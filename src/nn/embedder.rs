@@ -55,8 +55,10 @@ impl Embedder {
                 Kept::Never => 0,
             };
             // The gradient at the embedding is the caller's.
-            let d_images = if b + 1 == net.depth() { 0 } else { backward_images };
-            let pooled_images = if within(texels.as_ref(), b) { backward_images } else { images };
+            let last = b + 1 == net.depth();
+            let within = within(texels.as_ref(), b);
+            let d_images = if last || within { 0 } else { backward_images };
+            let pooled_images = if within { 0 } else { images };
             let planes = |label: &str, images: usize, layout: Planes| {
                 zeros(&format!("{label} {b}"), images * layout.image_len())
             };
@@ -94,12 +96,11 @@ impl Embedder {
                 Kept::Never => (0, 0),
             };
             bytes.forward += forward;
-            match within(texels.as_ref(), b) {
-                true => bytes.backward += pooled,
-                false => bytes.forward += pooled,
-            }
             bytes.backward += planes - forward + 2 * width;
-            bytes.backward += if b + 1 == net.depth() { 0 } else { plan.d_pooled.image_len() };
+            let within = within(texels.as_ref(), b);
+            bytes.forward += if within { 0 } else { pooled };
+            let last = b + 1 == net.depth();
+            bytes.backward += if last || within { 0 } else { plan.d_pooled.image_len() };
             bytes.largest = bytes.largest.max(planes).max(pooled);
         }
         let BytesPerImage { forward, backward, largest } = bytes;
@@ -116,21 +117,17 @@ impl Embedder {
         (&self.input, self.blocks[0].plan.input.inset(self.border))
     }
 
-    /// Each block's output, the last of which is the embedding (N, features), after a forward pass with or
-    /// without `keep`; for the tests.
+    /// Each block's output, the last of which is the embedding (N, features), after a forward pass; for the tests.
     pub fn pooled(
         &self,
         gpu: &Gpu,
         recording: &mut Recording,
         images: usize,
-        keep: bool,
     ) -> Vec<(Buffer<f32>, Planes)> {
         let of = |b: &Block| (b.pooled.clone(), b.plan.pooled);
         let mut pooled: Vec<_> = self.blocks.iter().map(of).collect();
         if let Some(texels) = &self.texels {
-            let blocks = texels.plan.blocks(keep);
-            let copies = texels.pooled(gpu, recording, blocks.clone(), images);
-            pooled.splice(blocks, copies);
+            pooled.splice(texels.plan.blocks(), texels.pooled(gpu, recording, images));
         }
         pooled
     }
@@ -158,12 +155,10 @@ impl Embedder {
         for (b, block) in self.blocks.iter().enumerate() {
             let plan = &block.plan;
             let (planes, pooled) = ((&block.planes, plan.planes), (&block.pooled, plan.pooled));
-            if let Some(texels) = self.texels_of(b, keep) {
-                let blocks = texels.plan.blocks(keep);
+            if let Some(texels) = self.texels_of(b) {
+                let blocks = texels.plan.blocks();
                 if b + 1 == blocks.end {
-                    let inv_std: Vec<_> = self.blocks[blocks].iter().map(|b| &b.inv_std).collect();
-                    let inv_std = keep.then_some(&inv_std[..]);
-                    texels.forward(gpu, recording, weights, input, pooled, batch, inv_std);
+                    texels.forward(gpu, recording, weights, input, pooled, batch, keep);
                     input = pooled;
                 }
                 continue;
@@ -185,6 +180,8 @@ impl Embedder {
                     let own = conv(gpu, kernel, direction, finish, input, own, pooled, batch);
                     recording.push(own);
                 }
+                // Theirs are above.
+                Forward::Texels(_) => {}
                 Forward::Apart(kernel) => {
                     let own = conv(gpu, kernel, direction, None, input, own, planes, batch);
                     recording.push(own);
@@ -196,8 +193,8 @@ impl Embedder {
     }
 
     /// The kernels of a block whose planes lie in textures.
-    fn texels_of(&self, block: usize, keep: bool) -> Option<&TexelBlocks> {
-        self.texels.as_ref().filter(|texels| texels.plan.blocks(keep).contains(&block))
+    fn texels_of(&self, block: usize) -> Option<&TexelBlocks> {
+        self.texels.as_ref().filter(|texels| texels.plan.blocks().contains(&block))
     }
 
     /// From the gradient at the embeddings down to the `target`.
@@ -225,11 +222,34 @@ impl Embedder {
                 Some(before) => (&before.pooled, plan.input),
                 None => (&self.input, plan.input),
             };
+            let result = match before {
+                Some(before) => (&before.d_pooled, plan.d_input),
+                None => (&self.d_input, plan.d_input),
+            };
+            // Nobody asks for the gradient at the images, where that at the weights is wanted.
+            let goes_on = before.is_some() || matches!(target, Target::Input);
+            let (affine, d_affine) = (weights.affine(b), &block.d_affine);
+            if let Some(texels) = self.texels_of(b) {
+                let affines = (affine, d_affine);
+                texels.norm_backward(gpu, recording, b, d_pooled, affines, batch, sharing);
+                if let Target::Weights(gradients) = target {
+                    let (conv, more) = (&gradients.convs[b], gradients.accumulate);
+                    recording.push(texels.weight_gradient(gpu, b, conv, batch, more));
+                    gradients.add_up(gpu, recording, d_affine, &gradients.affines[b], batch);
+                }
+                if goes_on {
+                    texels.conv_backward(gpu, recording, weights, b, batch);
+                    if b == texels.plan.blocks().start {
+                        recording.push(texels.take_d_input(gpu, b, result, batch.images));
+                    }
+                }
+                continue;
+            }
             let (data, weight) = match plan.backward {
                 Backward::Apart { data, weight } => (data, weight),
                 Backward::First(first) => {
                     let weights = (weights.conv(b), weights.affine(b));
-                    let (parts, d_affine) = (&self.first_parts, &block.d_affine);
+                    let parts = &self.first_parts;
                     let to = match target {
                         Target::Input => FirstTarget::Images(&self.d_input),
                         Target::Weights(_) => FirstTarget::Weights { parts, d_affine },
@@ -243,38 +263,17 @@ impl Embedder {
                     }
                     continue;
                 }
+                // Theirs are above.
+                Backward::Texels(_) => continue,
             };
-            let norm = Norm { affine: weights.affine(b), inv_std: &block.inv_std };
-            let d_affine = &block.d_affine;
-            let texels = self.texels_of(b, true);
-            match texels {
-                Some(texels) => texels
-                    .norm_backward(gpu, recording, b, d_pooled, norm, d_affine, batch, sharing),
-                None => recording.push(norm_relu_pool_backward(
-                    gpu, planes, norm, d_pooled, d_affine, batch, sharing,
-                )),
-            }
-            // Whether the block before is one of these too.
-            let follows = |texels: &TexelBlocks| b > texels.plan.blocks(true).start;
+            let norm = Norm { affine, inv_std: &block.inv_std };
+            recording.push(norm_relu_pool_backward(
+                gpu, planes, norm, d_pooled, d_affine, batch, sharing,
+            ));
             if let Target::Weights(gradients) = target {
-                if let Some(texels) = texels {
-                    recording.push(texels.take_d_planes(gpu, planes, batch.images));
-                    if follows(texels) {
-                        recording.push(texels.take_pooled(gpu, b - 1, input, batch.images));
-                    }
-                }
-                gradients.record(gpu, recording, b, weight, input, planes, &block.d_affine, batch);
+                gradients.record(gpu, recording, b, weight, input, planes, d_affine, batch);
             }
-            let result = match (before, target) {
-                (Some(before), _) => (&before.d_pooled, plan.d_input),
-                (None, Target::Input) => (&self.d_input, plan.d_input),
-                (None, Target::Weights(_)) => continue,
-            };
-            if let Some(texels) = texels {
-                texels.conv_backward(gpu, recording, weights, b, batch);
-                if !follows(texels) {
-                    recording.push(texels.take_d_input(gpu, b, result, batch.images));
-                }
+            if !goes_on {
                 continue;
             }
             let back = Direction::BackwardData;
@@ -351,9 +350,7 @@ impl BlockGradients {
 
 /// Whether a block leaves its result in a texture, for one that reads it there.
 fn within(plan: Option<&TexelPlan>, block: usize) -> bool {
-    plan.is_some_and(|plan| {
-        plan.blocks(false).contains(&block) && block + 1 < plan.blocks(false).end
-    })
+    plan.is_some_and(|plan| plan.blocks().contains(&block) && block + 1 < plan.blocks().end)
 }
 
 /// Device memory of [`Embedder`], in bytes an image.

@@ -6,8 +6,11 @@ use super::Weights;
 use crate::{
     gpu::{Buffer, Dispatch, Gpu, Recording, TEXEL_BYTES, Texels},
     kernels::{
-        Batch, BlockPlan, Direction, Norm, Planes, TexelKernel,
-        cpu::{Finish, Kept, Layer, convolve, first_block, from_texels, norm_backward, to_texels},
+        Batch, BlockPlan, Direction, Forward, Planes, TexelKernel,
+        cpu::{
+            Finish, Kept, Layer, convolve, first_block, first_block_backward, from_texels,
+            norm_backward, to_texels, weight_gradient,
+        },
     },
 };
 
@@ -26,9 +29,13 @@ pub(super) struct TexelPlan {
 impl TexelPlan {
     /// Of a network whose blocks are planned like this.
     pub fn of(plans: &[BlockPlan]) -> Option<Self> {
-        let start = plans.iter().position(|plan| plan.texels.is_some())?;
+        let kernel = |plan: &BlockPlan| match plan.forward {
+            Forward::Texels(kernel) => Some(kernel),
+            _ => None,
+        };
+        let start = plans.iter().position(|plan| kernel(plan).is_some())?;
         // Planes get smaller from block to block, so that none of another kind is between these.
-        let kernels: Vec<_> = plans[start..].iter().map_while(|plan| plan.texels).collect();
+        let kernels: Vec<_> = plans[start..].iter().map_while(kernel).collect();
         let blocks = start..start + kernels.len();
         let layer = |planes: Planes| Layer {
             channels: planes.channels as usize,
@@ -39,20 +46,8 @@ impl TexelPlan {
         Some(Self { blocks, kernels, input: layer(plans[start].input), planes, pooled })
     }
 
-    /// The blocks; with `keep`, those that serve images that go backward.
-    pub fn blocks(&self, keep: bool) -> Range<usize> {
-        if keep { self.kept() } else { self.blocks.clone() }
-    }
-
-    /// Those of the blocks that also serve images that go backward.
-    fn kept(&self) -> Range<usize> {
-        let first = matches!(self.kernels[0], TexelKernel::First(_));
-        self.blocks.start + usize::from(first)..self.blocks.end
-    }
-
-    /// How many blocks are before those of [`kept`](Self::kept).
-    fn left_out(&self) -> usize {
-        self.kept().start - self.blocks.start
+    pub fn blocks(&self) -> Range<usize> {
+        self.blocks.clone()
     }
 
     /// What a block reads.
@@ -64,13 +59,11 @@ impl TexelPlan {
     pub fn bytes_per_image(&self) -> [usize; 3] {
         let bytes = |layer: &Layer| layer.image_len() * TEXEL_BYTES;
         let sum = |layers: &[Layer]| layers.iter().map(bytes).sum::<usize>();
-        let kept = &self.planes[self.left_out()..];
-        let gradients: Vec<_> =
-            (self.left_out()..=self.planes.len()).map(|i| self.input(i)).collect();
-        let d_planes = kept.first().map_or(0, bytes);
-        let largest = bytes(&self.input).max(bytes(&self.pooled[0])).max(d_planes);
-        let backward = if kept.is_empty() { 0 } else { sum(kept) + d_planes + sum(&gradients) };
-        [bytes(&self.input) + sum(&self.pooled), backward, largest]
+        let [input, planes] = [self.input, self.planes[0]].map(|layer| bytes(&layer));
+        let forward = input + sum(&self.pooled);
+        // Gradients at what each block reads and the last one makes, and at one block's planes.
+        let inv_std: usize = self.planes.iter().map(|planes| 4 * planes.channels).sum();
+        [forward, sum(&self.planes) + inv_std + planes + forward, input.max(planes)]
     }
 }
 
@@ -81,10 +74,11 @@ pub(super) struct TexelBlocks {
     input: Texels,
     /// What each block pools to.
     pooled: Vec<Texels>,
-    /// For images that go backward: each block's normalised values, the gradient at what it reads, behind
-    /// which is that at the last one's pooled planes, and, one block after the other, the gradient at its
-    /// convolution.
+    /// For images that go backward: each block's normalised values and 1/σ of its planes, the gradient at what it
+    /// reads, behind which is that at the last one's pooled planes, and, one block after the other, the gradient
+    /// at its convolution.
     kept: Vec<Texels>,
+    inv_std: Vec<Buffer<f32>>,
     d_inputs: Vec<Texels>,
     d_planes: Texels,
 }
@@ -94,26 +88,26 @@ impl TexelBlocks {
         let texels = |label, images: usize, layer: Layer| {
             Texels::zeros(gpu, label, images * layer.image_len())
         };
-        let depth = plan.planes.len();
-        let left_out = plan.left_out();
-        // Of those blocks that serve images that go backward.
-        let backward =
-            |i: usize| if i < left_out || left_out == depth { 0 } else { backward_images };
-        let kept = |i: usize| texels("kept texels", backward(i), plan.planes[i]);
-        let d_input = |i: usize| texels("d input texels", backward(i), plan.input(i));
-        let d_planes = plan.planes[left_out.min(depth - 1)];
+        let kept = |&planes: &Layer| texels("kept texels", backward_images, planes);
+        let inv_std =
+            |planes: &Layer| Buffer::zeros(gpu, "1/std, texels", backward_images * planes.channels);
+        let d_input = |i: usize| texels("d input texels", backward_images, plan.input(i));
         Self {
             input: texels("input texels", images, plan.input),
             pooled: plan.pooled.iter().map(|&l| texels("pooled texels", images, l)).collect(),
-            kept: (0..depth).map(kept).collect(),
-            d_inputs: (0..=depth).map(d_input).collect(),
-            d_planes: texels("d planes texels", backward(left_out), d_planes),
+            kept: plan.planes.iter().map(kept).collect(),
+            inv_std: plan.planes.iter().map(inv_std).collect(),
+            d_inputs: (0..=plan.planes.len()).map(d_input).collect(),
+            d_planes: texels("d planes texels", backward_images, plan.planes[0]),
             plan,
         }
     }
 
-    /// Records these blocks, from one buffer to another; with room for 1/σ of the planes of each, keeps what
-    /// backward needs.
+    fn kept(&self, i: usize) -> Kept<'_> {
+        Kept { planes: &self.kept[i], inv_std: &self.inv_std[i] }
+    }
+
+    /// Records these blocks, from one buffer to another; with `keep`, what backward needs stays behind.
     #[allow(clippy::too_many_arguments)]
     pub fn forward(
         &self,
@@ -123,20 +117,18 @@ impl TexelBlocks {
         input: (&Buffer<f32>, Planes),
         result: (&Buffer<f32>, Planes),
         batch: Batch,
-        inv_std: Option<&[&Buffer<f32>]>,
+        keep: bool,
     ) {
-        let left_out = if inv_std.is_some() { self.plan.left_out() } else { 0 };
-        let mut planes = left_out.checked_sub(1).map_or(&self.input, |i| &self.pooled[i]);
+        let mut planes = &self.input;
         recording.push(to_texels(gpu, input, planes, batch.images));
-        for (i, kernel) in self.plan.kernels.iter().enumerate().skip(left_out) {
+        for (i, kernel) in self.plan.kernels.iter().enumerate() {
             let block = self.plan.blocks.start + i;
             let channels = self.plan.input(i).channels;
             let forward = Direction::Forward;
             let packed = weights.packed_texels(gpu, block, forward, kernel.packing());
             let (affine, to) =
                 (weights.affine(block), (&self.pooled[i], self.plan.pooled[i].channels));
-            let kept =
-                inv_std.map(|all| Kept { planes: &self.kept[i], inv_std: all[i - left_out] });
+            let kept = keep.then(|| self.kept(i));
             recording.push(match *kernel {
                 TexelKernel::First(first) => {
                     first_block(gpu, first, kept, planes, (&packed, affine), to, batch)
@@ -162,8 +154,7 @@ impl TexelBlocks {
         recording: &mut Recording,
         block: usize,
         (d_pooled, layout): (&Buffer<f32>, Planes),
-        Norm { affine, inv_std }: Norm<'_>,
-        d_affine: &Buffer<f32>,
+        (affine, d_affine): (&Buffer<f32>, &Buffer<f32>),
         batch: Batch,
         (first, sharing): (usize, usize),
     ) {
@@ -176,7 +167,7 @@ impl TexelBlocks {
         recording.push(norm_backward(
             gpu,
             self.plan.planes[i],
-            Kept { planes: &self.kept[i], inv_std },
+            self.kept(i),
             affine,
             given,
             (&self.d_planes, d_affine),
@@ -195,11 +186,39 @@ impl TexelBlocks {
         batch: Batch,
     ) {
         let i = block - self.plan.blocks.start;
-        let TexelKernel::Small(small) = self.plan.kernels[i] else { return };
-        let packed = weights.packed_texels(gpu, block, Direction::BackwardData, small.packing());
+        let kernel = self.plan.kernels[i];
         let given = (&self.d_planes, self.plan.planes[i].channels);
-        let to = (&self.d_inputs[i], self.plan.input(i).channels);
-        recording.push(convolve(gpu, small, Finish::Store, given, &packed, to, batch));
+        let to = &self.d_inputs[i];
+        recording.push(match kernel {
+            TexelKernel::First(first) => {
+                let packed =
+                    weights.packed_texels(gpu, block, Direction::Forward, kernel.packing());
+                first_block_backward(gpu, first, given, &packed, to, batch)
+            }
+            TexelKernel::Small(small) => {
+                let back = Direction::BackwardData;
+                let packed = weights.packed_texels(gpu, block, back, kernel.packing());
+                let to = (to, self.plan.input(i).channels);
+                convolve(gpu, small, Finish::Store, given, &packed, to, batch)
+            }
+        });
+    }
+
+    /// The gradient at a block's weights, from there too.
+    pub fn weight_gradient(
+        &self,
+        gpu: &Gpu,
+        block: usize,
+        d_weights: &Buffer<f32>,
+        batch: Batch,
+        accumulate: bool,
+    ) -> Dispatch {
+        let i = block - self.plan.blocks.start;
+        let input = i.checked_sub(1).map_or(&self.input, |before| &self.pooled[before]);
+        let lanes = self.plan.kernels[i].packing().lanes;
+        let input = (input, self.plan.input(i));
+        let d_planes = (&self.d_planes, self.plan.planes[i]);
+        weight_gradient(gpu, lanes, input, d_planes, d_weights, batch, accumulate)
     }
 
     /// Takes the gradient at what a block reads to a buffer, for other kernels.
@@ -213,37 +232,20 @@ impl TexelBlocks {
         from_texels(gpu, &self.d_inputs[block - self.plan.blocks.start], to, images)
     }
 
-    /// Takes the gradient at a convolution to a buffer, for other kernels.
-    pub fn take_d_planes(&self, gpu: &Gpu, to: (&Buffer<f32>, Planes), images: usize) -> Dispatch {
-        from_texels(gpu, &self.d_planes, to, images)
-    }
-
-    /// Takes what a block has pooled to a buffer, for other kernels.
-    pub fn take_pooled(
-        &self,
-        gpu: &Gpu,
-        block: usize,
-        to: (&Buffer<f32>, Planes),
-        images: usize,
-    ) -> Dispatch {
-        from_texels(gpu, &self.pooled[block - self.plan.blocks.start], to, images)
-    }
-
-    /// What some of the blocks have pooled, in buffers, for the tests.
+    /// What the blocks have pooled, in buffers, for the tests.
     pub fn pooled(
         &self,
         gpu: &Gpu,
         recording: &mut Recording,
-        blocks: Range<usize>,
         images: usize,
     ) -> Vec<(Buffer<f32>, Planes)> {
-        let copy = |block: usize| {
-            let layer = self.plan.pooled[block - self.plan.blocks.start];
+        let layers = self.pooled.iter().zip(&self.plan.pooled);
+        let copy = |(pooled, layer): (&Texels, &Layer)| {
             let layout = Planes::dense(layer.channels, layer.size);
             let buffer = Buffer::zeros(gpu, "pooled", images * layout.image_len());
-            recording.push(self.take_pooled(gpu, block, (&buffer, layout), images));
+            recording.push(from_texels(gpu, pooled, (&buffer, layout), images));
             (buffer, layout)
         };
-        blocks.map(copy).collect()
+        layers.map(copy).collect()
     }
 }

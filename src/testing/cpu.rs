@@ -99,6 +99,59 @@ pub fn cpu_convolution(
     download(gpu, &result, x.n, to).map(Some)
 }
 
+/// The gradient at the images, from the one at the convolution of a first block, `dy`; of so many channels, if
+/// this adapter has such a kernel for them. `weights`: (dy.channels, channels, 3, 3).
+pub fn cpu_first_backward(
+    gpu: &Gpu,
+    dy: &Images,
+    weights: &[f32],
+    channels: usize,
+) -> Result<Option<Images>> {
+    let first = gpu.caps().texel_lanes();
+    let first = first.and_then(|lanes| cpu::FirstBlock::new(lanes, channels, dy.size));
+    let Some(first) = first else { return Ok(None) };
+    let [from, to] = [dy.channels, channels].map(|channels| cpu::Layer { channels, size: dy.size });
+    let [d_planes, d_input] =
+        [from, to].map(|l| Texels::zeros(gpu, "planes", dy.n * l.image_len()));
+    let weights = Buffer::from_slice(gpu, "weights", weights);
+    let packing = first.packing();
+    let packed = Texels::zeros(gpu, "packed", packing.len(dy.channels, channels));
+    upload(gpu, dy, &d_planes)?;
+    run(gpu, |r| {
+        let (forward, shape) = (Direction::Forward, (dy.channels, channels));
+        r.push(cpu::pack_winograd(gpu, forward, packing, shape, &weights, &packed));
+        let batch = Batch { images: dy.n, nets: 1 };
+        let given = (&d_planes, dy.channels);
+        r.push(cpu::first_block_backward(gpu, first, given, &packed, &d_input, batch));
+    })?;
+    download(gpu, &d_input, dy.n, to).map(Some)
+}
+
+/// As [`conv_backward_weight`](super::conv_backward_weight), in textures, if this adapter has such kernels; added
+/// to `before`.
+pub fn cpu_weight_gradient(
+    gpu: &Gpu,
+    x: &Images,
+    dy: &Images,
+    nets: usize,
+    before: Option<&[f32]>,
+) -> Result<Option<Vec<f32>>> {
+    let Some(lanes) = gpu.caps().texel_lanes() else { return Ok(None) };
+    let [from, to] =
+        [x, dy].map(|images| cpu::Layer { channels: images.channels, size: images.size });
+    let [input, d_planes] = [from, to].map(|l| Texels::zeros(gpu, "planes", x.n * l.image_len()));
+    let nothing = vec![f32::NAN; nets * dy.channels * x.channels * 9];
+    let result = Buffer::from_slice(gpu, "dw", before.unwrap_or(&nothing));
+    upload(gpu, x, &input)?;
+    upload(gpu, dy, &d_planes)?;
+    let batch = Batch { images: x.n, nets };
+    run(gpu, |r| {
+        let (x, dy) = ((&input, from), (&d_planes, to));
+        r.push(cpu::weight_gradient(gpu, lanes, x, dy, &result, batch, before.is_some()));
+    })?;
+    result.read_blocking(gpu).map(Some)
+}
+
 fn upload(gpu: &Gpu, x: &Images, texels: &Texels) -> Result<()> {
     // Of another layout than texels have.
     let planes = Planes::haloed(x.channels, x.size);

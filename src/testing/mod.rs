@@ -165,7 +165,7 @@ pub fn embed(
     let mut forward = Recording::default();
     let batch = Batch { images: x.n, nets: 1 };
     embedder.forward(gpu, &mut forward, &mut held, batch, d_embedding.is_some());
-    let pooled = embedder.pooled(gpu, &mut forward, x.n, d_embedding.is_some());
+    let pooled = embedder.pooled(gpu, &mut forward, x.n);
     repack(gpu, &held);
     run(gpu, |r| *r = forward)?;
     let blocks = pooled

@@ -70,6 +70,26 @@ fn check_convolution(gpu: &Gpu, rng: &mut Rng, shape: Shape) {
     assert_close(&format!("dx, {shape:?}"), &dx.values, &expected_dx.values, LIMIT);
 }
 
+/// The gradient at the weights of each network, alone and added to another.
+fn check_weights(gpu: &Gpu, rng: &mut Rng, shape: Shape) {
+    let Shape { per_net, nets, inputs, outputs, size } = shape;
+    let n = per_net * nets;
+    let (x, dy) = (images(rng, n, inputs, size), images(rng, n, outputs, size));
+    let run = |before| testing::cpu_weight_gradient(gpu, &x, &dy, nets, before).unwrap().unwrap();
+    let dw = run(None);
+    let (wide_x, wide_dy) = (Batch::from(&x), Batch::from(&dy));
+    let expected: Vec<_> = (0..nets)
+        .flat_map(|net| {
+            let [x, dy] =
+                [&wide_x, &wide_dy].map(|all| all.slice(net * per_net, (net + 1) * per_net));
+            reference::conv_backward_weight(&x, &dy)
+        })
+        .collect();
+    assert_close(&format!("dw, {shape:?}"), &dw, &expected, LIMIT);
+    let sums: Vec<_> = expected.iter().zip(&dw).map(|(new, &old)| new + f64::from(old)).collect();
+    assert_close(&format!("dw and another, {shape:?}"), &run(Some(&dw)), &sums, LIMIT);
+}
+
 /// Devices that such kernels are for.
 fn cpus() -> impl Iterator<Item = &'static Gpu> {
     let is_cpu = |gpu: &&Gpu| gpu.info().device_type == dm_wgpu::wgpu::DeviceType::Cpu;
@@ -93,6 +113,7 @@ proptest! {
             let rng = &mut Rng(seed);
             prop_assert!(check_block(gpu, rng, false, shape));
             check_convolution(gpu, rng, shape);
+            check_weights(gpu, rng, shape);
         }
     }
 }
@@ -105,7 +126,16 @@ fn first_blocks_match_the_twin() {
         let shape = Shape { per_net, nets, inputs, outputs, size: 32 };
         for gpu in cpus() {
             let eight = gpu.info().subgroup_min_size == 8;
-            assert_eq!(check_block(gpu, &mut Rng(4), true, shape), eight, "{shape:?}");
+            let rng = &mut Rng(4);
+            assert_eq!(check_block(gpu, rng, true, shape), eight, "{shape:?}");
+            check_weights(gpu, rng, shape);
+            let (weights, dy) = (rng.weights(outputs, inputs), images(rng, per_net, outputs, 32));
+            let dx = testing::cpu_first_backward(gpu, &dy, &weights, inputs).unwrap();
+            let wide = widen(&weights);
+            let expected = reference::conv_backward_data(&(&dy).into(), &wide, inputs);
+            if let Some(dx) = dx {
+                assert_close(&format!("dx, {shape:?}"), &dx.values, &expected.values, LIMIT);
+            }
         }
     }
 }

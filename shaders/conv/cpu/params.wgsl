@@ -12,8 +12,9 @@ struct Params {
     // (first_image + i) / sharing.
     first_image: u32,
     sharing: u32,
-    pad0: u32,
-    pad1: u32,
+    // Of gradients at weights: 1 adds to what is there, for batches that are processed in parts.
+    accumulate: u32,
+    pad: u32,
 }
 
 @group(0) @binding(0) var<storage, read> params: Params;

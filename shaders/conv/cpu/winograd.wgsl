@@ -34,3 +34,39 @@ fn convolved(m0: f32, m1: f32, m2: f32, m3: f32, m4: f32, m5: f32) -> vec4f {
     let f = m3 - m4;
     return vec4f(m0 + s + e, d + 2.0 * f, s + 4.0 * e, d + 8.0 * f + m5);
 }
+
+// The way back through `convolved`: from the gradient at four values to those at six sums.
+fn at_products(d: vec4f) -> Six {
+    let a = d.x + d.z;
+    let b = d.y + d.w;
+    let c = d.x + 4.0 * d.z;
+    let e = 2.0 * d.y + 8.0 * d.w;
+    return Six(d.x, a + b, a - b, c + e, c - e, d.w);
+}
+
+// And through the weights' transform: from the gradient at six products to those at three taps.
+fn taps(m0: f32, m1: f32, m2: f32, m3: f32, m4: f32, m5: f32) -> vec3f {
+    let s = (m1 + m2) / 6.0;
+    let e = m3 + m4;
+    return vec3f(
+        0.25 * m0 - s + e / 24.0,
+        (m2 - m1) / 6.0 + (m3 - m4) / 12.0,
+        e / 6.0 - s + m5,
+    );
+}
+
+// The way back through `transformed`: the gradients at four pixels and their neighbours.
+struct Pixels {
+    left: f32,
+    here: vec4f,
+    right: f32,
+}
+
+fn at_pixels(m0: f32, m1: f32, m2: f32, m3: f32, m4: f32, m5: f32) -> Pixels {
+    let s = m1 + m2;
+    let d = m1 - m2;
+    let e = m3 + m4;
+    let f = 2.0 * (m3 - m4);
+    let here = vec4f(4.0 * (m5 - d) - f, -5.0 * m0 - 4.0 * s - e, d + f - 5.0 * m5, m0 + s + e);
+    return Pixels(4.0 * m0, here, m5);
+}

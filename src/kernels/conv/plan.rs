@@ -54,6 +54,8 @@ pub(crate) enum Forward {
     Fused(ConvKernel),
     /// Norm, ReLU and pool follow as another kernel.
     Apart(ConvKernel),
+    /// As one kernel, from textures to textures.
+    Texels(TexelKernel),
 }
 
 /// How a block goes backward.
@@ -63,13 +65,13 @@ pub(crate) enum Backward {
     First(First),
     /// Behind another kernel for pool, ReLU and norm.
     Apart { data: ConvKernel, weight: WeightKernel },
+    /// The same, from textures to textures.
+    Texels(TexelKernel),
 }
 
 /// Both ways, with planes in textures, of a block on a CPU.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TexelKernel {
-    /// Only where no backward follows: its sums are rounded more than direct ones, which moves a ReLU whose
-    /// input is all but zero.
     First(FirstBlock),
     Small(SmallPlanes),
 }
@@ -81,7 +83,7 @@ pub(crate) enum Kept {
     Always,
     /// Of those that go backward.
     ForBackward,
-    /// Of none: backward computes them again.
+    /// Of none: they lie in textures, or backward computes them again.
     Never,
 }
 
@@ -93,8 +95,6 @@ pub(crate) struct BlockPlan {
     /// Keeping what backward needs.
     pub forward_keep: Forward,
     pub backward: Backward,
-    /// Instead of these; not of gradients at weights.
-    pub texels: Option<TexelKernel>,
     pub input: Planes,
     /// Of the convolution, where they are kept.
     pub planes: Planes,
@@ -119,39 +119,42 @@ pub(crate) fn plan(caps: &Caps, shape: BlockShape) -> BlockPlan {
     let pooled = if last { d_pooled } else { conv_layout(caps, outputs, size / 2) };
 
     let apart = Forward::Apart(conv_kernel(caps, Direction::Forward, size, (inputs, outputs)));
-    let forward = one_kernel(caps, shape, pooled == d_pooled).unwrap_or(apart);
+    let forward = texel_kernel(caps, shape)
+        .map(Forward::Texels)
+        .or_else(|| one_kernel(caps, shape, pooled == d_pooled))
+        .unwrap_or(apart);
     let (forward_keep, kept) = match forward {
-        Forward::First(_) => (forward, Kept::Never),
+        Forward::Texels(_) | Forward::First(_) => (forward, Kept::Never),
         Forward::Fused(ConvKernel::Whole(_)) => (forward, Kept::ForBackward),
         Forward::Fused(_) => (apart, Kept::ForBackward),
         Forward::Apart(_) => (apart, Kept::Always),
-    };
-    let texels = texel_kernel(caps, shape);
-    let kept = match (kept, texels) {
-        (Kept::Always, Some(_)) => Kept::ForBackward,
-        (kept, _) => kept,
     };
     let len = |packing: Option<Packing>, to, from| packing.map_or(0, |p| p.len(to, from));
     let [own, keep] = [forward, forward_keep].map(|f| f.packing());
     let mut packed = len(own, outputs, inputs);
     packed += if keep == own { 0 } else { len(keep, outputs, inputs) };
     let (mut parts, mut image_parts) = (0, 0);
-    let backward = if let Forward::First(first) = forward {
-        image_parts = outputs * inputs * 9;
-        Backward::First(first)
-    } else {
-        let data = conv_kernel(caps, Direction::BackwardData, size, (outputs, inputs));
-        let weight = weight_kernel(caps, input, planes);
-        packed += len(data.packing(), inputs, outputs);
-        parts = weight.parts_len(outputs, inputs);
-        Backward::Apart { data, weight }
+    let backward = match forward {
+        Forward::Texels(kernel) => {
+            packed += kernel.packed_len(outputs, inputs);
+            Backward::Texels(kernel)
+        }
+        Forward::First(first) => {
+            image_parts = outputs * inputs * 9;
+            Backward::First(first)
+        }
+        Forward::Fused(_) | Forward::Apart(_) => {
+            let data = conv_kernel(caps, Direction::BackwardData, size, (outputs, inputs));
+            let weight = weight_kernel(caps, input, planes);
+            packed += len(data.packing(), inputs, outputs);
+            parts = weight.parts_len(outputs, inputs);
+            Backward::Apart { data, weight }
+        }
     };
-    packed += texels.map_or(0, |kernel| kernel.packed_len(outputs, inputs));
     BlockPlan {
         forward,
         forward_keep,
         backward,
-        texels,
         input,
         planes,
         kept,
@@ -301,7 +304,7 @@ impl Forward {
     /// How its weights lie; none as they are drawn.
     pub fn packing(&self) -> Option<Packing> {
         match self {
-            Self::First(_) => None,
+            Self::First(_) | Self::Texels(_) => None,
             Self::Fused(kernel) | Self::Apart(kernel) => kernel.packing(),
         }
     }

@@ -25,6 +25,17 @@ const TEMPLATE: &str = wgsl!(
     "conv/cpu/first_block"
 );
 
+const BACKWARD: &str = wgsl!(
+    "shared/grid",
+    "shared/texels",
+    "conv/cpu/params",
+    "conv/cpu/winograd",
+    "conv/cpu/first_block_backward"
+);
+
+/// Rows of an image that a workgroup goes back to.
+const ROWS: usize = 2;
+
 /// Blocks of output channels that a workgroup takes.
 const BLOCKS: usize = 2;
 
@@ -51,9 +62,22 @@ impl FirstBlock {
         }
     }
 
+    fn generate_backward(&self) -> Generated {
+        let Self { lanes, inputs, size } = *self;
+        let distances: Vec<_> = (0..lanes.ilog2()).rev().map(|power| 1 << power).collect();
+        let values = context!(lanes, inputs, size, rows => ROWS, distances);
+        Generated {
+            name: format!("first_block_backward_cpu_lanes {lanes} {size}×{inputs}"),
+            source: template::fill(BACKWARD, &values),
+            constants: &[],
+            slots: slots("store"),
+        }
+    }
+
     pub(super) fn all() -> Vec<Generated> {
         let kernels = [1, 3].into_iter().filter_map(|inputs| Self::new(8, inputs, 32));
-        kernels.flat_map(|k| ["pool", "keep"].map(|finish| k.generate(finish))).collect()
+        let forward = |k: FirstBlock| ["pool", "keep"].map(|finish| k.generate(finish));
+        kernels.flat_map(|k| forward(k).into_iter().chain([k.generate_backward()])).collect()
     }
 }
 
@@ -89,4 +113,25 @@ pub(crate) fn first_block(
         .dispatch(gpu, &bindings, fold(batch.images * outputs.div_ceil(BLOCKS * kernels.lanes)))
         .flops(flops(from, to, batch.images))
         .values(batch.images * (from.values() + stored) + 4 * weights.len())
+}
+
+/// The gradient at the images, from the one at the convolution, of `outputs` channels, with weights packed for
+/// forward.
+pub(crate) fn first_block_backward(
+    gpu: &Gpu,
+    kernels: FirstBlock,
+    (d_planes, outputs): (&Texels, usize),
+    weights: &Texels,
+    d_input: &Texels,
+    batch: Batch,
+) -> Dispatch {
+    let to = Layer { channels: kernels.inputs, size: kernels.size };
+    let from = Layer { channels: outputs, ..to };
+    let params = Buffer::params(gpu, "first_block_backward params", &Params::new(to, from, batch));
+    let bindings = [params.binding(), d_planes.binding(), weights.binding(), d_input.binding()];
+    kernels
+        .generate_backward()
+        .dispatch(gpu, &bindings, fold(batch.images * kernels.size / ROWS))
+        .flops(flops(to, from, batch.images))
+        .values(batch.images * (from.values() + to.values()) + 4 * weights.len())
 }

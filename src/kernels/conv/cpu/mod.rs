@@ -6,12 +6,14 @@ mod first_block;
 mod norm_backward;
 mod pack;
 mod texels;
+mod weight_gradient;
 
 pub(crate) use block::{Finish, SmallPlanes, convolve};
-pub(crate) use first_block::{FirstBlock, first_block};
+pub(crate) use first_block::{FirstBlock, first_block, first_block_backward};
 pub(crate) use norm_backward::norm_backward;
 pub(crate) use pack::{Winograd, pack_winograd};
 pub(crate) use texels::{from_texels, to_texels};
+pub(crate) use weight_gradient::weight_gradient;
 pub(in crate::kernels) use {
     pack::KERNEL as PACK, texels::FROM as FROM_TEXELS, texels::TO as TO_TEXELS,
 };
@@ -58,7 +60,8 @@ struct Params {
     images_per_net: u32,
     first_image: u32,
     sharing: u32,
-    pad: [u32; 2],
+    accumulate: u32,
+    pad: u32,
 }
 
 impl Params {
@@ -70,7 +73,8 @@ impl Params {
             images_per_net: (images / nets) as u32,
             first_image: 0,
             sharing: 1,
-            pad: [0; 2],
+            accumulate: 0,
+            pad: 0,
         }
     }
 }
@@ -85,7 +89,7 @@ pub(crate) struct Kept<'a> {
 
 /// Every specialisation that any adapter can ask for, for the tests that read them all.
 pub(in crate::kernels) fn all() -> Vec<Generated> {
-    [SmallPlanes::all(), FirstBlock::all(), norm_backward::all()].concat()
+    [SmallPlanes::all(), FirstBlock::all(), norm_backward::all(), weight_gradient::all()].concat()
 }
 
 /// Multiplications and additions of a convolution of so many images, done directly.

@@ -64,28 +64,27 @@ fn label(legend: &mut BTreeSet<String>, kernel: &dyn Debug) -> String {
     format!("{}({})", words[0], numbers.join(", "))
 }
 
+fn texels(legend: &mut BTreeSet<String>, kernel: TexelKernel) -> String {
+    match kernel {
+        TexelKernel::First(first) => label(legend, &first),
+        TexelKernel::Small(small) => label(legend, &small),
+    }
+}
+
 /// A block's columns.
 fn row(legend: &mut BTreeSet<String>, plan: &BlockPlan) -> [String; 7] {
     let forward = |legend: &mut BTreeSet<String>, forward| match forward {
         Forward::First(first) => format!("block {}", label(legend, &first)),
         Forward::Fused(kernel) => format!("block {}", label(legend, &kernel)),
         Forward::Apart(kernel) => format!("{}, norm", label(legend, &kernel)),
+        Forward::Texels(kernel) => format!("block {}", texels(legend, kernel)),
     };
     let (data, weight) = match plan.backward {
         Backward::First(first) => (format!("block {}", label(legend, &first)), "same".to_owned()),
         Backward::Apart { data, weight } => (label(legend, &data), label(legend, &weight)),
+        Backward::Texels(kernel) => (texels(legend, kernel), "same".to_owned()),
     };
-    let ways = [forward(legend, plan.forward), forward(legend, plan.forward_keep), data];
-    let [ahead, keep, data] = match plan.texels {
-        None => ways,
-        Some(TexelKernel::First(first)) => {
-            [format!("block {}", label(legend, &first)), ways[1].clone(), ways[2].clone()]
-        }
-        Some(TexelKernel::Small(small)) => {
-            let block = format!("block {}", label(legend, &small));
-            [block.clone(), block, label(legend, &small)]
-        }
-    };
+    let [ahead, keep] = [plan.forward, plan.forward_keep].map(|way| forward(legend, way));
     let lies = |planes: Planes| {
         let dense = Planes::dense(planes.channels as usize, planes.size as usize);
         if planes == dense { "dense" } else { "haloed" }

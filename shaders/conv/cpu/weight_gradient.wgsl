@@ -1,0 +1,150 @@
+// Gradient of convolution 3×3 at its weights, on planes of {{ size }}, for CPU adapters with subgroups of
+// {{ lanes }} lanes: by Winograd's products too, which are added up before they become taps. A template, which
+// kernels/template.rs writes out because drivers do not reliably unroll.
+//
+// A workgroup is one subgroup: an output channel a lane, {{ inputs }} input channels, one network. It goes through
+// the images in strips of 64 pixels. A lane loads and transforms the gradient in its own channel's strip; those
+// of the input are loaded by all lanes together, four pixels each, with the rows above and below, and reach all
+// lanes by subgroupShuffle. Each strip is summed by itself, then added: that rounds less than one long sum.
+
+// Planes that the convolution reads.
+@group(0) @binding(1) var input: texture_storage_2d<rgba32float, read>;
+// The gradient at those that it makes.
+@group(0) @binding(2) var d_planes: texture_storage_2d<rgba32float, read>;
+// (nets, outputs, inputs, 3, 3).
+@group(0) @binding(3) var<storage, read_write> d_weights: array<f32>;
+{# vec4f of a row and of a plane; strips of a plane; rows that a strip reads, from the one above it. #}
+{% set quads = size // 4 %}
+{% set plane = size * quads %}
+{% set strips = size // rows %}
+{% set above = 1 if strips > 1 else 0 %}
+{% set seen = rows + 2 * above %}
+{# vec4f of the input in a strip, of a channel and of all; loads of a lane for those. #}
+{% set of_channel = images * seen * quads %}
+{% set loads = (inputs * of_channel + lanes - 1) // lanes %}
+
+@compute @workgroup_size({{ lanes }})
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
+    let outputs = params.outputs;
+    let inputs = params.inputs;
+    let input_blocks = (inputs + {{ inputs - 1 }}u) / {{ inputs }}u;
+    let blocks = (outputs + {{ lanes - 1 }}u) / {{ lanes }}u;
+    let flat = flat_group(group);
+    let first_c = flat % input_blocks * {{ inputs }}u;
+    let mine = flat / input_blocks % blocks * {{ lanes }}u + lane;
+    let net = flat / input_blocks / blocks;
+    let first_image = net * params.images_per_net;
+    if first_image >= params.images {
+        return;
+    }
+    let end = first_image + params.images_per_net;
+    // Surplus lanes and channels repeat the last and store nothing.
+    let k = min(mine, outputs - 1u);
+    // Who has the pixels beside a lane's, if there are any.
+    let left = (lane + {{ lanes - 1 }}u) % {{ lanes }}u;
+    let right = (lane + 1u) % {{ lanes }}u;
+    let at_left = lane % {{ quads }}u == 0u;
+    let at_right = lane % {{ quads }}u == {{ quads - 1 }}u;
+{% for load in range(loads) %}
+    let number{{ load }} = {{ load * lanes }}u + lane;
+    let c{{ load }} = min(first_c + number{{ load }} / {{ of_channel }}u, inputs - 1u);
+    let image{{ load }} = number{{ load }} % {{ of_channel }}u / {{ seen * quads }}u;
+    let row{{ load }} = number{{ load }} % {{ seen * quads }}u / {{ quads }}u;
+    let place{{ load }} = c{{ load }} * {{ plane }}u + row{{ load }} * {{ quads }}u + lane % {{ quads }}u;
+{% endfor %}
+{% for c in range(inputs) %}{% for t in range(3) %}{% for i in range(6) %}
+    var a{{ c }}_{{ t }}_{{ i }} = 0.0;
+{% endfor %}{% endfor %}{% endfor %}
+    for (var image = first_image; image < end; image += {{ images }}u) {
+{% if strips > 1 %}
+        for (var strip = 0u; strip < {{ strips }}u; strip++) {
+{% else %}
+        {
+            let strip = 0u;
+{% endif %}
+{% for image in range(images) %}
+{% if images > 1 %}
+            let live{{ image }} = image + {{ image }}u < end;
+            let d_image{{ image }} = (min(image + {{ image }}u, end - 1u) * padded(outputs) + k) * {{ plane }}u;
+{% else %}
+            let d_image{{ image }} = (image * padded(outputs) + k) * {{ plane }}u + strip * {{ rows * quads }}u;
+{% endif %}
+{% for y in range(rows) %}{% for g in range(quads) %}
+{% set n = image ~ "_" ~ y ~ "_" ~ g %}
+{% set load = "textureLoad(d_planes, texel(d_image" ~ image ~ " + " ~ (y * quads + g) ~ "u))" %}
+{% if images > 1 %}
+            let d{{ n }} = at_products(select(vec4f(), {{ load }}, live{{ image }}));
+{% else %}
+            let d{{ n }} = at_products({{ load }});
+{% endif %}
+{% endfor %}{% endfor %}{% endfor %}
+{% for load in range(loads) %}
+{% if images > 1 %}
+            let of{{ load }} = min(image + image{{ load }}, end - 1u) * padded(inputs) * {{ plane }}u;
+{% else %}
+            let of{{ load }} = image * padded(inputs) * {{ plane }}u;
+{% endif %}
+{% if above %}
+            // Rows count from the one above the strip.
+            let y{{ load }} = strip * {{ rows }}u + row{{ load }};
+            let inside{{ load }} = y{{ load }} > 0u && y{{ load }} <= {{ size }}u;
+            let shifted{{ load }} = select({{ quads }}u, place{{ load }} + strip * {{ rows * quads }}u, inside{{ load }});
+            let v{{ load }} = select(
+                vec4f(),
+                textureLoad(input, texel(of{{ load }} + shifted{{ load }} - {{ quads }}u)),
+                inside{{ load }},
+            );
+{% else %}
+            let v{{ load }} = textureLoad(input, texel(of{{ load }} + place{{ load }}));
+{% endif %}
+            let l{{ load }} = select(subgroupShuffle(v{{ load }}.w, left), 0.0, at_left);
+            let r{{ load }} = select(subgroupShuffle(v{{ load }}.x, right), 0.0, at_right);
+            let t{{ load }} = transformed(l{{ load }}, v{{ load }}, r{{ load }});
+{% endfor %}
+{% for c in range(inputs) %}{% for i in range(6) %}
+            {
+{% for image in range(images) %}{% for g in range(quads) %}
+{% set n = image ~ "_" ~ g %}
+{% for r in range(seen) %}
+{% set at = ((c * images + image) * seen + r) * quads + g %}
+                let b{{ n }}_{{ r }} = subgroupShuffle(t{{ at // lanes }}.p{{ i }}, {{ at % lanes }}u);
+{% endfor %}
+{% for t in range(3) %}
+                let s{{ t }}_{{ n }} =
+{%- for y in range(rows) if 0 <= y + t - 1 + above and y + t - 1 + above < seen %}
+{{ " " if loop.first else " + " }}d{{ image }}_{{ y }}_{{ g }}.p{{ i }} * b{{ n }}_{{ y + t - 1 + above }}
+{%- endfor %};
+{% endfor %}{% endfor %}{% endfor %}
+{% for t in range(3) %}
+                a{{ c }}_{{ t }}_{{ i }} +=
+{%- for image in range(images) %}{% for g in range(quads) %}
+{{ " " if image + g == 0 else " + " }}s{{ t }}_{{ image }}_{{ g }}
+{%- endfor %}{% endfor %};
+{% endfor %}
+            }
+{% endfor %}{% endfor %}
+        }
+    }
+    if mine != k {
+        return;
+    }
+{% for c in range(inputs) %}
+    if first_c + {{ c }}u < inputs {
+        let at = ((net * outputs + k) * inputs + first_c + {{ c }}u) * 9u;
+{% for t in range(3) %}
+{% set a = "a" ~ c ~ "_" ~ t ~ "_" %}
+        let taps{{ t }} = taps({{ a }}0, {{ a }}1, {{ a }}2, {{ a }}3, {{ a }}4, {{ a }}5);
+{% for x in range(3) %}
+        put(at + {{ 3 * t + x }}u, taps{{ t }}[{{ x }}]);
+{% endfor %}{% endfor %}
+    }
+{% endfor %}
+}
+
+fn put(at: u32, value: f32) {
+    var sum = value;
+    if params.accumulate == 1u {
+        sum += d_weights[at];
+    }
+    d_weights[at] = sum;
+}
