@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_unknown_is_an_error() {
+    fn results_without_a_known_answer_are_an_error() {
         assert!(error("no such case", &[1.0]).is_err());
     }
 }
