@@ -155,7 +155,7 @@ pub(crate) mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn what_a_file_system_cannot_do_is_done_without() {
+    fn permissions_that_a_file_system_lacks_are_done_without() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.txt");
         // EPERM, EINVAL, ENOTSUP (by its name on Linux, then on macOS), EACCES.

@@ -141,7 +141,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn what_systems_keep_is_passed_over_in_any_case() {
+    fn files_of_operating_systems_are_passed_over_in_any_case() {
         for name in [
             ".DS_Store",
             ".git",
@@ -186,7 +186,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn what_a_download_left_instead_is_called_so() {
+    fn web_pages_saved_instead_of_data_are_recognised() {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("data.mat");
         let message = |content: &[u8]| {

@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_reaches_a_terminal_that_could_steer_it() {
+    fn escape_sequences_do_not_reach_the_terminal() {
         assert!(matches!(printable("T-shirt/top 猫 \\"), Cow::Borrowed(_)));
         assert_eq!(printable("a\n\t\u{7f}\u{9b}2J\u{202e}b"), r"a\n\t\u{7f}\u{9b}2J\u{202e}b");
         assert_eq!(shown(Path::new("a/\u{7}")), r"a/\u{7}");

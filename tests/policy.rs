@@ -196,13 +196,13 @@ fn is_skipped((name, version): &(String, String), package: &Package) -> bool {
 }
 
 #[test]
-fn the_policy_is_kept() {
+fn dependencies_keep_to_deny_toml() {
     let complaints = Policy::read().complaints(&packages());
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
 }
 
 #[test]
-fn the_policy_can_be_broken() {
+fn every_kind_of_violation_is_found() {
     let (policy, packages) = (Policy::read(), packages());
     let with = |change: &dyn Fn(&mut Package)| {
         let mut packages = packages.clone();
@@ -236,7 +236,7 @@ fn the_policy_can_be_broken() {
 
 /// docs/library.md says how many crates stand behind the program, and behind the library alone.
 #[test]
-fn as_many_crates_as_the_guide_says() {
+fn the_guide_states_the_number_of_crates() {
     let guide = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/library.md");
     let guide = fs::read_to_string(guide).unwrap();
     let count = |more: &[&str]| {

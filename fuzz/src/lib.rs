@@ -15,7 +15,8 @@ use dm_wgpu::{
 /// What is done with a file: whether it is taken.
 pub type Load = fn(&[u8]) -> bool;
 
-/// Each format's name, which is also that of its folder in `tests/corpus`, and what is done with its bytes.
+/// Each format's name, which is also that of its folder in `tests/corpus` and in its archive, and what is done with
+/// its bytes.
 #[allow(dead_code)]
 pub const LOADERS: [(&str, Load); 9] = [
     ("idx", idx),

@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn programs_get_the_same() {
+    fn json_has_the_same_facts() {
         let object = object(Known::of("svhn").unwrap(), Some(Path::new("/data/svhn")));
         assert_eq!(object["path"], "/data/svhn");
         assert_eq!(object["mean"].to_string(), "[0.4377,0.4438,0.4728]");

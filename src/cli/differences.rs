@@ -91,7 +91,7 @@ mod tests {
     use std::path::PathBuf;
 
     #[test]
-    fn what_differs_is_told_from_what_does_not() {
+    fn differing_settings_are_listed_and_equal_ones_are_not() {
         let past = |method: &str, settings: &str| Past {
             folder: PathBuf::new(),
             figures: serde_json::from_str(&format!(

@@ -175,7 +175,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_a_run_left_is_taken_for_it() {
+    fn only_files_of_a_run_get_its_report() {
         let place = tempfile::tempdir().unwrap();
         let run = place.path();
         std::fs::write(run.join("report.json"), r#"{"dataset": "glyphs"}"#).unwrap();

@@ -328,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_killed_run_had_begun_is_cleared_away() {
+    fn the_beginnings_of_a_killed_run_are_removed() {
         let place = tempfile::tempdir().unwrap();
         let run = place.path();
         fs::write(run.join(".writing-x"), "half a file").unwrap();
@@ -341,7 +341,7 @@ mod tests {
 
     /// Two that saw it empty at the same time.
     #[test]
-    fn who_comes_second_touches_nothing() {
+    fn the_second_run_in_a_folder_touches_nothing() {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("run");
         // It made the folder, but the other was faster from there.
@@ -367,7 +367,7 @@ mod tests {
 
     /// As a process that is killed at its beginning leaves it.
     #[test]
-    fn a_lock_that_nobody_holds_is_no_result() {
+    fn a_folder_with_only_an_unheld_lock_counts_as_empty() {
         let place = tempfile::tempdir().unwrap();
         fs::write(place.path().join(lock::FILE), "").unwrap();
         OutputFolder::check(Some(place.path())).unwrap();
@@ -413,7 +413,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_saved_stays() {
+    fn saved_results_stay() {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("x/y");
         let folder = OutputFolder::exactly(&path).unwrap();
@@ -423,7 +423,7 @@ mod tests {
     }
 
     #[test]
-    fn unusable_ones_are_refused() {
+    fn unusable_folders_are_refused() {
         let place = tempfile::tempdir().unwrap();
         let file = place.path().join("file");
         fs::write(&file, "mine").unwrap();

@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_at_a_time() {
+    fn only_one_process_holds_a_lock() {
         let folder = tempfile::tempdir().unwrap();
         let first = Lock::of(folder.path()).unwrap();
         let refused = Lock::of(folder.path()).unwrap_err();

@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_of_a_long_first_piece_do() {
+    fn parts_of_a_long_first_piece_tell_the_speed() {
         let at = |seconds| Duration::from_secs(seconds);
         let mut speed = Speed::new(3.0, at(50));
         assert_eq!(speed.at(3.1, at(51)), None, "too early");

@@ -382,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn comes_back_and_repeats_itself() {
+    fn a_record_is_read_back_and_repeats_its_run() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("run.toml");
         for line in [

@@ -337,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn comes_back_as_it_was() {
+    fn a_report_of_repeats_is_read_back() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(FILE);
         let repeats = Repeats { runs: 3, seed: 5, run: record("dm-wgpu --dataset glyphs") };
@@ -351,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn networks_count_and_so_do_runs() {
+    fn the_accuracy_counts_all_networks_and_the_mean_of_each_run() {
         let folder = tempfile::tempdir().unwrap();
         let mut report = Report::new(&record("dm-wgpu --dataset glyphs"));
         let row = |seed, accuracy: &[f64]| Row {

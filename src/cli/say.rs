@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn one_is_no_more() {
+    fn plurals_follow_the_count() {
         let images = [0, 1, 2].map(|count| counted(count, "image"));
         assert_eq!(images, ["0 images", "1 image", "2 images"]);
     }

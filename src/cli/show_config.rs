@@ -231,7 +231,7 @@ kernels = "plain"  # flag --kernels
     }
 
     #[test]
-    fn what_is_shown_resolves_to_the_same() {
+    fn the_shown_configuration_resolves_to_the_same_run() {
         let place = tempfile::tempdir().unwrap();
         let file = place.path().join("shown.toml");
         let again = format!("--config {}", file.display());
@@ -274,7 +274,7 @@ kernels = "plain"  # flag --kernels
     }
 
     #[test]
-    fn what_unknown_images_decide_is_left_out() {
+    fn values_that_depend_on_unknown_images_are_left_out() {
         let unknown = || Some(Subject { channels: None, size: None, ..Subject::named("x") });
         let text = shown("--dataset glyphs --ipc 3", unknown());
         for key in ["depth", "augment"] {

@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn they_are_denser_early() {
+    fn snapshots_are_denser_early() {
         assert_eq!(due(10, 1000), [0, 10, 40, 90, 160, 250, 360, 490, 640, 810, 1000]);
         assert_eq!(due(1, 1000), [0, 1000]);
         assert_eq!(due(10, 3), [0, 1, 2, 3], "each iteration once");
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn each_is_there_once_it_is_taken() {
+    fn each_snapshot_is_a_file_as_soon_as_it_is_taken() {
         let run = tempfile::tempdir().unwrap();
         let like = Sheet::of(&set(0.0)).unwrap();
         let there = || -> Vec<_> { read(run.path(), &like).into_iter().map(|(k, _)| k).collect() };

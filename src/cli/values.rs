@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers() {
+    fn whole_numbers_are_read_or_refused() {
         assert_eq!(count::<usize>(5)("5"), Ok(5));
         assert_eq!(whole::<u32>(0..=9)(" 0 "), Ok(0));
         assert_eq!(seed("9223372036854775807"), Ok(i64::MAX as u64));

@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_changes_is_noticed_and_named() {
+    fn every_change_of_a_data_set_is_named() {
         let ours = dataset(|_, _, _| {});
         assert_eq!(ours.difference(&dataset(|_, _, _| {})), None);
         let told = |theirs: Identity| ours.difference(&theirs).unwrap();

@@ -142,7 +142,7 @@ mod tests {
     use crate::DatasetInfo;
 
     #[test]
-    fn only_what_may_be_mirrored_is() {
+    fn only_sets_that_may_be_mirrored_are_flipped() {
         let augment = |name: &str, channels: usize| {
             let info = DatasetInfo {
                 name: name.into(),

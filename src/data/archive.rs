@@ -145,7 +145,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn files_are_found_whatever_lies_between() {
+    fn files_are_found_among_other_entries() {
         let case = Case::new();
         let long = vec![7; 2000];
         let bytes = tar(&[
@@ -165,7 +165,7 @@ pub(super) mod tests {
 
     /// Everything that an archive can try to get out of its folder.
     #[test]
-    fn nothing_leaves_a_hostile_archive() {
+    fn paths_that_leave_the_archive_are_passed_over() {
         let case = Case::new();
         let bytes = tar(&[
             file("../evil", b"up"),
@@ -187,7 +187,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn sizes_are_not_believed() {
+    fn promised_sizes_are_not_allocated() {
         let case = Case::new();
         let promising = |size: u64| with_size(file("set/one", b"short"), size);
         for bytes in [promising(MAX_BYTES), gzip(&promising(MAX_BYTES))] {
@@ -202,7 +202,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn damage_is_told() {
+    fn damaged_archives_are_refused_with_what_is_wrong() {
         let case = Case::new();
         let bytes = tar(&[file("set/one", &[1; 3000]), file("set/two", &[2; 3000])]);
         let mut gzipped = gzip(&bytes);

@@ -443,7 +443,7 @@ mod tests {
     }
 
     #[test]
-    fn one_image_a_class_teaches_little_and_all_teach_much() {
+    fn accuracy_of_nearest_neighbours_rises_with_more_images() {
         let mut random = Stream::new(0, Purpose::RealBatch, 0, 0);
         let draws = 20;
         let few = (0..draws).map(|_| {

@@ -240,7 +240,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn promises_beyond_reason_are_refused_before_reading() {
+    fn absurd_sizes_are_refused_before_reading() {
         let folder = Folder::new();
         let side = 1u32 << 20;
         let path = folder.file("huge", &idx(IMAGES, &[u32::MAX, side, side], &[]));
@@ -252,7 +252,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn wrong_files_are_told_apart() {
+    fn files_of_other_formats_are_named() {
         let folder = Folder::new();
         let message = folder.images_error(&idx(LABELS, &[2], &[0, 1]));
         assert!(message.contains("labels where images were expected"), "{message}");
@@ -293,7 +293,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn damaged_gzip_is_a_matter_of_format() {
+    fn damaged_gzip_is_a_format_error() {
         let folder = Folder::new();
         let mut bytes = gzip(&two_images());
         let checksum = bytes.len() - 8;

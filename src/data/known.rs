@@ -122,7 +122,7 @@ mod tests {
     use crate::data::store::Pinned;
 
     #[test]
-    fn what_is_known_fits_together() {
+    fn every_known_data_set_is_consistent() {
         for known in &KNOWN {
             let name = known.name;
             assert_eq!(KNOWN.iter().filter(|other| other.name == name).count(), 1, "{name}");

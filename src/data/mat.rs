@@ -352,7 +352,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn promises_are_not_believed() {
+    fn promised_sizes_are_not_allocated() {
         let case = Case::new();
         let mut long = x();
         let at = long.len() - 16 + 4;
@@ -370,7 +370,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_bomb_is_not_unpacked_and_damage_is_told() {
+    fn bombs_are_not_unpacked_and_damage_is_named() {
         let case = Case::new();
         let mut bomb = array("X", &[2, 3], UINT8, &[1, 2, 3, 4, 5, 6]);
         bomb.resize(1 << 24, 0);

@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn pictures_are_turned_and_ten_is_zero() {
+    fn pictures_are_transposed_and_label_ten_is_zero() {
         for (train, test) in [(mat(20, false), mat(3, true)), (mat(20, true), gzip(&mat(3, false)))]
         {
             let set = load(&train, &test).unwrap();
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_named() {
+    fn arrays_that_do_not_fit_are_refused() {
         let good = mat(10, false);
         let failure = |x: Vec<u8>, y: Vec<u8>| {
             let error = load(&good, &file(&[x, y])).unwrap_err();

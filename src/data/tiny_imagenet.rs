@@ -364,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_named() {
+    fn missing_files_are_named() {
         for (without, expected) in [
             ("val/images/b.JPEG", "b.JPEG: val/val_annotations.txt names it in line 1"),
             ("words.txt", "words.txt"),

@@ -12,7 +12,8 @@ use crate::{
 /// How many sums of a result are kept.
 pub const PROJECTIONS: usize = 16;
 
-/// By the result's name. `tests/doctor.rs` computes them in f64 and holds them against this file, or writes it.
+/// By the result's name. `tests/kernels/doctor.rs` computes them in f64 and holds them against this file, or writes
+/// it.
 pub const GOLDEN: &str = include_str!("golden.json");
 
 /// The sums of a result.
@@ -66,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_unknown_is_an_error() {
+    fn results_without_a_known_answer_are_an_error() {
         assert!(error("no such case", &[1.0]).is_err());
     }
 }

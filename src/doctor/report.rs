@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_results_are_told_with_what_is_right() {
+    fn wrong_results_are_listed_with_the_kernels_that_are_right() {
         let absent = Outcome::Absent { missing: "subgroups".into() };
         let absent = Variant { outcome: absent, ..variant("lanes", 0.0) };
         let sound = examination(vec![variant("plain", 1e-6), absent.clone()]);
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn programs_are_told_the_same() {
+    fn json_says_the_same() {
         let json = serde_json::to_value(variant("tiles", f64::INFINITY)).unwrap();
         assert_eq!(json["outcome"], "wrong");
         assert_eq!(json["checks"][0]["error"], serde_json::Value::Null);

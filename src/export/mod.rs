@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_replaced_and_nothing_half_there() {
+    fn files_are_not_replaced_and_never_left_half_written() {
         let place = tempfile::tempdir().unwrap();
         let uneven = set(&["a", "b"], &[2, 1], 1, 4);
         let write: [fn(&SyntheticSet, &Path) -> Result<()>; 4] = [

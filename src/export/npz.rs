@@ -60,7 +60,7 @@ mod tests {
     use crate::{data, export::tests::set, import};
 
     #[test]
-    fn what_was_written_is_read() {
+    fn arrays_are_read_back_as_written() {
         let dataset = data::glyphs(0).unwrap();
         let names: Vec<_> = dataset.class_names().iter().map(String::as_str).collect();
         let mut set = set(&names, &[2, 1, 1, 3, 1, 1, 1, 1, 1, 1], 1, dataset.size());

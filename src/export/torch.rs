@@ -86,7 +86,7 @@ mod tests {
     use std::io::{Cursor, Read};
     use zip::{CompressionMethod, ZipArchive};
 
-    /// What PyTorch makes of it is seen in `tests/export.rs`, where there is one.
+    /// What PyTorch makes of it is seen in `tests/program/export.rs`, where there is one.
     #[test]
     fn values_lie_uncompressed_and_aligned() {
         let runs = [set(&["a", "b"], &[1, 2], 3, 4), set(&["a", "b"], &[1, 1], 3, 4)];

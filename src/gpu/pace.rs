@@ -337,14 +337,14 @@ mod tests {
     }
 
     #[test]
-    fn faster_at_first_is_believed() {
+    fn a_faster_first_measurement_is_believed() {
         let pace = Pace::default();
         pace.learn(1.0, 0.25);
         assert_eq!(pace.factor(), 0.5);
     }
 
     #[test]
-    fn what_is_seen_late_bounds_what_it_took() {
+    fn late_observations_bound_the_measured_time() {
         assert_eq!(within(4.0, 0.0, 16.0), 4.0, "done by the next frame: nothing new");
         assert_eq!(within(4.0, 0.0, 3.0), 3.0, "faster than expected");
         assert_eq!(within(4.0, 16.0, 33.0), 16.0, "not done in the first frame");

@@ -134,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn asked_for_is_what_the_adapter_has() {
+    fn the_limits_asked_for_are_those_of_the_adapter() {
         let large = Limits {
             max_buffer_size: 1 << 40,
             max_storage_buffer_binding_size: 1 << 31,

@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_picture_of_theirs_is_passed_over() {
+    fn files_of_operating_systems_are_passed_over() {
         let tiny = dataset(1, &["a", "b"]);
         let set = place(&["a", "b"]);
         for folder in ["@eaDir", "$RECYCLE.BIN", "a/@eaDir", "a/__macosx", "lost+found"] {
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_named() {
+    fn wrong_folders_are_refused_with_the_reason() {
         let tiny = dataset(1, &["a"]);
         let message = |place: &tempfile::TempDir| {
             read(place.path()).and_then(|p| p.fitted(&tiny)).unwrap_err().to_string()

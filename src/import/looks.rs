@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_normalised_is_seen() {
+    fn values_that_are_not_normalised_are_recognised() {
         let digits = (-0.42, 2.82);
         for (values, expected) in [
             (&[0.0, 0.3, 1.0][..], Some("0…1")),
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_is_that_of_black_and_white() {
+    fn the_range_of_values_is_from_black_to_white() {
         let glyphs = crate::data::glyphs(0).unwrap();
         let (least, most) = range(&glyphs);
         let (mean, std) = (glyphs.mean()[0], glyphs.std()[0]);

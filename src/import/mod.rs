@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_named() {
+    fn sets_that_do_not_fit_the_data_set_are_refused() {
         let dataset = glyphs(0).unwrap();
         let (size, n) = (dataset.size(), dataset.image_len());
         let good = [1, dataset.channels(), size, size];

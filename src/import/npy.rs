@@ -174,7 +174,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn numbers_of_every_kind_arrive() {
+    fn numbers_of_every_type_are_read() {
         let floats = |descr: &str, data: &[u8]| {
             let array = Array::parse(&npy(descr, "(2,)", data)).unwrap();
             match array.values().unwrap() {
@@ -214,7 +214,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn text_arrives_in_full() {
+    fn text_is_read_in_full() {
         let texts = |descr: &str, shape: &str, points: &[u32], to: fn(u32) -> [u8; 4]| {
             let data: Vec<_> = points.iter().copied().flat_map(to).collect();
             Array::parse(&npy(descr, shape, &data)).unwrap().texts()
@@ -232,7 +232,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn broken_ones_are_refused() {
+    fn broken_arrays_are_refused() {
         let good = npy("<f4", "(2, 3)", &[0; 24]);
         assert!(Array::parse(&good).is_ok());
         for end in 0..good.len() {

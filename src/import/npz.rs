@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn stored_and_compressed_ones_are_read() {
+    fn stored_and_compressed_archives_are_read() {
         for method in [CompressionMethod::Stored, CompressionMethod::Deflated] {
             let labels = npy("|u1", "(2,)", &[1, 0]);
             let file = npz(&[("labels", labels), ("more", vec![]), ("images", images())], method);
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_named() {
+    fn missing_arrays_are_named() {
         let stored = CompressionMethod::Stored;
         for (arrays, words) in [
             (vec![("images", images())], ["\"labels\"", "holds images"]),

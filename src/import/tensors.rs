@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn files_of_others_are_read() {
+    fn files_of_other_programs_are_read() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("set.safetensors");
         let floats = [1.5f32, -2.0].map(f32::to_le_bytes).concat();
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn labels_of_every_width_arrive() {
+    fn labels_of_every_width_are_read() {
         for (kind, bytes, expected) in [
             (Dtype::I8, &[3, 255][..], [3, -1]),
             (Dtype::U8, &[3, 255], [3, 255]),
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_named() {
+    fn tensors_that_do_not_fit_are_refused() {
         let half = file((Dtype::F16, &[0; 4]), (Dtype::U8, &[1, 0]));
         assert!(foreign(&half).unwrap_err().contains("F16"));
         let floats = file((Dtype::U8, &[0; 2]), (Dtype::F32, &[0; 8]));

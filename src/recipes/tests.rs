@@ -108,7 +108,7 @@ fn a_whole_set_needs_few_epochs_in_any_preset() {
 }
 
 #[test]
-fn it_is_known_where_values_are_from() {
+fn every_value_names_the_rule_that_it_is_from() {
     let recipe = recipe("cifar10", Some((3, 64)), Preset::Paper, Some(200));
     for (table, key, rule) in [
         ("settings", "batch_real", Some("default")),
@@ -127,7 +127,7 @@ fn it_is_known_where_values_are_from() {
 }
 
 #[test]
-fn what_depends_on_unknown_images_is_open() {
+fn values_that_depend_on_unknown_images_stay_open() {
     let open = |recipe: &Recipe| {
         ["depth", "augment", "lr_img", "width"].map(|key| recipe.is_open("settings", key))
     };

@@ -157,7 +157,7 @@ mod tests {
     use crate::report::grid::tests::plain;
 
     #[test]
-    fn comes_back_pixel_for_pixel() {
+    fn a_sheet_is_read_back_pixel_for_pixel() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("000010.png");
         for (classes, ipc, channels, size) in [(3, 4, 1, 5), (2, 1, 3, 8)] {

@@ -1,18 +1,13 @@
-//! What the tests share: the GPU, errors and tolerances, numbers to test with, golden vectors.
+//! What tests on a GPU share: the GPU, errors and tolerances, numbers to test with.
 
-// Every test file compiles its own copy of this module and none of them uses all of it.
+// Two test programs have it, and one of them does without some.
 #![allow(dead_code)]
-
-pub mod engine;
-pub mod harness;
-pub mod vectors;
-pub mod wide;
 
 use std::sync::OnceLock;
 
 use dm_wgpu::{AdapterChoice, Gpu, Kernels, Precision, wgpu};
 
-/// The GPU of all tests of a file: the first adapter that is found, a software one too.
+/// The GPU of all tests of a program: the first adapter that is found, a software one too.
 pub fn gpu() -> &'static Gpu {
     static GPU: OnceLock<Gpu> = OnceLock::new();
     GPU.get_or_init(|| {

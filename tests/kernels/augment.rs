@@ -79,7 +79,7 @@ fn assert_images_close(what: &str, out: &Images, expected: &reference::Batch, op
 }
 
 #[test]
-fn extremes_are_their_twins() {
+fn operations_at_their_limits_match_the_twin() {
     for channels in [1, 3] {
         for size in SIZES {
             let (rng, ops) = (&mut Rng(size as u64), extremes(size));
@@ -94,7 +94,7 @@ fn extremes_are_their_twins() {
 }
 
 #[test]
-fn whatever_changes_nothing_changes_no_bit() {
+fn operations_that_change_nothing_change_no_bit() {
     let rng = &mut Rng(1);
     let ops = [Op::None, Op::Crop { y: 0, x: 0 }];
     let x = images(rng, ops.len(), 3, 12);
@@ -103,7 +103,7 @@ fn whatever_changes_nothing_changes_no_bit() {
 }
 
 #[test]
-fn the_adjoint_of_every_operation() {
+fn backward_is_the_adjoint_of_every_operation() {
     for (channels, size) in [(1, 28), (3, 7), (3, 32)] {
         let (rng, ops) = (&mut Rng(2), extremes(size));
         let (x, dy) =
@@ -124,7 +124,7 @@ fn the_adjoint_of_every_operation() {
 }
 
 #[test]
-fn the_gradient_is_the_slope() {
+fn gradients_match_finite_differences() {
     // Augmentation is affine in the image: a step of any length has no error of its own, and a long
     // one has the least rounding (1e-7 of values of about one).
     let (rng, ops) = (&mut Rng(3), extremes(12));
@@ -139,7 +139,7 @@ proptest! {
     #![proptest_config(cases(16))]
 
     #[test]
-    fn drawn_operations_are_their_twins(
+    fn random_operations_match_the_twin(
         channels in prop::sample::select(vec![1usize, 3]),
         size in prop::sample::select(SIZES.to_vec()),
         n in 1usize..7,
@@ -178,7 +178,7 @@ proptest! {
 }
 
 #[test]
-fn pixels_at_the_ends_of_their_range() {
+fn pixels_of_0_and_255_are_normalised() {
     for pixel in [0u8, 1, 127, 255] {
         let pixels = [pixel; 3 * 5 * 5];
         let (mean, std) = ([0.5, 0.25, 0.0], [0.25, 0.5, 1.0]);

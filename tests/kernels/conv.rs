@@ -53,7 +53,7 @@ proptest! {
     #![proptest_config(cases(16))]
 
     #[test]
-    fn odd_shapes(
+    fn odd_shapes_match_the_twin(
         n in 1usize..4,
         inputs in prop::sample::select(vec![1usize, 3, 5, 17]),
         outputs in prop::sample::select(vec![1usize, 3, 16, 17]),
@@ -65,7 +65,7 @@ proptest! {
 }
 
 #[test]
-fn real_sizes() {
+fn sizes_of_real_networks_match_the_twin() {
     // The first block of 28×28 (with its border), of 32×32, and an inner one of a wide network.
     for (inputs, outputs, size) in [(1, 17, 32), (3, 17, 32), (1, 3, 28), (3, 1, 20), (128, 128, 8)]
     {
@@ -74,7 +74,7 @@ fn real_sizes() {
 }
 
 #[test]
-fn one_weight_shifts_the_image() {
+fn a_kernel_of_a_single_weight_shifts_the_image() {
     // Which way a kernel's rows and columns point: output k has weight k alone, which moves the
     // image by that weight's offset.
     let x = images(&mut Rng(2), 1, 1, 5);
@@ -94,7 +94,7 @@ fn one_weight_shifts_the_image() {
 }
 
 #[test]
-fn the_gradient_is_the_slope() {
+fn gradients_match_finite_differences() {
     // Linear: a long step has no error of its own and the least rounding.
     let rng = &mut Rng(3);
     let weights = rng.weights(5, 3);

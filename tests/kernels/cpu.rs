@@ -100,7 +100,7 @@ proptest! {
     #![proptest_config(cases(8))]
 
     #[test]
-    fn small_planes(
+    fn small_planes_match_the_twin(
         per_net in prop::sample::select(vec![1usize, 2, 3, 9]),
         nets in 1usize..3,
         inputs in prop::sample::select(vec![1usize, 2, 3, 8, 17]),
@@ -135,7 +135,7 @@ fn wide_planes() {
 }
 
 #[test]
-fn first_blocks() {
+fn first_blocks_match_the_twin() {
     for (per_net, nets, inputs, outputs) in
         [(1, 1, 3, 1), (2, 2, 1, 17), (3, 1, 3, 8), (1, 2, 3, 33)]
     {
@@ -157,7 +157,7 @@ fn first_blocks() {
 }
 
 #[test]
-fn an_image_that_is_no_number_spoils_no_other() {
+fn nan_in_one_image_spoils_no_other() {
     // Several images share a workgroup, and rows of one have neighbours in another.
     for gpu in cpus() {
         for (size, first) in [(4, false), (8, false), (16, false), (32, true), (32, false)] {

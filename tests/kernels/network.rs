@@ -13,10 +13,9 @@ use proptest::prelude::*;
 
 use crate::{
     assert_slope, cases,
-    common::{
-        Rng, Tolerance, assert_close, dot,
+    common::{Rng, Tolerance, assert_close, dot, gpus},
+    golden::{
         engine::{AMPLE, Engine, Shaders, Twins, first_difference, run_dm, run_dm_in_least_memory},
-        gpus,
         vectors::{DmCase, DmStep},
     },
     images,
@@ -71,7 +70,7 @@ proptest! {
     #![proptest_config(cases(12))]
 
     #[test]
-    fn embed_is_its_twin(
+    fn embed_matches_the_twin(
         (channels, size) in prop::sample::select(
             vec![(1usize, 28usize), (1, 12), (1, 7), (3, 32), (3, 20), (3, 14), (3, 12), (3, 9)]
         ),
@@ -104,14 +103,14 @@ fn embed_on_planes_that_fill_their_tiles_or_not() {
 }
 
 #[test]
-fn embed_of_unusual_depth() {
+fn embed_of_five_blocks() {
     check_embed(1, &ConvNet::new(3, 32, 3, 5).unwrap(), 1);
     check_embed(2, &ConvNet::new(3, 2, 1, 1).unwrap(), 1);
     check_embed(3, &ConvNet::new(1, 28, 3, 5).unwrap(), 2);
 }
 
 #[test]
-fn the_gradient_is_the_slope() {
+fn gradients_match_finite_differences() {
     // Any step through f32 shaders that outweighs their rounding crosses kinks, so the slope is that
     // of the f64 twin, where a step of 1e-5 crosses none. It outweighs the rounding of stepped inputs
     // to f32, and that is taken into account anyway.
@@ -199,7 +198,7 @@ fn assorted(classes: usize, steps: usize) -> Vec<Vec<Op>> {
 }
 
 #[test]
-fn dm_steps_are_their_twins() {
+fn dm_steps_match_the_twin() {
     // One class, one image, one real image; then odd numbers of everything, one channel and three; then
     // a first block that is the last as well.
     for (channels, size, width, depth, classes, ipc, batch_real) in [
@@ -216,7 +215,7 @@ fn dm_steps_are_their_twins() {
 }
 
 #[test]
-fn dm_does_the_same_every_time_and_in_any_memory() {
+fn dm_steps_are_deterministic_whatever_the_memory_budget() {
     // Planes of 20 are never fused, those of 16 are; a single block of 32 has kernels of its own.
     let cases = gpus().iter().flat_map(|gpu| [(gpu, 20, 2), (gpu, 16, 2), (gpu, 32, 1)]);
     for (gpu, size, depth) in cases {

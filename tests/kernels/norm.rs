@@ -43,7 +43,7 @@ proptest! {
     #![proptest_config(cases(24))]
 
     #[test]
-    fn odd_shapes(
+    fn odd_shapes_match_the_twin(
         n in 1usize..4,
         channels in prop::sample::select(vec![1usize, 3, 17]),
         size in prop::sample::select(vec![2usize, 3, 7, 8, 12, 14, 16, 20, 28, 32]),
@@ -98,7 +98,7 @@ fn an_odd_last_row_and_column_count_for_the_norm_only() {
 }
 
 #[test]
-fn the_gradient_is_the_slope() {
+fn gradients_match_finite_differences() {
     // Away from the ReLU's kinks: planes of as many values in 0.5…1.5 as in −1.5…−0.5, whose mean
     // stays near zero, so that no step of 5e-3 switches one. That step's own error is about h²·f‴,
     // some 1e-4, and rounding adds 1e-7 / 5e-3 = 2e-5.

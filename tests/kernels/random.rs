@@ -17,7 +17,7 @@ proptest! {
     #![proptest_config(cases(16))]
 
     #[test]
-    fn philox_is_its_twin(
+    fn philox_matches_the_twin(
         key: [u32; 2],
         counters in prop::collection::vec(any::<[u32; 4]>(), 1..200),
     ) {
@@ -27,7 +27,7 @@ proptest! {
     }
 
     #[test]
-    fn weights_are_their_twin(
+    fn weights_match_the_twin(
         // For these widths 1/√fan_in rounds to one and the same f32 however it is computed (it does
         // not for 8 or 128), so that a difference can only come from the words or their use.
         (channels, width) in (prop::sample::select(vec![1, 3]), prop::sample::select(vec![1, 3, 16, 17])),

@@ -20,7 +20,7 @@ proptest! {
     #![proptest_config(cases(24))]
 
     #[test]
-    fn class_sum_is_its_twin(
+    fn class_sum_matches_the_twin(
         features in features(),
         counts in prop::collection::vec(1usize..40, 1..12),
         seed: u64,
@@ -38,7 +38,7 @@ proptest! {
     }
 
     #[test]
-    fn mean_difference_is_its_twin(
+    fn mean_difference_matches_the_twin(
         features in features(),
         real_counts in prop::collection::vec(1usize..300, 1..12),
         ipc in prop::sample::select(vec![1usize, 2, 10, 50]),
@@ -68,7 +68,7 @@ proptest! {
     }
 
     #[test]
-    fn sgd_is_its_twin(
+    fn sgd_matches_the_twin(
         count in prop::sample::select(vec![1usize, 3, 64, 255, 1000, 70_001]),
         lr in 0.01f32..2.0,
         momentum in prop::sample::select(vec![0.0f32, 0.5, 0.9]),
@@ -85,7 +85,7 @@ proptest! {
 }
 
 #[test]
-fn mean_difference_gradient_is_the_slope() {
+fn mean_difference_gradient_matches_finite_differences() {
     // The loss is quadratic in the embeddings: a central difference has no error of its own whatever
     // the step, and a long one has the least rounding.
     let (features, real_counts, ipc) = (5, [1, 4, 7], 3);

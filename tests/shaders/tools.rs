@@ -87,7 +87,7 @@ fn khronos_validator_takes_every_spirv() {
 }
 
 #[test]
-fn khronos_validator_would_complain() {
+fn khronos_validator_finds_a_cut_module() {
     let Some(tool) = spirv_val() else { return };
     let shader = &shaders()[..1];
     let found = complaints(&tool, shader, |shader, place| {
@@ -127,7 +127,7 @@ fn microsofts_compiler_takes_every_hlsl() {
 }
 
 #[test]
-fn microsofts_compiler_would_complain() {
+fn microsofts_compiler_finds_a_spelling_mistake() {
     let Some(tool) = dxc() else { return };
     let found = complaints(&tool, &shaders()[..1], |shader, place| {
         for_dxc(&to_hlsl(shader).replacen("[numthreads(", "[numthreds(", 1), place)

@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_that_was_typed_steers_the_terminal() {
+    fn escape_sequences_in_arguments_do_not_reach_the_terminal() {
         for line in ["\u{1b}[2J", "--dataset \u{1b}[2J", "--x\u{1b}[2J"] {
             let text = said(&format!("dm-wgpu {line}"));
             assert!(text.contains(r"\u{1b}[2J") && !text.contains('\u{1b}'), "{text}");

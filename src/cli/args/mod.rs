@@ -324,7 +324,7 @@ mod tests {
     };
 
     #[test]
-    fn clap_finds_no_fault() {
+    fn claps_own_checks_pass() {
         command().debug_assert();
     }
 
@@ -376,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn an_evaluation_takes_after_the_run() {
+    fn an_evaluation_inherits_settings_from_the_run() {
         let line = "dm-wgpu --dataset glyphs --width 6 --depth 1 --seed 4 --memory-budget 1GiB \
                     --augment none --eval-nets 7 --eval-epochs 8 --eval-every 9 --method k-center";
         let cli = Cli::try_parse_from(line.split_whitespace()).unwrap();
@@ -453,7 +453,7 @@ mod tests {
     }
 
     #[test]
-    fn a_benchmark_is_the_librarys() {
+    fn bench_flags_become_the_librarys_benchmark() {
         let bench = |line: &str| match Cli::try_parse_from(line.split_whitespace()).unwrap().command
         {
             Some(Command::Bench(args)) => args.bench(),

@@ -48,7 +48,7 @@ fn values_become_what_one_would_type() {
 }
 
 #[test]
-fn what_a_run_tells_is_passed_over() {
+fn outcomes_in_a_record_are_ignored() {
     let text = "version = '9'\nadapter.name = 1\noutcome.new = 2\nsettings.selection = 'random'\n";
     assert_eq!(read(text).unwrap(), []);
     // The machine's adapter is another matter.
@@ -56,7 +56,7 @@ fn what_a_run_tells_is_passed_over() {
 }
 
 #[test]
-fn what_is_wrong_is_told_with_its_line() {
+fn errors_name_the_line() {
     for (text, message) in [
         ("\n\nipc = 1", "F:3: unknown key ipc; the nearest is settings.ipc"),
         (

@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_run_that_cannot_be_shown_has_a_picture() {
+    fn without_colours_the_picture_file_is_named_instead() {
         let place = tempfile::tempdir().unwrap();
         let grid = place.path().join("grid.png");
         let set = place.path().join("synthetic.safetensors");

@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_best_that_a_terminal_can() {
+    fn the_best_protocol_of_the_terminal_is_chosen() {
         let of = |change: fn(&mut Environment)| {
             let mut environment = Environment {
                 terminal: true,

@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn herding_is_what_its_definition_says() {
+    fn herding_follows_its_definition() {
         for seed in 0..5 {
             let points = cloud(40, seed);
             let mean = mean_of(&points, &(0..40).collect::<Vec<_>>());
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn k_center_is_what_its_definition_says() {
+    fn k_center_follows_its_definition() {
         for seed in 0..5 {
             let points = cloud(40, seed);
             let mean = mean_of(&points, &(0..40).collect::<Vec<_>>());

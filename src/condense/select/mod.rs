@@ -259,7 +259,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_come_back() {
+    fn names_of_methods_are_read_back() {
         for selector in Selector::ALL {
             assert_eq!(selector.to_string().parse::<Selector>().unwrap(), selector);
             let json = serde_json::to_string(&selector).unwrap();

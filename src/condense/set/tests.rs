@@ -47,7 +47,7 @@ fn with_header(change: impl Fn(&mut Value)) -> Vec<u8> {
 }
 
 #[test]
-fn comes_back_as_it_was() {
+fn a_set_is_read_back_as_it_was_saved() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("set.safetensors");
     set().save(&path).unwrap();
@@ -58,7 +58,7 @@ fn comes_back_as_it_was() {
 }
 
 #[test]
-fn others_can_read_it() {
+fn other_safetensors_readers_can_read_a_set() {
     let bytes = set().encode();
     let file = SafeTensors::deserialize(&bytes).unwrap();
     assert_eq!(file.tensor("images").unwrap().shape(), [6, 3, 4, 4]);
@@ -84,7 +84,7 @@ fn pixels_are_denormalised_interleaved_and_clamped() {
 }
 
 #[test]
-fn contradictions_are_not_saved() {
+fn a_set_that_contradicts_itself_is_not_saved() {
     type Change = fn(&mut SyntheticSet);
     let changes: [(Change, &str); 10] = [
         (|set| set.images.truncate(5), "values"),
@@ -159,7 +159,7 @@ fn broken_files_are_refused() {
 }
 
 #[test]
-fn what_is_no_file_is_refused() {
+fn folders_and_missing_files_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     assert!(matches!(SyntheticSet::load(folder.path()), Err(Error::Format { .. })));
     let missing: PathBuf = folder.path().join("none");
@@ -169,7 +169,7 @@ fn what_is_no_file_is_refused() {
 proptest! {
     /// Whatever bytes are damaged, loading answers and never panics.
     #[test]
-    fn damage_never_panics(at in 0usize..900, value: u8, cut in 0usize..2000) {
+    fn no_damaged_byte_panics(at in 0usize..900, value: u8, cut in 0usize..2000) {
         let mut bytes = set().encode();
         let at = at % bytes.len();
         bytes[at] = value;

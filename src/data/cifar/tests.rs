@@ -79,7 +79,7 @@ fn folders_and_archives_hold_the_same() {
 }
 
 #[test]
-fn names_are_those_of_the_copy() {
+fn class_names_are_read_from_the_copy() {
     for (known, form, archive_name) in BOTH {
         let mut files = files(form);
         let names: Vec<_> = (0..known.classes).map(|k| format!("name {k}")).collect();
@@ -123,7 +123,7 @@ fn broken_records_are_named() {
 }
 
 #[test]
-fn what_is_missing_is_told() {
+fn missing_files_are_named() {
     let root = tempfile::tempdir().unwrap();
     let mut files = files(&TEN);
     let test = files.pop().unwrap();
@@ -146,7 +146,7 @@ fn what_is_missing_is_told() {
 }
 
 #[test]
-fn the_version_for_python_is_called_so() {
+fn the_version_for_python_is_recognised_and_refused() {
     for (known, form, archive_name) in BOTH {
         let Python { folder, file, .. } = form.python;
         let root = tempfile::tempdir().unwrap();

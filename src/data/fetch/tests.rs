@@ -163,7 +163,7 @@ fn a_file_arrives_whole_and_is_kept_as_it_came() {
 
 #[cfg(unix)]
 #[test]
-fn it_has_the_rights_of_ordinary_files() {
+fn a_downloaded_file_has_ordinary_permissions() {
     use std::os::unix::fs::PermissionsExt;
     let case = Case::new();
     let (mirror, _) = serve(|_| whole(gzip(&content())));
@@ -175,7 +175,7 @@ fn it_has_the_rights_of_ordinary_files() {
 }
 
 #[test]
-fn what_a_killed_download_left_is_removed() {
+fn parts_of_killed_downloads_are_removed() {
     let case = Case::new();
     let left = |name: &str, ago: Duration| {
         let file = fs::File::create(case.folder.path().join(name)).unwrap();
@@ -194,7 +194,7 @@ fn what_a_killed_download_left_is_removed() {
 }
 
 #[test]
-fn a_mirror_that_unpacks_is_welcome() {
+fn a_mirror_may_send_the_file_unpacked() {
     let case = Case::new();
     let (mirror, _) = serve(|_| whole(content()));
     case.fetch(&quick(&[mirror.trim_end_matches('/')])).unwrap();
@@ -212,7 +212,7 @@ fn the_next_mirror_is_asked_when_one_lacks_the_file() {
 }
 
 #[test]
-fn a_passing_failure_is_tried_again_and_a_final_one_is_not() {
+fn temporary_failures_are_retried_and_final_ones_are_not() {
     let case = Case::new();
     let tries = AtomicUsize::new(0);
     let (mirror, asked) = serve(move |_| match tries.fetch_add(1, Ordering::SeqCst) {
@@ -229,7 +229,7 @@ fn a_passing_failure_is_tried_again_and_a_final_one_is_not() {
 }
 
 #[test]
-fn another_file_is_refused() {
+fn a_file_with_another_hash_is_refused() {
     let case = Case::new();
     let (first, _) = serve(|_| whole(gzip(b"something else")));
     let (second, _) = serve(|_| whole(b"<html>please log in</html>".to_vec()));
@@ -271,7 +271,7 @@ fn an_endless_answer_is_cut_off() {
 }
 
 #[test]
-fn a_silent_server_is_left_after_a_while() {
+fn a_silent_server_times_out() {
     let case = Case::new();
     let (mirror, _) = serve(|_| {
         thread::sleep(Duration::from_secs(20));
@@ -284,7 +284,7 @@ fn a_silent_server_is_left_after_a_while() {
 }
 
 #[test]
-fn nobody_listening_and_nonsense_are_told() {
+fn unreachable_and_malformed_mirrors_are_named() {
     let case = Case::new();
     // A port that was free a moment ago.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -314,7 +314,7 @@ fn assert_whole(case: &Case, file: &[u8]) {
 }
 
 #[test]
-fn a_download_that_broke_off_goes_on_where_it_was() {
+fn a_broken_download_resumes_where_it_stopped() {
     let case = Case::new();
     let file = gzip(&content());
     let half = file.len() / 2;
@@ -346,7 +346,7 @@ fn a_download_that_broke_off_goes_on_where_it_was() {
 }
 
 #[test]
-fn the_second_round_goes_on_with_the_first() {
+fn retries_resume_what_earlier_ones_received() {
     let case = Case::new();
     let file = gzip(&content());
     let (sent, quarter) = (file.clone(), file.len() / 4);
@@ -376,7 +376,7 @@ fn a_server_without_ranges_sends_it_all_again() {
 }
 
 #[test]
-fn a_beginning_of_something_else_is_thrown_away() {
+fn a_part_of_another_file_is_downloaded_anew() {
     let file = gzip(&content());
     for beginning in [vec![7; 1000], file[1..1000].to_vec(), vec![7; file.len()], vec![7; 1 << 20]]
     {
@@ -393,7 +393,7 @@ fn a_beginning_of_something_else_is_thrown_away() {
 }
 
 #[test]
-fn all_of_it_needs_no_more_than_a_check() {
+fn a_complete_part_is_only_checked() {
     let case = Case::new();
     let file = gzip(&content());
     left_by_another(&case, &file);
@@ -404,7 +404,7 @@ fn all_of_it_needs_no_more_than_a_check() {
 }
 
 #[test]
-fn another_part_than_asked_for_is_not_taken() {
+fn a_range_that_was_not_asked_for_is_refused() {
     for range in [Some("bytes 10-20/30".to_owned()), Some("nonsense".into()), None] {
         let case = Case::new();
         let file = gzip(&content());
@@ -441,7 +441,7 @@ fn two_downloads_at_once_leave_each_other_alone() {
 }
 
 #[test]
-fn published_files_are_checked_as_they_are() {
+fn hashes_are_those_of_the_published_form() {
     let file = gzip(&content());
     let (hash, len) = (sha256(&file), file.len() as u64);
     for (pinned, name) in [(Pinned::Gzip, "data.gz"), (Pinned::Plain, "data")] {

@@ -57,7 +57,7 @@ fn train_and_test_have_a_folder_a_class() {
 }
 
 #[test]
-fn val_will_do_and_classes_may_be_called_train() {
+fn val_counts_as_test_and_classes_may_be_named_train() {
     let val = place(&["train/a/1.png", "val/a/1.png"]);
     assert_eq!(names(&arranged(&val, None).unwrap().test), [("val/a/1.png", 0)]);
     let vehicles = place(&["train/1.png", "test/1.png", "bus/1.png"]);
@@ -86,7 +86,7 @@ fn results_of_runs_are_no_classes() {
 }
 
 #[test]
-fn a_set_is_called_as_its_folder_and_never_as_a_published_one() {
+fn a_set_is_named_after_its_folder_but_not_like_a_published_one() {
     for (dataset, name) in [
         ("mnist", "mnist"),
         ("folder:/a/pets", "pets"),
@@ -131,7 +131,7 @@ fn a_single_tree_is_divided_class_by_class_and_always_alike() {
 }
 
 #[test]
-fn what_is_wrong_is_named() {
+fn wrong_folders_are_refused_with_the_reason() {
     for (files, expected) in [
         (&["readme.txt"][..], "one for each class is needed"),
         (&["1.png"], "one for each class is needed"),
@@ -208,7 +208,7 @@ fn names_that_look_alike_are_told_apart() {
 }
 
 #[test]
-fn what_systems_keep_is_no_class_and_no_picture() {
+fn files_of_operating_systems_are_ignored() {
     let place = place(&[
         "train/cat/1.png",
         "train/cat/@eaDir/1.png/thumb.jpg",
@@ -231,7 +231,7 @@ fn what_systems_keep_is_no_class_and_no_picture() {
 
 #[cfg(unix)]
 #[test]
-fn nothing_in_a_name_steers_a_terminal() {
+fn escape_sequences_in_names_are_replaced() {
     let place = place(&["a\u{1b}[31m\n/1.png", "b/1.png"]);
     assert_eq!(arranged(&place, None).unwrap().classes, [r"a\u{1b}[31m\n", "b"]);
     assert_eq!(name_of("folder:/x/a\u{7}"), r"a\u{7}");

@@ -65,7 +65,7 @@ fn a_given_folder_is_read_in_every_naming() {
 }
 
 #[test]
-fn its_siblings_are_read_likewise() {
+fn fashion_mnist_and_kmnist_are_read_likewise() {
     for (known, third) in [(&FASHION_MNIST, "Pullover"), (&KMNIST, "su")] {
         let folder = tempfile::tempdir().unwrap();
         put(&folder.path().join(known.name), &tiny(5), |name| format!("{name}.gz"));
@@ -124,7 +124,7 @@ fn a_pipe_is_refused_by_its_name() {
 }
 
 #[test]
-fn a_siblings_labels_are_recognised() {
+fn labels_of_fashion_mnist_and_kmnist_are_recognised_by_hash() {
     let folder = tempfile::tempdir().unwrap();
     let [_, labels, ..] = tiny(0);
     let hash = |bytes: &[u8]| {

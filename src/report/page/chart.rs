@@ -371,7 +371,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_number_is_left_out() {
+    fn nan_and_infinity_are_left_out_of_curves() {
         let svg = drawing(&chart(&[1.0, f64::NAN, 2.0, f64::INFINITY]));
         assert!(!svg.contains("NaN") && !svg.contains("inf"), "{svg}");
     }

@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_of_a_text_is_markup() {
+    fn text_is_escaped() {
         assert_eq!(
             tag("p", &[("title", "\"><a")], "<script>&'\u{1b}"),
             "<p title=\"&quot;&gt;&lt;a\">&lt;script&gt;&amp;&#39;\\u{1b}</p>"

@@ -71,7 +71,7 @@ fn of_class<'a>(document: &'a Document, class: &str) -> Vec<Node<'a, 'a>> {
 }
 
 #[test]
-fn everything_is_there_and_nothing_is_markup() {
+fn all_texts_are_shown_and_escaped() {
     let html = document(&page()).unwrap();
     let document = read(&html);
     // Our own, and no other.
@@ -138,7 +138,7 @@ fn charts_draw_every_curve_and_name_its_points() {
 }
 
 #[test]
-fn what_there_is_none_of_leaves_no_trace() {
+fn sections_without_content_are_left_out() {
     let html = document(&Page { title: "t".into(), ..Page::default() }).unwrap();
     let document = read(&html);
     for tag in ["section", "dl", "footer", "figure", "pre"] {

@@ -55,7 +55,7 @@ fn flags_stand_on_the_file_and_the_file_on_the_recipe() {
 }
 
 #[test]
-fn a_file_can_say_everything() {
+fn a_config_file_can_set_everything() {
     let place = tempfile::tempdir().unwrap();
     let path = file(
         place.path(),
@@ -82,7 +82,7 @@ fn a_file_can_say_everything() {
 }
 
 #[test]
-fn whether_to_evaluate_is_for_flags_to_say() {
+fn flags_override_no_eval_of_a_config_file() {
     let place = tempfile::tempdir().unwrap();
     let without = file(place.path(), "no_eval = true\nevaluation.nets = 2");
     for (flags, no_eval) in [("", true), ("--eval-nets 4", false), ("--eval-every 2", false)] {
@@ -96,7 +96,7 @@ fn whether_to_evaluate_is_for_flags_to_say() {
 
 /// What a file says does not count as an option that "does nothing".
 #[test]
-fn a_file_may_say_more_than_a_method_heeds() {
+fn a_config_file_may_set_what_a_method_does_not_use() {
     let place = tempfile::tempdir().unwrap();
     let path = file(place.path(), "settings.lr_img = 3\neval_every = 5");
     parsed(&format!("dm-wgpu --dataset mnist --method random --config {path}")).unwrap();
@@ -213,7 +213,7 @@ fn the_help_knows_the_defaults() {
 /// As a shell's `<(…)` is.
 #[cfg(unix)]
 #[test]
-fn a_pipe_is_read_and_never_twice() {
+fn a_config_from_a_pipe_is_read_once() {
     let place = tempfile::tempdir().unwrap();
     let pipe = place.path().join("pipe");
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());

@@ -71,7 +71,7 @@ fn readable() -> Vec<(String, Vec<u8>, Vec<u8>)> {
 }
 
 #[test]
-fn every_kind_becomes_what_libjpeg_makes_of_it() {
+fn every_kind_of_jpeg_decodes_as_by_libjpeg() {
     let files = readable();
     assert_eq!(files.len(), 98);
     for (name, jpeg, right) in files {
@@ -81,7 +81,7 @@ fn every_kind_becomes_what_libjpeg_makes_of_it() {
 }
 
 #[test]
-fn what_is_not_read_is_named() {
+fn unsupported_jpegs_are_named() {
     let refused = kept().remove("refused").unwrap();
     assert_eq!(refused.len(), 2);
     for jpeg in refused.values() {
@@ -111,7 +111,7 @@ fn cut_with_an_end(whole: &[u8], at: usize) -> Vec<u8> {
 }
 
 #[test]
-fn a_file_that_was_cut_is_noticed_whatever_its_end() {
+fn a_truncated_jpeg_is_noticed_whatever_its_end() {
     for (name, whole, _) in readable() {
         let first = whole.windows(2).position(|pair| pair == [0xff, 0xda]).unwrap() + 2;
         let first = first + usize::from(whole[first + 1]);
@@ -134,7 +134,7 @@ fn a_file_that_was_cut_is_noticed_whatever_its_end() {
 }
 
 #[test]
-fn a_restart_that_is_missing_is_noticed() {
+fn a_missing_restart_marker_is_noticed() {
     for (name, whole, _) in readable() {
         let restart = |pair: &[u8]| pair[0] == 0xff && (0xd0..=0xd7).contains(&pair[1]);
         let mut restarts = whole.windows(2).enumerate().filter(|(_, pair)| restart(pair));
@@ -219,7 +219,7 @@ fn drawing(width: u32, height: u32) -> Vec<u8> {
 /// All of [`encodings`], of pictures whose sides fit their blocks and of others, where libjpeg's own programs are
 /// at hand. `--nocapture` shows the table.
 #[test]
-fn whatever_cjpeg_writes_is_read_as_by_djpeg() {
+fn whatever_cjpeg_writes_decodes_as_by_djpeg() {
     let there = |tool: &str| Command::new(tool).arg("-version").output().is_ok();
     if !(there("cjpeg") && there("djpeg")) {
         println!("skipped: cjpeg and djpeg are not installed (libjpeg-turbo-progs on Debian)");

@@ -171,7 +171,7 @@ fn the_plan_is_the_table() {
 }
 
 #[test]
-fn what_a_block_makes_the_next_one_reads() {
+fn each_block_reads_the_layout_that_the_one_before_writes() {
     for (name, caps) in devices() {
         for size in 8..=96 {
             for (channels, width) in [(1, 1), (1, 128), (3, 20)] {

@@ -1,0 +1,257 @@
+//! What the doctor knows is what the f64 twins compute; right kernels pass, a wrong one is found.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write,
+    path::Path,
+};
+
+use dm_wgpu::{
+    AdapterChoice, Gpu, Kernels,
+    doctor::{self, CASES, Case, GOLDEN, Outcome, PROJECTIONS, Task, Training, projections},
+    testing, wgpu,
+};
+
+use crate::{
+    common::{assert_close, device_of, gpus},
+    reference::{self, Batch, Op, Params, widen, widen_all},
+};
+
+/// The rows of the case of augmentations, in the twins' words.
+const OPS: [Op; 7] = [
+    Op::None,
+    Op::Color { brightness: 0.25, saturation: 1.5, contrast: 0.75 },
+    Op::Crop { y: 3, x: -2 },
+    Op::Cutout { y: 9, x: 20 },
+    Op::Flip,
+    Op::Scale { x: 1.125, y: 0.875 },
+    Op::Rotate(0.125),
+];
+
+/// A ReLU nearer to its kink than this, rounding could switch, and the gradient jumps.
+const KINK: f64 = 8e-6;
+
+#[track_caller]
+fn assert_no_kink(case: &Case, distance: f64) {
+    assert!(distance > KINK, "{}: a ReLU is {distance:.1e} from its kink: draw others", case.name);
+}
+
+/// What a case results in, by the twins.
+fn twins(case: &Case) -> Vec<(&'static str, Vec<f64>)> {
+    match case.task().unwrap() {
+        Task::Weights(net, seed, iteration) => {
+            let weights = reference::random_weights(&net, seed, iteration);
+            vec![("weights", widen(&weights.concat()))]
+        }
+        Task::Augment(pixels, mean, std, x, dy, rows) => {
+            assert_eq!(rows, OPS.map(testing::Row::from));
+            let (means, stds) = (vec![mean; x.channels], vec![std; x.channels]);
+            let pixels = reference::normalise(&pixels, x.channels, x.size, &means, &stds);
+            vec![
+                ("pixels", reference::augment_forward(&pixels, &OPS).values),
+                ("images", reference::augment_forward(&(&x).into(), &OPS).values),
+                ("gradient", reference::augment_backward(&(&dy).into(), &OPS).values),
+            ]
+        }
+        Task::Embed(net, weights, x, d_embedding) => {
+            let weights = widen_all(&weights);
+            let trace = reference::embed_forward(&net, &weights, &(&x).into());
+            assert_no_kink(case, trace.kink_distance());
+            let dx = reference::embed_backward(&net, &weights, &trace, &widen(&d_embedding));
+            let embedding = trace.embedding().to_vec();
+            vec![
+                ("embedding", embedding.clone()),
+                ("kept embedding", embedding),
+                ("gradient", dx.values),
+            ]
+        }
+        Task::Step(settings, syn, weights, rows, real) => {
+            let ops = [Op::Rotate(0.125), Op::Crop { y: 3, x: -2 }];
+            assert_eq!(rows, ops.map(testing::Row::from));
+            let mut syn = Batch::new(widen(&syn), settings.classes * settings.ipc, 3, 32);
+            let mut velocity = vec![0.0; syn.values.len()];
+            let result = reference::DmStep {
+                net: &settings.net,
+                weights: &widen_all(&weights),
+                ops: &ops,
+                real: &(&real).into(),
+                real_counts: &vec![settings.batch_real; settings.classes],
+                ipc: settings.ipc,
+            }
+            .take(&mut syn, &mut velocity, settings.lr.into());
+            assert_no_kink(case, result.kink_distance);
+            vec![
+                ("loss", vec![result.loss]),
+                ("gradient", result.grad.values),
+                ("images", syn.values),
+            ]
+        }
+        Task::Train(Training { net, init, x, labels, steps, lr }) => {
+            let x = Batch::from(&x);
+            let mut training = reference::Training::new(Params::from(&init));
+            let mut step = || training.step(&net, &x, &labels, lr.into());
+            let results: Vec<_> = (0..steps).map(|_| step()).collect();
+            results.iter().for_each(|step| assert_no_kink(case, step.kink_distance));
+            let gradients = &results[0].gradients;
+            let convs =
+                (0..net.depth()).map(|d| gradients.get(&format!("conv{d}.weight")).to_vec());
+            vec![
+                ("logits of a test", results[0].logits.clone()),
+                ("logits", results[0].logits.clone()),
+                ("gradients", convs.collect::<Vec<_>>().concat()),
+                ("logits after a step", results[steps - 1].logits.clone()),
+            ]
+        }
+    }
+}
+
+/// With `DM_WGPU_WRITE_GOLDEN=1` the file is written instead.
+#[test]
+fn known_answers_are_those_of_the_twins() {
+    let mut computed = BTreeMap::new();
+    for case in &CASES {
+        for (what, values) in twins(case) {
+            let before = computed.insert(format!("{}, {what}", case.name), projections(&values));
+            assert!(before.is_none(), "two results of one name");
+        }
+    }
+    if std::env::var_os("DM_WGPU_WRITE_GOLDEN").is_some() {
+        let mut text = String::from("{");
+        for (number, (what, sums)) in computed.iter().enumerate() {
+            let sums: Vec<_> = sums.iter().map(|sum| format!("{sum:.9e}")).collect();
+            let comma = if number == 0 { "" } else { "," };
+            write!(text, "{comma}\n  \"{what}\": [{}]", sums.join(", ")).unwrap();
+        }
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/doctor/golden.json");
+        return std::fs::write(path, text + "\n}\n").unwrap();
+    }
+    let known: BTreeMap<String, [f64; PROJECTIONS]> = serde_json::from_str(GOLDEN).unwrap();
+    let names = |of: &BTreeMap<String, _>| of.keys().cloned().collect::<Vec<_>>();
+    assert_eq!(names(&known), names(&computed));
+    for (what, sums) in &computed {
+        assert_close(what, &known[what], sums, 1e-7);
+    }
+}
+
+#[test]
+fn correct_kernels_pass() {
+    for gpu in gpus() {
+        let found = doctor::check_blocking(gpu);
+        assert_eq!(found.name, gpu.kernels().name());
+        assert_eq!(found.outcome, Outcome::Right, "{:#?}", found.checks);
+        let worst = found.checks.iter().map(|c| c.error.unwrap() / c.tolerance).fold(0.0, f64::max);
+        println!("{}: {worst:.1e} of what is allowed, {:.1} s", found.name, found.seconds);
+        // So close that a kernel which is a little wrong is not taken for rounding.
+        assert!(worst < 0.2, "{:#?}", found.checks);
+    }
+}
+
+/// Of the family lanes, with planes in textures.
+const TEXELS: [&str; 9] = [
+    "block_cpu_lanes",
+    "first_block_cpu_lanes",
+    "first_block_backward_cpu_lanes",
+    "norm_backward_cpu",
+    "norm_forward_cpu",
+    "weight_gradient_cpu_lanes",
+    "pack_winograd",
+    "from_texels",
+    "to_texels",
+];
+
+/// Beside those of no run's computation. What belongs to lanes depends on how many there are.
+#[test]
+fn every_kernel_is_checked() {
+    let idle = ["philox", "picture", "copy", "multiply_add"];
+    for gpu in gpus() {
+        let kernels = gpu.kernels();
+        let choice = AdapterChoice { kernels: Some(kernels), ..Default::default() };
+        let fresh = Gpu::headless_blocking(&choice).unwrap();
+        doctor::check_blocking(&fresh);
+        let used = testing::used(&fresh);
+        let all = testing::shaders();
+        let of_family = |name: &&str| match kernels {
+            Kernels::Tiles => name.ends_with("_tiles"),
+            Kernels::Plain => {
+                let others = ["_tiles", "_lanes", "_matrices", "pack_weights"];
+                !others.iter().any(|end| name.ends_with(end)) && !TEXELS.contains(name)
+            }
+            _ => {
+                let lanes = ["conv_lanes", "conv_backward_weight_lanes"];
+                lanes.contains(name) || TEXELS.contains(name)
+            }
+        };
+        // First blocks on textures share a row of 32 pixels out to eight lanes.
+        let fits =
+            |name: &&str| gpu.info().subgroup_min_size == 8 || !name.starts_with("first_block");
+        let names = all.iter().filter_map(|shader| shader.name.split(' ').next());
+        let unused: BTreeSet<_> = names
+            .filter(of_family)
+            .filter(fits)
+            .filter(|name| !idle.contains(name) && !used.iter().any(|used| used == name))
+            .collect();
+        assert!(unused.is_empty(), "{}: {unused:?}", kernels.name());
+    }
+}
+
+/// One tap of nine is left out, as by a compiler that gets a loop wrong.
+#[test]
+fn a_wrong_kernel_is_found() {
+    let gpu = device_of(wgpu::Limits::default()).with_kernels(Kernels::Plain).unwrap();
+    let altered = testing::spoil(&gpu, "conv ", |wgsl| wgsl.replace("tap < 9u", "tap < 8u"));
+    assert_eq!(altered, 2, "both directions");
+    let found = doctor::check_blocking(&gpu);
+    assert_eq!(found.outcome, Outcome::Wrong);
+    let wrong: Vec<_> = found.checks.iter().filter(|c| !c.right).map(|c| c.what.as_str()).collect();
+    for (what, is_wrong) in [
+        ("network 3×32×32, embedding", true),
+        ("network 1×28×28, gradient", true),
+        ("step, loss", true),
+        ("training, logits", true),
+        ("drawn weights, weights", false),
+        ("augmentation, images", false),
+    ] {
+        assert_eq!(wrong.contains(&what), is_wrong, "{what}: {:#?}", found.checks);
+    }
+    // The other family does without it.
+    let tiles = gpu.with_kernels(Kernels::Tiles).unwrap();
+    assert_eq!(doctor::check_blocking(&tiles).outcome, Outcome::Right);
+}
+
+#[test]
+fn nan_counts_as_wrong() {
+    let gpu = device_of(wgpu::Limits::default());
+    let nan = |wgsl: &str| {
+        wgsl.replace(
+            "losses[k] = loss",
+            "losses[k] = loss * bitcast<f32>(0x7fc00000u | params.features)",
+        )
+    };
+    assert!(testing::spoil(&gpu, "mean_difference ", nan) > 0);
+    let found = doctor::check_blocking(&gpu);
+    let loss = found.checks.iter().find(|check| check.what == "step, loss").unwrap();
+    assert!(!loss.right && loss.error.is_none(), "{loss:?}");
+    assert_eq!(found.outcome, Outcome::Wrong);
+}
+
+#[test]
+fn a_lost_device_is_reported_as_failed() {
+    let lost = Gpu::headless_blocking(&AdapterChoice::default()).unwrap();
+    lost.device().destroy();
+    let found = doctor::check_blocking(&lost);
+    assert!(matches!(found.outcome, Outcome::Failed { .. }), "{:?}", found.outcome);
+}
+
+#[test]
+fn an_adapter_is_examined_in_every_variant() {
+    let mut begun = Vec::new();
+    let mut begin = |what: &str| begun.push(what.to_owned());
+    let found = doctor::examine_blocking(&AdapterChoice::default(), &mut begin).unwrap();
+    assert_eq!(begun, ["opening", "plain", "lanes", "tiles", "f16", "speed"]);
+    assert!(found.is_sound(), "{found:#?}");
+    let names: Vec<_> = found.variants.iter().map(|variant| variant.name.as_str()).collect();
+    assert_eq!(names, ["plain", "lanes", "tiles", "f16"]);
+    assert_eq!(found.variants.iter().filter(|variant| variant.default).count(), 1);
+    let unknown = AdapterChoice { adapter: Some("no such".into()), ..Default::default() };
+    assert!(doctor::examine_blocking(&unknown, &mut |_| {}).unwrap_err().is_usage());
+}

@@ -1,0 +1,237 @@
+//! Checks every golden file of some folders against an [`Engine`] and reports in one table.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
+
+use super::{
+    engine::Engine,
+    vectors::{AugmentCase, Case, ClassifierCase, DmCase, EmbedCase, Result, Vectors},
+};
+use crate::{
+    common::{Tolerance, relative_error},
+    reference::{Params, narrow},
+};
+
+/// The repository's own vectors, or the folders in `$DM_WGPU_GOLDEN`, separated by `:`.
+pub fn folders() -> Vec<PathBuf> {
+    match std::env::var("DM_WGPU_GOLDEN") {
+        Ok(list) => list.split(':').filter(|f| !f.is_empty()).map(PathBuf::from).collect(),
+        Err(_) => vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/vectors")],
+    }
+}
+
+/// What came of one file.
+pub struct Line {
+    file: String,
+    case: String,
+    /// Worst relative errors; none where nothing was computed.
+    worst: Option<(f64, f64)>,
+    failures: Vec<String>,
+}
+
+/// What came of all.
+#[derive(Default)]
+pub struct Report {
+    lines: Vec<Line>,
+    failures: Vec<String>,
+}
+
+impl Report {
+    /// Everything that is wrong; nothing means that all passed.
+    pub fn failures(&self) -> Vec<String> {
+        let of_line = |line: &Line| {
+            let file = line.file.clone();
+            line.failures
+                .iter()
+                .map(move |failure| format!("{file}: {failure}"))
+                .collect::<Vec<_>>()
+        };
+        self.failures.iter().cloned().chain(self.lines.iter().flat_map(of_line)).collect()
+    }
+    /// Prints the table, then fails if anything did.
+    #[track_caller]
+    pub fn assert_passed(&self) {
+        println!("{self}");
+        let failures = self.failures();
+        assert!(failures.is_empty(), "{} failures:\n{}", failures.len(), failures.join("\n"));
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let widest = self.lines.iter().map(|l| l.file.len()).max().unwrap_or(0);
+        writeln!(f, "{:widest$}  {:14}  {:>9}  {:>9}", "file", "case", "values", "gradients")?;
+        for Line { file, case, worst, failures } in &self.lines {
+            write!(f, "{file:widest$}  {case:14}  ")?;
+            match worst {
+                Some((values, gradients)) => write!(f, "{values:9.1e}  {gradients:9.1e}")?,
+                None if failures.is_empty() => write!(f, "not supported yet")?,
+                None => {}
+            }
+            writeln!(f, "{}", if failures.is_empty() { "" } else { "  FAILED" })?;
+        }
+        Ok(())
+    }
+}
+
+/// Every *.safetensors of the folders. A folder without any is a failure, as is no folder.
+pub fn check(folders: &[PathBuf], engine: &dyn Engine, tolerance: Tolerance) -> Report {
+    let mut report = Report::default();
+    if folders.is_empty() {
+        report.failures.push("no folder of golden vectors was given".into());
+    }
+    for folder in folders {
+        match files_of(folder) {
+            Ok(files) => {
+                report.lines.extend(files.iter().map(|f| check_file(f, engine, tolerance)));
+            }
+            Err(failure) => report.failures.push(format!("{}: {failure}", folder.display())),
+        }
+    }
+    report
+}
+
+fn files_of(folder: &Path) -> Result<Vec<PathBuf>> {
+    let cannot = |e: std::io::Error| format!("cannot be listed: {e}");
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(cannot)? {
+        let path = entry.map_err(cannot)?.path();
+        if path.extension().is_some_and(|e| e == "safetensors") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    if files.is_empty() { Err("holds no *.safetensors".into()) } else { Ok(files) }
+}
+
+fn check_file(path: &Path, engine: &dyn Engine, tolerance: Tolerance) -> Line {
+    let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let mut errors = Errors { tolerance, values: 0.0, gradients: 0.0, failures: vec![] };
+    let mut line = Line { file, case: "?".into(), worst: None, failures: vec![] };
+    let checked = match Vectors::read(path).and_then(|vectors| vectors.case()) {
+        Ok(Case::Augment(case)) => {
+            line.case = "augment".into();
+            check_augment(&case, engine, &mut errors)
+        }
+        Ok(Case::Embed(case)) => {
+            line.case = "embed".into();
+            check_embed(&case, engine, &mut errors)
+        }
+        Ok(Case::Dm(case)) => {
+            line.case = "dm".into();
+            check_dm(&case, engine, &mut errors)
+        }
+        Ok(Case::Classifier(case)) => {
+            line.case = "classifier".into();
+            check_classifier(&case, engine, &mut errors)
+        }
+        Ok(Case::NotSupported(case)) => {
+            line.case = case;
+            return line;
+        }
+        Err(failure) => Err(failure),
+    };
+    match checked {
+        Ok(()) => line.worst = Some((errors.values, errors.gradients)),
+        Err(failure) => errors.failures.push(failure),
+    }
+    line.failures = errors.failures;
+    line
+}
+
+fn check_augment(case: &AugmentCase, engine: &dyn Engine, errors: &mut Errors) -> Result<()> {
+    let y = engine.augment_forward(&case.x, &case.ops)?;
+    errors.value("y", &y.values, &case.y);
+    let dx = engine.augment_backward(&case.dy, &case.ops)?;
+    errors.gradient("dx", &dx.values, &case.dx);
+    Ok(())
+}
+
+fn check_embed(case: &EmbedCase, engine: &dyn Engine, errors: &mut Errors) -> Result<()> {
+    // Without a backward to follow, other kernels may run: both ways must give these values.
+    for d_embedding in [None, Some(&case.d_embedding[..])] {
+        let out = engine.embed(&case.net, &case.weights, &case.x, d_embedding)?;
+        if out.blocks.len() != case.blocks.len() {
+            return Err(format!(
+                "{} blocks came back, not {}",
+                out.blocks.len(),
+                case.blocks.len()
+            ));
+        }
+        for (d, (block, reference)) in out.blocks.iter().zip(&case.blocks).enumerate() {
+            errors.value(&format!("block{d}.out"), block, reference);
+        }
+        errors.value("embedding", &out.blocks[out.blocks.len() - 1], &case.embedding);
+        match (d_embedding, out.dx) {
+            (Some(_), Some(dx)) => errors.gradient("dx", &dx, &case.dx),
+            (Some(_), None) => return Err("no dx came back".into()),
+            (None, Some(_)) => return Err("a dx came back that was not asked for".into()),
+            (None, None) => {}
+        }
+    }
+    Ok(())
+}
+
+fn check_dm(case: &DmCase, engine: &dyn Engine, errors: &mut Errors) -> Result<()> {
+    let results = engine.dm(case)?;
+    if results.len() != case.steps.len() {
+        return Err(format!("{} steps came back, not {}", results.len(), case.steps.len()));
+    }
+    for (s, (out, reference)) in results.iter().zip(&case.steps).enumerate() {
+        errors.value(&format!("step{s}.loss"), &[out.loss], &[reference.loss]);
+        errors.gradient(&format!("step{s}.grad"), &out.grad, &reference.grad);
+        errors.gradient(&format!("step{s}.velocity"), &out.velocity, &reference.velocity);
+        errors.value(&format!("step{s}.syn"), &out.syn, &reference.syn);
+    }
+    Ok(())
+}
+
+fn check_classifier(case: &ClassifierCase, engine: &dyn Engine, errors: &mut Errors) -> Result<()> {
+    for (how, out) in engine.classifier(case)? {
+        if (out.logits.len(), out.losses.len()) != (case.logits.len(), case.losses.len()) {
+            return Err(format!("{how}: {} steps, not {}", out.logits.len(), case.logits.len()));
+        }
+        for (s, (logits, reference)) in out.logits.iter().zip(&case.logits).enumerate() {
+            errors.value(&format!("{how}: step{s}.logits"), logits, reference);
+            errors.value(&format!("{how}: step{s}.loss"), &[out.losses[s]], &[case.losses[s]]);
+        }
+        let [gradients, expected, last, expected_last] =
+            [&out.gradients, &case.gradients, &out.params, &case.last].map(Params::from);
+        for name in &expected.names {
+            let what = format!("{how}: step0.grad.{name}");
+            errors.gradient(&what, &narrow(gradients.get(name)), &narrow(expected.get(name)));
+            let what = format!("{how}: final.{name}");
+            errors.value(&what, &narrow(last.get(name)), &narrow(expected_last.get(name)));
+        }
+    }
+    Ok(())
+}
+
+/// The worst of a file's errors, and a failure for each one over its tolerance.
+struct Errors {
+    tolerance: Tolerance,
+    values: f64,
+    gradients: f64,
+    failures: Vec<String>,
+}
+
+impl Errors {
+    fn value(&mut self, what: &str, out: &[f32], reference: &[f32]) {
+        let error = self.compare(what, out, reference, self.tolerance.values);
+        self.values = self.values.max(error);
+    }
+    fn gradient(&mut self, what: &str, out: &[f32], reference: &[f32]) {
+        let error = self.compare(what, out, reference, self.tolerance.gradients);
+        self.gradients = self.gradients.max(error);
+    }
+    fn compare(&mut self, what: &str, out: &[f32], reference: &[f32], limit: f64) -> f64 {
+        let error = relative_error(out, reference);
+        // Infinite for NaN, so that "over" cannot be missed.
+        if error > limit {
+            self.failures.push(format!("{what}: relative error {error:.1e} is over {limit:.0e}"));
+        }
+        error
+    }
+}

@@ -1,0 +1,28 @@
+//! The program from outside: what it takes and refuses, prints and leaves behind, and how it comes through being
+//! stopped, killed, or run beside itself. Most tests need an adapter; a CPU one will do.
+#![cfg(feature = "cli")]
+
+mod arguments;
+mod bench;
+mod broken_data;
+mod compare;
+mod concurrent_runs;
+mod datasets;
+mod doctor;
+mod evaluate;
+mod export;
+mod helpers;
+mod json_events;
+mod logs;
+#[cfg(unix)]
+mod peers;
+mod picture_folders;
+mod reports;
+#[cfg(unix)]
+mod resume;
+mod run;
+#[cfg(unix)]
+mod run_failures;
+#[cfg(unix)]
+mod signals;
+mod usage;

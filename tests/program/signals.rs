@@ -1,0 +1,141 @@
+//! Requests to end: SIGTERM from batch systems and `docker stop`, SIGHUP from a terminal that closes. And what a
+//! shell may set up before it starts the program.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    process::Command,
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::resume::{TINY, finish, report, tiny};
+use crate::helpers::{program, set, signal, start, succeed, text, wait_for, words};
+
+/// Whether SIGHUP is ignored here, and hence by every program that is started, where that can be told.
+fn ignores_hangups() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .is_some_and(|mask| mask & 1 == 1)
+}
+
+/// What batch systems and `docker stop` send, and what a closed terminal does, perhaps twice.
+#[test]
+fn sigterm_and_sighup_save_like_ctrl_c() {
+    let place = tempfile::tempdir().unwrap();
+    // Iterations of many submissions each, so that most signals meet one in the middle.
+    let asked = "--dataset glyphs --ipc 1 --width 16 --batch-real 64 --iterations 6 --no-eval";
+    let asked = format!("{asked} --submit-target 1 --checkpoint-every 0.000001");
+    let run = |out: &str| {
+        let mut command = program(&place);
+        command.args(words(&asked)).args(["--out", out]);
+        command
+    };
+    succeed(&mut run("whole"));
+    for name in ["TERM", "HUP"] {
+        if name == "HUP" && ignores_hangups() {
+            eprintln!("skipped: these tests run under nohup, and so does what they start");
+            continue;
+        }
+        let child = start(&mut run(name));
+        wait_for(&place.path().join(name).join("checkpoint.safetensors"));
+        signal(&child, name);
+        if name == "HUP" {
+            signal(&child, name);
+        }
+        let output = child.wait_with_output().unwrap();
+        let told = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(130), "{name}: {told}");
+        assert!(told.contains("stopping and saving what there is"), "{name}: {told}");
+        assert!(place.path().join(name).join("synthetic.safetensors").exists(), "{name}: {told}");
+        assert_eq!(report(&place, name)["interrupted"], true);
+        finish(&place, name);
+        assert!(set(&place, name) == set(&place, "whole"), "{name}");
+    }
+}
+
+#[test]
+fn sigterm_stops_the_evaluation() {
+    let place = tempfile::tempdir().unwrap();
+    let asked = "--iterations 3 --eval-nets 1 --eval-epochs 2000";
+    let mut command = tiny(&place, asked);
+    command.args(["--out", "run"]);
+    let mut child = start(&mut command);
+    let mut stderr = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    assert!(stderr.any(|line| line.starts_with("evaluating: ")));
+    signal(&child, "TERM");
+    assert!(stderr.any(|line| line == "stopping the evaluation; Ctrl-C again leaves at once"));
+    let output = child.wait_with_output().unwrap();
+    let told = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(130), "{told}");
+    assert!(told.contains("go on     dm-wgpu --resume run"), "{told}");
+    assert_eq!(report(&place, "run")["accuracy"], Value::Null);
+}
+
+#[test]
+fn sigterm_while_pictures_are_decoded_leaves_nothing() {
+    let place = tempfile::tempdir().unwrap();
+    let picture = place.path().join("picture.png");
+    image::RgbImage::from_fn(256, 256, |x, y| image::Rgb([x as u8, y as u8, (x * y) as u8]))
+        .save(&picture)
+        .unwrap();
+    for class in ["cat", "dog"] {
+        let folder = place.path().join("pets").join(class);
+        fs::create_dir_all(&folder).unwrap();
+        for i in 0..2000 {
+            fs::hard_link(&picture, folder.join(format!("{i:04}.png"))).unwrap();
+        }
+    }
+    let mut command = program(&place);
+    command.args(words("--dataset folder:pets --resize 32 --iterations 1 --no-eval --out run"));
+    command.env("XDG_CACHE_HOME", place.path().join("cache"));
+    let mut child = start(&mut command);
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.any(|line| line.starts_with("decoding ")));
+    signal(&child, "TERM");
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let cache = place.path().join("cache/dm-wgpu/pictures");
+    let left: Vec<_> = fs::read_dir(&cache).map(|entries| entries.collect()).unwrap_or_default();
+    assert!(left.is_empty(), "{left:?}");
+    assert!(!place.path().join("run").exists());
+}
+
+/// The program as a shell starts it that did something first.
+fn in_shell(place: &TempDir, first: &str, more: &str) -> Command {
+    let mut command = Command::new("sh");
+    command.current_dir(place.path()).env("XDG_RUNTIME_DIR", std::env::temp_dir());
+    let script = format!("{first}; exec \"$0\" {TINY} {more}");
+    command.args(["-c", &script]).arg(assert_cmd::cargo::cargo_bin!("dm-wgpu"));
+    command
+}
+
+/// As `nohup` does it.
+#[test]
+fn sighup_stays_ignored_under_nohup() {
+    let place = tempfile::tempdir().unwrap();
+    let child =
+        start(&mut in_shell(&place, "trap '' HUP", "--iterations 100000 --no-eval --out run"));
+    let checkpoint = place.path().join("run/checkpoint.safetensors");
+    wait_for(&checkpoint);
+    signal(&child, "HUP");
+    // It goes on: another checkpoint comes.
+    let _ = fs::remove_file(&checkpoint);
+    wait_for(&checkpoint);
+    signal(&child, "TERM");
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{}", text(&output.stderr));
+    assert_eq!(text(&output.stderr).matches("stopping and saving").count(), 1);
+}
+
+#[test]
+fn a_limit_on_file_sizes_fails_like_a_full_disk() {
+    let place = tempfile::tempdir().unwrap();
+    let mut command = in_shell(&place, "ulimit -f 8", "--iterations 3 --no-eval --out run");
+    let output = command.env("TMPDIR", place.path()).output().unwrap();
+    let told = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("no checkpoint: "), "{told}");
+    assert_eq!(told.matches("error: ").count(), 1, "{told}");
+}
