@@ -1,71 +1,19 @@
-//! The recorded work of networks that are trained and tested together, and how it is cut to fit.
+//! The recorded work of networks that are trained and tested together.
 
 use std::ops::Range;
 
-use super::{EvaluationSettings, run::Train};
+use super::{
+    EvaluationSettings,
+    run::Train,
+    sizes::{Buffers, Load, Sizes},
+};
 use crate::{
-    ConvNet, Dataset, Error, Gpu, Result, Split,
+    Dataset, Gpu, Result, Split,
     augment::Row,
     gpu::{Buffer, Readback, Recording, Submissions},
     kernels::{Augment, Item, Planes, Source},
     nn::{Classifiers, Part},
 };
-
-/// How work is cut so that everything fits.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Sizes {
-    /// Networks at a time.
-    pub nets: usize,
-    /// Images of each network at a time in training. It decides how sums over a batch are rounded,
-    /// so it follows from the network alone, never from the memory there is.
-    pub part: usize,
-    /// Images at a time in testing.
-    pub test: usize,
-}
-
-impl Sizes {
-    /// Half as many networks and images to test on at a time; none if that is so already.
-    pub fn smaller(self) -> Option<Self> {
-        let smaller = Self { nets: self.nets.div_ceil(2), test: self.test.div_ceil(2), ..self };
-        (smaller != self).then_some(smaller)
-    }
-
-    pub fn of(
-        gpu: &Gpu,
-        net: &ConvNet,
-        dataset: &Dataset,
-        settings: &EvaluationSettings,
-        train_len: usize,
-        values: usize,
-    ) -> Result<Self> {
-        let bytes = Classifiers::bytes(gpu, net, dataset.classes());
-        let image = dataset.image_len();
-        const PART_BYTES: usize = 64 << 20;
-        let fits = (PART_BYTES / bytes.train_image).clamp(1, 64);
-        let part = (1 << fits.ilog2()).min(settings.batch).min(train_len);
-        // Lists and staged pixels; a test image is at hand in every network's part.
-        let batch = settings.batch.min(train_len);
-        let lists = batch * (size_of::<Item>() + size_of::<Row>() + 12);
-        let per_net = bytes.net + (part * (bytes.train_image + image) + lists) as u64;
-        let fixed = (values as u64).saturating_add(dataset.test().len() as u64).saturating_mul(4);
-        let room = settings.memory_budget.saturating_sub(fixed);
-        let binding = gpu.max_binding();
-        let bound = (binding / (bytes.parts.max((part * bytes.largest) as u64))) as usize;
-        let nets = ((room / per_net) as usize).min(bound).min(settings.nets);
-        if nets == 0 {
-            let least = fixed.saturating_add(per_net).div_ceil(1 << 20);
-            return Err(Error::setting(
-                "memory_budget",
-                format!("{} bytes", settings.memory_budget),
-                format!("evaluating with these settings needs at least {least} MiB"),
-            ));
-        }
-        let left = (room - nets as u64 * per_net) as usize / (nets * (bytes.test_image + image));
-        let bound = (binding as usize / (nets * bytes.largest)).max(1);
-        let test = (part + left).min(bound).min(512).min(dataset.test().len()).max(1);
-        Ok(Self { nets, part, test })
-    }
-}
 
 /// The networks of one turn and everything recorded for them.
 #[derive(Debug)]
@@ -128,51 +76,39 @@ impl Bench {
     pub fn new(
         gpu: &Gpu,
         dataset: &Dataset,
-        net: &ConvNet,
+        load: &Load,
         train: &Train,
         settings: &EvaluationSettings,
         sizes: Sizes,
-        nets: usize,
     ) -> Result<Self> {
         gpu.checked("prepare the evaluation", || {
-            Ok(Self::build(gpu, dataset, net, train, settings, sizes, nets))
+            Ok(Self::build(gpu, dataset, load, train, settings, sizes))
         })
     }
 
     fn build(
         gpu: &Gpu,
         dataset: &Dataset,
-        net: &ConvNet,
+        load: &Load,
         train: &Train,
         settings: &EvaluationSettings,
         sizes: Sizes,
-        nets: usize,
     ) -> Self {
-        let len = train.len(dataset);
+        let (len, nets) = (train.len(dataset), sizes.nets);
         let batch = settings.batch.min(len);
-        let room = (sizes.part, sizes.test);
         log::info!(
             "at once {nets} of {} networks; of each, {} images in training, {} in testing",
             settings.nets,
             sizes.part,
             sizes.test
         );
-        let mut classifiers = Classifiers::new(gpu, net, dataset.classes(), nets, room);
-        let most = nets * batch.max(sizes.test);
-        let items = Buffer::zeros(gpu, "evaluation items", most);
-        let rows = Buffer::zeros(gpu, "evaluation rows", most);
-        let labels = Buffer::zeros(gpu, "evaluation labels", most);
-        let losses = Buffer::zeros(gpu, "evaluation losses", most);
-        let means = Buffer::zeros(gpu, "evaluation means", most);
-        let staged = nets * sizes.part.max(sizes.test) * dataset.image_len();
-        let pixels = Buffer::zeros(gpu, "evaluation pixels", staged);
-        let counts = Buffer::zeros(gpu, "right answers", nets);
-        let values = match train {
-            Train::Values { images, .. } => {
-                Some(Buffer::from_slice(gpu, "training images", images))
-            }
-            Train::Whole => None,
-        };
+        let buffers = Buffers::new(gpu, load, sizes);
+        let Buffers { mut classifiers, values, pixels, items, rows, labels, losses, means, counts } =
+            buffers;
+        classifiers.record(gpu);
+        if let (Some(values), Train::Values { images, .. }) = (&values, train) {
+            values.write(gpu, images);
+        }
         let augment = Augment { items: &items, rows: &rows, means: &means };
         let dense = Planes::dense(dataset.channels(), dataset.size());
         let staged = Source::Pixels { bytes: &pixels, mean: dataset.mean(), std: dataset.std() };

@@ -4,12 +4,13 @@ use std::{collections::VecDeque, ops::ControlFlow, sync::Arc, time::Duration};
 
 use super::{
     Accuracy, EvaluationSettings,
-    bench::{Bench, Sizes, Tested},
+    bench::{Bench, Tested},
     order,
+    sizes::{Load, Sizes},
 };
 use crate::{
     Dataset, Error, Gpu, Result, SyntheticSet,
-    gpu::{Between, Recording, Submissions, Submitted},
+    gpu::{Between, Recording, Submissions, Submitted, Table},
     kernels::{NetworkKey, Rates},
     rng::Purpose,
 };
@@ -60,6 +61,7 @@ pub struct Evaluation {
     dataset: Arc<Dataset>,
     settings: EvaluationSettings,
     train: Train,
+    load: Load,
     sizes: Sizes,
     /// For the networks of one turn; the last turn may need another, for fewer.
     bench: Bench,
@@ -84,7 +86,7 @@ impl Evaluation {
     ///
     /// # Errors
     /// [`Error::Setting`] or [`Error::Shape`] if set, data set and settings do not go together or
-    /// need more memory than the budget; [`Error::Gpu`] if the device refuses.
+    /// need more memory than the device's budget; [`Error::Gpu`] if it refuses.
     pub fn new(
         gpu: &Gpu,
         dataset: Arc<Dataset>,
@@ -104,10 +106,10 @@ impl Evaluation {
             Train::Values { labels, .. } => Some(labels.len()),
             Train::Whole => None,
         };
-        let net = settings.network(&dataset)?;
-        let mut sizes = sizes(gpu, &dataset, images, &settings)?;
+        let load = Load::new(settings.network(&dataset)?, &dataset, images, &settings);
+        let mut sizes = Sizes::of(gpu, &load)?;
         let bench = loop {
-            let bench = Bench::new(gpu, &dataset, &net, &train, &settings, sizes, sizes.nets);
+            let bench = Bench::new(gpu, &dataset, &load, &train, &settings, sizes);
             match (bench, sizes.smaller()) {
                 (Err(Error::OutOfMemory { reason, .. }), Some(smaller)) => {
                     let (nets, fewer) = (sizes.nets, smaller.nets);
@@ -124,6 +126,7 @@ impl Evaluation {
             dataset,
             settings,
             train,
+            load,
             sizes,
             bench,
             done: 0,
@@ -147,7 +150,8 @@ impl Evaluation {
     ) -> Result<()> {
         gpu.suffices()?;
         check_settings(settings, dataset)?;
-        sizes(gpu, dataset, images, settings).map(drop)
+        let load = Load::new(settings.network(dataset)?, dataset, images, settings);
+        Sizes::of(gpu, &load).map(drop)
     }
 
     /// Pieces of work that there are: epochs and the test, of each turn of networks.
@@ -215,10 +219,9 @@ impl Evaluation {
         let first_net = turn as usize * self.sizes.nets;
         let nets = self.sizes.nets.min(self.settings.nets - first_net);
         if nets != self.bench.nets {
-            let net = self.settings.network(&self.dataset)?;
             let (dataset, train) = (&self.dataset, &self.train);
-            self.bench =
-                Bench::new(&self.gpu, dataset, &net, train, &self.settings, self.sizes, nets)?;
+            let sizes = Sizes { nets, ..self.sizes };
+            self.bench = Bench::new(&self.gpu, dataset, &self.load, train, &self.settings, sizes)?;
         }
         let is_test = piece == self.settings.epochs;
         let gpu = self.gpu.clone();
@@ -303,6 +306,11 @@ impl Evaluation {
         Ok(Accuracy::of(self.tested.iter().map(share).collect()))
     }
 
+    /// What its buffers take.
+    pub(crate) fn table(&self) -> Table {
+        self.load.table(self.gpu.caps(), Sizes { nets: self.bench.nets, ..self.sizes })
+    }
+
     /// Everything that one epoch submits, in order. Replayed, it trains on the batch before.
     pub(crate) fn recordings(&self) -> Vec<&Recording> {
         let (len, batch) = (self.train.len(&self.dataset), self.settings.batch);
@@ -368,20 +376,6 @@ fn check_settings(settings: &EvaluationSettings, dataset: &Dataset) -> Result<()
         ));
     }
     Ok(())
-}
-
-/// How work is cut to fit. A set's values stay on the device, those of the whole training set don't.
-fn sizes(
-    gpu: &Gpu,
-    dataset: &Dataset,
-    images: Option<usize>,
-    settings: &EvaluationSettings,
-) -> Result<Sizes> {
-    let (len, values) = match images {
-        Some(images) => (images, images.saturating_mul(dataset.image_len())),
-        None => (dataset.train().len(), 0),
-    };
-    Sizes::of(gpu, &settings.network(dataset)?, dataset, settings, len, values)
 }
 
 /// The set's labels, if it fits the data set.

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::Weights;
 use crate::{
-    gpu::{Buffer, Dispatch, Gpu, Recording, TEXEL_BYTES, Texels},
+    gpu::{Buffer, Dispatch, Gpu, Memory, Recording},
     kernels::{
         Batch, BlockPlan, Direction, Norm, Planes, TexelKernel,
         cpu::{Finish, Kept, Layer, convolve, first_block, from_texels, norm_backward, to_texels},
@@ -60,40 +60,31 @@ impl TexelPlan {
         i.checked_sub(1).map_or(self.input, |before| self.pooled[before])
     }
 
-    /// Bytes of each image's planes, forward and then backward, and of the largest among them.
-    pub fn bytes_per_image(&self) -> [usize; 3] {
-        let bytes = |layer: &Layer| layer.image_len() * TEXEL_BYTES;
-        let sum = |layers: &[Layer]| layers.iter().map(bytes).sum::<usize>();
-        let kept = &self.planes[self.left_out()..];
-        let gradients: Vec<_> =
-            (self.left_out()..=self.planes.len()).map(|i| self.input(i)).collect();
-        let d_planes = kept.first().map_or(0, bytes);
-        let largest = bytes(&self.input).max(bytes(&self.pooled[0])).max(d_planes);
-        let backward = if kept.is_empty() { 0 } else { sum(kept) + d_planes + sum(&gradients) };
-        [bytes(&self.input) + sum(&self.pooled), backward, largest]
+    /// The kernel of a block, if it is one of [`blocks`](Self::blocks).
+    pub fn kernel(&self, block: usize, keep: bool) -> Option<TexelKernel> {
+        self.blocks(keep).contains(&block).then(|| self.kernels[block - self.blocks.start])
     }
 }
 
 /// Room for a chunk of images on their way through these blocks.
 #[derive(Debug)]
-pub(super) struct TexelBlocks {
+pub(super) struct TexelBlocks<M: Memory = Gpu> {
     pub plan: TexelPlan,
-    input: Texels,
+    input: M::Texels,
     /// What each block pools to.
-    pooled: Vec<Texels>,
+    pooled: Vec<M::Texels>,
     /// For images that go backward: each block's normalised values, the gradient at what it reads, behind
     /// which is that at the last one's pooled planes, and, one block after the other, the gradient at its
     /// convolution.
-    kept: Vec<Texels>,
-    d_inputs: Vec<Texels>,
-    d_planes: Texels,
+    kept: Vec<M::Texels>,
+    d_inputs: Vec<M::Texels>,
+    d_planes: M::Texels,
 }
 
-impl TexelBlocks {
-    pub fn new(gpu: &Gpu, plan: TexelPlan, images: usize, backward_images: usize) -> Self {
-        let texels = |label, images: usize, layer: Layer| {
-            Texels::zeros(gpu, label, images * layer.image_len())
-        };
+impl<M: Memory> TexelBlocks<M> {
+    pub fn new(memory: &M, plan: TexelPlan, images: usize, backward_images: usize) -> Self {
+        let texels =
+            |label, images: usize, layer: Layer| memory.texels(label, images * layer.image_len());
         let depth = plan.planes.len();
         let left_out = plan.left_out();
         // Of those blocks that serve images that go backward.
@@ -111,7 +102,9 @@ impl TexelBlocks {
             plan,
         }
     }
+}
 
+impl TexelBlocks {
     /// Records these blocks, from one buffer to another; with room for 1/σ of the planes of each, keeps what
     /// backward needs.
     #[allow(clippy::too_many_arguments)]

@@ -102,8 +102,6 @@ pub(crate) struct BlockPlan {
     pub pooled: Planes,
     pub d_pooled: Planes,
     pub d_input: Planes,
-    /// Values of one network's weights, once for each way that a kernel wants them rearranged.
-    pub packed: usize,
     /// Values of the parts of one network's gradient at the weights.
     pub parts: usize,
     /// Values of each image's part of it.
@@ -131,10 +129,6 @@ pub(crate) fn plan(caps: &Caps, shape: BlockShape) -> BlockPlan {
         (Kept::Always, Some(_)) => Kept::ForBackward,
         (kept, _) => kept,
     };
-    let len = |packing: Option<Packing>, to, from| packing.map_or(0, |p| p.len(to, from));
-    let [own, keep] = [forward, forward_keep].map(|f| f.packing());
-    let mut packed = len(own, outputs, inputs);
-    packed += if keep == own { 0 } else { len(keep, outputs, inputs) };
     let (mut parts, mut image_parts) = (0, 0);
     let backward = if let Forward::First(first) = forward {
         image_parts = outputs * inputs * 9;
@@ -142,11 +136,9 @@ pub(crate) fn plan(caps: &Caps, shape: BlockShape) -> BlockPlan {
     } else {
         let data = conv_kernel(caps, Direction::BackwardData, size, (outputs, inputs));
         let weight = weight_kernel(caps, input, planes);
-        packed += len(data.packing(), inputs, outputs);
         parts = weight.parts_len(outputs, inputs);
         Backward::Apart { data, weight }
     };
-    packed += texels.map_or(0, |kernel| kernel.packed_len(outputs, inputs));
     BlockPlan {
         forward,
         forward_keep,
@@ -159,7 +151,6 @@ pub(crate) fn plan(caps: &Caps, shape: BlockShape) -> BlockPlan {
         d_pooled,
         // Backward convolves the gradient at the planes.
         d_input: Planes::dense(inputs, size),
-        packed,
         parts,
         image_parts,
     }
@@ -274,15 +265,6 @@ impl TexelKernel {
         match self {
             Self::First(first) => first.packing(),
             Self::Small(small) => small.packing(),
-        }
-    }
-
-    /// Values of one network's weights, for every way that it goes.
-    fn packed_len(&self, outputs: usize, inputs: usize) -> usize {
-        let forward = self.packing().len(outputs, inputs);
-        4 * match self {
-            Self::First(_) => forward,
-            Self::Small(_) => forward + self.packing().len(inputs, outputs),
         }
     }
 }
