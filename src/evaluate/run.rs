@@ -9,7 +9,7 @@ use super::{
     sizes::{Load, Sizes},
 };
 use crate::{
-    Dataset, Error, Gpu, Result, SyntheticSet,
+    ConvNet, Dataset, Error, Gpu, Result, SyntheticSet,
     gpu::{Between, Recording, Submissions, Submitted, Table},
     kernels::{NetworkKey, Rates},
     rng::Purpose,
@@ -61,7 +61,7 @@ pub struct Evaluation {
     dataset: Arc<Dataset>,
     settings: EvaluationSettings,
     train: Train,
-    load: Load,
+    net: ConvNet,
     sizes: Sizes,
     /// For the networks of one turn; the last turn may need another, for fewer.
     bench: Bench,
@@ -102,14 +102,11 @@ impl Evaluation {
                 Train::Values { images: set.images, labels }
             }
         };
-        let images = match &train {
-            Train::Values { labels, .. } => Some(labels.len()),
-            Train::Whole => None,
-        };
-        let load = Load::new(settings.network(&dataset)?, &dataset, images, &settings);
+        let net = settings.network(&dataset)?;
+        let load = train.load(&dataset, &net, &settings);
         let mut sizes = Sizes::of(gpu, &load)?;
         let bench = loop {
-            let bench = Bench::new(gpu, &dataset, &load, &train, &settings, sizes);
+            let bench = Bench::new(gpu, &load, &train, sizes);
             match (bench, sizes.smaller()) {
                 (Err(Error::OutOfMemory { reason, .. }), Some(smaller)) => {
                     let (nets, fewer) = (sizes.nets, smaller.nets);
@@ -126,7 +123,7 @@ impl Evaluation {
             dataset,
             settings,
             train,
-            load,
+            net,
             sizes,
             bench,
             done: 0,
@@ -150,8 +147,8 @@ impl Evaluation {
     ) -> Result<()> {
         gpu.suffices()?;
         check_settings(settings, dataset)?;
-        let load = Load::new(settings.network(dataset)?, dataset, images, settings);
-        Sizes::of(gpu, &load).map(drop)
+        let net = &settings.network(dataset)?;
+        Sizes::of(gpu, &Load { dataset, net, settings, images }).map(drop)
     }
 
     /// Pieces of work that there are: epochs and the test, of each turn of networks.
@@ -219,9 +216,8 @@ impl Evaluation {
         let first_net = turn as usize * self.sizes.nets;
         let nets = self.sizes.nets.min(self.settings.nets - first_net);
         if nets != self.bench.nets {
-            let (dataset, train) = (&self.dataset, &self.train);
             let sizes = Sizes { nets, ..self.sizes };
-            self.bench = Bench::new(&self.gpu, dataset, &self.load, train, &self.settings, sizes)?;
+            self.bench = Bench::new(&self.gpu, &self.load(), &self.train, sizes)?;
         }
         let is_test = piece == self.settings.epochs;
         let gpu = self.gpu.clone();
@@ -308,7 +304,11 @@ impl Evaluation {
 
     /// What its buffers take.
     pub(crate) fn table(&self) -> Table {
-        self.load.table(self.gpu.caps(), Sizes { nets: self.bench.nets, ..self.sizes })
+        self.load().table(self.gpu.caps(), Sizes { nets: self.bench.nets, ..self.sizes })
+    }
+
+    fn load(&self) -> Load<'_> {
+        self.train.load(&self.dataset, &self.net, &self.settings)
     }
 
     /// Everything that one epoch submits, in order. Replayed, it trains on the batch before.
@@ -328,12 +328,12 @@ impl Evaluation {
         let bench = &self.bench;
         if epoch == 0 {
             let key = NetworkKey::new(seed, Purpose::EvaluationWeights, first_net);
-            bench.classifiers.draw(&self.gpu, submissions, key);
+            bench.buffers.classifiers.draw(&self.gpu, submissions, key);
         }
         let (falls, lower) = (epochs / 2 + 1, lr * 0.1);
         if epoch == 0 || epoch == falls {
             let rates = Rates::new(if epoch < falls { lr } else { lower }, MOMENTUM, WEIGHT_DECAY);
-            bench.classifiers.restart(&self.gpu, submissions.encoder(), rates);
+            bench.buffers.classifiers.restart(&self.gpu, submissions.encoder(), rates);
         }
 
         let len = self.train.len(&self.dataset);
@@ -352,6 +352,19 @@ impl Evaluation {
 }
 
 impl Train {
+    fn load<'a>(
+        &self,
+        dataset: &'a Dataset,
+        net: &'a ConvNet,
+        settings: &'a EvaluationSettings,
+    ) -> Load<'a> {
+        let images = match self {
+            Self::Values { labels, .. } => Some(labels.len()),
+            Self::Whole => None,
+        };
+        Load { dataset, net, settings, images }
+    }
+
     pub fn len(&self, dataset: &Dataset) -> usize {
         match self {
             Self::Values { labels, .. } => labels.len(),

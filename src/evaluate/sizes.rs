@@ -9,19 +9,14 @@ use crate::{
     nn::Classifiers,
 };
 
-/// What is trained and tested, as far as buffers depend on it.
-#[derive(Debug, Clone)]
-pub(super) struct Load {
-    net: ConvNet,
-    classes: usize,
-    /// Values of an image.
-    image_len: usize,
-    /// Images of a step.
-    batch: usize,
-    /// Values of a set, which stay on the device; those of the whole training set don't.
-    values: Option<usize>,
-    nets: usize,
-    tests: usize,
+/// What is trained and tested.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Load<'a> {
+    pub dataset: &'a Dataset,
+    pub net: &'a ConvNet,
+    pub settings: &'a EvaluationSettings,
+    /// Of a set, whose values stay on the device; none for the whole training set, whose don't.
+    pub images: Option<usize>,
 }
 
 /// How work is cut so that everything fits.
@@ -37,7 +32,8 @@ pub(super) struct Sizes {
 }
 
 /// All buffers of the networks of one turn.
-pub(super) struct Buffers<M: Memory> {
+#[derive(Debug)]
+pub(super) struct Buffers<M: Memory = Gpu> {
     pub classifiers: Classifiers<M>,
     /// Training images, if they stay on the device.
     pub values: Option<M::Buffer<f32>>,
@@ -50,24 +46,15 @@ pub(super) struct Buffers<M: Memory> {
     pub counts: M::Buffer<u32>,
 }
 
-impl Load {
-    /// So many images of a set, or else the whole training set.
-    pub fn new(
-        net: ConvNet,
-        dataset: &Dataset,
-        images: Option<usize>,
-        settings: &EvaluationSettings,
-    ) -> Self {
-        let image_len = dataset.image_len();
-        Self {
-            net,
-            classes: dataset.classes(),
-            image_len,
-            batch: settings.batch.min(images.unwrap_or(dataset.train().len())),
-            values: images.map(|images| images.saturating_mul(image_len)),
-            nets: settings.nets,
-            tests: dataset.test().len(),
-        }
+impl Load<'_> {
+    /// Images that networks are trained on.
+    pub fn len(&self) -> usize {
+        self.images.unwrap_or(self.dataset.train().len())
+    }
+
+    /// Images of a step.
+    pub fn batch(&self) -> usize {
+        self.settings.batch.min(self.len())
     }
 
     /// What the buffers take where work is cut like this, on such a device.
@@ -79,13 +66,15 @@ impl Load {
 }
 
 impl<M: Memory> Buffers<M> {
-    pub fn new(memory: &M, load: &Load, Sizes { nets, part, test }: Sizes) -> Self {
-        let Load { net, classes, image_len, batch, .. } = load;
-        let (most, staged) = (nets * test.max(*batch), nets * part.max(test) * image_len);
+    pub fn new(memory: &M, load: &Load<'_>, Sizes { nets, part, test }: Sizes) -> Self {
+        let image_len = load.dataset.image_len();
+        let (most, staged) = (nets * test.max(load.batch()), nets * test.max(part));
+        let values = load.images.map(|images| images.saturating_mul(image_len));
+        let (net, classes) = (load.net, load.dataset.classes());
         Self {
-            classifiers: Classifiers::room(memory, net, *classes, nets, (part, test)),
-            values: load.values.map(|values| memory.buffer("training images", values)),
-            pixels: memory.buffer("evaluation pixels", staged),
+            classifiers: Classifiers::room(memory, net, classes, nets, (part, test)),
+            values: values.map(|values| memory.buffer("training images", values)),
+            pixels: memory.buffer("evaluation pixels", staged * image_len),
             items: memory.buffer("evaluation items", most),
             rows: memory.buffer("evaluation rows", most),
             labels: memory.buffer("evaluation labels", most),
@@ -103,17 +92,18 @@ impl Sizes {
         (smaller != self).then_some(smaller)
     }
 
-    pub fn of(gpu: &Gpu, load: &Load) -> Result<Self> {
+    pub fn of(gpu: &Gpu, load: &Load<'_>) -> Result<Self> {
         const PART_BYTES: u64 = 64 << 20;
-        let image = Classifiers::train_image(gpu.caps(), &load.net, load.classes);
+        let image = Classifiers::train_image(gpu.caps(), load.net, load.dataset.classes());
         let fits = (PART_BYTES / image).clamp(1, 64);
-        let part = (1 << fits.ilog2()).min(load.batch);
+        let part = (1 << fits.ilog2()).min(load.batch());
         let least = Self { nets: 1, part, test: 1 };
         let table = |sizes| load.table(gpu.caps(), sizes);
         gpu.check_room(&table(least), "evaluating with these settings needs")?;
         let fits = |sizes| gpu.has_room_for(&table(sizes));
-        let nets = most(load.nets, |nets| fits(Self { nets, ..least }));
-        let test = most(load.tests.min(512), |test| fits(Self { nets, part, test }));
+        let nets = most(load.settings.nets, |nets| fits(Self { nets, ..least }));
+        let tests = load.dataset.test().len().min(512);
+        let test = most(tests, |test| fits(Self { nets, part, test }));
         Ok(Self { nets, part, test })
     }
 }
