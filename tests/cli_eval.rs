@@ -327,12 +327,12 @@ fn all_training_images_are_an_upper_bound_without_a_set() {
 fn a_selection_depends_on_seed_and_method_not_on_memory() {
     let gpu = Gpu::headless_blocking(&AdapterChoice::default()).unwrap();
     let dataset = Arc::new(data::glyphs(0).unwrap());
-    let chosen = |selection, seed, memory_budget| {
+    let chosen = |selection, seed, budget| {
+        let gpu = gpu.clone().with_memory_budget(budget);
         let settings = SelectionSettings {
             ipc: 3,
             width: 8,
             seed,
-            memory_budget,
             ..SelectionSettings::for_dataset(&dataset, selection)
         };
         let mut selection = Selection::new(&gpu, dataset.clone(), settings).unwrap();

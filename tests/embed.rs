@@ -16,14 +16,7 @@ use common::gpu;
 use dm_wgpu::{Condensation, Dataset, Settings, wgpu};
 
 fn settings(dataset: &Dataset) -> Settings {
-    Settings {
-        ipc: 2,
-        iterations: 5,
-        width: 8,
-        batch_real: 8,
-        memory_budget: 1 << 30,
-        ..Settings::for_dataset(dataset)
-    }
+    Settings { ipc: 2, iterations: 5, width: 8, batch_real: 8, ..Settings::for_dataset(dataset) }
 }
 
 fn bits(run: &mut Condensation) -> Vec<u32> {
