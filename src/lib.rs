@@ -92,7 +92,7 @@
 //! # The same again
 //!
 //! Everything random follows from [`Settings::seed`]. The same settings on the same adapter, driver
-//! and version of this crate give the same bits, whatever [`Settings::memory_budget`] is; on another
+//! and version of this crate give the same bits, whatever [`Gpu::memory_budget`] is; on another
 //! adapter the last bits of sums may differ, and those differences grow with the iterations.
 //!
 //! # Errors

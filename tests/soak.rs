@@ -45,7 +45,8 @@ fn memory_does_not_grow() {
     let time = Duration::from_secs(seconds);
     let every = Duration::from_secs(60).min(time / FEWEST);
 
-    let gpu = Gpu::headless_blocking(&AdapterChoice::default()).unwrap();
+    let choice = AdapterChoice { memory_budget: Some(64 << 20), ..Default::default() };
+    let gpu = Gpu::headless_blocking(&choice).unwrap();
     println!("{}, {}", gpu.info().name, gpu.info().driver_info);
     println!("{:>7} {:>9} {:>11} {:>11}", "seconds", "steps", "resident", "on device");
     println!("{:>7} {:>9} {:>7.1} MiB", 0, 0, mib(before));
@@ -80,14 +81,7 @@ fn memory_does_not_grow() {
 }
 
 fn settings(dataset: &Dataset) -> Settings {
-    let small = Settings {
-        ipc: 1,
-        iterations: 10,
-        width: 16,
-        batch_real: 16,
-        ..Settings::for_dataset(dataset)
-    };
-    Settings { memory_budget: 64 << 20, ..small }
+    Settings { ipc: 1, iterations: 10, width: 16, batch_real: 16, ..Settings::for_dataset(dataset) }
 }
 
 /// Files, pictures, runs that begin, go on elsewhere or are dropped, evaluations.
@@ -114,7 +108,6 @@ fn what_programs_do(gpu: &Gpu, dataset: &Arc<Dataset>, run: &mut Condensation) {
         nets: 1,
         epochs: 2,
         width: 16,
-        memory_budget: 64 << 20,
         ..EvaluationSettings::for_dataset(dataset)
     };
     let train = TrainingSet::Synthetic(set);

@@ -44,8 +44,6 @@ pub struct Bench {
     pub batch_real: usize,
     /// Iterations and epochs that are timed, after three that are not.
     pub iterations: u32,
-    /// Bytes of device memory to stay within.
-    pub memory_budget: u64,
 }
 
 /// Why measuring ends before its end.
@@ -82,7 +80,6 @@ impl Bench {
             width: 128,
             batch_real: 256,
             iterations: 10,
-            memory_budget: 512 << 20,
         }
     }
 
@@ -91,7 +88,7 @@ impl Bench {
     ///
     /// # Errors
     /// [`Error::Adapter`] when there is none, [`Error::Setting`] for numbers that are impossible or
-    /// need more memory than the budget, [`Error::Gpu`] if the device fails.
+    /// need more memory than the choice's budget, [`Error::Gpu`] if the device fails.
     pub fn run_blocking(
         &self,
         choice: &AdapterChoice,
@@ -149,7 +146,7 @@ impl Bench {
         progress(Progress::Begun("kernels", 0))?;
         let epoch_kernels = profile(&gpu, clock, &run.recordings(), epoch.median_ms)?;
         drop(run);
-        let ceiling = ceiling::measure(&gpu, &arithmetic, clock, self.memory_budget)?;
+        let ceiling = ceiling::measure(&gpu, &arithmetic, clock, gpu.memory_budget())?;
 
         let total_ms = open_ms + iteration.prepare_ms + iteration.first_ms;
         Ok(Report {
@@ -188,10 +185,10 @@ impl Bench {
     }
 
     fn settings(&self, dataset: &Dataset) -> Settings {
-        let Self { ipc, width, batch_real, memory_budget, .. } = *self;
+        let Self { ipc, width, batch_real, .. } = *self;
         let iterations = self.pieces().saturating_add(1);
         let suited = Settings::for_dataset(dataset);
-        Settings { ipc, iterations, width, batch_real, memory_budget, ..suited }
+        Settings { ipc, iterations, width, batch_real, ..suited }
     }
 
     fn evaluation(&self, dataset: &Dataset) -> EvaluationSettings {
@@ -200,7 +197,6 @@ impl Bench {
             // One is in flight behind the last that is timed.
             epochs: self.pieces().saturating_add(1),
             width: self.width,
-            memory_budget: self.memory_budget,
             ..EvaluationSettings::for_dataset(dataset)
         }
     }

@@ -57,24 +57,22 @@ pub fn check_condensing(
     settings: &Settings,
     follow: Option<&EvaluationSettings>,
 ) -> Result<(), Failure> {
-    let (gpu, dataset) = (&bench.gpu, &bench.dataset);
+    let dataset = &bench.dataset;
     let Some(evaluation) = follow else {
-        return Ok(Condensation::check(gpu, dataset, settings)?);
+        return Ok(Condensation::check(&bench.gpu, dataset, settings)?);
     };
     let shared = |error| match error {
         Error::Setting { name: "memory_budget", expected, .. } => Failure::from(Error::Setting {
             name: "memory_budget",
-            given: format!("{} bytes", settings.memory_budget),
+            given: format!("{} bytes", bench.gpu.memory_budget()),
             expected: format!("with --eval-every half of it must do, and {expected}"),
         }),
         other => other.into(),
     };
-    let half = settings.memory_budget / 2;
-    let condensing = Settings { memory_budget: half, ..settings.clone() };
-    Condensation::check(gpu, dataset, &condensing).map_err(shared)?;
+    let gpu = bench.shared().gpu;
+    Condensation::check(&gpu, dataset, settings).map_err(shared)?;
     let images = settings.ipc * dataset.classes();
-    let evaluation = EvaluationSettings { memory_budget: half, ..evaluation.clone() };
-    Evaluation::check(gpu, dataset, Some(images), &evaluation).map_err(shared)
+    Evaluation::check(&gpu, dataset, Some(images), evaluation).map_err(shared)
 }
 
 /// How to follow the accuracy on the way.
@@ -95,29 +93,25 @@ pub fn condense(
     folder: &mut OutputFolder,
     checkpoints: &mut Checkpoints,
 ) -> Result<Option<Made>, Failure> {
-    let mut asked = settings.clone();
-    let follow = follow.map(|mut follow| {
-        // Both are on the device at once. Neither's result depends on how much it has.
-        asked.memory_budget /= 2;
-        follow.settings.memory_budget /= 2;
-        follow
-    });
+    // Both are on the device at once.
+    let bench = &if follow.is_some() { bench.shared() } else { bench.clone() };
     let (gpu, dataset) = (&bench.gpu, Arc::clone(&bench.dataset));
     let start = checkpoints.load(folder)?;
     let done = start.as_ref().map_or(0, |start| start.checkpoint.iteration());
-    outlook::tell(bench, &asked, &record, done)?;
+    outlook::tell(bench, settings, &record, done)?;
     let (condensation, history) = match start {
         Some(Start { checkpoint, history }) => {
             let done = counted(checkpoint.iteration() as usize, "iteration");
             if checkpoint.iteration() > settings.iterations {
                 return Err(too_few(settings.iterations, checkpoint.iteration()));
             }
-            let checkpoint = checkpoint.with_settings(asked).map_err(Failure::of_data)?;
+            let checkpoint =
+                checkpoint.with_settings(settings.clone()).map_err(Failure::of_data)?;
             bench.console.say(&format!("going on  after {done}"));
             let resumed = Condensation::resume(gpu, dataset, checkpoint);
             (resumed.map_err(|error| not_resumed(error, &record.data.name))?, history)
         }
-        None => (Condensation::new(gpu, dataset, asked)?, History::default()),
+        None => (Condensation::new(gpu, dataset, settings.clone())?, History::default()),
     };
     folder.begin(record)?;
     bench.interrupt.working();
@@ -129,10 +123,7 @@ pub fn condense(
         .and_then(|()| work.end())
         .map_err(|failure| work.keep(failure));
     work.steps.finish();
-    let Some((mut set, checkpoint, seconds)) = finished? else { return Ok(None) };
-    // As was asked for, however the memory was shared.
-    set.settings = serde_json::to_string(settings)
-        .map_err(|error| Failure::Failed(format!("the settings: {error}")))?;
+    let Some((set, checkpoint, seconds)) = finished? else { return Ok(None) };
     let iterations = Some(checkpoint.iteration());
     let (checkpoint, history) = (Some(checkpoint), work.history);
     Ok(Some(Made { set, history, iterations, seconds, checkpoint }))

@@ -31,7 +31,7 @@ const fn key(table: &'static str, name: &'static str, id: &'static str, kind: Ki
     Key { table, name, id, kind }
 }
 
-pub const KEYS: [Key; 35] = {
+pub const KEYS: [Key; 36] = {
     use Kind::*;
     [
         key("", "preset", "preset", Text),
@@ -55,6 +55,7 @@ pub const KEYS: [Key; 35] = {
         key("settings", "lr_img", "lr_img", Number),
         key("settings", "augment", "augment", Text),
         key("settings", "seed", "seed", Number),
+        // Where runs wrote it before it was the machine's, here and in the evaluation.
         key("settings", "memory_budget", "memory_budget", Size),
         key("evaluation", "nets", "eval_nets", Number),
         key("evaluation", "epochs", "eval_epochs", Number),
@@ -71,6 +72,7 @@ pub const KEYS: [Key; 35] = {
         key("machine", "kernels", "kernels", Text),
         key("machine", "precision", "precision", Text),
         key("machine", "submit_target", "submit_target", Number),
+        key("machine", "memory_budget", "memory_budget", Size),
     ]
 };
 

@@ -164,8 +164,7 @@ fn settings(
     let (width, from) = known("width").unwrap_or((suited.width, "by default"));
     let from = if args.eval.eval_width.is_some() { "as asked for" } else { from };
     let depth = known("depth").map_or(suited.depth, |(depth, _)| depth);
-    let (seed, memory_budget) = (args.seed, args.machine.memory_budget);
-    let suited = EvaluationSettings { width, depth, seed, memory_budget, ..suited };
+    let suited = EvaluationSettings { width, depth, seed: args.seed, ..suited };
     let settings = args.eval.over(suited);
     (settings, from)
 }

@@ -23,6 +23,7 @@ use super::{
 const IN_FLIGHT: u32 = 2;
 
 /// Device, data, and who is told.
+#[derive(Clone)]
 pub struct Bench {
     pub gpu: Gpu,
     pub dataset: Arc<Dataset>,
@@ -42,6 +43,12 @@ impl Bench {
         let data_dir = machine.data_dir.as_deref();
         let dataset = load(dataset, data_dir, machine.pictures, &console, &interrupt)?;
         Ok(Self { gpu, dataset: Arc::new(dataset), console, interrupt })
+    }
+
+    /// The same for one of two that are on the device at once: with half of the memory.
+    pub fn shared(&self) -> Self {
+        let half = self.gpu.memory_budget() / 2;
+        Self { gpu: self.gpu.clone().with_memory_budget(half), ..self.clone() }
     }
 
     /// Says what there is to work with.

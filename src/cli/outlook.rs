@@ -54,14 +54,11 @@ pub fn tell(bench: &Bench, settings: &Settings, record: &Record, done: u32) -> R
 /// The same data set with the preset for slow devices, and how long that will take.
 fn small(bench: &Bench, asked: &Settings, record: &Record) -> Result<(String, Outlook), Failure> {
     let preset = Preset::Small;
-    let Settings { ipc, memory_budget, .. } = *asked;
+    let ipc = asked.ipc;
     let subject = Subject { preset, ipc: Some(ipc), ..Subject::from(&*bench.dataset) };
     let recipe = Recipe::new(subject);
-    let settings = Settings { memory_budget, ..Settings::of(&recipe) };
-    let evaluation = record
-        .evaluation
-        .as_ref()
-        .map(|_| EvaluationSettings { memory_budget, ..EvaluationSettings::of(&recipe) });
+    let settings = Settings::of(&recipe);
+    let evaluation = record.evaluation.as_ref().map(|_| EvaluationSettings::of(&recipe));
     let outlook = Outlook::of(bench, &settings, evaluation.as_ref(), settings.iterations, 1)?;
     let mut command = format!("dm-wgpu --dataset {}", quoted(&record.data.name));
     let data_dir = record.data.data_dir.as_ref().map(|path| path.to_string_lossy().into_owned());
@@ -85,8 +82,7 @@ fn small(bench: &Bench, asked: &Settings, record: &Record) -> Result<(String, Ou
 }
 
 impl Outlook {
-    /// Measured, on a slice of each kernel. One of the two at a time is on the device, so that both have the whole
-    /// memory budget.
+    /// Measured, on a slice of each kernel.
     fn of(
         bench: &Bench,
         settings: &Settings,

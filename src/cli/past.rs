@@ -12,9 +12,7 @@ use dm_wgpu::{
     report::{Measurement, Sheet, read_metrics},
 };
 
-use super::{
-    failure::Failure, folder::text_of, repeats, rescue::resuming, snapshots, values::memory_text,
-};
+use super::{failure::Failure, folder::text_of, repeats, rescue::resuming, snapshots};
 
 /// A run that has ended. Its figures are read by name from whatever version wrote them: what is not
 /// there is null.
@@ -111,17 +109,15 @@ impl Past {
     /// Names and values of one part of the figures, such as `settings`, as people write them.
     pub fn part(&self, name: &str) -> Vec<(String, String)> {
         let written = |name: &str, value: &Value| match (name, value) {
-            ("memory_budget", Value::Number(bytes)) => {
-                bytes.as_u64().map_or_else(|| bytes.to_string(), memory_text)
-            }
             ("augment", Value::String(names)) => names.replace('_', ", "),
             (_, Value::String(text)) => text.clone(),
             (_, other) => other.to_string(),
         };
-        let part = self.figures[name].as_object();
-        let rows =
-            part.map(|part| part.iter().map(|(name, value)| (name.clone(), written(name, value))));
-        rows.map(Iterator::collect).unwrap_or_default()
+        // Earlier versions had the machine's memory among the settings, which decides nothing.
+        let rows = self.figures[name].as_object().into_iter().flatten();
+        rows.filter(|(name, _)| *name != "memory_budget")
+            .map(|(name, value)| (name.clone(), written(name, value)))
+            .collect()
     }
 }
 
@@ -213,7 +209,7 @@ mod tests {
         assert!(of_set().contains("left no images"), "{}", of_set());
         fs::write(run.join("synthetic.safetensors"), "").unwrap();
         assert!(check_set(&run).is_ok() && check_set(place.path()).is_ok());
-        let settings = [("augment", "flip, crop"), ("ipc", "1"), ("memory_budget", "1MiB")];
+        let settings = [("augment", "flip, crop"), ("ipc", "1")];
         assert_eq!(past.part("settings"), settings.map(|(a, b)| (a.into(), b.into())));
         assert!(past.part("evaluation").is_empty() && past.images.is_none());
     }

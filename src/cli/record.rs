@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use toml::{Table, Value};
 
 use dm_wgpu::{
     Accuracy, EvaluationSettings, Gpu, Precision, SelectionSettings, Settings, Subject, report,
@@ -79,6 +80,9 @@ pub struct Machine {
     /// Milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub submit_target: Option<u32>,
+    /// Bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory_budget: Option<u64>,
 }
 
 /// What the method was asked to do.
@@ -154,6 +158,7 @@ impl Machine {
             precision: (args.precision != Precision::default())
                 .then(|| args.precision.name().to_owned()),
             submit_target: args.submit_target,
+            memory_budget: args.memory_budget.filter(|bytes| *bytes != Gpu::MEMORY_BUDGET),
         }
     }
 
@@ -215,7 +220,7 @@ impl Record {
     pub fn read(path: &Path) -> Result<Self, Failure> {
         let failed = |why: String| Failure::Failed(format!("{}: {why}", path.display()));
         let text = text_of(path).map_err(|error| failed(error.to_string()))?;
-        toml::from_str(&text).map_err(|error| failed(format!("no record of a run: {error}")))
+        parse(&text).map_err(|error| failed(format!("no record of a run: {error}")))
     }
 
     /// The command that does the same again.
@@ -235,32 +240,20 @@ impl Record {
         match &self.settings {
             Some(MethodSettings::Dm(settings)) => dm_flags(settings, &mut say),
             Some(MethodSettings::Selection(settings)) => {
-                let SelectionSettings { selection, ipc, width, depth, seed, memory_budget } =
-                    settings;
+                let SelectionSettings { selection, ipc, width, depth, seed } = settings;
                 say("method", selection);
                 say("ipc", ipc);
                 say("width", width);
                 say("depth", depth);
                 say("seed", seed);
-                say("memory-budget", memory_budget);
             }
             None => say("method", &self.method),
         }
         if let Some(settings) = &self.evaluation {
-            let EvaluationSettings {
-                nets,
-                epochs,
-                width,
-                depth,
-                batch,
-                lr,
-                augment,
-                seed,
-                memory_budget,
-            } = settings;
+            let EvaluationSettings { nets, epochs, width, depth, batch, lr, augment, seed } =
+                settings;
             if self.settings.is_none() {
                 say("seed", seed);
-                say("memory-budget", memory_budget);
             }
             say("eval-depth", depth);
             say("eval-batch", batch);
@@ -277,7 +270,8 @@ impl Record {
             say("snapshots", snapshots);
         }
         let data_dir = self.data.data_dir.as_ref().map(|path| path.to_string_lossy().into_owned());
-        let Machine { adapter, backend, kernels, precision, submit_target } = &self.machine;
+        let Machine { adapter, backend, kernels, precision, submit_target, memory_budget } =
+            &self.machine;
         for (flag, value) in [
             ("data-dir", &data_dir),
             ("resize", &self.data.resize.map(|size| size.to_string())),
@@ -287,6 +281,7 @@ impl Record {
             ("kernels", kernels),
             ("precision", precision),
             ("submit-target", &submit_target.map(|ms| ms.to_string())),
+            ("memory-budget", &memory_budget.map(|bytes| bytes.to_string())),
         ] {
             if let Some(value) = value {
                 say(flag, value);
@@ -299,6 +294,38 @@ impl Record {
     }
 }
 
+/// Reads a record, or several runs' with one in `run`. In those of earlier versions the memory budget is among the
+/// settings.
+pub fn parse<T: DeserializeOwned>(text: &str) -> Result<T, toml::de::Error> {
+    toml::from_str(text).or_else(|error| {
+        let older = text.parse().ok().and_then(|mut table: Table| {
+            move_budget(&mut table);
+            if let Some(Value::Table(run)) = table.get_mut("run") {
+                move_budget(run);
+            }
+            table.try_into().ok()
+        });
+        older.ok_or(error)
+    })
+}
+
+/// To where it is now.
+fn move_budget(record: &mut Table) {
+    let mut found = None;
+    for part in ["settings", "evaluation"] {
+        if let Some(Value::Table(part)) = record.get_mut(part) {
+            let own = part.remove("memory_budget");
+            found = found.or(own);
+        }
+    }
+    if let Some(budget) = found
+        && let Value::Table(machine) =
+            record.entry("machine").or_insert_with(|| Value::Table(Table::new()))
+    {
+        machine.entry("memory_budget").or_insert(budget);
+    }
+}
+
 // What serde asks of it.
 #[allow(clippy::trivially_copy_pass_by_ref)]
 fn is_false(value: &bool) -> bool {
@@ -307,18 +334,8 @@ fn is_false(value: &bool) -> bool {
 
 fn dm_flags(settings: &Settings, say: &mut impl FnMut(&str, &dyn ToString)) {
     // Whoever adds a setting is told here that the command lacks it.
-    let Settings {
-        ipc,
-        iterations,
-        init,
-        width,
-        depth,
-        batch_real,
-        lr_img,
-        augment,
-        seed,
-        memory_budget,
-    } = settings;
+    let Settings { ipc, iterations, init, width, depth, batch_real, lr_img, augment, seed } =
+        settings;
     say("ipc", ipc);
     say("iterations", iterations);
     say("init", &init.name());
@@ -328,7 +345,6 @@ fn dm_flags(settings: &Settings, say: &mut impl FnMut(&str, &dyn ToString)) {
     say("lr-img", lr_img);
     say("augment", augment);
     say("seed", seed);
-    say("memory-budget", memory_budget);
 }
 
 /// A word as a shell takes it, on one line whatever is in it: more would end the comment.
@@ -411,6 +427,26 @@ mod tests {
             let again = Cli::from_arguments(again.split_whitespace()).unwrap();
             assert_eq!(record(&again), begun, "{text}");
         }
+    }
+
+    #[test]
+    fn a_budget_among_the_settings_is_the_machines() {
+        let line = "dm-wgpu --dataset glyphs --memory-budget 1GiB --kernels plain";
+        let now = record(&Cli::from_arguments(line.split_whitespace()).unwrap());
+        let text = toml::to_string(&now).unwrap();
+        let own = "memory_budget = 1073741824\n";
+        assert!(text.contains(own) && !text.contains(&format!("seed = 0\n{own}")), "{text}");
+        // As earlier versions wrote it.
+        let text = text.replace(own, "").replace("seed = 0\n", &format!("seed = 0\n{own}"));
+        assert_eq!(text.matches(own).count(), 2, "{text}");
+        assert_eq!(parse::<Record>(&text).unwrap(), now);
+        // What is wrong is told as it is in the file.
+        let wrong = text.replace("ipc = 10", "ipc = true");
+        let error = parse::<Record>(&wrong).unwrap_err().to_string();
+        assert_eq!(error, toml::from_str::<Record>(&wrong).unwrap_err().to_string());
+        let open = "dm-wgpu --dataset glyphs --memory-budget 512MiB";
+        let open = record(&Cli::from_arguments(open.split_whitespace()).unwrap());
+        assert_eq!(open.machine, Machine::default(), "what is usual is not written down");
     }
 
     #[test]

@@ -20,7 +20,7 @@ use super::{
     measure::Bench,
     page,
     past::Past,
-    record::{Adapter, MethodSettings, Record},
+    record::{Adapter, MethodSettings, Record, parse},
     rescue::{go_on, resuming},
     resume::{Changes, Recorded},
     run::{Plan, Task},
@@ -168,7 +168,7 @@ impl Repeats {
     fn read(path: &Path) -> Result<Self, Failure> {
         let failed = |why: String| Failure::Failed(format!("{}: {why}", path.display()));
         let text = text_of(path).map_err(|error| failed(error.to_string()))?;
-        toml::from_str(&text).map_err(|error| failed(format!("no record of runs: {error}")))
+        parse(&text).map_err(|error| failed(format!("no record of runs: {error}")))
     }
 
     fn write(&self, path: &Path) -> Result<(), Failure> {

@@ -31,6 +31,8 @@ pub struct Changes {
     pub data_dir: Option<PathBuf>,
     /// Milliseconds.
     pub submit_target: Option<u32>,
+    /// Bytes.
+    pub memory_budget: Option<u64>,
     /// Another place of the same folder of pictures.
     pub dataset: Option<String>,
 }
@@ -52,9 +54,13 @@ impl Changes {
 pub fn run(dir: &Path, cli: &Cli) -> Result<u8, Failure> {
     let Cli { lasting, other_iterations: iterations, .. } = cli;
     let machine = &cli.run.machine;
-    let (data_dir, dataset) = (machine.data_dir.clone(), cli.run.dataset.clone());
-    let submit_target = machine.submit_target;
-    let changes = Changes { iterations: *iterations, data_dir, submit_target, dataset };
+    let changes = Changes {
+        iterations: *iterations,
+        data_dir: machine.data_dir.clone(),
+        submit_target: machine.submit_target,
+        memory_budget: machine.memory_budget,
+        dataset: cli.run.dataset.clone(),
+    };
     let console = Console::new(machine.quiet).with_json(cli.method.json);
     check(dir)?;
     if repeats::are_in(dir) {
@@ -123,9 +129,9 @@ impl Recorded {
         if let Some(data_dir) = &changes.data_dir {
             record.data.data_dir = Some(data_dir.clone());
         }
-        if let Some(submit_target) = changes.submit_target {
-            record.machine.submit_target = Some(submit_target);
-        }
+        let machine = &mut record.machine;
+        machine.submit_target = changes.submit_target.or(machine.submit_target);
+        machine.memory_budget = changes.memory_budget.or(machine.memory_budget);
         if let Some(dataset) = &changes.dataset {
             let was = &mut record.data.name;
             let moved = pictures(was).is_some() && name_of(dataset) == name_of(was);

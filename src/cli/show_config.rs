@@ -201,27 +201,25 @@ snapshots = 10    # default
 name = "mnist"  # flag --dataset
 
 [settings]
-ipc = 10                   # default
-iterations = 20000         # preset paper
-init = "real"              # default
-width = 64                 # FILE
-depth = 2                  # flag --depth
-batch_real = 256           # default
-lr_img = 0.1               # flag --lr-img
+ipc = 10            # default
+iterations = 20000  # preset paper
+init = "real"       # default
+width = 64          # FILE
+depth = 2           # flag --depth
+batch_real = 256    # default
+lr_img = 0.1        # flag --lr-img
 augment = "color_crop_cutout_scale_rotate"  # recipe: no flip
-seed = 0                   # default
-memory_budget = 536870912  # default
+seed = 0            # default
 
 [evaluation]
-nets = 7                   # FILE
-epochs = 1000              # preset paper
-width = 64                 # FILE
-depth = 2                  # flag --depth
-batch = 256                # default
-lr = 0.01                  # default
+nets = 7       # FILE
+epochs = 1000  # preset paper
+width = 64     # FILE
+depth = 2      # flag --depth
+batch = 256    # default
+lr = 0.01      # default
 augment = "color_crop_cutout_scale_rotate"  # recipe: no flip
-seed = 0                   # default
-memory_budget = 536870912  # default
+seed = 0       # default
 
 [machine]
 kernels = "plain"  # flag --kernels

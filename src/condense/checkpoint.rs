@@ -79,14 +79,13 @@ impl Checkpoint {
         &self.version
     }
 
-    /// To go on with these settings. Only `iterations` and `memory_budget`, on which no iteration
-    /// depends, may be others than the run had.
+    /// To go on with these settings. Only `iterations`, on which no iteration depends, may be others than the run
+    /// had.
     ///
     /// # Errors
     /// [`Error::Shape`] naming what differs.
     pub fn with_settings(self, settings: Settings) -> Result<Self> {
-        let Settings { iterations, memory_budget, .. } = settings;
-        let own = Settings { iterations, memory_budget, ..self.settings.clone() };
+        let own = Settings { iterations: settings.iterations, ..self.settings.clone() };
         if own != settings {
             let fields = |settings: &Settings| serde_json::to_value(settings).unwrap_or_default();
             let (own, asked) = (fields(&own), fields(&settings));
@@ -145,7 +144,7 @@ impl Checkpoint {
 
     fn decode(bytes: &[u8]) -> Result<Self, String> {
         let (tensors, meta) = open(bytes, FORMAT, FORMAT_VERSION)?;
-        let settings: Settings = meta.json("settings", "a run's settings")?;
+        let settings = settings_of(meta.json("settings", "a run's settings")?)?;
         let dataset: Identity = meta.json("dataset", "a data set's description")?;
         let expected = [
             dataset.class_names.len().checked_mul(settings.ipc).unwrap_or_default(),
@@ -199,6 +198,15 @@ impl Checkpoint {
         };
         Some((at / (self.settings.ipc * self.dataset.image_len()?), value))
     }
+}
+
+/// Settings as files have them. Earlier ones had a memory budget among them, which is the device's.
+fn settings_of(mut settings: Value) -> Result<Settings, String> {
+    if let Some(settings) = settings.as_object_mut() {
+        settings.remove("memory_budget");
+    }
+    serde_json::from_value(settings)
+        .map_err(|error| format!("\"settings\" in its metadata is not a run's settings: {error}"))
 }
 
 /// Whether the networks can take a pixel like this.

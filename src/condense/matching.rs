@@ -4,6 +4,7 @@
 //! Everything that changes from step to step (which images, which augmentation, which network) is
 //! a few bytes copied before it; pipelines, bind groups and buffers are made once.
 
+mod buffers;
 mod encode;
 mod sizes;
 
@@ -14,13 +15,14 @@ use wgpu::util::StagingBelt;
 use crate::{
     ConvNet, Error, Result,
     augment::Row,
-    gpu::{Buffer, Gpu, Readback, Recording},
+    gpu::{Buffer, Gpu, Readback, Recording, Table},
     kernels::{
         Augment, Batch, Item, NetworkKey, Planes, Rates, Source, class_sum, mean_difference, sgd,
     },
-    nn::{Embedder, Target, Weights},
+    nn::{Target, Weights},
 };
 
+use buffers::{Buffers, Pixels, RealSource};
 pub(crate) use encode::Progress;
 use sizes::Sizes;
 
@@ -32,13 +34,11 @@ pub(crate) struct Plan<'a> {
     /// Synthetic images of each class.
     pub ipc: usize,
     pub rates: Rates,
-    /// Bytes of device memory that all buffers together may take.
-    pub memory_budget: u64,
     pub real: RealFormat<'a>,
 }
 
 impl Plan<'_> {
-    /// Whether this adapter and the memory budget have room for it, before anything is made.
+    /// Whether this adapter and its memory budget have room for it, before anything is made.
     pub fn check(&self, gpu: &Gpu) -> Result<()> {
         Sizes::of(gpu, self).map(drop)
     }
@@ -65,7 +65,6 @@ pub(crate) struct Matching {
     rates: Buffer<Rates>,
     /// Rates to be sent with the next step.
     changed_rates: Option<Rates>,
-    /// One row a class: siamese augmentation.
     rows: Buffer<Row>,
     real_items: Buffer<Item>,
     real_source: RealSource,
@@ -84,13 +83,6 @@ struct Chunk {
     /// Which of the batch's real images.
     images: Range<usize>,
     recording: Recording,
-}
-
-#[derive(Debug)]
-enum RealSource {
-    Resident(Buffer<u8>),
-    StreamedPixels(Buffer<u8>),
-    StreamedValues(Buffer<f32>),
 }
 
 /// What changes from step to step.
@@ -113,26 +105,23 @@ pub(crate) enum RealBatch<'a> {
 }
 
 /// The synthetic images that the next step begins with.
-enum Pixels<'a> {
+enum Start<'a> {
     Given(&'a [f32]),
-    /// Those that were on the device before, and how they moved.
-    Kept {
-        images: Buffer<f32>,
-        velocity: Buffer<f32>,
-    },
+    /// Those that were on the device before.
+    Kept(Pixels),
 }
 
 impl Matching {
     /// Makes all buffers and compiles all pipelines. `images` are the synthetic ones, class-major.
     pub fn new(gpu: &Gpu, plan: &Plan<'_>, images: &[f32]) -> Result<Self> {
-        Self::fitting(gpu, plan, Sizes::of(gpu, plan)?, &Pixels::Given(images))
+        Self::fitting(gpu, plan, Sizes::of(gpu, plan)?, &Start::Given(images))
     }
 
     /// In pieces of these sizes, or smaller ones as long as the device has no memory left for them.
-    fn fitting(gpu: &Gpu, plan: &Plan<'_>, mut sizes: Sizes, pixels: &Pixels<'_>) -> Result<Self> {
+    fn fitting(gpu: &Gpu, plan: &Plan<'_>, mut sizes: Sizes, start: &Start<'_>) -> Result<Self> {
         loop {
             let built =
-                gpu.checked("prepare the step", || Ok(Self::build(gpu, plan, sizes, pixels)));
+                gpu.checked("prepare the step", || Ok(Self::build(gpu, plan, sizes, start)));
             match (built, sizes.smaller()) {
                 (Err(Error::OutOfMemory { reason, .. }), Some(smaller)) => {
                     log::warn!("the GPU has no memory left for {sizes}: {reason}; now {smaller}");
@@ -155,17 +144,20 @@ impl Matching {
         (self.synthetic, self.update) = Default::default();
         self.real_source = RealSource::StreamedPixels(Buffer::zeros(&gpu, "none", 0));
         gpu.poll()?;
-        let (images, velocity) = (self.images.clone(), self.velocity.clone());
-        *self = Self::fitting(&gpu, plan, smaller, &Pixels::Kept { images, velocity })?;
+        let kept = Pixels { images: self.images.clone(), velocity: self.velocity.clone() };
+        *self = Self::fitting(&gpu, plan, smaller, &Start::Kept(kept))?;
         Ok(())
     }
 
-    fn build(gpu: &Gpu, plan: &Plan<'_>, sizes: Sizes, pixels: &Pixels<'_>) -> Self {
+    /// What its buffers take.
+    pub fn table(&self, plan: &Plan<'_>) -> Table {
+        plan.table(self.gpu.caps(), self.sizes)
+    }
+
+    fn build(gpu: &Gpu, plan: &Plan<'_>, sizes: Sizes, start: &Start<'_>) -> Self {
         let net = &plan.net;
-        let Sizes { chunk, syn_chunk, resident, .. } = sizes;
-        let classes = plan.real_counts.len();
-        let reals: usize = plan.real_counts.iter().sum();
-        let syns = classes * plan.ipc;
+        let Sizes { chunk, syn_chunk, resident } = sizes;
+        let (classes, reals, syns) = (plan.real_counts.len(), plan.reals(), plan.syns());
         log::info!(
             "at once {} of {reals} real images, {} of {syns} synthetic ones; the training set {}",
             chunk,
@@ -173,50 +165,53 @@ impl Matching {
             if resident { "stays on the device" } else { "is sent piece by piece" }
         );
         let features = net.features();
-        let image_len = net.channels() * net.size().pow(2);
         let dense = Planes::dense(net.channels(), net.size());
-        let zeros = |label: &str, len| Buffer::<f32>::zeros(gpu, label, len);
-
-        let rates = Buffer::params(gpu, "rates", &plan.rates);
-        let mut weights = Weights::new(gpu, net, 1);
-        let embedder = Embedder::new(gpu, net, chunk.max(syn_chunk), syn_chunk);
-        let means = zeros("image means", chunk.max(syn_chunk));
-        let rows = Buffer::from_slice(gpu, "augmentation rows", &vec![Row::NONE; classes]);
-        let (images, velocity) = match pixels {
-            Pixels::Given(images) => {
-                let images = Buffer::from_slice(gpu, "synthetic images", images);
-                let velocity = zeros("velocity", images.len());
-                (images, velocity)
+        let Pixels { images, velocity } = match start {
+            Start::Given(values) => {
+                let pixels = Pixels::new(gpu, plan);
+                pixels.images.write(gpu, values);
+                pixels
             }
-            Pixels::Kept { images, velocity } => (images.clone(), velocity.clone()),
+            Start::Kept(Pixels { images, velocity }) => {
+                Pixels { images: images.clone(), velocity: velocity.clone() }
+            }
         };
-        let gradient = zeros("gradient at the pixels", images.len());
-        let real_sums = zeros("sums of real embeddings", classes * features);
-        let syn_sums = zeros("sums of synthetic embeddings", classes * features);
-        let d_embedding = zeros("d embedding", classes * features);
-        let losses = zeros("losses", classes);
-        let real_starts = starts(&plan.real_counts);
-        let syn_starts = starts(&vec![plan.ipc; classes]);
+        let Buffers {
+            mut weights,
+            embedder,
+            rates,
+            rows,
+            means,
+            real_source,
+            real_items,
+            real_starts: real_starts_buffer,
+            real_sums,
+            syn_items,
+            syn_starts: syn_starts_buffer,
+            syn_sums,
+            d_embedding,
+            gradient,
+            losses,
+        } = Buffers::new(gpu, plan, sizes);
+        weights.record(gpu);
+        rates.write(gpu, &[plan.rates]);
+        rows.write(gpu, &vec![Row::NONE; classes]);
+        let (real_starts, syn_starts) =
+            (starts(&plan.real_counts), starts(&vec![plan.ipc; classes]));
+        real_starts_buffer.write(gpu, &real_starts);
+        syn_starts_buffer.write(gpu, &syn_starts);
+        let normalise = match plan.real {
+            RealFormat::Pixels { all, mean, std } => {
+                if let RealSource::Resident(pixels) = &real_source {
+                    pixels.write(gpu, all);
+                }
+                Some((mean, std))
+            }
+            RealFormat::Values => None,
+        };
 
         // Real images: each chunk is augmented, embedded and added to its classes' sums.
-        let nowhere = Item { image: 0, row: 0 };
-        let real_items = Buffer::from_slice(gpu, "real items", &vec![nowhere; reals]);
-        let (real_source, normalise) = match plan.real {
-            RealFormat::Pixels { all, mean, std } => {
-                let source = if resident {
-                    RealSource::Resident(Buffer::from_slice(gpu, "training pixels", all))
-                } else {
-                    let room = Buffer::zeros(gpu, "real pixels", chunk * image_len);
-                    RealSource::StreamedPixels(room)
-                };
-                (source, Some((mean, std)))
-            }
-            RealFormat::Values => {
-                (RealSource::StreamedValues(zeros("real values", chunk * image_len)), None)
-            }
-        };
         let (input, layout) = embedder.input();
-        let real_starts_buffer = Buffer::from_slice(gpu, "real starts", &real_starts);
         let mut chunks = Vec::new();
         for first in (0..reals).step_by(chunk) {
             let range = first..reals.min(first + chunk);
@@ -249,9 +244,8 @@ impl Matching {
         // chunk means that the forward pass is computed again, to the same bits, before each.
         let items: Vec<_> =
             (0..syns as u32).map(|image| Item { image, row: image / plan.ipc as u32 }).collect();
-        let items = Buffer::from_slice(gpu, "synthetic items", &items);
-        let augment = Augment { items: &items, rows: &rows, means: &means };
-        let syn_starts_buffer = Buffer::from_slice(gpu, "synthetic starts", &syn_starts);
+        syn_items.write(gpu, &items);
+        let augment = Augment { items: &syn_items, rows: &rows, means: &means };
         let syn_chunks: Vec<_> =
             (0..syns).step_by(syn_chunk).map(|first| first..syns.min(first + syn_chunk)).collect();
         let whole = syn_chunks.len() == 1;

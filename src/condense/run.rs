@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     Dataset, Error, Gpu, Result,
-    gpu::{Readback, Recording, Submitted, Ticket},
+    gpu::{Readback, Recording, Submitted, Table, Ticket},
     kernels::{Cells, Rates},
     rng::{Purpose, Stream},
 };
@@ -95,7 +95,7 @@ impl Condensation {
     ///
     /// # Errors
     /// [`Error::Setting`] or [`Error::Shape`] for settings that are impossible, for this data set,
-    /// or within the memory budget; [`Error::OutOfMemory`] if the device has less, in the smallest pieces too;
+    /// or within the device's memory budget; [`Error::OutOfMemory`] if it has less, in the smallest pieces too;
     /// [`Error::Gpu`] if it refuses.
     pub fn new(gpu: &Gpu, dataset: Arc<Dataset>, settings: Settings) -> Result<Self> {
         // Before the images are made, which may be too many for the host as well.
@@ -356,6 +356,12 @@ impl Condensation {
         self.matching.recordings().collect()
     }
 
+    /// What its buffers take.
+    pub(crate) fn table(&self) -> Result<Table> {
+        let plan = checked_plan(&self.gpu, &self.dataset, &self.settings)?;
+        Ok(self.matching.table(&plan))
+    }
+
     /// Takes in what the GPU has finished.
     fn collect(&mut self) -> Result<()> {
         self.gpu.poll()?;
@@ -433,7 +439,6 @@ fn checked_plan<'a>(gpu: &Gpu, dataset: &'a Dataset, settings: &Settings) -> Res
             .collect(),
         ipc: settings.ipc,
         rates: rates(settings),
-        memory_budget: settings.memory_budget,
         real: RealFormat::Pixels { all: train.pixels(), mean: dataset.mean(), std: dataset.std() },
     };
     plan.check(gpu)?;

@@ -61,8 +61,6 @@ pub struct Settings {
     pub augment: Strategy,
     /// Everything random follows from it.
     pub seed: u64,
-    /// Bytes of device memory that a run's buffers may take together; batches are cut to fit.
-    pub memory_budget: u64,
 }
 
 /// Far more than any adapter has room for, far less than would overflow a count of bytes.

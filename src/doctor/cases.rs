@@ -229,8 +229,7 @@ fn step() -> Result<Task> {
     let syn = draw.images(classes * ipc, 3, 32).values;
     let real = draw.images(classes * batch_real, 3, 32);
     let rows = vec![Row::rotate(0.125), Row::crop(3, -2)];
-    let memory_budget = 256 << 20;
-    let case = DmCase { net, classes, ipc, batch_real, lr: 1.0, memory_budget };
+    let case = DmCase { net, classes, ipc, batch_real, lr: 1.0 };
     Ok(Task::Step(case, syn, weights, rows, real))
 }
 

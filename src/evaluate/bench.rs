@@ -1,87 +1,27 @@
-//! The recorded work of networks that are trained and tested together, and how it is cut to fit.
+//! The recorded work of networks that are trained and tested together.
 
 use std::ops::Range;
 
-use super::{EvaluationSettings, run::Train};
+use super::{
+    run::Train,
+    sizes::{Buffers, Load, Sizes},
+};
 use crate::{
-    ConvNet, Dataset, Error, Gpu, Result, Split,
+    Dataset, Gpu, Result, Split,
     augment::Row,
     gpu::{Buffer, Readback, Recording, Submissions},
     kernels::{Augment, Item, Planes, Source},
-    nn::{Classifiers, Part},
+    nn::Part,
 };
-
-/// How work is cut so that everything fits.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Sizes {
-    /// Networks at a time.
-    pub nets: usize,
-    /// Images of each network at a time in training. It decides how sums over a batch are rounded,
-    /// so it follows from the network alone, never from the memory there is.
-    pub part: usize,
-    /// Images at a time in testing.
-    pub test: usize,
-}
-
-impl Sizes {
-    /// Half as many networks and images to test on at a time; none if that is so already.
-    pub fn smaller(self) -> Option<Self> {
-        let smaller = Self { nets: self.nets.div_ceil(2), test: self.test.div_ceil(2), ..self };
-        (smaller != self).then_some(smaller)
-    }
-
-    pub fn of(
-        gpu: &Gpu,
-        net: &ConvNet,
-        dataset: &Dataset,
-        settings: &EvaluationSettings,
-        train_len: usize,
-        values: usize,
-    ) -> Result<Self> {
-        let bytes = Classifiers::bytes(gpu, net, dataset.classes());
-        let image = dataset.image_len();
-        const PART_BYTES: usize = 64 << 20;
-        let fits = (PART_BYTES / bytes.train_image).clamp(1, 64);
-        let part = (1 << fits.ilog2()).min(settings.batch).min(train_len);
-        // Lists and staged pixels; a test image is at hand in every network's part.
-        let batch = settings.batch.min(train_len);
-        let lists = batch * (size_of::<Item>() + size_of::<Row>() + 12);
-        let per_net = bytes.net + (part * (bytes.train_image + image) + lists) as u64;
-        let fixed = (values as u64).saturating_add(dataset.test().len() as u64).saturating_mul(4);
-        let room = settings.memory_budget.saturating_sub(fixed);
-        let binding = gpu.max_binding();
-        let bound = (binding / (bytes.parts.max((part * bytes.largest) as u64))) as usize;
-        let nets = ((room / per_net) as usize).min(bound).min(settings.nets);
-        if nets == 0 {
-            let least = fixed.saturating_add(per_net).div_ceil(1 << 20);
-            return Err(Error::setting(
-                "memory_budget",
-                format!("{} bytes", settings.memory_budget),
-                format!("evaluating with these settings needs at least {least} MiB"),
-            ));
-        }
-        let left = (room - nets as u64 * per_net) as usize / (nets * (bytes.test_image + image));
-        let bound = (binding as usize / (nets * bytes.largest)).max(1);
-        let test = (part + left).min(bound).min(512).min(dataset.test().len()).max(1);
-        Ok(Self { nets, part, test })
-    }
-}
 
 /// The networks of one turn and everything recorded for them.
 #[derive(Debug)]
 pub(super) struct Bench {
     pub nets: usize,
-    pub classifiers: Classifiers,
-    /// Training images, if they stay on the device.
-    values: Option<Buffer<f32>>,
-    pixels: Buffer<u8>,
-    items: Buffer<Item>,
-    rows: Buffer<Row>,
-    labels: Buffer<u32>,
+    pub buffers: Buffers,
     /// A full batch, and an epoch's last if it is smaller.
     batches: Vec<Recorded>,
     tests: Vec<(Range<usize>, Recording)>,
-    pub counts: Buffer<u32>,
 }
 
 /// The work of a batch of some size.
@@ -125,57 +65,29 @@ impl Tested {
 }
 
 impl Bench {
-    pub fn new(
-        gpu: &Gpu,
-        dataset: &Dataset,
-        net: &ConvNet,
-        train: &Train,
-        settings: &EvaluationSettings,
-        sizes: Sizes,
-        nets: usize,
-    ) -> Result<Self> {
-        gpu.checked("prepare the evaluation", || {
-            Ok(Self::build(gpu, dataset, net, train, settings, sizes, nets))
-        })
+    pub fn new(gpu: &Gpu, load: &Load<'_>, train: &Train, sizes: Sizes) -> Result<Self> {
+        gpu.checked("prepare the evaluation", || Ok(Self::build(gpu, load, train, sizes)))
     }
 
-    fn build(
-        gpu: &Gpu,
-        dataset: &Dataset,
-        net: &ConvNet,
-        train: &Train,
-        settings: &EvaluationSettings,
-        sizes: Sizes,
-        nets: usize,
-    ) -> Self {
-        let len = train.len(dataset);
-        let batch = settings.batch.min(len);
-        let room = (sizes.part, sizes.test);
+    fn build(gpu: &Gpu, load: &Load<'_>, train: &Train, sizes: Sizes) -> Self {
+        let Load { dataset, settings, .. } = *load;
+        let (len, batch, nets) = (load.len(), load.batch(), sizes.nets);
         log::info!(
             "at once {nets} of {} networks; of each, {} images in training, {} in testing",
             settings.nets,
             sizes.part,
             sizes.test
         );
-        let mut classifiers = Classifiers::new(gpu, net, dataset.classes(), nets, room);
-        let most = nets * batch.max(sizes.test);
-        let items = Buffer::zeros(gpu, "evaluation items", most);
-        let rows = Buffer::zeros(gpu, "evaluation rows", most);
-        let labels = Buffer::zeros(gpu, "evaluation labels", most);
-        let losses = Buffer::zeros(gpu, "evaluation losses", most);
-        let means = Buffer::zeros(gpu, "evaluation means", most);
-        let staged = nets * sizes.part.max(sizes.test) * dataset.image_len();
-        let pixels = Buffer::zeros(gpu, "evaluation pixels", staged);
-        let counts = Buffer::zeros(gpu, "right answers", nets);
-        let values = match train {
-            Train::Values { images, .. } => {
-                Some(Buffer::from_slice(gpu, "training images", images))
-            }
-            Train::Whole => None,
-        };
-        let augment = Augment { items: &items, rows: &rows, means: &means };
+        let mut buffers = Buffers::new(gpu, load, sizes);
+        let Buffers { classifiers, values, pixels, items, rows, labels, losses, means, counts } =
+            &mut buffers;
+        classifiers.record(gpu);
+        if let (Some(values), Train::Values { images, .. }) = (&*values, train) {
+            values.write(gpu, images);
+        }
+        let augment = Augment { items, rows, means };
         let dense = Planes::dense(dataset.channels(), dataset.size());
-        let staged = Source::Pixels { bytes: &pixels, mean: dataset.mean(), std: dataset.std() };
+        let staged = Source::Pixels { bytes: pixels, mean: dataset.mean(), std: dataset.std() };
         let source = values.as_ref().map_or(staged, Source::Values);
 
         let mut lengths = vec![batch];
@@ -189,7 +101,7 @@ impl Bench {
                 let (input, layout) = classifiers.input();
                 let (first, count) = (nets * before, nets * part.images);
                 augment.forward(gpu, &mut recording, source, dense, input, layout, first, count);
-                classifiers.record_part(gpu, &mut recording, &labels, &losses, part);
+                classifiers.record_part(gpu, &mut recording, labels, losses, part);
                 parts.push((part, recording));
             }
             let mut update = Recording::default();
@@ -203,10 +115,10 @@ impl Bench {
             let (input, layout) = classifiers.input();
             let count = nets * range.len();
             augment.forward(gpu, &mut recording, staged, dense, input, layout, 0, count);
-            classifiers.record_test(gpu, &mut recording, &labels, &counts, range.len());
+            classifiers.record_test(gpu, &mut recording, labels, counts, range.len());
             tests.push((range, recording));
         }
-        Self { nets, classifiers, values, pixels, items, rows, labels, batches, tests, counts }
+        Self { nets, buffers, batches, tests }
     }
 
     /// Submits one step on the images that each network's order has in `range`.
@@ -229,7 +141,7 @@ impl Bench {
             for (order, rows) in orders.iter().zip(rows) {
                 for at in start..start + part.images {
                     let image = order[at];
-                    let source = if self.values.is_some() { image } else { staged };
+                    let source = if self.buffers.values.is_some() { image } else { staged };
                     items.push(Item { image: source, row: items.len() as u32 });
                     step_rows.push(rows[at]);
                     labels.push(all_labels[image as usize]);
@@ -239,22 +151,22 @@ impl Bench {
         }
         // What is written comes before what is submitted next.
         submissions.submit();
-        self.items.write(gpu, &items);
-        self.rows.write(gpu, &step_rows);
-        self.labels.write(gpu, &labels);
+        self.buffers.items.write(gpu, &items);
+        self.buffers.rows.write(gpu, &step_rows);
+        self.buffers.labels.write(gpu, &labels);
         for (part, recording) in &batch.parts {
-            if self.values.is_none() {
+            if self.buffers.values.is_none() {
                 let start = range.start + part.before;
                 let wanted = orders.iter().flat_map(|order| &order[start..start + part.images]);
                 let pixels: Vec<u8> =
                     wanted.flat_map(|&i| dataset.train().image(i as usize)).copied().collect();
                 submissions.submit();
-                self.pixels.write(gpu, &pixels);
+                self.buffers.pixels.write(gpu, &pixels);
             }
             submissions.run(recording, "train on a part");
         }
         submissions.run(&batch.update, "update");
-        submissions.run(self.classifiers.packing(), "pack weights");
+        submissions.run(self.buffers.classifiers.packing(), "pack weights");
     }
 
     fn recorded(&self, images: usize) -> &Recorded {
@@ -267,7 +179,7 @@ impl Bench {
     pub fn recordings(&self, images: usize) -> impl Iterator<Item = &Recording> {
         let batch = self.recorded(images);
         let parts = batch.parts.iter().map(|(_, recording)| recording);
-        parts.chain([&batch.update, self.classifiers.packing()])
+        parts.chain([&batch.update, self.buffers.classifiers.packing()])
     }
 
     /// Everything that the test submits, in order.
@@ -278,28 +190,29 @@ impl Bench {
     /// Submits the test; the counts of right answers, and the weights, are on their way afterwards.
     pub fn test(&self, split: &Split, submissions: &mut Submissions<'_>) -> Tested {
         let gpu = submissions.gpu();
-        self.rows.write(gpu, &[Row::NONE]);
-        self.counts.clear(submissions.encoder());
+        self.buffers.rows.write(gpu, &[Row::NONE]);
+        self.buffers.counts.clear(submissions.encoder());
         for (range, recording) in &self.tests {
             submissions.submit();
             let images = 0..range.len() as u32;
             let items: Vec<_> = (0..self.nets)
                 .flat_map(|_| images.clone().map(|image| Item { image, row: 0 }))
                 .collect();
-            self.items.write(gpu, &items);
-            self.labels.write(gpu, &split.labels()[range.clone()]);
+            self.buffers.items.write(gpu, &items);
+            self.buffers.labels.write(gpu, &split.labels()[range.clone()]);
             let image = split.pixels().len() / split.len();
-            self.pixels.write(gpu, &split.pixels()[range.start * image..range.end * image]);
+            self.buffers.pixels.write(gpu, &split.pixels()[range.start * image..range.end * image]);
             submissions.run(recording, "test");
         }
         let mut counts = Readback::new(gpu, "right answers on their way", self.nets);
-        counts.record(submissions.encoder(), &self.counts);
+        counts.record(submissions.encoder(), &self.buffers.counts);
         let on_its_way = |values: &Buffer<f32>| {
             let mut weights = Readback::new(gpu, "weights on their way", values.len());
             weights.record(submissions.encoder(), values);
             weights
         };
-        let weights = self.classifiers.all_parameters().into_iter().map(on_its_way).collect();
+        let weights =
+            self.buffers.classifiers.all_parameters().into_iter().map(on_its_way).collect();
         Tested { nets: self.nets, counts, weights }
     }
 }

@@ -5,6 +5,7 @@ mod bench;
 mod order;
 mod run;
 mod settings;
+mod sizes;
 
 pub use accuracy::Accuracy;
 pub use run::{Evaluation, TrainingSet};

@@ -4,12 +4,13 @@ use std::{collections::VecDeque, ops::ControlFlow, sync::Arc, time::Duration};
 
 use super::{
     Accuracy, EvaluationSettings,
-    bench::{Bench, Sizes, Tested},
+    bench::{Bench, Tested},
     order,
+    sizes::{Load, Sizes},
 };
 use crate::{
-    Dataset, Error, Gpu, Result, SyntheticSet,
-    gpu::{Between, Recording, Submissions, Submitted},
+    ConvNet, Dataset, Error, Gpu, Result, SyntheticSet,
+    gpu::{Between, Recording, Submissions, Submitted, Table},
     kernels::{NetworkKey, Rates},
     rng::Purpose,
 };
@@ -60,6 +61,7 @@ pub struct Evaluation {
     dataset: Arc<Dataset>,
     settings: EvaluationSettings,
     train: Train,
+    net: ConvNet,
     sizes: Sizes,
     /// For the networks of one turn; the last turn may need another, for fewer.
     bench: Bench,
@@ -84,7 +86,7 @@ impl Evaluation {
     ///
     /// # Errors
     /// [`Error::Setting`] or [`Error::Shape`] if set, data set and settings do not go together or
-    /// need more memory than the budget; [`Error::Gpu`] if the device refuses.
+    /// need more memory than the device's budget; [`Error::Gpu`] if it refuses.
     pub fn new(
         gpu: &Gpu,
         dataset: Arc<Dataset>,
@@ -100,14 +102,11 @@ impl Evaluation {
                 Train::Values { images: set.images, labels }
             }
         };
-        let images = match &train {
-            Train::Values { labels, .. } => Some(labels.len()),
-            Train::Whole => None,
-        };
         let net = settings.network(&dataset)?;
-        let mut sizes = sizes(gpu, &dataset, images, &settings)?;
+        let load = train.load(&dataset, &net, &settings);
+        let mut sizes = Sizes::of(gpu, &load)?;
         let bench = loop {
-            let bench = Bench::new(gpu, &dataset, &net, &train, &settings, sizes, sizes.nets);
+            let bench = Bench::new(gpu, &load, &train, sizes);
             match (bench, sizes.smaller()) {
                 (Err(Error::OutOfMemory { reason, .. }), Some(smaller)) => {
                     let (nets, fewer) = (sizes.nets, smaller.nets);
@@ -124,6 +123,7 @@ impl Evaluation {
             dataset,
             settings,
             train,
+            net,
             sizes,
             bench,
             done: 0,
@@ -147,7 +147,8 @@ impl Evaluation {
     ) -> Result<()> {
         gpu.suffices()?;
         check_settings(settings, dataset)?;
-        sizes(gpu, dataset, images, settings).map(drop)
+        let net = &settings.network(dataset)?;
+        Sizes::of(gpu, &Load { dataset, net, settings, images }).map(drop)
     }
 
     /// Pieces of work that there are: epochs and the test, of each turn of networks.
@@ -215,10 +216,8 @@ impl Evaluation {
         let first_net = turn as usize * self.sizes.nets;
         let nets = self.sizes.nets.min(self.settings.nets - first_net);
         if nets != self.bench.nets {
-            let net = self.settings.network(&self.dataset)?;
-            let (dataset, train) = (&self.dataset, &self.train);
-            self.bench =
-                Bench::new(&self.gpu, dataset, &net, train, &self.settings, self.sizes, nets)?;
+            let sizes = Sizes { nets, ..self.sizes };
+            self.bench = Bench::new(&self.gpu, &self.load(), &self.train, sizes)?;
         }
         let is_test = piece == self.settings.epochs;
         let gpu = self.gpu.clone();
@@ -303,6 +302,15 @@ impl Evaluation {
         Ok(Accuracy::of(self.tested.iter().map(share).collect()))
     }
 
+    /// What its buffers take.
+    pub(crate) fn table(&self) -> Table {
+        self.load().table(self.gpu.caps(), Sizes { nets: self.bench.nets, ..self.sizes })
+    }
+
+    fn load(&self) -> Load<'_> {
+        self.train.load(&self.dataset, &self.net, &self.settings)
+    }
+
     /// Everything that one epoch submits, in order. Replayed, it trains on the batch before.
     pub(crate) fn recordings(&self) -> Vec<&Recording> {
         let (len, batch) = (self.train.len(&self.dataset), self.settings.batch);
@@ -320,12 +328,12 @@ impl Evaluation {
         let bench = &self.bench;
         if epoch == 0 {
             let key = NetworkKey::new(seed, Purpose::EvaluationWeights, first_net);
-            bench.classifiers.draw(&self.gpu, submissions, key);
+            bench.buffers.classifiers.draw(&self.gpu, submissions, key);
         }
         let (falls, lower) = (epochs / 2 + 1, lr * 0.1);
         if epoch == 0 || epoch == falls {
             let rates = Rates::new(if epoch < falls { lr } else { lower }, MOMENTUM, WEIGHT_DECAY);
-            bench.classifiers.restart(&self.gpu, submissions.encoder(), rates);
+            bench.buffers.classifiers.restart(&self.gpu, submissions.encoder(), rates);
         }
 
         let len = self.train.len(&self.dataset);
@@ -344,6 +352,19 @@ impl Evaluation {
 }
 
 impl Train {
+    fn load<'a>(
+        &self,
+        dataset: &'a Dataset,
+        net: &'a ConvNet,
+        settings: &'a EvaluationSettings,
+    ) -> Load<'a> {
+        let images = match self {
+            Self::Values { labels, .. } => Some(labels.len()),
+            Self::Whole => None,
+        };
+        Load { dataset, net, settings, images }
+    }
+
     pub fn len(&self, dataset: &Dataset) -> usize {
         match self {
             Self::Values { labels, .. } => labels.len(),
@@ -368,20 +389,6 @@ fn check_settings(settings: &EvaluationSettings, dataset: &Dataset) -> Result<()
         ));
     }
     Ok(())
-}
-
-/// How work is cut to fit. A set's values stay on the device, those of the whole training set don't.
-fn sizes(
-    gpu: &Gpu,
-    dataset: &Dataset,
-    images: Option<usize>,
-    settings: &EvaluationSettings,
-) -> Result<Sizes> {
-    let (len, values) = match images {
-        Some(images) => (images, images.saturating_mul(dataset.image_len())),
-        None => (dataset.train().len(), 0),
-    };
-    Sizes::of(gpu, &settings.network(dataset)?, dataset, settings, len, values)
 }
 
 /// The set's labels, if it fits the data set.

@@ -27,8 +27,6 @@ pub struct EvaluationSettings {
     pub augment: Strategy,
     /// Everything random follows from it: network n of a seed is always the same.
     pub seed: u64,
-    /// Bytes of device memory to stay within; networks take turns if they must.
-    pub memory_budget: u64,
 }
 
 impl EvaluationSettings {

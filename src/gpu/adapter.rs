@@ -31,6 +31,8 @@ pub struct AdapterChoice {
     /// How long submissions are to take at most, as [`Gpu::with_submit_target`](super::Gpu::with_submit_target)
     /// has it.
     pub submit_target: Option<Duration>,
+    /// Bytes that the buffers of a run may take, as [`Gpu::with_memory_budget`](super::Gpu::with_memory_budget) has it.
+    pub memory_budget: Option<u64>,
 }
 
 /// What an adapter says of itself.

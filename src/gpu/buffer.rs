@@ -31,8 +31,7 @@ const FOUR: wgpu::BufferSize = wgpu::BufferSize::new(wgpu::COPY_BUFFER_ALIGNMENT
 impl<T: NoUninit + AnyBitPattern> Buffer<T> {
     /// A buffer of zeros (WebGPU zeroes memory before its first use).
     pub fn zeros(gpu: &Gpu, label: &str, len: usize) -> Self {
-        // Zero-sized bindings are invalid, and copies go by four bytes.
-        let size = ((len * size_of::<T>()).max(4) as u64).next_multiple_of(4);
+        let size = Self::bytes(len);
         gpu.note(|so_far| so_far.bytes += size);
         let raw = gpu.device().create_buffer(&wgpu::BufferDescriptor {
             label: Some(label),
@@ -41,6 +40,12 @@ impl<T: NoUninit + AnyBitPattern> Buffer<T> {
             mapped_at_creation: false,
         });
         Self { raw, len, element: PhantomData }
+    }
+
+    /// What so many values take.
+    pub fn bytes(len: usize) -> u64 {
+        // Zero-sized bindings are invalid, and copies go by four bytes.
+        (len as u64).saturating_mul(size_of::<T>() as u64).clamp(4, !3).next_multiple_of(4)
     }
 
     /// A buffer holding `values`.

@@ -6,6 +6,7 @@ mod caps;
 mod estimate;
 mod first_group;
 mod kernel;
+mod memory;
 mod pace;
 mod precision;
 mod profile;
@@ -28,6 +29,7 @@ pub use caps::Kernels;
 pub(crate) use caps::{Caps, TILES_BYTES};
 pub use kernel::Slot;
 pub(crate) use kernel::{Kernel, compile_as, dispatch};
+pub(crate) use memory::{Memory, Table, most};
 pub(crate) use pace::{Share, Ticket};
 pub use precision::Precision;
 pub(crate) use precision::{MATRICES_BYTES, Matrices};
@@ -37,7 +39,7 @@ pub(crate) use record::{Cost, Dispatch, Place, Recording, fold};
 pub use requirements::{INVOCATIONS, STORAGE_BUFFERS, WORKGROUP_BYTES};
 pub use requirements::{required_features, required_limits};
 pub(crate) use submit::{Between, Submissions, Submitted, WAITING};
-pub(crate) use texels::{TEXEL_BYTES, Texels};
+pub(crate) use texels::Texels;
 
 use crate::{Error, Result};
 use first_group::FirstGroups;
@@ -54,6 +56,7 @@ pub struct Gpu {
     /// The caller's, of compiled pipelines.
     cache: Option<wgpu::PipelineCache>,
     submit_target: Duration,
+    memory_budget: u64,
 }
 
 /// Well below what drivers let a submission run: Windows resets a GPU after two seconds, and whatever is drawn
@@ -80,12 +83,17 @@ struct Shared {
 pub(crate) struct Made {
     /// Of buffers that shaders can bind.
     pub bytes: u64,
+    /// Of those that a [`Table`] has too.
+    pub declared: u64,
     pub pipelines: u32,
     /// Time in which those were made. Some drivers compile at the first dispatch only.
     pub compiling: Duration,
 }
 
 impl Gpu {
+    /// Bytes of [`memory_budget`](Self::memory_budget), unless something else is asked for.
+    pub const MEMORY_BUDGET: u64 = 512 << 20;
+
     /// Uses a device that the caller made. `info` guides the choice of kernels.
     ///
     /// No feature is required and WebGPU's default limits suffice; with
@@ -115,7 +123,8 @@ impl Gpu {
             made,
             pretended,
         };
-        Self { shared: Arc::new(shared), caps, cache: None, submit_target: SUBMIT_TARGET }
+        let (submit_target, memory_budget) = (SUBMIT_TARGET, Self::MEMORY_BUDGET);
+        Self { shared: Arc::new(shared), caps, cache: None, submit_target, memory_budget }
     }
 
     /// Opens an adapter without a window. Blocks until the device is there.
@@ -176,7 +185,8 @@ impl Gpu {
         if let Some(kernels) = choice.kernels {
             gpu = gpu.with_kernels(kernels)?;
         }
-        gpu.submit_target = choice.submit_target.unwrap_or(SUBMIT_TARGET);
+        gpu.submit_target = choice.submit_target.unwrap_or(gpu.submit_target);
+        gpu.memory_budget = choice.memory_budget.unwrap_or(gpu.memory_budget);
         let info = gpu.info();
         let driver = format!("{} {}", info.driver, info.driver_info);
         let kernels = gpu.kernels().name();
@@ -279,6 +289,29 @@ impl Gpu {
     /// How long submissions are to take at most.
     pub fn submit_target(&self) -> Duration {
         self.submit_target
+    }
+
+    /// The same device with so many bytes of its memory, [`MEMORY_BUDGET`](Self::MEMORY_BUDGET) otherwise, for the
+    /// buffers of each run that is made on it: of a [`Condensation`](crate::Condensation), a
+    /// [`Selection`](crate::Selection) or an [`Evaluation`](crate::Evaluation). Batches are cut to fit, which changes
+    /// no bit of what comes out; what does not fit in the smallest pieces is refused.
+    ///
+    /// What the driver takes for itself and for compiled kernels, and what waits to be copied, comes on top.
+    ///
+    /// ```no_run
+    /// # fn condense(gpu: &dm_wgpu::Gpu) {
+    /// // Two runs side by side have half each.
+    /// let half = gpu.clone().with_memory_budget(gpu.memory_budget() / 2);
+    /// # }
+    /// ```
+    pub fn with_memory_budget(mut self, bytes: u64) -> Self {
+        self.memory_budget = bytes;
+        self
+    }
+
+    /// Bytes that the buffers of each run may take together.
+    pub fn memory_budget(&self) -> u64 {
+        self.memory_budget
     }
 
     /// What the factors of convolutions are rounded to.

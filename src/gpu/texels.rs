@@ -8,7 +8,7 @@ use super::Gpu;
 const ROW: usize = 8192;
 
 /// What a texel takes.
-pub(crate) const TEXEL_BYTES: usize = 16;
+pub(super) const TEXEL_BYTES: usize = 16;
 
 /// `len` texels of four f32 each, in device memory, zero at first.
 #[derive(Debug, Clone)]
@@ -28,13 +28,10 @@ impl Texels {
     }
 
     pub fn zeros(gpu: &Gpu, label: &str, len: usize) -> Self {
-        let size = wgpu::Extent3d {
-            width: len.clamp(1, ROW) as u32,
-            height: len.div_ceil(ROW).max(1) as u32,
-            depth_or_array_layers: 1,
-        };
-        let texels = u64::from(size.width) * u64::from(size.height);
-        gpu.note(|so_far| so_far.bytes += texels * TEXEL_BYTES as u64);
+        let [width, height] = Self::sides(len);
+        let size =
+            wgpu::Extent3d { width: width as u32, height: height as u32, depth_or_array_layers: 1 };
+        gpu.note(|so_far| so_far.bytes += Self::bytes(len));
         let raw = gpu.device().create_texture(&wgpu::TextureDescriptor {
             label: Some(label),
             size,
@@ -46,6 +43,16 @@ impl Texels {
             view_formats: &[],
         });
         Self { view: raw.create_view(&wgpu::TextureViewDescriptor::default()), len }
+    }
+
+    /// What so many texels take: whole rows, where there are several.
+    pub fn bytes(len: usize) -> u64 {
+        let [width, height] = Self::sides(len);
+        (width * height * TEXEL_BYTES) as u64
+    }
+
+    fn sides(len: usize) -> [usize; 2] {
+        [len.clamp(1, ROW), len.div_ceil(ROW).max(1)]
     }
 
     /// Number of texels.

@@ -1,8 +1,8 @@
 //! ConvNet classifiers, several at once: the embedding with a linear layer on top, trained by SGD.
 
-use super::{BlockGradients, ConvNet, Embedder, Target, Weights};
+use super::{BlockGradients, ConvNet, Embedder, Target, Ways, Weights};
 use crate::{
-    gpu::{Buffer, Gpu, Recording, Submissions},
+    gpu::{Buffer, Caps, Gpu, Memory, Recording, Submissions, Table},
     kernels::{
         Batch, Linear, NetworkKey, Planes, Rates, class_sum, count_correct, sgd,
         softmax_cross_entropy,
@@ -14,20 +14,20 @@ use crate::{
 ///
 /// Images of one network follow each other in every buffer.
 #[derive(Debug)]
-pub(crate) struct Classifiers {
+pub(crate) struct Classifiers<M: Memory = Gpu> {
     nets: usize,
     linear: Linear,
-    weights: Weights,
-    embedder: Embedder,
-    fc: Buffer<f32>,
-    bias: Buffer<f32>,
-    gradients: Vec<Buffer<f32>>,
-    velocities: Vec<Buffer<f32>>,
-    parts: Buffer<f32>,
-    rates: Buffer<Rates>,
-    logits: Buffer<f32>,
-    d_logits: Buffer<f32>,
-    d_embedding: Buffer<f32>,
+    weights: Weights<M>,
+    embedder: Embedder<M>,
+    fc: M::Buffer<f32>,
+    bias: M::Buffer<f32>,
+    gradients: Vec<M::Buffer<f32>>,
+    velocities: Vec<M::Buffer<f32>>,
+    parts: M::Buffer<f32>,
+    rates: M::Buffer<Rates>,
+    logits: M::Buffer<f32>,
+    d_logits: M::Buffer<f32>,
+    d_embedding: M::Buffer<f32>,
 }
 
 /// What one part of a batch is.
@@ -41,59 +41,75 @@ pub(crate) struct Part {
     pub before: usize,
 }
 
-impl Classifiers {
-    /// Room for `train_images` of each network to train on at a time, and `test_images` to test on.
-    pub fn new(
-        gpu: &Gpu,
+impl<M: Memory> Classifiers<M> {
+    /// Room for `train_images` of each network to train on at a time, and `test_images` to test on. Nothing is
+    /// recorded.
+    pub fn room(
+        memory: &M,
         net: &ConvNet,
         classes: usize,
         nets: usize,
         (train_images, test_images): (usize, usize),
     ) -> Self {
-        let zeros = |label: &str, len: usize| Buffer::zeros(gpu, label, len);
-        let features = net.features();
-        let most = nets * train_images.max(test_images);
-        let fc = zeros("fc weight", nets * classes * features);
-        let bias = zeros("fc bias", nets * classes);
-        let mut weights = Weights::new(gpu, net, nets);
-        weights.draw_uniform(gpu, net.depth(), features, &fc);
-        weights.draw_uniform(gpu, net.depth() + 1, features, &bias);
-        let mut made = Self {
+        let zeros = |label: &str, len: usize| memory.buffer(label, len);
+        let (features, depth) = (net.features(), net.depth());
+        let (most, train) = (nets * train_images.max(test_images), nets * train_images);
+        let parts = net.plan(memory.caps()).iter().map(|plan| plan.parts).max().unwrap_or(0);
+        // As `parameters` has them.
+        let convs = (0..depth).map(|block| net.width() * net.inputs(block) * 9);
+        let lens = convs.chain(vec![2 * net.width(); depth]).chain([classes * features, classes]);
+        let lens: Vec<_> = lens.map(|len| nets * len).collect();
+        let each = |label: &str| lens.iter().map(|&len| zeros(label, len)).collect();
+        Self {
             nets,
             linear: Linear { features, classes },
-            embedder: Embedder::new(gpu, net, most, nets * train_images),
-            weights,
-            fc,
-            bias,
-            gradients: Vec::new(),
-            velocities: Vec::new(),
-            parts: zeros("gradient parts", nets * parts_len(gpu, net)),
-            rates: Buffer::params(gpu, "rates", &Rates::new(0.0, 0.0, 0.0)),
+            weights: Weights::room(memory, net, nets, Ways::ToWeights),
+            embedder: Embedder::new(memory, net, most, train),
+            fc: zeros("fc weight", nets * classes * features),
+            bias: zeros("fc bias", nets * classes),
+            gradients: each("gradient"),
+            velocities: each("velocity"),
+            parts: zeros("gradient parts", nets * parts),
+            rates: memory.buffer("rates", 1),
             logits: zeros("logits", most * classes),
-            d_logits: zeros("d logits", nets * train_images * classes),
-            d_embedding: zeros("d embedding", nets * train_images * features),
-        };
-        let lens: Vec<_> = made.parameters(net.depth()).iter().map(|p| p.len()).collect();
-        made.gradients = lens.iter().map(|&len| zeros("gradient", len)).collect();
-        made.velocities = lens.iter().map(|&len| zeros("velocity", len)).collect();
+            d_logits: zeros("d logits", train * classes),
+            d_embedding: zeros("d embedding", train * features),
+        }
+    }
+}
+
+impl Classifiers {
+    /// As [`room`](Self::room) has it, ready to be recorded.
+    pub fn new(
+        gpu: &Gpu,
+        net: &ConvNet,
+        classes: usize,
+        nets: usize,
+        images: (usize, usize),
+    ) -> Self {
+        let mut made = Self::room(gpu, net, classes, nets, images);
+        made.record(gpu);
         made
     }
 
-    /// Bytes of device memory: of one network, and of each image in training and in testing.
-    pub fn bytes(gpu: &Gpu, net: &ConvNet, classes: usize) -> ClassifierBytes {
-        let per_image = Embedder::bytes_per_image(gpu, net);
-        let features = net.features();
-        let logits = classes * 4;
-        // Value, gradient and momentum; `Weights` counts the plain ones once, and packed ones.
-        let fc = classes as u64 * (features as u64 + 1) * 4;
-        let parts = parts_len(gpu, net) as u64 * 4;
-        ClassifierBytes {
-            net: 3 * (Weights::bytes(gpu, net) + fc) + parts,
-            parts,
-            test_image: per_image.forward + logits,
-            train_image: per_image.forward + per_image.backward + 2 * logits + features * 4,
-            largest: per_image.largest,
-        }
+    /// Records how their weights are drawn.
+    pub fn record(&mut self, gpu: &Gpu) {
+        let Self { weights, fc, bias, rates, gradients, linear, .. } = self;
+        let depth = (gradients.len() - 2) / 2;
+        weights.record(gpu);
+        weights.draw_uniform(gpu, depth, linear.features, fc);
+        weights.draw_uniform(gpu, depth + 1, linear.features, bias);
+        rates.write(gpu, &[Rates::new(0.0, 0.0, 0.0)]);
+    }
+
+    /// Bytes that each further image takes in training.
+    pub fn train_image(caps: &Caps, net: &ConvNet, classes: usize) -> u64 {
+        let content = |images: usize| {
+            let table = Table::new(caps);
+            Classifiers::room(&table, net, classes, 1, (images, images));
+            table.content()
+        };
+        content(2) - content(1)
     }
 
     /// All parameters: convolutions, norms, weight and bias of the last layer.
@@ -228,22 +244,4 @@ impl Classifiers {
         self.rates.write(gpu, &[rates]);
         self.velocities.iter().for_each(|velocity| velocity.clear(encoder));
     }
-}
-
-/// Values that the parts of one network's largest gradient take.
-fn parts_len(gpu: &Gpu, net: &ConvNet) -> usize {
-    net.plan(gpu.caps()).iter().map(|plan| plan.parts).max().unwrap_or(0)
-}
-
-/// Device memory of [`Classifiers`], in bytes.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct ClassifierBytes {
-    /// One network's parameters, with gradients and momenta.
-    pub net: u64,
-    /// Of those, one buffer: the parts of a convolution's gradient.
-    pub parts: u64,
-    pub train_image: usize,
-    pub test_image: usize,
-    /// Of an image's buffers the largest.
-    pub largest: usize,
 }

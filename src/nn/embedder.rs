@@ -3,13 +3,14 @@
 use super::{
     ConvNet, Weights,
     texel_blocks::{TexelBlocks, TexelPlan},
+    weights::{Form, Ways},
 };
 use crate::{
-    gpu::{Buffer, Gpu, Recording},
+    gpu::{Buffer, Gpu, Memory, Recording},
     kernels::{
-        Backward, Batch, BlockPlan, Direction, FirstTarget, Forward, Kept, Norm, Planes,
-        WeightKernel, class_sum, conv, conv_backward_weight, conv_first, conv_first_backward,
-        norm_relu_pool_backward, norm_relu_pool_forward,
+        Backward, Batch, BlockPlan, Direction, FirstTarget, Forward, Kept, Norm, Packing, Planes,
+        TexelKernel, WeightKernel, class_sum, conv, conv_backward_weight, conv_first,
+        conv_first_backward, norm_relu_pool_backward, norm_relu_pool_forward,
     },
 };
 
@@ -17,33 +18,33 @@ use crate::{
 ///
 /// All intermediate planes have zero halos, which nothing ever writes: kernels touch the inside.
 #[derive(Debug)]
-pub(crate) struct Embedder {
-    input: Buffer<f32>,
+pub(crate) struct Embedder<M: Memory = Gpu> {
+    input: M::Buffer<f32>,
     border: usize,
-    blocks: Vec<Block>,
+    blocks: Vec<Block<M>>,
     /// Those blocks whose planes lie in textures.
-    texels: Option<TexelBlocks>,
+    texels: Option<TexelBlocks<M>>,
     /// Each image's part of the gradient at the first block's weights, if its kernel leaves those.
-    first_parts: Buffer<f32>,
-    d_input: Buffer<f32>,
+    first_parts: M::Buffer<f32>,
+    d_input: M::Buffer<f32>,
 }
 
 #[derive(Debug)]
-struct Block {
+struct Block<M: Memory> {
     /// What the convolution makes; normalised in place, then its gradient, on the synthetic path.
-    planes: Buffer<f32>,
-    inv_std: Buffer<f32>,
-    d_affine: Buffer<f32>,
-    pooled: Buffer<f32>,
-    d_pooled: Buffer<f32>,
+    planes: M::Buffer<f32>,
+    inv_std: M::Buffer<f32>,
+    d_affine: M::Buffer<f32>,
+    pooled: M::Buffer<f32>,
+    d_pooled: M::Buffer<f32>,
     plan: BlockPlan,
 }
 
-impl Embedder {
+impl<M: Memory> Embedder<M> {
     /// Buffers for at most `images` forward and `backward_images` backward at a time.
-    pub fn new(gpu: &Gpu, net: &ConvNet, images: usize, backward_images: usize) -> Self {
-        let zeros = |label: &str, len| Buffer::zeros(gpu, label, len);
-        let plans = net.plan(gpu.caps());
+    pub fn new(memory: &M, net: &ConvNet, images: usize, backward_images: usize) -> Self {
+        let zeros = |label: &str, len| memory.buffer(label, len);
+        let plans = net.plan(memory.caps());
         let (input, d_input) = (plans[0].input.image_len(), plans[0].d_input.image_len());
         let first_parts = plans[0].image_parts;
         let texels = TexelPlan::of(&plans);
@@ -75,43 +76,14 @@ impl Embedder {
             input: zeros("network input", images * input),
             border: net.border(),
             blocks: plans.into_iter().enumerate().map(block).collect(),
-            texels: texels.map(|plan| TexelBlocks::new(gpu, plan, images, backward_images)),
+            texels: texels.map(|plan| TexelBlocks::new(memory, plan, images, backward_images)),
             first_parts: zeros("parts of d weights 0", backward_images * first_parts),
             d_input: zeros("d network input", backward_images * d_input),
         }
     }
+}
 
-    /// Bytes that each image takes, forward alone or with backward, and those of its largest buffer.
-    pub fn bytes_per_image(gpu: &Gpu, net: &ConvNet) -> BytesPerImage {
-        let plans = net.plan(gpu.caps());
-        let (input, width) = (plans[0].input.image_len(), net.width());
-        let backward = plans[0].d_input.image_len() + plans[0].image_parts;
-        let mut bytes = BytesPerImage { forward: input, backward, largest: input };
-        let texels = TexelPlan::of(&plans);
-        for (b, plan) in plans.iter().enumerate() {
-            let (planes, pooled) = (plan.planes.image_len() + width, plan.pooled.image_len());
-            let (planes, forward) = match plan.kept {
-                Kept::Always => (planes, planes),
-                Kept::ForBackward => (planes, 0),
-                Kept::Never => (0, 0),
-            };
-            bytes.forward += forward;
-            bytes.backward += planes - forward + 2 * width;
-            let within = within(texels.as_ref(), b);
-            bytes.forward += if within { 0 } else { pooled };
-            let last = b + 1 == net.depth();
-            bytes.backward += if last || within { 0 } else { plan.d_pooled.image_len() };
-            bytes.largest = bytes.largest.max(planes).max(pooled);
-        }
-        let BytesPerImage { forward, backward, largest } = bytes;
-        let [more, more_backward, most] = texels.map_or([0; 3], |plan| plan.bytes_per_image());
-        BytesPerImage {
-            forward: forward * 4 + more,
-            backward: backward * 4 + more_backward,
-            largest: (largest * 4).max(most),
-        }
-    }
-
+impl Embedder {
     /// Where images are to be written, and in which layout: the network's padding surrounds them.
     pub fn input(&self) -> (&Buffer<f32>, Planes) {
         (&self.input, self.blocks[0].plan.input.inset(self.border))
@@ -124,7 +96,7 @@ impl Embedder {
         recording: &mut Recording,
         images: usize,
     ) -> Vec<(Buffer<f32>, Planes)> {
-        let of = |b: &Block| (b.pooled.clone(), b.plan.pooled);
+        let of = |b: &Block<Gpu>| (b.pooled.clone(), b.plan.pooled);
         let mut pooled: Vec<_> = self.blocks.iter().map(of).collect();
         if let Some(texels) = &self.texels {
             pooled.splice(texels.plan.blocks(), texels.pooled(gpu, recording, images));
@@ -350,10 +322,38 @@ fn within(plan: Option<&TexelPlan>, block: usize) -> bool {
     plan.is_some_and(|plan| plan.blocks().contains(&block) && block + 1 < plan.blocks().end)
 }
 
-/// Device memory of [`Embedder`], in bytes an image.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct BytesPerImage {
-    pub forward: usize,
-    pub backward: usize,
-    pub largest: usize,
+/// The forms in which kernels read the weights of each block, where images go these ways.
+pub(super) fn forms(plans: &[BlockPlan], ways: Ways) -> Vec<(usize, Direction, Form)> {
+    let form = |packing: Option<Packing>| packing.map(Form::Buffer);
+    let mut all = Vec::new();
+    for (b, plan) in plans.iter().enumerate() {
+        let [ahead, keep, back] = match plan.forward {
+            Forward::Texels(kernel) => {
+                let form = Some(Form::Texels(kernel.packing()));
+                // First blocks go back by the weights as they are forward.
+                let back = form.filter(|_| !matches!(kernel, TexelKernel::First(_)));
+                [form, form, back]
+            }
+            _ => {
+                let back = match plan.backward {
+                    Backward::Apart { data, .. } => form(data.packing()),
+                    _ => None,
+                };
+                [form(plan.forward.packing()), form(plan.forward_keep.packing()), back]
+            }
+        };
+        let mut add = |direction, form: Option<Form>| {
+            all.extend(form.map(|form| (b, direction, form)));
+        };
+        add(Direction::Forward, ahead);
+        if ways == Ways::Ahead {
+            continue;
+        }
+        add(Direction::Forward, keep.filter(|_| keep != ahead));
+        // Nothing goes to the images where networks are trained.
+        if b > 0 || ways == Ways::ToImages {
+            add(Direction::BackwardData, back);
+        }
+    }
+    all
 }

@@ -9,4 +9,4 @@ mod weights;
 pub(crate) use classifier::{Classifiers, Part};
 pub(crate) use embedder::{BlockGradients, Embedder, Target};
 pub use spec::ConvNet;
-pub(crate) use weights::Weights;
+pub(crate) use weights::{Ways, Weights};

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::Weights;
 use crate::{
-    gpu::{Buffer, Dispatch, Gpu, Recording, TEXEL_BYTES, Texels},
+    gpu::{Buffer, Dispatch, Gpu, Memory, Recording, Texels},
     kernels::{
         Batch, BlockPlan, Direction, Forward, Planes, TexelKernel,
         cpu::{
@@ -59,45 +59,32 @@ impl TexelPlan {
     fn is_wide(&self) -> bool {
         matches!(self.kernels[0], TexelKernel::Wide(_))
     }
-
-    /// Bytes of each image's planes, forward and then backward, and of the largest among them.
-    pub fn bytes_per_image(&self) -> [usize; 3] {
-        let bytes = |layer: &Layer| layer.image_len() * TEXEL_BYTES;
-        let sum = |layers: &[Layer]| layers.iter().map(bytes).sum::<usize>();
-        let [input, planes] = [self.input, self.planes[0]].map(|layer| bytes(&layer));
-        let between = input + sum(&self.pooled);
-        let (forward, backward) = if self.is_wide() { (planes, 0) } else { (0, planes) };
-        // Gradients at what each block reads and the last one makes, and at one block's planes.
-        let inv_std: usize = self.planes.iter().map(|planes| 4 * planes.channels).sum();
-        [between + forward, sum(&self.planes) + inv_std + backward + between, input.max(planes)]
-    }
 }
 
 /// Room for a chunk of images on their way through these blocks.
 #[derive(Debug)]
-pub(super) struct TexelBlocks {
+pub(super) struct TexelBlocks<M: Memory = Gpu> {
     pub plan: TexelPlan,
-    input: Texels,
+    input: M::Texels,
     /// What each block pools to.
-    pooled: Vec<Texels>,
+    pooled: Vec<M::Texels>,
     /// For images that go backward: each block's normalised values and 1/σ of its planes, the gradient at what it
     /// reads, behind which is that at the last one's pooled planes.
-    kept: Vec<Texels>,
-    inv_std: Vec<Buffer<f32>>,
-    d_inputs: Vec<Texels>,
+    kept: Vec<M::Texels>,
+    inv_std: Vec<M::Buffer<f32>>,
+    d_inputs: Vec<M::Texels>,
     /// Of one block after the other: what its convolution makes, if another kernel follows, or the gradient there.
-    at_planes: Texels,
+    at_planes: M::Texels,
 }
 
-impl TexelBlocks {
-    pub fn new(gpu: &Gpu, plan: TexelPlan, images: usize, backward_images: usize) -> Self {
-        let texels = |label, images: usize, layer: Layer| {
-            Texels::zeros(gpu, label, images * layer.image_len())
-        };
+impl<M: Memory> TexelBlocks<M> {
+    pub fn new(memory: &M, plan: TexelPlan, images: usize, backward_images: usize) -> Self {
+        let texels =
+            |label, images: usize, layer: Layer| memory.texels(label, images * layer.image_len());
         let at_planes = if plan.is_wide() { images } else { backward_images };
         let kept = |&planes: &Layer| texels("kept texels", backward_images, planes);
         let inv_std =
-            |planes: &Layer| Buffer::zeros(gpu, "1/std, texels", backward_images * planes.channels);
+            |planes: &Layer| memory.buffer("1/std, texels", backward_images * planes.channels);
         let d_input = |i: usize| texels("d input texels", backward_images, plan.input(i));
         Self {
             input: texels("input texels", images, plan.input),
@@ -109,7 +96,9 @@ impl TexelBlocks {
             plan,
         }
     }
+}
 
+impl TexelBlocks {
     fn kept(&self, i: usize) -> Kept<'_> {
         Kept { planes: &self.kept[i], inv_std: &self.inv_std[i] }
     }

@@ -2,10 +2,10 @@
 
 use wgpu::util::StagingBelt;
 
-use super::ConvNet;
+use super::{ConvNet, embedder::forms};
 use crate::{
     Result,
-    gpu::{Buffer, Gpu, Recording, Submissions, Texels},
+    gpu::{Buffer, Gpu, Memory, Recording, Submissions, Texels},
     kernels::{
         Direction, NetworkKey, Packing,
         cpu::{Winograd, pack_winograd},
@@ -19,52 +19,114 @@ use crate::{
 ///
 /// Convolutions have no bias: the instance norm after each would cancel it.
 #[derive(Debug)]
-pub(crate) struct Weights {
+pub(crate) struct Weights<M: Memory = Gpu> {
     net: ConvNet,
     nets: usize,
-    key: Buffer<NetworkKey>,
-    convs: Vec<Buffer<f32>>,
-    affines: Vec<Buffer<f32>>,
+    key: M::Buffer<NetworkKey>,
+    convs: Vec<M::Buffer<f32>>,
+    affines: Vec<M::Buffer<f32>>,
     draw: Recording,
-    packed: Vec<Packed>,
-    packed_texels: Vec<(usize, Direction, Winograd, Texels)>,
+    /// Rearranged for one kernel each.
+    packed: Vec<(usize, Direction, Packing, M::Buffer<f32>)>,
+    packed_texels: Vec<(usize, Direction, Winograd, M::Texels)>,
     pack: Recording,
 }
 
-/// A block's weights rearranged for one kernel.
-#[derive(Debug)]
-struct Packed {
-    block: usize,
-    direction: Direction,
-    packing: Packing,
-    weights: Buffer<f32>,
+/// Which ways images go through the networks, and so what their weights are needed for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ways {
+    /// Forward alone.
+    Ahead,
+    /// Also forward keeping what backward needs, and from there to the images.
+    ToImages,
+    /// The same, but to the weights.
+    ToWeights,
 }
 
-impl Weights {
-    pub fn new(gpu: &Gpu, net: &ConvNet, nets: usize) -> Self {
-        let key = NetworkKey::new(0, Purpose::Weights, 0);
+/// How a kernel wants weights rearranged, and where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    Buffer(Packing),
+    Texels(Winograd),
+}
+
+impl<M: Memory> Weights<M> {
+    /// Room for them, as drawn and as their kernels want them. Nothing is recorded.
+    pub fn room(memory: &M, net: &ConvNet, nets: usize, ways: Ways) -> Self {
+        let buffers = |label: &str, len: &dyn Fn(usize) -> usize| {
+            let buffer = |b| memory.buffer(&format!("{label} {b}"), nets * net.width() * len(b));
+            (0..net.depth()).map(buffer).collect()
+        };
         let mut weights = Self {
             net: net.clone(),
             nets,
-            key: Buffer::params(gpu, "network key", &key),
-            convs: Vec::new(),
-            affines: Vec::new(),
+            key: memory.buffer("network key", 1),
+            convs: buffers("conv weights", &|block| net.inputs(block) * 9),
+            affines: buffers("affine", &|_| 2),
             draw: Recording::default(),
             packed: Vec::new(),
             packed_texels: Vec::new(),
             pack: Recording::default(),
         };
-        for block in 0..net.depth() {
-            let fan_in = net.inputs(block) * 9;
-            let label = format!("conv weights {block}");
-            let conv = Buffer::zeros(gpu, &label, nets * net.width() * fan_in);
-            weights.draw_uniform(gpu, block, fan_in, &conv);
-            weights.convs.push(conv);
-            let label = format!("affine {block}");
-            weights.affines.push(Buffer::zeros(gpu, &label, 2 * nets * net.width()));
+        for (block, direction, form) in forms(&net.plan(memory.caps()), ways) {
+            match form {
+                Form::Buffer(packing) => weights.add(memory, block, direction, packing),
+                Form::Texels(packing) => weights.add_texels(memory, block, direction, packing),
+            };
         }
-        weights.reset_affines(gpu);
         weights
+    }
+
+    fn add(&mut self, memory: &M, block: usize, direction: Direction, packing: Packing) {
+        let (outputs, inputs) = self.shape(block, direction);
+        let label = format!("packed weights {block} {direction:?}");
+        let packed = memory.buffer(&label, self.nets * packing.len(outputs, inputs));
+        self.packed.push((block, direction, packing, packed));
+    }
+
+    fn add_texels(&mut self, memory: &M, block: usize, direction: Direction, packing: Winograd) {
+        let (outputs, inputs) = self.shape(block, direction);
+        let label = format!("packed weights {block} {direction:?}, texels");
+        let packed = memory.texels(&label, self.nets * packing.len(outputs, inputs));
+        self.packed_texels.push((block, direction, packing, packed));
+    }
+
+    /// (outputs, inputs) of a block's convolution, whichever way it goes.
+    fn shape(&self, block: usize, direction: Direction) -> (usize, usize) {
+        match direction {
+            Direction::Forward => (self.net.width(), self.net.inputs(block)),
+            Direction::BackwardData => (self.net.inputs(block), self.net.width()),
+        }
+    }
+}
+
+impl Weights {
+    pub fn new(gpu: &Gpu, net: &ConvNet, nets: usize, ways: Ways) -> Self {
+        let mut weights = Self::room(gpu, net, nets, ways);
+        weights.record(gpu);
+        weights
+    }
+
+    /// Records how they are drawn and rearranged.
+    pub fn record(&mut self, gpu: &Gpu) {
+        self.key.write(gpu, &[NetworkKey::new(0, Purpose::Weights, 0)]);
+        self.reset_affines(gpu);
+        for (block, conv) in self.convs.clone().iter().enumerate() {
+            self.draw_uniform(gpu, block, self.net.inputs(block) * 9, conv);
+        }
+        self.record_packing(gpu);
+    }
+
+    fn record_packing(&mut self, gpu: &Gpu) {
+        self.pack = Recording::default();
+        for &(block, way, packing, ref packed) in &self.packed {
+            let (shape, plain) = (self.shape(block, way), &self.convs[block]);
+            self.pack.push(pack_weights(gpu, way, packing, shape, plain, packed));
+        }
+        for &(block, way, packing, ref packed) in &self.packed_texels {
+            let (shape, plain) = (self.shape(block, way), &self.convs[block]);
+            self.pack.push(pack_winograd(gpu, way, packing, shape, plain, packed));
+        }
     }
 
     /// Makes every norm's weight 1 and bias 0, before what is submitted next.
@@ -119,8 +181,7 @@ impl Weights {
         &self.affines[block]
     }
 
-    /// A block's weights as a kernel wants them; rearranged, they are kept up by [`packing`](Self::packing) from
-    /// now on.
+    /// A block's weights as a kernel wants them, kept up by [`packing`](Self::packing).
     pub fn packed(
         &mut self,
         gpu: &Gpu,
@@ -130,19 +191,13 @@ impl Weights {
     ) -> Buffer<f32> {
         let Some(packing) = packing else { return self.convs[block].clone() };
         let wanted = (block, direction, packing);
-        let same = |p: &&Packed| (p.block, p.direction, p.packing) == wanted;
-        if let Some(known) = self.packed.iter().find(same) {
-            return known.weights.clone();
+        if let Some(found) = self.packed.iter().find(|p| (p.0, p.1, p.2) == wanted) {
+            return found.3.clone();
         }
-        let (outputs, inputs) = self.shape(block, direction);
-        let label = format!("packed weights {block} {direction:?}");
-        let len = self.nets * packing.len(outputs, inputs);
-        let weights = Buffer::zeros(gpu, &label, len);
-        let shape = (outputs, inputs);
-        let plain = &self.convs[block];
-        self.pack.push(pack_weights(gpu, direction, packing, shape, plain, &weights));
-        self.packed.push(Packed { block, direction, packing, weights: weights.clone() });
-        weights
+        // What `forms` leaves out is uncounted, and no less right.
+        self.add(gpu, block, direction, packing);
+        self.record_packing(gpu);
+        self.packed(gpu, block, direction, Some(packing))
     }
 
     /// As [`packed`](Self::packed), for the kernels of CPU adapters.
@@ -154,30 +209,11 @@ impl Weights {
         packing: Winograd,
     ) -> Texels {
         let wanted = (block, direction, packing);
-        let same = |(b, d, p, _): &&(_, _, _, _)| (*b, *d, *p) == wanted;
-        if let Some((.., texels)) = self.packed_texels.iter().find(same) {
-            return texels.clone();
+        if let Some(found) = self.packed_texels.iter().find(|p| (p.0, p.1, p.2) == wanted) {
+            return found.3.clone();
         }
-        let shape = self.shape(block, direction);
-        let label = format!("packed weights {block} {direction:?}, texels");
-        let texels = Texels::zeros(gpu, &label, self.nets * packing.len(shape.0, shape.1));
-        self.pack.push(pack_winograd(gpu, direction, packing, shape, &self.convs[block], &texels));
-        self.packed_texels.push((block, direction, packing, texels.clone()));
-        texels
-    }
-
-    /// (outputs, inputs) of a block's convolution, whichever way it goes.
-    fn shape(&self, block: usize, direction: Direction) -> (usize, usize) {
-        match direction {
-            Direction::Forward => (self.net.width(), self.net.inputs(block)),
-            Direction::BackwardData => (self.net.inputs(block), self.net.width()),
-        }
-    }
-
-    /// Bytes of device memory for one network's blocks: plain and as their kernels want them.
-    pub fn bytes(gpu: &Gpu, net: &ConvNet) -> u64 {
-        let packed: usize = net.plan(gpu.caps()).iter().map(|plan| plan.packed).sum();
-        let plain = (0..net.depth()).map(|b| net.width() * (net.inputs(b) * 9 + 2));
-        (packed + plain.sum::<usize>()) as u64 * 4
+        self.add_texels(gpu, block, direction, packing);
+        self.record_packing(gpu);
+        self.packed_texels(gpu, block, direction, packing)
     }
 }

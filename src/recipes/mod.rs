@@ -173,7 +173,7 @@ impl Recipe {
         if let (Some(ipc), Some(entry)) = (subject.ipc, recipe.settings.get_mut("ipc")) {
             entry.value = Value::Integer(ipc as i64);
         }
-        for shared in ["width", "depth", "augment", "seed", "memory_budget"] {
+        for shared in ["width", "depth", "augment", "seed"] {
             if let (None, Some(entry)) =
                 (recipe.evaluation.get(shared), recipe.settings.get(shared))
             {

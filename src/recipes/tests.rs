@@ -61,7 +61,6 @@ fn every_preset_of_every_data_set() {
                 lr_img: 1.0,
                 augment: augment.parse().unwrap(),
                 seed: 0,
-                memory_budget: 512 << 20,
             };
             assert_eq!(Settings::of(&recipe), settings, "{name}, {preset}");
             assert_eq!(recipe.runs(), (preset == Preset::Paper).then_some(5), "{name}, {preset}");
@@ -74,7 +73,6 @@ fn every_preset_of_every_data_set() {
                 lr: 0.01,
                 augment: augment.parse().unwrap(),
                 seed: 0,
-                memory_budget: 512 << 20,
             };
             assert_eq!(EvaluationSettings::of(&recipe), evaluation, "{name}, {preset}");
         }

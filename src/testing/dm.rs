@@ -20,8 +20,6 @@ pub struct DmCase {
     pub batch_real: usize,
     /// Learning rate of the pixels.
     pub lr: f32,
-    /// Bytes of device memory to stay within.
-    pub memory_budget: u64,
 }
 
 /// What one step of [`DmSession`] left.
@@ -53,7 +51,6 @@ impl DmSession {
             real_counts: real_counts.clone(),
             ipc: case.ipc,
             rates: Rates::new(case.lr, 0.5, 0.0),
-            memory_budget: case.memory_budget,
             real: RealFormat::Values,
         };
         Ok(Self { gpu: gpu.clone(), real_counts, matching: Matching::new(gpu, &plan, syn)? })

@@ -8,6 +8,7 @@ mod classifier;
 mod cpu;
 mod dm;
 mod files;
+mod memory;
 mod spoil;
 
 pub use block::*;
@@ -15,6 +16,7 @@ pub use classifier::*;
 pub use cpu::*;
 pub use dm::*;
 pub use files::*;
+pub use memory::*;
 pub use spoil::{spoil, used};
 
 pub use crate::augment::row::Row;
@@ -25,7 +27,7 @@ use crate::{
     kernels::{
         self, Augment, Batch, Direction, Item, NetworkKey, Norm, Packing, Planes, Rates, Source,
     },
-    nn::{Embedder, Target, Weights},
+    nn::{Embedder, Target, Ways, Weights},
     rng::Purpose,
 };
 
@@ -71,7 +73,7 @@ pub fn random_weights(
     seed: u64,
     iteration: u32,
 ) -> Result<Vec<Vec<f32>>> {
-    let weights = Weights::new(gpu, net, 1);
+    let weights = Weights::new(gpu, net, 1, Ways::Ahead);
     let mut submissions = Submissions::new(gpu);
     weights.draw(gpu, &mut submissions, NetworkKey::new(seed, Purpose::Weights, iteration));
     submissions.finish();
@@ -155,7 +157,7 @@ pub fn embed(
     x: &Images,
     d_embedding: Option<&[f32]>,
 ) -> Result<Embedded> {
-    let mut held = Weights::new(gpu, net, 1);
+    let mut held = Weights::new(gpu, net, 1, Ways::ToImages);
     for (block, values) in weights.iter().enumerate() {
         held.conv(block).write(gpu, values);
     }

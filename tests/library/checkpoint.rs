@@ -91,9 +91,9 @@ fn files_are_read_back_with_their_notes() {
 #[test]
 fn settings_that_would_change_iterations_are_refused() {
     let made = checkpoint(gpu(), quick(), 2);
-    let longer = Settings { iterations: 7, memory_budget: 2 << 20, ..quick() };
+    let longer = Settings { iterations: 7, ..quick() };
     let longer = made.clone().with_settings(longer).unwrap();
-    let mut second = resume(gpu(), longer);
+    let mut second = resume(&gpu().clone().with_memory_budget(2 << 20), longer);
     advance(&mut second, 7);
     let mut whole =
         Condensation::new(gpu(), glyphs(), Settings { iterations: 7, ..quick() }).unwrap();
@@ -217,6 +217,9 @@ fn broken_files_are_refused_with_what_is_wrong() {
         assert!(error.to_string().contains(words), "{what}: {error}");
         assert!(error.to_string().contains("checkpoint.safetensors"), "{what}: {error}");
     }
+    // As earlier versions wrote it, where the device's memory was among the settings.
+    fs::write(&path, replace("ipc\\\":2", "ipc\\\":2,\\\"memory_budget\\\":536870912")).unwrap();
+    assert_eq!(Checkpoint::load(&path).unwrap(), made);
     let missing = Checkpoint::load(Path::new("no/such/file")).unwrap_err();
     assert!(matches!(missing, Error::Io { .. }), "{missing}");
     let none = Checkpoint::load(folder.path()).unwrap_err();

@@ -85,17 +85,18 @@ fn the_memory_budget_changes_no_bit() {
     // few images and leaves no room for the 7.8 MB of training pixels, which are then streamed.
     let dataset = glyphs();
     for gpu in gpus() {
-        let with = |memory_budget| Settings { memory_budget, iterations: 2, ..quick(&dataset) };
-        let (ample, losses) = run(gpu, &dataset, with(1 << 30));
+        let settings = || Settings { iterations: 2, ..quick(&dataset) };
+        let with = |budget| gpu.clone().with_memory_budget(budget);
+        let (ample, losses) = run(&with(1 << 30), &dataset, settings());
         let refused = |budget: &u64| {
-            matches!(Condensation::new(gpu, dataset.clone(), with(*budget)),
+            matches!(Condensation::new(&with(*budget), dataset.clone(), settings()),
                      Err(Error::Setting { name, .. }) if name == "memory_budget")
         };
         let least = (10..30).map(|bits| 1 << bits).find(|budget| !refused(budget)).unwrap();
         assert!(least < 4 << 20, "{least} bytes have room for the training set");
         // And one that holds the training set but not a whole batch.
         for budget in [least, 18 << 20] {
-            let (small, small_losses) = run(gpu, &dataset, with(budget));
+            let (small, small_losses) = run(&with(budget), &dataset, settings());
             assert!(bits(&small) == bits(&ample), "{budget} bytes give other images");
             assert_eq!(small_losses, losses, "{budget} bytes");
         }
@@ -120,22 +121,21 @@ fn short_submissions_change_no_bit() {
 #[test]
 fn too_little_memory_says_how_much_is_needed() {
     let dataset = glyphs();
-    let settings = Settings { memory_budget: 1000, ..quick(&dataset) };
-    let checked = Condensation::check(gpu(), &dataset, &settings).unwrap_err();
-    let error = Condensation::new(gpu(), dataset.clone(), settings).unwrap_err();
+    let (settings, tiny) = (quick(&dataset), &gpu().clone().with_memory_budget(1000));
+    let checked = Condensation::check(tiny, &dataset, &settings).unwrap_err();
+    let error = Condensation::new(tiny, dataset.clone(), settings).unwrap_err();
     assert!(error.is_usage());
     assert!(matches!(error, Error::Setting { name: "memory_budget", .. }), "{error}");
     assert!(error.to_string().contains("need at least 1 MiB"), "{error}");
     assert_eq!(checked.to_string(), error.to_string());
     Condensation::check(gpu(), &dataset, &quick(&dataset)).unwrap();
-    let choosing = |memory_budget| SelectionSettings {
+    let choosing = SelectionSettings {
         width: 8,
-        memory_budget,
         ..SelectionSettings::for_dataset(&dataset, Selector::KCenter)
     };
-    let error = Selection::check(gpu(), &dataset, &choosing(1000)).unwrap_err();
+    let error = Selection::check(tiny, &dataset, &choosing).unwrap_err();
     assert!(error.to_string().contains("selecting with these settings needs"), "{error}");
-    Selection::check(gpu(), &dataset, &choosing(1 << 30)).unwrap();
+    Selection::check(gpu(), &dataset, &choosing).unwrap();
 }
 
 #[test]
@@ -323,9 +323,9 @@ fn classes_of_unequal_size_and_in_colour() {
     let start = initial(&dataset, settings.clone());
     let mut first = None;
     for gpu in gpus() {
-        for memory_budget in [1 << 30, 1 << 19] {
-            let settings = Settings { memory_budget, ..settings.clone() };
-            let (set, losses) = run(gpu, &dataset, settings);
+        for budget in [1 << 30, 1 << 19] {
+            let gpu = gpu.clone().with_memory_budget(budget);
+            let (set, losses) = run(&gpu, &dataset, settings.clone());
             assert_eq!(losses.len(), 4);
             assert!(losses.iter().all(|l| l.loss.is_finite()), "{losses:?}");
             assert_eq!((set.channels, set.size, set.labels.len()), (3, 16, 15));
@@ -349,7 +349,7 @@ fn impossible_settings_are_refused() {
         (Settings { depth: 2, iterations: 0, ..quick(&tiny) }, "iterations"),
         (Settings { depth: 2, lr_img: f32::NAN, ..quick(&tiny) }, "lr_img"),
         (Settings { depth: 2, ipc: usize::MAX / 2, ..quick(&tiny) }, "ipc"),
-        (Settings { depth: 2, ipc: 1_000_000, memory_budget: 1 << 20, ..quick(&tiny) }, "ipc"),
+        (Settings { depth: 2, ipc: 1_000_000, ..quick(&tiny) }, "ipc"),
     ] {
         let error = Condensation::new(gpu(), tiny.clone(), settings).unwrap_err();
         assert!(error.is_usage() && error.to_string().contains(word), "{word}: {error}");

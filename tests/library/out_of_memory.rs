@@ -1,15 +1,20 @@
 //! Devices with no memory left: work goes on in smaller pieces to the same bits, or ends with its images safe.
 //!
-//! A test pretends; each has a device of its own, since that is what pretends.
+//! A test pretends; each has a device of its own, since that is what pretends. And what is counted is what is made.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use dm_wgpu::{
-    Condensation, Dataset, Error, Evaluation, EvaluationSettings, Gpu, Settings, TrainingSet,
-    testing::run_out_of_memory, wgpu,
+    Condensation, Dataset, DatasetInfo, Error, Evaluation, EvaluationSettings, Gpu, Selection,
+    SelectionSettings, Selector, Settings, TrainingSet,
+    testing::{self, Declared, run_out_of_memory},
+    wgpu,
 };
 
-use crate::{common::device_of, glyphs, run_bits};
+use crate::{
+    common::{Rng, device_of, gpu_f16, gpus},
+    glyphs, run_bits,
+};
 
 fn settings(dataset: &Dataset) -> Settings {
     crate::quick(dataset, 4)
@@ -130,4 +135,140 @@ fn an_evaluation_trains_fewer_networks_at_a_time() {
     assert!(matches!(new().unwrap().advance(), Ok(())), "it was used up by the preparation");
     run_out_of_memory(&gpu, u32::MAX);
     assert!(matches!(new(), Err(Error::OutOfMemory { .. })));
+}
+
+/// Images of noise in two classes.
+fn noise(channels: usize, size: usize) -> Arc<Dataset> {
+    let info = DatasetInfo {
+        name: format!("noise {channels}x{size}"),
+        class_names: vec!["a".into(), "b".into()],
+        channels,
+        size,
+        mean: vec![0.5; channels],
+        std: vec![0.25; channels],
+    };
+    let mut rng = Rng(7);
+    let mut split = |images: usize| {
+        let pixels = (0..images * channels * size * size).map(|_| rng.word() as u8).collect();
+        (pixels, (0..images as u32).map(|image| image % 2).collect())
+    };
+    Arc::new(Dataset::new(info, split(40), split(10)).unwrap())
+}
+
+/// Makes an owner of buffers and holds its table against what the device noted, and against what wgpu says that it
+/// has allocated.
+fn check<T>(what: &str, gpu: &Gpu, make: impl FnOnce() -> T, table: impl FnOnce(&T) -> Declared) {
+    gpu.device().poll(wgpu::PollType::wait_indefinitely()).unwrap();
+    testing::take_made(gpu);
+    let made = make();
+    let (declared, all) = testing::take_made(gpu);
+    let table = table(&made);
+    let bytes: u64 = table.iter().map(|(_, bytes)| bytes).sum();
+    assert_eq!(bytes, declared, "{what}: {table:#?}");
+    assert!(bytes <= gpu.memory_budget(), "{what}: {bytes} of {}", gpu.memory_budget());
+    let Some(report) = gpu.device().generate_allocator_report() else {
+        println!("{what}: {bytes} bytes; this backend does not tell what is allocated");
+        return;
+    };
+    let mut allocated: Vec<_> =
+        report.allocations.iter().map(|a| (a.name.clone(), a.size)).collect();
+    for (label, bytes) in &table {
+        // Drivers round up, to what they map.
+        let fits = |(name, size): &(String, u64)| {
+            name == label && (*bytes..=bytes + 4096 + bytes / 16).contains(size)
+        };
+        let found = allocated.iter().position(fits);
+        let found =
+            found.unwrap_or_else(|| panic!("{what}: no {label} of {bytes} in {allocated:?}"));
+        allocated.swap_remove(found);
+    }
+    // What is left are the parameters of kernels, and what wgpu itself keeps and is about to copy.
+    allocated.retain(|(name, _)| !name.contains("wgpu internal"));
+    let largest = allocated.iter().max_by_key(|(_, size)| *size);
+    assert!(largest.is_none_or(|(_, size)| *size <= 4096), "{what}: {largest:?} is in no table");
+    println!("{what}: {bytes} bytes in {} buffers, {} in all", table.len(), all);
+}
+
+/// A line a buffer, for each owner, several networks, shapes, pieces and families of kernels.
+#[test]
+fn tables_have_what_is_allocated() {
+    let nets = [(1, 28, 20, 3), (1, 28, 128, 1), (3, 32, 16, 2), (3, 20, 9, 2), (3, 64, 8, 4)];
+    for gpu in gpus().iter().chain(gpu_f16()) {
+        for (channels, size, width, depth) in nets {
+            let dataset = match (channels, size) {
+                (1, 28) => glyphs(),
+                _ => noise(channels, size),
+            };
+            let settings = Settings {
+                ipc: 3,
+                width,
+                depth,
+                batch_real: 12,
+                ..Settings::for_dataset(&dataset)
+            };
+            let choice = SelectionSettings {
+                width,
+                depth,
+                ..SelectionSettings::for_dataset(&dataset, Selector::Herding)
+            };
+            let judged = EvaluationSettings {
+                nets: 3,
+                width,
+                depth,
+                ..EvaluationSettings::for_dataset(&dataset)
+            };
+            let mut set = None;
+            // All at once, less, and next to nothing.
+            for budget in [1 << 30, 12 << 20, 5 << 20, 2 << 20] {
+                let gpu = &gpu.clone().with_memory_budget(budget);
+                let what = format!(
+                    "{}, {} of {} in {budget} bytes, {width} channels, depth {depth}",
+                    gpu.kernels().name(),
+                    gpu.precision().name(),
+                    dataset.name(),
+                );
+                if Condensation::check(gpu, &dataset, &settings).is_ok() {
+                    let make =
+                        || Condensation::new(gpu, dataset.clone(), settings.clone()).unwrap();
+                    let table = |run: &Condensation| testing::condensation_memory(run).unwrap();
+                    check(&format!("condensing, {what}"), gpu, make, table);
+                    set.get_or_insert_with(|| make().images_blocking().unwrap());
+                }
+                if Selection::check(gpu, &dataset, &choice).is_ok() {
+                    let make = || Selection::new(gpu, dataset.clone(), choice.clone()).unwrap();
+                    let table = |run: &Selection| testing::selection_memory(run).unwrap();
+                    check(&format!("choosing, {what}"), gpu, make, table);
+                }
+                let sets = set.clone().map(TrainingSet::Synthetic);
+                for train in sets.into_iter().chain([TrainingSet::Whole]) {
+                    let make =
+                        || Evaluation::new(gpu, dataset.clone(), train.clone(), judged.clone());
+                    match make() {
+                        Ok(_) => check(
+                            &format!("evaluating, {what}"),
+                            gpu,
+                            || make().unwrap(),
+                            testing::evaluation_memory,
+                        ),
+                        Err(error) => assert!(error.to_string().contains("at least"), "{error}"),
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Beyond what a budget has: nothing that could be bound.
+#[test]
+fn what_no_binding_can_show_is_refused() {
+    let limits = wgpu::Limits::default();
+    let gpu = device_of(wgpu::Limits { max_storage_buffer_binding_size: 1 << 20, ..limits });
+    let dataset = glyphs();
+    let wide = Settings { width: 256, ..settings(&dataset) };
+    let error = Condensation::check(&gpu, &dataset, &wide).unwrap_err();
+    assert!(error.is_usage(), "{error}");
+    let said =
+        "the buffer of conv weights 1: it takes 2359296 bytes, this adapter binds at most 1048576";
+    assert!(error.to_string().starts_with(said), "{error}");
+    Condensation::check(&gpu, &dataset, &settings(&dataset)).unwrap();
 }

@@ -165,13 +165,23 @@ fn a_finished_run_says_so_and_can_be_extended() {
     assert_eq!(told, "error: --iterations 3: 4 iterations are done already\n");
     assert_eq!(fs::read(place.path().join("run/run.toml")).unwrap(), before);
 
-    finish(&place, "run --iterations 6");
+    // As earlier versions wrote it, where the machine's memory was among the settings.
+    let earlier = String::from_utf8(before).unwrap();
+    let earlier = earlier.replace("[settings]\n", "[settings]\nmemory_budget = 33554432\n");
+    let earlier = earlier.replace("[evaluation]\n", "[evaluation]\nmemory_budget = 33554432\n");
+    fs::write(place.path().join("run/run.toml"), earlier).unwrap();
+    finish(&place, "run --iterations 5");
+    let record = || fs::read_to_string(place.path().join("run/run.toml")).unwrap();
+    assert!(record().contains("[machine]\nmemory_budget = 33554432\n"), "{}", record());
+    assert_eq!(record().matches("memory_budget").count(), 1, "{}", record());
+    finish(&place, "run --iterations 6 --memory-budget 12MiB");
+    assert!(record().contains("memory_budget = 12582912"), "{}", record());
     succeed(&mut tiny(&place, &format!("--iterations 6 {JUDGED} --out whole")));
     assert!(set(&place, "run") == set(&place, "whole"));
     assert_eq!(report(&place, "run")["accuracy"], report(&place, "whole")["accuracy"]);
     // What the four were worth is still told.
     let points = |run| report(&place, run)["curve"].as_array().unwrap().len();
-    assert_eq!((points("run"), points("whole")), (2, 1));
+    assert_eq!((points("run"), points("whole")), (3, 1));
 }
 
 #[test]

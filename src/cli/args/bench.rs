@@ -87,12 +87,12 @@ pub struct BenchArgs {
         value_parser = precision()
     )]
     pub precision: Precision,
-    /// GPU memory to stay within, e.g. 256MiB or 1GiB; batches are cut to fit.
+    /// GPU memory to stay within, e.g. 256MiB or 1GiB; batches are cut to fit [default: 512MiB].
     #[arg(
-        long, value_name = "SIZE", default_value = "512MiB", help_heading = "Machine",
+        long, value_name = "SIZE", help_heading = "Machine",
         allow_negative_numbers = true, value_parser = values::memory
     )]
-    pub memory_budget: u64,
+    pub memory_budget: Option<u64>,
     /// Milliseconds that a submission should take at most, before work is cut smaller [default: 100].
     #[arg(
         long, value_name = "MS", help_heading = "Machine",
@@ -120,7 +120,6 @@ impl BenchArgs {
             width: self.width,
             batch_real: self.batch_real,
             iterations: self.iterations,
-            memory_budget: self.memory_budget,
         }
     }
 
@@ -131,6 +130,7 @@ impl BenchArgs {
             kernels: self.kernels,
             precision: self.precision,
             submit_target: self.submit_target.map(|ms| Duration::from_millis(ms.into())),
+            memory_budget: self.memory_budget,
         }
     }
 }

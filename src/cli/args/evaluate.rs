@@ -72,7 +72,6 @@ impl EvalArgs {
             lr: self.eval_lr.unwrap_or(suited.lr),
             augment: self.eval_augment.clone().unwrap_or(suited.augment),
             seed: suited.seed,
-            memory_budget: suited.memory_budget,
         }
     }
 }

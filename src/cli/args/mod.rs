@@ -358,13 +358,13 @@ mod tests {
             lr_img: 0.5,
             augment: Strategy::none(),
             seed: 4,
-            memory_budget: 1 << 30,
         };
         assert_eq!(cli.run.settings(&dataset::tests::tiny()), expected);
         let choice = cli.run.machine.adapter_choice();
         assert_eq!((choice.adapter.as_deref(), choice.backend.as_deref()), (Some("7"), Some("gl")));
         assert_eq!(choice.kernels, Some(Kernels::Tiles));
         assert_eq!(choice.precision, Precision::F16);
+        assert_eq!(choice.memory_budget, Some(1 << 30));
         assert!(cli.quiet());
     }
 
@@ -377,7 +377,7 @@ mod tests {
 
     #[test]
     fn an_evaluation_inherits_settings_from_the_run() {
-        let line = "dm-wgpu --dataset glyphs --width 6 --depth 1 --seed 4 --memory-budget 1GiB \
+        let line = "dm-wgpu --dataset glyphs --width 6 --depth 1 --seed 4 \
                     --augment none --eval-nets 7 --eval-epochs 8 --eval-every 9 --method k-center";
         let cli = Cli::try_parse_from(line.split_whitespace()).unwrap();
         let evaluation = cli.run.evaluation(&dataset::tests::tiny(), cli.method.method);
@@ -387,7 +387,6 @@ mod tests {
             width: 6,
             depth: 1,
             seed: 4,
-            memory_budget: 1 << 30,
             ..EvaluationSettings::for_dataset(&dataset::tests::tiny())
         };
         assert_eq!(evaluation, expected);
@@ -469,10 +468,8 @@ mod tests {
             width: 2,
             batch_real: 3,
             iterations: 4,
-            memory_budget: 5 << 20,
         };
-        let line = "dm-wgpu bench --classes 6 --ipc 1 --width 2 --batch-real 3 --iterations 4 \
-                    --memory-budget 5MiB";
+        let line = "dm-wgpu bench --classes 6 --ipc 1 --width 2 --batch-real 3 --iterations 4";
         assert_eq!(bench(line), expected);
     }
 

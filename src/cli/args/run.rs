@@ -182,12 +182,12 @@ pub struct MachineArgs {
         value_parser = precision()
     )]
     pub precision: Precision,
-    /// GPU memory to stay within, e.g. 256MiB or 1GiB; batches are cut to fit.
+    /// GPU memory to stay within, e.g. 256MiB or 1GiB; batches are cut to fit [default: 512MiB].
     #[arg(
-        long, value_name = "SIZE", default_value = "512MiB", help_heading = "Machine",
+        long, value_name = "SIZE", help_heading = "Machine",
         allow_negative_numbers = true, value_parser = values::memory
     )]
-    pub memory_budget: u64,
+    pub memory_budget: Option<u64>,
     /// Milliseconds that a submission should take at most, before work is cut smaller [default: 100].
     #[arg(
         long, value_name = "MS", help_heading = "Machine",
@@ -274,7 +274,6 @@ impl RunArgs {
             lr_img: self.lr_img.unwrap_or(suited.lr_img),
             augment: self.augment.clone().unwrap_or(suited.augment),
             seed: self.seed,
-            memory_budget: self.machine.memory_budget,
         }
     }
 
@@ -284,8 +283,8 @@ impl RunArgs {
         subject: impl Into<Subject<'a>>,
         selection: Selector,
     ) -> SelectionSettings {
-        let Settings { ipc, width, depth, seed, memory_budget, .. } = self.settings(subject);
-        SelectionSettings { selection, ipc, width, depth, seed, memory_budget }
+        let Settings { ipc, width, depth, seed, .. } = self.settings(subject);
+        SelectionSettings { selection, ipc, width, depth, seed }
     }
 
     /// The same for the evaluation of what a method made.
@@ -296,8 +295,8 @@ impl RunArgs {
     ) -> EvaluationSettings {
         let subject = subject.into();
         let suited = EvaluationSettings::of(&self.recipe(subject.clone(), method));
-        let Settings { width, depth, seed, memory_budget, .. } = self.settings(subject);
-        self.eval.over(EvaluationSettings { width, depth, seed, memory_budget, ..suited })
+        let Settings { width, depth, seed, .. } = self.settings(subject);
+        self.eval.over(EvaluationSettings { width, depth, seed, ..suited })
     }
 }
 
@@ -309,6 +308,7 @@ impl MachineArgs {
             kernels: self.kernels,
             precision: self.precision,
             submit_target: self.submit_target.map(|ms| Duration::from_millis(ms.into())),
+            memory_budget: self.memory_budget,
         }
     }
 }

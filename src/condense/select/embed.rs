@@ -1,11 +1,11 @@
 //! The embeddings of a class's training images under one random network.
 
 use crate::{
-    ConvNet, Dataset, Error, Gpu, Result,
+    ConvNet, Dataset, Gpu, Result,
     augment::Row,
-    gpu::{Between, Buffer, Recording, Submissions},
+    gpu::{Between, Buffer, Memory, Recording, Submissions, Table, most},
     kernels::{Augment, Batch, Item, NetworkKey, Planes, Source},
-    nn::{Embedder, Weights},
+    nn::{Embedder, Ways, Weights},
     rng::Purpose,
 };
 
@@ -22,47 +22,65 @@ pub(super) struct ClassEmbedder {
     recording: Recording,
 }
 
+/// Its buffers.
+struct Buffers<M: Memory> {
+    pixels: M::Buffer<u8>,
+    items: M::Buffer<Item>,
+    rows: M::Buffer<Row>,
+    means: M::Buffer<f32>,
+    weights: Weights<M>,
+    embedder: Embedder<M>,
+}
+
+impl<M: Memory> Buffers<M> {
+    /// For so many images at a time.
+    fn new(memory: &M, dataset: &Dataset, net: &ConvNet, chunk: usize) -> Self {
+        Self {
+            pixels: memory.buffer("selection pixels", chunk * dataset.image_len()),
+            items: memory.buffer("selection items", chunk),
+            rows: memory.buffer("selection rows", 1),
+            means: memory.buffer("selection means", chunk),
+            weights: Weights::room(memory, net, 1, Ways::Ahead),
+            embedder: Embedder::new(memory, net, chunk, 0),
+        }
+    }
+}
+
 impl ClassEmbedder {
     /// Draws the network of a seed and cuts chunks to fit the budget.
-    pub fn new(
-        gpu: &Gpu,
-        dataset: &Dataset,
-        net: &ConvNet,
-        seed: u64,
-        memory_budget: u64,
-    ) -> Result<Self> {
-        let chunk = Self::chunk(gpu, dataset, net, memory_budget)?;
+    pub fn new(gpu: &Gpu, dataset: &Dataset, net: &ConvNet, seed: u64) -> Result<Self> {
+        let chunk = Self::chunk(gpu, dataset, net)?;
         gpu.checked("prepare the selection", || Ok(Self::build(gpu, dataset, net, seed, chunk)))
     }
 
+    /// What its buffers take where so many images come at a time.
+    fn table_of(gpu: &Gpu, dataset: &Dataset, net: &ConvNet, chunk: usize) -> Table {
+        let table = Table::new(gpu.caps());
+        Buffers::new(&table, dataset, net, chunk);
+        table
+    }
+
+    /// What its buffers take.
+    pub fn table(&self, gpu: &Gpu, dataset: &Dataset, net: &ConvNet) -> Table {
+        Self::table_of(gpu, dataset, net, self.chunk)
+    }
+
     /// How many images at a time fit the budget.
-    pub fn chunk(gpu: &Gpu, dataset: &Dataset, net: &ConvNet, memory_budget: u64) -> Result<usize> {
-        let per_image = Embedder::bytes_per_image(gpu, net);
-        // Beside the network's own: pixels, mean and item, and the embedding on its way back.
-        let each = per_image.forward + dataset.image_len() + 12 + net.features() * 4;
-        let fixed = Weights::bytes(gpu, net);
-        let fits = memory_budget.saturating_sub(fixed) / each as u64;
-        if fits == 0 {
-            let least = (fixed + each as u64).div_ceil(1 << 20);
-            return Err(Error::setting(
-                "memory_budget",
-                format!("{memory_budget} bytes"),
-                format!("selecting with these settings needs at least {least} MiB"),
-            ));
-        }
-        let bound = (gpu.max_binding() / per_image.largest as u64).max(1);
+    pub fn chunk(gpu: &Gpu, dataset: &Dataset, net: &ConvNet) -> Result<usize> {
+        let table = |chunk| Self::table_of(gpu, dataset, net, chunk);
+        gpu.check_room(&table(1), "selecting with these settings needs")?;
         let largest = (0..dataset.classes()).map(|class| dataset.train().of_class(class).len());
-        Ok((fits.min(bound) as usize).min(MOST).min(largest.max().unwrap_or(1)).max(1))
+        let useful = largest.max().unwrap_or(1).min(MOST);
+        Ok(most(useful, |chunk| gpu.has_room_for(&table(chunk))))
     }
 
     fn build(gpu: &Gpu, dataset: &Dataset, net: &ConvNet, seed: u64, chunk: usize) -> Self {
-        let pixels = Buffer::zeros(gpu, "selection pixels", chunk * dataset.image_len());
-        let items: Vec<_> = (0..chunk as u32).map(|image| Item { image, row: 0 }).collect();
-        let items = Buffer::from_slice(gpu, "selection items", &items);
-        let rows = Buffer::from_slice(gpu, "selection rows", &[Row::NONE]);
-        let means = Buffer::zeros(gpu, "selection means", chunk);
-        let mut weights = Weights::new(gpu, net, 1);
-        let embedder = Embedder::new(gpu, net, chunk, 0);
+        let buffers = Buffers::new(gpu, dataset, net, chunk);
+        let Buffers { pixels, items, rows, means, mut weights, embedder } = buffers;
+        weights.record(gpu);
+        let all: Vec<_> = (0..chunk as u32).map(|image| Item { image, row: 0 }).collect();
+        items.write(gpu, &all);
+        rows.write(gpu, &[Row::NONE]);
 
         let mut recording = Recording::default();
         let augment = Augment { items: &items, rows: &rows, means: &means };

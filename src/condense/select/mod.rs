@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{SyntheticSet, check_images, check_real, sample::draw};
 use crate::{
     ConvNet, Dataset, Error, Gpu, Result,
+    gpu::Table,
     rng::{Purpose, Stream},
 };
 use embed::ClassEmbedder;
@@ -75,8 +76,6 @@ pub struct SelectionSettings {
     pub depth: usize,
     /// Everything random follows from it: the choice, or the network's weights.
     pub seed: u64,
-    /// Bytes of device memory to stay within. It never changes what is chosen.
-    pub memory_budget: u64,
 }
 
 impl SelectionSettings {
@@ -89,7 +88,6 @@ impl SelectionSettings {
             width: suited.width,
             depth: suited.depth,
             seed: suited.seed,
-            memory_budget: suited.memory_budget,
         }
     }
 
@@ -144,15 +142,15 @@ impl Selection {
     ///
     /// # Errors
     /// [`Error::Setting`] or [`Error::Shape`] for settings that are impossible, for this data set,
-    /// or within the memory budget; [`Error::Gpu`] if the device refuses.
+    /// or within the device's memory budget; [`Error::Gpu`] if it refuses.
     pub fn new(gpu: &Gpu, dataset: Arc<Dataset>, settings: SelectionSettings) -> Result<Self> {
         Self::check(gpu, &dataset, &settings)?;
-        let SelectionSettings { selection, seed, memory_budget, .. } = settings;
+        let SelectionSettings { selection, seed, .. } = settings;
         let embedder = match selection {
             Selector::Random => None,
             Selector::Herding | Selector::KCenter => {
                 let net = settings.network(&dataset)?;
-                Some(ClassEmbedder::new(gpu, &dataset, &net, seed, memory_budget)?)
+                Some(ClassEmbedder::new(gpu, &dataset, &net, seed)?)
             }
         };
         Ok(Self { gpu: gpu.clone(), dataset, settings, embedder, chosen: Vec::new() })
@@ -169,9 +167,17 @@ impl Selection {
             Selector::Random => Ok(()),
             Selector::Herding | Selector::KCenter => {
                 let net = settings.network(dataset)?;
-                ClassEmbedder::chunk(gpu, dataset, &net, settings.memory_budget).map(drop)
+                ClassEmbedder::chunk(gpu, dataset, &net).map(drop)
             }
         }
+    }
+
+    /// What its buffers take; nothing where no network looks.
+    pub(crate) fn table(&self) -> Result<Table> {
+        let net = self.settings.network(&self.dataset)?;
+        let none = || Table::new(self.gpu.caps());
+        let table = |embedder: &ClassEmbedder| embedder.table(&self.gpu, &self.dataset, &net);
+        Ok(self.embedder.as_ref().map_or_else(none, table))
     }
 
     /// The resolved settings.

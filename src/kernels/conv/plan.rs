@@ -101,8 +101,6 @@ pub(crate) struct BlockPlan {
     pub pooled: Planes,
     pub d_pooled: Planes,
     pub d_input: Planes,
-    /// Values of one network's weights, once for each way that a kernel wants them rearranged.
-    pub packed: usize,
     /// Values of the parts of one network's gradient at the weights.
     pub parts: usize,
     /// Values of each image's part of it.
@@ -135,16 +133,9 @@ pub(crate) fn plan(caps: &Caps, shape: BlockShape) -> BlockPlan {
         Forward::Fused(_) => (apart, Kept::ForBackward),
         Forward::Apart(_) => (apart, Kept::Always),
     };
-    let len = |packing: Option<Packing>, to, from| packing.map_or(0, |p| p.len(to, from));
-    let [own, keep] = [forward, forward_keep].map(|f| f.packing());
-    let mut packed = len(own, outputs, inputs);
-    packed += if keep == own { 0 } else { len(keep, outputs, inputs) };
     let (mut parts, mut image_parts) = (0, 0);
     let backward = match forward {
-        Forward::Texels(kernel) => {
-            packed += kernel.packed_len(outputs, inputs);
-            Backward::Texels(kernel)
-        }
+        Forward::Texels(kernel) => Backward::Texels(kernel),
         Forward::First(first) => {
             image_parts = outputs * inputs * 9;
             Backward::First(first)
@@ -152,7 +143,6 @@ pub(crate) fn plan(caps: &Caps, shape: BlockShape) -> BlockPlan {
         Forward::Fused(_) | Forward::Apart(_) => {
             let data = conv_kernel(caps, Direction::BackwardData, size, (outputs, inputs));
             let weight = weight_kernel(caps, input, planes);
-            packed += len(data.packing(), inputs, outputs);
             parts = weight.parts_len(outputs, inputs);
             Backward::Apart { data, weight }
         }
@@ -168,7 +158,6 @@ pub(crate) fn plan(caps: &Caps, shape: BlockShape) -> BlockPlan {
         d_pooled,
         // Backward convolves the gradient at the planes.
         d_input: Planes::dense(inputs, size),
-        packed,
         parts,
         image_parts,
     }
@@ -265,15 +254,6 @@ impl TexelKernel {
             Self::First(first) => first.packing(),
             Self::Small(small) => small.packing(),
             Self::Wide(wide) => wide.packing(),
-        }
-    }
-
-    /// Values of one network's weights, for every way that it goes.
-    fn packed_len(&self, outputs: usize, inputs: usize) -> usize {
-        let forward = self.packing().len(outputs, inputs);
-        4 * match self {
-            Self::First(_) => forward,
-            Self::Small(_) | Self::Wide(_) => forward + self.packing().len(inputs, outputs),
         }
     }
 }

@@ -188,9 +188,9 @@ pub fn run_dm(gpu: &Gpu, case: &DmCase, memory_budget: u64) -> dm_wgpu::Result<V
         ipc: case.ipc,
         batch_real: case.batch_real,
         lr: case.lr,
-        memory_budget,
     };
-    let mut session = DmSession::new(gpu, &settings, &case.syn0.values)?;
+    let gpu = gpu.clone().with_memory_budget(memory_budget);
+    let mut session = DmSession::new(&gpu, &settings, &case.syn0.values)?;
     let step = |s: &super::vectors::DmStep| session.step(&s.weights, &rows(&s.ops), &s.real.values);
     case.steps.iter().map(step).collect()
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dm_wgpu::{Condensation, Settings, wgpu};
+use dm_wgpu::{Condensation, wgpu};
 
 use super::{encoder, finish, settings, submit};
 use crate::{
@@ -14,11 +14,11 @@ use crate::{
 fn encoding_a_step_equals_submitting_it() {
     let dataset = glyphs();
     // With room for the training set on the device, and with each chunk of a few images sent.
-    for memory_budget in [1 << 30, 1 << 20] {
-        let settings = Settings { memory_budget, ..settings(&dataset) };
-        let mut submitted = Condensation::new(gpu(), dataset.clone(), settings.clone()).unwrap();
+    for budget in [1 << 30, 1 << 20] {
+        let (gpu, settings) = (gpu().clone().with_memory_budget(budget), settings(&dataset));
+        let mut submitted = Condensation::new(&gpu, dataset.clone(), settings.clone()).unwrap();
         finish(&mut submitted);
-        let mut encoded = Condensation::new(gpu(), dataset.clone(), settings).unwrap();
+        let mut encoded = Condensation::new(&gpu, dataset.clone(), settings).unwrap();
         // One alone, two together, one by its own submission, one more.
         for group in [1, 2] {
             let mut encoder = encoder();
@@ -73,13 +73,13 @@ fn a_new_learning_rate_holds_from_the_next_step_on() {
 #[test]
 fn encoding_an_iteration_in_parts_equals_submitting_it() {
     let dataset = glyphs();
-    for memory_budget in [1 << 30, 1 << 20] {
-        let settings = Settings { memory_budget, ..settings(&dataset) };
-        let mut submitted = Condensation::new(gpu(), dataset.clone(), settings.clone()).unwrap();
+    for budget in [1 << 30, 1 << 20] {
+        let (device, settings) = (gpu().clone().with_memory_budget(budget), settings(&dataset));
+        let mut submitted = Condensation::new(&device, dataset.clone(), settings.clone()).unwrap();
         finish(&mut submitted);
         // The smallest pieces of one iteration, then what is left of the next by its own submission, then
         // some milliseconds at a time, then all that is left at once.
-        let mut encoded = Condensation::new(gpu(), dataset.clone(), settings.clone()).unwrap();
+        let mut encoded = Condensation::new(&device, dataset.clone(), settings.clone()).unwrap();
         let mut calls = 0;
         let mut some = |run: &mut Condensation, budget| {
             let mut encoder = encoder();

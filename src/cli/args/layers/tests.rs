@@ -7,7 +7,7 @@ use crate::cli::{
     method::Method,
     values,
 };
-use dm_wgpu::{EvaluationSettings, Recipe, Settings, Subject};
+use dm_wgpu::{EvaluationSettings, Gpu, Recipe, Settings, Subject};
 
 fn parsed(line: &str) -> Result<Cli, String> {
     Cli::from_arguments(line.split_whitespace()).map_err(|error| error.to_string())
@@ -69,7 +69,7 @@ fn a_config_file_can_set_everything() {
     assert_eq!(machine.data_dir.as_deref(), Some(Path::new("d")));
     assert_eq!(
         (machine.memory_budget, machine.kernels.map(|k| k.name())),
-        (1 << 30, Some("plain"))
+        (Some(1 << 30), Some("plain"))
     );
 
     // In subcommands what they have.
@@ -183,7 +183,7 @@ fn the_help_knows_the_defaults() {
         ("width", settings.width.to_string()),
         ("depth", settings.depth.to_string()),
         ("seed", settings.seed.to_string()),
-        ("memory_budget", values::memory_text(settings.memory_budget)),
+        ("memory_budget", values::memory_text(Gpu::MEMORY_BUDGET)),
         ("eval_nets", evaluation.nets.to_string()),
         ("eval_epochs", evaluation.epochs.to_string()),
         ("eval_batch", evaluation.batch.to_string()),

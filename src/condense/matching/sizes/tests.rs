@@ -1,0 +1,41 @@
+//! The buffers of a network's step as a table, `../memory.txt`. `DM_WGPU_WRITE_GOLDEN=1 cargo test --lib the_buffers`
+//! writes it again.
+
+use wgpu::{AdapterInfo, Backend, DeviceType, Features, Limits};
+
+use super::*;
+use crate::{ConvNet, gpu::Caps, kernels::Rates};
+
+fn caps(kind: DeviceType, lanes: u32) -> Caps {
+    let info = AdapterInfo {
+        subgroup_min_size: lanes,
+        subgroup_max_size: lanes,
+        driver_info: "Mesa 22.3.6 (LLVM 15.0.6)".to_owned(),
+        ..AdapterInfo::new(kind, Backend::Vulkan)
+    };
+    Caps::of(&info, Features::SUBGROUP, &Limits::default())
+}
+
+#[test]
+fn the_buffers_of_a_step_are_the_table() {
+    let plan = Plan {
+        net: ConvNet::new(1, 28, 128, 3).unwrap(),
+        real_counts: vec![256; 10],
+        ipc: 10,
+        rates: Rates::new(1.0, 0.5, 0.0),
+        real: RealFormat::Pixels { all: &[], mean: &[0.5], std: &[0.5] },
+    };
+    let sizes = Sizes { chunk: 500, syn_chunk: 100, resident: false };
+    let mut text = format!("The buffers of a step: digits, 128 channels, {sizes}.\n");
+    for (name, kind, lanes) in
+        [("GPU", DeviceType::DiscreteGpu, 32), ("CPU, subgroups of 8", DeviceType::Cpu, 8)]
+    {
+        text += &format!("\n# {name}\n{}", plan.table(&caps(kind, lanes), sizes));
+    }
+    if std::env::var_os("DM_WGPU_WRITE_GOLDEN").is_some() {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/src/condense/matching/memory.txt");
+        std::fs::write(file, &text).unwrap();
+    }
+    println!("{text}");
+    assert_eq!(text, include_str!("../memory.txt"));
+}

@@ -1,0 +1,109 @@
+//! The buffers of an evaluation, named once, for the device and for the count; and how work is cut to fit.
+
+use super::EvaluationSettings;
+use crate::{
+    ConvNet, Dataset, Gpu, Result,
+    augment::Row,
+    gpu::{Caps, Memory, Table, most},
+    kernels::Item,
+    nn::Classifiers,
+};
+
+/// What is trained and tested.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Load<'a> {
+    pub dataset: &'a Dataset,
+    pub net: &'a ConvNet,
+    pub settings: &'a EvaluationSettings,
+    /// Of a set, whose values stay on the device; none for the whole training set, whose don't.
+    pub images: Option<usize>,
+}
+
+/// How work is cut so that everything fits.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Sizes {
+    /// Networks at a time.
+    pub nets: usize,
+    /// Images of each network at a time in training. It decides how sums over a batch are rounded,
+    /// so it follows from the network alone, never from the memory there is.
+    pub part: usize,
+    /// Images at a time in testing.
+    pub test: usize,
+}
+
+/// All buffers of the networks of one turn.
+#[derive(Debug)]
+pub(super) struct Buffers<M: Memory = Gpu> {
+    pub classifiers: Classifiers<M>,
+    /// Training images, if they stay on the device.
+    pub values: Option<M::Buffer<f32>>,
+    pub pixels: M::Buffer<u8>,
+    pub items: M::Buffer<Item>,
+    pub rows: M::Buffer<Row>,
+    pub labels: M::Buffer<u32>,
+    pub losses: M::Buffer<f32>,
+    pub means: M::Buffer<f32>,
+    pub counts: M::Buffer<u32>,
+}
+
+impl Load<'_> {
+    /// Images that networks are trained on.
+    pub fn len(&self) -> usize {
+        self.images.unwrap_or(self.dataset.train().len())
+    }
+
+    /// Images of a step.
+    pub fn batch(&self) -> usize {
+        self.settings.batch.min(self.len())
+    }
+
+    /// What the buffers take where work is cut like this, on such a device.
+    pub fn table(&self, caps: &Caps, sizes: Sizes) -> Table {
+        let table = Table::new(caps);
+        Buffers::new(&table, self, sizes);
+        table
+    }
+}
+
+impl<M: Memory> Buffers<M> {
+    pub fn new(memory: &M, load: &Load<'_>, Sizes { nets, part, test }: Sizes) -> Self {
+        let image_len = load.dataset.image_len();
+        let (most, staged) = (nets * test.max(load.batch()), nets * test.max(part));
+        let values = load.images.map(|images| images.saturating_mul(image_len));
+        let (net, classes) = (load.net, load.dataset.classes());
+        Self {
+            classifiers: Classifiers::room(memory, net, classes, nets, (part, test)),
+            values: values.map(|values| memory.buffer("training images", values)),
+            pixels: memory.buffer("evaluation pixels", staged * image_len),
+            items: memory.buffer("evaluation items", most),
+            rows: memory.buffer("evaluation rows", most),
+            labels: memory.buffer("evaluation labels", most),
+            losses: memory.buffer("evaluation losses", most),
+            means: memory.buffer("evaluation means", most),
+            counts: memory.buffer("right answers", nets),
+        }
+    }
+}
+
+impl Sizes {
+    /// Half as many networks and images to test on at a time; none if that is so already.
+    pub fn smaller(self) -> Option<Self> {
+        let smaller = Self { nets: self.nets.div_ceil(2), test: self.test.div_ceil(2), ..self };
+        (smaller != self).then_some(smaller)
+    }
+
+    pub fn of(gpu: &Gpu, load: &Load<'_>) -> Result<Self> {
+        const PART_BYTES: u64 = 64 << 20;
+        let image = Classifiers::train_image(gpu.caps(), load.net, load.dataset.classes());
+        let fits = (PART_BYTES / image).clamp(1, 64);
+        let part = (1 << fits.ilog2()).min(load.batch());
+        let least = Self { nets: 1, part, test: 1 };
+        let table = |sizes| load.table(gpu.caps(), sizes);
+        gpu.check_room(&table(least), "evaluating with these settings needs")?;
+        let fits = |sizes| gpu.has_room_for(&table(sizes));
+        let nets = most(load.settings.nets, |nets| fits(Self { nets, ..least }));
+        let tests = load.dataset.test().len().min(512);
+        let test = most(tests, |test| fits(Self { nets, part, test }));
+        Ok(Self { nets, part, test })
+    }
+}

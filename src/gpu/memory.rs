@@ -1,0 +1,190 @@
+//! Where buffers come from, and what they take. An owner names each of its buffers once, in a constructor for any
+//! [`Memory`]: a device makes them, a [`Table`] writes them down. So what is counted is what is made.
+//!
+//! Not in a table: the parameters of kernels, some bytes a dispatch, and what waits on the host to be copied.
+
+use std::{
+    cell::RefCell,
+    fmt::{self, Debug},
+};
+
+use bytemuck::{AnyBitPattern, NoUninit};
+
+use super::{Buffer, Caps, Gpu, Texels, texels::TEXEL_BYTES};
+use crate::{Error, Result};
+
+/// What an owner of buffers is made in.
+pub(crate) trait Memory {
+    type Buffer<T: Debug>: Debug;
+    type Texels: Debug;
+
+    /// What the choice of kernels goes by, and with it that of buffers.
+    fn caps(&self) -> &Caps;
+
+    /// `len` values, zero at first.
+    fn buffer<T>(&self, label: &str, len: usize) -> Self::Buffer<T>
+    where
+        T: NoUninit + AnyBitPattern + Debug;
+
+    /// `len` texels of four f32 each, zero at first.
+    fn texels(&self, label: &str, len: usize) -> Self::Texels;
+}
+
+impl Memory for Gpu {
+    type Buffer<T: Debug> = Buffer<T>;
+    type Texels = Texels;
+
+    fn caps(&self) -> &Caps {
+        self.caps()
+    }
+
+    fn buffer<T>(&self, label: &str, len: usize) -> Buffer<T>
+    where
+        T: NoUninit + AnyBitPattern + Debug,
+    {
+        self.note(|so_far| so_far.declared += Buffer::<T>::bytes(len));
+        Buffer::zeros(self, label, len)
+    }
+
+    fn texels(&self, label: &str, len: usize) -> Texels {
+        self.note(|so_far| so_far.declared += Texels::bytes(len));
+        Texels::zeros(self, label, len)
+    }
+}
+
+/// The buffers of some owners: nothing is made.
+#[derive(Debug)]
+pub(crate) struct Table {
+    caps: Caps,
+    lines: RefCell<Vec<Line>>,
+}
+
+/// A buffer, or a texture that is used as one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Line {
+    pub label: String,
+    /// Of its values.
+    pub content: u64,
+    /// Of these and of what is allocated beside them.
+    pub bytes: u64,
+    pub texture: bool,
+}
+
+impl Memory for Table {
+    type Buffer<T: Debug> = ();
+    type Texels = ();
+
+    fn caps(&self) -> &Caps {
+        &self.caps
+    }
+
+    fn buffer<T>(&self, label: &str, len: usize)
+    where
+        T: NoUninit + AnyBitPattern + Debug,
+    {
+        let content = (len as u64).saturating_mul(size_of::<T>() as u64);
+        self.add(label, content, Buffer::<T>::bytes(len), false);
+    }
+
+    fn texels(&self, label: &str, len: usize) {
+        self.add(label, (len * TEXEL_BYTES) as u64, Texels::bytes(len), true);
+    }
+}
+
+impl Table {
+    /// For a device that can do this.
+    pub fn new(caps: &Caps) -> Self {
+        Self { caps: *caps, lines: RefCell::default() }
+    }
+
+    fn add(&self, label: &str, content: u64, bytes: u64, texture: bool) {
+        self.lines.borrow_mut().push(Line { label: label.to_owned(), content, bytes, texture });
+    }
+
+    /// Everything that was written down, in order.
+    pub fn lines(&self) -> Vec<Line> {
+        self.lines.borrow().clone()
+    }
+
+    /// Of all buffers together.
+    pub fn bytes(&self) -> u64 {
+        self.lines.borrow().iter().fold(0, |sum, line| sum.saturating_add(line.bytes))
+    }
+
+    /// The same without what is rounded up: so many times as many images, so many times as much.
+    pub fn content(&self) -> u64 {
+        self.lines.borrow().iter().fold(0, |sum, line| sum.saturating_add(line.content))
+    }
+
+    fn largest(&self) -> Option<Line> {
+        self.lines.borrow().iter().max_by_key(|line| line.bytes).cloned()
+    }
+}
+
+/// A line a buffer, and their sum.
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for Line { label, bytes, texture, .. } in &*self.lines.borrow() {
+            let kind = if *texture { "  (texture)" } else { "" };
+            writeln!(f, "{bytes:>12}  {label}{kind}")?;
+        }
+        writeln!(f, "{:>12}  bytes in all", self.bytes())
+    }
+}
+
+impl Gpu {
+    /// Whether the budget has room for all of these, and one binding for each.
+    pub(crate) fn has_room_for(&self, table: &Table) -> bool {
+        let bindable = |line: Line| line.bytes <= self.max_binding();
+        table.bytes() <= self.memory_budget() && table.largest().is_none_or(bindable)
+    }
+
+    /// Refuses what has no room in the smallest pieces: `needing` says whose they are.
+    pub(crate) fn check_room(&self, least: &Table, needing: &str) -> Result<()> {
+        let (budget, binding) = (self.memory_budget(), self.max_binding());
+        if least.bytes() > budget {
+            let needed = least.bytes().div_ceil(1 << 20);
+            return Err(Error::setting(
+                "memory_budget",
+                format!("{budget} bytes"),
+                format!("{needing} at least {needed} MiB"),
+            ));
+        }
+        match least.largest() {
+            Some(Line { label, bytes, .. }) if bytes > binding => Err(Error::shape(
+                format!("the buffer of {label}"),
+                format!(
+                    "it takes {bytes} bytes, this adapter binds at most {binding} at once; use \
+                     networks of fewer channels, or smaller images"
+                ),
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The most of something, from 1 up to a number, that `fits`: whatever is less does too.
+pub(crate) fn most(up_to: usize, fits: impl Fn(usize) -> bool) -> usize {
+    let (mut fitting, mut beyond) = (1, up_to + 1);
+    while beyond - fitting > 1 {
+        let middle = fitting + (beyond - fitting) / 2;
+        if fits(middle) { fitting = middle } else { beyond = middle }
+    }
+    fitting
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_most_that_fits() {
+        for up_to in 1..20 {
+            for limit in 1..25 {
+                assert_eq!(most(up_to, |n| n <= limit), limit.min(up_to), "{up_to}, {limit}");
+            }
+        }
+        // Where not even one does, somebody else has refused it.
+        assert_eq!((most(5, |_| false), most(1, |_| false)), (1, 1));
+    }
+}
