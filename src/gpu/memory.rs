@@ -117,7 +117,8 @@ impl Table {
     }
 
     fn largest(&self) -> Option<Line> {
-        self.lines.borrow().iter().max_by_key(|line| line.bytes).cloned()
+        // Of equals the first.
+        self.lines.borrow().iter().rev().max_by_key(|line| line.bytes).cloned()
     }
 }
 
