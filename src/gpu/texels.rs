@@ -45,10 +45,10 @@ impl Texels {
         Self { view: raw.create_view(&wgpu::TextureViewDescriptor::default()), len }
     }
 
-    /// What so many texels take: whole rows, where there are several.
+    /// What so many texels take: whole rows, and four of them at a time, as Mesa's software device has them.
     pub fn bytes(len: usize) -> u64 {
         let [width, height] = Self::sides(len);
-        (width * height * TEXEL_BYTES) as u64
+        (width * height.next_multiple_of(4) * TEXEL_BYTES) as u64
     }
 
     fn sides(len: usize) -> [usize; 2] {
