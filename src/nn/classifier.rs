@@ -59,7 +59,9 @@ impl<M: Memory> Classifiers<M> {
         let convs = (0..depth).map(|block| net.width() * net.inputs(block) * 9);
         let lens = convs.chain(vec![2 * net.width(); depth]).chain([classes * features, classes]);
         let lens: Vec<_> = lens.map(|len| nets * len).collect();
-        let each = |label: &str| lens.iter().map(|&len| zeros(label, len)).collect();
+        let each = |label: &str| {
+            lens.iter().enumerate().map(|(i, &len)| zeros(&format!("{label} {i}"), len)).collect()
+        };
         Self {
             nets,
             linear: Linear { features, classes },

@@ -79,20 +79,27 @@ pub(super) struct TexelBlocks<M: Memory = Gpu> {
 
 impl<M: Memory> TexelBlocks<M> {
     pub fn new(memory: &M, plan: TexelPlan, images: usize, backward_images: usize) -> Self {
-        let texels =
-            |label, images: usize, layer: Layer| memory.texels(label, images * layer.image_len());
+        let texels = |label: &str, i: usize, images: usize, layer: Layer| {
+            let label = format!("{label} {}, texels", plan.blocks.start + i);
+            memory.texels(&label, images * layer.image_len())
+        };
+        let each = |label: &str, images: usize, layers: &[Layer]| {
+            let all = layers.iter().enumerate();
+            all.map(|(i, &layer)| texels(label, i, images, layer)).collect::<Vec<_>>()
+        };
         let at_planes = if plan.is_wide() { images } else { backward_images };
-        let kept = |&planes: &Layer| texels("kept texels", backward_images, planes);
-        let inv_std =
-            |planes: &Layer| memory.buffer("1/std, texels", backward_images * planes.channels);
-        let d_input = |i: usize| texels("d input texels", backward_images, plan.input(i));
+        let inv_std = |(i, planes): (usize, &Layer)| {
+            let label = format!("1/std {}, texels", plan.blocks.start + i);
+            memory.buffer(&label, backward_images * planes.channels)
+        };
+        let d_input = |i: usize| texels("d input", i, backward_images, plan.input(i));
         Self {
-            input: texels("input texels", images, plan.input),
-            pooled: plan.pooled.iter().map(|&l| texels("pooled texels", images, l)).collect(),
-            kept: plan.planes.iter().map(kept).collect(),
-            inv_std: plan.planes.iter().map(inv_std).collect(),
+            input: texels("input", 0, images, plan.input),
+            pooled: each("pooled", images, &plan.pooled),
+            kept: each("kept", backward_images, &plan.planes),
+            inv_std: plan.planes.iter().enumerate().map(inv_std).collect(),
             d_inputs: (0..=plan.planes.len()).map(d_input).collect(),
-            at_planes: texels("planes texels", at_planes, plan.planes[0]),
+            at_planes: texels("planes", 0, at_planes, plan.planes[0]),
             plan,
         }
     }
