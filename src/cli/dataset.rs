@@ -52,9 +52,19 @@ pub fn pictures(name: &str) -> Option<&Path> {
     name.strip_prefix(FOLDER).map(Path::new)
 }
 
-/// Refuses to count accuracy on nothing. `name` is what was asked for.
+/// Refuses to count accuracy on nothing, and warns of classes that no test image shows. `name` is what was asked for.
 pub fn check_test(name: &str, dataset: &Dataset) -> Result<(), Failure> {
     if !dataset.test().is_empty() {
+        let of_class = |class: &usize| dataset.test().of_class(*class);
+        let unseen = (0..dataset.classes()).filter(|class| of_class(class).is_empty());
+        let names: Vec<_> = unseen.map(|class| dataset.class_names()[class].as_str()).collect();
+        if !names.is_empty() {
+            log::warn!(
+                "data set {}: no test image is of the class {}; the accuracy is that of the others",
+                dataset.name(),
+                names.join(", ")
+            );
+        }
         return Ok(());
     }
     let more = match pictures(name) {

@@ -10,7 +10,7 @@ mod tensors;
 
 use std::path::{Path, PathBuf};
 
-use crate::{Dataset, Error, Result, SyntheticSet, condense::is_pixel};
+use crate::{Dataset, Error, Result, SyntheticSet, condense::is_pixel, names::printable};
 use folder::Pictures;
 
 /// A set that was read, before it is known which data set it is for: [`into_set`](Self::into_set) says.
@@ -109,10 +109,11 @@ impl Imported {
     /// pixels and pictures are normalised with the data set's mean and standard deviation.
     ///
     /// Classes may have different numbers of images here, in any order, so that the set can be
-    /// evaluated but perhaps not [saved](SyntheticSet::save).
+    /// evaluated but perhaps not [saved](SyntheticSet::save). Where a set names its classes, a label is the class of
+    /// that name, whatever its number now is: folders of pictures number their sub-folders by name.
     ///
     /// # Errors
-    /// [`Error::Format`] if shape or labels do not fit the data set, or a value is not finite.
+    /// [`Error::Format`] if shape, labels or names of classes do not fit the data set, or a value is not finite.
     pub fn into_set(self, dataset: &Dataset) -> Result<SyntheticSet> {
         let Self { path, content } = self;
         let wrong = |reason: String| Error::format(&path, reason);
@@ -121,7 +122,8 @@ impl Imported {
                 let shape = [set.labels.len(), set.channels, set.size, set.size];
                 check_shape(&shape, dataset).map_err(wrong)?;
                 looks::warn(&set.images, Some(dataset), &path);
-                (set.images, set.labels, set.settings)
+                let labels = labels_by_name(&set, dataset).map_err(wrong)?;
+                (set.images, labels, set.settings)
             }
             Content::Arrays(Arrays { shape, values, labels }) => {
                 check_shape(&shape, dataset).map_err(wrong)?;
@@ -176,6 +178,38 @@ fn check_shape(shape: &[usize], dataset: &Dataset) -> Result<(), String> {
             dataset.name()
         )),
     }
+}
+
+/// A set's labels, as this data set numbers the classes of those names.
+fn labels_by_name(set: &SyntheticSet, dataset: &Dataset) -> Result<Vec<i64>, String> {
+    let (made, known) = (&set.class_names, dataset.class_names());
+    if made.is_empty() || made == known {
+        return Ok(set.labels.clone());
+    }
+    let place = |name: &String| known.iter().position(|other| other == name);
+    let places: Option<Vec<_>> = made.iter().map(place).collect();
+    let Some(places) = places.filter(|_| made.len() == known.len()) else {
+        return Err(format!(
+            "it was made of the classes {}; those of {} are {}. Give the data set that it was made from",
+            listed(made),
+            dataset.name(),
+            listed(known)
+        ));
+    };
+    // What is no class stays so, for the check of all labels.
+    let label = |&label: &i64| match usize::try_from(label).ok().and_then(|at| places.get(at)) {
+        Some(&place) => place as i64,
+        None => label,
+    };
+    Ok(set.labels.iter().map(label).collect())
+}
+
+/// Some of the names, if they are many.
+fn listed(names: &[String]) -> String {
+    let first: Vec<_> = names.iter().take(5).map(|name| printable(name)).collect();
+    let more =
+        if names.len() > 5 { format!(" and {} more", names.len() - 5) } else { String::new() };
+    first.join(", ") + &more
 }
 
 fn check(images: &[f32], labels: &[i64], dataset: &Dataset) -> Result<(), String> {
@@ -249,6 +283,39 @@ mod tests {
             let error = arrays(&shape, Values::Floats(values), labels).into_set(&dataset);
             let message = error.unwrap_err().to_string();
             assert!(message.contains(word) && message.contains("set.npz"), "{message}");
+        }
+    }
+
+    #[test]
+    fn classes_keep_their_names_whatever_their_numbers() {
+        let dataset = glyphs(0).unwrap();
+        let n = dataset.image_len();
+        let names = dataset.class_names().to_vec();
+        let into = |class_names: Vec<String>| {
+            let set = SyntheticSet {
+                images: vec![0.0; 2 * n],
+                labels: vec![0, 3],
+                ipc: 1,
+                channels: dataset.channels(),
+                size: dataset.size(),
+                dataset: dataset.name().to_owned(),
+                class_names,
+                mean: dataset.mean().to_vec(),
+                std: dataset.std().to_vec(),
+                settings: "{}".to_owned(),
+            };
+            let content = Content::Set(set);
+            Imported { path: "set.npz".into(), content }.into_set(&dataset)
+        };
+        assert_eq!(into(names.clone()).unwrap().labels, [0, 3]);
+        assert_eq!(into(vec![]).unwrap().labels, [0, 3]);
+        let turned: Vec<_> = names.iter().rev().cloned().collect();
+        assert_eq!(into(turned).unwrap().labels, [9, 6]);
+        let mut renamed = names.clone();
+        renamed[3] = "dog".into();
+        for other in [renamed, names[..9].to_vec()] {
+            let message = into(other).unwrap_err().to_string();
+            assert!(message.contains("made of the classes 0, 1, 2"), "{message}");
         }
     }
 

@@ -112,6 +112,33 @@ fn a_run_resumes_with_moved_pictures_but_not_with_changed_ones() {
 }
 
 #[test]
+fn a_renamed_class_is_not_evaluated_as_another() {
+    let place = place();
+    let pets = place.path().join("pets");
+    let asked = format!("--dataset folder:pets --resize 8 --test-fraction 0.25 --no-eval {TINY}");
+    let made = run(place.path(), &asked);
+    assert!(made.status.success(), "{}", stderr(&made));
+    // The last class is the first then, by its name.
+    fs::rename(pets.join("dog"), pets.join("a dog")).unwrap();
+    let evaluate = "evaluate runs/pets-ipc1-seed0 --eval-nets 1 --eval-epochs 1";
+    let refused = run(place.path(), evaluate);
+    assert_eq!(refused.status.code(), Some(1), "{}", stderr(&refused));
+    let said = "made of the classes cat, dog; those of pets are a dog, cat";
+    assert!(stderr(&refused).contains(said), "{}", stderr(&refused));
+}
+
+#[test]
+fn a_class_without_test_pictures_is_named() {
+    let place = place();
+    let lone = place.path().join("pets/lone");
+    fs::create_dir(&lone).unwrap();
+    fs::copy(place.path().join("pets/cat/0.png"), lone.join("0.png")).unwrap();
+    let asked = format!("--dataset folder:pets --resize 8 --eval-nets 1 --eval-epochs 1 {TINY}");
+    let said = stderr(&run(place.path(), &asked));
+    assert!(said.contains("warning: data set pets: no test image is of the class lone;"), "{said}");
+}
+
+#[test]
 fn a_folder_named_like_a_published_set_is_not_taken_for_it() {
     let place = place();
     fs::rename(place.path().join("pets"), place.path().join("cifar10")).unwrap();
