@@ -29,7 +29,10 @@ impl Display {
         } else if console.json() {
             Self::Events(Seconds::default())
         } else if console.terminal {
-            Self::Bar(console.bar(TICKS * u64::from(total), "[{bar:16}] {wide_msg}"))
+            // What a line has no room for is cut: rather the bar than a number.
+            let narrow = ::console::Term::stderr().size().1 < NARROW;
+            let template = if narrow { "{wide_msg}" } else { "[{bar:16}] {wide_msg}" };
+            Self::Bar(console.bar(TICKS * u64::from(total), template))
         } else {
             Self::Lines(Rhythm::new(pace))
         }
@@ -49,6 +52,9 @@ pub struct Steps {
     speed: Speed,
     display: Display,
 }
+
+/// Columns from which there is room for a bar beside the numbers.
+const NARROW: u16 = 72;
 
 /// A bar moves within an iteration or an epoch, too.
 const TICKS: u64 = 1000;
