@@ -106,7 +106,7 @@ fn the_images_survive_where_smaller_pieces_do_not_help() {
     assert_eq!(checkpoint.iteration(), 2);
     let mut resumed = Condensation::resume(&gpu, dataset.clone(), checkpoint).unwrap();
     assert!(finish(&mut resumed, step) == whole);
-    // And whoever tries again when there is memory goes on.
+    // And the run goes on once there is memory again.
     assert!(finish(&mut run, step) == whole);
 }
 
