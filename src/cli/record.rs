@@ -440,7 +440,7 @@ mod tests {
         let text = text.replace(own, "").replace("seed = 0\n", &format!("seed = 0\n{own}"));
         assert_eq!(text.matches(own).count(), 2, "{text}");
         assert_eq!(parse::<Record>(&text).unwrap(), now);
-        // What is wrong is told as it is in the file.
+        // Errors point to places in the file as it is.
         let wrong = text.replace("ipc = 10", "ipc = true");
         let error = parse::<Record>(&wrong).unwrap_err().to_string();
         assert_eq!(error, toml::from_str::<Record>(&wrong).unwrap_err().to_string());

@@ -120,7 +120,7 @@ proptest! {
 
 /// Planes that take several workgroups.
 #[test]
-fn wide_planes() {
+fn wide_planes_match_the_twin() {
     for (per_net, nets, inputs, outputs, size) in
         [(1, 1, 3, 1, 64), (2, 2, 1, 9, 32), (1, 1, 8, 17, 32), (1, 2, 5, 3, 64)]
     {
