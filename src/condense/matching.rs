@@ -13,13 +13,13 @@ use std::ops::Range;
 use wgpu::util::StagingBelt;
 
 use crate::{
-    ConvNet, Error, Result,
+    Error, Result,
     augment::Row,
     gpu::{Buffer, Gpu, Readback, Recording, Table},
     kernels::{
         Augment, Batch, Item, NetworkKey, Planes, Rates, Source, class_sum, mean_difference, sgd,
     },
-    nn::{Target, Weights},
+    nn::{Mode, Program, Target, Weights},
 };
 
 use buffers::{Buffers, Pixels, RealSource};
@@ -28,7 +28,8 @@ use sizes::Sizes;
 
 /// What a [`Matching`] is built for.
 pub(crate) struct Plan<'a> {
-    pub net: ConvNet,
+    /// From images to embeddings.
+    pub net: Program,
     /// Real images of each class in a batch.
     pub real_counts: Vec<usize>,
     /// Synthetic images of each class.
@@ -165,7 +166,7 @@ impl Matching {
             if resident { "stays on the device" } else { "is sent piece by piece" }
         );
         let features = net.features();
-        let dense = Planes::dense(net.channels(), net.size());
+        let dense = Planes::dense(net.images.0, net.images.1);
         let Pixels { images, velocity } = match start {
             Start::Given(values) => {
                 let pixels = Pixels::new(gpu, plan);
@@ -178,7 +179,7 @@ impl Matching {
         };
         let Buffers {
             mut weights,
-            embedder,
+            network,
             rates,
             rows,
             means,
@@ -211,7 +212,7 @@ impl Matching {
         };
 
         // Real images: each chunk is augmented, embedded and added to its classes' sums.
-        let (input, layout) = embedder.input();
+        let (input, layout) = network.input();
         let mut chunks = Vec::new();
         for first in (0..reals).step_by(chunk) {
             let range = first..reals.min(first + chunk);
@@ -226,11 +227,11 @@ impl Matching {
             let augment = Augment { items: &real_items, rows: &rows, means: &means };
             augment.forward(gpu, &mut recording, source, dense, input, layout, first, range.len());
             let batch = Batch { images: range.len(), nets: 1 };
-            embedder.forward(gpu, &mut recording, &mut weights, batch, false);
+            network.forward(gpu, &mut recording, &mut weights, batch, Mode::Test);
             recording.push(class_sum(
                 gpu,
                 &real_starts_buffer,
-                embedder.embedding(),
+                network.output(),
                 &real_sums,
                 features,
                 range.clone(),
@@ -255,14 +256,14 @@ impl Matching {
             let source = Source::Values(&images);
             augment.forward(gpu, recording, source, dense, input, layout, range.start, range.len());
             let batch = Batch { images: range.len(), nets: 1 };
-            embedder.forward(gpu, recording, weights, batch, true);
+            network.forward(gpu, recording, weights, batch, Mode::Frozen);
         };
         for range in &syn_chunks {
             forward(&mut recording, &mut weights, range);
             recording.push(class_sum(
                 gpu,
                 &syn_starts_buffer,
-                embedder.embedding(),
+                network.output(),
                 &syn_sums,
                 features,
                 range.clone(),
@@ -279,16 +280,16 @@ impl Matching {
             }
             let sharing = (range.start, plan.ipc);
             let batch = Batch { images: range.len(), nets: 1 };
-            embedder.backward(
+            network.backward(
                 gpu,
                 &mut recording,
                 &mut weights,
-                &d_embedding,
-                sharing,
+                Some((&d_embedding, sharing)),
                 batch,
-                Target::Input,
+                Mode::Frozen,
+                Target::INPUT,
             );
-            let (d_input, d_layout) = embedder.d_input();
+            let (d_input, d_layout) = network.d_input();
             augment.backward(
                 gpu,
                 &mut recording,

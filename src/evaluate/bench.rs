@@ -101,7 +101,7 @@ impl Bench {
                 let (input, layout) = classifiers.input();
                 let (first, count) = (nets * before, nets * part.images);
                 augment.forward(gpu, &mut recording, source, dense, input, layout, first, count);
-                classifiers.record_part(gpu, &mut recording, labels, losses, part);
+                classifiers.record_part(gpu, &mut recording, labels, losses, part, false);
                 parts.push((part, recording));
             }
             let mut update = Recording::default();
@@ -211,8 +211,7 @@ impl Bench {
             weights.record(submissions.encoder(), values);
             weights
         };
-        let weights =
-            self.buffers.classifiers.all_parameters().into_iter().map(on_its_way).collect();
+        let weights = self.buffers.classifiers.parameters().into_iter().map(on_its_way).collect();
         Tested { nets: self.nets, counts, weights }
     }
 }

@@ -9,7 +9,7 @@ use super::{
     sizes::{Load, Sizes},
 };
 use crate::{
-    ConvNet, Dataset, Error, Gpu, Result, SyntheticSet,
+    Dataset, Error, Gpu, Net, Result, SyntheticSet,
     gpu::{Between, Recording, Submissions, Submitted, Table},
     kernels::{NetworkKey, Rates},
     rng::Purpose,
@@ -61,7 +61,7 @@ pub struct Evaluation {
     dataset: Arc<Dataset>,
     settings: EvaluationSettings,
     train: Train,
-    net: ConvNet,
+    net: Net,
     sizes: Sizes,
     /// For the networks of one turn; the last turn may need another, for fewer.
     bench: Bench,
@@ -355,7 +355,7 @@ impl Train {
     fn load<'a>(
         &self,
         dataset: &'a Dataset,
-        net: &'a ConvNet,
+        net: &'a Net,
         settings: &'a EvaluationSettings,
     ) -> Load<'a> {
         let images = match self {

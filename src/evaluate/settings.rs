@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ConvNet, Dataset, Error, Recipe, Result, augment::Strategy, condense::as_text};
+use crate::{ConvNet, Dataset, Error, Net, Recipe, Result, augment::Strategy, condense::as_text};
 
 /// The settings of an evaluation. The defaults are those of the published protocol (Zhao & Bilen,
 /// WACV 2023) but for fewer networks and epochs.
@@ -60,15 +60,16 @@ impl EvaluationSettings {
         self.network(dataset).map(drop)
     }
 
-    pub(crate) fn network(&self, dataset: &Dataset) -> Result<ConvNet> {
-        ConvNet::new(dataset.channels(), dataset.size(), self.width, self.depth).map_err(|error| {
-            match error {
-                // Named as what was set.
-                Error::Setting { name: "width", given, expected } => {
-                    Error::Setting { name: "eval_width", given, expected }
-                }
-                other => other,
+    pub(crate) fn network(&self, dataset: &Dataset) -> Result<Net> {
+        let Self { width, depth, .. } = *self;
+        let (channels, size) = (dataset.channels(), dataset.size());
+        let net = ConvNet::new(channels, size, width, depth).map_err(|error| match error {
+            // Named as what was set.
+            Error::Setting { name: "width", given, expected } => {
+                Error::Setting { name: "eval_width", given, expected }
             }
-        })
+            other => other,
+        })?;
+        Net::of_convnet(&net, dataset.classes())
     }
 }

@@ -2,7 +2,7 @@
 
 use super::EvaluationSettings;
 use crate::{
-    ConvNet, Dataset, Gpu, Result,
+    Dataset, Gpu, Net, Result,
     augment::Row,
     gpu::{Caps, Memory, Table, most},
     kernels::Item,
@@ -13,7 +13,7 @@ use crate::{
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Load<'a> {
     pub dataset: &'a Dataset,
-    pub net: &'a ConvNet,
+    pub net: &'a Net,
     pub settings: &'a EvaluationSettings,
     /// Of a set, whose values stay on the device; none for the whole training set, whose don't.
     pub images: Option<usize>,
@@ -70,9 +70,8 @@ impl<M: Memory> Buffers<M> {
         let image_len = load.dataset.image_len();
         let (most, staged) = (nets * test.max(load.batch()), nets * test.max(part));
         let values = load.images.map(|images| images.saturating_mul(image_len));
-        let (net, classes) = (load.net, load.dataset.classes());
         Self {
-            classifiers: Classifiers::room(memory, net, classes, nets, (part, test)),
+            classifiers: Classifiers::room(memory, load.net, nets, (part, test)),
             values: values.map(|values| memory.buffer("training images", values)),
             pixels: memory.buffer("evaluation pixels", staged * image_len),
             items: memory.buffer("evaluation items", most),
@@ -94,9 +93,13 @@ impl Sizes {
 
     pub fn of(gpu: &Gpu, load: &Load<'_>) -> Result<Self> {
         const PART_BYTES: u64 = 64 << 20;
-        let image = Classifiers::train_image(gpu.caps(), load.net, load.dataset.classes());
+        let image = Classifiers::train_image(gpu.caps(), load.net);
         let fits = (PART_BYTES / image).clamp(1, 64);
-        let part = (1 << fits.ilog2()).min(load.batch());
+        // What a batch norm makes of an image depends on the whole batch.
+        let part = match load.net.has_batch_norm() {
+            true => load.batch(),
+            false => (1 << fits.ilog2()).min(load.batch()),
+        };
         let least = Self { nets: 1, part, test: 1 };
         let table = |sizes| load.table(gpu.caps(), sizes);
         gpu.check_room(&table(least), "evaluating with these settings needs")?;

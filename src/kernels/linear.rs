@@ -44,7 +44,7 @@ pub(super) const BACKWARD_WEIGHT: Kernel = Kernel {
 };
 
 /// Sizes of the layer.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Linear {
     pub features: usize,
     pub classes: usize,

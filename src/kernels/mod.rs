@@ -12,6 +12,7 @@ mod conv_matrices;
 mod conv_tiles;
 mod count_correct;
 mod init_uniform;
+pub(crate) mod layers;
 mod linear;
 mod mean_difference;
 mod norm_relu_pool;
@@ -69,8 +70,7 @@ type Constants = &'static [(&'static str, f64)];
 /// A kernel with the sets of override constants that it is compiled with.
 type Specialised = (&'static Kernel, &'static [Constants]);
 
-/// Every kernel, for the tests that read them all.
-pub(crate) const ALL: &[Specialised] = &[
+const OWN: &[Specialised] = &[
     (&augment::IMAGE_MEAN, augment::VARIANTS),
     (&augment::FORWARD, augment::VARIANTS),
     (&augment::BACKWARD, &[augment::VARIANTS[0]]),
@@ -96,6 +96,11 @@ pub(crate) const ALL: &[Specialised] = &[
     (&sgd::KERNEL, &[&[]]),
     (&softmax_cross_entropy::KERNEL, &[&[]]),
 ];
+
+/// Every kernel that is read from a file, for the tests that read them all.
+pub(crate) fn all() -> impl Iterator<Item = &'static Specialised> {
+    OWN.iter().chain(layers::ALL)
+}
 
 /// A kernel whose WGSL is written out for a size of subgroup and of tile.
 #[derive(Debug, Clone)]

@@ -1,12 +1,9 @@
-//! ConvNet classifiers, several at once: the embedding with a linear layer on top, trained by SGD.
+//! Classifiers, several at once: networks of one kind, trained by SGD.
 
-use super::{BlockGradients, ConvNet, Embedder, Target, Ways, Weights};
+use super::{Gradients, Mode, Net, Network, Target, Ways, Weights};
 use crate::{
     gpu::{Buffer, Caps, Gpu, Memory, Recording, Submissions, Table},
-    kernels::{
-        Batch, Linear, NetworkKey, Planes, Rates, class_sum, count_correct, sgd,
-        softmax_cross_entropy,
-    },
+    kernels::{Batch, NetworkKey, Planes, Rates, count_correct, sgd, softmax_cross_entropy},
 };
 
 /// `nets` networks of the same shape with their gradients and momenta, and room for a part of a
@@ -16,18 +13,15 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Classifiers<M: Memory = Gpu> {
     nets: usize,
-    linear: Linear,
+    classes: usize,
+    depth: usize,
     weights: Weights<M>,
-    embedder: Embedder<M>,
-    fc: M::Buffer<f32>,
-    bias: M::Buffer<f32>,
+    network: Network<M>,
+    /// As [`Weights::all`], empty where there is no gradient.
     gradients: Vec<M::Buffer<f32>>,
     velocities: Vec<M::Buffer<f32>>,
     parts: M::Buffer<f32>,
     rates: M::Buffer<Rates>,
-    logits: M::Buffer<f32>,
-    d_logits: M::Buffer<f32>,
-    d_embedding: M::Buffer<f32>,
 }
 
 /// What one part of a batch is.
@@ -46,103 +40,88 @@ impl<M: Memory> Classifiers<M> {
     /// recorded.
     pub fn room(
         memory: &M,
-        net: &ConvNet,
-        classes: usize,
+        net: &Net,
         nets: usize,
         (train_images, test_images): (usize, usize),
     ) -> Self {
-        let zeros = |label: &str, len: usize| memory.buffer(label, len);
-        let (features, depth) = (net.features(), net.depth());
+        let program = net.program();
         let (most, train) = (nets * train_images.max(test_images), nets * train_images);
-        let parts = net.plan(memory.caps()).iter().map(|plan| plan.parts).max().unwrap_or(0);
-        // As `parameters` has them.
-        let convs = (0..depth).map(|block| net.width() * net.inputs(block) * 9);
-        let lens = convs.chain(vec![2 * net.width(); depth]).chain([classes * features, classes]);
-        let lens: Vec<_> = lens.map(|len| nets * len).collect();
+        let blocks = program.blocks.as_ref();
+        let plans = blocks.map(|net| net.plan(memory.caps())).unwrap_or_default();
+        let parts = plans.iter().map(|plan| plan.parts).max().unwrap_or(0);
+        let lens = program.trained();
         let each = |label: &str| {
-            lens.iter().enumerate().map(|(i, &len)| zeros(&format!("{label} {i}"), len)).collect()
+            let buffer =
+                |(i, len): (usize, &usize)| memory.buffer(&format!("{label} {i}"), nets * len);
+            lens.iter().enumerate().map(buffer).collect()
         };
         Self {
             nets,
-            linear: Linear { features, classes },
-            weights: Weights::room(memory, net, nets, Ways::ToWeights),
-            embedder: Embedder::new(memory, net, most, train),
-            fc: zeros("fc weight", nets * classes * features),
-            bias: zeros("fc bias", nets * classes),
+            classes: net.classes(),
+            depth: plans.len(),
+            weights: Weights::room(memory, program, nets, Ways::ToWeights),
+            network: Network::new(memory, program, most, train),
             gradients: each("gradient"),
             velocities: each("velocity"),
-            parts: zeros("gradient parts", nets * parts),
+            parts: memory.buffer("gradient parts", nets * parts),
             rates: memory.buffer("rates", 1),
-            logits: zeros("logits", most * classes),
-            d_logits: zeros("d logits", train * classes),
-            d_embedding: zeros("d embedding", train * features),
         }
     }
 }
 
 impl Classifiers {
     /// As [`room`](Self::room) has it, ready to be recorded.
-    pub fn new(
-        gpu: &Gpu,
-        net: &ConvNet,
-        classes: usize,
-        nets: usize,
-        images: (usize, usize),
-    ) -> Self {
-        let mut made = Self::room(gpu, net, classes, nets, images);
+    pub fn new(gpu: &Gpu, net: &Net, nets: usize, images: (usize, usize)) -> Self {
+        let mut made = Self::room(gpu, net, nets, images);
         made.record(gpu);
         made
     }
 
     /// Records how their weights are drawn.
     pub fn record(&mut self, gpu: &Gpu) {
-        let Self { weights, fc, bias, rates, gradients, linear, .. } = self;
-        let depth = (gradients.len() - 2) / 2;
-        weights.record(gpu);
-        weights.draw_uniform(gpu, depth, linear.features, fc);
-        weights.draw_uniform(gpu, depth + 1, linear.features, bias);
-        rates.write(gpu, &[Rates::new(0.0, 0.0, 0.0)]);
+        self.weights.record(gpu);
+        self.rates.write(gpu, &[Rates::new(0.0, 0.0, 0.0)]);
     }
 
     /// Bytes that each further image takes in training.
-    pub fn train_image(caps: &Caps, net: &ConvNet, classes: usize) -> u64 {
+    pub fn train_image(caps: &Caps, net: &Net) -> u64 {
         let content = |images: usize| {
             let table = Table::new(caps);
-            Classifiers::room(&table, net, classes, 1, (images, images));
+            Classifiers::room(&table, net, 1, (images, images));
             table.content()
         };
         content(2) - content(1)
     }
 
-    /// All parameters: convolutions, norms, weight and bias of the last layer.
-    pub fn parameters(&self, depth: usize) -> Vec<&Buffer<f32>> {
-        let convs = (0..depth).map(|b| self.weights.conv(b));
-        let affines = (0..depth).map(|b| self.weights.affine(b));
-        convs.chain(affines).chain([&self.fc, &self.bias]).collect()
+    /// All parameters: of blocks the convolutions, then the norms, then those of the other layers in order.
+    pub fn parameters(&self) -> Vec<&Buffer<f32>> {
+        self.weights.all().collect()
     }
 
-    /// As [`parameters`](Self::parameters), of all blocks.
-    pub fn all_parameters(&self) -> Vec<&Buffer<f32>> {
-        self.parameters((self.gradients.len() - 2) / 2)
-    }
-
-    /// Gradients in the order of [`parameters`](Self::parameters).
+    /// Gradients in the order of [`parameters`](Self::parameters); empty for what has none.
     pub fn gradients(&self) -> &[Buffer<f32>] {
         &self.gradients
     }
 
     /// The logits of the images last recorded, (images, classes).
     pub fn logits(&self) -> &Buffer<f32> {
-        &self.logits
+        self.network.output()
+    }
+
+    /// The gradient at the images last recorded, if that was asked for.
+    pub fn d_input(&self) -> (&Buffer<f32>, Planes) {
+        self.network.d_input()
     }
 
     /// Where images are to be written, and in which layout.
     pub fn input(&self) -> (&Buffer<f32>, Planes) {
-        self.embedder.input()
+        self.network.input()
     }
 
     /// Records one part of a batch: forward, loss, and gradients of all parameters, added up over
-    /// the parts. `labels` and `losses` hold those of the whole batch, part after part.
+    /// the parts; with `to_images` also that of the images. `labels` and `losses` hold those of the whole batch, part
+    /// after part.
+    #[allow(clippy::too_many_arguments)]
     pub fn record_part(
         &mut self,
         gpu: &Gpu,
@@ -150,56 +129,40 @@ impl Classifiers {
         labels: &Buffer<u32>,
         losses: &Buffer<f32>,
         part: Part,
+        to_images: bool,
     ) {
-        let Self { nets, linear, .. } = *self;
+        let Self { nets, depth, classes, .. } = *self;
         let batch = Batch { images: nets * part.images, nets };
-        self.record_logits(gpu, recording, batch, true);
-        let first = nets * part.before;
-        let logits = (&self.logits, linear.classes);
+        let Self { network, weights, gradients, .. } = self;
+        network.forward(gpu, recording, weights, batch, Mode::Train);
+        let Some(d_logits) = network.d_output() else { return };
         recording.push(softmax_cross_entropy(
             gpu,
-            logits,
+            (network.output(), classes),
             labels,
             losses,
-            &self.d_logits,
+            d_logits,
             batch.images,
             part.of,
-            first,
+            nets * part.before,
         ));
         let starts: Vec<_> = (0..=nets).map(|n| (n * part.images) as u32).collect();
-        let starts = Buffer::from_slice(gpu, "network starts", &starts);
-        let accumulate = part.before > 0;
-        let depth = (self.gradients.len() - 2) / 2;
-        let (d_fc, d_bias) = (&self.gradients[2 * depth], &self.gradients[2 * depth + 1]);
-        let embedding = self.embedder.embedding();
-        let (d_logits, d_embedding) = (&self.d_logits, &self.d_embedding);
-        recording.push(linear.backward_weight(gpu, d_logits, embedding, d_fc, batch, accumulate));
-        let (images, all) = (0..batch.images, 0..nets);
-        let classes = linear.classes;
-        recording.push(class_sum(gpu, &starts, d_logits, d_bias, classes, images, all, accumulate));
-        recording.push(linear.backward_data(gpu, d_logits, &self.fc, d_embedding, batch));
-        let gradients = BlockGradients {
-            convs: self.gradients[..depth].to_vec(),
-            affines: self.gradients[depth..2 * depth].to_vec(),
-            starts,
+        let gradients = Gradients {
+            convs: gradients[..depth].to_vec(),
+            affines: gradients[depth..2 * depth].to_vec(),
+            others: gradients[2 * depth..].to_vec(),
+            starts: Buffer::from_slice(gpu, "network starts", &starts),
             parts: self.parts.clone(),
-            accumulate,
+            accumulate: part.before > 0,
         };
-        self.embedder.backward(
-            gpu,
-            recording,
-            &mut self.weights,
-            d_embedding,
-            (0, 1),
-            batch,
-            Target::Weights(&gradients),
-        );
+        let target = Target { input: to_images, ..Target::weights(&gradients) };
+        network.backward(gpu, recording, weights, None, batch, Mode::Train, target);
     }
 
     /// Records the step that follows a batch's last part.
     pub fn record_update(&self, gpu: &Gpu, recording: &mut Recording) {
-        let parameters = self.all_parameters().into_iter();
-        for ((values, velocity), gradient) in parameters.zip(&self.velocities).zip(&self.gradients)
+        let moved = self.weights.all().zip(self.velocities.iter().zip(&self.gradients));
+        for (values, (velocity, gradient)) in moved.filter(|(_, (_, gradient))| gradient.len() > 0)
         {
             recording.push(sgd(gpu, &self.rates, values, velocity, gradient));
         }
@@ -216,16 +179,9 @@ impl Classifiers {
         images: usize,
     ) {
         let batch = Batch { images: self.nets * images, nets: self.nets };
-        self.record_logits(gpu, recording, batch, false);
-        let logits = (&self.logits, self.linear.classes);
+        self.network.forward(gpu, recording, &mut self.weights, batch, Mode::Test);
+        let logits = (self.network.output(), self.classes);
         recording.push(count_correct(gpu, logits, labels, counts, batch));
-    }
-
-    fn record_logits(&mut self, gpu: &Gpu, recording: &mut Recording, batch: Batch, keep: bool) {
-        self.embedder.forward(gpu, recording, &mut self.weights, batch, keep);
-        let embedding = self.embedder.embedding();
-        let weights = (&self.fc, &self.bias);
-        recording.push(self.linear.forward(gpu, embedding, weights, &self.logits, batch));
     }
 
     /// Begins anew: all weights drawn and packed, the norms' 1 and 0. What is submitted before does not

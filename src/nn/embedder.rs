@@ -196,12 +196,12 @@ impl Embedder {
                 None => (&self.d_input, plan.d_input),
             };
             // Nobody asks for the gradient at the images, where that at the weights is wanted.
-            let goes_on = before.is_some() || matches!(target, Target::Input);
+            let goes_on = before.is_some() || target.input;
             let (affine, d_affine) = (weights.affine(b), &block.d_affine);
             if let Some(texels) = self.texels_of(b) {
                 let affines = (affine, d_affine);
                 texels.norm_backward(gpu, recording, b, d_pooled, affines, batch, sharing);
-                if let Target::Weights(gradients) = target {
+                if let Some(gradients) = target.weights {
                     let (conv, more) = (&gradients.convs[b], gradients.accumulate);
                     recording.push(texels.weight_gradient(gpu, b, conv, batch, more));
                     gradients.add_up(gpu, recording, d_affine, &gradients.affines[b], batch);
@@ -219,14 +219,15 @@ impl Embedder {
                 Backward::First(first) => {
                     let weights = (weights.conv(b), weights.affine(b));
                     let parts = &self.first_parts;
-                    let to = match target {
-                        Target::Input => FirstTarget::Images(&self.d_input),
-                        Target::Weights(_) => FirstTarget::Weights { parts, d_affine },
-                    };
-                    recording.push(conv_first_backward(
-                        gpu, first, weights, input, d_pooled, to, batch, sharing,
-                    ));
-                    if let Target::Weights(gradients) = target {
+                    let to_weights = FirstTarget::Weights { parts, d_affine };
+                    let images = target.input.then_some(FirstTarget::Images(&self.d_input));
+                    let own = target.weights.map(|_| to_weights);
+                    for to in images.into_iter().chain(own) {
+                        recording.push(conv_first_backward(
+                            gpu, first, weights, input, d_pooled, to, batch, sharing,
+                        ));
+                    }
+                    if let Some(gradients) = target.weights {
                         gradients.add_up(gpu, recording, parts, &gradients.convs[b], batch);
                         gradients.add_up(gpu, recording, d_affine, &gradients.affines[b], batch);
                     }
@@ -239,7 +240,7 @@ impl Embedder {
             recording.push(norm_relu_pool_backward(
                 gpu, planes, norm, d_pooled, d_affine, batch, sharing,
             ));
-            if let Target::Weights(gradients) = target {
+            if let Some(gradients) = target.weights {
                 gradients.record(gpu, recording, b, weight, input, planes, d_affine, batch);
             }
             if !goes_on {
@@ -254,18 +255,28 @@ impl Embedder {
 
 /// What the backward pass is after.
 #[derive(Clone, Copy)]
-pub(crate) enum Target<'a> {
-    /// The gradient at the images.
-    Input,
-    /// The gradients at the weights.
-    Weights(&'a BlockGradients),
+pub(crate) struct Target<'a> {
+    /// Whether that is the gradient at the images.
+    pub input: bool,
+    /// Where the gradients at the weights are to be, if these are wanted.
+    pub weights: Option<&'a Gradients>,
+}
+
+impl<'a> Target<'a> {
+    pub const INPUT: Self = Self { input: true, weights: None };
+
+    pub fn weights(gradients: &'a Gradients) -> Self {
+        Self { input: false, weights: Some(gradients) }
+    }
 }
 
 /// Gradients at [`Weights`], of the same shapes.
 #[derive(Debug)]
-pub(crate) struct BlockGradients {
+pub(crate) struct Gradients {
     pub convs: Vec<Buffer<f32>>,
     pub affines: Vec<Buffer<f32>>,
+    /// Of the operations after the blocks; empty for what has no gradient.
+    pub others: Vec<Buffer<f32>>,
     /// Where each network's images begin in the batch.
     pub starts: Buffer<u32>,
     /// Room for the parts of a convolution's gradient, for the kernels that make such.
@@ -274,7 +285,7 @@ pub(crate) struct BlockGradients {
     pub accumulate: bool,
 }
 
-impl BlockGradients {
+impl Gradients {
     #[allow(clippy::too_many_arguments)]
     fn record(
         &self,

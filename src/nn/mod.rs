@@ -2,11 +2,20 @@
 
 mod classifier;
 mod embedder;
+mod layer;
+mod named;
+mod net;
+mod network;
+mod program;
 mod spec;
 mod texel_blocks;
 mod weights;
 
 pub(crate) use classifier::{Classifiers, Part};
-pub(crate) use embedder::{BlockGradients, Embedder, Target};
+pub(crate) use embedder::{Embedder, Gradients, Target};
+pub use layer::{Activation, Layer, NormKind, PoolKind};
+pub use net::Net;
+pub(crate) use network::{Mode, Network};
+pub(crate) use program::{Program, Role};
 pub use spec::ConvNet;
 pub(crate) use weights::{Ways, Weights};

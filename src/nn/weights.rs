@@ -1,8 +1,12 @@
-//! The weights of one or several random ConvNets, plain and as the fast kernels read them.
+//! The parameters of one or several random networks, plain and as the fast kernels read them.
 
 use wgpu::util::StagingBelt;
 
-use super::{ConvNet, embedder::forms};
+use super::{
+    ConvNet,
+    embedder::forms,
+    program::{Param, Program},
+};
 use crate::{
     Result,
     gpu::{Buffer, Gpu, Memory, Recording, Submissions, Texels},
@@ -14,17 +18,19 @@ use crate::{
     rng::Purpose,
 };
 
-/// Parameters of every block of `nets` networks: convolution weights (nets, width, inputs, 3, 3)
-/// and the norm's weight and bias (nets, width, 2), which begin as 1 and 0.
-///
-/// Convolutions have no bias: the instance norm after each would cancel it.
+/// All parameters of `nets` networks. Those of blocks are convolution weights (nets, width, inputs, 3, 3) and the
+/// norm's weight and bias (nets, width, 2), which begin as 1 and 0. Convolutions of blocks have no bias: the instance
+/// norm after each would cancel it.
 #[derive(Debug)]
 pub(crate) struct Weights<M: Memory = Gpu> {
-    net: ConvNet,
+    blocks: Option<ConvNet>,
     nets: usize,
     key: M::Buffer<NetworkKey>,
     convs: Vec<M::Buffer<f32>>,
     affines: Vec<M::Buffer<f32>>,
+    /// Those of the operations after the blocks, and what they are.
+    others: Vec<M::Buffer<f32>>,
+    params: Vec<Param>,
     draw: Recording,
     /// Rearranged for one kernel each.
     packed: Vec<(usize, Direction, Packing, M::Buffer<f32>)>,
@@ -52,23 +58,32 @@ pub(super) enum Form {
 
 impl<M: Memory> Weights<M> {
     /// Room for them, as drawn and as their kernels want them. Nothing is recorded.
-    pub fn room(memory: &M, net: &ConvNet, nets: usize, ways: Ways) -> Self {
-        let buffers = |label: &str, len: &dyn Fn(usize) -> usize| {
-            let buffer = |b| memory.buffer(&format!("{label} {b}"), nets * net.width() * len(b));
-            (0..net.depth()).map(buffer).collect()
+    pub fn room(memory: &M, program: &Program, nets: usize, ways: Ways) -> Self {
+        let blocks = program.blocks.clone();
+        let buffers = |label: &str, len: &dyn Fn(&ConvNet, usize) -> usize| {
+            let of_net = |net: &ConvNet| {
+                let buffer =
+                    |b| memory.buffer(&format!("{label} {b}"), nets * net.width() * len(net, b));
+                (0..net.depth()).map(buffer).collect()
+            };
+            blocks.as_ref().map(of_net).unwrap_or_default()
         };
+        let other = |param: &Param| memory.buffer(&param.label("parameter"), nets * param.len);
+        let plans = blocks.as_ref().map(|net| net.plan(memory.caps())).unwrap_or_default();
         let mut weights = Self {
-            net: net.clone(),
             nets,
             key: memory.buffer("network key", 1),
-            convs: buffers("conv weights", &|block| net.inputs(block) * 9),
-            affines: buffers("affine", &|_| 2),
+            convs: buffers("conv weights", &|net, block| net.inputs(block) * 9),
+            affines: buffers("affine", &|_, _| 2),
+            others: program.params.iter().map(other).collect(),
+            params: program.params.clone(),
             draw: Recording::default(),
             packed: Vec::new(),
             packed_texels: Vec::new(),
             pack: Recording::default(),
+            blocks,
         };
-        for (block, direction, form) in forms(&net.plan(memory.caps()), ways) {
+        for (block, direction, form) in forms(&plans, ways) {
             match form {
                 Form::Buffer(packing) => weights.add(memory, block, direction, packing),
                 Form::Texels(packing) => weights.add_texels(memory, block, direction, packing),
@@ -93,16 +108,18 @@ impl<M: Memory> Weights<M> {
 
     /// (outputs, inputs) of a block's convolution, whichever way it goes.
     fn shape(&self, block: usize, direction: Direction) -> (usize, usize) {
+        let (outputs, inputs) =
+            self.blocks.as_ref().map_or((0, 0), |net| (net.width(), net.inputs(block)));
         match direction {
-            Direction::Forward => (self.net.width(), self.net.inputs(block)),
-            Direction::BackwardData => (self.net.inputs(block), self.net.width()),
+            Direction::Forward => (outputs, inputs),
+            Direction::BackwardData => (inputs, outputs),
         }
     }
 }
 
 impl Weights {
-    pub fn new(gpu: &Gpu, net: &ConvNet, nets: usize, ways: Ways) -> Self {
-        let mut weights = Self::room(gpu, net, nets, ways);
+    pub fn new(gpu: &Gpu, program: &Program, nets: usize, ways: Ways) -> Self {
+        let mut weights = Self::room(gpu, program, nets, ways);
         weights.record(gpu);
         weights
     }
@@ -111,8 +128,20 @@ impl Weights {
     pub fn record(&mut self, gpu: &Gpu) {
         self.key.write(gpu, &[NetworkKey::new(0, Purpose::Weights, 0)]);
         self.reset_affines(gpu);
-        for (block, conv) in self.convs.clone().iter().enumerate() {
-            self.draw_uniform(gpu, block, self.net.inputs(block) * 9, conv);
+        self.draw = Recording::default();
+        // Each drawn parameter has a number of its own, in the order of the network.
+        let fan_ins = (0..self.convs.len()).map(|block| {
+            let inputs = self.blocks.as_ref().map_or(0, |net| net.inputs(block));
+            (&self.convs[block], inputs * 9)
+        });
+        let others = self
+            .others
+            .iter()
+            .zip(&self.params)
+            .filter_map(|(values, param)| param.role.fan_in().map(|fan_in| (values, fan_in)));
+        for (number, (values, fan_in)) in fan_ins.chain(others).enumerate() {
+            let bound = 1.0 / (fan_in as f32).sqrt();
+            self.draw.push(init_uniform(gpu, &self.key, number, bound, values, self.nets));
         }
         self.record_packing(gpu);
     }
@@ -129,17 +158,16 @@ impl Weights {
         }
     }
 
-    /// Makes every norm's weight 1 and bias 0, before what is submitted next.
+    /// Makes every norm's weight 1 and bias 0, running means 0 and variances 1, before what is submitted next.
     pub fn reset_affines(&self, gpu: &Gpu) {
-        for affine in &self.affines {
-            affine.write(gpu, &[1.0, 0.0].repeat(affine.len() / 2));
+        let blocks = self.affines.iter().map(|affine| (affine, Some([1.0, 0.0])));
+        let others = self.others.iter().zip(&self.params);
+        let others = others.map(|(values, param)| (values, param.role.begins_with()));
+        for (values, pair) in blocks.chain(others) {
+            if let Some(pair) = pair {
+                values.write(gpu, &pair.repeat(values.len() / 2));
+            }
         }
-    }
-
-    /// From now on also draws these values of another layer, U(−1/√fan_in, 1/√fan_in).
-    pub fn draw_uniform(&mut self, gpu: &Gpu, layer: usize, fan_in: usize, values: &Buffer<f32>) {
-        let bound = 1.0 / (fan_in as f32).sqrt();
-        self.draw.push(init_uniform(gpu, &self.key, layer, bound, values, self.nets));
     }
 
     /// Draws the networks that `key` names, and rearranges them. What is submitted before does not see it.
@@ -179,6 +207,16 @@ impl Weights {
     /// The norm's weight and bias in a block.
     pub fn affine(&self, block: usize) -> &Buffer<f32> {
         &self.affines[block]
+    }
+
+    /// A parameter of the operations after the blocks.
+    pub fn other(&self, param: usize) -> &Buffer<f32> {
+        &self.others[param]
+    }
+
+    /// All: the blocks' convolutions, their norms, and those of the operations.
+    pub fn all(&self) -> impl Iterator<Item = &Buffer<f32>> {
+        self.convs.iter().chain(&self.affines).chain(&self.others)
     }
 
     /// A block's weights as a kernel wants them, kept up by [`packing`](Self::packing).

@@ -1,12 +1,12 @@
 //! The door to training.
 
-use super::{Images, scatter};
+use super::{Images, gather, scatter};
 use crate::{
-    ConvNet, Gpu, Result,
+    ConvNet, Gpu, Net, Result,
     augment::Row,
     gpu::{Buffer, Recording},
     kernels::{self, Augment, Batch, Item, Linear, Planes, Rates, Source},
-    nn::{Classifiers, Part},
+    nn::{Classifiers, Mode, Network, Part, Role, Target, Ways, Weights},
 };
 
 /// The parameters of one classifier, or their gradients.
@@ -35,8 +35,7 @@ pub struct Trained {
     pub params: ClassifierParams,
 }
 
-/// Trains networks beside each other, each from its own parameters and all on the whole batch `x`
-/// in every step, processed in parts of `part` images: SGD with momentum 0.9, weight decay 5e-4.
+/// Trains ConvNets beside each other, each from its own parameters, as [`train_nets`] does.
 #[allow(clippy::too_many_arguments)]
 pub fn train_classifiers(
     gpu: &Gpu,
@@ -49,12 +48,67 @@ pub fn train_classifiers(
     steps: usize,
     lr: f32,
 ) -> Result<Vec<Trained>> {
-    let nets = init.len();
     let depth = net.depth();
-    let mut held = Classifiers::new(gpu, net, classes, nets, (part, part));
-    for (slot, values) in held.parameters(depth).into_iter().zip(join(init)) {
-        slot.write(gpu, &values);
-    }
+    let net = Net::of_convnet(net, classes)?;
+    let init: Vec<_> = init.iter().map(ClassifierParams::tensors).collect();
+    let trained = train_nets(gpu, &net, &init, x, labels, part, steps, lr)?;
+    let of = |trained: NetTrained| Trained {
+        logits: trained.logits,
+        losses: trained.losses,
+        gradients: ClassifierParams::from_tensors(trained.gradients, depth),
+        params: ClassifierParams::from_tensors(trained.params, depth),
+    };
+    Ok(trained.into_iter().map(of).collect())
+}
+
+/// What [`train_nets`] leaves of one network. Parameters are in the order of [`net_parameters`].
+#[derive(Debug, Clone)]
+pub struct NetTrained {
+    /// Before each step, (N, classes).
+    pub logits: Vec<Vec<f32>>,
+    /// Mean cross-entropy before each step.
+    pub losses: Vec<f32>,
+    /// Gradients of the first step, without weight decay; empty for what has none.
+    pub gradients: Vec<Vec<f32>>,
+    /// The first step's gradient at the images, (N, C, S, S).
+    pub d_images: Vec<f32>,
+    /// After the last step.
+    pub params: Vec<Vec<f32>>,
+}
+
+/// The path of each parameter's layer, and what it is: `weight`, `bias`, `affine` (pairs of weight and bias), `running`
+/// (pairs of mean and variance).
+pub fn net_parameters(net: &Net) -> Vec<(String, &'static str)> {
+    let what = |role| match role {
+        Role::Weight { .. } => "weight",
+        Role::Bias { .. } => "bias",
+        Role::Affine => "affine",
+        Role::Running => "running",
+    };
+    net.program().paths().into_iter().map(|(path, role)| (path, what(role))).collect()
+}
+
+/// The length of each parameter.
+pub fn net_lengths(net: &Net) -> Vec<usize> {
+    net.program().lens()
+}
+
+/// Trains networks beside each other, each from its own parameters and all on the whole batch `x`
+/// in every step, processed in parts of `part` images: SGD with momentum 0.9, weight decay 5e-4.
+#[allow(clippy::too_many_arguments)]
+pub fn train_nets(
+    gpu: &Gpu,
+    net: &Net,
+    init: &[Vec<Vec<f32>>],
+    x: &Images,
+    labels: &[u32],
+    part: usize,
+    steps: usize,
+    lr: f32,
+) -> Result<Vec<NetTrained>> {
+    let (nets, classes) = (init.len(), net.classes());
+    let mut held = Classifiers::new(gpu, net, nets, (part, part));
+    write(gpu, &held, init);
     // In the order that a batch is laid out in: part after part, network after network.
     let parts: Vec<_> = (0..x.n)
         .step_by(part)
@@ -82,7 +136,7 @@ pub fn train_classifiers(
         let source = Source::Values(&values);
         let (first, count) = (nets * p.before, nets * p.images);
         augment.forward(gpu, &mut recording, source, dense, input, layout, first, count);
-        held.record_part(gpu, &mut recording, &labels, &losses, p);
+        held.record_part(gpu, &mut recording, &labels, &losses, p, true);
         recordings.push(recording);
     }
     let mut update = Recording::default();
@@ -91,46 +145,51 @@ pub fn train_classifiers(
     held.restart(gpu, &mut encoder, Rates::new(lr, 0.9, 5e-4));
     gpu.queue().submit([encoder.finish()]);
 
-    let mut logits = vec![vec![vec![]; steps]; nets];
-    let mut mean_losses = vec![vec![0.0; steps]; nets];
-    let mut first_gradients = Vec::new();
+    let none = NetTrained {
+        logits: vec![vec![]; steps],
+        losses: vec![0.0; steps],
+        gradients: vec![],
+        d_images: vec![],
+        params: vec![],
+    };
+    let mut trained = vec![none; nets];
     for step in 0..steps {
         held.packing().submit(gpu, "pack weights");
         for (p, recording) in parts.iter().zip(&recordings) {
-            recording.submit(gpu, "part");
+            super::run(gpu, |r| *r = recording.clone())?;
             let all = held.logits().read_blocking(gpu)?;
-            for (n, own) in all.chunks(p.images * classes).take(nets).enumerate() {
-                logits[n][step].extend_from_slice(own);
+            for (own, logits) in trained.iter_mut().zip(all.chunks(p.images * classes)) {
+                own.logits[step].extend_from_slice(logits);
+            }
+            if step == 0 {
+                let (d_input, layout) = held.d_input();
+                let all = gather(gpu, d_input, layout, nets * p.images)?;
+                let each = all.chunks(p.images * dense.image_len());
+                trained.iter_mut().zip(each).for_each(|(own, d)| own.d_images.extend_from_slice(d));
             }
         }
         let all = losses.read_blocking(gpu)?;
         for p in &parts {
-            let own = &all[nets * p.before..][..nets * p.images];
-            for (n, own) in own.chunks(p.images).enumerate() {
-                mean_losses[n][step] += own.iter().sum::<f32>() / x.n as f32;
+            let each = all[nets * p.before..].chunks(p.images);
+            for (own, losses) in trained.iter_mut().zip(each) {
+                own.losses[step] += losses.iter().sum::<f32>() / x.n as f32;
             }
         }
         if step == 0 {
-            first_gradients = split(gpu, held.gradients(), net, nets)?;
+            for (own, gradients) in trained.iter_mut().zip(split(gpu, held.gradients(), nets)?) {
+                own.gradients = gradients;
+            }
         }
         update.submit(gpu, "update");
     }
-    let params: Vec<_> = held.parameters(depth).into_iter().cloned().collect();
-    let params = split(gpu, &params, net, nets)?;
-    let both = first_gradients.into_iter().zip(params);
-    Ok(both
-        .zip(logits.into_iter().zip(mean_losses))
-        .map(|((gradients, params), (logits, losses))| Trained {
-            logits,
-            losses,
-            gradients,
-            params,
-        })
-        .collect())
+    let params: Vec<_> = held.parameters().into_iter().cloned().collect();
+    for (own, params) in trained.iter_mut().zip(split(gpu, &params, nets)?) {
+        own.params = params;
+    }
+    Ok(trained)
 }
 
-/// The logits (N, classes) of each network, by the forward pass that tests take: no gradients follow, so
-/// whole blocks may run as one kernel.
+/// The logits (N, classes) of each ConvNet, as [`classify_nets`] has them.
 pub fn classify(
     gpu: &Gpu,
     net: &ConvNet,
@@ -138,11 +197,21 @@ pub fn classify(
     params: &[ClassifierParams],
     x: &Images,
 ) -> Result<Vec<Vec<f32>>> {
+    let params: Vec<_> = params.iter().map(ClassifierParams::tensors).collect();
+    classify_nets(gpu, &Net::of_convnet(net, classes)?, &params, x)
+}
+
+/// The logits (N, classes) of each network, by the forward pass that tests take: no gradients follow, so
+/// whole blocks may run as one kernel.
+pub fn classify_nets(
+    gpu: &Gpu,
+    net: &Net,
+    params: &[Vec<Vec<f32>>],
+    x: &Images,
+) -> Result<Vec<Vec<f32>>> {
     let nets = params.len();
-    let mut held = Classifiers::new(gpu, net, classes, nets, (1, x.n));
-    for (slot, values) in held.parameters(net.depth()).into_iter().zip(join(params)) {
-        slot.write(gpu, &values);
-    }
+    let mut held = Classifiers::new(gpu, net, nets, (1, x.n));
+    write(gpu, &held, params);
     let (input, layout) = held.input();
     let all = x.values.repeat(nets);
     scatter(gpu, &all, input, layout);
@@ -153,52 +222,83 @@ pub fn classify(
     held.packing().submit(gpu, "pack weights");
     super::run(gpu, |r| *r = recording)?;
     let logits = held.logits().read_blocking(gpu)?;
-    Ok(logits.chunks(x.n * classes).take(nets).map(<[f32]>::to_vec).collect())
+    Ok(logits.chunks(x.n * net.classes()).take(nets).map(<[f32]>::to_vec).collect())
 }
 
-/// Buffer by buffer, the values of all networks.
-fn join(nets: &[ClassifierParams]) -> Vec<Vec<f32>> {
-    let depth = nets[0].convs.len();
-    let all = |values: &dyn Fn(&ClassifierParams) -> Vec<f32>| {
-        nets.iter().flat_map(values).collect::<Vec<_>>()
-    };
-    let mut joined: Vec<_> = (0..depth).map(|b| all(&|net| net.convs[b].clone())).collect();
-    joined.extend((0..depth).map(|b| {
-        all(&|net| {
-            let (weight, bias) = &net.norms[b];
-            weight.iter().zip(bias).flat_map(|(&w, &b)| [w, b]).collect()
-        })
-    }));
-    joined.push(all(&|net| net.fc_weight.clone()));
-    joined.push(all(&|net| net.fc_bias.clone()));
-    joined
-}
-
-fn split(
+/// The embeddings (N, features) of `images` by a network whose norms over a batch go by running statistics, and the
+/// gradient at the images, where image i takes row i / `sharing` of `d_embedding`.
+pub fn embed_net(
     gpu: &Gpu,
-    buffers: &[Buffer<f32>],
-    net: &ConvNet,
-    nets: usize,
-) -> Result<Vec<ClassifierParams>> {
-    let depth = net.depth();
-    let read: Vec<_> =
+    net: &Net,
+    params: &[Vec<f32>],
+    x: &Images,
+    (d_embedding, sharing): (&[f32], usize),
+) -> Result<(Vec<f32>, Vec<f32>)> {
+    let program = net.program().embedding();
+    let mut weights = Weights::new(gpu, &program, 1, Ways::ToImages);
+    weights.all().zip(params).for_each(|(slot, values)| slot.write(gpu, values));
+    let network = Network::new(gpu, &program, x.n, x.n);
+    let (input, layout) = network.input();
+    scatter(gpu, &x.values, input, layout);
+    let d_embedding = Buffer::from_slice(gpu, "d embedding", d_embedding);
+    let batch = Batch { images: x.n, nets: 1 };
+    let mut recording = Recording::default();
+    network.forward(gpu, &mut recording, &mut weights, batch, Mode::Frozen);
+    network.backward(
+        gpu,
+        &mut recording,
+        &mut weights,
+        Some((&d_embedding, (0, sharing))),
+        batch,
+        Mode::Frozen,
+        Target::INPUT,
+    );
+    weights.packing().submit(gpu, "pack weights");
+    super::run(gpu, |r| *r = recording)?;
+    let mut embedding = network.output().read_blocking(gpu)?;
+    embedding.truncate(x.n * program.features());
+    let (d_input, layout) = network.d_input();
+    Ok((embedding, gather(gpu, d_input, layout, x.n)?))
+}
+
+/// Sets the parameters of each network.
+fn write(gpu: &Gpu, held: &Classifiers, nets: &[Vec<Vec<f32>>]) {
+    for (i, slot) in held.parameters().into_iter().enumerate() {
+        let all: Vec<_> = nets.iter().flat_map(|net| net[i].iter().copied()).collect();
+        slot.write(gpu, &all);
+    }
+}
+
+/// The values of each network, buffer by buffer.
+fn split(gpu: &Gpu, buffers: &[Buffer<f32>], nets: usize) -> Result<Vec<Vec<Vec<f32>>>> {
+    let all: Vec<_> =
         buffers.iter().map(|buffer| buffer.read_blocking(gpu)).collect::<Result<_>>()?;
-    Ok((0..nets)
-        .map(|n| {
-            let own = |i: usize| {
-                let len = read[i].len() / nets;
-                read[i][n * len..(n + 1) * len].to_vec()
-            };
-            ClassifierParams {
-                convs: (0..depth).map(own).collect(),
-                norms: (depth..2 * depth)
-                    .map(|i| own(i).chunks(2).map(|pair| (pair[0], pair[1])).unzip())
-                    .collect(),
-                fc_weight: own(2 * depth),
-                fc_bias: own(2 * depth + 1),
-            }
-        })
-        .collect())
+    let own = |net: usize, values: &Vec<f32>| {
+        let len = values.len() / nets;
+        values[net * len..][..len].to_vec()
+    };
+    Ok((0..nets).map(|net| all.iter().map(|values| own(net, values)).collect()).collect())
+}
+
+impl ClassifierParams {
+    /// In the order of [`net_parameters`].
+    fn tensors(&self) -> Vec<Vec<f32>> {
+        let pairs = |(weight, bias): &(Vec<f32>, Vec<f32>)| {
+            weight.iter().zip(bias).flat_map(|(&w, &b)| [w, b]).collect()
+        };
+        let norms = self.norms.iter().map(pairs);
+        let last = [self.fc_weight.clone(), self.fc_bias.clone()];
+        self.convs.iter().cloned().chain(norms).chain(last).collect()
+    }
+
+    fn from_tensors(mut tensors: Vec<Vec<f32>>, depth: usize) -> Self {
+        let last = tensors.split_off(2 * depth);
+        let pairs = |values: &Vec<f32>| values.chunks(2).map(|pair| (pair[0], pair[1])).unzip();
+        let norms = tensors.split_off(depth).iter().map(pairs).collect();
+        let mut last = last.into_iter();
+        let [fc_weight, fc_bias] = [(); 2].map(|()| last.next().unwrap_or_default());
+        Self { convs: tensors, norms, fc_weight, fc_bias }
+    }
 }
 
 /// Gradient at the weights (nets, dy.channels, x.channels, 3, 3) of a convolution with input `x`,

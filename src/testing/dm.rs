@@ -5,6 +5,7 @@ use crate::{
     augment::row::Row,
     condense::{Matching, Plan, Progress, RealBatch, RealFormat, Step},
     kernels::Rates,
+    nn::Program,
 };
 
 /// Settings of a [`DmSession`].
@@ -47,7 +48,7 @@ impl DmSession {
     pub fn new(gpu: &Gpu, case: &DmCase, syn: &[f32]) -> Result<Self> {
         let real_counts = vec![case.batch_real; case.classes];
         let plan = Plan {
-            net: case.net.clone(),
+            net: Program::of_blocks(&case.net),
             real_counts: real_counts.clone(),
             ipc: case.ipc,
             rates: Rates::new(case.lr, 0.5, 0.0),

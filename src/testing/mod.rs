@@ -27,7 +27,7 @@ use crate::{
     kernels::{
         self, Augment, Batch, Direction, Item, NetworkKey, Norm, Packing, Planes, Rates, Source,
     },
-    nn::{Embedder, Target, Ways, Weights},
+    nn::{Embedder, Program, Target, Ways, Weights},
     rng::Purpose,
 };
 
@@ -73,7 +73,7 @@ pub fn random_weights(
     seed: u64,
     iteration: u32,
 ) -> Result<Vec<Vec<f32>>> {
-    let weights = Weights::new(gpu, net, 1, Ways::Ahead);
+    let weights = Weights::new(gpu, &Program::of_blocks(net), 1, Ways::Ahead);
     let mut submissions = Submissions::new(gpu);
     weights.draw(gpu, &mut submissions, NetworkKey::new(seed, Purpose::Weights, iteration));
     submissions.finish();
@@ -157,7 +157,7 @@ pub fn embed(
     x: &Images,
     d_embedding: Option<&[f32]>,
 ) -> Result<Embedded> {
-    let mut held = Weights::new(gpu, net, 1, Ways::ToImages);
+    let mut held = Weights::new(gpu, &Program::of_blocks(net), 1, Ways::ToImages);
     for (block, values) in weights.iter().enumerate() {
         held.conv(block).write(gpu, values);
     }
@@ -178,7 +178,7 @@ pub fn embed(
     let d_embedding = Buffer::from_slice(gpu, "d embedding", d_embedding);
     let mut backward = Recording::default();
     let own = (0, 1);
-    embedder.backward(gpu, &mut backward, &mut held, &d_embedding, own, batch, Target::Input);
+    embedder.backward(gpu, &mut backward, &mut held, &d_embedding, own, batch, Target::INPUT);
     repack(gpu, &held);
     run(gpu, |r| *r = backward)?;
     let (d_input, layout) = embedder.d_input();
@@ -378,7 +378,7 @@ pub struct Shader {
 /// Every shader in every specialisation that is ever compiled.
 pub fn shaders() -> Vec<Shader> {
     let mut all = Vec::new();
-    for (kernel, variants) in kernels::ALL {
+    for (kernel, variants) in kernels::all() {
         for constants in *variants {
             all.push(Shader {
                 name: format!("{} {constants:?}", kernel.name),

@@ -5,7 +5,7 @@ use crate::{Gpu, gpu::compile_as, kernels};
 /// Compiles all kernels of which `alter` changes the source, and whose names with their constants begin with
 /// `name`, and puts them where this device looks for the right ones. Returns how many there were.
 pub fn spoil(gpu: &Gpu, name: &str, alter: impl Fn(&str) -> String) -> usize {
-    let fixed = kernels::ALL.iter().flat_map(|(kernel, variants)| {
+    let fixed = kernels::all().flat_map(|(kernel, variants)| {
         variants.iter().map(|constants| {
             (kernel.name.to_owned(), kernel.source.to_owned(), kernel.slots, *constants)
         })

@@ -16,6 +16,7 @@ mod cpu;
 mod doctor;
 mod golden;
 mod large_grids;
+mod layers;
 mod network;
 mod norm;
 mod random;

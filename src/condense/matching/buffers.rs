@@ -5,7 +5,7 @@ use crate::{
     augment::Row,
     gpu::{Caps, Gpu, Memory, Table},
     kernels::{Item, Rates},
-    nn::{Embedder, Ways, Weights},
+    nn::{Network, Ways, Weights},
 };
 
 /// The synthetic images and how they move, which stay where they are however a step is cut.
@@ -19,7 +19,7 @@ pub(super) struct Pixels<M: Memory = Gpu> {
 #[derive(Debug)]
 pub(super) struct Buffers<M: Memory = Gpu> {
     pub weights: Weights<M>,
-    pub embedder: Embedder<M>,
+    pub network: Network<M>,
     pub rates: M::Buffer<Rates>,
     /// One row a class: siamese augmentation.
     pub rows: M::Buffer<Row>,
@@ -61,7 +61,7 @@ impl<M: Memory> Buffers<M> {
         let sums = |label: &str| memory.buffer(label, classes * net.features());
         Self {
             weights: Weights::room(memory, net, 1, Ways::ToImages),
-            embedder: Embedder::new(memory, net, most, syn_chunk),
+            network: Network::new(memory, net, most, syn_chunk),
             rates: memory.buffer("rates", 1),
             rows: memory.buffer("augmentation rows", classes),
             means: memory.buffer("image means", most),
@@ -110,6 +110,6 @@ impl Plan<'_> {
 
     /// Values of an image.
     pub fn image_len(&self) -> usize {
-        self.net.channels() * self.net.size().pow(2)
+        self.net.image_len()
     }
 }

@@ -5,7 +5,7 @@ use crate::{
     augment::Row,
     gpu::{Between, Buffer, Memory, Recording, Submissions, Table, most},
     kernels::{Augment, Batch, Item, NetworkKey, Planes, Source},
-    nn::{Embedder, Ways, Weights},
+    nn::{Mode, Network, Program, Ways, Weights},
     rng::Purpose,
 };
 
@@ -18,7 +18,7 @@ pub(super) struct ClassEmbedder {
     features: usize,
     chunk: usize,
     pixels: Buffer<u8>,
-    embedder: Embedder,
+    network: Network,
     recording: Recording,
 }
 
@@ -29,19 +29,20 @@ struct Buffers<M: Memory> {
     rows: M::Buffer<Row>,
     means: M::Buffer<f32>,
     weights: Weights<M>,
-    embedder: Embedder<M>,
+    network: Network<M>,
 }
 
 impl<M: Memory> Buffers<M> {
     /// For so many images at a time.
     fn new(memory: &M, dataset: &Dataset, net: &ConvNet, chunk: usize) -> Self {
+        let program = Program::of_blocks(net);
         Self {
             pixels: memory.buffer("selection pixels", chunk * dataset.image_len()),
             items: memory.buffer("selection items", chunk),
             rows: memory.buffer("selection rows", 1),
             means: memory.buffer("selection means", chunk),
-            weights: Weights::room(memory, net, 1, Ways::Ahead),
-            embedder: Embedder::new(memory, net, chunk, 0),
+            weights: Weights::room(memory, &program, 1, Ways::Ahead),
+            network: Network::new(memory, &program, chunk, 0),
         }
     }
 }
@@ -76,7 +77,7 @@ impl ClassEmbedder {
 
     fn build(gpu: &Gpu, dataset: &Dataset, net: &ConvNet, seed: u64, chunk: usize) -> Self {
         let buffers = Buffers::new(gpu, dataset, net, chunk);
-        let Buffers { pixels, items, rows, means, mut weights, embedder } = buffers;
+        let Buffers { pixels, items, rows, means, mut weights, network } = buffers;
         weights.record(gpu);
         let all: Vec<_> = (0..chunk as u32).map(|image| Item { image, row: 0 }).collect();
         items.write(gpu, &all);
@@ -86,15 +87,15 @@ impl ClassEmbedder {
         let augment = Augment { items: &items, rows: &rows, means: &means };
         let source = Source::Pixels { bytes: &pixels, mean: dataset.mean(), std: dataset.std() };
         let dense = Planes::dense(dataset.channels(), dataset.size());
-        let (input, layout) = embedder.input();
+        let (input, layout) = network.input();
         augment.forward(gpu, &mut recording, source, dense, input, layout, 0, chunk);
         let batch = Batch { images: chunk, nets: 1 };
-        embedder.forward(gpu, &mut recording, &mut weights, batch, false);
+        network.forward(gpu, &mut recording, &mut weights, batch, Mode::Test);
 
         let mut submissions = Submissions::new(gpu);
         weights.draw(gpu, &mut submissions, NetworkKey::new(seed, Purpose::Selection, 0));
         submissions.finish();
-        Self { features: net.features(), chunk, pixels, embedder, recording }
+        Self { features: net.features(), chunk, pixels, network, recording }
     }
 
     /// Values in an embedding.
@@ -129,7 +130,7 @@ impl ClassEmbedder {
                 return Ok(None);
             }
             submissions.finish().wait_blocking(gpu, doing)?;
-            let mut values = self.embedder.embedding().read_blocking(gpu)?;
+            let mut values = self.network.output().read_blocking(gpu)?;
             values.truncate(images.len() * self.features);
             embeddings.append(&mut values);
         }

@@ -5,7 +5,10 @@ use dm_wgpu::{
     testing::{self, ClassifierParams, DmResult, DmSession, Embedded, Images, Trained},
 };
 
-use super::vectors::{ClassifierCase, DmCase, Result};
+use super::{
+    network::{Network, train_network, train_network_twin},
+    vectors::{ClassifierCase, DmCase, NetworkCase, Result},
+};
 use crate::reference::{self, Batch, Op, Params, Training, narrow, op::rows, widen, widen_all};
 
 /// The supported cases' computations. The harness neither knows nor cares who does them.
@@ -24,6 +27,8 @@ pub trait Engine {
     fn dm(&self, case: &DmCase) -> Result<Vec<DmResult>>;
     /// What training left, in each way that the engine has of doing it.
     fn classifier(&self, case: &ClassifierCase) -> Result<Vec<(String, Trained)>>;
+    /// The same of a network of any layers.
+    fn network(&self, case: &NetworkCase) -> Result<Vec<(String, Network)>>;
 }
 
 /// The f64 twins; results are rounded to f32 at the very end only.
@@ -73,6 +78,9 @@ impl Engine for Twins {
     }
     fn classifier(&self, case: &ClassifierCase) -> Result<Vec<(String, Trained)>> {
         Ok(vec![("twin".into(), train_twin(case, case.losses.len()))])
+    }
+    fn network(&self, case: &NetworkCase) -> Result<Vec<(String, Network)>> {
+        Ok(vec![("twin".into(), train_network_twin(case))])
     }
 }
 
@@ -145,6 +153,9 @@ impl Engine for Shaders<'_> {
             ways.push((format!("in parts of {part}"), alone));
         }
         Ok(ways)
+    }
+    fn network(&self, case: &NetworkCase) -> Result<Vec<(String, Network)>> {
+        train_network(self.0, case)
     }
 }
 

@@ -7,7 +7,8 @@ use std::{
 
 use super::{
     engine::Engine,
-    vectors::{AugmentCase, Case, ClassifierCase, DmCase, EmbedCase, Result, Vectors},
+    network::is_cancelled,
+    vectors::{AugmentCase, Case, ClassifierCase, DmCase, EmbedCase, NetworkCase, Result, Vectors},
 };
 use crate::{
     common::{Tolerance, relative_error},
@@ -127,6 +128,10 @@ fn check_file(path: &Path, engine: &dyn Engine, tolerance: Tolerance) -> Line {
             line.case = "classifier".into();
             check_classifier(&case, engine, &mut errors)
         }
+        Ok(Case::Network(case)) => {
+            line.case = "network".into();
+            check_network(&case, engine, &mut errors)
+        }
         Ok(Case::NotSupported(case)) => {
             line.case = case;
             return line;
@@ -204,6 +209,40 @@ fn check_classifier(case: &ClassifierCase, engine: &dyn Engine, errors: &mut Err
             errors.gradient(&what, &narrow(gradients.get(name)), &narrow(expected.get(name)));
             let what = format!("{how}: final.{name}");
             errors.value(&what, &narrow(last.get(name)), &narrow(expected_last.get(name)));
+        }
+    }
+    Ok(())
+}
+
+fn check_network(case: &NetworkCase, engine: &dyn Engine, errors: &mut Errors) -> Result<()> {
+    for (how, out) in engine.network(case)? {
+        for (s, reference) in case.logits.iter().enumerate() {
+            let logits = out.logits.get(s).ok_or(format!("{how}: no step {s}"))?;
+            errors.value(&format!("{how}: step{s}.logits"), logits, reference);
+            errors.value(&format!("{how}: step{s}.loss"), &[out.losses[s]], &[case.losses[s]]);
+        }
+        errors.gradient(&format!("{how}: step0.dx"), &out.dx, &case.dx);
+        errors.value(&format!("{how}: eval.logits"), &out.eval_logits, &case.eval_logits);
+        for (what, reference, out, gradient) in [
+            ("step0.grad", &case.gradients, &out.gradients, true),
+            ("final", &case.last, &out.last, false),
+        ] {
+            if let Some(name) = out.keys().find(|name| !reference.contains_key(*name)) {
+                return Err(format!("{how}: {what}.{name} is not among the vectors"));
+            }
+            for (name, reference) in reference {
+                let what = format!("{how}: {what}.{name}");
+                match out.get(name) {
+                    Some(out) if gradient => {
+                        errors.gradient(&what, &narrow(out), &narrow(reference));
+                    }
+                    Some(out) => errors.value(&what, &narrow(out), &narrow(reference)),
+                    // Such a bias changes nothing: the vectors, too, have a gradient of 0.
+                    None if is_cancelled(&case.net, name)
+                        && case.gradients[name].iter().all(|g| *g == 0.0) => {}
+                    None => return Err(format!("{what} did not come back")),
+                }
+            }
         }
     }
     Ok(())

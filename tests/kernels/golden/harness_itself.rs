@@ -11,7 +11,8 @@ use safetensors::{Dtype, tensor::TensorView};
 use super::{
     engine::{Engine, Twins},
     harness,
-    vectors::{ClassifierCase, DmCase, Result},
+    network::Network,
+    vectors::{ClassifierCase, DmCase, NetworkCase, Result},
 };
 use crate::{
     common::{Tolerance, relative_error},
@@ -66,6 +67,9 @@ impl Engine for Faulty {
         unreachable!("no such file is made here")
     }
     fn classifier(&self, _: &ClassifierCase) -> Result<Vec<(String, Trained)>> {
+        unreachable!("no such file is made here")
+    }
+    fn network(&self, _: &NetworkCase) -> Result<Vec<(String, Network)>> {
         unreachable!("no such file is made here")
     }
 }

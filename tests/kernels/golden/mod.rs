@@ -6,6 +6,7 @@
 pub mod engine;
 pub mod harness;
 mod harness_itself;
+pub mod network;
 pub mod vectors;
 
 use std::time::Duration;

@@ -1,13 +1,14 @@
 //! Reads golden vectors: a safetensors file with its metadata, as one of the cases that are checked.
 
 mod classifier;
+mod network;
 
 use std::{collections::HashMap, path::Path};
 
 use dm_wgpu::{ConvNet, testing::Images};
 use safetensors::{Dtype, SafeTensors};
 
-pub use self::classifier::ClassifierCase;
+pub use self::{classifier::ClassifierCase, network::NetworkCase};
 use crate::reference::Op;
 
 /// Errors are text: they end up in a failed test's message.
@@ -74,6 +75,7 @@ pub enum Case {
     Embed(EmbedCase),
     Dm(Box<DmCase>),
     Classifier(Box<ClassifierCase>),
+    Network(Box<NetworkCase>),
     /// Known, but nothing here computes it yet.
     NotSupported(String),
 }
@@ -104,7 +106,9 @@ impl Vectors {
             "embed" => self.embed().map(Case::Embed),
             "dm" => self.dm().map(Box::new).map(Case::Dm),
             "classifier" => self.classifier().map(Box::new).map(Case::Classifier),
-            name @ "gradient_match" => Ok(Case::NotSupported(name.into())),
+            "network" => self.network().map(Box::new).map(Case::Network),
+            name @ ("gradient_match" | "gradient_match_run" | "unroll" | "pack" | "cutmix"
+            | "snapshot_match") => Ok(Case::NotSupported(name.into())),
             unknown => Err(format!("holds the unknown case {unknown:?}")),
         }
     }

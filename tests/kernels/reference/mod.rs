@@ -1,4 +1,4 @@
-//! Plain-Rust twins of every kernel, in f64, one file each and named as its WGSL file is.
+//! Plain-Rust twins of every kernel, in f64, one file each and named as its WGSL file is; in `layers`, one file per layer.
 //!
 //! They follow `tests/golden/README.md` as literally as they can and share no code with the crate:
 //! clear first, fast never. `twins` proves them against PyTorch's numbers and
@@ -15,6 +15,7 @@ pub mod conv_forward;
 pub mod count_correct;
 pub mod image_mean;
 pub mod init_uniform;
+pub mod layers;
 pub mod linear_backward_data;
 pub mod linear_backward_weight;
 pub mod linear_forward;

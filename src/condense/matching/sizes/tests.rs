@@ -4,7 +4,7 @@
 use wgpu::{AdapterInfo, Backend, DeviceType, Features, Limits};
 
 use super::*;
-use crate::{ConvNet, gpu::Caps, kernels::Rates};
+use crate::{ConvNet, gpu::Caps, kernels::Rates, nn::Program};
 
 fn caps(kind: DeviceType, lanes: u32) -> Caps {
     let info = AdapterInfo {
@@ -19,7 +19,7 @@ fn caps(kind: DeviceType, lanes: u32) -> Caps {
 #[test]
 fn the_buffers_of_a_step_are_the_table() {
     let plan = Plan {
-        net: ConvNet::new(1, 28, 128, 3).unwrap(),
+        net: Program::of_blocks(&ConvNet::new(1, 28, 128, 3).unwrap()),
         real_counts: vec![256; 10],
         ipc: 10,
         rates: Rates::new(1.0, 0.5, 0.0),

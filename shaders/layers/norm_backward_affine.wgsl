@@ -1,0 +1,51 @@
+// The gradient at a norm's weight and bias: the sums of dy · x̂ and of dy over the values that share them, where x̂ is the
+// normalised value. One workgroup a channel; with PER_VALUE, one invocation a value of an image.
+
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read> statistics: array<vec2f>;
+@group(0) @binding(3) var<storage, read> dy: array<f32>;
+// (nets, channels or values of an image, 2).
+@group(0) @binding(4) var<storage, read_write> d_affine: array<vec2f>;
+
+// What value `at` of a plane adds.
+fn term(own: Plane, mean_variance: vec2f, at: u32) -> vec2f {
+    let d = dy[own.start + at];
+    let hat = (x[own.start + at] - mean_variance.x) * inverseSqrt(mean_variance.y + EPSILON);
+    return vec2f(d * hat, d);
+}
+
+fn add(affine: u32, sums: vec2f) {
+    d_affine[affine] = sums + select(vec2f(), d_affine[affine], params.accumulate == 1u);
+}
+
+@compute @workgroup_size(TEAM)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+    let place = parts(flat_group(group), params.channels);
+    let first = place.x * params.images_per_net;
+    if first >= params.images {
+        return;
+    }
+    if PER_VALUE {
+        for (var at = lane; at < params.positions; at += TEAM) {
+            var sums = vec2f();
+            for (var i = 0u; i < params.images_per_net; i++) {
+                let own = plane(place.x, first + i, place.y);
+                sums += term(own, statistics[own.segment], at);
+            }
+            add(plane(place.x, first, place.y).affine + at, sums);
+        }
+        return;
+    }
+    var sums = vec2f();
+    for (var i = 0u; i < params.images_per_net; i++) {
+        let own = plane(place.x, first + i, place.y);
+        let mean_variance = statistics[own.segment];
+        for (var at = lane; at < params.positions; at += TEAM) {
+            sums += term(own, mean_variance, at);
+        }
+    }
+    let both = workgroup_sum(lane, sums);
+    if lane == 0u {
+        add(plane(place.x, first, place.y).affine, both);
+    }
+}

@@ -1,0 +1,33 @@
+// The gradient at a norm's input, from the one at its output: (g − mean of g − x̂ · mean of g · x̂) / √(variance + 1e-5),
+// where g = dy · weight and x̂ is the normalised value. With FROZEN statistics, which do not depend on the input, the means
+// are left out. One workgroup a plane.
+
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read> statistics: array<vec2f>;
+@group(0) @binding(3) var<storage, read> affine: array<vec2f>;
+@group(0) @binding(4) var<storage, read> dy: array<f32>;
+// As norm_backward_sums leaves them; something else with FROZEN.
+@group(0) @binding(5) var<storage, read> means: array<vec2f>;
+@group(0) @binding(6) var<storage, read_write> dx: array<f32>;
+
+override FROZEN: bool;
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+    let number = flat_group(group);
+    if number >= params.images * params.channels {
+        return;
+    }
+    let own = plane_of(number);
+    let mean_variance = statistics[own.segment];
+    let inv_std = inverseSqrt(mean_variance.y + EPSILON);
+    var mean = vec2f();
+    if !FROZEN {
+        mean = means[own.segment];
+    }
+    for (var at = lane; at < params.positions; at += 64u) {
+        let g = dy[own.start + at] * affine[affine_at(own, at)].x;
+        let hat = (x[own.start + at] - mean_variance.x) * inv_std;
+        dx[own.start + at] = (g - mean.x - hat * mean.y) * inv_std;
+    }
+}

@@ -1,0 +1,35 @@
+// The mean and the biased variance of each segment. One workgroup a segment.
+
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+// Mean and variance, (segments, 2).
+@group(0) @binding(2) var<storage, read_write> statistics: array<vec2f>;
+
+// The sum over a segment of how far values are from the origin, or of the squares of that.
+fn sum_from(lane: u32, own: Segment, origin: f32, squared: bool) -> f32 {
+    // Two sums by turns: each is half as long, and rounded half as much.
+    var sum = vec2f();
+    for (var p = 0u; p < own.count; p++) {
+        let start = (own.first + p * own.step) * params.positions;
+        for (var at = lane; at < params.positions; at += TEAM) {
+            let d = x[start + at] - origin;
+            sum = vec2f(sum.y, sum.x + select(d, d * d, squared));
+        }
+    }
+    let halves = workgroup_sum(lane, sum);
+    return halves.x + halves.y;
+}
+
+@compute @workgroup_size(TEAM)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+    let segment = flat_group(group);
+    let own = segment_planes(segment);
+    if !own.exists {
+        return;
+    }
+    let count = f32(own.count * params.positions);
+    let mean = sum_from(lane, own, 0.0, false) / count;
+    let variance = sum_from(lane, own, mean, true) / count;
+    if lane == 0u {
+        statistics[segment] = vec2f(mean, variance);
+    }
+}

@@ -1,0 +1,14 @@
+// The activations, by number; twin of `Activation` in kernels/layers/act.rs.
+
+const RELU = 0u;
+const LEAKY_RELU = 1u;
+const SIGMOID = 2u;
+const SWISH = 3u;
+
+override KIND: u32;
+
+// Of values that no further value lies behind: exp is asked for what it can hold.
+fn sigmoid(x: f32) -> f32 {
+    let e = exp(-abs(x));
+    return select(e, 1.0, x >= 0.0) / (1.0 + e);
+}

@@ -1,0 +1,84 @@
+//! Activations, value by value.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold},
+    kernels::{Constants, WORKGROUP, wgsl},
+};
+
+pub(in crate::kernels) const FORWARD: Kernel = Kernel {
+    name: "layers/act_forward",
+    source: wgsl!("shared/grid", "shared/layer_act", "layers/act_forward"),
+    slots: &[Slot::Params(4), Slot::Read, Slot::Write],
+};
+
+pub(in crate::kernels) const BACKWARD: Kernel = Kernel {
+    name: "layers/act_backward",
+    source: wgsl!("shared/grid", "shared/layer_act", "layers/act_backward"),
+    slots: &[Slot::Params(4), Slot::Read, Slot::Read, Slot::Write],
+};
+
+/// A function that each value passes through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Activation {
+    /// max(x, 0).
+    Relu,
+    /// x where that is positive, else x / 100.
+    LeakyRelu,
+    /// σ(x) = 1 / (1 + e⁻ˣ).
+    Sigmoid,
+    /// x · σ(x).
+    Swish,
+}
+
+impl Activation {
+    /// Whether the gradient follows from the input alone. Of all others the output tells it.
+    pub(crate) fn reads_input(self) -> bool {
+        self == Self::Swish
+    }
+}
+
+/// By [`Activation`].
+pub(in crate::kernels) const VARIANTS: &[Constants] =
+    &[&[("KIND", 0.0)], &[("KIND", 1.0)], &[("KIND", 2.0)], &[("KIND", 3.0)]];
+
+fn variant(kind: Activation) -> Constants {
+    VARIANTS[match kind {
+        Activation::Relu => 0,
+        Activation::LeakyRelu => 1,
+        Activation::Sigmoid => 2,
+        Activation::Swish => 3,
+    }]
+}
+
+/// y ← f(x), of the first `count` values.
+pub(crate) fn act_forward(
+    gpu: &Gpu,
+    kind: Activation,
+    x: &Buffer<f32>,
+    y: &Buffer<f32>,
+    count: usize,
+) -> Dispatch {
+    let params = Buffer::params(gpu, "act params", &(count as u32));
+    let bindings = [params.binding(), x.binding(), y.binding()];
+    let grid = fold(count.div_ceil(WORKGROUP));
+    FORWARD.dispatch(gpu, variant(kind), &bindings, grid).values(2 * count)
+}
+
+/// dx ← dy · f′, of the first `count` values. `kept` is what [`Activation::reads_input`] says: the input, or the
+/// output.
+pub(crate) fn act_backward(
+    gpu: &Gpu,
+    kind: Activation,
+    kept: &Buffer<f32>,
+    dy: &Buffer<f32>,
+    dx: &Buffer<f32>,
+    count: usize,
+) -> Dispatch {
+    let params = Buffer::params(gpu, "act params", &(count as u32));
+    let bindings = [params.binding(), kept.binding(), dy.binding(), dx.binding()];
+    let grid = fold(count.div_ceil(WORKGROUP));
+    BACKWARD.dispatch(gpu, variant(kind), &bindings, grid).values(3 * count)
+}

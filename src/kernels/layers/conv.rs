@@ -1,0 +1,188 @@
+//! Convolutions of any square kernel, stride and zero padding.
+
+use bytemuck::{Pod, Zeroable};
+
+use crate::{
+    gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold},
+    kernels::{Batch, Constants, WORKGROUP, wgsl},
+};
+
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+struct Params {
+    inputs: u32,
+    outputs: u32,
+    size: u32,
+    out_size: u32,
+    kernel: u32,
+    stride: u32,
+    padding: u32,
+    images: u32,
+    images_per_net: u32,
+    accumulate: u32,
+    pad: [u32; 2],
+}
+
+const PARAMS: Slot = Slot::Params(size_of::<Params>());
+
+pub(in crate::kernels) const FORWARD: Kernel = Kernel {
+    name: "layers/conv_forward",
+    source: wgsl!("shared/grid", "shared/quotient", "shared/layer_conv", "layers/conv_forward"),
+    slots: &[PARAMS, Slot::Read, Slot::Read, Slot::Read, Slot::Write],
+};
+
+pub(in crate::kernels) const BACKWARD_DATA: Kernel = Kernel {
+    name: "layers/conv_backward_data",
+    source: wgsl!(
+        "shared/grid",
+        "shared/quotient",
+        "shared/layer_conv",
+        "layers/conv_backward_data"
+    ),
+    slots: &[PARAMS, Slot::Read, Slot::Read, Slot::Write],
+};
+
+pub(in crate::kernels) const BACKWARD_WEIGHT: Kernel = Kernel {
+    name: "layers/conv_backward_weight",
+    source: wgsl!(
+        "shared/grid",
+        "shared/quotient",
+        "shared/layer_conv",
+        "layers/conv_backward_weight"
+    ),
+    slots: &[PARAMS, Slot::Read, Slot::Read, Slot::Write],
+};
+
+pub(in crate::kernels) const BACKWARD_BIAS: Kernel = Kernel {
+    name: "layers/conv_backward_bias",
+    source: wgsl!(
+        "shared/grid",
+        "shared/quotient",
+        "shared/team",
+        "shared/reduce",
+        "shared/layer_conv",
+        "layers/conv_backward_bias"
+    ),
+    slots: &[PARAMS, Slot::Read, Slot::Write],
+};
+
+pub(in crate::kernels) const VARIANTS: &[Constants] = &[&[("BIAS", 0.0)], &[("BIAS", 1.0)]];
+
+/// Channels that an invocation computes at one position.
+const CHANNELS: usize = 4;
+
+/// Sizes of the layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Conv {
+    pub inputs: usize,
+    pub outputs: usize,
+    pub size: usize,
+    pub out_size: usize,
+    pub kernel: usize,
+    pub stride: usize,
+    pub pad: usize,
+}
+
+impl Conv {
+    /// Weights of one network, (outputs, inputs, kernel, kernel).
+    pub fn weights(self) -> usize {
+        self.outputs * self.inputs * self.kernel * self.kernel
+    }
+
+    /// y (images, outputs, out_size, out_size) from x (images, inputs, size, size), weights (nets, outputs, inputs,
+    /// kernel, kernel) and bias (nets, outputs).
+    pub fn forward(
+        self,
+        gpu: &Gpu,
+        x: &Buffer<f32>,
+        (weights, bias): (&Buffer<f32>, Option<&Buffer<f32>>),
+        y: &Buffer<f32>,
+        batch: Batch,
+    ) -> Dispatch {
+        let params = self.params(gpu, batch, false);
+        let bindings = [
+            params.binding(),
+            x.binding(),
+            weights.binding(),
+            bias.unwrap_or(weights).binding(),
+            y.binding(),
+        ];
+        let variant = VARIANTS[usize::from(bias.is_some())];
+        let grid = tiles(batch, self.outputs, self.out_size);
+        FORWARD.dispatch(gpu, variant, &bindings, grid).flops(self.flops(batch))
+    }
+
+    /// The gradient at x, from `dy` at y.
+    pub fn backward_data(
+        self,
+        gpu: &Gpu,
+        dy: &Buffer<f32>,
+        weights: &Buffer<f32>,
+        dx: &Buffer<f32>,
+        batch: Batch,
+    ) -> Dispatch {
+        let params = self.params(gpu, batch, false);
+        let bindings = [params.binding(), dy.binding(), weights.binding(), dx.binding()];
+        let grid = tiles(batch, self.inputs, self.size);
+        BACKWARD_DATA.dispatch(gpu, &[], &bindings, grid).flops(self.flops(batch))
+    }
+
+    /// The gradient at the weights, from x and `dy` at y.
+    pub fn backward_weight(
+        self,
+        gpu: &Gpu,
+        x: &Buffer<f32>,
+        dy: &Buffer<f32>,
+        d_weights: &Buffer<f32>,
+        batch: Batch,
+        accumulate: bool,
+    ) -> Dispatch {
+        let params = self.params(gpu, batch, accumulate);
+        let bindings = [params.binding(), x.binding(), dy.binding(), d_weights.binding()];
+        let row = (self.weights() / self.outputs).div_ceil(WORKGROUP);
+        let grid = fold(batch.nets * self.outputs.div_ceil(CHANNELS) * row);
+        BACKWARD_WEIGHT.dispatch(gpu, &[], &bindings, grid).flops(self.flops(batch))
+    }
+
+    /// The gradient at the bias, from `dy` at y.
+    pub fn backward_bias(
+        self,
+        gpu: &Gpu,
+        dy: &Buffer<f32>,
+        d_bias: &Buffer<f32>,
+        batch: Batch,
+        accumulate: bool,
+    ) -> Dispatch {
+        let params = self.params(gpu, batch, accumulate);
+        let bindings = [params.binding(), dy.binding(), d_bias.binding()];
+        let values = batch.images * self.outputs * self.out_size * self.out_size;
+        BACKWARD_BIAS.dispatch(gpu, &[], &bindings, fold(batch.nets * self.outputs)).values(values)
+    }
+
+    fn flops(self, batch: Batch) -> usize {
+        2 * batch.images * self.weights() * self.out_size * self.out_size
+    }
+
+    fn params(self, gpu: &Gpu, batch: Batch, accumulate: bool) -> Buffer<Params> {
+        let params = Params {
+            inputs: self.inputs as u32,
+            outputs: self.outputs as u32,
+            size: self.size as u32,
+            out_size: self.out_size as u32,
+            kernel: self.kernel as u32,
+            stride: self.stride as u32,
+            padding: self.pad as u32,
+            images: batch.images as u32,
+            images_per_net: (batch.images / batch.nets) as u32,
+            accumulate: u32::from(accumulate),
+            pad: [0; 2],
+        };
+        Buffer::params(gpu, "conv params", &params)
+    }
+}
+
+/// A workgroup for each 64 positions, over all images of a network, of a few channels.
+fn tiles(batch: Batch, channels: usize, size: usize) -> [u32; 3] {
+    let values = batch.images / batch.nets * size * size;
+    fold(batch.nets * channels.div_ceil(CHANNELS) * values.div_ceil(WORKGROUP))
+}

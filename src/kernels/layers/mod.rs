@@ -1,0 +1,42 @@
+//! One plain kernel per layer and direction, for every layer that no faster kernel serves. Tensors are dense: images
+//! are (images, channels, size, size), vectors (images, features).
+
+mod act;
+mod conv;
+mod norm;
+mod pool;
+mod spread;
+mod sum;
+
+pub use act::Activation;
+pub(crate) use act::{act_backward, act_forward};
+pub(crate) use conv::Conv;
+pub(crate) use norm::{Norm, Statistics};
+pub(crate) use pool::Pool;
+pub use pool::PoolKind;
+pub(crate) use spread::spread;
+pub(crate) use sum::sum;
+
+use super::{Constants, Specialised};
+
+const PLAIN: &[Constants] = &[&[]];
+
+/// Every kernel of this folder.
+pub(super) const ALL: &[Specialised] = &[
+    (&act::FORWARD, act::VARIANTS),
+    (&act::BACKWARD, act::VARIANTS),
+    (&conv::FORWARD, conv::VARIANTS),
+    (&conv::BACKWARD_DATA, PLAIN),
+    (&conv::BACKWARD_WEIGHT, PLAIN),
+    (&conv::BACKWARD_BIAS, PLAIN),
+    (&norm::STATISTICS, norm::VARIANTS),
+    (&norm::TRACK, &[norm::VARIANTS[2]]),
+    (&norm::FORWARD, norm::VARIANTS),
+    (&norm::BACKWARD_SUMS, norm::VARIANTS),
+    (&norm::BACKWARD_DATA, norm::DATA_VARIANTS),
+    (&norm::BACKWARD_AFFINE, norm::VARIANTS),
+    (&pool::FORWARD, pool::VARIANTS),
+    (&pool::BACKWARD, pool::VARIANTS),
+    (&spread::KERNEL, PLAIN),
+    (&sum::KERNEL, PLAIN),
+];

@@ -1,0 +1,288 @@
+//! Batch, layer, instance and group norm.
+
+use bytemuck::{Pod, Zeroable};
+
+use crate::{
+    gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold},
+    kernels::{Batch, Constants, WORKGROUP, wgsl},
+};
+
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+struct Params {
+    channels: u32,
+    positions: u32,
+    run: u32,
+    images: u32,
+    images_per_net: u32,
+    accumulate: u32,
+    pad: [u32; 2],
+}
+
+const PARAMS: Slot = Slot::Params(size_of::<Params>());
+
+pub(in crate::kernels) const STATISTICS: Kernel = Kernel {
+    name: "layers/norm_statistics",
+    source: wgsl!(
+        "shared/grid",
+        "shared/quotient",
+        "shared/team",
+        "shared/reduce",
+        "shared/layer_norm",
+        "layers/norm_statistics"
+    ),
+    slots: &[PARAMS, Slot::Read, Slot::Write],
+};
+
+pub(in crate::kernels) const TRACK: Kernel = Kernel {
+    name: "layers/norm_track",
+    source: wgsl!("shared/grid", "shared/quotient", "shared/layer_norm", "layers/norm_track"),
+    slots: &[PARAMS, Slot::Read, Slot::Write],
+};
+
+pub(in crate::kernels) const FORWARD: Kernel = Kernel {
+    name: "layers/norm_forward",
+    source: wgsl!("shared/grid", "shared/quotient", "shared/layer_norm", "layers/norm_forward"),
+    slots: &[PARAMS, Slot::Read, Slot::Read, Slot::Read, Slot::Write],
+};
+
+pub(in crate::kernels) const BACKWARD_SUMS: Kernel = Kernel {
+    name: "layers/norm_backward_sums",
+    source: wgsl!(
+        "shared/grid",
+        "shared/quotient",
+        "shared/team",
+        "shared/reduce",
+        "shared/layer_norm",
+        "layers/norm_backward_sums"
+    ),
+    slots: &[PARAMS, Slot::Read, Slot::Read, Slot::Read, Slot::Read, Slot::Write],
+};
+
+pub(in crate::kernels) const BACKWARD_DATA: Kernel = Kernel {
+    name: "layers/norm_backward_data",
+    source: wgsl!(
+        "shared/grid",
+        "shared/quotient",
+        "shared/layer_norm",
+        "layers/norm_backward_data"
+    ),
+    slots: &[PARAMS, Slot::Read, Slot::Read, Slot::Read, Slot::Read, Slot::Read, Slot::Write],
+};
+
+pub(in crate::kernels) const BACKWARD_AFFINE: Kernel = Kernel {
+    name: "layers/norm_backward_affine",
+    source: wgsl!(
+        "shared/grid",
+        "shared/quotient",
+        "shared/team",
+        "shared/reduce",
+        "shared/layer_norm",
+        "layers/norm_backward_affine"
+    ),
+    slots: &[PARAMS, Slot::Read, Slot::Read, Slot::Read, Slot::Write],
+};
+
+/// By what statistics are taken over and what has a weight and bias.
+pub(in crate::kernels) const VARIANTS: &[Constants] = &[
+    &[("BATCH", 0.0), ("PER_VALUE", 0.0)],
+    &[("BATCH", 0.0), ("PER_VALUE", 1.0)],
+    &[("BATCH", 1.0), ("PER_VALUE", 0.0)],
+];
+
+pub(in crate::kernels) const DATA_VARIANTS: &[Constants] = &[
+    &[("BATCH", 0.0), ("PER_VALUE", 0.0), ("FROZEN", 0.0)],
+    &[("BATCH", 0.0), ("PER_VALUE", 1.0), ("FROZEN", 0.0)],
+    &[("BATCH", 1.0), ("PER_VALUE", 0.0), ("FROZEN", 0.0)],
+    &[("BATCH", 1.0), ("PER_VALUE", 0.0), ("FROZEN", 1.0)],
+];
+
+/// Sizes of the layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Norm {
+    pub channels: usize,
+    /// Of a plane.
+    pub positions: usize,
+    pub statistics: Statistics,
+    /// Whether each value of an image has a weight and bias of its own, not each channel.
+    pub per_value: bool,
+}
+
+/// What one mean and variance are taken over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Statistics {
+    /// Equal runs of an image's channels, so many.
+    Groups(usize),
+    /// A channel of all images of a network.
+    Batch,
+}
+
+impl Norm {
+    /// Pairs of weight and bias of one network.
+    pub fn affines(self) -> usize {
+        if self.per_value { self.channels * self.positions } else { self.channels }
+    }
+
+    /// Means and variances of one image at most; those of a batch norm are fewer, one per network and channel.
+    pub fn segments_per_image(self) -> usize {
+        match self.statistics {
+            Statistics::Groups(groups) => groups,
+            Statistics::Batch => self.channels,
+        }
+    }
+
+    /// Mean and variance of each segment of x (images, channels, positions).
+    pub fn statistics(
+        self,
+        gpu: &Gpu,
+        x: &Buffer<f32>,
+        statistics: &Buffer<f32>,
+        batch: Batch,
+    ) -> Dispatch {
+        let params = self.params(gpu, batch, false);
+        let bindings = [params.binding(), x.binding(), statistics.binding()];
+        let grid = fold(self.segments(batch));
+        STATISTICS.dispatch(gpu, self.variant(), &bindings, grid).values(self.values(batch))
+    }
+
+    /// Moves a batch norm's running mean and variance (nets, channels, 2) towards those of a batch.
+    pub fn track(
+        self,
+        gpu: &Gpu,
+        statistics: &Buffer<f32>,
+        running: &Buffer<f32>,
+        batch: Batch,
+    ) -> Dispatch {
+        let params = self.params(gpu, batch, false);
+        let bindings = [params.binding(), statistics.binding(), running.binding()];
+        let segments = self.segments(batch);
+        let grid = fold(segments.div_ceil(WORKGROUP));
+        TRACK.dispatch(gpu, self.variant(), &bindings, grid).values(6 * segments)
+    }
+
+    /// y from x, by these statistics and weights and biases (nets, affines, 2).
+    pub fn forward(
+        self,
+        gpu: &Gpu,
+        x: &Buffer<f32>,
+        (statistics, affine): (&Buffer<f32>, &Buffer<f32>),
+        y: &Buffer<f32>,
+        batch: Batch,
+    ) -> Dispatch {
+        let params = self.params(gpu, batch, false);
+        let bindings =
+            [params.binding(), x.binding(), statistics.binding(), affine.binding(), y.binding()];
+        let grid = fold(batch.images * self.channels);
+        FORWARD.dispatch(gpu, self.variant(), &bindings, grid).values(2 * self.values(batch))
+    }
+
+    /// What [`backward_data`](Self::backward_data) needs of each segment, (segments, 2).
+    pub fn backward_sums(
+        self,
+        gpu: &Gpu,
+        x: &Buffer<f32>,
+        (statistics, affine): (&Buffer<f32>, &Buffer<f32>),
+        dy: &Buffer<f32>,
+        means: &Buffer<f32>,
+        batch: Batch,
+    ) -> Dispatch {
+        let params = self.params(gpu, batch, false);
+        let bindings = [
+            params.binding(),
+            x.binding(),
+            statistics.binding(),
+            affine.binding(),
+            dy.binding(),
+            means.binding(),
+        ];
+        let grid = fold(self.segments(batch));
+        BACKWARD_SUMS.dispatch(gpu, self.variant(), &bindings, grid).values(2 * self.values(batch))
+    }
+
+    /// The gradient at x, from `dy` at y. Without `means`, the statistics do not depend on x.
+    #[allow(clippy::too_many_arguments)]
+    pub fn backward_data(
+        self,
+        gpu: &Gpu,
+        x: &Buffer<f32>,
+        (statistics, affine): (&Buffer<f32>, &Buffer<f32>),
+        dy: &Buffer<f32>,
+        means: Option<&Buffer<f32>>,
+        dx: &Buffer<f32>,
+        batch: Batch,
+    ) -> Dispatch {
+        let params = self.params(gpu, batch, false);
+        let bindings = [
+            params.binding(),
+            x.binding(),
+            statistics.binding(),
+            affine.binding(),
+            dy.binding(),
+            means.unwrap_or(statistics).binding(),
+            dx.binding(),
+        ];
+        let variant = self.number() + usize::from(means.is_none());
+        let grid = fold(batch.images * self.channels);
+        let values = 3 * self.values(batch);
+        BACKWARD_DATA.dispatch(gpu, DATA_VARIANTS[variant], &bindings, grid).values(values)
+    }
+
+    /// The gradient at weights and biases (nets, affines, 2), from `dy` at y.
+    #[allow(clippy::too_many_arguments)]
+    pub fn backward_affine(
+        self,
+        gpu: &Gpu,
+        x: &Buffer<f32>,
+        statistics: &Buffer<f32>,
+        dy: &Buffer<f32>,
+        d_affine: &Buffer<f32>,
+        batch: Batch,
+        accumulate: bool,
+    ) -> Dispatch {
+        let params = self.params(gpu, batch, accumulate);
+        let bindings =
+            [params.binding(), x.binding(), statistics.binding(), dy.binding(), d_affine.binding()];
+        let grid = fold(batch.nets * self.channels);
+        let values = 2 * self.values(batch);
+        BACKWARD_AFFINE.dispatch(gpu, self.variant(), &bindings, grid).values(values)
+    }
+
+    fn segments(self, batch: Batch) -> usize {
+        match self.statistics {
+            Statistics::Groups(groups) => batch.images * groups,
+            Statistics::Batch => batch.nets * self.channels,
+        }
+    }
+
+    fn values(self, batch: Batch) -> usize {
+        batch.images * self.channels * self.positions
+    }
+
+    fn variant(self) -> Constants {
+        VARIANTS[self.number()]
+    }
+
+    fn number(self) -> usize {
+        match self.statistics {
+            Statistics::Groups(_) => usize::from(self.per_value),
+            Statistics::Batch => 2,
+        }
+    }
+
+    fn params(self, gpu: &Gpu, batch: Batch, accumulate: bool) -> Buffer<Params> {
+        let groups = match self.statistics {
+            Statistics::Groups(groups) => groups,
+            Statistics::Batch => 1,
+        };
+        let params = Params {
+            channels: self.channels as u32,
+            positions: self.positions as u32,
+            run: (self.channels / groups) as u32,
+            images: batch.images as u32,
+            images_per_net: (batch.images / batch.nets) as u32,
+            accumulate: u32::from(accumulate),
+            pad: [0; 2],
+        };
+        Buffer::params(gpu, "norm params", &params)
+    }
+}

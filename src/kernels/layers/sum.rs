@@ -1,0 +1,25 @@
+//! The sum of two tensors.
+
+use crate::{
+    gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold},
+    kernels::{WORKGROUP, wgsl},
+};
+
+pub(in crate::kernels) const KERNEL: Kernel = Kernel {
+    name: "layers/sum",
+    source: wgsl!("shared/grid", "layers/sum"),
+    slots: &[Slot::Params(4), Slot::Read, Slot::Read, Slot::Write],
+};
+
+/// result ← a + b, of the first `count` values.
+pub(crate) fn sum(
+    gpu: &Gpu,
+    a: &Buffer<f32>,
+    b: &Buffer<f32>,
+    result: &Buffer<f32>,
+    count: usize,
+) -> Dispatch {
+    let params = Buffer::params(gpu, "sum params", &(count as u32));
+    let bindings = [params.binding(), a.binding(), b.binding(), result.binding()];
+    KERNEL.dispatch(gpu, &[], &bindings, fold(count.div_ceil(WORKGROUP))).values(3 * count)
+}

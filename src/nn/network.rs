@@ -1,0 +1,298 @@
+//! A network over a chunk of images: its tensors, its forward and its backward pass.
+
+use super::{
+    Embedder, Gradients, Target, Weights,
+    program::{Op, OpKind, Program},
+};
+use crate::{
+    gpu::{Buffer, Gpu, Memory, Recording},
+    kernels::{
+        Batch, Planes, class_sum,
+        layers::{Norm, Statistics, act_backward, act_forward, spread, sum},
+    },
+};
+
+/// Room for a chunk of images on their way through a network, and its kernels in order.
+#[derive(Debug)]
+pub(crate) struct Network<M: Memory = Gpu> {
+    program: Program,
+    /// The blocks at the beginning.
+    blocks: Option<Embedder<M>>,
+    /// What the first operation reads and the gradient at it, where no block makes and takes them.
+    first: M::Buffer<f32>,
+    slots: Vec<M::Buffer<f32>>,
+    gradient_slots: Vec<M::Buffer<f32>>,
+    /// Of each operation that is a norm, mean and variance of each segment.
+    statistics: Vec<Option<M::Buffer<f32>>>,
+    /// What one norm's way back needs of each segment.
+    means: M::Buffer<f32>,
+}
+
+/// What norms over a batch go by, and whether backward follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// By this batch, which moves the running statistics; backward can follow.
+    Train,
+    /// By the running statistics; backward can follow.
+    Frozen,
+    /// By the running statistics; backward cannot follow.
+    Test,
+}
+
+impl<M: Memory> Network<M> {
+    /// Room for at most `images` forward and `backward_images` backward at a time.
+    pub fn new(memory: &M, program: &Program, images: usize, backward_images: usize) -> Self {
+        let zeros = |label: String, len: usize| memory.buffer(&label, len);
+        let blocks =
+            program.blocks.as_ref().map(|net| Embedder::new(memory, net, images, backward_images));
+        let slots = |label: &str, images: usize, lens: &[usize]| {
+            let slot = |(i, len): (usize, &usize)| zeros(format!("{label} {i}"), images * len);
+            lens.iter().enumerate().map(slot).collect()
+        };
+        let segments = |op: &Op| match op.kind {
+            OpKind::Norm(norm) => 2 * norm.segments_per_image(),
+            _ => 0,
+        };
+        let of_norm = |(i, op): (usize, &Op)| {
+            let len = images * segments(op);
+            (len > 0).then(|| zeros(format!("statistics {i}"), len))
+        };
+        let means = program.ops.iter().map(segments).max().unwrap_or(0);
+        let first = if blocks.is_some() { 0 } else { images * program.values[0].len };
+        Self {
+            blocks,
+            first: zeros("first tensor".into(), first),
+            slots: slots("tensors", images, &program.room.slots),
+            gradient_slots: slots("gradients", backward_images, &program.room.gradient_slots),
+            statistics: program.ops.iter().enumerate().map(of_norm).collect(),
+            means: zeros("means of gradients".into(), backward_images * means),
+            program: program.clone(),
+        }
+    }
+}
+
+impl Network {
+    /// Where images are to be written, and in which layout.
+    pub fn input(&self) -> (&Buffer<f32>, Planes) {
+        match &self.blocks {
+            Some(blocks) => blocks.input(),
+            None => (&self.first, self.images()),
+        }
+    }
+
+    /// What the network comes to, (images, features).
+    pub fn output(&self) -> &Buffer<f32> {
+        self.value(self.program.output)
+    }
+
+    /// Where the gradient at the output is to be written, unless [`backward`](Self::backward) is given it. None where
+    /// the output is that of a block.
+    pub fn d_output(&self) -> Option<&Buffer<f32>> {
+        let slot = self.program.gradient_slot(self.program.output)?;
+        Some(&self.gradient_slots[slot])
+    }
+
+    /// The gradient at the images, after [`backward`](Self::backward) with such a target.
+    pub fn d_input(&self) -> (&Buffer<f32>, Planes) {
+        match &self.blocks {
+            Some(blocks) => blocks.d_input(),
+            None => (self.gradient(0), self.images()),
+        }
+    }
+
+    fn images(&self) -> Planes {
+        let (channels, size) = self.program.images;
+        Planes::dense(channels, size)
+    }
+
+    fn value(&self, value: usize) -> &Buffer<f32> {
+        match (self.program.slot(value), &self.blocks) {
+            (Some(slot), _) => &self.slots[slot],
+            (None, Some(blocks)) => blocks.embedding(),
+            (None, None) => &self.first,
+        }
+    }
+
+    fn gradient(&self, value: usize) -> &Buffer<f32> {
+        // A value that an operation reads or makes has one.
+        self.program.gradient_slot(value).map_or(&self.means, |slot| &self.gradient_slots[slot])
+    }
+
+    /// Statistics of an operation that is a norm.
+    fn statistics<'a>(
+        &'a self,
+        at: usize,
+        norm: Norm,
+        running: Option<&'a Buffer<f32>>,
+        mode: Mode,
+    ) -> (&'a Buffer<f32>, bool) {
+        match (norm.statistics, running) {
+            (Statistics::Batch, Some(running)) if mode != Mode::Train => (running, true),
+            _ => (self.statistics[at].as_ref().unwrap_or(&self.means), false),
+        }
+    }
+
+    /// Takes the first images of the input through the network.
+    pub fn forward(
+        &self,
+        gpu: &Gpu,
+        recording: &mut Recording,
+        weights: &mut Weights,
+        batch: Batch,
+        mode: Mode,
+    ) {
+        if let Some(blocks) = &self.blocks {
+            blocks.forward(gpu, recording, weights, batch, mode != Mode::Test);
+        }
+        let images = batch.images;
+        for (at, op) in self.program.ops.iter().enumerate() {
+            let (x, y) = (self.value(op.input), self.value(op.output));
+            let param = |more: usize| weights.other(op.first_param + more);
+            match op.kind {
+                OpKind::Conv { conv, bias } => {
+                    let own = (param(0), bias.then(|| param(1)));
+                    recording.push(conv.forward(gpu, x, own, y, batch));
+                }
+                OpKind::Norm(norm) => {
+                    let batch_norm = norm.statistics == Statistics::Batch;
+                    let running = batch_norm.then(|| param(1));
+                    let (statistics, frozen) = self.statistics(at, norm, running, mode);
+                    if !frozen {
+                        recording.push(norm.statistics(gpu, x, statistics, batch));
+                    }
+                    if let (Some(running), Mode::Train) = (running, mode) {
+                        recording.push(norm.track(gpu, statistics, running, batch));
+                    }
+                    recording.push(norm.forward(gpu, x, (statistics, param(0)), y, batch));
+                }
+                OpKind::Act(kind) => {
+                    recording.push(act_forward(gpu, kind, x, y, images * self.len(op.input)));
+                }
+                OpKind::Pool(pool) => recording.push(pool.forward(gpu, x, y, images)),
+                OpKind::Linear(linear) => {
+                    recording.push(linear.forward(gpu, x, (param(0), param(1)), y, batch));
+                }
+                // Both ways read the same tensor.
+                OpKind::Part { .. } => {}
+                OpKind::Meet { other } => {
+                    let count = images * self.len(op.input);
+                    recording.push(sum(gpu, x, self.value(other), y, count));
+                }
+            }
+        }
+    }
+
+    fn len(&self, value: usize) -> usize {
+        self.program.values[value].len
+    }
+
+    /// From the gradient at the output down to the `target`, after [`forward`](Self::forward) in this mode.
+    ///
+    /// Image i takes row (`first` + i) / `sharing` of `d_output`; without that, what is in
+    /// [`d_output`](Self::d_output).
+    #[allow(clippy::too_many_arguments)]
+    pub fn backward(
+        &self,
+        gpu: &Gpu,
+        recording: &mut Recording,
+        weights: &mut Weights,
+        d_output: Option<(&Buffer<f32>, (usize, usize))>,
+        batch: Batch,
+        mode: Mode,
+        target: Target<'_>,
+    ) {
+        let mut from = d_output;
+        if let (Some((rows, sharing)), Some(own)) = (d_output, self.d_output()) {
+            let shape = (batch.images, self.program.features());
+            recording.push(spread(gpu, rows, sharing, own, shape));
+            from = None;
+        }
+        for (at, op) in self.program.ops.iter().enumerate().rev() {
+            self.back(gpu, recording, weights, (at, op), batch, mode, target);
+        }
+        if let Some(blocks) = &self.blocks {
+            let (d_embedding, sharing) = from.unwrap_or_else(|| (self.gradient(0), (0, 1)));
+            blocks.backward(gpu, recording, weights, d_embedding, sharing, batch, target);
+        }
+    }
+
+    /// One operation's way back.
+    #[allow(clippy::too_many_arguments)]
+    fn back(
+        &self,
+        gpu: &Gpu,
+        recording: &mut Recording,
+        weights: &Weights,
+        (at, op): (usize, &Op),
+        batch: Batch,
+        mode: Mode,
+        target: Target<'_>,
+    ) {
+        let (x, y) = (self.value(op.input), self.value(op.output));
+        let (dx, dy) = (self.gradient(op.input), self.gradient(op.output));
+        let count = batch.images * self.len(op.input);
+        // Nobody asks for the gradient at the images, where that at the weights is wanted.
+        let goes_on = self.blocks.is_some() || target.input || !self.program.is_first(op.input);
+        let param = |more: usize| weights.other(op.first_param + more);
+        let gradients = target.weights;
+        let of =
+            |gradients: &'_ Gradients, more: usize| gradients.others[op.first_param + more].clone();
+        match op.kind {
+            OpKind::Conv { conv, bias } => {
+                if let Some(gradients) = gradients {
+                    let more = gradients.accumulate;
+                    let own = of(gradients, 0);
+                    recording.push(conv.backward_weight(gpu, x, dy, &own, batch, more));
+                    if bias {
+                        recording.push(conv.backward_bias(gpu, dy, &of(gradients, 1), batch, more));
+                    }
+                }
+                if goes_on {
+                    recording.push(conv.backward_data(gpu, dy, param(0), dx, batch));
+                }
+            }
+            OpKind::Norm(norm) => {
+                let running = (norm.statistics == Statistics::Batch).then(|| param(1));
+                let (statistics, frozen) = self.statistics(at, norm, running, mode);
+                if let Some(gradients) = gradients {
+                    let (own, more) = (of(gradients, 0), gradients.accumulate);
+                    recording.push(norm.backward_affine(gpu, x, statistics, dy, &own, batch, more));
+                }
+                if goes_on {
+                    let own = (statistics, param(0));
+                    let means = (!frozen).then_some(&self.means);
+                    if let Some(means) = means {
+                        recording.push(norm.backward_sums(gpu, x, own, dy, means, batch));
+                    }
+                    recording.push(norm.backward_data(gpu, x, own, dy, means, dx, batch));
+                }
+            }
+            OpKind::Act(kind) if goes_on => {
+                let kept = if kind.reads_input() { x } else { y };
+                recording.push(act_backward(gpu, kind, kept, dy, dx, count));
+            }
+            OpKind::Pool(pool) if goes_on => {
+                recording.push(pool.backward(gpu, x, dy, dx, batch.images));
+            }
+            OpKind::Linear(linear) => {
+                if let Some(gradients) = gradients {
+                    let (more, classes) = (gradients.accumulate, linear.classes);
+                    let own = of(gradients, 0);
+                    recording.push(linear.backward_weight(gpu, dy, x, &own, batch, more));
+                    let (images, nets) = (0..batch.images, 0..batch.nets);
+                    let (starts, own) = (&gradients.starts, of(gradients, 1));
+                    recording.push(class_sum(gpu, starts, dy, &own, classes, images, nets, more));
+                }
+                if goes_on {
+                    recording.push(linear.backward_data(gpu, dy, param(0), dx, batch));
+                }
+            }
+            OpKind::Part { other } if goes_on => {
+                recording.push(sum(gpu, dy, self.gradient(other), dx, count));
+            }
+            // Both ways have the gradient of their sum.
+            OpKind::Meet { .. } => {}
+            OpKind::Act(_) | OpKind::Pool(_) | OpKind::Part { .. } => {}
+        }
+    }
+}

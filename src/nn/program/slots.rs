@@ -1,0 +1,103 @@
+//! Which tensors share room: from when to when each is needed, and the first slot that is free by then.
+
+use super::{OpKind, Program, Room, Value};
+use crate::kernels::layers::PoolKind;
+
+/// From when to when a tensor is needed. Operation i of n runs at time i, its way back at 2n − 1 − i.
+#[derive(Debug, Clone, Copy)]
+struct Life {
+    len: usize,
+    from: usize,
+    to: usize,
+}
+
+const FOR_EVER: usize = usize::MAX;
+
+pub(super) fn assign(program: &Program) -> Room {
+    let Program { values, ops, output, .. } = program;
+    let mut tensors = Lives::new(values.len());
+    let mut gradients = Lives::new(values.len());
+    // What an operation leaves or reads, at this time.
+    let at = |lives: &mut Lives, id: usize, value: &Value, time: usize| {
+        lives.needed(id, value.len, time);
+    };
+    for (i, op) in ops.iter().enumerate() {
+        let back = 2 * ops.len() - 1 - i;
+        let (input, made) = (&values[op.input], &values[op.output]);
+        at(&mut tensors, input.tensor, input, i);
+        at(&mut tensors, made.tensor, made, i);
+        let (reads_input, reads_output) = match op.kind {
+            OpKind::Conv { .. } | OpKind::Norm(_) | OpKind::Linear(_) => (true, false),
+            OpKind::Act(kind) => (kind.reads_input(), !kind.reads_input()),
+            OpKind::Pool(pool) => (pool.kind == PoolKind::Max, false),
+            OpKind::Part { .. } | OpKind::Meet { .. } => (false, false),
+        };
+        if reads_input {
+            at(&mut tensors, input.tensor, input, back);
+        }
+        if reads_output {
+            at(&mut tensors, made.tensor, made, back);
+        }
+        at(&mut gradients, input.gradient, input, back);
+        at(&mut gradients, made.gradient, made, back);
+        if let OpKind::Part { other } | OpKind::Meet { other } = op.kind {
+            let other = &values[other];
+            at(&mut tensors, other.tensor, other, i);
+            at(&mut gradients, other.gradient, other, back);
+        }
+    }
+    // What the first operation reads is another's, and what it comes to is read afterwards, as is the gradient at the
+    // former. The gradient at the latter is there before.
+    tensors.0[values[0].tensor] = None;
+    tensors.lasts(values[*output].tensor);
+    gradients.lasts(values[0].gradient);
+    if let Some(life) = &mut gradients.0[values[*output].gradient] {
+        life.from = 0;
+    }
+    let (slots, slot_of) = tensors.assign();
+    let (gradient_slots, gradient_slot_of) = gradients.assign();
+    Room { slots, gradient_slots, slot_of, gradient_slot_of }
+}
+
+struct Lives(Vec<Option<Life>>);
+
+impl Lives {
+    fn new(tensors: usize) -> Self {
+        Self(vec![None; tensors])
+    }
+
+    fn needed(&mut self, id: usize, len: usize, time: usize) {
+        let life = self.0[id].get_or_insert(Life { len, from: time, to: time });
+        (life.from, life.to) = (life.from.min(time), life.to.max(time));
+    }
+
+    fn lasts(&mut self, id: usize) {
+        if let Some(life) = &mut self.0[id] {
+            life.to = FOR_EVER;
+        }
+    }
+
+    /// The slots' lengths, and each tensor's slot.
+    fn assign(&self) -> (Vec<usize>, Vec<Option<usize>>) {
+        let mut order: Vec<_> = (0..self.0.len()).filter(|&id| self.0[id].is_some()).collect();
+        order.sort_by_key(|&id| self.0[id].map_or(0, |life| life.from));
+        let mut slots: Vec<Life> = Vec::new();
+        let mut slot_of = vec![None; self.0.len()];
+        for id in order {
+            let Some(life) = self.0[id] else { continue };
+            // Of those that are free, the one that fits best; else the largest, which grows.
+            let free = (0..slots.len()).filter(|&slot| slots[slot].to < life.from);
+            let best = free.min_by_key(|&slot| match slots[slot].len.checked_sub(life.len) {
+                Some(unused) => (false, unused),
+                None => (true, life.len - slots[slot].len),
+            });
+            let slot = best.unwrap_or_else(|| {
+                slots.push(life);
+                slots.len() - 1
+            });
+            slots[slot] = Life { len: slots[slot].len.max(life.len), ..life };
+            slot_of[id] = Some(slot);
+        }
+        (slots.iter().map(|slot| slot.len).collect(), slot_of)
+    }
+}

@@ -1,0 +1,13 @@
+//! Twins of the plain kernels of layers, and of a network of any layers.
+
+mod act;
+mod conv;
+mod network;
+mod norm;
+mod pool;
+
+pub use act::{act_backward, act_forward};
+pub use conv::{Conv, conv_backward, conv_forward};
+pub use network::{Tensors, Training, embed, evaluate};
+pub use norm::{Norm, norm_backward, norm_forward, running};
+pub use pool::{Pool, pool_backward, pool_forward};
