@@ -23,7 +23,7 @@ pub use crate::augment::row::Row;
 pub use crate::gpu::{INVOCATIONS, STORAGE_BUFFERS, Slot, WORKGROUP_BYTES};
 use crate::{
     ConvNet, Gpu, Result,
-    gpu::{Buffer, Recording, Submissions},
+    gpu::{Buffer, Recording, Submissions, dispatch, fold},
     kernels::{
         self, Augment, Batch, Direction, Item, NetworkKey, Norm, Packing, Planes, Rates, Source,
     },
@@ -64,6 +64,26 @@ pub fn philox4x32(gpu: &Gpu, key: [u32; 2], counters: &[[u32; 4]]) -> Result<Vec
     let words = Buffer::zeros(gpu, "words", counters.len());
     run(gpu, |r| r.push(kernels::philox4x32(gpu, key, &from, &words)))?;
     words.read_blocking(gpu)
+}
+
+/// How often b goes into a, and what remains, for each (a, b): what `shaders/shared/quotient.wgsl` gives every kernel that
+/// includes it.
+pub fn quotients(gpu: &Gpu, numbers: &[[u32; 2]]) -> Result<Vec<[u32; 2]>> {
+    const MAIN: &str = "
+        @group(0) @binding(0) var<storage, read_write> numbers: array<vec2u>;
+        @compute @workgroup_size(64)
+        fn main(@builtin(global_invocation_id) id: vec3u) {
+            if id.x < arrayLength(&numbers) {
+                numbers[id.x] = parts(numbers[id.x].x, numbers[id.x].y);
+            }
+        }";
+    let source = [include_str!("../../shaders/shared/quotient.wgsl"), MAIN].concat();
+    let buffer = Buffer::from_slice(gpu, "numbers", numbers);
+    let (bindings, grid) = ([buffer.binding()], fold(numbers.len().div_ceil(64)));
+    run(gpu, |r| {
+        r.push(dispatch(gpu, "quotients", &source, &[Slot::Write], &[], &bindings, grid));
+    })?;
+    buffer.read_blocking(gpu)
 }
 
 /// The random network of (seed, iteration): each block's weights, (width, inputs, 3, 3).
