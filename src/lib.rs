@@ -139,6 +139,7 @@ mod kernels;
 mod listing;
 mod names;
 mod nn;
+mod objective;
 mod recipes;
 pub mod report;
 mod rng;

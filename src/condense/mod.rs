@@ -2,7 +2,7 @@
 
 mod checkpoint;
 mod identity;
-mod matching;
+mod iteration;
 mod picture;
 mod run;
 mod sample;
@@ -13,7 +13,7 @@ mod tensor_file;
 
 pub use checkpoint::Checkpoint;
 pub(crate) use checkpoint::is_pixel;
-pub(crate) use matching::{Matching, Plan, Progress, RealBatch, RealFormat, Step};
+pub(crate) use iteration::{Iteration, Plan, Progress, RealBatch, RealFormat, Step};
 pub use picture::Picture;
 pub use run::{Condensation, Loss};
 pub use select::{Selection, SelectionSettings, Selector};

@@ -5,7 +5,7 @@ mod advance;
 use std::{collections::VecDeque, future::poll_fn, sync::Arc};
 
 use super::{
-    Checkpoint, Init, Matching, Picture, Plan, RealFormat, Settings, SyntheticSet, check_images,
+    Checkpoint, Init, Iteration, Picture, Plan, RealFormat, Settings, SyntheticSet, check_images,
     checkpoint::is_pixel, identity::Identity, sample::draw,
 };
 use crate::{
@@ -62,7 +62,7 @@ pub struct Condensation {
     dataset: Arc<Dataset>,
     settings: Settings,
     real_counts: Vec<usize>,
-    matching: Matching,
+    matching: Iteration,
     iteration: u32,
     /// The iteration that goes on with the next call.
     begun: Option<Begun>,
@@ -135,7 +135,7 @@ impl Condensation {
     ) -> Result<Self> {
         let plan = checked_plan(gpu, &dataset, &settings)?;
         let real_counts = plan.real_counts.clone();
-        let matching = Matching::new(gpu, &plan, images)?;
+        let matching = Iteration::new(gpu, &plan, images)?;
         Ok(Self {
             gpu: gpu.clone(),
             dataset,

@@ -66,10 +66,10 @@ impl Tested {
 
 impl Bench {
     pub fn new(gpu: &Gpu, load: &Load<'_>, train: &Train, sizes: Sizes) -> Result<Self> {
-        gpu.checked("prepare the evaluation", || Ok(Self::build(gpu, load, train, sizes)))
+        gpu.checked("prepare the evaluation", || Self::build(gpu, load, train, sizes))
     }
 
-    fn build(gpu: &Gpu, load: &Load<'_>, train: &Train, sizes: Sizes) -> Self {
+    fn build(gpu: &Gpu, load: &Load<'_>, train: &Train, sizes: Sizes) -> Result<Self> {
         let Load { dataset, settings, .. } = *load;
         let (len, batch, nets) = (load.len(), load.batch(), sizes.nets);
         log::info!(
@@ -101,7 +101,7 @@ impl Bench {
                 let (input, layout) = classifiers.input();
                 let (first, count) = (nets * before, nets * part.images);
                 augment.forward(gpu, &mut recording, source, dense, input, layout, first, count);
-                classifiers.record_part(gpu, &mut recording, labels, losses, part, false);
+                classifiers.record_part(gpu, &mut recording, labels, losses, part)?;
                 parts.push((part, recording));
             }
             let mut update = Recording::default();
@@ -115,10 +115,10 @@ impl Bench {
             let (input, layout) = classifiers.input();
             let count = nets * range.len();
             augment.forward(gpu, &mut recording, staged, dense, input, layout, 0, count);
-            classifiers.record_test(gpu, &mut recording, labels, counts, range.len());
+            classifiers.record_test(gpu, &mut recording, labels, counts, range.len())?;
             tests.push((range, recording));
         }
-        Self { nets, buffers, batches, tests }
+        Ok(Self { nets, buffers, batches, tests })
     }
 
     /// Submits one step on the images that each network's order has in `range`.

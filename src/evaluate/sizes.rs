@@ -6,7 +6,7 @@ use crate::{
     augment::Row,
     gpu::{Caps, Memory, Table, most},
     kernels::Item,
-    nn::Classifiers,
+    nn::{Classifiers, Ways},
 };
 
 /// What is trained and tested.
@@ -71,7 +71,7 @@ impl<M: Memory> Buffers<M> {
         let (most, staged) = (nets * test.max(load.batch()), nets * test.max(part));
         let values = load.images.map(|images| images.saturating_mul(image_len));
         Self {
-            classifiers: Classifiers::room(memory, load.net, nets, (part, test)),
+            classifiers: Classifiers::room(memory, load.net, nets, (part, test), Ways::ToWeights),
             values: values.map(|values| memory.buffer("training images", values)),
             pixels: memory.buffer("evaluation pixels", staged * image_len),
             items: memory.buffer("evaluation items", most),

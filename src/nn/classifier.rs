@@ -2,6 +2,7 @@
 
 use super::{Gradients, Mode, Net, Network, Target, Ways, Weights};
 use crate::{
+    Result,
     gpu::{Buffer, Caps, Gpu, Memory, Recording, Submissions, Table},
     kernels::{Batch, NetworkKey, Planes, Rates, count_correct, sgd, softmax_cross_entropy},
 };
@@ -15,6 +16,7 @@ pub(crate) struct Classifiers<M: Memory = Gpu> {
     nets: usize,
     classes: usize,
     depth: usize,
+    ways: Ways,
     weights: Weights<M>,
     network: Network<M>,
     /// As [`Weights::all`], empty where there is no gradient.
@@ -43,6 +45,7 @@ impl<M: Memory> Classifiers<M> {
         net: &Net,
         nets: usize,
         (train_images, test_images): (usize, usize),
+        ways: Ways,
     ) -> Self {
         let program = net.program();
         let (most, train) = (nets * train_images.max(test_images), nets * train_images);
@@ -59,7 +62,8 @@ impl<M: Memory> Classifiers<M> {
             nets,
             classes: net.classes(),
             depth: plans.len(),
-            weights: Weights::room(memory, program, nets, Ways::ToWeights),
+            ways,
+            weights: Weights::room(memory, program, nets, ways),
             network: Network::new(memory, program, most, train),
             gradients: each("gradient"),
             velocities: each("velocity"),
@@ -71,8 +75,8 @@ impl<M: Memory> Classifiers<M> {
 
 impl Classifiers {
     /// As [`room`](Self::room) has it, ready to be recorded.
-    pub fn new(gpu: &Gpu, net: &Net, nets: usize, images: (usize, usize)) -> Self {
-        let mut made = Self::room(gpu, net, nets, images);
+    pub fn new(gpu: &Gpu, net: &Net, nets: usize, images: (usize, usize), ways: Ways) -> Self {
+        let mut made = Self::room(gpu, net, nets, images, ways);
         made.record(gpu);
         made
     }
@@ -87,7 +91,7 @@ impl Classifiers {
     pub fn train_image(caps: &Caps, net: &Net) -> u64 {
         let content = |images: usize| {
             let table = Table::new(caps);
-            Classifiers::room(&table, net, 1, (images, images));
+            Classifiers::room(&table, net, 1, (images, images), Ways::ToWeights);
             table.content()
         };
         content(2) - content(1)
@@ -119,23 +123,21 @@ impl Classifiers {
     }
 
     /// Records one part of a batch: forward, loss, and gradients of all parameters, added up over
-    /// the parts; with `to_images` also that of the images. `labels` and `losses` hold those of the whole batch, part
-    /// after part.
-    #[allow(clippy::too_many_arguments)]
+    /// the parts, and of the images if these networks were made for that. `labels` and `losses` hold those of the whole
+    /// batch, part after part.
     pub fn record_part(
-        &mut self,
+        &self,
         gpu: &Gpu,
         recording: &mut Recording,
         labels: &Buffer<u32>,
         losses: &Buffer<f32>,
         part: Part,
-        to_images: bool,
-    ) {
+    ) -> Result<()> {
         let Self { nets, depth, classes, .. } = *self;
         let batch = Batch { images: nets * part.images, nets };
         let Self { network, weights, gradients, .. } = self;
-        network.forward(gpu, recording, weights, batch, Mode::Train);
-        let Some(d_logits) = network.d_output() else { return };
+        network.forward(gpu, recording, weights, batch, Mode::Train)?;
+        let Some(d_logits) = network.d_output() else { return Ok(()) };
         recording.push(softmax_cross_entropy(
             gpu,
             (network.output(), classes),
@@ -155,8 +157,8 @@ impl Classifiers {
             parts: self.parts.clone(),
             accumulate: part.before > 0,
         };
-        let target = Target { input: to_images, ..Target::weights(&gradients) };
-        network.backward(gpu, recording, weights, None, batch, Mode::Train, target);
+        let target = Target { input: self.ways == Ways::ToImages, ..Target::weights(&gradients) };
+        network.backward(gpu, recording, weights, None, batch, Mode::Train, target)
     }
 
     /// Records the step that follows a batch's last part.
@@ -171,17 +173,18 @@ impl Classifiers {
     /// Records the forward pass alone and adds to `counts` (nets) how many were right. All
     /// networks see the same images.
     pub fn record_test(
-        &mut self,
+        &self,
         gpu: &Gpu,
         recording: &mut Recording,
         labels: &Buffer<u32>,
         counts: &Buffer<u32>,
         images: usize,
-    ) {
+    ) -> Result<()> {
         let batch = Batch { images: self.nets * images, nets: self.nets };
-        self.network.forward(gpu, recording, &mut self.weights, batch, Mode::Test);
+        self.network.forward(gpu, recording, &self.weights, batch, Mode::Test)?;
         let logits = (self.network.output(), self.classes);
         recording.push(count_correct(gpu, logits, labels, counts, batch));
+        Ok(())
     }
 
     /// Begins anew: all weights drawn and packed, the norms' 1 and 0. What is submitted before does not

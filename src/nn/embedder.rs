@@ -6,6 +6,7 @@ use super::{
     weights::{Form, Ways},
 };
 use crate::{
+    Result,
     gpu::{Buffer, Gpu, Memory, Recording},
     kernels::{
         Backward, Batch, BlockPlan, Direction, FirstTarget, Forward, Kept, Norm, Packing, Planes,
@@ -119,10 +120,10 @@ impl Embedder {
         &self,
         gpu: &Gpu,
         recording: &mut Recording,
-        weights: &mut Weights,
+        weights: &Weights,
         batch: Batch,
         keep: bool,
-    ) {
+    ) -> Result<()> {
         let mut input = (&self.input, self.blocks[0].plan.input);
         for (b, block) in self.blocks.iter().enumerate() {
             let plan = &block.plan;
@@ -130,13 +131,13 @@ impl Embedder {
             if let Some(texels) = self.texels_of(b) {
                 let blocks = texels.plan.blocks();
                 if b + 1 == blocks.end {
-                    texels.forward(gpu, recording, weights, input, pooled, batch, keep);
+                    texels.forward(gpu, recording, weights, input, pooled, batch, keep)?;
                     input = pooled;
                 }
                 continue;
             }
             let forward = if keep { plan.forward_keep } else { plan.forward };
-            let own = &weights.packed(gpu, b, Direction::Forward, forward.packing());
+            let own = weights.packed(b, Direction::Forward, forward.packing())?;
             let norm = Norm { affine: weights.affine(b), inv_std: &block.inv_std };
             let direction = Direction::Forward;
             match forward {
@@ -159,6 +160,7 @@ impl Embedder {
             }
             input = pooled;
         }
+        Ok(())
     }
 
     /// The kernels of a block whose planes lie in textures.
@@ -174,12 +176,12 @@ impl Embedder {
         &self,
         gpu: &Gpu,
         recording: &mut Recording,
-        weights: &mut Weights,
+        weights: &Weights,
         d_embedding: &Buffer<f32>,
         (first, sharing): (usize, usize),
         batch: Batch,
         target: Target<'_>,
-    ) {
+    ) -> Result<()> {
         for (b, block) in self.blocks.iter().enumerate().rev() {
             let plan = &block.plan;
             let planes = (&block.planes, plan.planes);
@@ -207,7 +209,7 @@ impl Embedder {
                     gradients.add_up(gpu, recording, d_affine, &gradients.affines[b], batch);
                 }
                 if goes_on {
-                    texels.conv_backward(gpu, recording, weights, b, batch);
+                    texels.conv_backward(gpu, recording, weights, b, batch)?;
                     if b == texels.plan.blocks().start {
                         recording.push(texels.take_d_input(gpu, b, result, batch.images));
                     }
@@ -247,9 +249,10 @@ impl Embedder {
                 continue;
             }
             let back = Direction::BackwardData;
-            let own = &weights.packed(gpu, b, back, data.packing());
+            let own = weights.packed(b, back, data.packing())?;
             recording.push(conv(gpu, data, back, None, planes, own, result, batch));
         }
+        Ok(())
     }
 }
 

@@ -5,6 +5,7 @@ use super::{
     program::{Op, OpKind, Program},
 };
 use crate::{
+    Result,
     gpu::{Buffer, Gpu, Memory, Recording},
     kernels::{
         Batch, Planes, class_sum,
@@ -137,12 +138,12 @@ impl Network {
         &self,
         gpu: &Gpu,
         recording: &mut Recording,
-        weights: &mut Weights,
+        weights: &Weights,
         batch: Batch,
         mode: Mode,
-    ) {
+    ) -> Result<()> {
         if let Some(blocks) = &self.blocks {
-            blocks.forward(gpu, recording, weights, batch, mode != Mode::Test);
+            blocks.forward(gpu, recording, weights, batch, mode != Mode::Test)?;
         }
         let images = batch.images;
         for (at, op) in self.program.ops.iter().enumerate() {
@@ -180,6 +181,7 @@ impl Network {
                 }
             }
         }
+        Ok(())
     }
 
     fn len(&self, value: usize) -> usize {
@@ -195,12 +197,12 @@ impl Network {
         &self,
         gpu: &Gpu,
         recording: &mut Recording,
-        weights: &mut Weights,
+        weights: &Weights,
         d_output: Option<(&Buffer<f32>, (usize, usize))>,
         batch: Batch,
         mode: Mode,
         target: Target<'_>,
-    ) {
+    ) -> Result<()> {
         let mut from = d_output;
         if let (Some((rows, sharing)), Some(own)) = (d_output, self.d_output()) {
             let shape = (batch.images, self.program.features());
@@ -212,8 +214,9 @@ impl Network {
         }
         if let Some(blocks) = &self.blocks {
             let (d_embedding, sharing) = from.unwrap_or_else(|| (self.gradient(0), (0, 1)));
-            blocks.backward(gpu, recording, weights, d_embedding, sharing, batch, target);
+            blocks.backward(gpu, recording, weights, d_embedding, sharing, batch, target)?;
         }
+        Ok(())
     }
 
     /// One operation's way back.

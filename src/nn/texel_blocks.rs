@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::Weights;
 use crate::{
+    Result,
     gpu::{Buffer, Dispatch, Gpu, Memory, Recording, Texels},
     kernels::{
         Batch, BlockPlan, Direction, Forward, Planes, TexelKernel,
@@ -116,34 +117,34 @@ impl TexelBlocks {
         &self,
         gpu: &Gpu,
         recording: &mut Recording,
-        weights: &mut Weights,
+        weights: &Weights,
         input: (&Buffer<f32>, Planes),
         result: (&Buffer<f32>, Planes),
         batch: Batch,
         keep: bool,
-    ) {
+    ) -> Result<()> {
         let mut planes = &self.input;
         recording.push(to_texels(gpu, input, planes, batch.images));
         for (i, kernel) in self.plan.kernels.iter().enumerate() {
             let block = self.plan.blocks.start + i;
             let (input, lanes) = (self.plan.input(i), kernel.packing().lanes);
             let forward = Direction::Forward;
-            let packed = weights.packed_texels(gpu, block, forward, kernel.packing());
+            let packed = weights.packed_texels(block, forward, kernel.packing())?;
             let (affine, to) =
                 (weights.affine(block), (&self.pooled[i], self.plan.pooled[i].channels));
             let kept = keep.then(|| self.kept(i));
             let own = match *kernel {
                 TexelKernel::First(first) => {
-                    first_block(gpu, first, kept, planes, (&packed, affine), to, batch)
+                    first_block(gpu, first, kept, planes, (packed, affine), to, batch)
                 }
                 TexelKernel::Small(_) => {
                     let finish =
                         kept.map_or(Finish::Pool(affine), |kept| Finish::Keep(affine, kept));
-                    convolve(gpu, lanes, finish, (planes, input), &packed, to, batch)
+                    convolve(gpu, lanes, finish, (planes, input), packed, to, batch)
                 }
                 TexelKernel::Wide(_) => {
                     let (input, raw) = ((planes, input), (&self.at_planes, to.1));
-                    recording.push(convolve(gpu, lanes, Finish::Store, input, &packed, raw, batch));
+                    recording.push(convolve(gpu, lanes, Finish::Store, input, packed, raw, batch));
                     let layer = self.plan.planes[i];
                     norm_forward(gpu, layer, raw.0, affine, to.0, kept, batch)
                 }
@@ -152,6 +153,7 @@ impl TexelBlocks {
             planes = to.0;
         }
         recording.push(from_texels(gpu, planes, result, batch.images));
+        Ok(())
     }
 
     /// Records the way back from the gradient at a block's pooled planes to the one at its convolution. The
@@ -191,28 +193,28 @@ impl TexelBlocks {
         &self,
         gpu: &Gpu,
         recording: &mut Recording,
-        weights: &mut Weights,
+        weights: &Weights,
         block: usize,
         batch: Batch,
-    ) {
+    ) -> Result<()> {
         let i = block - self.plan.blocks.start;
         let kernel = self.plan.kernels[i];
         let given = (&self.at_planes, self.plan.planes[i]);
         let to = &self.d_inputs[i];
         recording.push(match kernel {
             TexelKernel::First(first) => {
-                let packed =
-                    weights.packed_texels(gpu, block, Direction::Forward, kernel.packing());
+                let packed = weights.packed_texels(block, Direction::Forward, kernel.packing())?;
                 let given = (given.0, given.1.channels);
-                first_block_backward(gpu, first, given, &packed, to, batch)
+                first_block_backward(gpu, first, given, packed, to, batch)
             }
             TexelKernel::Small(_) | TexelKernel::Wide(_) => {
                 let (back, packing) = (Direction::BackwardData, kernel.packing());
-                let packed = weights.packed_texels(gpu, block, back, packing);
+                let packed = weights.packed_texels(block, back, packing)?;
                 let to = (to, self.plan.input(i).channels);
-                convolve(gpu, packing.lanes, Finish::Store, given, &packed, to, batch)
+                convolve(gpu, packing.lanes, Finish::Store, given, packed, to, batch)
             }
         });
+        Ok(())
     }
 
     /// The gradient at a block's weights, from there too.

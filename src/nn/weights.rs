@@ -8,7 +8,7 @@ use super::{
     program::{Param, Program},
 };
 use crate::{
-    Result,
+    Error, Result,
     gpu::{Buffer, Gpu, Memory, Recording, Submissions, Texels},
     kernels::{
         Direction, NetworkKey, Packing,
@@ -43,9 +43,9 @@ pub(crate) struct Weights<M: Memory = Gpu> {
 pub(crate) enum Ways {
     /// Forward alone.
     Ahead,
-    /// Also forward keeping what backward needs, and from there to the images.
+    /// Also forward keeping what backward needs, and from there to the images, perhaps to the weights as well.
     ToImages,
-    /// The same, but to the weights.
+    /// The same, but to the weights alone.
     ToWeights,
 }
 
@@ -143,10 +143,6 @@ impl Weights {
             let bound = 1.0 / (fan_in as f32).sqrt();
             self.draw.push(init_uniform(gpu, &self.key, number, bound, values, self.nets));
         }
-        self.record_packing(gpu);
-    }
-
-    fn record_packing(&mut self, gpu: &Gpu) {
         self.pack = Recording::default();
         for &(block, way, packing, ref packed) in &self.packed {
             let (shape, plain) = (self.shape(block, way), &self.convs[block]);
@@ -220,38 +216,35 @@ impl Weights {
     }
 
     /// A block's weights as a kernel wants them, kept up by [`packing`](Self::packing).
+    ///
+    /// # Errors
+    /// If the [`Ways`] that these weights were made for do not need them so.
     pub fn packed(
-        &mut self,
-        gpu: &Gpu,
+        &self,
         block: usize,
         direction: Direction,
         packing: Option<Packing>,
-    ) -> Buffer<f32> {
-        let Some(packing) = packing else { return self.convs[block].clone() };
+    ) -> Result<&Buffer<f32>> {
+        let Some(packing) = packing else { return Ok(&self.convs[block]) };
         let wanted = (block, direction, packing);
-        if let Some(found) = self.packed.iter().find(|p| (p.0, p.1, p.2) == wanted) {
-            return found.3.clone();
-        }
-        // What `forms` leaves out is uncounted, and no less right.
-        self.add(gpu, block, direction, packing);
-        self.record_packing(gpu);
-        self.packed(gpu, block, direction, Some(packing))
+        let found = self.packed.iter().find(|p| (p.0, p.1, p.2) == wanted);
+        found.map(|p| &p.3).ok_or_else(|| unpacked(block, direction))
     }
 
     /// As [`packed`](Self::packed), for the kernels of CPU adapters.
     pub fn packed_texels(
-        &mut self,
-        gpu: &Gpu,
+        &self,
         block: usize,
         direction: Direction,
         packing: Winograd,
-    ) -> Texels {
+    ) -> Result<&Texels> {
         let wanted = (block, direction, packing);
-        if let Some(found) = self.packed_texels.iter().find(|p| (p.0, p.1, p.2) == wanted) {
-            return found.3.clone();
-        }
-        self.add_texels(gpu, block, direction, packing);
-        self.record_packing(gpu);
-        self.packed_texels(gpu, block, direction, packing)
+        let found = self.packed_texels.iter().find(|p| (p.0, p.1, p.2) == wanted);
+        found.map(|p| &p.3).ok_or_else(|| unpacked(block, direction))
     }
+}
+
+fn unpacked(block: usize, direction: Direction) -> Error {
+    let reason = format!("the weights of block {block} are not packed for {direction:?}");
+    Error::gpu("record a network", reason)
 }

@@ -107,7 +107,7 @@ pub fn train_nets(
     lr: f32,
 ) -> Result<Vec<NetTrained>> {
     let (nets, classes) = (init.len(), net.classes());
-    let mut held = Classifiers::new(gpu, net, nets, (part, part));
+    let held = Classifiers::new(gpu, net, nets, (part, part), Ways::ToImages);
     write(gpu, &held, init);
     // In the order that a batch is laid out in: part after part, network after network.
     let parts: Vec<_> = (0..x.n)
@@ -136,7 +136,7 @@ pub fn train_nets(
         let source = Source::Values(&values);
         let (first, count) = (nets * p.before, nets * p.images);
         augment.forward(gpu, &mut recording, source, dense, input, layout, first, count);
-        held.record_part(gpu, &mut recording, &labels, &losses, p, true);
+        held.record_part(gpu, &mut recording, &labels, &losses, p)?;
         recordings.push(recording);
     }
     let mut update = Recording::default();
@@ -210,7 +210,7 @@ pub fn classify_nets(
     x: &Images,
 ) -> Result<Vec<Vec<f32>>> {
     let nets = params.len();
-    let mut held = Classifiers::new(gpu, net, nets, (1, x.n));
+    let held = Classifiers::new(gpu, net, nets, (1, x.n), Ways::ToWeights);
     write(gpu, &held, params);
     let (input, layout) = held.input();
     let all = x.values.repeat(nets);
@@ -218,7 +218,7 @@ pub fn classify_nets(
     let labels = Buffer::zeros(gpu, "labels", x.n);
     let counts = Buffer::zeros(gpu, "counts", nets);
     let mut recording = Recording::default();
-    held.record_test(gpu, &mut recording, &labels, &counts, x.n);
+    held.record_test(gpu, &mut recording, &labels, &counts, x.n)?;
     held.packing().submit(gpu, "pack weights");
     super::run(gpu, |r| *r = recording)?;
     let logits = held.logits().read_blocking(gpu)?;
@@ -235,7 +235,7 @@ pub fn embed_net(
     (d_embedding, sharing): (&[f32], usize),
 ) -> Result<(Vec<f32>, Vec<f32>)> {
     let program = net.program().embedding();
-    let mut weights = Weights::new(gpu, &program, 1, Ways::ToImages);
+    let weights = Weights::new(gpu, &program, 1, Ways::ToImages);
     weights.all().zip(params).for_each(|(slot, values)| slot.write(gpu, values));
     let network = Network::new(gpu, &program, x.n, x.n);
     let (input, layout) = network.input();
@@ -243,16 +243,16 @@ pub fn embed_net(
     let d_embedding = Buffer::from_slice(gpu, "d embedding", d_embedding);
     let batch = Batch { images: x.n, nets: 1 };
     let mut recording = Recording::default();
-    network.forward(gpu, &mut recording, &mut weights, batch, Mode::Frozen);
+    network.forward(gpu, &mut recording, &weights, batch, Mode::Frozen)?;
     network.backward(
         gpu,
         &mut recording,
-        &mut weights,
+        &weights,
         Some((&d_embedding, (0, sharing))),
         batch,
         Mode::Frozen,
         Target::INPUT,
-    );
+    )?;
     weights.packing().submit(gpu, "pack weights");
     super::run(gpu, |r| *r = recording)?;
     let mut embedding = network.output().read_blocking(gpu)?;

@@ -3,7 +3,7 @@
 use crate::{
     ConvNet, Gpu, Result,
     augment::row::Row,
-    condense::{Matching, Plan, Progress, RealBatch, RealFormat, Step},
+    condense::{Iteration, Plan, Progress, RealBatch, RealFormat, Step},
     kernels::Rates,
     nn::Program,
 };
@@ -40,7 +40,7 @@ pub struct DmResult {
 pub struct DmSession {
     gpu: Gpu,
     real_counts: Vec<usize>,
-    matching: Matching,
+    matching: Iteration,
 }
 
 impl DmSession {
@@ -54,7 +54,7 @@ impl DmSession {
             rates: Rates::new(case.lr, 0.5, 0.0),
             real: RealFormat::Values,
         };
-        Ok(Self { gpu: gpu.clone(), real_counts, matching: Matching::new(gpu, &plan, syn)? })
+        Ok(Self { gpu: gpu.clone(), real_counts, matching: Iteration::new(gpu, &plan, syn)? })
     }
 
     /// One step: weights (width, inputs, 3, 3) of each block, one row a class, real images

@@ -177,7 +177,7 @@ pub fn embed(
     x: &Images,
     d_embedding: Option<&[f32]>,
 ) -> Result<Embedded> {
-    let mut held = Weights::new(gpu, &Program::of_blocks(net), 1, Ways::ToImages);
+    let held = Weights::new(gpu, &Program::of_blocks(net), 1, Ways::ToImages);
     for (block, values) in weights.iter().enumerate() {
         held.conv(block).write(gpu, values);
     }
@@ -186,9 +186,9 @@ pub fn embed(
     scatter(gpu, &x.values, input, layout);
     let mut forward = Recording::default();
     let batch = Batch { images: x.n, nets: 1 };
-    embedder.forward(gpu, &mut forward, &mut held, batch, d_embedding.is_some());
+    embedder.forward(gpu, &mut forward, &held, batch, d_embedding.is_some())?;
     let pooled = embedder.pooled(gpu, &mut forward, x.n);
-    repack(gpu, &held);
+    held.packing().submit(gpu, "pack weights");
     run(gpu, |r| *r = forward)?;
     let blocks = pooled
         .iter()
@@ -198,15 +198,10 @@ pub fn embed(
     let d_embedding = Buffer::from_slice(gpu, "d embedding", d_embedding);
     let mut backward = Recording::default();
     let own = (0, 1);
-    embedder.backward(gpu, &mut backward, &mut held, &d_embedding, own, batch, Target::INPUT);
-    repack(gpu, &held);
+    embedder.backward(gpu, &mut backward, &held, &d_embedding, own, batch, Target::INPUT)?;
     run(gpu, |r| *r = backward)?;
     let (d_input, layout) = embedder.d_input();
     Ok(Embedded { blocks, dx: Some(gather(gpu, d_input, layout, x.n)?) })
-}
-
-fn repack(gpu: &Gpu, weights: &Weights) {
-    weights.packing().submit(gpu, "pack weights");
 }
 
 /// 3×3 convolution, stride 1, padding 1, no bias. `weights`: (outputs, x.channels, 3, 3).

@@ -6,7 +6,7 @@ use super::{Condensation, Encoded, InFlight, checked_plan};
 use crate::{
     Dataset, Error, Result,
     augment::Row,
-    condense::{Matching, Progress, RealBatch, Settings, Step, sample::draw_batch},
+    condense::{Iteration, Progress, RealBatch, Settings, Step, sample::draw_batch},
     gpu::{Between, Readback, Share, Submitted, WAITING},
     kernels::NetworkKey,
     rng::{Purpose, Stream},
@@ -238,7 +238,7 @@ impl Condensation {
     /// has no memory left, it begins again in smaller pieces, as long as there are such.
     fn advance(
         &mut self,
-        mut issue: impl FnMut(&mut Matching, &Step<'_>, &mut Underway) -> Result<bool>,
+        mut issue: impl FnMut(&mut Iteration, &Step<'_>, &mut Underway) -> Result<bool>,
     ) -> Result<bool> {
         let mut begun = self.begin();
         loop {

@@ -51,7 +51,7 @@ impl ClassEmbedder {
     /// Draws the network of a seed and cuts chunks to fit the budget.
     pub fn new(gpu: &Gpu, dataset: &Dataset, net: &ConvNet, seed: u64) -> Result<Self> {
         let chunk = Self::chunk(gpu, dataset, net)?;
-        gpu.checked("prepare the selection", || Ok(Self::build(gpu, dataset, net, seed, chunk)))
+        gpu.checked("prepare the selection", || Self::build(gpu, dataset, net, seed, chunk))
     }
 
     /// What its buffers take where so many images come at a time.
@@ -75,7 +75,7 @@ impl ClassEmbedder {
         Ok(most(useful, |chunk| gpu.has_room_for(&table(chunk))))
     }
 
-    fn build(gpu: &Gpu, dataset: &Dataset, net: &ConvNet, seed: u64, chunk: usize) -> Self {
+    fn build(gpu: &Gpu, dataset: &Dataset, net: &ConvNet, seed: u64, chunk: usize) -> Result<Self> {
         let buffers = Buffers::new(gpu, dataset, net, chunk);
         let Buffers { pixels, items, rows, means, mut weights, network } = buffers;
         weights.record(gpu);
@@ -90,12 +90,12 @@ impl ClassEmbedder {
         let (input, layout) = network.input();
         augment.forward(gpu, &mut recording, source, dense, input, layout, 0, chunk);
         let batch = Batch { images: chunk, nets: 1 };
-        network.forward(gpu, &mut recording, &mut weights, batch, Mode::Test);
+        network.forward(gpu, &mut recording, &weights, batch, Mode::Test)?;
 
         let mut submissions = Submissions::new(gpu);
         weights.draw(gpu, &mut submissions, NetworkKey::new(seed, Purpose::Selection, 0));
         submissions.finish();
-        Self { features: net.features(), chunk, pixels, network, recording }
+        Ok(Self { features: net.features(), chunk, pixels, network, recording })
     }
 
     /// Values in an embedding.

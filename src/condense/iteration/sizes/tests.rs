@@ -32,7 +32,7 @@ fn the_buffers_of_a_step_are_the_table() {
     {
         text += &format!("\n# {name}\n{}", plan.table(&caps(kind, lanes), sizes));
     }
-    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/src/condense/matching/memory.txt");
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/src/condense/iteration/memory.txt");
     if std::env::var_os("DM_WGPU_WRITE_GOLDEN").is_some() {
         std::fs::write(file, &text).unwrap();
     }

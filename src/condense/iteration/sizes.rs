@@ -27,6 +27,9 @@ impl fmt::Display for Sizes {
 }
 
 impl Sizes {
+    /// Of what has made room for others.
+    pub const NOTHING: Self = Self { chunk: 0, syn_chunk: 0, resident: false };
+
     /// Half as many images at a time, and the training set sent piece by piece; none if that is so already.
     pub fn smaller(self) -> Option<Self> {
         let (chunk, syn_chunk) = (self.chunk.div_ceil(2), self.syn_chunk.div_ceil(2));
@@ -52,7 +55,7 @@ impl Sizes {
         let least = Self { chunk: 1, syn_chunk: 1, resident: false };
         gpu.check_room(&table(least), "these settings need")?;
         // Keeping the training set saves sending it piece by piece, but not at any price.
-        let fixed = table(Self { chunk: 0, syn_chunk: 0, resident: false }).bytes();
+        let fixed = table(Self::NOTHING).bytes();
         let price = |bytes: usize| bytes as u64 <= (gpu.memory_budget() - fixed) / 2;
         let resident = matches!(plan.real, RealFormat::Pixels { all, .. } if price(all.len()))
             && fits(Self { resident: true, ..least });

@@ -1,10 +1,9 @@
 //! Encoding a step: sending what it is about, then its stages, as far as there is room.
 
-use super::{Matching, RealBatch, RealSource, Step};
+use super::{Iteration, Recorded, Step};
 use crate::{
     Error, Result,
     gpu::{Place, Readback, Share, Ticket},
-    kernels::Item,
 };
 
 /// How far a step was encoded.
@@ -33,7 +32,7 @@ impl Progress {
     }
 }
 
-impl Matching {
+impl Iteration {
     /// Submits the next part of a step, as long as a submission should be; whether that was the last. Then the
     /// losses are on their way to `readback`.
     pub fn submit_some(
@@ -58,8 +57,8 @@ impl Matching {
             Stage::Network => 0,
             Stage::Pack => 1,
             Stage::Real(chunk) => 2 + chunk,
-            Stage::Synthetic => 2 + self.chunks.len(),
-            Stage::Update => 3 + self.chunks.len(),
+            Stage::Synthetic => 2 + self.chunks(),
+            Stage::Update => 3 + self.chunks(),
         };
         let whole = self.gpu.expected(self.recordings());
         let mut left = self.recordings().skip(at);
@@ -77,7 +76,7 @@ impl Matching {
         progress: &mut Progress,
         readback: &mut Readback<f32>,
     ) -> Result<bool> {
-        if self.chunks.is_empty() {
+        if self.recorded.is_none() {
             return Err(Error::OutOfMemory {
                 doing: "take a step".into(),
                 reason: "there was none when it was cut to smaller pieces".into(),
@@ -119,15 +118,16 @@ impl Matching {
             self.send(encoder, progress.stage, step)?;
             progress.sent = true;
         }
+        let Some(Recorded { chunks, synthetic, update }) = &self.recorded else { return Ok(false) };
         let (recording, label) = match progress.stage {
             Stage::Network => (self.weights.drawing(), "draw networks"),
             Stage::Pack => (self.weights.packing(), "pack weights"),
-            Stage::Real(chunk) => (&self.chunks[chunk].recording, "real images"),
-            Stage::Synthetic => (&self.synthetic, "synthetic images"),
+            Stage::Real(chunk) => (&chunks[chunk].recording, "real images"),
+            Stage::Synthetic => (synthetic, "synthetic images"),
             Stage::Update => {
                 // Short, and nobody may see the pixels of two steps at once.
-                self.update.encode_at_once(&gpu, share, encoder, "move the pixels");
-                readback.record(encoder, &self.losses);
+                update.encode_at_once(&gpu, share, encoder, "move the pixels");
+                readback.record(encoder, self.objective.losses());
                 *progress = Progress::default();
                 return Ok(true);
             }
@@ -140,7 +140,7 @@ impl Matching {
         *progress = Progress::at(match progress.stage {
             Stage::Network => Stage::Pack,
             Stage::Pack => Stage::Real(0),
-            Stage::Real(chunk) if chunk + 1 < self.chunks.len() => Stage::Real(chunk + 1),
+            Stage::Real(chunk) if chunk + 1 < chunks.len() => Stage::Real(chunk + 1),
             Stage::Real(_) => Stage::Synthetic,
             Stage::Synthetic | Stage::Update => Stage::Update,
         });
@@ -159,61 +159,30 @@ impl Matching {
         stage: Stage,
         step: &Step<'_>,
     ) -> Result<()> {
+        let Self { belt, feed, weights, rates, changed_rates, recorded, .. } = self;
+        let chunks = recorded.iter().flat_map(|recorded| &recorded.chunks);
+        let mut chunks = chunks.map(|chunk| chunk.images.clone());
         match stage {
-            Stage::Network => self.begin(encoder, step),
-            Stage::Real(chunk) => self.send_real(encoder, chunk, &step.batch),
+            Stage::Network => {
+                feed.send(belt, encoder, (step.rows, step.real_counts), &step.batch, chunks)?;
+                match step.network {
+                    Some(key) => weights.name_staged(belt, encoder, key),
+                    None => Ok(()),
+                }
+            }
+            Stage::Real(chunk) => match chunks.nth(chunk) {
+                Some(images) => feed.send_real(belt, encoder, &step.batch, images),
+                None => Ok(()),
+            },
             Stage::Pack | Stage::Synthetic => Ok(()),
-            Stage::Update => match self.changed_rates.take() {
-                Some(rates) => self.rates.stage(&mut self.belt, encoder, &[rates]),
+            Stage::Update => match changed_rates.take() {
+                Some(changed) => rates.stage(belt, encoder, &[changed]),
                 None => Ok(()),
             },
         }
     }
 
-    /// What the step is about.
-    fn begin(&mut self, encoder: &mut wgpu::CommandEncoder, step: &Step<'_>) -> Result<()> {
-        let Step { network, rows, real_counts, batch } = step;
-        self.rows.stage(&mut self.belt, encoder, rows)?;
-        let classes = (0u32..).zip(*real_counts).flat_map(|(k, &n)| std::iter::repeat_n(k, n));
-        let items: Vec<_> = match (batch, &self.real_source) {
-            (RealBatch::Indices { indices, .. }, RealSource::Resident(_)) => {
-                indices.iter().zip(classes).map(|(&image, row)| Item { image, row }).collect()
-            }
-            // What is sent chunk by chunk is numbered within its chunk.
-            _ => {
-                let within = self.chunks.iter().flat_map(|c| 0..c.images.len() as u32);
-                within.zip(classes).map(|(image, row)| Item { image, row }).collect()
-            }
-        };
-        self.real_items.stage(&mut self.belt, encoder, &items)?;
-        match network {
-            Some(key) => self.weights.name_staged(&mut self.belt, encoder, *key),
-            None => Ok(()),
-        }
-    }
-
-    /// A chunk of the real images, unless they are on the device already.
-    fn send_real(
-        &mut self,
-        encoder: &mut wgpu::CommandEncoder,
-        chunk: usize,
-        batch: &RealBatch<'_>,
-    ) -> Result<()> {
-        let Self { belt, real_source, chunks, .. } = self;
-        let range = chunks[chunk].images.clone();
-        match (batch, real_source) {
-            (RealBatch::Indices { indices, all }, RealSource::StreamedPixels(room)) => {
-                let len = room.len() / chunks[0].images.len();
-                let image = |&i: &u32| all[i as usize * len..][..len].iter().copied();
-                let gathered: Vec<u8> = indices[range].iter().flat_map(image).collect();
-                room.stage(belt, encoder, &gathered)?;
-            }
-            (RealBatch::Values(values), RealSource::StreamedValues(room)) => {
-                let len = room.len() / chunks[0].images.len();
-                room.stage(belt, encoder, &values[range.start * len..range.end * len])?;
-            }
-            _ => {}
-        }
-        Ok(())
+    fn chunks(&self) -> usize {
+        self.recorded.as_ref().map_or(0, |recorded| recorded.chunks.len())
     }
 }

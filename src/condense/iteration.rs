@@ -1,0 +1,282 @@
+//! One iteration as recorded GPU work: chunks of real images, then the synthetic ones, what the objective makes of
+//! both, and its gradient down to the pixels.
+//!
+//! Everything that changes from step to step (which images, which augmentation, which network) is
+//! a few bytes copied before it; pipelines, bind groups and buffers are made once.
+
+mod buffers;
+mod encode;
+mod feed;
+mod sizes;
+
+use std::ops::Range;
+
+use wgpu::util::StagingBelt;
+
+use crate::{
+    Error, Result,
+    augment::Row,
+    gpu::{Buffer, Gpu, Readback, Recording, Table},
+    kernels::{Batch, NetworkKey, Rates, sgd},
+    nn::{Mode, Program, Target, Weights},
+    objective::MeanEmbeddings,
+};
+
+use buffers::{Buffers, Pixels};
+pub(crate) use encode::Progress;
+use feed::Feed;
+use sizes::Sizes;
+
+/// What a [`Iteration`] is built for.
+pub(crate) struct Plan<'a> {
+    /// From images to embeddings.
+    pub net: Program,
+    /// Real images of each class in a batch.
+    pub real_counts: Vec<usize>,
+    /// Synthetic images of each class.
+    pub ipc: usize,
+    pub rates: Rates,
+    pub real: RealFormat<'a>,
+}
+
+impl Plan<'_> {
+    /// Whether this adapter and its memory budget have room for it, before anything is made.
+    pub fn check(&self, gpu: &Gpu) -> Result<()> {
+        Sizes::of(gpu, self).map(drop)
+    }
+}
+
+/// In what form real images arrive.
+#[derive(Clone, Copy)]
+pub(crate) enum RealFormat<'a> {
+    /// 8-bit pixels and what normalises them; `all` of the training set is kept on the device if
+    /// it fits, else each batch is sent.
+    Pixels { all: &'a [u8], mean: &'a [f32], std: &'a [f32] },
+    /// Normalised values, sent with each batch.
+    Values,
+}
+
+/// The buffers and recorded kernels of one step.
+#[derive(Debug)]
+pub(crate) struct Iteration {
+    gpu: Gpu,
+    sizes: Sizes,
+    /// Takes what changes to the device, in the order of the commands around it.
+    belt: StagingBelt,
+    pub weights: Weights,
+    rates: Buffer<Rates>,
+    /// Rates to be sent with the next step.
+    changed_rates: Option<Rates>,
+    feed: Feed,
+    objective: MeanEmbeddings,
+    /// None after the device had no memory left for smaller pieces.
+    recorded: Option<Recorded>,
+    pub images: Buffer<f32>,
+    pub velocity: Buffer<f32>,
+    pub gradient: Buffer<f32>,
+}
+
+/// What a step submits after its network was drawn, in this order.
+#[derive(Debug)]
+struct Recorded {
+    chunks: Vec<Chunk>,
+    synthetic: Recording,
+    /// What moves the pixels.
+    update: Recording,
+}
+
+#[derive(Debug)]
+struct Chunk {
+    /// Which of the batch's real images.
+    images: Range<usize>,
+    recording: Recording,
+}
+
+/// What changes from step to step.
+pub(crate) struct Step<'a> {
+    /// The network to draw, or else the one that `weights` hold by then.
+    pub network: Option<NetworkKey>,
+    /// One row a class.
+    pub rows: &'a [Row],
+    /// Real images of each class.
+    pub real_counts: &'a [usize],
+    pub batch: RealBatch<'a>,
+}
+
+/// A batch of real images for one step, class after class.
+pub(crate) enum RealBatch<'a> {
+    /// Indices into the training set whose pixels are `all`.
+    Indices { indices: &'a [u32], all: &'a [u8] },
+    /// Normalised values of all images.
+    Values(&'a [f32]),
+}
+
+/// The synthetic images that the next step begins with.
+enum Start<'a> {
+    Given(&'a [f32]),
+    /// Those that were on the device before.
+    Kept(Pixels),
+}
+
+impl Iteration {
+    /// Makes all buffers and compiles all pipelines. `images` are the synthetic ones, class-major.
+    pub fn new(gpu: &Gpu, plan: &Plan<'_>, images: &[f32]) -> Result<Self> {
+        Self::fitting(gpu, plan, Sizes::of(gpu, plan)?, &Start::Given(images))
+    }
+
+    /// In pieces of these sizes, or smaller ones as long as the device has no memory left for them.
+    fn fitting(gpu: &Gpu, plan: &Plan<'_>, mut sizes: Sizes, start: &Start<'_>) -> Result<Self> {
+        loop {
+            let built = gpu.checked("prepare the step", || Self::build(gpu, plan, sizes, start));
+            match (built, sizes.smaller()) {
+                (Err(Error::OutOfMemory { reason, .. }), Some(smaller)) => {
+                    log::warn!("the GPU has no memory left for {sizes}: {reason}; now {smaller}");
+                    sizes = smaller;
+                }
+                (built, _) => return built,
+            }
+        }
+    }
+
+    /// Goes on in smaller pieces after `error`, which said that the device has no memory left; a step
+    /// that was begun begins again. If there are no smaller pieces, no step can follow, but the pixels
+    /// are still there.
+    pub fn shrink(&mut self, plan: &Plan<'_>, error: Error) -> Result<()> {
+        let Some(smaller) = self.sizes.smaller() else { return Err(error) };
+        log::warn!("{error}; now {smaller} instead of {}", self.sizes);
+        let gpu = self.gpu.clone();
+        // What is there makes room first.
+        self.recorded = None;
+        self.feed = Feed::room(&gpu, plan, Sizes::NOTHING);
+        gpu.poll()?;
+        let kept = Pixels { images: self.images.clone(), velocity: self.velocity.clone() };
+        *self = Self::fitting(&gpu, plan, smaller, &Start::Kept(kept))?;
+        Ok(())
+    }
+
+    /// What its buffers take.
+    pub fn table(&self, plan: &Plan<'_>) -> Table {
+        plan.table(self.gpu.caps(), self.sizes)
+    }
+
+    fn build(gpu: &Gpu, plan: &Plan<'_>, sizes: Sizes, start: &Start<'_>) -> Result<Self> {
+        let pixels = match start {
+            Start::Given(values) => {
+                let pixels = Pixels::new(gpu, plan);
+                pixels.images.write(gpu, values);
+                pixels
+            }
+            Start::Kept(Pixels { images, velocity }) => {
+                Pixels { images: images.clone(), velocity: velocity.clone() }
+            }
+        };
+        let mut buffers = Buffers::new(gpu, plan, sizes);
+        buffers.weights.record(gpu);
+        buffers.rates.write(gpu, &[plan.rates]);
+        buffers.feed.write(gpu, plan);
+        buffers.objective.write(gpu);
+        let recorded = record(gpu, plan, sizes, &buffers, &pixels)?;
+        let Buffers { weights, rates, feed, objective, gradient, .. } = buffers;
+        // Whatever one chunk or one step needs fits; what is larger gets a buffer of its own.
+        let send = feed.largest_send(plan.real_counts.len(), plan.reals()) + 256;
+        Ok(Self {
+            gpu: gpu.clone(),
+            sizes,
+            belt: StagingBelt::new(gpu.device().clone(), send as u64),
+            weights,
+            rates,
+            changed_rates: None,
+            feed,
+            objective,
+            recorded: Some(recorded),
+            images: pixels.images,
+            velocity: pixels.velocity,
+            gradient,
+        })
+    }
+
+    /// From the next step on.
+    pub fn set_rates(&mut self, rates: Rates) {
+        self.changed_rates = Some(rates);
+    }
+
+    /// Room for the losses of one step on their way to the host.
+    pub fn loss_readback(&self) -> Readback<f32> {
+        Readback::new(&self.gpu, "losses on their way", self.objective.losses().len())
+    }
+
+    /// Everything that one step submits, in order.
+    pub fn recordings(&self) -> impl Iterator<Item = &Recording> {
+        let update = self.recorded.iter().map(|recorded| &recorded.update);
+        self.recordings_but_the_update().chain(update)
+    }
+
+    /// What leaves the pixels where they are.
+    pub fn recordings_but_the_update(&self) -> impl Iterator<Item = &Recording> {
+        let network = [self.weights.drawing(), self.weights.packing()];
+        let images = self.recorded.iter().flat_map(|recorded| {
+            let chunks = recorded.chunks.iter().map(|chunk| &chunk.recording);
+            chunks.chain([&recorded.synthetic])
+        });
+        network.into_iter().chain(images)
+    }
+}
+
+/// Records a step, from the weights that are drawn and packed by then to the pixels: what runs before what is the order
+/// of these lines.
+fn record(
+    gpu: &Gpu,
+    plan: &Plan<'_>,
+    Sizes { chunk, syn_chunk, resident }: Sizes,
+    buffers: &Buffers,
+    pixels: &Pixels,
+) -> Result<Recorded> {
+    let Buffers { weights, network, feed, objective, rates, gradient, .. } = buffers;
+    let (reals, syns) = (plan.reals(), plan.syns());
+    log::info!(
+        "at once {chunk} of {reals} real images, {syn_chunk} of {syns} synthetic ones; the training set {}",
+        if resident { "stays on the device" } else { "is sent piece by piece" }
+    );
+    let of = |images: &Range<usize>| Batch { images: images.len(), nets: 1 };
+
+    let mut chunks = Vec::new();
+    for images in cut(reals, chunk) {
+        let mut recording = Recording::default();
+        feed.real(gpu, &mut recording, network.input(), &images);
+        network.forward(gpu, &mut recording, weights, of(&images), Mode::Test)?;
+        objective.absorb_real(gpu, &mut recording, network.output(), images.clone());
+        chunks.push(Chunk { images, recording });
+    }
+
+    let mut synthetic = Recording::default();
+    // As backward needs it, even where it does not follow: the sums must not depend on how images are cut.
+    let forward = |recording: &mut Recording, images: &Range<usize>| {
+        feed.synthetic(gpu, recording, &pixels.images, network.input(), images);
+        network.forward(gpu, recording, weights, of(images), Mode::Frozen)
+    };
+    let syn_chunks: Vec<_> = cut(syns, syn_chunk).collect();
+    for images in &syn_chunks {
+        forward(&mut synthetic, images)?;
+        objective.absorb_synthetic(gpu, &mut synthetic, network.output(), images.clone());
+    }
+    objective.compare(gpu, &mut synthetic);
+    for images in &syn_chunks {
+        // Of several chunks, each is embedded again, to the same bits.
+        if syn_chunks.len() > 1 {
+            forward(&mut synthetic, images)?;
+        }
+        let d_output = Some(objective.gradient(images.start));
+        let (batch, mode) = (of(images), Mode::Frozen);
+        network.backward(gpu, &mut synthetic, weights, d_output, batch, mode, Target::INPUT)?;
+        feed.back(gpu, &mut synthetic, network.d_input(), gradient, images);
+    }
+
+    let mut update = Recording::default();
+    update.push(sgd(gpu, rates, &pixels.images, &pixels.velocity, gradient));
+    Ok(Recorded { chunks, synthetic, update })
+}
+
+/// So many images in chunks of at most so many.
+fn cut(images: usize, chunk: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..images).step_by(chunk.max(1)).map(move |first| first..images.min(first + chunk))
+}

@@ -1,0 +1,77 @@
+//! The buffers of a step, named once, for the device and for the count.
+
+use super::{Plan, feed::Feed, sizes::Sizes};
+use crate::{
+    gpu::{Caps, Gpu, Memory, Table},
+    kernels::Rates,
+    nn::{Network, Ways, Weights},
+    objective::MeanEmbeddings,
+};
+
+/// The synthetic images and how they move, which stay where they are however a step is cut.
+#[derive(Debug)]
+pub(super) struct Pixels<M: Memory = Gpu> {
+    pub images: M::Buffer<f32>,
+    pub velocity: M::Buffer<f32>,
+}
+
+/// Everything else.
+#[derive(Debug)]
+pub(super) struct Buffers<M: Memory = Gpu> {
+    pub weights: Weights<M>,
+    pub network: Network<M>,
+    pub rates: M::Buffer<Rates>,
+    pub feed: Feed<M>,
+    pub objective: MeanEmbeddings<M>,
+    pub gradient: M::Buffer<f32>,
+}
+
+impl<M: Memory> Pixels<M> {
+    pub fn new(memory: &M, plan: &Plan<'_>) -> Self {
+        let pixels = plan.syns() * plan.image_len();
+        Self {
+            images: memory.buffer("synthetic images", pixels),
+            velocity: memory.buffer("velocity", pixels),
+        }
+    }
+}
+
+impl<M: Memory> Buffers<M> {
+    pub fn new(memory: &M, plan: &Plan<'_>, sizes: Sizes) -> Self {
+        let Sizes { chunk, syn_chunk, .. } = sizes;
+        let Plan { net, real_counts, ipc, .. } = plan;
+        Self {
+            weights: Weights::room(memory, net, 1, Ways::ToImages),
+            network: Network::new(memory, net, chunk.max(syn_chunk), syn_chunk),
+            rates: memory.buffer("rates", 1),
+            feed: Feed::room(memory, plan, sizes),
+            objective: MeanEmbeddings::room(memory, net.features(), real_counts, *ipc),
+            gradient: memory.buffer("gradient at the pixels", plan.syns() * plan.image_len()),
+        }
+    }
+}
+
+impl Plan<'_> {
+    /// All buffers of a step that is cut like this, on such a device.
+    pub(super) fn table(&self, caps: &Caps, sizes: Sizes) -> Table {
+        let table = Table::new(caps);
+        Pixels::new(&table, self);
+        Buffers::new(&table, self, sizes);
+        table
+    }
+
+    /// Real images in a batch.
+    pub fn reals(&self) -> usize {
+        self.real_counts.iter().sum()
+    }
+
+    /// Synthetic images.
+    pub fn syns(&self) -> usize {
+        self.real_counts.len() * self.ipc
+    }
+
+    /// Values of an image.
+    pub fn image_len(&self) -> usize {
+        self.net.image_len()
+    }
+}

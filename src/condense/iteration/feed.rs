@@ -1,0 +1,190 @@
+//! Images on their way into a network: where a batch's real images are, which ones it holds, and one augmentation per
+//! class that both sides get.
+
+use std::ops::Range;
+
+use wgpu::util::StagingBelt;
+
+use super::{Plan, RealBatch, RealFormat, sizes::Sizes};
+use crate::{
+    Result,
+    augment::Row,
+    gpu::{Buffer, Gpu, Memory, Recording},
+    kernels::{Augment, Item, Planes, Source},
+};
+
+/// The buffers between images as they are kept and as a network reads them.
+#[derive(Debug)]
+pub(super) struct Feed<M: Memory = Gpu> {
+    /// How a network's input looks from outside: dense.
+    dense: Planes,
+    /// One row per class: siamese augmentation.
+    rows: M::Buffer<Row>,
+    means: M::Buffer<f32>,
+    real: RealSource<M>,
+    real_items: M::Buffer<Item>,
+    synthetic_items: M::Buffer<Item>,
+    /// Mean and standard deviation of each channel, of pixels.
+    normalise: (Vec<f32>, Vec<f32>),
+}
+
+#[derive(Debug)]
+enum RealSource<M: Memory> {
+    Resident(M::Buffer<u8>),
+    StreamedPixels(M::Buffer<u8>),
+    StreamedValues(M::Buffer<f32>),
+}
+
+impl<M: Memory> Feed<M> {
+    /// Room for chunks of these sizes. Nothing is written.
+    pub fn room(memory: &M, plan: &Plan<'_>, sizes: Sizes) -> Self {
+        let Sizes { chunk, syn_chunk, resident } = sizes;
+        let image_len = plan.image_len();
+        Self {
+            dense: Planes::dense(plan.net.images.0, plan.net.images.1),
+            rows: memory.buffer("augmentation rows", plan.real_counts.len()),
+            means: memory.buffer("image means", chunk.max(syn_chunk)),
+            real: match plan.real {
+                RealFormat::Pixels { all, .. } if resident => {
+                    RealSource::Resident(memory.buffer("training pixels", all.len()))
+                }
+                RealFormat::Pixels { .. } => {
+                    RealSource::StreamedPixels(memory.buffer("real pixels", chunk * image_len))
+                }
+                RealFormat::Values => {
+                    RealSource::StreamedValues(memory.buffer("real values", chunk * image_len))
+                }
+            },
+            real_items: memory.buffer("real items", plan.reals()),
+            synthetic_items: memory.buffer("synthetic items", plan.syns()),
+            normalise: match plan.real {
+                RealFormat::Pixels { mean, std, .. } => (mean.to_vec(), std.to_vec()),
+                RealFormat::Values => Default::default(),
+            },
+        }
+    }
+}
+
+impl Feed {
+    /// Writes what does not change from step to step.
+    pub fn write(&self, gpu: &Gpu, plan: &Plan<'_>) {
+        self.rows.write(gpu, &vec![Row::NONE; plan.real_counts.len()]);
+        if let (RealSource::Resident(pixels), RealFormat::Pixels { all, .. }) =
+            (&self.real, plan.real)
+        {
+            pixels.write(gpu, all);
+        }
+        let item = |image: u32| Item { image, row: image / plan.ipc as u32 };
+        let items: Vec<_> = (0..plan.syns() as u32).map(item).collect();
+        self.synthetic_items.write(gpu, &items);
+    }
+
+    /// Records a chunk of the batch's real images into a network's input.
+    pub fn real(
+        &self,
+        gpu: &Gpu,
+        recording: &mut Recording,
+        (input, layout): (&Buffer<f32>, Planes),
+        images: &Range<usize>,
+    ) {
+        let (mean, std) = (&self.normalise.0[..], &self.normalise.1[..]);
+        let source = match &self.real {
+            RealSource::StreamedValues(values) => Source::Values(values),
+            RealSource::Resident(bytes) | RealSource::StreamedPixels(bytes) => {
+                Source::Pixels { bytes, mean, std }
+            }
+        };
+        let (first, count) = (images.start, images.len());
+        let augment = self.augment(&self.real_items);
+        augment.forward(gpu, recording, source, self.dense, input, layout, first, count);
+    }
+
+    /// Records a chunk of the synthetic images into a network's input.
+    pub fn synthetic(
+        &self,
+        gpu: &Gpu,
+        recording: &mut Recording,
+        values: &Buffer<f32>,
+        (input, layout): (&Buffer<f32>, Planes),
+        images: &Range<usize>,
+    ) {
+        let (source, first, count) = (Source::Values(values), images.start, images.len());
+        let augment = self.augment(&self.synthetic_items);
+        augment.forward(gpu, recording, source, self.dense, input, layout, first, count);
+    }
+
+    /// Records the way back from the gradient at a network's input to that at the synthetic images.
+    pub fn back(
+        &self,
+        gpu: &Gpu,
+        recording: &mut Recording,
+        (d_input, layout): (&Buffer<f32>, Planes),
+        gradient: &Buffer<f32>,
+        images: &Range<usize>,
+    ) {
+        let (first, count) = (images.start, images.len());
+        let augment = self.augment(&self.synthetic_items);
+        augment.backward(gpu, recording, d_input, layout, gradient, self.dense, first, count);
+    }
+
+    fn augment<'a>(&'a self, items: &'a Buffer<Item>) -> Augment<'a> {
+        Augment { items, rows: &self.rows, means: &self.means }
+    }
+
+    /// Bytes that one send needs at most.
+    pub fn largest_send(&self, classes: usize, reals: usize) -> usize {
+        let changing = classes * size_of::<Row>() + reals * size_of::<Item>();
+        changing.max(match &self.real {
+            RealSource::Resident(_) => 0,
+            RealSource::StreamedPixels(room) => room.len(),
+            RealSource::StreamedValues(room) => 4 * room.len(),
+        })
+    }
+
+    /// Sends what a step is about: an augmentation per class, and which images the batch holds. `chunks` are those it is
+    /// cut into.
+    pub fn send(
+        &self,
+        belt: &mut StagingBelt,
+        encoder: &mut wgpu::CommandEncoder,
+        (rows, real_counts): (&[Row], &[usize]),
+        batch: &RealBatch<'_>,
+        chunks: impl Iterator<Item = Range<usize>>,
+    ) -> Result<()> {
+        self.rows.stage(belt, encoder, rows)?;
+        let classes = (0u32..).zip(real_counts).flat_map(|(k, &n)| std::iter::repeat_n(k, n));
+        let items: Vec<_> = match (batch, &self.real) {
+            (RealBatch::Indices { indices, .. }, RealSource::Resident(_)) => {
+                indices.iter().zip(classes).map(|(&image, row)| Item { image, row }).collect()
+            }
+            // What is sent chunk by chunk is numbered within its chunk.
+            _ => {
+                let within = chunks.flat_map(|images| 0..images.len() as u32);
+                within.zip(classes).map(|(image, row)| Item { image, row }).collect()
+            }
+        };
+        self.real_items.stage(belt, encoder, &items)
+    }
+
+    /// Sends a chunk of the real images, unless they are on the device already.
+    pub fn send_real(
+        &self,
+        belt: &mut StagingBelt,
+        encoder: &mut wgpu::CommandEncoder,
+        batch: &RealBatch<'_>,
+        images: Range<usize>,
+    ) -> Result<()> {
+        let len = self.dense.image_len();
+        match (batch, &self.real) {
+            (RealBatch::Indices { indices, all }, RealSource::StreamedPixels(room)) => {
+                let image = |&i: &u32| all[i as usize * len..][..len].iter().copied();
+                let gathered: Vec<u8> = indices[images].iter().flat_map(image).collect();
+                room.stage(belt, encoder, &gathered)
+            }
+            (RealBatch::Values(values), RealSource::StreamedValues(room)) => {
+                room.stage(belt, encoder, &values[images.start * len..images.end * len])
+            }
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! What condensing makes alike in real and synthetic images: an objective absorbs what a network makes of both sides,
+//! chunk by chunk, compares them, and gives back gradients at what it absorbed of the synthetic side.
+
+mod mean_embeddings;
+
+pub(crate) use mean_embeddings::MeanEmbeddings;
