@@ -104,13 +104,27 @@ impl Pictures {
             return Err(Error::format(&self.folder, format!("{count} pictures are too many")));
         }
         let (mut pixels, mut labels) = (Vec::new(), Vec::new());
+        let mut wrong = Vec::new();
         for (label, pictures) in classes {
             for path in pictures {
-                pixels.extend(decode(path, dataset)?);
+                match decode(path, dataset) {
+                    Ok(picture) => pixels.extend(picture),
+                    Err(error) => wrong.push(error),
+                }
                 labels.push(label);
             }
         }
-        Ok((pixels, labels))
+        match wrong.len() {
+            0 => Ok((pixels, labels)),
+            1 => Err(wrong.remove(0)),
+            count => {
+                // All of them at once, rather than one each time that somebody tries.
+                let named: Vec<_> = wrong.iter().take(5).map(Error::to_string).collect();
+                let more = if count > named.len() { "; …" } else { "" };
+                let why = format!("{count} pictures can't be used: {}{more}", named.join("; "));
+                Err(Error::format(&self.folder, why))
+            }
+        }
     }
 
     /// Sub-folders with pictures, and the labels of these. How it was found out is said where it could be wrong.
