@@ -43,8 +43,7 @@ pub fn run(args: &BenchArgs) -> Result<u8, Failure> {
         pieces.finish();
     }
     let Some(report) = report else {
-        console
-            .interrupted(&format!("interrupted: nothing was measured to its end\n{}", again()));
+        console.interrupted(&format!("interrupted: nothing was measured to its end\n{}", again()));
         return Ok(INTERRUPTED);
     };
     console.result(&table(&report), &report)?;

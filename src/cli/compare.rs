@@ -79,10 +79,10 @@ pub fn run(args: &CompareArgs) -> Result<u8, Failure> {
         sets: methods.iter().filter(|method| matches!(method, Method::Selection(_))).count() as u32,
         whole: whole.and_then(|(_, plan)| plan.evaluation.clone()),
     };
-    // Before the first of them, whichever that is.
+    // Before the first of them, whichever that is. What fails here fails again where its row says so.
     for (task, plan) in &tasks {
         if let Some(MethodSettings::Dm(settings)) = &plan.settings {
-            bench.outlook.of(&bench, settings, &task.asked(&bench, plan), 0)?;
+            let _ = bench.outlook.of(&bench, settings, &task.asked(&bench, plan), 0);
         }
     }
 

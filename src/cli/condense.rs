@@ -125,8 +125,7 @@ pub fn condense(
     let seconds = history.seconds.last().copied().unwrap_or_default();
     let (iterations, losses) = (settings.iterations, history.losses.clone());
     let console = &bench.console;
-    let steps =
-        Steps::start(console, iterations, losses, seconds, speeds.iteration, evaluations);
+    let steps = Steps::start(console, iterations, losses, seconds, speeds.iteration, evaluations);
     let mut work = Work { bench, condensation, history, steps, snapshots, folder, checkpoints };
     let finished = work
         .iterate(follow.as_ref())

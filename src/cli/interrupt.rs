@@ -80,10 +80,9 @@ impl Interrupt {
             let resumed = resumed.lock().unwrap_or_else(PoisonError::into_inner);
             // Without its record there is nothing left of it.
             let last = match resumed.as_deref().filter(|folder| folder::holds_a_run(folder)) {
-                Some(folder) => format!(
-                    "interrupted; its folder has what was saved last\n{}",
-                    go_on(folder)
-                ),
+                Some(folder) => {
+                    format!("interrupted; its folder has what was saved last\n{}", go_on(folder))
+                }
                 None => format!("interrupted before there were results\n{}", again()),
             };
             console.leaves(&last);

@@ -106,9 +106,8 @@ impl Outlook {
                 true => Some(Speeds::of(bench, &small, small_evaluation)?),
                 false => None,
             };
-            let quicker = speeds.map(|speeds| {
-                self.series.ahead(speeds, &small, &small_record, 0, whole).all()
-            });
+            let quicker = speeds
+                .map(|speeds| self.series.ahead(speeds, &small, &small_record, 0, whole).all());
             let time = quicker.map(|time| format!(" (about {})", rough(time))).unwrap_or_default();
             let less = flops(&bench.dataset, &small) * f64::from(small.iterations)
                 < flops(&bench.dataset, settings) * f64::from(settings.iterations) / 2.0;
@@ -177,7 +176,8 @@ impl Series {
             Self::Runs { left, .. } => {
                 let others = left.saturating_sub(1);
                 iterations = iterations.saturating_add(others.saturating_mul(settings.iterations));
-                times = times.saturating_add(others.saturating_mul(evaluations(settings.iterations)));
+                times =
+                    times.saturating_add(others.saturating_mul(evaluations(settings.iterations)));
             }
             Self::Methods { sets, whole: asked, .. } => {
                 times += sets;
@@ -209,12 +209,15 @@ impl Ahead {
             Series::Methods { names, .. } => format!(" for {names}"),
         };
         let further = if resumed { " more" } else { "" };
-        let mut told = format!("expected  about {}{further} on this device{what}", rough(self.all()));
+        let mut told =
+            format!("expected  about {}{further} on this device{what}", rough(self.all()));
         if !evaluating.is_zero() {
-            told += &format!(": {} condensing, {} evaluating", rough(*condensing), rough(*evaluating));
+            told +=
+                &format!(": {} condensing, {} evaluating", rough(*condensing), rough(*evaluating));
         }
         if *more {
-            told += if evaluating.is_zero() { ", then evaluations" } else { ", and other evaluations" };
+            told +=
+                if evaluating.is_zero() { ", then evaluations" } else { ", and other evaluations" };
             told += " that were not measured";
         }
         told
@@ -283,6 +286,61 @@ fn rough(time: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::{args::Cli, dataset::tests::tiny, method::Method, record::Adapter};
+
+    fn ahead(line: &str, series: &Series, done: u32, evaluation: Option<u64>) -> (String, String) {
+        let cli = Cli::from_arguments(line.split_whitespace()).unwrap();
+        let settings = cli.run.settings(&tiny());
+        let evaluated = (!cli.method.no_eval).then(|| cli.run.evaluation(&tiny(), Method::Dm));
+        let record = Record::of(&cli.run, Method::Dm, None, evaluated, Adapter::default());
+        let evaluation = evaluation.map(Duration::from_secs);
+        let speeds = Speeds { iteration: Duration::from_secs(6), evaluation };
+        let whole = Some(Duration::from_secs(7200));
+        let ahead = series.ahead(speeds, &settings, &record, done, whole);
+        (ahead.told(series, done > 0), command(&record, 10, series))
+    }
+
+    #[test]
+    fn what_is_expected_counts_all_that_a_command_does() {
+        let line = "dm-wgpu --dataset glyphs --iterations 100 --eval-every 50";
+        let (told, command) = ahead(line, &Series::Single, 0, Some(600));
+        let expected = "expected  about 40 minutes on this device: 10 minutes condensing, 30 minutes evaluating";
+        assert_eq!(told, expected);
+        assert_eq!(command, "dm-wgpu --dataset glyphs --ipc 10 --preset small");
+        let (told, _) = ahead(line, &Series::Single, 60, Some(600));
+        assert!(
+            told.starts_with("expected  about 24 minutes more on this device: 4 minutes"),
+            "{told}"
+        );
+
+        let runs = |left| Series::Runs { asked: 3, left };
+        let line = "dm-wgpu --dataset glyphs --iterations 100 --no-eval";
+        let (told, command) = ahead(line, &runs(3), 0, None);
+        assert_eq!(told, "expected  about 30 minutes on this device for 3 runs");
+        assert_eq!(command, "dm-wgpu --dataset glyphs --ipc 10 --preset small --runs 3 --no-eval");
+        let (told, _) = ahead(line, &runs(2), 50, None);
+        assert_eq!(
+            told,
+            "expected  about 15 minutes more on this device for the 2 runs that are left"
+        );
+
+        let line = "dm-wgpu --dataset glyphs --iterations 100";
+        let whole = Some(EvaluationSettings::for_dataset(&tiny()));
+        let methods = Series::Methods { names: "dm, random, whole".into(), sets: 1, whole };
+        let (told, command) = ahead(line, &methods, 0, Some(600));
+        assert!(
+            told.contains("about 2 h 30 min on this device for dm, random, whole: 10 min"),
+            "{told}"
+        );
+        let expected =
+            "dm-wgpu compare --dataset glyphs --ipc 10 --preset small --methods dm,random,whole";
+        assert_eq!(command, expected);
+        let (told, _) = ahead(line, &Series::Single, 0, None);
+        assert_eq!(
+            told,
+            "expected  about 10 minutes on this device, then evaluations that were not measured"
+        );
+    }
 
     #[test]
     fn times_are_told_roughly() {

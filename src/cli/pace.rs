@@ -116,7 +116,8 @@ impl Speed {
         if stalled {
             self.window.clear();
         }
-        self.lately = Some(usual.filter(|_| stalled).map_or(lately, |usual| (usual * lately).sqrt()));
+        self.lately =
+            Some(usual.filter(|_| stalled).map_or(lately, |usual| (usual * lately).sqrt()));
         let window = WINDOW.max((elapsed - self.began) / PART);
         let newest = self.window.back().copied();
         if newest.is_none_or(|newest| since(newest).1 >= window / 100) {
@@ -215,10 +216,13 @@ mod tests {
             assert_eq!(speed.at(0.1, at(0.1)), measured);
             assert_eq!(speed.at(0.2, at(9.0)), measured, "a kernel was compiled");
             assert_eq!(speed.at(0.3, at(15.0)), measured, "and another");
-            let told = (1..=20).map(|i| speed.at(0.3 + 0.5 * f64::from(i), at(15.0 + 0.25 * f64::from(i))));
+            let told = (1..=20)
+                .map(|i| speed.at(0.3 + 0.5 * f64::from(i), at(15.0 + 0.25 * f64::from(i))));
             let told: Vec<_> = told.collect();
             assert_eq!(told[10], measured, "too early");
-            assert!(told[12..].iter().all(|rate| rate.is_some_and(|rate| (rate - 2.0).abs() < 1e-9)));
+            assert!(
+                told[12..].iter().all(|rate| rate.is_some_and(|rate| (rate - 2.0).abs() < 1e-9))
+            );
         }
         // A night's sleep of the machine.
         let mut speed = Speed::new(0.0, Duration::ZERO, None);
@@ -243,8 +247,9 @@ mod tests {
             speed.at(f64::from(i), at(0.1 * f64::from(i)));
         }
         // Twice as slow from second 100 on: known as soon as a quarter of the time was.
-        let told: Vec<_> =
-            (1..=200).map(|i| speed.at(1000.0 + f64::from(i), at(100.0 + 0.2 * f64::from(i)))).collect();
+        let told: Vec<_> = (1..=200)
+            .map(|i| speed.at(1000.0 + f64::from(i), at(100.0 + 0.2 * f64::from(i))))
+            .collect();
         assert!(told[0].is_some_and(|rate| rate > 9.9));
         assert!(told[199].is_some_and(|rate| (rate - 5.0).abs() < 0.1), "{:?}", told[199]);
         assert!(speed.window.len() < 110, "{} samples", speed.window.len());

@@ -66,7 +66,9 @@ pub struct Evaluations {
 
 impl Evaluations {
     fn left(self, done: u32, total: u32) -> u32 {
-        1 + self.every.map_or(0, |every| total.saturating_sub(1) / every - done.min(total - 1) / every)
+        1 + self
+            .every
+            .map_or(0, |every| total.saturating_sub(1) / every - done.min(total - 1) / every)
     }
 
     /// `, then evaluation about 0:40`, or as much of it as is known.
@@ -440,7 +442,8 @@ impl<'a> Downloads<'a> {
             let (seconds, seconds_left) = (elapsed.as_secs_f64(), None);
             let unit = if matches!(work, Work::Decoding) { "pictures" } else { "bytes" };
             let of_next = 0.0;
-            Event::Progress { what: &what, done, of_next, total, unit, seconds, seconds_left }.tell();
+            Event::Progress { what: &what, done, of_next, total, unit, seconds, seconds_left }
+                .tell();
         }
         if let Some((_, Some(bar))) = &self.current {
             // Without a total there is no end to draw: it moves along with what came.

@@ -37,7 +37,8 @@ pub fn repeating(words: impl Iterator<Item = String>, without: &[&str]) -> Strin
             Some((flag, value)) => (flag, Some(value.to_owned())),
             None => (if word == "-o" { "--out" } else { &word }, words.peek().cloned()),
         };
-        let taken = |folder: &String| fs::read_dir(folder).is_ok_and(|mut all| all.next().is_some());
+        let taken =
+            |folder: &String| fs::read_dir(folder).is_ok_and(|mut all| all.next().is_some());
         if without.contains(&flag) || flag == "--out" && value.as_ref().is_some_and(taken) {
             if !word.contains('=') {
                 words.next();
@@ -88,9 +89,8 @@ mod tests {
     fn a_command_is_repeated_as_it_was_typed() {
         let taken = tempfile::tempdir().unwrap();
         fs::write(taken.path().join("x"), "").unwrap();
-        let repeated = |line: &str, without: &[&str]| {
-            repeating(line.split('|').map(String::from), without)
-        };
+        let repeated =
+            |line: &str, without: &[&str]| repeating(line.split('|').map(String::from), without);
         let line = "compare|--dataset|folder:my pets|--methods|dm,random|--json|--out=new";
         let told = "dm-wgpu compare --dataset 'folder:my pets'";
         assert_eq!(repeated(line, &[]), format!("{told} --methods dm,random --json --out=new"));

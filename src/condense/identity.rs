@@ -116,8 +116,17 @@ mod tests {
         let told = |theirs: Identity| ours.difference(&theirs).unwrap();
         for (theirs, words) in [
             (dataset(|info, _, _| info.name = "dashes".into()), "data set dots, now it is dashes"),
-            (dataset(|info, _, _| info.class_names[1] = "c".into()), "classes a, b, now they are a, c"),
-            (dataset(|info, _, _| info.class_names.push("c".into())), "2 (a …), now it is 3 (a …)"),
+            (
+                dataset(|info, _, _| info.class_names[1] = "c".into()),
+                "classes a, b, now they are a, c",
+            ),
+            (
+                dataset(|info, _, labels| {
+                    info.class_names.push("c".into());
+                    labels[3] = 2;
+                }),
+                "2 (a …), now it is 3 (a …)",
+            ),
             (dataset(|info, _, _| info.mean[0] = 0.4), "mean [0.5]"),
             (
                 dataset(|_, pixels, labels| {

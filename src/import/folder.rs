@@ -192,6 +192,21 @@ mod tests {
     }
 
     #[test]
+    fn all_broken_pictures_are_named_at_once() {
+        let place = place(&["cat", "dog", "fox"]);
+        for class in ["cat", "fox"] {
+            fs::write(place.path().join(class).join("0.png"), "no picture").unwrap();
+        }
+        let tiny = dataset(1, &["cat", "dog", "fox"]);
+        let error = read(place.path()).unwrap().fitted(&tiny).unwrap_err().to_string();
+        assert!(error.contains("2 pictures can't be used: "), "{error}");
+        for name in ["cat", "fox"] {
+            let path = place.path().join(name).join("0.png").display().to_string();
+            assert!(error.contains(&path), "{path}: {error}");
+        }
+    }
+
+    #[test]
     fn classes_go_by_name_or_else_by_order() {
         let named = place(&["T-shirt_top", "cat"]);
         let tiny = dataset(1, &["cat", "dog", "T-shirt/top"]);

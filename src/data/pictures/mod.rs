@@ -316,8 +316,11 @@ fn all_bad(mut pictures: Vec<(PathBuf, String)>) -> Option<Error> {
     if pictures.is_empty() {
         return Some(bad(&first, reason));
     }
-    let named: Vec<_> =
-        pictures.iter().take(NAMED).map(|(path, reason)| format!("{}: {reason}", path.display())).collect();
+    let named: Vec<_> = pictures
+        .iter()
+        .take(NAMED)
+        .map(|(path, reason)| format!("{}: {reason}", path.display()))
+        .collect();
     let more = match pictures.len().saturating_sub(NAMED) {
         0 => String::new(),
         more => format!("; and {more} more"),
