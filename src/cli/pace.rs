@@ -79,6 +79,8 @@ pub struct Speed {
     lately: Option<f64>,
     /// Pieces per second: as was measured beforehand, then as was seen.
     rate: Option<f64>,
+    /// The same before the window.
+    before: Option<f64>,
 }
 
 /// Pieces that are done, and when.
@@ -98,7 +100,14 @@ impl Speed {
     /// `rate` as measured beforehand, if it was.
     pub fn new(done: f64, elapsed: Duration, rate: Option<f64>) -> Self {
         let last = (done, elapsed);
-        Self { began: elapsed, window: VecDeque::from([last]), last, lately: None, rate }
+        Self {
+            began: elapsed,
+            window: VecDeque::from([last]),
+            last,
+            lately: None,
+            rate,
+            before: rate,
+        }
     }
 
     /// Pieces per second, once that can be told.
@@ -115,6 +124,7 @@ impl Speed {
         let stalled = gap > STALL && usual.is_none_or(|usual| lately < usual / 3.0);
         if stalled {
             self.window.clear();
+            self.before = self.rate;
         }
         self.lately =
             Some(usual.filter(|_| stalled).map_or(lately, |usual| (usual * lately).sqrt()));
@@ -131,7 +141,11 @@ impl Speed {
         if let Some((some, time)) = self.window.front().copied().map(since)
             && time >= ENOUGH
         {
-            self.rate = Some(some / time.as_secs_f64());
+            // Parts of a piece are of different speeds: as much as is missing of a whole one is taken to be as before.
+            let missing = (1.0 - some).max(0.0);
+            let (assumed, longer) =
+                self.before.map_or((0.0, 0.0), |rate| (missing, missing / rate));
+            self.rate = Some((some + assumed) / (time.as_secs_f64() + longer));
         }
         self.rate
     }
@@ -184,7 +198,9 @@ mod tests {
         let mut speed = Speed::new(3.0, at(50.0), Some(0.5));
         assert_eq!(speed.at(3.5, at(51.0)), Some(0.5));
         assert_eq!(speed.at(3.5, at(51.5)), Some(0.5));
-        assert_eq!(speed.at(4.0, at(54.0)), Some(0.25), "since 50");
+        assert_eq!(speed.at(3.5, at(53.5)), Some(0.5), "nothing new");
+        assert_eq!(speed.at(3.75, at(54.0)), Some(1.0 / 4.5), "the missing quarter as measured");
+        assert_eq!(speed.at(4.0, at(55.0)), Some(0.2), "a whole one, since 50");
         let mut unknown = Speed::new(3.0, at(50.0), None);
         assert_eq!(unknown.at(3.5, at(51.0)), None);
         assert_eq!(unknown.at(4.0, at(54.0)), Some(0.25));

@@ -316,7 +316,7 @@ impl Pieces {
         all: Option<Duration>,
     ) -> Self {
         let display = Display::of(console, total, Pace::Tenths, 48);
-        let rate = all.map(|all| 1.0 / all.as_secs_f64().max(1e-9));
+        let rate = all.map(|all| f64::from(total) / all.as_secs_f64().max(1e-9));
         let (started, speed) = (Instant::now(), Speed::new(0.0, Duration::ZERO, rate));
         let mut pieces = Self { what: what.into(), unit, total, share, started, speed, display };
         pieces.at(0.0);
@@ -334,8 +334,8 @@ impl Pieces {
         let total = f64::from(self.total.max(1));
         let share = self.share.as_ref().map_or(done / total, |share| share(done));
         let mut status = format!("{}: {:.0} %", self.what, (100.0 * share).floor());
-        let rate = self.speed.at(share, elapsed);
-        let left = rate.filter(|_| !end).map(|rate| left(share, 1, rate));
+        let rate = self.speed.at(share * total, elapsed);
+        let left = rate.filter(|_| !end).map(|rate| left(share * total, self.total, rate));
         if let Some(left) = left {
             status += &format!(", {} left", clock(left));
         }
