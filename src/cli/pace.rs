@@ -213,7 +213,7 @@ mod tests {
         let mut seen = |from: f64, to: f64, first: f64, each: f64| {
             let steps = ((to - from) / each).round() as u32;
             let sample = |i: u32| (from + each * f64::from(i), first + 0.5 * f64::from(i));
-            (1..=steps).map(|i| sample(i)).map(|(done, time)| speed.at(done, at(time))).last()
+            (1..=steps).map(sample).map(|(done, time)| speed.at(done, at(time))).last()
         };
         let near = |rate: Option<Option<f64>>, told: f64| {
             let rate = rate.flatten().unwrap_or_default();
