@@ -11,11 +11,12 @@ use super::{
     args::{MachineArgs, PictureArgs},
     console::Console,
     dataset,
+    downloads::Downloads,
     events::{About, Event},
     failure::Failure,
     interrupt::Interrupt,
     outlook::Outlook,
-    progress::{Downloads, Pieces, Preparing},
+    progress::{Pieces, Preparing},
     record::Adapter,
     say::counted,
 };
