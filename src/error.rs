@@ -124,7 +124,7 @@ pub enum Error {
     /// A classifier's training ended in weights that are no numbers.
     #[error(
         "network {} of the evaluation diverged: some of its weights are not finite, so that its accuracy means \
-         nothing; lower its learning rate, or look at the set's values",
+         nothing; lower eval_lr, or look at the set's values",
         network + 1
     )]
     NetworkDiverged {

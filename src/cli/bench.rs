@@ -13,11 +13,12 @@ use super::{
     interrupt::{INTERRUPTED, Interrupt},
     progress::Pieces,
     record::Adapter,
+    rescue::again,
 };
 
 pub fn run(args: &BenchArgs) -> Result<u8, Failure> {
     let console = Console::new(args.quiet).with_json(args.json);
-    let interrupt = Interrupt::install(console.quiet());
+    let interrupt = Interrupt::install(console);
     interrupt.timing();
     let mut pieces: Option<Pieces> = None;
     let report = args.bench().run_blocking(&args.adapter_choice(), &mut |progress| {
@@ -32,7 +33,7 @@ pub fn run(args: &BenchArgs) -> Result<u8, Failure> {
             Progress::Opened(adapter) => introduce(&console, &adapter),
             Progress::Begun(what, 0) => console.say(&format!("timing {what}")),
             Progress::Begun(what, total) => {
-                pieces = Some(Pieces::start(&console, format!("timing {what}"), total));
+                pieces = Some(Pieces::start(&console, format!("timing {what}"), (total, what)));
             }
             _ => {}
         }
@@ -42,7 +43,7 @@ pub fn run(args: &BenchArgs) -> Result<u8, Failure> {
         pieces.finish();
     }
     let Some(report) = report else {
-        console.interrupted("interrupted: nothing was measured to its end");
+        console.interrupted(&format!("interrupted: nothing was measured to its end\n{}", again()));
         return Ok(INTERRUPTED);
     };
     console.result(&table(&report), &report)?;
@@ -85,7 +86,7 @@ fn table(report: &Report) -> String {
         let _ = write!(text, "\n{}", wrapped(&line));
     };
     line(format!(
-        "work       {shape}, {classes} class{}, ipc {ipc}, batch {batch_real}, width {width}, \
+        "work       {shape}, {classes} class{}, ipc {ipc}, batch-real {batch_real}, width {width}, \
          depth {depth}, made-up images",
         if *classes == 1 { "" } else { "es" }
     ));

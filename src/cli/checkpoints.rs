@@ -154,7 +154,7 @@ impl Checkpoints {
                 folder.keep();
             }
             Err(failure) => {
-                self.console.say(&format!("no checkpoint: {failure}; {}", self.still()))
+                self.console.warn(&format!("no checkpoint: {failure}; {}", self.still()))
             }
         }
     }

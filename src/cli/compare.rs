@@ -15,6 +15,9 @@ use super::{
     interrupt::{INTERRUPTED, Interrupt},
     measure::Bench,
     method::Method,
+    outlook::{Outlook, Series},
+    record::MethodSettings,
+    rescue::{again, repeating, resuming},
     run::Task,
     say::counted,
     side_by_side,
@@ -56,7 +59,7 @@ pub fn run(args: &CompareArgs) -> Result<u8, Failure> {
     let console = Console::new(run.machine.quiet).with_json(args.json);
     let name = format!("compare-{}-ipc{}-seed{}", run.short_dataset(), run.ipc(), run.seed);
     OutputFolder::check_for(run.out.as_deref(), run.dataset())?;
-    let interrupt = Interrupt::install(console.quiet());
+    let interrupt = Interrupt::install(console);
     let mut bench = Bench::open(&run.machine, run.dataset(), console, interrupt)?;
     let mut tasks = Vec::new();
     for &method in &methods {
@@ -69,6 +72,19 @@ pub fn run(args: &CompareArgs) -> Result<u8, Failure> {
     bench.interrupt.takes_along(folder.made().to_vec());
     bench.interrupt.takes_along(methods.iter().map(|&method| place(method)));
     bench.introduce();
+
+    let whole = tasks.iter().find(|(task, _)| task.method == Method::Whole);
+    bench.outlook.series = Series::Methods {
+        names: methods.iter().map(|method| method.name()).collect::<Vec<_>>().join(", "),
+        sets: methods.iter().filter(|method| matches!(method, Method::Selection(_))).count() as u32,
+        whole: whole.and_then(|(_, plan)| plan.evaluation.clone()),
+    };
+    // Before the first of them, whichever that is. What fails here fails again where its row says so.
+    for (task, plan) in &tasks {
+        if let Some(MethodSettings::Dm(settings)) = &plan.settings {
+            let _ = bench.outlook.of(&bench, settings, &task.asked(&bench, plan), 0);
+        }
+    }
 
     let mut table = Comparison {
         version: env!("CARGO_PKG_VERSION"),
@@ -103,12 +119,13 @@ pub fn run(args: &CompareArgs) -> Result<u8, Failure> {
                 table.methods.push(Row::without(method, INTERRUPTED_ROW.into()));
             }
             Err(failure) => {
-                console.say(&format!("{method} failed: {failure}"));
+                console.warn(&format!("{method} failed: {failure}"));
                 table.methods.push(Row::without(method, failure.to_string()));
                 failures += 1;
                 first_failure.get_or_insert(failure);
                 // A device that was lost stays lost; the next method gets another.
                 bench.gpu = Gpu::headless_blocking(&run.machine.adapter_choice())?;
+                bench.outlook = Outlook::of_another(bench.outlook.series.clone());
             }
         }
         // After each: what there is survives whatever happens to the next.
@@ -119,7 +136,7 @@ pub fn run(args: &CompareArgs) -> Result<u8, Failure> {
     if !worth_keeping {
         // If they all say the same, that is the answer.
         let Some(failure) = first_failure else {
-            console.interrupted("interrupted before there were results: nothing was saved");
+            console.interrupted(&format!("interrupted before there were results\n{}", again()));
             return Ok(INTERRUPTED);
         };
         return Err(failure);
@@ -136,6 +153,9 @@ pub fn run(args: &CompareArgs) -> Result<u8, Failure> {
     if !args.json {
         console.say(&format!("table     {}", folder.path().join("compare.md").display()));
         console.say(&format!("page      {}", page.display()));
+        if table.interrupted {
+            console.say(&table.go_on(&folder));
+        }
     }
     match (table.interrupted, first_failure) {
         (true, _) => Ok(INTERRUPTED),
@@ -225,6 +245,21 @@ impl Comparison {
              class's mean."
                 .to_owned()
         })
+    }
+
+    /// How what is missing is made: a run that began by resuming it, the others by a comparison of their own.
+    fn go_on(&self, folder: &OutputFolder) -> String {
+        let missing = self.methods.iter().filter(|row| row.accuracy.is_none());
+        let (begun, others): (Vec<_>, Vec<_>) = missing.partition(|row| row.folder.is_some());
+        let mut commands: Vec<_> =
+            begun.iter().map(|row| resuming(&folder.path().join(row.method))).collect();
+        if !others.is_empty() {
+            let names: Vec<_> = others.iter().map(|row| row.method).collect();
+            let words = std::env::args().skip(1);
+            let command = repeating(words, &["--methods", "--out"]);
+            commands.push(format!("{command} --methods {}", names.join(",")));
+        }
+        format!("go on     {}", commands.join("\n          "))
     }
 
     /// For the terminal: columns under each other.

@@ -17,8 +17,8 @@ use super::{
     failure::Failure,
     folder::OutputFolder,
     measure::{Bench, Measured},
-    outlook,
-    progress::{Pieces, Steps},
+    outlook::Series,
+    progress::{Evaluations, Pieces, Steps},
     record::Record,
     rescue::resuming,
     say::counted,
@@ -98,7 +98,7 @@ pub fn condense(
     let (gpu, dataset) = (&bench.gpu, Arc::clone(&bench.dataset));
     let start = checkpoints.load(folder)?;
     let done = start.as_ref().map_or(0, |start| start.checkpoint.iteration());
-    outlook::tell(bench, settings, &record, done)?;
+    let speeds = bench.outlook.of(bench, settings, &record, done)?;
     let (condensation, history) = match start {
         Some(Start { checkpoint, history }) => {
             let done = counted(checkpoint.iteration() as usize, "iteration");
@@ -113,10 +113,19 @@ pub fn condense(
         }
         None => (Condensation::new(gpu, dataset, settings.clone())?, History::default()),
     };
+    let evaluations = record.evaluation.as_ref().map(|_| Evaluations {
+        every: follow.as_ref().map(|follow| follow.every),
+        each: speeds.evaluation,
+    });
     folder.begin(record)?;
+    if !matches!(bench.outlook.series, Series::Methods { .. }) {
+        bench.interrupt.resumes(folder.path());
+    }
     bench.interrupt.working();
     let seconds = history.seconds.last().copied().unwrap_or_default();
-    let steps = Steps::start(&bench.console, settings.iterations, history.losses.clone(), seconds);
+    let (iterations, losses) = (settings.iterations, history.losses.clone());
+    let console = &bench.console;
+    let steps = Steps::start(console, iterations, losses, seconds, speeds.iteration, evaluations);
     let mut work = Work { bench, condensation, history, steps, snapshots, folder, checkpoints };
     let finished = work
         .iterate(follow.as_ref())
@@ -251,7 +260,7 @@ impl Work<'_> {
 pub fn select(bench: &Bench, settings: SelectionSettings) -> Result<Option<Made>, Failure> {
     let dataset = Arc::clone(&bench.dataset);
     let classes = dataset.classes() as u32;
-    let mut progress = Pieces::start(&bench.console, "choosing images", classes);
+    let mut progress = Pieces::start(&bench.console, "choosing images", (classes, "classes"));
     let mut selection = Selection::new(&bench.gpu, dataset, settings)?;
     while !selection.is_done() {
         if bench.interrupt.requested() {

@@ -39,6 +39,11 @@ impl Console {
         }
     }
 
+    /// As other warnings look.
+    pub fn warn(&self, line: &str) {
+        self.say(&format!("warning: {line}"));
+    }
+
     /// A line for people, or what a program hears instead.
     pub fn tell(&self, line: &str, event: &Event<'_>) {
         match self {
@@ -56,6 +61,14 @@ impl Console {
             true => end.tell(),
             false => self.say(line),
         }
+    }
+
+    /// The last word of a program that ends at once, from whatever thread.
+    pub fn leaves(&self, line: &str) -> ! {
+        let end = Event::Error { message: line, exit_code: INTERRUPTED };
+        let json = serde_json::to_string(&end).ok().filter(|_| self.json);
+        let told = json.as_deref().or((!self.quiet && !self.json).then_some(line));
+        say::last(told, self.json, INTERRUPTED)
     }
 
     /// As a result, but quiet people don't want it.

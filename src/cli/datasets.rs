@@ -38,12 +38,17 @@ fn for_people(
 ) -> String {
     let head = ["NAME", "IMAGES", "CLASSES", "SIZE", "DOWNLOAD", "ON DISK", "LICENCE"];
     let mut rows = vec![head.map(String::from)];
-    rows.extend(sets.iter().map(|(known, path)| row(known, path.is_some())));
+    rows.extend(sets.iter().map(|(known, path)| row(known, path.as_deref())));
     let mut parts = vec![aligned(&rows)];
     let here: Vec<_> = sets
         .iter()
         .filter_map(|(known, path)| {
-            Some([known.name.to_owned(), path.as_ref()?.display().to_string()])
+            let path = path.as_ref()?;
+            let some = match known.classes_at(path) {
+                here if here < known.classes => format!(" ({here} of {} classes)", known.classes),
+                _ => String::new(),
+            };
+            Some([known.name.to_owned(), format!("{}{some}", path.display())])
         })
         .collect();
     if !here.is_empty() {
@@ -65,11 +70,14 @@ fn for_people(
     parts.join("\n\n")
 }
 
-fn row(known: &Known, on_disk: bool) -> [String; 7] {
+fn row(known: &Known, path: Option<&Path>) -> [String; 7] {
     let Known { name, train, test, classes, channels, size, licence, .. } = known;
-    let (download, on_disk) = match (known.has_files(), on_disk) {
-        (false, _) => ("none".into(), "-"),
-        (true, on_disk) => (megabytes(known.download()), if on_disk { "yes" } else { "no" }),
+    let download = if known.has_files() { megabytes(known.download()) } else { "none".into() };
+    let on_disk = match path {
+        None if known.has_files() => "no",
+        None => "-",
+        Some(path) if known.classes_at(path) < *classes => "in part",
+        Some(_) => "yes",
     };
     [
         name.to_string(),
@@ -117,6 +125,7 @@ fn object(known: &Known, path: Option<&Path>) -> Value {
         "source": known.source,
         "needs_files": known.has_files(),
         "download_bytes": known.download(),
+        "classes_on_disk": path.map(|path| known.classes_at(path)),
         "path": path.map(|path| path.to_string_lossy()),
     })
 }

@@ -72,14 +72,14 @@ fn of_methods<'a>(
     follows.then(|| (methods.join(", "), value.as_str()))
 }
 
-/// All settings of a run, those of its evaluation and of its adapter with a word before them.
+/// All settings of a run, named like their flags, those of its adapter with a word before them.
 fn flat(past: &Past) -> Vec<(String, String)> {
     let named = |name: &str| (name.to_owned(), past.text(name).to_owned());
     let mut all = vec![named("dataset"), named("method")];
-    for (part, word) in [("settings", ""), ("evaluation", "evaluation "), ("adapter", "adapter ")] {
+    for (part, word) in [("settings", ""), ("evaluation", "eval-"), ("adapter", "adapter ")] {
         // The method again, by another name.
         let rows = past.part(part).into_iter().filter(|(name, _)| name != "selection");
-        all.extend(rows.map(|(name, value)| (format!("{word}{}", name.replace('_', " ")), value)));
+        all.extend(rows.map(|(name, value)| (format!("{word}{}", name.replace('_', "-")), value)));
     }
     all.push(named("version"));
     all
@@ -114,18 +114,18 @@ mod tests {
             settings.different,
             [
                 ("ipc".to_owned(), vec![text("1"), text("10")]),
-                ("lr img".to_owned(), vec![None, text("0.5")])
+                ("lr-img".to_owned(), vec![None, text("0.5")])
             ]
         );
         let common: Vec<_> = settings.common.iter().map(|(name, _)| name.as_str()).collect();
-        assert_eq!(common, ["dataset", "method", "width", "evaluation width", "version"]);
+        assert_eq!(common, ["dataset", "method", "width", "eval-width", "version"]);
         assert!(settings.of_methods.is_empty());
 
         // What other methods don't know is no difference of theirs; that it is told once suffices.
         runs.push(("c".to_owned(), past("random", r#"{"ipc": 1, "selection": "random"}"#)));
         let settings = Settings::of(&runs);
         let different: Vec<_> = settings.different.iter().map(|(name, _)| name.as_str()).collect();
-        assert_eq!(different, ["method", "ipc", "lr img"]);
+        assert_eq!(different, ["method", "ipc", "lr-img"]);
         let own = vec![("width".to_owned(), "8".to_owned())];
         assert_eq!(settings.of_methods, [("dm".to_owned(), own)]);
     }

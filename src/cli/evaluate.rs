@@ -20,6 +20,7 @@ use super::{
     measure::{Bench, how},
     past::check_set,
     record::{Adapter, Record},
+    rescue::again,
     say::counted,
 };
 
@@ -39,7 +40,7 @@ struct Answer<'a> {
 
 pub fn run(args: &EvaluateArgs) -> Result<u8, Failure> {
     let console = Console::new(args.machine.quiet).with_json(args.json);
-    let interrupt = Interrupt::install(console.quiet());
+    let interrupt = Interrupt::install(console);
     check_set(&args.path)?;
     let found = import::read(&args.path).map_err(Failure::of_data)?;
     let report = report_of(&args.path);
@@ -63,7 +64,8 @@ pub fn run(args: &EvaluateArgs) -> Result<u8, Failure> {
     bench.interrupt.measuring();
     let measured = bench.measure(TrainingSet::Synthetic(set), &settings, "evaluating")?;
     let Some(measured) = measured else {
-        console.interrupted("interrupted: the accuracy was not measured");
+        let again = again();
+        console.interrupted(&format!("interrupted: the accuracy was not measured\n{again}"));
         return Ok(INTERRUPTED);
     };
     let answer = Answer {

@@ -36,7 +36,10 @@ pub enum Event<'a> {
         loss: Option<f32>,
         mean_loss: Option<f32>,
         seconds: f64,
+        /// Of the iterations, and beside them of the evaluations on the way and at the end; none as long as it is not
+        /// known.
         seconds_left: Option<f64>,
+        evaluation_seconds_left: Option<f64>,
     },
     /// So many pieces are done of something else.
     Progress {
@@ -45,6 +48,8 @@ pub enum Event<'a> {
         #[serde(skip_serializing_if = "is_nothing")]
         of_next: f64,
         total: Option<u64>,
+        /// What `done` and `total` count.
+        unit: &'a str,
         seconds: f64,
         seconds_left: Option<f64>,
     },

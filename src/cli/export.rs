@@ -61,8 +61,12 @@ pub fn run(args: &ExportArgs) -> Result<u8, Failure> {
             let out = out.display();
             Failure::Usage(format!("--out {out} does not tell the format: add --format {names}"))
         })?,
-        // clap asks for one of them.
-        (None, None) => return Err(Failure::Usage("--format is needed".into())),
+        (None, None) => {
+            let names = Format::ALL.map(Format::name).join(", ");
+            return Err(Failure::Usage(format!(
+                "what for? Add --format {names}, or --out with a name that ends as one of them does"
+            )));
+        }
     };
     if let (Some(given), Some(out)) = (args.format, &args.out)
         && let Some(other) = Format::of_path(out).filter(|&other| other != given)
@@ -184,7 +188,7 @@ fn read(path: &Path, args: &ExportArgs, console: &Console) -> Result<SyntheticSe
             NAMES.join(" or ")
         )));
     };
-    let interrupt = Interrupt::install(console.quiet());
+    let interrupt = Interrupt::install(*console);
     let dataset = load(name, args.data_dir.as_deref(), args.pictures, console, &interrupt)?;
     found.into_set(&dataset).map_err(Failure::of_data)
 }

@@ -71,8 +71,10 @@ fn flag(setting: &str) -> String {
 }
 
 fn settings_as_flags(text: &str) -> String {
-    ["batch_real", "lr_img", "memory_budget", "eval_nets", "eval_epochs", "eval_width"]
-        .iter()
+    let names = "batch_real lr_img memory_budget submit_target test_fraction eval_nets eval_epochs eval_width \
+                 eval_depth eval_batch eval_lr eval_augment";
+    names
+        .split(' ')
         .fold(text.to_owned(), |text, name| text.replace(name, &flag(name)))
         .replace("init = noise", "--init noise")
         .replace("set resize", "set --resize")
@@ -130,6 +132,8 @@ mod tests {
             Failure::from(Error::Diverged { iteration: 3, class: 1, loss: f32::INFINITY });
         assert!(diverged.to_string().contains("--lr-img"), "{diverged}");
         assert!(diverged.to_string().contains("in iteration 4"), "{diverged}");
+        let diverged = Failure::from(Error::NetworkDiverged { network: 0 });
+        assert!(diverged.to_string().contains("lower --eval-lr,"), "{diverged}");
         assert_eq!(diverged.code(), 1);
     }
 

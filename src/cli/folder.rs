@@ -11,6 +11,7 @@ use super::{
     failure::Failure,
     lock::{self, Lock},
     record::Record,
+    repeats,
 };
 
 /// Where runs go that were not told.
@@ -253,6 +254,11 @@ fn real(path: &Path) -> PathBuf {
         Some((above, real)) => real.join(path.strip_prefix(above).unwrap_or(Path::new(""))),
         None => path,
     }
+}
+
+/// Whether this folder, or a series of runs in it, can be resumed.
+pub fn holds_a_run(folder: &Path) -> bool {
+    folder.join(RECORD).is_file() || repeats::are_in(folder)
 }
 
 /// Takes folders away again, innermost first. Only those without results go: what was saved stays, and so

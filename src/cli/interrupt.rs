@@ -10,7 +10,12 @@ use std::{
     },
 };
 
-use super::{folder, say};
+use super::{
+    console::Console,
+    folder,
+    rescue::{again, go_on},
+    say,
+};
 
 /// What shells expect of a program that was interrupted.
 pub const INTERRUPTED: u8 = 130;
@@ -33,18 +38,22 @@ pub struct Interrupt {
     state: Arc<AtomicU8>,
     made: Arc<Mutex<Vec<PathBuf>>>,
     unfinished: Arc<Mutex<Option<PathBuf>>>,
+    /// The run's folder, once it can be resumed there.
+    resumable: Arc<Mutex<Option<PathBuf>>>,
 }
 
 impl Interrupt {
     /// Takes over Ctrl-C, SIGTERM and SIGHUP: what people, `docker stop` and batch systems, and a connection that
     /// is lost end a program with.
-    pub fn install(quiet: bool) -> Self {
+    pub fn install(console: Console) -> Self {
         let state = Arc::new(AtomicU8::new(PREPARING));
         let made = Arc::new(Mutex::new(Vec::new()));
         let shared = Arc::clone(&state);
         let folders = Arc::clone(&made);
         let unfinished = Arc::new(Mutex::new(None::<PathBuf>));
         let file = Arc::clone(&unfinished);
+        let resumable = Arc::new(Mutex::new(None::<PathBuf>));
+        let resumed = Arc::clone(&resumable);
         let installed = on_request_to_end(move |insists| {
             let stop = |state| matches!(state, WORKING | MEASURING | TIMING).then_some(STOPPING);
             if let Ok(before) = shared.fetch_update(Ordering::SeqCst, Ordering::SeqCst, stop) {
@@ -53,7 +62,7 @@ impl Interrupt {
                     TIMING => "stopping after this piece",
                     _ => "stopping and saving what there is",
                 };
-                if !quiet {
+                if !console.quiet() {
                     // On a line of its own: the progress bar has the current one.
                     say::err(&format!("\n{doing}; Ctrl-C again leaves at once"));
                 }
@@ -68,12 +77,20 @@ impl Interrupt {
                 let _ = std::fs::remove_file(file);
             }
             folder::remove_empty(&folders.lock().unwrap_or_else(PoisonError::into_inner));
-            std::process::exit(INTERRUPTED.into());
+            let resumed = resumed.lock().unwrap_or_else(PoisonError::into_inner);
+            // Without its record there is nothing left of it.
+            let last = match resumed.as_deref().filter(|folder| folder::holds_a_run(folder)) {
+                Some(folder) => {
+                    format!("interrupted; its folder has what was saved last\n{}", go_on(folder))
+                }
+                None => format!("interrupted before there were results\n{}", again()),
+            };
+            console.leaves(&last);
         });
         if let Err(error) = installed {
             log::warn!("Ctrl-C and SIGTERM will not save anything: {error}");
         }
-        Self { state, made, unfinished }
+        Self { state, made, unfinished, resumable }
     }
 
     /// Leaving takes these folders along where they are empty, the last one first.
@@ -87,6 +104,12 @@ impl Interrupt {
         if file.as_deref() != unfinished {
             *file = unfinished.map(Path::to_path_buf);
         }
+    }
+
+    /// From here on the run in this folder can be resumed, or already a series of runs that it belongs to.
+    pub fn resumes(&self, folder: &Path) {
+        let mut resumable = self.resumable.lock().unwrap_or_else(PoisonError::into_inner);
+        resumable.get_or_insert_with(|| folder.to_path_buf());
     }
 
     /// From here on there is something to save.

@@ -1,6 +1,6 @@
 //! What a program run works with, and the one way to measure accuracy.
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use dm_wgpu::{
     Accuracy, Dataset, Error, Evaluation, EvaluationSettings, Gpu, Precision, TrainingSet,
@@ -11,10 +11,12 @@ use super::{
     args::{MachineArgs, PictureArgs},
     console::Console,
     dataset,
+    downloads::Downloads,
     events::{About, Event},
     failure::Failure,
     interrupt::Interrupt,
-    progress::{Downloads, Pieces},
+    outlook::Outlook,
+    progress::{Pieces, Preparing},
     record::Adapter,
     say::counted,
 };
@@ -29,6 +31,7 @@ pub struct Bench {
     pub dataset: Arc<Dataset>,
     pub console: Console,
     pub interrupt: Interrupt,
+    pub outlook: Outlook,
 }
 
 impl Bench {
@@ -42,7 +45,8 @@ impl Bench {
         let gpu = Gpu::headless_blocking(&machine.adapter_choice())?;
         let data_dir = machine.data_dir.as_deref();
         let dataset = load(dataset, data_dir, machine.pictures, &console, &interrupt)?;
-        Ok(Self { gpu, dataset: Arc::new(dataset), console, interrupt })
+        let (dataset, outlook) = (Arc::new(dataset), Outlook::default());
+        Ok(Self { gpu, dataset, console, interrupt, outlook })
     }
 
     /// The same for one of two that are on the device at once: with half of the memory.
@@ -101,9 +105,18 @@ impl Bench {
         what: &str,
     ) -> Result<Option<Measured>, Failure> {
         let dataset = Arc::clone(&self.dataset);
-        let mut progress = Pieces::start(&self.console, what, 1);
+        let whole = matches!(train, TrainingSet::Whole);
+        let preparing = Preparing::start(&self.console, what);
         let mut evaluation = Evaluation::new(&self.gpu, dataset, train, settings.clone())?;
-        progress.set_total(evaluation.pieces());
+        // Every evaluation of a set takes as long.
+        if whole || !self.outlook.knows_evaluations() {
+            evaluation.estimate_blocking()?;
+        }
+        drop(preparing);
+        let (share, all) = share(settings.epochs, evaluation.pieces(), evaluation.expected());
+        let pieces = (evaluation.pieces(), "epochs and tests");
+        let mut progress =
+            Pieces::weighted(&self.console, what, pieces, Some(Box::new(share)), Some(all));
         while !evaluation.is_done() {
             if self.interrupt.requested() {
                 progress.finish();
@@ -126,6 +139,23 @@ impl Bench {
         progress.finish();
         Ok(Some(Measured { accuracy, seconds }))
     }
+}
+
+/// The part of an evaluation that so many of its pieces are: epochs and a test, turn by turn. And how long it takes.
+fn share(
+    epochs: u32,
+    pieces: u32,
+    (epoch, test): (Duration, Duration),
+) -> (impl Fn(f64) -> f64, Duration) {
+    let (epochs, pieces) = (f64::from(epochs), f64::from(pieces));
+    let (epoch, test) = (epoch.as_secs_f64(), test.as_secs_f64());
+    let time = move |done: f64| {
+        let (turn, done) = ((done / (epochs + 1.0)).floor(), done % (epochs + 1.0));
+        turn * (epochs * epoch + test) + done.min(epochs) * epoch + (done - epochs).max(0.0) * test
+    };
+    let all = time(pieces);
+    let share = move |done| (time(done) / all).clamp(0.0, 1.0);
+    (share, Duration::try_from_secs_f64(all).unwrap_or(Duration::MAX))
 }
 
 /// An evaluation's result.
@@ -159,4 +189,18 @@ pub fn how(settings: &EvaluationSettings) -> String {
     let EvaluationSettings { nets, epochs, width, .. } = settings;
     let (nets, epochs) = (counted(*nets, "network"), counted(*epochs as usize, "epoch"));
     format!("{nets} of width {width}, {epochs}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_test_that_takes_long_is_no_epoch_among_others() {
+        // Two turns of 4 epochs of a second and a test of 6.
+        let (share, all) = share(4, 10, (Duration::from_secs(1), Duration::from_secs(6)));
+        assert_eq!(all, Duration::from_secs(20));
+        let told = [0.0, 2.0, 4.0, 4.5, 5.0, 7.0, 10.0].map(&share);
+        assert_eq!(told, [0.0, 0.1, 0.2, 0.35, 0.5, 0.6, 1.0]);
+    }
 }

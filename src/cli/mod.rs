@@ -12,6 +12,7 @@ mod dataset;
 mod datasets;
 mod differences;
 mod doctor;
+mod downloads;
 mod environment;
 mod evaluate;
 mod events;

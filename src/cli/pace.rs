@@ -1,6 +1,6 @@
 //! How often something is said, and how fast things go.
 
-use std::time::Duration;
+use std::{collections::VecDeque, time::Duration};
 
 /// When the next line is due where there is no terminal: the first at once, then none within ten
 /// seconds of another, but for the end.
@@ -68,44 +68,86 @@ impl Seconds {
     }
 }
 
-/// How fast something goes, told by all but its first piece, for which drivers compile. Where pieces are long, parts
-/// of the first one give an estimate until then.
+/// How fast something goes of late.
 #[derive(Debug)]
 pub struct Speed {
-    started: Sample,
-    first: Option<Sample>,
-    /// Whether parts of pieces are ever seen.
-    parts: bool,
+    began: Duration,
+    /// What the speed is told by, oldest first, thinned.
+    window: VecDeque<Sample>,
+    last: Sample,
+    /// Of what came last alone.
+    lately: Option<f64>,
+    /// Pieces per second: as was measured beforehand, then as was seen.
+    rate: Option<f64>,
+    /// The same before the window.
+    before: Option<f64>,
 }
 
 /// Pieces that are done, and when.
 type Sample = (f64, Duration);
 
-/// What must be known of a first piece, and for how long it must have been at work, to estimate by.
-const ENOUGH: (f64, Duration) = (0.01, Duration::from_secs(2));
+/// What the speed is told by, at least; and as much of all the time as [`PART`] says, so that it stays calm.
+const WINDOW: Duration = Duration::from_secs(20);
+const PART: u32 = 4;
 
-/// What must be known of the pieces after the first, where these come in parts.
-const MORE: f64 = 0.2;
+/// What must be seen to tell it.
+const ENOUGH: Duration = Duration::from_secs(3);
+
+/// Longer than this without progress is something else: kernels are compiled, or the machine slept.
+const STALL: Duration = Duration::from_secs(3);
 
 impl Speed {
-    pub fn new(done: f64, elapsed: Duration) -> Self {
-        Self { started: (done, elapsed), first: None, parts: false }
+    /// `rate` as measured beforehand, if it was.
+    pub fn new(done: f64, elapsed: Duration, rate: Option<f64>) -> Self {
+        let last = (done, elapsed);
+        Self {
+            began: elapsed,
+            window: VecDeque::from([last]),
+            last,
+            lately: None,
+            rate,
+            before: rate,
+        }
     }
 
     /// Pieces per second, once that can be told.
     pub fn at(&mut self, done: f64, elapsed: Duration) -> Option<f64> {
-        self.parts |= done.fract() > 0.0;
-        if done >= self.started.0 + 1.0 {
-            self.first.get_or_insert((done, elapsed));
-        }
         let since = |(before, then): Sample| (done - before, elapsed.saturating_sub(then));
-        let known = self.first.map(since).filter(|&(more, _)| more >= MORE);
-        let estimated = || {
-            let (some, time) = since(self.started);
-            (self.parts && some >= ENOUGH.0 && time >= ENOUGH.1).then_some((some, time))
-        };
-        let (done, time) = known.or_else(estimated)?;
-        (!time.is_zero()).then(|| done / time.as_secs_f64())
+        let (more, gap) = since(self.last);
+        if more <= 0.0 || gap.is_zero() {
+            return self.rate;
+        }
+        self.last = (done, elapsed);
+        let lately = more / gap.as_secs_f64();
+        // Where every piece takes that long, it is no stall.
+        let usual = self.rate.or(self.lately);
+        let stalled = gap > STALL && usual.is_none_or(|usual| lately < usual / 3.0);
+        if stalled {
+            self.window.clear();
+            self.before = self.rate;
+        }
+        self.lately =
+            Some(usual.filter(|_| stalled).map_or(lately, |usual| (usual * lately).sqrt()));
+        let window = WINDOW.max((elapsed - self.began) / PART);
+        let newest = self.window.back().copied();
+        if newest.is_none_or(|newest| since(newest).1 >= window / 100) {
+            self.window.push_back(self.last);
+        }
+        // A whole piece at least, because its parts may be of different speeds.
+        let spans = |&sample: &Sample| since(sample).1 >= window && since(sample).0 >= 1.0;
+        while self.window.get(1).is_some_and(spans) {
+            self.window.pop_front();
+        }
+        if let Some((some, time)) = self.window.front().copied().map(since)
+            && time >= ENOUGH
+        {
+            // Parts of a piece are of different speeds: as much as is missing of a whole one is taken to be as before.
+            let missing = (1.0 - some).max(0.0);
+            let (assumed, longer) =
+                self.before.map_or((0.0, 0.0), |rate| (missing, missing / rate));
+            self.rate = Some((some + assumed) / (time.as_secs_f64() + longer));
+        }
+        self.rate
     }
 }
 
@@ -147,28 +189,86 @@ mod tests {
         assert_eq!(told.collect::<Vec<_>>(), [1, 101, 201, 301, 401, 501, 601, 701, 801, 901]);
     }
 
-    #[test]
-    fn the_first_piece_tells_nothing_of_speed() {
-        let at = |seconds| Duration::from_secs(seconds);
-        let mut speed = Speed::new(0.0, Duration::ZERO);
-        assert_eq!(speed.at(1.0, at(100)), None);
-        assert_eq!(speed.at(1.0, at(101)), None);
-        assert_eq!(speed.at(5.0, at(102)), Some(2.0));
+    fn at(seconds: f64) -> Duration {
+        Duration::from_secs_f64(seconds)
     }
 
     #[test]
+    fn what_was_measured_beforehand_holds_until_enough_was_seen() {
+        let mut speed = Speed::new(3.0, at(50.0), Some(0.5));
+        assert_eq!(speed.at(3.5, at(51.0)), Some(0.5));
+        assert_eq!(speed.at(3.5, at(51.5)), Some(0.5));
+        assert_eq!(speed.at(3.5, at(53.5)), Some(0.5), "nothing new");
+        assert_eq!(speed.at(3.75, at(54.0)), Some(1.0 / 4.5), "the missing quarter as measured");
+        assert_eq!(speed.at(4.0, at(55.0)), Some(0.2), "a whole one, since 50");
+        let mut unknown = Speed::new(3.0, at(50.0), None);
+        assert_eq!(unknown.at(3.5, at(51.0)), None);
+        assert_eq!(unknown.at(4.0, at(54.0)), Some(0.25));
+    }
+
+    /// In steps of half a second, as submissions are, because a long gap tells of a stall and no speed.
+    #[test]
     fn parts_of_a_long_first_piece_tell_the_speed() {
-        let at = |seconds| Duration::from_secs(seconds);
-        let mut speed = Speed::new(3.0, at(50));
-        assert_eq!(speed.at(3.1, at(51)), None, "too early");
-        assert_eq!(speed.at(3.5, at(60)), Some(0.05));
-        assert_eq!(speed.at(4.0, at(70)), Some(0.05), "nothing of the next is known");
-        assert_eq!(
-            speed.at(4.5, at(75)),
-            Some(0.1),
-            "what the first took in addition is forgotten"
-        );
-        assert_eq!(speed.at(6.0, at(90)), Some(0.1));
+        let mut speed = Speed::new(3.0, at(50.0), None);
+        let mut seen = |from: f64, to: f64, first: f64, each: f64| {
+            let steps = ((to - from) / each).round() as u32;
+            let sample = |i: u32| (from + each * f64::from(i), first + 0.5 * f64::from(i));
+            (1..=steps).map(sample).map(|(done, time)| speed.at(done, at(time))).last()
+        };
+        let near = |rate: Option<Option<f64>>, told: f64| {
+            let rate = rate.flatten().unwrap_or_default();
+            assert!((rate / told - 1.0).abs() < 0.01, "{rate}, not {told}");
+        };
+        assert_eq!(seen(3.0, 3.125, 50.0, 0.025), Some(None), "too early");
+        near(seen(3.125, 3.5, 52.5, 0.025), 0.05);
+        near(seen(3.5, 4.0, 60.0, 0.025), 0.05);
+        near(seen(4.0, 8.0, 70.0, 0.05), 0.1);
+    }
+
+    #[test]
+    fn compiling_counts_for_nothing() {
+        for measured in [None, Some(2.0)] {
+            let mut speed = Speed::new(0.0, Duration::ZERO, measured);
+            assert_eq!(speed.at(0.1, at(0.1)), measured);
+            assert_eq!(speed.at(0.2, at(9.0)), measured, "a kernel was compiled");
+            assert_eq!(speed.at(0.3, at(15.0)), measured, "and another");
+            let told = (1..=20)
+                .map(|i| speed.at(0.3 + 0.5 * f64::from(i), at(15.0 + 0.25 * f64::from(i))));
+            let told: Vec<_> = told.collect();
+            assert_eq!(told[10], measured, "too early");
+            assert!(
+                told[12..].iter().all(|rate| rate.is_some_and(|rate| (rate - 2.0).abs() < 1e-9))
+            );
+        }
+        // A night's sleep of the machine.
+        let mut speed = Speed::new(0.0, Duration::ZERO, None);
+        for second in 1..=60 {
+            speed.at(f64::from(second), at(second.into()));
+        }
+        assert_eq!(speed.at(61.0, at(30_000.0)), Some(1.0));
+        assert_eq!(speed.at(65.0, at(30_004.0)), Some(1.0));
+    }
+
+    #[test]
+    fn pieces_that_all_take_long_are_no_stall() {
+        let mut speed = Speed::new(0.0, Duration::ZERO, None);
+        let told = (1..=4).map(|i| speed.at(i.into(), at(20.0 * f64::from(i))));
+        assert_eq!(told.collect::<Vec<_>>(), [None, Some(0.05), Some(0.05), Some(0.05)]);
+    }
+
+    #[test]
+    fn the_speed_is_that_of_late_and_stays_calm() {
+        let mut speed = Speed::new(0.0, Duration::ZERO, None);
+        for i in 1..=1000 {
+            speed.at(f64::from(i), at(0.1 * f64::from(i)));
+        }
+        // Twice as slow from second 100 on: known as soon as a quarter of the time was.
+        let told: Vec<_> = (1..=200)
+            .map(|i| speed.at(1000.0 + f64::from(i), at(100.0 + 0.2 * f64::from(i))))
+            .collect();
+        assert!(told[0].is_some_and(|rate| rate > 9.9));
+        assert!(told[199].is_some_and(|rate| (rate - 5.0).abs() < 0.1), "{:?}", told[199]);
+        assert!(speed.window.len() < 110, "{} samples", speed.window.len());
     }
 
     #[test]

@@ -74,7 +74,7 @@ pub fn write_repeats(
     // The names of the runs say it.
     for table in &mut page.tables {
         table.rows.retain(|row| {
-            row.cells.first().is_none_or(|name| !["seed", "evaluation seed"].contains(&&**name))
+            row.cells.first().is_none_or(|name| !["seed", "eval-seed"].contains(&&**name))
         });
     }
     write(&Page { lead, facts: together.into_iter().collect(), ..page }, folder)

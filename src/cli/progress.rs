@@ -3,12 +3,10 @@
 
 use std::time::{Duration, Instant};
 
-use dm_wgpu::report::printable;
 use indicatif::ProgressBar;
 
 use super::{
     console::Console,
-    dataset::{Progress, Work},
     events::Event,
     figures::Losses,
     pace::{Pace, Rhythm, Seconds, Speed},
@@ -23,14 +21,15 @@ enum Display {
 }
 
 impl Display {
-    fn of(console: &Console, total: u32, pace: Pace) -> Self {
+    /// With lines of so many columns.
+    fn of(console: &Console, total: u32, pace: Pace, longest: u16) -> Self {
         if console.quiet() {
             Self::Nothing
         } else if console.json() {
             Self::Events(Seconds::default())
         } else if console.terminal {
             // What a line has no room for is cut: rather the bar than a number.
-            let narrow = ::console::Term::stderr().size().1 < NARROW;
+            let narrow = ::console::Term::stderr().size().1 < BAR + longest;
             let template = if narrow { "{wide_msg}" } else { "[{bar:16}] {wide_msg}" };
             Self::Bar(console.bar(TICKS * u64::from(total), template))
         } else {
@@ -50,25 +49,62 @@ pub struct Steps {
     /// Iterations that are done, and the part of the next.
     work: f64,
     speed: Speed,
+    evaluations: Option<Evaluations>,
     display: Display,
 }
 
-/// Columns from which there is room for a bar beside the numbers.
-const NARROW: u16 = 72;
+/// What of evaluations belongs to a run.
+#[derive(Debug, Clone, Copy)]
+pub struct Evaluations {
+    /// Iterations between those on the way; none but the last if it is not said.
+    pub every: Option<u32>,
+    /// How long each takes, if that was measured.
+    pub each: Option<Duration>,
+}
+
+impl Evaluations {
+    fn left(self, done: u32, total: u32) -> u32 {
+        1 + self
+            .every
+            .map_or(0, |every| total.saturating_sub(1) / every - done.min(total - 1) / every)
+    }
+
+    /// `, then evaluation about 0:40`, or as much of it as is known.
+    fn status(self, done: u32, total: u32) -> String {
+        let each = self.each.map(|each| clock(each.as_secs_f64()));
+        match (self.left(done, total), each) {
+            (1, Some(each)) => format!(", then evaluation about {each}"),
+            (1, None) => ", then an evaluation".to_owned(),
+            (count, Some(each)) => format!(", and {count} evaluations of about {each}"),
+            (count, None) => format!(", and {count} evaluations"),
+        }
+    }
+}
+
+/// Columns of a bar, with what is around it.
+const BAR: u16 = 24;
 
 /// A bar moves within an iteration or an epoch, too.
 const TICKS: u64 = 1000;
 
 impl Steps {
-    /// After those that an earlier part of the run did, in so many seconds.
-    pub fn start(console: &Console, total: u32, losses: Vec<f32>, seconds: f64) -> Self {
-        let display = Display::of(console, total, Pace::Alive);
+    /// After those that an earlier part of the run did, in so many seconds. With what an iteration takes, as it was
+    /// measured.
+    pub fn start(
+        console: &Console,
+        total: u32,
+        losses: Vec<f32>,
+        seconds: f64,
+        each: Duration,
+        evaluations: Option<Evaluations>,
+    ) -> Self {
+        let display = Display::of(console, total, Pace::Alive, 100);
         // What comes from a file may be anything.
         let before = Duration::try_from_secs_f64(seconds).unwrap_or_default();
         let (started, paused) = (Instant::now(), Duration::ZERO);
         let work = losses.len() as f64;
-        let speed = Speed::new(work, before);
-        Self { total, before, started, paused, losses, work, speed, display }
+        let speed = Speed::new(work, before, Some(1.0 / each.as_secs_f64().max(1e-9)));
+        Self { total, before, started, paused, losses, work, speed, evaluations, display }
     }
 
     /// Seconds since the start, without pauses.
@@ -159,7 +195,11 @@ impl Steps {
     }
 
     fn status(&self, rate: Option<f64>) -> String {
-        status((self.done(), self.work), self.total, self.mean_loss(), rate)
+        let mut status = status((self.done(), self.work), self.total, self.mean_loss(), rate);
+        if let Some(evaluations) = self.evaluations.filter(|_| rate.is_some()) {
+            status += &evaluations.status(self.done(), self.total);
+        }
+        status
     }
 
     fn show(&self, rate: Option<f64>) {
@@ -178,6 +218,13 @@ impl Steps {
                 mean_loss: self.mean_loss(),
                 seconds: self.seconds(),
                 seconds_left: rate.map(|rate| left(self.work, self.total, rate)),
+                evaluation_seconds_left: match self.evaluations {
+                    None => Some(0.0),
+                    Some(evaluations) => {
+                        let left = evaluations.left(self.done(), self.total);
+                        evaluations.each.map(|each| (each * left).as_secs_f64())
+                    }
+                },
             }
             .tell(),
         }
@@ -190,12 +237,12 @@ fn left(done: f64, total: u32, rate: f64) -> f64 {
 }
 
 /// `iteration 12/1000, loss 3.214, 25.3/s, 0:39 left`; where they are long,
-/// `iteration 12/1000, 40 % of the next, loss 3.214, 15.2 s each, 4:10:00 left`.
+/// `iteration 12/1000, next 40 % done, loss 3.214, 15.2 s each, 4:10:00 left`.
 fn status((done, work): (u32, f64), total: u32, loss: Option<f32>, rate: Option<f64>) -> String {
     let mut status = format!("iteration {done}/{total}");
     let part = work - f64::from(done);
-    if part > 0.0 && rate.is_none_or(|rate| rate < 0.5) {
-        status += &format!(", {:.0} % of the next", (100.0 * part).min(100.0));
+    if part >= 0.01 && rate.is_none_or(|rate| rate < 0.5) {
+        status += &format!(", next {:.0} % done", (100.0 * part).min(100.0).floor());
     }
     if let Some(loss) = loss {
         status += &format!(", loss {}", number(loss.into()));
@@ -210,20 +257,66 @@ fn status((done, work): (u32, f64), total: u32, loss: Option<f32>, rate: Option<
     status
 }
 
-/// The progress of something that comes in equal pieces.
+/// Work before any that makes progress: kernels are compiled, and their speed is measured. On a terminal a line says
+/// so as long as it lasts.
+pub struct Preparing(Option<ProgressBar>);
+
+impl Preparing {
+    pub fn start(console: &Console, what: &str) -> Self {
+        let shown = console.terminal && !console.quiet() && !console.json();
+        Self(shown.then(|| {
+            let what = format!("{what}: compiling kernels and measuring their speed");
+            let bar = console.bar(0, "{msg}, {elapsed}").with_message(what);
+            bar.enable_steady_tick(Duration::from_secs(1));
+            bar
+        }))
+    }
+}
+
+impl Drop for Preparing {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.0 {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// The progress of something that comes in pieces.
 pub struct Pieces {
     what: String,
+    unit: &'static str,
     total: u32,
+    /// The part of the work that so many pieces are, where they are not alike.
+    share: Option<Share>,
     started: Instant,
     speed: Speed,
     display: Display,
 }
 
+/// From pieces to the part of all the work.
+type Share = Box<dyn Fn(f64) -> f64>;
+
 impl Pieces {
-    pub fn start(console: &Console, what: impl Into<String>, total: u32) -> Self {
-        let display = Display::of(console, total, Pace::Tenths);
-        let (started, speed) = (Instant::now(), Speed::new(0.0, Duration::ZERO));
-        let mut pieces = Self { what: what.into(), total, started, speed, display };
+    pub fn start(
+        console: &Console,
+        what: impl Into<String>,
+        (total, unit): (u32, &'static str),
+    ) -> Self {
+        Self::weighted(console, what, (total, unit), None, None)
+    }
+
+    /// Of different lengths, and together so long, as it was measured.
+    pub fn weighted(
+        console: &Console,
+        what: impl Into<String>,
+        (total, unit): (u32, &'static str),
+        share: Option<Share>,
+        all: Option<Duration>,
+    ) -> Self {
+        let display = Display::of(console, total, Pace::Tenths, 48);
+        let rate = all.map(|all| f64::from(total) / all.as_secs_f64().max(1e-9));
+        let (started, speed) = (Instant::now(), Speed::new(0.0, Duration::ZERO, rate));
+        let mut pieces = Self { what: what.into(), unit, total, share, started, speed, display };
         pieces.at(0.0);
         pieces
     }
@@ -232,22 +325,15 @@ impl Pieces {
         self.started.elapsed().as_secs_f64()
     }
 
-    /// How many there are, if that was not known from the start.
-    pub fn set_total(&mut self, total: u32) {
-        self.total = total;
-        if let Display::Bar(bar) = &self.display {
-            bar.set_length(TICKS * u64::from(total));
-        }
-    }
-
     /// So many pieces are done.
     pub fn at(&mut self, done: f64) {
         let elapsed = self.started.elapsed();
         let (whole, end) = (done as u32, done >= f64::from(self.total));
-        let share = 100.0 * done / f64::from(self.total.max(1));
-        let mut status = format!("{}: {share:.0} %", self.what);
-        let rate = if done > 0.0 { self.speed.at(done, elapsed) } else { None };
-        let left = rate.filter(|_| !end).map(|rate| left(done, self.total, rate));
+        let total = f64::from(self.total.max(1));
+        let share = self.share.as_ref().map_or(done / total, |share| share(done));
+        let mut status = format!("{}: {:.0} %", self.what, (100.0 * share).floor());
+        let rate = self.speed.at(share * total, elapsed);
+        let left = rate.filter(|_| !end).map(|rate| left(share * total, self.total, rate));
         if let Some(left) = left {
             status += &format!(", {} left", clock(left));
         }
@@ -255,7 +341,7 @@ impl Pieces {
             Display::Nothing => {}
             Display::Bar(bar) => {
                 bar.set_message(status);
-                bar.set_position((done * TICKS as f64) as u64);
+                bar.set_position((share * total * TICKS as f64) as u64);
             }
             Display::Lines(rhythm) => {
                 if rhythm.due(whole, self.total, elapsed) {
@@ -269,6 +355,7 @@ impl Pieces {
                         done: whole.into(),
                         of_next: done - f64::from(whole),
                         total: Some(self.total.into()),
+                        unit: self.unit,
                         seconds: elapsed.as_secs_f64(),
                         seconds_left: left,
                     }
@@ -310,64 +397,6 @@ fn clock(seconds: f64) -> String {
     }
 }
 
-/// The progress of downloads and of decoding: a bar for each, or a line where there is no terminal.
-pub struct Downloads<'a> {
-    console: &'a Console,
-    current: Option<(String, Option<ProgressBar>)>,
-    begun: Instant,
-    seconds: Seconds,
-}
-
-impl<'a> Downloads<'a> {
-    pub fn new(console: &'a Console) -> Self {
-        let (begun, seconds) = (Instant::now(), Seconds::default());
-        Self { console, current: None, begun, seconds }
-    }
-
-    pub fn progress(&mut self, progress: Progress<'_>) {
-        if self.console.quiet() {
-            return;
-        }
-        let Progress { work, file, done, total, .. } = progress;
-        let (doing, counted) = match work {
-            Work::Decoding => ("decoding", "{pos}/{len} pictures"),
-            _ => ("downloading", "{bytes}/{total_bytes}"),
-        };
-        if self.current.as_ref().is_none_or(|(name, _)| name != file) {
-            self.finish();
-            self.seconds = Seconds::default();
-            let bar = (self.console.terminal && !self.console.json()).then(|| {
-                let template = format!("{doing} {{msg}} [{{bar:16}}] {counted}");
-                self.console
-                    .bar(total.unwrap_or(0), &template)
-                    .with_message(printable(file).into_owned())
-            });
-            if bar.is_none() && !self.console.json() {
-                self.console.say(&format!("{doing} {file}"));
-            }
-            self.current = Some((file.to_owned(), bar));
-        }
-        let elapsed = self.begun.elapsed();
-        if self.console.json() && (self.seconds.due(0, elapsed) || total == Some(done)) {
-            let what = format!("{doing} {file}");
-            let (seconds, seconds_left) = (elapsed.as_secs_f64(), None);
-            let of_next = 0.0;
-            Event::Progress { what: &what, done, of_next, total, seconds, seconds_left }.tell();
-        }
-        if let Some((_, Some(bar))) = &self.current {
-            // Without a total there is no end to draw: it moves along with what came.
-            bar.set_length(total.unwrap_or(done).max(done));
-            bar.set_position(done);
-        }
-    }
-
-    pub fn finish(&mut self) {
-        if let Some((_, Some(bar))) = self.current.take() {
-            bar.finish_and_clear();
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -377,11 +406,25 @@ mod tests {
         let line = status((10, 10.0), 30, Some(3.21456), Some(2.0));
         assert_eq!(line, "iteration 10/30, loss 3.215, 2.000/s, 0:10 left");
         let line = status((10, 10.5), 30, Some(3.21456), Some(0.1));
-        let said = "iteration 10/30, 50 % of the next, loss 3.215, 10.00 s each, 3:15 left";
+        let said = "iteration 10/30, next 50 % done, loss 3.215, 10.00 s each, 3:15 left";
         assert_eq!(line, said);
         assert_eq!(status((1, 1.0), 30, Some(3.21456), None), "iteration 1/30, loss 3.215");
-        assert_eq!(status((0, 0.04), 30, None, None), "iteration 0/30, 4 % of the next");
+        assert_eq!(status((0, 0.04), 30, None, None), "iteration 0/30, next 4 % done");
+        assert_eq!(status((0, 0.009), 30, None, None), "iteration 0/30", "nothing of note");
         assert_eq!(clock(3721.0), "1:02:01");
+    }
+
+    #[test]
+    fn evaluations_that_follow_are_told_as_far_as_they_are_known() {
+        let told = |every, seconds: Option<u64>, done| {
+            let evaluations = Evaluations { every, each: seconds.map(Duration::from_secs) };
+            evaluations.status(done, 10)
+        };
+        assert_eq!(told(None, Some(40), 3), ", then evaluation about 0:40");
+        assert_eq!(told(None, None, 3), ", then an evaluation");
+        assert_eq!(told(Some(4), Some(40), 3), ", and 3 evaluations of about 0:40");
+        assert_eq!(told(Some(4), None, 4), ", and 2 evaluations", "after 4 it was measured");
+        assert_eq!(told(Some(5), Some(40), 10), ", then evaluation about 0:40");
     }
 
     #[test]

@@ -15,6 +15,7 @@ use super::{
     figures::Figures,
     folder::text_of,
     method::Method,
+    values,
 };
 
 /// Everything that it takes to do a run again, or to go on with it, and what is known of it so far.
@@ -281,7 +282,7 @@ impl Record {
             ("kernels", kernels),
             ("precision", precision),
             ("submit-target", &submit_target.map(|ms| ms.to_string())),
-            ("memory-budget", &memory_budget.map(|bytes| bytes.to_string())),
+            ("memory-budget", &memory_budget.map(values::memory_exactly)),
         ] {
             if let Some(value) = value {
                 say(flag, value);

@@ -18,6 +18,7 @@ use super::{
     folder::{OutputFolder, RECORD, text_of},
     interrupt::{INTERRUPTED, Interrupt},
     measure::Bench,
+    outlook::Series,
     page,
     past::Past,
     record::{Adapter, MethodSettings, Record, parse},
@@ -131,7 +132,7 @@ pub fn run(
     }
     let console = Console::new(args.machine.quiet).with_json(json);
     OutputFolder::check_for(args.out.as_deref(), args.dataset())?;
-    let interrupt = Interrupt::install(console.quiet());
+    let interrupt = Interrupt::install(console);
     let bench = Bench::open(&args.machine, args.dataset(), console, interrupt)?;
     let Plan { settings, evaluation } = task.plan(&bench)?;
     let record = Record::of(args, method, settings, evaluation, Adapter::of(&bench.gpu));
@@ -141,6 +142,7 @@ pub fn run(
     let repeats = Repeats { runs, seed: args.seed, run: record };
     repeats.write(&folder.path().join(FILE))?;
     folder.keep();
+    bench.interrupt.resumes(folder.path());
     bench.introduce();
     let none = Changes::default();
     repeats.carry_out(&bench, &none, lasting, folder.path())
@@ -158,7 +160,8 @@ pub fn resume(
         changes.check(&dir.join(format!("seed{seed}")))?;
     }
     let folder = OutputFolder::again(dir)?;
-    let interrupt = Interrupt::install(console.quiet());
+    let interrupt = Interrupt::install(console);
+    interrupt.resumes(dir);
     let bench = Recorded::of(repeats.run.clone(), changes)?.open(console, interrupt)?;
     bench.introduce();
     repeats.carry_out(&bench, changes, lasting, folder.path())
@@ -185,12 +188,14 @@ impl Repeats {
         lasting: &LastingArgs,
         dir: &Path,
     ) -> Result<u8, Failure> {
-        let console = &bench.console;
+        let (console, mut bench) = (&bench.console, bench.clone());
         let mut report = Report::new(&self.run);
         for (number, seed) in (1..).zip((self.seed..).take(self.runs as usize)) {
             let name = format!("seed{seed}");
             console.say(&format!("\nrun       {name} ({number} of {})", self.runs));
-            let record = self.one(bench, changes, lasting, seed, &dir.join(&name))?;
+            let left = self.runs + 1 - number;
+            bench.outlook.series = Series::Runs { asked: self.runs, left };
+            let record = self.one(&bench, changes, lasting, seed, &dir.join(&name))?;
             let Some(outcome) = record.and_then(|record| record.outcome) else { break };
             let stopped = outcome.interrupted;
             report.runs.push(Row {

@@ -15,7 +15,7 @@ use super::{
     evaluate::report_of,
     failure::Failure,
     figures::Figures,
-    folder::{OutputFolder, RECORD},
+    folder::{OutputFolder, RECORD, holds_a_run},
     interrupt::Interrupt,
     measure::Bench,
     record::{Adapter, MethodSettings, Record},
@@ -77,7 +77,8 @@ pub fn run(dir: &Path, cli: &Cli) -> Result<u8, Failure> {
         return Ok(0);
     }
     let mut folder = OutputFolder::again(dir)?;
-    let interrupt = Interrupt::install(console.quiet());
+    let interrupt = Interrupt::install(console);
+    interrupt.resumes(dir);
     let bench = recorded.open(console, interrupt)?;
     bench.introduce();
     let task = recorded.task(lasting);
@@ -90,7 +91,7 @@ fn check(dir: &Path) -> Result<(), Failure> {
     if !dir.is_dir() {
         return refused("there is no such folder");
     }
-    if dir.join(RECORD).is_file() || repeats::are_in(dir) {
+    if holds_a_run(dir) {
         return Ok(());
     }
     let entries = fs::read_dir(dir).into_iter().flatten().flatten();
@@ -202,8 +203,8 @@ impl Recorded {
             (format!("dm-wgpu {}", self.record.version), format!("dm-wgpu {version}")),
         ] {
             if was != is {
-                bench.console.say(&format!(
-                    "note      the run was begun by {was}, this is {is}: bits may differ from those \
+                bench.console.warn(&format!(
+                    "the run was begun by {was}, this is {is}: bits may differ from those \
                      of a run without a break"
                 ));
             }

@@ -25,7 +25,7 @@ use super::{
     page,
     progress::number,
     record::{Adapter, MethodSettings, Outcome, Record},
-    rescue::{go_on, rescue, resuming},
+    rescue::{again, go_on, rescue, resuming},
     say::counted,
     snapshots::{self, Snapshots},
 };
@@ -40,6 +40,7 @@ pub struct Task<'a> {
 }
 
 /// A task's settings, resolved and found possible.
+#[derive(Clone)]
 pub struct Plan {
     /// Of the method; none if it trains on all there is.
     pub settings: Option<MethodSettings>,
@@ -64,7 +65,7 @@ pub fn run(
     let task = Task { args, method, evaluate: !no_eval, checkpoint_every };
     let console = Console::new(args.machine.quiet).with_json(json);
     OutputFolder::check_for(args.out.as_deref(), args.dataset())?;
-    let interrupt = Interrupt::install(console.quiet());
+    let interrupt = Interrupt::install(console);
     let bench = Bench::open(&args.machine, args.dataset(), console, interrupt)?;
     let plan = task.plan(&bench)?;
     let run_name = format!("{}-seed{}", task.name(), args.seed);
@@ -130,7 +131,7 @@ impl Task<'_> {
         let Some(figures) = self.carry_out(bench, plan, folder)? else {
             bench.console.interrupted(&match folder.is_kept() {
                 true => format!("interrupted before there were results\n{}", go_on(folder.path())),
-                false => "interrupted before there were results: nothing was saved".to_owned(),
+                false => format!("interrupted before there were results\n{}", again()),
             });
             return Ok(INTERRUPTED);
         };
@@ -146,6 +147,7 @@ impl Task<'_> {
         plan: Plan,
         folder: &mut OutputFolder,
     ) -> Result<Option<Figures>, Failure> {
+        let record = self.asked(bench, &plan);
         let Plan { settings, evaluation } = plan;
         let begins = Event::Method {
             method: self.method.name(),
@@ -155,8 +157,6 @@ impl Task<'_> {
         };
         let said = introduction(settings.as_ref(), evaluation.as_ref(), folder.path());
         bench.console.tell(&said, &begins);
-        let (asked, judged) = (settings.clone(), evaluation.clone());
-        let record = Record::of(self.args, self.method, asked, judged, Adapter::of(&bench.gpu));
         let mut checkpoints = Checkpoints::new(bench.console, self.checkpoint_every);
         let made = match &settings {
             Some(MethodSettings::Dm(settings)) => {
@@ -293,6 +293,12 @@ impl Task<'_> {
         }
     }
 
+    /// What is asked for, before anything came of it.
+    pub fn asked(&self, bench: &Bench, plan: &Plan) -> Record {
+        let Plan { settings, evaluation } = plan.clone();
+        Record::of(self.args, self.method, settings, evaluation, Adapter::of(&bench.gpu))
+    }
+
     fn record(&self, figures: &Figures) -> Record {
         let Figures { settings, evaluation, adapter, .. } = figures.clone();
         let asked = Record::of(self.args, self.method, settings, evaluation, adapter);
@@ -359,7 +365,7 @@ fn introduction(
             let iterations = counted(*iterations as usize, "iteration");
             format!(
                 "ipc {ipc}, {iterations}, init {init}, width {width}, depth {depth}, \
-                 batch {batch_real}, lr {lr_img}, augment {augment}, seed {seed}"
+                 batch-real {batch_real}, lr-img {lr_img}, augment {augment}, seed {seed}"
             )
         }
         Some(MethodSettings::Selection(settings)) => format!(

@@ -93,11 +93,15 @@ pub fn out(text: &str) -> io::Result<()> {
 
 /// A JSON value on stdout. Of what could steer a terminal, JSON itself lets some stand, all of it in texts.
 pub fn json(value: &str) -> io::Result<()> {
+    raw(&escaped(value))
+}
+
+fn escaped(value: &str) -> String {
     let escape = |c: char| match printable(c.encode_utf8(&mut [0; 4])).chars().count() {
         1 => c.to_string(),
         _ => format!("\\u{:04x}", u32::from(c)),
     };
-    raw(&value.chars().map(escape).collect::<String>())
+    value.chars().map(escape).collect()
 }
 
 /// The same as it is, on stdout. A reader that left, as `head` does, has what it wanted.
@@ -110,6 +114,19 @@ pub fn raw(text: &str) -> io::Result<()> {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         written => written,
     }
+}
+
+/// Ends the program with a last line, after which no other thread says anything: people's on stderr, a program's JSON
+/// on stdout.
+pub fn last(line: Option<&str>, json: bool, code: u8) -> ! {
+    BARS.suspend(|| {
+        let _ = match line {
+            Some(line) if json => writeln!(io::stdout().lock(), "{}", escaped(line)),
+            Some(line) => writeln!(io::stderr().lock(), "{}", lines(line)),
+            None => Ok(()),
+        };
+        std::process::exit(code.into())
+    })
 }
 
 /// `1 image`, `10 images`.

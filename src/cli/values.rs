@@ -79,6 +79,13 @@ pub fn memory_text(bytes: u64) -> String {
     }
 }
 
+/// The same without rounding, as [`memory`] takes it.
+pub fn memory_exactly(bytes: u64) -> String {
+    Some(memory_text(bytes))
+        .filter(|text| memory(text) == Ok(bytes))
+        .unwrap_or_else(|| bytes.to_string())
+}
+
 /// A part of something, which is not all of it.
 pub fn part(text: &str) -> Result<f64, String> {
     match text.trim().parse::<f64>() {
@@ -112,6 +119,16 @@ pub fn strategy(text: &str) -> Result<Strategy, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_size_that_is_repeated_is_exact() {
+        for (bytes, text) in
+            [(512 << 20, "512MiB"), ((1 << 30) + 1, "1073741825"), (10_001, "10001B")]
+        {
+            assert_eq!(memory_exactly(bytes), text);
+            assert_eq!(memory(text), Ok(bytes));
+        }
+    }
 
     #[test]
     fn times() {

@@ -55,8 +55,10 @@ impl Identity {
             return None;
         }
         let shape = |of: &Self| format!("{}×{size}×{size}", of.channels, size = of.size);
-        let named =
-            |of: &Self| format!("{} ({:?} …)", of.class_names.len(), of.class_names.first());
+        let named = |of: &Self| {
+            let first = of.class_names.first().map(String::as_str).unwrap_or_default();
+            format!("{} ({first} …)", of.class_names.len())
+        };
         let channels = |of: &Self| format!("mean {:?} and std {:?}", of.mean, of.std);
         let told: [(&str, String, String); 6] = [
             ("the data set", self.name.clone(), other.name.clone()),
@@ -70,7 +72,8 @@ impl Identity {
         Some(match found {
             Some((what, ours, theirs)) => format!("{what} {ours}, now it is {theirs}"),
             None if self.class_names != other.class_names => {
-                format!("classes {:?}, now they are {:?}", self.class_names, other.class_names)
+                let names = |of: &Self| of.class_names.join(", ");
+                format!("the classes {}, now they are {}", names(self), names(other))
             }
             None => format!("other images or labels than {} has now", other.name),
         })
@@ -113,7 +116,17 @@ mod tests {
         let told = |theirs: Identity| ours.difference(&theirs).unwrap();
         for (theirs, words) in [
             (dataset(|info, _, _| info.name = "dashes".into()), "data set dots, now it is dashes"),
-            (dataset(|info, _, _| info.class_names[1] = "c".into()), "now they are [\"a\", \"c\"]"),
+            (
+                dataset(|info, _, _| info.class_names[1] = "c".into()),
+                "classes a, b, now they are a, c",
+            ),
+            (
+                dataset(|info, _, labels| {
+                    info.class_names.push("c".into());
+                    labels[3] = 2;
+                }),
+                "2 (a …), now it is 3 (a …)",
+            ),
             (dataset(|info, _, _| info.mean[0] = 0.4), "mean [0.5]"),
             (
                 dataset(|_, pixels, labels| {

@@ -1,6 +1,9 @@
 //! Every data set that the program knows by name, in one place: what it is, and where it comes from.
 
-use std::path::PathBuf;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use super::{
     FOLDER, Sources, cifar, glyphs, mnist,
@@ -105,6 +108,21 @@ impl Known {
                 Ok(published.locate(&place, self.name).map(|found| found.shown()))
             }
         }
+    }
+}
+
+/// Tells a folder of classes from one of other things.
+const CLASSES: &str = "wnids.txt";
+
+impl Known {
+    /// How many of its classes are in `path`, as [`on_disk`](Self::on_disk) gives it: of Tiny ImageNet there are
+    /// copies with fewer than all.
+    pub fn classes_at(&self, path: &Path) -> usize {
+        if !path.join(CLASSES).is_file() {
+            return self.classes;
+        }
+        let folders = fs::read_dir(path.join("train")).into_iter().flatten().flatten();
+        folders.filter(|folder| folder.path().is_dir()).count()
     }
 }
 

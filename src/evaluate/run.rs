@@ -261,6 +261,13 @@ impl Evaluation {
         Ok(Duration::from_secs_f64(turn * self.settings.nets as f64 / self.sizes.nets as f64))
     }
 
+    /// How long an epoch and the test of one turn of networks take on this device, as far as is known: what
+    /// [`estimate_blocking`](Self::estimate_blocking) measured, at first a guess.
+    pub fn expected(&self) -> (Duration, Duration) {
+        let time = |seconds| Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
+        (time(self.epoch_seconds()), time(self.test_seconds()))
+    }
+
     fn epoch_seconds(&self) -> f64 {
         self.gpu.expected(self.recordings())
     }

@@ -104,13 +104,27 @@ impl Pictures {
             return Err(Error::format(&self.folder, format!("{count} pictures are too many")));
         }
         let (mut pixels, mut labels) = (Vec::new(), Vec::new());
+        let mut wrong = Vec::new();
         for (label, pictures) in classes {
             for path in pictures {
-                pixels.extend(decode(path, dataset)?);
+                match decode(path, dataset) {
+                    Ok(picture) => pixels.extend(picture),
+                    Err(error) => wrong.push(error),
+                }
                 labels.push(label);
             }
         }
-        Ok((pixels, labels))
+        match wrong.len() {
+            0 => Ok((pixels, labels)),
+            1 => Err(wrong.remove(0)),
+            count => {
+                // All of them at once, rather than one each time that somebody tries.
+                let named: Vec<_> = wrong.iter().take(5).map(Error::to_string).collect();
+                let more = if count > named.len() { "; …" } else { "" };
+                let why = format!("{count} pictures can't be used: {}{more}", named.join("; "));
+                Err(Error::format(&self.folder, why))
+            }
+        }
     }
 
     /// Sub-folders with pictures, and the labels of these. How it was found out is said where it could be wrong.
@@ -175,6 +189,21 @@ mod tests {
             GrayImage::from_raw(2, 2, vec![value; 4]).unwrap().save(folder.join("0.png")).unwrap();
         }
         place
+    }
+
+    #[test]
+    fn all_broken_pictures_are_named_at_once() {
+        let place = place(&["cat", "dog", "fox"]);
+        for class in ["cat", "fox"] {
+            fs::write(place.path().join(class).join("0.png"), "no picture").unwrap();
+        }
+        let tiny = dataset(1, &["cat", "dog", "fox"]);
+        let error = read(place.path()).unwrap().fitted(&tiny).unwrap_err().to_string();
+        assert!(error.contains("2 pictures can't be used: "), "{error}");
+        for name in ["cat", "fox"] {
+            let path = place.path().join(name).join("0.png").display().to_string();
+            assert!(error.contains(&path), "{path}: {error}");
+        }
     }
 
     #[test]

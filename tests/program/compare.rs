@@ -99,6 +99,9 @@ fn ctrl_c_leaves_a_table_that_says_what_was_not_run() {
     // Method, images, accuracy, seconds to make; nothing that was not done has seconds.
     assert_eq!((&rows[0][..3], rows[0].len()), (&["dm", "10", "interrupted"][..], 4), "{out}");
     assert_eq!(rows[1], ["random", "not", "run"]);
+    let go_on = "go on     dm-wgpu --resume out/dm\n          dm-wgpu compare --dataset glyphs --ipc 1 \
+                 --iterations 1000000 --width 8 --batch-real 8 --methods random";
+    assert!(rest.join("\n").ends_with(go_on), "{rest:?}");
     let table = json(&place.path().join("out/compare.json"));
     assert_eq!(table["interrupted"], true);
     assert_eq!(table["methods"][1]["error"], "not run");

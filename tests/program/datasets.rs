@@ -144,3 +144,26 @@ fn downloads_come_from_the_mirror_that_a_variable_names() {
     let cache = place.path().join("cache/dm-wgpu/svhn");
     assert!(!cache.exists() || fs::read_dir(cache).unwrap().count() == 0);
 }
+
+#[test]
+fn a_copy_with_some_of_the_classes_is_no_whole_one() {
+    let place = tempfile::tempdir().unwrap();
+    let set = place.path().join("tiny-imagenet-200");
+    for class in ["n01", "n02", "n03"] {
+        fs::create_dir_all(set.join("train").join(class)).unwrap();
+    }
+    fs::create_dir(set.join("val")).unwrap();
+    for list in ["wnids.txt", "words.txt"] {
+        fs::write(set.join(list), "").unwrap();
+    }
+    let list = |more: &[&str]| {
+        let mut command = program(place.path());
+        stdout(&command.args(["datasets", "--data-dir", "."]).args(more).output().unwrap())
+    };
+    let told = list(&[]);
+    assert!(told.contains("  in part  "), "{told}");
+    assert!(told.contains("tiny-imagenet-200 (3 of 200 classes)\n"), "{told}");
+    let sets: Vec<Value> = serde_json::from_str(&list(&["--json"])).unwrap();
+    let set = sets.iter().find(|set| set["name"] == "tiny-imagenet").unwrap();
+    assert_eq!((&set["classes"], &set["classes_on_disk"]), (&200.into(), &3.into()));
+}

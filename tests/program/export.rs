@@ -175,7 +175,7 @@ fn wrong_requests_are_refused_with_the_reason() {
     }
     for (arguments, word) in [
         (&["runs", "-f", "npz"][..], "holds 2 runs"),
-        (&["runs/seed0"], "--format"),
+        (&["runs/seed0"], "error: what for? Add --format npz, safetensors, png, pt, or --out with"),
         (&["runs/seed0", "--out", "x.zip"], "add --format"),
         (&["runs/seed0", "-f", "onnx"], "safetensors"),
         (&["runs/seed0", "-f", "pt", "--out", "m.npz"], "ends as npz does"),

@@ -62,6 +62,17 @@ fn a_run_reports_every_event() {
     let done = evaluating.iter().filter(|event| event["done"] == event["total"]);
     assert_eq!(done.count(), 3, "on the way and at the end: {evaluating:?}");
 
+    // Measured beforehand: known from the first one on, and the same number of the same things throughout.
+    for event in &iterations {
+        assert!(
+            event["seconds_left"].is_f64() && event["evaluation_seconds_left"].is_f64(),
+            "{event}"
+        );
+    }
+    for event in &evaluating {
+        assert_eq!((&event["total"], &event["unit"]), (&4.into(), &"epochs and tests".into()));
+    }
+
     assert_eq!((&last["event"], &last["folder"]), (&"result".into(), &"run".into()));
     assert_eq!(of(&events, "result").len(), 1);
     let mut figures = last.clone();

@@ -106,8 +106,8 @@ fn compare_puts_finished_runs_side_by_side() {
     let line = |name: &str| out.lines().find(|line| line.starts_with(name)).unwrap().to_owned();
     assert!(line("method").ends_with("random"), "{out}");
     // What only one of the methods knows is on the page, but no difference.
-    assert!(!out.contains("batch real") && !out.contains("selection"), "{out}");
-    assert!(html.contains("<h2>Only dm</h2>") && html.contains("<dt>batch real</dt>"));
+    assert!(!out.contains("batch-real") && !out.contains("selection"), "{out}");
+    assert!(html.contains("<h2>Only dm</h2>") && html.contains("<dt>batch-real</dt>"));
     assert!(!out.contains("\nwidth"), "what is the same does not differ: {out}");
 
     let answer = succeed(program(&place).args(["compare", "a", "deep/a", "--json", "--out", "c"]));
@@ -119,7 +119,7 @@ fn compare_puts_finished_runs_side_by_side() {
         json(&place.path().join("a/report.json"))["accuracy"]
     );
     assert_eq!(answer["different"]["method"], serde_json::json!(["dm", "random"]));
-    assert_eq!(answer["of_methods"]["dm"]["batch real"], "8");
+    assert_eq!(answer["of_methods"]["dm"]["batch-real"], "8");
     // The page finds the runs again, wherever it is asked from.
     fs::remove_file(place.path().join("c/report.html")).unwrap();
     let mut command = program(&place);

@@ -188,7 +188,7 @@ fn results_that_cannot_be_written_go_to_a_temporary_folder() {
     fs::write(&run, "in the way").unwrap();
     let output = child.wait_with_output().unwrap();
     let told = text(&output.stderr);
-    assert!(told.contains("\nno checkpoint: "), "{told}");
+    assert!(told.contains("\nwarning: no checkpoint: "), "{told}");
     let told = failure(&output);
     let (_, refuge) = told.rsplit_once("dm-wgpu --resume ").unwrap();
     assert!(refuge.starts_with(temporary.to_str().unwrap()), "{told}");

@@ -74,6 +74,81 @@ fn sigterm_stops_the_evaluation() {
     assert_eq!(report(&place, "run")["accuracy"], Value::Null);
 }
 
+/// As long as kernels are compiled and measured there is nothing to save; how to go on is told all the same.
+#[test]
+fn a_signal_before_the_first_iteration_has_a_last_word() {
+    let place = tempfile::tempdir().unwrap();
+    // Iterations of seconds, so that the measuring takes some as well.
+    let asked = "--dataset glyphs --width 128 --batch-real 256 --no-eval --out run";
+    let lock = place.path().join("run/.lock");
+    let ended = |command: &mut Command, ready: &dyn Fn(&mut std::process::Child)| {
+        let mut child = start(command.env("MESA_SHADER_CACHE_DISABLE", "true"));
+        ready(&mut child);
+        signal(&child, "TERM");
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(130));
+        (text(&output.stdout), text(&output.stderr))
+    };
+    let begun = |_: &mut std::process::Child| wait_for(&lock);
+    let (_, told) = ended(program(&place).args(words(asked)), &begun);
+    let last = format!("interrupted before there were results\ngo on     dm-wgpu {asked}\n");
+    assert!(told.ends_with(&last), "{told}");
+    assert!(!place.path().join("run").exists());
+
+    let json = format!("{asked} --json");
+    let (said, _) = ended(program(&place).args(words(&json)), &begun);
+    let events: Vec<Value> = said.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let ends = ["result", "error"];
+    let ends: Vec<_> =
+        events.iter().filter(|e| ends.iter().any(|end| e["event"] == *end)).collect();
+    assert_eq!(ends, [events.last().unwrap()]);
+    assert_eq!((&ends[0]["event"], &ends[0]["exit_code"]), (&"error".into(), &130.into()));
+    assert!(ends[0]["message"].as_str().unwrap().contains("go on     dm-wgpu"), "{said}");
+
+    // A run that can be resumed is not to be begun again.
+    succeed(&mut tiny(&place, "--iterations 3 --no-eval --out tiny"));
+    let lines = |child: &mut std::process::Child| {
+        let mut told = BufReader::new(child.stderr.as_mut().unwrap());
+        let mut line = String::new();
+        while !line.starts_with("adapter") {
+            line.clear();
+            assert!(told.read_line(&mut line).unwrap() > 0, "it ended");
+        }
+    };
+    let more = words("--resume tiny --iterations 1000000000");
+    let (_, told) = ended(program(&place).args(more), &lines);
+    assert!(told.ends_with("go on     dm-wgpu --resume tiny\n"), "{told}");
+}
+
+/// What is expected counts all runs, and the command that is quicker does as many.
+#[test]
+fn a_long_series_says_beforehand_how_long_it_takes() {
+    let place = tempfile::tempdir().unwrap();
+    let asked =
+        "--dataset glyphs --ipc 1 --width 8 --batch-real 8 --iterations 100000000 --no-eval";
+    let expected = |more: &str| {
+        let mut child = start(program(&place).args(words(&format!("{more} {asked}"))));
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+        let told = lines.find(|line| line.starts_with("expected  ")).unwrap();
+        let quicker = lines.next().unwrap();
+        signal(&child, "INT");
+        drop(lines.collect::<Vec<_>>());
+        child.wait().unwrap();
+        let days = told.split_once(" days").unwrap().0.rsplit_once(' ').unwrap().1;
+        (days.parse::<f64>().unwrap(), told, quicker)
+    };
+    let (one, told, quicker) = expected("--out one");
+    assert!(told.ends_with(" days on this device"), "{told}");
+    assert!(
+        quicker.contains("quicker: dm-wgpu --dataset glyphs --ipc 1 --preset small"),
+        "{quicker}"
+    );
+    let (three, told, quicker) = expected("--runs 3 --out three");
+    assert!(told.ends_with(" on this device for 3 runs"), "{told}");
+    assert!(quicker.contains(" --preset small --runs 3 --no-eval"), "{quicker}");
+    assert!((1.5..6.0).contains(&(three / one)), "{one} and {three} days");
+}
+
 #[test]
 fn sigterm_while_pictures_are_decoded_leaves_nothing() {
     let place = tempfile::tempdir().unwrap();
@@ -95,6 +170,7 @@ fn sigterm_while_pictures_are_decoded_leaves_nothing() {
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
     assert!(lines.any(|line| line.starts_with("decoding ")));
     signal(&child, "TERM");
+    assert!(lines.last().unwrap().starts_with("go on     dm-wgpu --dataset folder:pets "));
     assert_eq!(child.wait().unwrap().code(), Some(130));
     let cache = place.path().join("cache/dm-wgpu/pictures");
     let left: Vec<_> = fs::read_dir(&cache).map(|entries| entries.collect()).unwrap_or_default();
@@ -136,6 +212,6 @@ fn a_limit_on_file_sizes_fails_like_a_full_disk() {
     let output = command.env("TMPDIR", place.path()).output().unwrap();
     let told = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{told}");
-    assert!(told.contains("no checkpoint: "), "{told}");
+    assert!(told.contains("warning: no checkpoint: "), "{told}");
     assert_eq!(told.matches("error: ").count(), 1, "{told}");
 }

@@ -34,13 +34,13 @@ Exit codes: 0 done, 1 failed, 2 asked for wrongly.";
 
 /// `dm-wgpu export`.
 #[derive(Debug, Args)]
-#[command(after_help = EXPORT, override_usage = "dm-wgpu export <PATH> --format <FORMAT> [OPTIONS]")]
+#[command(after_help = EXPORT, override_usage = "dm-wgpu export <PATH> (--format <FORMAT> | --out <PATH>) [OPTIONS]")]
 pub struct ExportArgs {
     /// The set: a run's folder, .safetensors, .npz, or a folder of pictures.
     pub path: PathBuf,
     /// What for [default: by the ending of --out].
     #[arg(
-        long, short, value_name = "FORMAT", help_heading = "Task", required_unless_present = "out",
+        long, short, value_name = "FORMAT", help_heading = "Task",
         value_parser = PossibleValuesParser::new(Format::ALL.map(Format::name)).map(|name| {
             // clap has let no other name through.
             Format::named(&name).unwrap_or(Format::Npz)

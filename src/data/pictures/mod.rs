@@ -163,8 +163,17 @@ impl Pictures {
         let Some(first) = self.train.first() else {
             return Err(Error::format(self.shelf.path(), "there is no picture to train on"));
         };
-        let shown = self.shelf.shown(&first.file.name);
-        let found = self.shelf.map(&[&first.file], decode::survey).remove(0)?;
+        let mut shown = self.shelf.shown(&first.file.name);
+        let mut found = self.shelf.map(&[&first.file], decode::survey).remove(0)?;
+        // Those that can't be read are told together, once all were tried.
+        for picture in self.train.iter().skip(1) {
+            if found.is_ok() {
+                break;
+            }
+            if let Ok(next) = self.shelf.map(&[&picture.file], decode::survey).remove(0)? {
+                (shown, found) = (self.shelf.shown(&picture.file.name), Ok(next));
+            }
+        }
         let (width, height, coloured) = found.map_err(|reason| bad(&shown, reason))?;
         let own = width as usize;
         let size = match size {
@@ -215,13 +224,22 @@ impl Pictures {
         tell(0, to);
         let mut sums = vec![(0u64, 0u64); form.channels];
         let (mut seen, mut in_both) = (HashSet::new(), 0);
+        let mut unreadable = Vec::new();
         for (train, pictures) in [(true, &self.train), (false, &self.test)] {
             for pictures in pictures.chunks(at_once) {
                 let files: Vec<_> = pictures.iter().map(|picture| &picture.file).collect();
                 let decoded = self.shelf.map(&files, |bytes| form.fitted(bytes));
                 for (picture, decoded) in pictures.iter().zip(decoded) {
                     let path = self.shelf.shown(&picture.file.name);
-                    let pixels = decoded?.map_err(|refused| self.refused(refused, &path, form))?;
+                    let pixels = match decoded? {
+                        Ok(pixels) => pixels,
+                        // All of them are told at once, rather than one each time that somebody tries.
+                        Err(Refused::Unreadable(reason)) => {
+                            unreadable.push((path, reason));
+                            continue;
+                        }
+                        Err(refused) => return Err(self.refused(refused, &path, form)),
+                    };
                     to.write(&pixels)?;
                     let print = fingerprint(&pixels);
                     if train {
@@ -234,6 +252,9 @@ impl Pictures {
                 done += pictures.len() as u64;
                 tell(done, to);
             }
+        }
+        if let Some(error) = all_bad(unreadable) {
+            return Err(error.into());
         }
         let values = (self.train.len() * form.size * form.size) as f64;
         let (mean, std) = sums.iter().map(|&(sum, squares)| moments(sum, squares, values)).unzip();
@@ -283,6 +304,29 @@ impl From<Error> for Stop {
     fn from(error: Error) -> Self {
         Self::Failed(error)
     }
+}
+
+/// Names the first ones.
+fn all_bad(mut pictures: Vec<(PathBuf, String)>) -> Option<Error> {
+    const NAMED: usize = 5;
+    if pictures.is_empty() {
+        return None;
+    }
+    let (first, reason) = pictures.remove(0);
+    if pictures.is_empty() {
+        return Some(bad(&first, reason));
+    }
+    let named: Vec<_> = pictures
+        .iter()
+        .take(NAMED)
+        .map(|(path, reason)| format!("{}: {reason}", path.display()))
+        .collect();
+    let more = match pictures.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!("; and {more} more"),
+    };
+    let why = format!("{reason}; {}{more}; mend them or take them away", named.join("; "));
+    Some(Error::format(&first, why))
 }
 
 fn bad(path: &Path, reason: String) -> Error {

@@ -72,3 +72,22 @@ fn pictures_in_both_splits_are_counted() {
         assert_eq!(place.open((2, 1)).unwrap().1.in_both, expected);
     }
 }
+
+/// Whoever mends one shall not have to come back for the next.
+#[test]
+fn all_unreadable_pictures_are_named_at_once() {
+    let folder = Folder::new(&[[9, 99, 200]; 10]);
+    for k in [0, 2, 3, 9] {
+        fs::write(folder.root.path().join(&folder.files[k]), "no picture").unwrap();
+    }
+    let error = folder.load().unwrap_err().to_string();
+    for name in ["000.png: ", "; ", "002.png: ", "003.png: ", "009.png: ", "mend them"] {
+        assert!(error.contains(name), "{name}: {error}");
+    }
+    assert!(!error.contains("more"), "{error}");
+    for k in 0..10 {
+        fs::write(folder.root.path().join(&folder.files[k]), "no picture").unwrap();
+    }
+    let error = folder.load().unwrap_err().to_string();
+    assert!(error.contains("000.png: ") && error.contains("mend it"), "the first alone: {error}");
+}
