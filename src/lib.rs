@@ -163,7 +163,7 @@ pub use gpu::{
     AdapterChoice, AdapterReport, Gpu, Kernels, Precision, adapters_blocking, required_features,
     required_limits,
 };
-pub use nn::{Activation, ConvNet, Layer, Net, NormKind, PoolKind};
+pub use nn::{Activation, Architecture, ConvNet, Layer, Net, NormKind, PoolKind};
 pub use recipes::{Preset, Recipe, Subject};
 #[doc(hidden)]
 pub mod testing;

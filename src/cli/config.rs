@@ -31,7 +31,7 @@ const fn key(table: &'static str, name: &'static str, id: &'static str, kind: Ki
     Key { table, name, id, kind }
 }
 
-pub const KEYS: [Key; 36] = {
+pub const KEYS: [Key; 38] = {
     use Kind::*;
     [
         key("", "preset", "preset", Text),
@@ -49,6 +49,7 @@ pub const KEYS: [Key; 36] = {
         key("settings", "ipc", "ipc", Number),
         key("settings", "iterations", "iterations", Number),
         key("settings", "init", "init", Text),
+        key("settings", "net", "net", Text),
         key("settings", "width", "width", Number),
         key("settings", "depth", "depth", Number),
         key("settings", "batch_real", "batch_real", Number),
@@ -59,6 +60,7 @@ pub const KEYS: [Key; 36] = {
         key("settings", "memory_budget", "memory_budget", Size),
         key("evaluation", "nets", "eval_nets", Number),
         key("evaluation", "epochs", "eval_epochs", Number),
+        key("evaluation", "net", "eval_net", Text),
         key("evaluation", "width", "eval_width", Number),
         key("evaluation", "depth", "eval_depth", Number),
         key("evaluation", "batch", "eval_batch", Number),

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 use dm_wgpu::{
     Accuracy, Evaluation, EvaluationSettings, Recipe, Subject, SyntheticSet, TrainingSet, import,
@@ -17,7 +17,7 @@ use super::{
     failure::Failure,
     folder::{RECORD, text_of},
     interrupt::{INTERRUPTED, Interrupt},
-    measure::{Bench, how},
+    measure::{Bench, Measured, how},
     past::check_set,
     record::{Adapter, Record},
     rescue::again,
@@ -31,8 +31,12 @@ struct Answer<'a> {
     path: &'a Path,
     dataset: &'a str,
     images: usize,
-    /// In per cent.
-    accuracy: &'a Accuracy,
+    /// In per cent; none of several kinds of network.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    accuracy: Option<&'a Accuracy>,
+    /// Of several kinds, what each came to.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    architectures: Map<String, Value>,
     settings: &'a EvaluationSettings,
     adapter: Adapter,
     seconds: f64,
@@ -52,41 +56,121 @@ pub fn run(args: &EvaluateArgs) -> Result<u8, Failure> {
     let (settings, width_from) = settings(args, &bench, &set, &report);
     let images = set.labels.len();
     check_test(&name, &bench.dataset)?;
-    Evaluation::check(&bench.gpu, &bench.dataset, Some(images), &settings)?;
+    let asked = args.eval.eval_net.as_ref().map_or(vec![settings.net], |kinds| kinds.0.clone());
+    let kinds: Vec<_> =
+        asked.into_iter().map(|net| EvaluationSettings { net, ..settings.clone() }).collect();
+    for settings in &kinds {
+        Evaluation::check(&bench.gpu, &bench.dataset, Some(images), settings)?;
+    }
     bench.introduce();
+    let how = match &kinds[..] {
+        [one] => how(one),
+        several => format!("{} of each of {} kinds", how(&settings), several.len()),
+    };
+    let width = if kinds.iter().any(|kind| kind.net.is_convnet()) {
+        format!(" (width {width_from})")
+    } else {
+        String::new()
+    };
     let said = format!(
-        "set       {} of {}\nevaluate  {} (width {width_from})",
+        "set       {} of {}\nevaluate  {how}{width}",
         counted(images, "image"),
         args.path.display(),
-        how(&settings)
     );
-    console.tell(&said, &Event::Set { path: &args.path, images, evaluation: &settings });
+    console.tell(&said, &Event::Set { path: &args.path, images, evaluation: &kinds[0] });
     bench.interrupt.measuring();
-    let measured = bench.measure(TrainingSet::Synthetic(set), &settings, "evaluating")?;
-    let Some(measured) = measured else {
-        let again = again();
-        console.interrupted(&format!("interrupted: the accuracy was not measured\n{again}"));
-        return Ok(INTERRUPTED);
-    };
+    let mut rows = Vec::new();
+    for settings in &kinds {
+        let what = match kinds.len() {
+            1 => "evaluating".to_owned(),
+            _ => format!("evaluating by {}", settings.net),
+        };
+        let train = TrainingSet::Synthetic(set.clone());
+        match bench.measure(train, settings, &what)? {
+            Some(measured) => rows.push(Row { settings, measured }),
+            None => break,
+        }
+    }
     let answer = Answer {
         version: env!("CARGO_PKG_VERSION"),
         path: &args.path,
         dataset: bench.dataset.name(),
         images,
-        accuracy: &measured.accuracy,
-        settings: &settings,
+        accuracy: rows.first().filter(|_| kinds.len() == 1).map(|row| &row.measured.accuracy),
+        architectures: match kinds.len() {
+            1 => Map::new(),
+            _ => rows.iter().map(|row| row.json(&bench)).collect(),
+        },
+        settings: &kinds[0],
         adapter: Adapter::of(&bench.gpu),
-        seconds: measured.seconds,
+        seconds: rows.iter().map(|row| row.measured.seconds).sum(),
     };
-    let text = format!(
-        "accuracy  {} ({}, {}, {:.1} seconds)",
-        answer.accuracy,
-        counted(images, "image"),
-        how(&settings),
-        answer.seconds
-    );
+    let text = match (&kinds[..], &rows[..]) {
+        ([_], [Row { measured, .. }]) => format!(
+            "accuracy  {} ({}, {how}, {:.1} seconds)",
+            measured.accuracy,
+            counted(images, "image"),
+            measured.seconds
+        ),
+        _ => table(&rows, &bench),
+    };
+    if rows.len() < kinds.len() {
+        // What was measured is not lost.
+        if !rows.is_empty() {
+            console.say(&text);
+        }
+        let what = match rows.len() {
+            0 => "the accuracy was not measured".to_owned(),
+            some => format!("{some} of {} kinds were measured", kinds.len()),
+        };
+        console.interrupted(&format!("interrupted: {what}\n{}", again()));
+        return Ok(INTERRUPTED);
+    }
     console.result(&text, &answer)?;
     Ok(0)
+}
+
+/// What one kind of network came to.
+struct Row<'a> {
+    settings: &'a EvaluationSettings,
+    measured: Measured,
+}
+
+impl Row<'_> {
+    /// Parameters of one network.
+    fn parameters(&self, bench: &Bench) -> usize {
+        let EvaluationSettings { net, width, depth, .. } = *self.settings;
+        let images = (bench.dataset.channels(), bench.dataset.size());
+        net.net(images, bench.dataset.classes(), (width, depth)).map_or(0, |net| net.parameters())
+    }
+
+    fn json(&self, bench: &Bench) -> (String, Value) {
+        let Accuracy { mean, std, runs, .. } = &self.measured.accuracy;
+        let (parameters, seconds) = (self.parameters(bench), self.measured.seconds);
+        let value = json!({
+            "mean": mean, "std": std, "runs": runs, "parameters": parameters, "seconds": seconds
+        });
+        (self.settings.net.to_string(), value)
+    }
+}
+
+/// One line per kind.
+fn table(rows: &[Row<'_>], bench: &Bench) -> String {
+    let mut cells = vec![["network", "parameters", "accuracy", "seconds"].map(str::to_owned)];
+    cells.extend(rows.iter().map(|row| {
+        let Measured { accuracy, seconds } = &row.measured;
+        let (net, parameters) = (row.settings.net.to_string(), row.parameters(bench).to_string());
+        [net, parameters, accuracy.to_string(), format!("{seconds:.1}")]
+    }));
+    let width = |column: usize| cells.iter().map(|row| row[column].chars().count()).max();
+    let widths = [0, 1, 2, 3].map(|column| width(column).unwrap_or(0));
+    let line = |row: &[String; 4]| {
+        let [net, numbers @ ..] = row;
+        let numbers = numbers.iter().zip(&widths[1..]);
+        let numbers: String = numbers.map(|(cell, width)| format!("  {cell:>width$}")).collect();
+        format!("{net:<0$}{numbers}", widths[0])
+    };
+    cells.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// What a run left beside the set, if the path is a run's folder or one of its sets; else null.
@@ -166,7 +250,13 @@ fn settings(
     let (width, from) = known("width").unwrap_or((suited.width, "by default"));
     let from = if args.eval.eval_width.is_some() { "as asked for" } else { from };
     let depth = known("depth").map_or(suited.depth, |(depth, _)| depth);
-    let suited = EvaluationSettings { width, depth, seed: args.seed, ..suited };
+    let kind = [&report["evaluation"], &report["settings"], &made].into_iter();
+    // What has none is older than other kinds, or the usual one.
+    let net = kind.filter(|settings| settings["width"].is_u64()).map(|settings| {
+        settings["net"].as_str().and_then(|name| name.parse().ok()).unwrap_or_default()
+    });
+    let net = net.take(1).next().unwrap_or(suited.net);
+    let suited = EvaluationSettings { net, width, depth, seed: args.seed, ..suited };
     let settings = args.eval.over(suited);
     (settings, from)
 }

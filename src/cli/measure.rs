@@ -3,8 +3,8 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use dm_wgpu::{
-    Accuracy, Dataset, Error, Evaluation, EvaluationSettings, Gpu, Precision, TrainingSet,
-    data::Known, wgpu::DeviceType,
+    Accuracy, Architecture, Dataset, Error, Evaluation, EvaluationSettings, Gpu, Precision,
+    TrainingSet, data::Known, wgpu::DeviceType,
 };
 
 use super::{
@@ -186,9 +186,22 @@ pub fn load(
 
 /// `3 networks of width 128, 300 epochs`.
 pub fn how(settings: &EvaluationSettings) -> String {
-    let EvaluationSettings { nets, epochs, width, .. } = settings;
+    let EvaluationSettings { nets, net, epochs, width, .. } = settings;
     let (nets, epochs) = (counted(*nets, "network"), counted(*epochs as usize, "epoch"));
-    format!("{nets} of width {width}, {epochs}")
+    match *net == Architecture::default() {
+        true => format!("{nets} of width {width}, {epochs}"),
+        false if net.is_convnet() => format!("{nets} ({net}, width {width}), {epochs}"),
+        false => format!("{nets} ({net}), {epochs}"),
+    }
+}
+
+/// `width 128, depth 3`, or the name of another kind.
+pub fn network(net: Architecture, width: usize, depth: usize) -> String {
+    match net == Architecture::default() {
+        true => format!("width {width}, depth {depth}"),
+        false if net.is_convnet() => format!("net {net}, width {width}, depth {depth}"),
+        false => format!("net {net}"),
+    }
 }
 
 #[cfg(test)]

@@ -251,11 +251,12 @@ impl Record {
             None => say("method", &self.method),
         }
         if let Some(settings) = &self.evaluation {
-            let EvaluationSettings { nets, epochs, width, depth, batch, lr, augment, seed } =
+            let EvaluationSettings { nets, net, epochs, width, depth, batch, lr, augment, seed } =
                 settings;
             if self.settings.is_none() {
                 say("seed", seed);
             }
+            say("eval-net", net);
             say("eval-depth", depth);
             say("eval-batch", batch);
             say("eval-lr", lr);
@@ -335,11 +336,12 @@ fn is_false(value: &bool) -> bool {
 
 fn dm_flags(settings: &Settings, say: &mut impl FnMut(&str, &dyn ToString)) {
     // Whoever adds a setting is told here that the command lacks it.
-    let Settings { ipc, iterations, init, width, depth, batch_real, lr_img, augment, seed } =
+    let Settings { ipc, iterations, init, net, width, depth, batch_real, lr_img, augment, seed } =
         settings;
     say("ipc", ipc);
     say("iterations", iterations);
     say("init", &init.name());
+    say("net", net);
     say("width", width);
     say("depth", depth);
     say("batch-real", batch_real);

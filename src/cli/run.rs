@@ -20,7 +20,7 @@ use super::{
     figures::{Figures, Losses, Point, Seconds, Seeds},
     folder::{OutputFolder, RECORD},
     interrupt::{INTERRUPTED, Interrupt},
-    measure::{Bench, how},
+    measure::{Bench, how, network},
     method::Method,
     page,
     progress::number,
@@ -353,6 +353,7 @@ fn introduction(
                 ipc,
                 iterations,
                 init,
+                net,
                 width,
                 depth,
                 batch_real,
@@ -364,8 +365,9 @@ fn introduction(
             let init = format!("{init:?}").to_lowercase();
             let iterations = counted(*iterations as usize, "iteration");
             format!(
-                "ipc {ipc}, {iterations}, init {init}, width {width}, depth {depth}, \
-                 batch-real {batch_real}, lr-img {lr_img}, augment {augment}, seed {seed}"
+                "ipc {ipc}, {iterations}, init {init}, {}, \
+                 batch-real {batch_real}, lr-img {lr_img}, augment {augment}, seed {seed}",
+                network(*net, *width, *depth)
             )
         }
         Some(MethodSettings::Selection(settings)) => format!(

@@ -3,7 +3,7 @@
 
 use std::{ops::RangeInclusive, time::Duration};
 
-use dm_wgpu::{Error, augment::Strategy};
+use dm_wgpu::{Architecture, Error, augment::Strategy};
 
 /// A whole number within a range, so that nonsense is found before any work begins.
 pub fn whole<T: TryFrom<u64>>(
@@ -107,6 +107,31 @@ pub fn seconds(text: &str) -> Result<Duration, String> {
     let seconds = text.trim().parse().ok().and_then(|text| Duration::try_from_secs_f64(text).ok());
     seconds.ok_or_else(|| "a number of seconds is needed, or 0".into())
 }
+
+/// A kind of network, in the library's own words where it is not one.
+pub fn architecture(text: &str) -> Result<Architecture, String> {
+    text.parse().map_err(|error| match error {
+        Error::Setting { expected, .. } => expected,
+        other => other.to_string(),
+    })
+}
+
+/// Kinds of network, joined by comma; `all` and `bn` for those of the published tables.
+pub fn architectures(text: &str) -> Result<Architectures, String> {
+    let kinds = match text {
+        "all" => Architecture::PUBLISHED.to_vec(),
+        "bn" => Architecture::BATCH_NORM.to_vec(),
+        list => list.split(',').map(architecture).collect::<Result<_, _>>()?,
+    };
+    match kinds.iter().enumerate().find(|(i, kind)| kinds[..*i].contains(kind)) {
+        Some((_, kind)) => Err(format!("{kind} is named twice")),
+        None => Ok(Architectures(kinds)),
+    }
+}
+
+/// Some kinds of network, at least one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Architectures(pub Vec<Architecture>);
 
 /// Names of augmentations, in the library's own words where one is wrong.
 pub fn strategy(text: &str) -> Result<Strategy, String> {

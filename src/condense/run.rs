@@ -12,7 +12,6 @@ use crate::{
     Dataset, Error, Gpu, Result,
     gpu::{Readback, Recording, Submitted, Table, Ticket},
     kernels::{Cells, Rates},
-    nn::Program,
     rng::{Purpose, Stream},
 };
 
@@ -434,7 +433,7 @@ fn checked_plan<'a>(gpu: &Gpu, dataset: &'a Dataset, settings: &Settings) -> Res
     check_images(dataset, settings.ipc, gpu.max_binding())?;
     let train = dataset.train();
     let plan = Plan {
-        net: Program::of_blocks(&settings.network(dataset)?),
+        net: settings.network(dataset)?.program().embedding(),
         real_counts: (0..dataset.classes())
             .map(|class| train.of_class(class).len().min(settings.batch_real))
             .collect(),

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::check_real;
-use crate::{Dataset, Error, Recipe, Result, augment::Strategy, nn::ConvNet};
+use crate::{Architecture, Dataset, Error, Net, Recipe, Result, augment::Strategy, nn::is_usual};
 
 /// How the synthetic images begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -48,9 +48,12 @@ pub struct Settings {
     pub iterations: u32,
     /// How the synthetic images begin.
     pub init: Init,
-    /// Channels of every convolution, from 1 (128 as published).
+    /// The kind of network that embeds images; one without batch norm.
+    #[serde(default, skip_serializing_if = "is_usual")]
+    pub net: Architecture,
+    /// Channels of every convolution of a ConvNet, from 1 (128 as published).
     pub width: usize,
-    /// Blocks of the network, 1 to 5.
+    /// Blocks of a ConvNet, 1 to 5.
     pub depth: usize,
     /// Real images a class and iteration, from 1. A smaller class gives all it has.
     pub batch_real: usize,
@@ -115,9 +118,17 @@ impl Settings {
         self.network(dataset).map(drop)
     }
 
-    /// The network that embeds this data set's images.
-    pub(crate) fn network(&self, dataset: &Dataset) -> Result<ConvNet> {
-        ConvNet::new(dataset.channels(), dataset.size(), self.width, self.depth)
+    /// The network whose embeddings of this data set's images are compared.
+    pub(crate) fn network(&self, dataset: &Dataset) -> Result<Net> {
+        let images = (dataset.channels(), dataset.size());
+        let net = self.net.net(images, dataset.classes(), (self.width, self.depth))?;
+        if net.has_batch_norm() {
+            // Its statistics would have to come from real images, in every iteration anew.
+            let possible =
+                "one without batch norm is needed to condense; those with it can evaluate a set";
+            return Err(Error::setting("net", self.net, possible));
+        }
+        Ok(net)
     }
 }
 

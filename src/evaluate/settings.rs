@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ConvNet, Dataset, Error, Net, Recipe, Result, augment::Strategy, condense::as_text};
+use crate::{
+    Architecture, Dataset, Error, Net, Recipe, Result, augment::Strategy, condense::as_text,
+    nn::is_usual,
+};
 
 /// The settings of an evaluation. The defaults are those of the published protocol (Zhao & Bilen,
 /// WACV 2023) but for fewer networks and epochs.
@@ -14,9 +17,12 @@ pub struct EvaluationSettings {
     /// Passes over the training images, from 1. From half of them plus one on, the learning rate
     /// is a tenth, and the momenta begin anew.
     pub epochs: u32,
-    /// Channels of every convolution.
+    /// The kind of network.
+    #[serde(default, skip_serializing_if = "is_usual")]
+    pub net: Architecture,
+    /// Channels of every convolution of a ConvNet.
     pub width: usize,
-    /// Blocks of the network.
+    /// Blocks of a ConvNet.
     pub depth: usize,
     /// Images a step; the last step of an epoch takes what is left.
     pub batch: usize,
@@ -61,15 +67,17 @@ impl EvaluationSettings {
     }
 
     pub(crate) fn network(&self, dataset: &Dataset) -> Result<Net> {
-        let Self { width, depth, .. } = *self;
-        let (channels, size) = (dataset.channels(), dataset.size());
-        let net = ConvNet::new(channels, size, width, depth).map_err(|error| match error {
+        let Self { net, width, depth, .. } = *self;
+        let images = (dataset.channels(), dataset.size());
+        net.net(images, dataset.classes(), (width, depth)).map_err(|error| match error {
             // Named as what was set.
             Error::Setting { name: "width", given, expected } => {
                 Error::Setting { name: "eval_width", given, expected }
             }
+            Error::Setting { name: "depth", given, expected } => {
+                Error::Setting { name: "eval_depth", given, expected }
+            }
             other => other,
-        })?;
-        Net::of_convnet(&net, dataset.classes())
+        })
     }
 }

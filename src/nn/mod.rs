@@ -1,5 +1,6 @@
 //! Networks as lists of kernels.
 
+mod architecture;
 mod classifier;
 mod embedder;
 mod layer;
@@ -11,6 +12,8 @@ mod spec;
 mod texel_blocks;
 mod weights;
 
+pub use architecture::Architecture;
+pub(crate) use architecture::is_usual;
 pub(crate) use classifier::{Classifiers, Part};
 pub(crate) use embedder::{Embedder, Gradients, Target};
 pub use layer::{Activation, Layer, NormKind, PoolKind};

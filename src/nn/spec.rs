@@ -32,12 +32,7 @@ impl ConvNet {
     /// [`Error::Setting`] for a width of 0 or a depth outside 1…5, [`Error::Shape`] when the images
     /// are used up before the last block.
     pub fn new(channels: usize, size: usize, width: usize, depth: usize) -> Result<Self> {
-        if width == 0 || width > 4096 {
-            return Err(Error::setting("width", width, "1 to 4096 is possible (128 as published)"));
-        }
-        if !(1..=5).contains(&depth) {
-            return Err(Error::setting("depth", depth, "1 to 5 blocks are possible"));
-        }
+        Self::check(width, depth)?;
         let what = || format!("ConvNet of depth {depth} on {channels}×{size}×{size} images");
         if !matches!(channels, 1 | 3) {
             return Err(Error::shape(what(), "images have 1 or 3 channels"));
@@ -60,6 +55,17 @@ impl ConvNet {
             plane /= 2;
         }
         Ok(Self { channels, size, width, planes })
+    }
+
+    /// Whether there are ConvNets of such blocks, on images that are large enough.
+    pub(super) fn check(width: usize, depth: usize) -> Result<()> {
+        if width == 0 || width > 4096 {
+            return Err(Error::setting("width", width, "1 to 4096 is possible (128 as published)"));
+        }
+        if !(1..=5).contains(&depth) {
+            return Err(Error::setting("depth", depth, "1 to 5 blocks are possible"));
+        }
+        Ok(())
     }
 
     fn border_of(channels: usize) -> usize {

@@ -55,6 +55,7 @@ fn every_preset_of_every_data_set() {
                 ipc,
                 iterations,
                 init: crate::Init::Real,
+                net: Default::default(),
                 width,
                 depth,
                 batch_real,
@@ -65,6 +66,7 @@ fn every_preset_of_every_data_set() {
             assert_eq!(Settings::of(&recipe), settings, "{name}, {preset}");
             assert_eq!(recipe.runs(), (preset == Preset::Paper).then_some(5), "{name}, {preset}");
             let evaluation = EvaluationSettings {
+                net: Default::default(),
                 nets,
                 epochs,
                 width,

@@ -14,7 +14,7 @@ use dm_wgpu::{
 use crate::common::gpu;
 
 /// The first images of the glyphs: 50 a class to train with, 30 to test on.
-fn glyphs() -> &'static Arc<Dataset> {
+pub fn glyphs() -> &'static Arc<Dataset> {
     static GLYPHS: OnceLock<Arc<Dataset>> = OnceLock::new();
     GLYPHS.get_or_init(|| Arc::new(part_of_glyphs(500, 300)))
 }
@@ -51,7 +51,7 @@ fn settings() -> EvaluationSettings {
 }
 
 /// Each class's first images.
-fn real(dataset: &Dataset, each: usize) -> SyntheticSet {
+pub fn real(dataset: &Dataset, each: usize) -> SyntheticSet {
     let (mean, std) = (dataset.mean()[0], dataset.std()[0]);
     let of = |class: usize| dataset.train().of_class(class).iter().take(each);
     let pixels = (0..dataset.classes())

@@ -9,6 +9,7 @@ mod condense;
 mod devices;
 mod embed;
 mod evaluate;
+mod networks;
 mod out_of_memory;
 mod pytorch_figures;
 mod real_mnist;

@@ -256,3 +256,33 @@ fn ctrl_c_during_the_evaluation_keeps_the_set() {
     let report = json(&run.join("report.json"));
     assert_eq!((&report["accuracy"], &report["interrupted"]), (&Value::Null, &true.into()));
 }
+
+#[test]
+fn several_kinds_of_network_make_a_table() {
+    let place = tempfile::tempdir().unwrap();
+    succeed(tiny(&place).args(["--eval-net", "mlp", "--out", "run"]));
+    let report = json(&place.path().join("run/report.json"));
+    assert_eq!(report["evaluation"]["net"], "mlp");
+
+    // As the run was evaluated, unless another is asked for.
+    let same = evaluated(&place, &["run"]);
+    assert_eq!((&same["accuracy"], &same["settings"]["net"]), (&report["accuracy"], &"mlp".into()));
+
+    let kinds = "mlp,convnet:norm=batch:pool=max";
+    let small = ["--eval-width", "4", "--eval-depth", "1"];
+    let several = evaluated(&place, &[&["run", "--eval-net", kinds][..], &small].concat());
+    assert!(several["accuracy"].is_null());
+    let (mlp, convnet) = (
+        &several["architectures"]["mlp"],
+        &several["architectures"]["convnet:norm=batch:pool=max"],
+    );
+    assert_eq!((&mlp["mean"], &mlp["parameters"]), (&same["accuracy"]["mean"], &118_282.into()));
+    assert_eq!(convnet["runs"].as_array().unwrap().len(), 2);
+
+    let mut command = program(&place);
+    command.args(["evaluate", "run", "--quiet", "--eval-net", kinds]).args(small);
+    let output = succeed(command.args(EVALUATION));
+    let lines: Vec<_> = text(&output.stdout).lines().map(str::to_owned).collect();
+    assert_eq!(lines.len(), 3, "{lines:?}");
+    assert!(lines[0].starts_with("network ") && lines[1].starts_with("mlp "), "{lines:?}");
+}

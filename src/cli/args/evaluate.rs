@@ -10,7 +10,7 @@ use super::{LastingArgs, LayerArgs, MachineArgs, MethodArgs, RunArgs, help};
 use crate::cli::{
     dataset,
     method::Method,
-    values::{self, count},
+    values::{self, Architectures, count},
 };
 
 /// How networks are trained to judge a set.
@@ -22,6 +22,12 @@ pub struct EvalArgs {
         allow_negative_numbers = true, value_parser = count::<usize>(1000)
     )]
     pub eval_nets: Option<usize>,
+    /// Kind of network to train: convnet, mlp, lenet, alexnet, vgg11, resnet18, with batch norm alexnet-bn, vgg11-bn,
+    /// resnet18-bn, resnet18-bn-ap, or another ConvNet such as convnet:norm=batch:act=swish:pool=max [default: as --net].
+    #[arg(
+        long, value_name = "NAME", help_heading = "Evaluation", value_parser = values::architectures
+    )]
+    pub eval_net: Option<Architectures>,
     /// Passes over the set for each of them [default: 300; 20 over a whole training set].
     #[arg(
         long, value_name = "N", help_heading = "Evaluation",
@@ -61,9 +67,21 @@ pub struct EvalArgs {
 }
 
 impl EvalArgs {
+    /// Clap can't, as `evaluate` takes several.
+    pub(super) fn check_one_net(&self) -> Result<(), String> {
+        match &self.eval_net {
+            Some(kinds) if kinds.0.len() > 1 => Err(
+                "--eval-net takes one kind of network here; `dm-wgpu evaluate RUN --eval-net …` takes several"
+                    .to_owned(),
+            ),
+            _ => Ok(()),
+        }
+    }
+
     /// What was asked for, and where nothing was, what suits.
     pub fn over(&self, suited: EvaluationSettings) -> EvaluationSettings {
         EvaluationSettings {
+            net: self.eval_net.as_ref().map_or(suited.net, |kinds| kinds.0[0]),
             nets: self.eval_nets.unwrap_or(suited.nets),
             epochs: self.eval_epochs.unwrap_or(suited.epochs),
             width: self.eval_width.unwrap_or(suited.width),

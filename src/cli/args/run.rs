@@ -8,8 +8,8 @@ use clap::{
 };
 
 use dm_wgpu::{
-    AdapterChoice, EvaluationSettings, Init, Kernels, Precision, Recipe, SelectionSettings,
-    Selector, Settings, Subject, augment::Strategy,
+    AdapterChoice, Architecture, EvaluationSettings, Init, Kernels, Precision, Recipe,
+    SelectionSettings, Selector, Settings, Subject, augment::Strategy,
 };
 
 use super::{BACKENDS, EvalArgs, LastingArgs, LayerArgs, Origin, Origins, kernels, precision};
@@ -78,13 +78,17 @@ pub struct RunArgs {
         allow_negative_numbers = true, value_parser = values::positive
     )]
     pub lr_img: Option<f32>,
-    /// Channels of each of the network's convolutions [default: 128].
+    /// Kind of network that embeds the images: convnet, mlp, lenet, alexnet, vgg11, resnet18, or another ConvNet such as
+    /// convnet:norm=group:act=swish:pool=max [default: convnet].
+    #[arg(long, value_name = "NAME", help_heading = "Method", value_parser = values::architecture)]
+    pub net: Option<Architecture>,
+    /// Channels of each convolution of a ConvNet [default: 128].
     #[arg(
         long, value_name = "N", help_heading = "Method",
         allow_negative_numbers = true, value_parser = count::<usize>(4096)
     )]
     pub width: Option<usize>,
-    /// Blocks of the network, 1 to 5 [default: 3; 4 for images of 64×64 and larger].
+    /// Blocks of a ConvNet, 1 to 5 [default: 3; 4 for images of 64×64 and larger].
     #[arg(
         long, value_name = "N", help_heading = "Method",
         allow_negative_numbers = true, value_parser = count::<usize>(5)
@@ -112,8 +116,9 @@ pub struct RunArgs {
 }
 
 /// Flags that say how to evaluate.
-pub(super) const EVALUATION: [&str; 8] = [
+pub(super) const EVALUATION: [&str; 9] = [
     "eval_nets",
+    "eval_net",
     "eval_epochs",
     "eval_width",
     "eval_depth",
@@ -220,6 +225,7 @@ impl MethodArgs {
 impl RunArgs {
     /// Clap can't, as it may be in a file.
     pub(super) fn check_dataset(&self) -> Result<(), String> {
+        self.eval.check_one_net()?;
         match self.dataset {
             Some(_) => Ok(()),
             None => Err(format!(
@@ -268,6 +274,7 @@ impl RunArgs {
             ipc: self.ipc.unwrap_or(suited.ipc),
             iterations: self.iterations.unwrap_or(suited.iterations),
             init: self.init.unwrap_or(suited.init),
+            net: self.net.unwrap_or(suited.net),
             width: self.width.unwrap_or(suited.width),
             depth: self.depth.unwrap_or(suited.depth),
             batch_real: self.batch_real.unwrap_or(suited.batch_real),
@@ -295,8 +302,8 @@ impl RunArgs {
     ) -> EvaluationSettings {
         let subject = subject.into();
         let suited = EvaluationSettings::of(&self.recipe(subject.clone(), method));
-        let Settings { width, depth, seed, .. } = self.settings(subject);
-        self.eval.over(EvaluationSettings { width, depth, seed, ..suited })
+        let Settings { net, width, depth, seed, .. } = self.settings(subject);
+        self.eval.over(EvaluationSettings { net, width, depth, seed, ..suited })
     }
 }
 
