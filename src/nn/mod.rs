@@ -2,6 +2,7 @@
 
 mod architecture;
 mod classifier;
+mod conv3;
 mod embedder;
 mod layer;
 mod named;

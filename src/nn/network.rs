@@ -2,6 +2,7 @@
 
 use super::{
     Embedder, Gradients, Target, Weights,
+    conv3::{Conv3, Halos},
     program::{Op, OpKind, Program},
 };
 use crate::{
@@ -25,6 +26,9 @@ pub(crate) struct Network<M: Memory = Gpu> {
     gradient_slots: Vec<M::Buffer<f32>>,
     /// Of each operation that is a norm, mean and variance of each segment.
     statistics: Vec<Option<M::Buffer<f32>>>,
+    /// Of each operation that is one of their convolutions, the fast kernels.
+    convs: Vec<Option<Conv3>>,
+    halos: Halos<M>,
     /// What one norm's way back needs of each segment.
     means: M::Buffer<f32>,
 }
@@ -59,6 +63,10 @@ impl<M: Memory> Network<M> {
             (len > 0).then(|| zeros(format!("statistics {i}"), len))
         };
         let means = program.ops.iter().map(segments).max().unwrap_or(0);
+        let mut convs = vec![None; program.ops.len()];
+        for (at, _, conv) in program.convs() {
+            convs[at] = Conv3::of(memory.caps(), conv);
+        }
         let first = if blocks.is_some() { 0 } else { images * program.values[0].len };
         Self {
             blocks,
@@ -66,6 +74,8 @@ impl<M: Memory> Network<M> {
             slots: slots("tensors", images, &program.room.slots),
             gradient_slots: slots("gradients", backward_images, &program.room.gradient_slots),
             statistics: program.ops.iter().enumerate().map(of_norm).collect(),
+            halos: Halos::room(memory, convs.iter().flatten(), images, backward_images),
+            convs,
             means: zeros("means of gradients".into(), backward_images * means),
             program: program.clone(),
         }
@@ -151,8 +161,14 @@ impl Network {
             let param = |more: usize| weights.other(op.first_param + more);
             match op.kind {
                 OpKind::Conv { conv, bias } => {
-                    let own = (param(0), bias.then(|| param(1)));
-                    recording.push(conv.forward(gpu, x, own, y, batch));
+                    let bias = bias.then(|| param(1));
+                    match &self.convs[at] {
+                        Some(fast) => {
+                            let own = (weights, op);
+                            fast.forward(gpu, recording, &self.halos, own, bias, x, y, batch)?;
+                        }
+                        None => recording.push(conv.forward(gpu, x, (param(0), bias), y, batch)),
+                    }
                 }
                 OpKind::Norm(norm) => {
                     let batch_norm = norm.statistics == Statistics::Batch;
@@ -210,7 +226,7 @@ impl Network {
             from = None;
         }
         for (at, op) in self.program.ops.iter().enumerate().rev() {
-            self.back(gpu, recording, weights, (at, op), batch, mode, target);
+            self.back(gpu, recording, weights, (at, op), batch, mode, target)?;
         }
         if let Some(blocks) = &self.blocks {
             let (d_embedding, sharing) = from.unwrap_or_else(|| (self.gradient(0), (0, 1)));
@@ -230,7 +246,7 @@ impl Network {
         batch: Batch,
         mode: Mode,
         target: Target<'_>,
-    ) {
+    ) -> Result<()> {
         let (x, y) = (self.value(op.input), self.value(op.output));
         let (dx, dy) = (self.gradient(op.input), self.gradient(op.output));
         let count = batch.images * self.len(op.input);
@@ -242,13 +258,18 @@ impl Network {
             |gradients: &'_ Gradients, more: usize| gradients.others[op.first_param + more].clone();
         match op.kind {
             OpKind::Conv { conv, bias } => {
+                if let Some(gradients) = gradients.filter(|_| bias) {
+                    let (own, more) = (of(gradients, 1), gradients.accumulate);
+                    recording.push(conv.backward_bias(gpu, dy, &own, batch, more));
+                }
+                if let Some(fast) = &self.convs[at] {
+                    let (halos, own, dx) = (&self.halos, (weights, op), goes_on.then_some(dx));
+                    let ends = (x, dy);
+                    return fast.backward(gpu, recording, halos, own, gradients, ends, dx, batch);
+                }
                 if let Some(gradients) = gradients {
-                    let more = gradients.accumulate;
-                    let own = of(gradients, 0);
+                    let (own, more) = (of(gradients, 0), gradients.accumulate);
                     recording.push(conv.backward_weight(gpu, x, dy, &own, batch, more));
-                    if bias {
-                        recording.push(conv.backward_bias(gpu, dy, &of(gradients, 1), batch, more));
-                    }
                 }
                 if goes_on {
                     recording.push(conv.backward_data(gpu, dy, param(0), dx, batch));
@@ -297,5 +318,6 @@ impl Network {
             OpKind::Meet { .. } => {}
             OpKind::Act(_) | OpKind::Pool(_) | OpKind::Part { .. } => {}
         }
+        Ok(())
     }
 }

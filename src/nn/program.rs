@@ -211,6 +211,14 @@ impl Program {
         self.values[self.output].len
     }
 
+    /// The convolutions among the operations, with the number of each.
+    pub fn convs(&self) -> impl Iterator<Item = (usize, &Op, Conv)> + Clone {
+        self.ops.iter().enumerate().filter_map(|(at, op)| match op.kind {
+            OpKind::Conv { conv, .. } => Some((at, op, conv)),
+            _ => None,
+        })
+    }
+
     /// Whether an image's values depend on those of others in the batch, in training.
     pub fn has_batch_norm(&self) -> bool {
         self.params.iter().any(|param| param.role == Role::Running)

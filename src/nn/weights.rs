@@ -4,6 +4,7 @@ use wgpu::util::StagingBelt;
 
 use super::{
     ConvNet,
+    conv3::Conv3,
     embedder::forms,
     program::{Param, Program},
 };
@@ -33,9 +34,40 @@ pub(crate) struct Weights<M: Memory = Gpu> {
     params: Vec<Param>,
     draw: Recording,
     /// Rearranged for one kernel each.
-    packed: Vec<(usize, Direction, Packing, M::Buffer<f32>)>,
-    packed_texels: Vec<(usize, Direction, Winograd, M::Texels)>,
+    packed: Vec<Packed<Packing, M::Buffer<f32>>>,
+    packed_texels: Vec<Packed<Winograd, M::Texels>>,
     pack: Recording,
+}
+
+/// Convolution weights as a kernel reads them.
+#[derive(Debug)]
+struct Packed<P, B> {
+    of: Of,
+    direction: Direction,
+    packing: P,
+    /// (outputs, inputs), whichever way it goes.
+    shape: (usize, usize),
+    values: B,
+}
+
+/// Whose weights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Of {
+    Block(usize),
+    /// Of an operation, by the number of the parameter.
+    Param(usize),
+}
+
+impl<P: PartialEq, B> Packed<P, B> {
+    fn find<'a>(all: &'a [Self], (of, direction, packing): (Of, Direction, P)) -> Result<&'a B> {
+        let wanted = |packed: &&Self| {
+            (packed.of, packed.direction) == (of, direction) && packed.packing == packing
+        };
+        all.iter().find(wanted).map(|packed| &packed.values).ok_or_else(|| {
+            let reason = format!("the weights of {of:?} are not packed for {direction:?}");
+            Error::gpu("record a network", reason)
+        })
+    }
 }
 
 /// Which ways images go through the networks, and so what their weights are needed for.
@@ -84,26 +116,50 @@ impl<M: Memory> Weights<M> {
             blocks,
         };
         for (block, direction, form) in forms(&plans, ways) {
+            let (of, shape) = (Of::Block(block), weights.shape(block, direction));
             match form {
-                Form::Buffer(packing) => weights.add(memory, block, direction, packing),
-                Form::Texels(packing) => weights.add_texels(memory, block, direction, packing),
+                Form::Buffer(packing) => weights.add(memory, of, direction, packing, shape),
+                Form::Texels(packing) => weights.add_texels(memory, of, direction, packing, shape),
             };
+        }
+        for (_, op, conv) in program.convs() {
+            let Some(fast) = Conv3::of(memory.caps(), conv) else { continue };
+            let (ahead, back) = ((conv.outputs, conv.inputs), (conv.inputs, conv.outputs));
+            let both = [(Direction::Forward, ahead), (Direction::BackwardData, back)];
+            for (direction, shape) in both.into_iter().take(if ways == Ways::Ahead { 1 } else { 2 })
+            {
+                if let Some(packing) = fast.packing(direction) {
+                    weights.add(memory, Of::Param(op.first_param), direction, packing, shape);
+                }
+            }
         }
         weights
     }
 
-    fn add(&mut self, memory: &M, block: usize, direction: Direction, packing: Packing) {
-        let (outputs, inputs) = self.shape(block, direction);
-        let label = format!("packed weights {block} {direction:?}");
-        let packed = memory.buffer(&label, self.nets * packing.len(outputs, inputs));
-        self.packed.push((block, direction, packing, packed));
+    fn add(
+        &mut self,
+        memory: &M,
+        of: Of,
+        direction: Direction,
+        packing: Packing,
+        shape: (usize, usize),
+    ) {
+        let label = format!("packed weights {of} {direction:?}");
+        let values = memory.buffer(&label, self.nets * packing.len(shape.0, shape.1));
+        self.packed.push(Packed { of, direction, packing, shape, values });
     }
 
-    fn add_texels(&mut self, memory: &M, block: usize, direction: Direction, packing: Winograd) {
-        let (outputs, inputs) = self.shape(block, direction);
-        let label = format!("packed weights {block} {direction:?}, texels");
-        let packed = memory.texels(&label, self.nets * packing.len(outputs, inputs));
-        self.packed_texels.push((block, direction, packing, packed));
+    fn add_texels(
+        &mut self,
+        memory: &M,
+        of: Of,
+        direction: Direction,
+        packing: Winograd,
+        shape: (usize, usize),
+    ) {
+        let label = format!("packed weights {of} {direction:?}, texels");
+        let values = memory.texels(&label, self.nets * packing.len(shape.0, shape.1));
+        self.packed_texels.push(Packed { of, direction, packing, shape, values });
     }
 
     /// (outputs, inputs) of a block's convolution, whichever way it goes.
@@ -144,13 +200,13 @@ impl Weights {
             self.draw.push(init_uniform(gpu, &self.key, number, bound, values, self.nets));
         }
         self.pack = Recording::default();
-        for &(block, way, packing, ref packed) in &self.packed {
-            let (shape, plain) = (self.shape(block, way), &self.convs[block]);
-            self.pack.push(pack_weights(gpu, way, packing, shape, plain, packed));
+        for &Packed { of, direction, packing, shape, ref values } in &self.packed {
+            let plain = self.plain(of);
+            self.pack.push(pack_weights(gpu, direction, packing, shape, plain, values));
         }
-        for &(block, way, packing, ref packed) in &self.packed_texels {
-            let (shape, plain) = (self.shape(block, way), &self.convs[block]);
-            self.pack.push(pack_winograd(gpu, way, packing, shape, plain, packed));
+        for &Packed { of, direction, packing, shape, ref values } in &self.packed_texels {
+            let plain = self.plain(of);
+            self.pack.push(pack_winograd(gpu, direction, packing, shape, plain, values));
         }
     }
 
@@ -225,26 +281,55 @@ impl Weights {
         direction: Direction,
         packing: Option<Packing>,
     ) -> Result<&Buffer<f32>> {
-        let Some(packing) = packing else { return Ok(&self.convs[block]) };
-        let wanted = (block, direction, packing);
-        let found = self.packed.iter().find(|p| (p.0, p.1, p.2) == wanted);
-        found.map(|p| &p.3).ok_or_else(|| unpacked(block, direction))
+        self.find(Of::Block(block), direction, packing)
+    }
+
+    /// As [`packed`](Self::packed), of a convolution among the operations, by the number of its parameter.
+    ///
+    /// # Errors
+    /// As [`packed`](Self::packed).
+    pub fn packed_param(
+        &self,
+        param: usize,
+        direction: Direction,
+        packing: Option<Packing>,
+    ) -> Result<&Buffer<f32>> {
+        self.find(Of::Param(param), direction, packing)
+    }
+
+    fn find(&self, of: Of, direction: Direction, packing: Option<Packing>) -> Result<&Buffer<f32>> {
+        match packing {
+            Some(packing) => Packed::find(&self.packed, (of, direction, packing)),
+            None => Ok(self.plain(of)),
+        }
+    }
+
+    fn plain(&self, of: Of) -> &Buffer<f32> {
+        match of {
+            Of::Block(block) => &self.convs[block],
+            Of::Param(param) => &self.others[param],
+        }
     }
 
     /// As [`packed`](Self::packed), for the kernels of CPU adapters.
+    ///
+    /// # Errors
+    /// As [`packed`](Self::packed).
     pub fn packed_texels(
         &self,
         block: usize,
         direction: Direction,
         packing: Winograd,
     ) -> Result<&Texels> {
-        let wanted = (block, direction, packing);
-        let found = self.packed_texels.iter().find(|p| (p.0, p.1, p.2) == wanted);
-        found.map(|p| &p.3).ok_or_else(|| unpacked(block, direction))
+        Packed::find(&self.packed_texels, (Of::Block(block), direction, packing))
     }
 }
 
-fn unpacked(block: usize, direction: Direction) -> Error {
-    let reason = format!("the weights of block {block} are not packed for {direction:?}");
-    Error::gpu("record a network", reason)
+impl std::fmt::Display for Of {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Block(block) => write!(f, "{block}"),
+            Self::Param(param) => write!(f, "of parameter {param}"),
+        }
+    }
 }

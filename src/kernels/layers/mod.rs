@@ -3,6 +3,7 @@
 
 mod act;
 mod conv;
+mod halo;
 mod norm;
 mod pool;
 mod spread;
@@ -11,6 +12,7 @@ mod sum;
 pub use act::Activation;
 pub(crate) use act::{act_backward, act_forward};
 pub(crate) use conv::Conv;
+pub(crate) use halo::{add_bias, halo};
 pub(crate) use norm::{Norm, Statistics};
 pub(crate) use pool::Pool;
 pub use pool::PoolKind;
@@ -29,6 +31,8 @@ pub(super) const ALL: &[Specialised] = &[
     (&conv::BACKWARD_DATA, PLAIN),
     (&conv::BACKWARD_WEIGHT, PLAIN),
     (&conv::BACKWARD_BIAS, PLAIN),
+    (&halo::HALO, PLAIN),
+    (&halo::BIAS, PLAIN),
     (&norm::STATISTICS, norm::VARIANTS),
     (&norm::TRACK, &[norm::VARIANTS[2]]),
     (&norm::FORWARD, norm::VARIANTS),

@@ -40,7 +40,7 @@ pub fn train_network_twin(case: &NetworkCase) -> Network {
 
 /// The batch in one piece and, where images do not depend on one another, in parts of which the last is smaller; each
 /// time alone, and beside another network, which must not change a bit. Families of kernels differ in blocks at the
-/// beginning, which classifiers go through all these ways in each: others than the plain one go one way, beside another.
+/// beginning and in convolutions 3×3, which classifiers go through all these ways in each: others than tiles go one way.
 pub fn train_network(gpu: &Gpu, case: &NetworkCase) -> Result<Vec<(String, Network)>> {
     let NetworkCase { net, x, labels, lr, losses, .. } = case;
     let init = from_names(net, &case.init)?;
@@ -50,7 +50,7 @@ pub fn train_network(gpu: &Gpu, case: &NetworkCase) -> Result<Vec<(String, Netwo
         let trained = testing::train_nets(gpu, net, init, x, labels, part, losses.len(), *lr);
         trained.map_err(|e| e.to_string())
     };
-    let all = gpu.kernels() == Kernels::Plain;
+    let all = gpu.kernels() == Kernels::Tiles;
     let uneven = (2..x.n).find(|part| all && !net.has_batch_norm() && !x.n.is_multiple_of(*part));
     let mut ways = Vec::new();
     for part in [Some(x.n), uneven].into_iter().flatten() {
