@@ -24,8 +24,8 @@ pub use report::{BenchAdapter, Ceiling, KernelTime, Phase, Report, Start, TimedB
 pub use shape::Shape;
 
 use crate::{
-    AdapterChoice, Condensation, Dataset, Error, Evaluation, EvaluationSettings, Gpu, Result,
-    Settings, SyntheticSet, TrainingSet, gpu::Clock,
+    AdapterChoice, Architecture, Condensation, Dataset, Error, Evaluation, EvaluationSettings, Gpu,
+    Result, Settings, SyntheticSet, TrainingSet, gpu::Clock,
 };
 use phase::{WARM_UP, ms, profile, watch};
 
@@ -38,7 +38,9 @@ pub struct Bench {
     pub classes: usize,
     /// Synthetic images of a class.
     pub ipc: usize,
-    /// Channels of every convolution.
+    /// The kind of network.
+    pub net: Architecture,
+    /// Channels of every convolution of a ConvNet.
     pub width: usize,
     /// Real images of a class and iteration.
     pub batch_real: usize,
@@ -77,6 +79,7 @@ impl Bench {
             shape,
             classes: shape.classes(),
             ipc: 10,
+            net: Architecture::default(),
             width: 128,
             batch_real: 256,
             iterations: 10,
@@ -155,6 +158,7 @@ impl Bench {
             shape: self.shape,
             classes: self.classes,
             ipc: self.ipc,
+            net: self.net,
             width: self.width,
             depth: settings.depth,
             batch_real: self.batch_real,
@@ -185,10 +189,10 @@ impl Bench {
     }
 
     fn settings(&self, dataset: &Dataset) -> Settings {
-        let Self { ipc, width, batch_real, .. } = *self;
+        let Self { ipc, net, width, batch_real, .. } = *self;
         let iterations = self.pieces().saturating_add(1);
         let suited = Settings::for_dataset(dataset);
-        Settings { ipc, iterations, width, batch_real, ..suited }
+        Settings { ipc, iterations, net, width, batch_real, ..suited }
     }
 
     fn evaluation(&self, dataset: &Dataset) -> EvaluationSettings {
@@ -196,6 +200,7 @@ impl Bench {
             nets: 1,
             // One is in flight behind the last that is timed.
             epochs: self.pieces().saturating_add(1),
+            net: self.net,
             width: self.width,
             ..EvaluationSettings::for_dataset(dataset)
         }

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::Shape;
+use crate::Architecture;
 
 /// Everything that was measured. Its fields are the keys of `dm-wgpu bench --json`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -18,9 +19,11 @@ pub struct Report {
     pub classes: usize,
     /// Synthetic images of a class.
     pub ipc: usize,
-    /// Channels of every convolution.
+    /// The kind of network.
+    pub net: Architecture,
+    /// Channels of every convolution of a ConvNet.
     pub width: usize,
-    /// Blocks of the network.
+    /// Blocks of a ConvNet.
     pub depth: usize,
     /// Real images of a class and iteration.
     pub batch_real: usize,

@@ -11,6 +11,7 @@ use super::{
     events::Event,
     failure::Failure,
     interrupt::{INTERRUPTED, Interrupt},
+    measure::network,
     progress::Pieces,
     record::Adapter,
     rescue::again,
@@ -71,6 +72,7 @@ fn table(report: &Report) -> String {
         shape,
         classes,
         ipc,
+        net,
         width,
         depth,
         batch_real,
@@ -86,9 +88,10 @@ fn table(report: &Report) -> String {
         let _ = write!(text, "\n{}", wrapped(&line));
     };
     line(format!(
-        "work       {shape}, {classes} class{}, ipc {ipc}, batch-real {batch_real}, width {width}, \
-         depth {depth}, made-up images",
-        if *classes == 1 { "" } else { "es" }
+        "work       {shape}, {classes} class{}, ipc {ipc}, batch-real {batch_real}, {}, \
+         made-up images",
+        if *classes == 1 { "" } else { "es" },
+        network(*net, *width, *depth)
     ));
     line(String::new());
     line("               median     fastest     slowest       first   preparing".to_owned());

@@ -8,7 +8,7 @@ use clap::{
 };
 
 use dm_wgpu::{
-    AdapterChoice, Kernels, Precision,
+    AdapterChoice, Architecture, Kernels, Precision,
     bench::{Bench, Shape},
 };
 
@@ -48,7 +48,13 @@ pub struct BenchArgs {
         allow_negative_numbers = true, value_parser = count::<usize>(1_000_000)
     )]
     pub ipc: usize,
-    /// Channels of each of the network's convolutions.
+    /// Kind of network, as --net of runs.
+    #[arg(
+        long, value_name = "NAME", default_value = "convnet", help_heading = "Task",
+        value_parser = values::architecture
+    )]
+    pub net: Architecture,
+    /// Channels of each convolution of a ConvNet.
     #[arg(
         long, value_name = "N", default_value_t = 128, help_heading = "Task",
         allow_negative_numbers = true, value_parser = count::<usize>(4096)
@@ -117,6 +123,7 @@ impl BenchArgs {
             shape: self.shape,
             classes: self.classes.unwrap_or(self.shape.classes()),
             ipc: self.ipc,
+            net: self.net,
             width: self.width,
             batch_real: self.batch_real,
             iterations: self.iterations,
