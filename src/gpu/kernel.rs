@@ -1,6 +1,6 @@
 //! A kernel as the Rust side knows it: its WGSL, its bindings, and the pipelines made of it.
 
-use std::{sync::Arc, time::Instant};
+use std::{borrow::Cow, sync::Arc, time::Instant};
 
 use super::{Cost, Dispatch, Gpu, pace::Pace};
 
@@ -46,7 +46,7 @@ pub(crate) fn compile_as(
     slots: &[Slot],
     constants: &[(&str, f64)],
 ) {
-    pipeline(gpu, name, source, slots, constants);
+    pipeline(gpu, name, || source.into(), slots, constants);
 }
 
 #[derive(Debug)]
@@ -67,15 +67,16 @@ impl Kernel {
         bindings: &[wgpu::BindingResource<'_>],
         grid: [u32; 3],
     ) -> Dispatch {
-        dispatch(gpu, self.name, self.source, self.slots, constants, bindings, grid)
+        dispatch(gpu, self.name, || self.source.into(), self.slots, constants, bindings, grid)
     }
 }
 
-/// As [`Kernel::dispatch`], for a source made at run time; `name` must tell sources apart.
-pub(crate) fn dispatch(
+/// As [`Kernel::dispatch`], for a source that is made when a device first needs it; `name` must tell sources
+/// apart.
+pub(crate) fn dispatch<'a>(
     gpu: &Gpu,
     name: &str,
-    source: &str,
+    source: impl FnOnce() -> Cow<'a, str>,
     slots: &[Slot],
     constants: &[(&str, f64)],
     bindings: &[wgpu::BindingResource<'_>],
@@ -98,10 +99,10 @@ pub(crate) fn dispatch(
     Dispatch { label, pipeline, bind_group, whole, grid, flat, cost: Cost::default() }
 }
 
-fn pipeline(
+fn pipeline<'a>(
     gpu: &Gpu,
     name: &str,
-    source: &str,
+    source: impl FnOnce() -> Cow<'a, str>,
     slots: &[Slot],
     constants: &[(&str, f64)],
 ) -> Arc<Pipeline> {
@@ -145,7 +146,7 @@ fn pipeline(
     });
     let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
         label: Some(name),
-        source: wgpu::ShaderSource::Wgsl(source.into()),
+        source: wgpu::ShaderSource::Wgsl(source()),
     });
     let raw = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
         label: Some(name),

@@ -1,6 +1,7 @@
 //! Instance norm → ReLU → average pool, forward and backward.
 
 use bytemuck::{Pod, Zeroable};
+use minijinja::context;
 
 use super::{Batch, Constants, Generated, Planes, wgsl};
 use crate::gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold};
@@ -74,10 +75,16 @@ const BACKWARD_LANES: &str = wgsl!(
 );
 
 /// The lanes version of one of the two, on subgroups of this size.
-fn with_lanes(kernel: &Kernel, source: &str, lanes: usize, constants: Constants) -> Generated {
+fn with_lanes(
+    kernel: &Kernel,
+    template: &'static str,
+    lanes: usize,
+    constants: Constants,
+) -> Generated {
     Generated {
         name: format!("{}_lanes {lanes}", kernel.name),
-        source: format!("const TEAM = {lanes}u;\n{source}"),
+        template,
+        values: context!(lanes),
         constants,
         slots: kernel.slots,
     }

@@ -60,7 +60,7 @@ pub(super) const KERNEL: Kernel = Kernel {
 
 pub(super) const MATRICES: Kernel = Kernel {
     name: "pack_matrices",
-    source: concat!("enable f16;\n", wgsl!("shared/grid", "pack_matrices")),
+    source: wgsl!("shared/f16", "shared/grid", "pack_matrices"),
     slots: KERNEL.slots,
 };
 

@@ -335,7 +335,7 @@ fn every_wgsl_file_is_used_and_says_what_it_is_for() {
         let first = text.lines().next().unwrap_or_default();
         assert!(first.starts_with("// ") && first.len() > 20, "{name} begins with {first:?}");
         // A template's marked lines are replaced; everything else arrives as it is.
-        let marked = |line: &str| ["//{", "{%", "{{", "{#"].iter().any(|mark| line.contains(mark));
+        let marked = |line: &str| ["{%", "{{", "{#"].iter().any(|mark| line.contains(mark));
         let mut lines = text.lines().filter(|line| !marked(line));
         let used = match text.contains("{% if") {
             false => sources.iter().any(|source| lines.clone().all(|line| source.contains(line))),

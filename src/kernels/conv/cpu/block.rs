@@ -5,7 +5,7 @@ use minijinja::context;
 use super::{Kept, Layer, Params, Winograd, flops};
 use crate::{
     gpu::{Buffer, Dispatch, Gpu, Slot, Texels, fold},
-    kernels::{Batch, Generated, template, wgsl},
+    kernels::{Batch, Generated, wgsl},
 };
 
 /// The kernels for planes of one size, small enough for a lane to hold one whole, on subgroups of so many lanes.
@@ -127,7 +127,8 @@ fn generate(lanes: usize, size: usize, finish: &str) -> Generated {
     let values = context!(lanes, size, images, parts, bands, rows, finish);
     Generated {
         name: format!("block_cpu_lanes {finish} {lanes} {size}"),
-        source: template::fill(TEMPLATE, &values),
+        template: TEMPLATE,
+        values,
         constants: &[],
         slots: slots(finish),
     }

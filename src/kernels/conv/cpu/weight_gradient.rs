@@ -5,7 +5,7 @@ use minijinja::context;
 use super::{Layer, Params, flops};
 use crate::{
     gpu::{Buffer, Dispatch, Gpu, Slot, Texels, fold},
-    kernels::{Batch, Generated, template, wgsl},
+    kernels::{Batch, Generated, wgsl},
 };
 
 const TEMPLATE: &str = wgsl!(
@@ -31,7 +31,8 @@ fn generate(lanes: usize, size: usize, inputs: usize) -> Generated {
     let images = (PIXELS / size.pow(2)).max(1);
     Generated {
         name: format!("weight_gradient_cpu_lanes {lanes} {size}×{inputs}"),
-        source: template::fill(TEMPLATE, &context!(lanes, size, inputs, rows, images)),
+        template: TEMPLATE,
+        values: context!(lanes, size, inputs, rows, images),
         constants: &[],
         slots: SLOTS,
     }
