@@ -20,11 +20,11 @@
 @group(0) @binding(5) var<storage, read_write> parts: array<f32>;
 // (images, outputs).
 @group(0) @binding(6) var<storage, read_write> d_affine: array<vec2f>;
-{# What is added over the lanes: at first t, by tap, as many as there are lanes. #}
+{% endif %}
+{# Number i of the terms of a sum over the lanes, of which each step halves the number: at first t, by tap. #}
 {% macro term(first, width, i) %}
 {% if width < lanes %}u{{ first }}_{{ width }}_{{ i }}{% elif first + i < 9 * inputs %}t{{ first + i }}{% else %}0.0{% endif %}
 {% endmacro %}
-{% endif %}
 {# The gradient at the convolution. #}
 {% macro d_conv(place) %}
         let e{{ place }} = (g{{ place }} - mean_g - v{{ place }} * mean_gv) * scale;

@@ -10,7 +10,8 @@
 // one followed by the same of the next. Weights come from the cache, packed as whole matrices.
 //
 // With `fused` the whole block follows: instance norm → ReLU → average pool, in f32. A tile then holds a whole
-// plane, and only pooled values are stored, a quarter as many.
+// plane, and only pooled values are stored, a quarter as many. What such blocks need besides is in
+// shared/fused.wgsl.
 //
 // Ladder, by count, for a subgroup on planes of 16, SIDE of 16 (see docs/kernels.md):
 //   A product for each tap, row and 16 outputs, each with 2 matrices loaded: 2 loads a product.

@@ -8,7 +8,8 @@
 // time are staged: the pixels with their halo once, not once a tap, and the weights of all nine taps.
 //
 // With `fused` the whole block follows in registers: instance norm → ReLU → average pool. A tile then
-// holds a whole plane, and only pooled values are stored, a quarter as many.
+// holds a whole plane, and only pooled values are stored, a quarter as many. What such blocks need besides
+// is in shared/fused.wgsl; without it, shared/put.wgsl stores.
 //
 // Ladder, by count, for a thread and input channel on planes of 16 with 64 outputs (see docs/kernels.md):
 //   conv.wgsl: 9 multiply-adds an output, each with 2 values loaded from caches: 1 to 4 % of peak.

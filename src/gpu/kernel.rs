@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, sync::Arc, time::Instant};
 
-use super::{Cost, Dispatch, Gpu, pace::Pace};
+use super::{Cost, Dispatch, Field, Fields, Gpu, pace::Pace};
 
 /// One WGSL file with its bindings, all in group 0, numbered from 0. Group 1 is where a slice of the grid
 /// begins, which `shared/grid.wgsl` reads.
@@ -21,11 +21,16 @@ pub(crate) struct Kernel {
 /// What a shader's binding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Slot {
-    /// A structure of so many bytes that is only read.
+    /// A structure that is only read.
     ///
     /// In storage, not a uniform: where a loop runs to a uniform value, Mesa's software driver
     /// compiles the kernel anew for that value, at every dispatch, and keeps what it compiled.
-    Params(usize),
+    Params {
+        /// Its bytes.
+        size: usize,
+        /// What is in it.
+        fields: &'static [Field],
+    },
     /// A storage buffer that is only read.
     Read,
     /// A storage buffer that is written.
@@ -36,6 +41,13 @@ pub enum Slot {
     Texels,
     /// Such a texture that is only written.
     TexelsWrite,
+}
+
+impl Slot {
+    /// A `T` that is only read.
+    pub(crate) const fn params<T: Fields>() -> Self {
+        Self::Params { size: size_of::<T>(), fields: T::FIELDS }
+    }
 }
 
 /// Puts a source where a device that has not used this kernel yet will look for it.
@@ -131,7 +143,7 @@ fn pipeline<'a>(
             binding,
             visibility: wgpu::ShaderStages::COMPUTE,
             ty: match slot {
-                Slot::Params(_) | Slot::Read => buffer(true),
+                Slot::Params { .. } | Slot::Read => buffer(true),
                 Slot::Write => buffer(false),
                 Slot::Picture => texture(false, wgpu::TextureFormat::Rgba8Unorm),
                 Slot::Texels => texture(true, wgpu::TextureFormat::Rgba32Float),

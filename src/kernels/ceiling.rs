@@ -1,16 +1,15 @@
 //! What other kernels are measured by: arithmetic alone, and traffic alone.
 
-use bytemuck::{Pod, Zeroable};
 use minijinja::context;
 
 use super::{Generated, WORKGROUP, wgsl};
-use crate::gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold};
+use crate::gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold, params};
 
-#[repr(C)]
-#[derive(Debug, Clone, Copy, Pod, Zeroable)]
-struct Params {
-    loops: u32,
-    factor: f32,
+params! {
+    struct Params {
+        loops: u32,
+        factor: f32,
+    }
 }
 
 /// Chains of vec4f: enough to hide a multiply-add's latency, few enough for anyone's registers.
@@ -18,13 +17,15 @@ const CHAINS: usize = 6;
 /// Steps of every chain in a turn of the loop: enough for the loop itself not to count.
 const ROUNDS: usize = 16;
 
+const SLOTS: &[Slot] = &[Slot::params::<Params>(), Slot::Write];
+
 pub(super) fn generated() -> Generated {
     Generated {
         name: "multiply_add".to_owned(),
         template: wgsl!("shared/grid", "multiply_add"),
         values: context!(chains => CHAINS, rounds => ROUNDS),
         constants: &[],
-        slots: &[Slot::Params(size_of::<Params>()), Slot::Write],
+        slots: SLOTS,
     }
 }
 

@@ -1,21 +1,22 @@
 //! Gradient of convolution 3×3 at its weights: the simplest version, and the one for adapters with
 //! subgroups of one fixed size.
 
-use bytemuck::{Pod, Zeroable};
 use minijinja::context;
 
 use super::{Batch, Generated, Planes, WORKGROUP, conv::flops, wgsl};
-use crate::gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold};
+use crate::gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold, params};
 
-#[repr(C)]
-#[derive(Debug, Clone, Copy, Pod, Zeroable)]
-struct Params {
-    input: Planes,
-    planes: Planes,
-    images_per_net: u32,
-    nets: u32,
-    accumulate: u32,
-    pad: u32,
+params! {
+    /// Twin of `shaders/shared/conv_weights.wgsl`.
+    pub(super) struct Params {
+        pub input: Planes,
+        pub planes: Planes,
+        pub images_per_net: u32,
+        pub nets: u32,
+        pub accumulate: u32,
+        /// Of conv_backward_weight_tiles: workgroups that share a network's images.
+        pub parts: u32,
+    }
 }
 
 pub(super) const KERNEL: Kernel = Kernel {
@@ -27,7 +28,7 @@ pub(super) const KERNEL: Kernel = Kernel {
         "shared/conv_weights",
         "conv_backward_weight"
     ),
-    slots: &[Slot::Params(size_of::<Params>()), Slot::Read, Slot::Read, Slot::Write],
+    slots: &[Slot::params::<Params>(), Slot::Read, Slot::Read, Slot::Write],
 };
 
 /// `d_weights` (nets, outputs, inputs, 3, 3) from the convolution's `input` and the gradient at its
@@ -48,7 +49,7 @@ pub(super) fn conv_backward_weight(
         images_per_net: (batch.images / batch.nets) as u32,
         nets: batch.nets as u32,
         accumulate: u32::from(accumulate),
-        pad: 0,
+        parts: 1,
     };
     let params = Buffer::params(gpu, "conv_backward_weight params", &params);
     let bindings = [params.binding(), input.binding(), d_planes.binding(), d_weights.binding()];

@@ -38,10 +38,10 @@ const BACKWARD: &str = wgsl!(
 );
 
 const FORWARD_SLOTS: &[Slot] =
-    &[Slot::Params(size_of::<Params>()), Slot::Read, Slot::Read, Slot::Read, Slot::Write];
+    &[Slot::params::<Params>(), Slot::Read, Slot::Read, Slot::Read, Slot::Write];
 /// The last is for weights alone.
 const BACKWARD_SLOTS: &[Slot] = &[
-    Slot::Params(size_of::<Params>()),
+    Slot::params::<Params>(),
     Slot::Read,
     Slot::Read,
     Slot::Read,

@@ -19,7 +19,7 @@ pub(crate) struct Tile {
     pub outputs: usize,
 }
 
-const SLOTS: &[Slot] = &[Slot::Params(size_of::<Params>()), Slot::Read, Slot::Read, Slot::Write];
+const SLOTS: &[Slot] = &[Slot::params::<Params>(), Slot::Read, Slot::Read, Slot::Write];
 
 const TEMPLATE: &str =
     wgsl!("shared/grid", "shared/planes", "shared/conv", "shared/put", "conv_lanes");

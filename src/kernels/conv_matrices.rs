@@ -34,8 +34,7 @@ const TEMPLATE: &str = wgsl!(
 );
 
 /// The last is for fused blocks alone.
-const SLOTS: &[Slot] =
-    &[Slot::Params(size_of::<Params>()), Slot::Read, Slot::Read, Slot::Write, Slot::Read];
+const SLOTS: &[Slot] = &[Slot::params::<Params>(), Slot::Read, Slot::Read, Slot::Write, Slot::Read];
 
 /// Whether planes fill their tiles, for fused blocks.
 const FILLED: [Constants; 2] = [&[("FILLED", 0.0)], &[("FILLED", 1.0)]];

@@ -1,21 +1,9 @@
 //! Gradient of convolution 3×3 at its weights for GPUs, in tiles that workgroups share.
 
-use bytemuck::{Pod, Zeroable};
 use minijinja::context;
 
-use super::{Batch, Generated, Planes, class_sum, conv::flops, wgsl};
+use super::{Batch, Generated, Planes, class_sum, conv::flops, conv_backward_weight::Params, wgsl};
 use crate::gpu::{Buffer, Gpu, Recording, Slot, fold};
-
-#[repr(C)]
-#[derive(Debug, Clone, Copy, Pod, Zeroable)]
-struct Params {
-    input: Planes,
-    planes: Planes,
-    images_per_net: u32,
-    nets: u32,
-    accumulate: u32,
-    parts: u32,
-}
 
 /// What a workgroup owns: the taps of 4·`lots_k` × `lots_c` channel pairs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +20,7 @@ const TEMPLATE: &str = wgsl!(
     "conv_backward_weight_tiles"
 );
 
-const SLOTS: &[Slot] = &[Slot::Params(size_of::<Params>()), Slot::Read, Slot::Read, Slot::Write];
+const SLOTS: &[Slot] = &[Slot::params::<Params>(), Slot::Read, Slot::Read, Slot::Write];
 
 /// Workgroups that a network's gradient is shared out to at least, where it has as many images. A
 /// fixed number, as the parts decide how sums are rounded.

@@ -20,7 +20,7 @@ pub use memory::*;
 pub use spoil::{spoil, used};
 
 pub use crate::augment::row::Row;
-pub use crate::gpu::{INVOCATIONS, STORAGE_BUFFERS, Slot, WORKGROUP_BYTES};
+pub use crate::gpu::{Field, INVOCATIONS, STORAGE_BUFFERS, Slot, WORKGROUP_BYTES};
 use crate::{
     ConvNet, Gpu, Result,
     gpu::{Buffer, Recording, Submissions, dispatch, fold},

@@ -43,7 +43,7 @@ const TEMPLATE: &str = wgsl!(
 );
 
 pub(super) const SLOTS: &[Slot] = &[
-    Slot::Params(size_of::<Params>()),
+    Slot::params::<Params>(),
     Slot::Texels,
     Slot::Texels,
     Slot::TexelsWrite,

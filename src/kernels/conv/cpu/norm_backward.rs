@@ -12,7 +12,7 @@ const TEMPLATE: &str =
     wgsl!("shared/grid", "shared/texels", "conv/cpu/params", "conv/cpu/norm_backward");
 
 const SLOTS: &[Slot] = &[
-    Slot::Params(size_of::<Params>()),
+    Slot::params::<Params>(),
     Slot::Texels,
     Slot::Texels,
     Slot::TexelsWrite,

@@ -17,7 +17,7 @@ const TEMPLATE: &str = wgsl!(
 );
 
 const SLOTS: &[Slot] = &[
-    Slot::Params(size_of::<Params>()),
+    Slot::params::<Params>(),
     Slot::Texels,
     Slot::TexelsWrite,
     Slot::Read,

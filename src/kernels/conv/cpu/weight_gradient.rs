@@ -16,8 +16,7 @@ const TEMPLATE: &str = wgsl!(
     "conv/cpu/weight_gradient"
 );
 
-const SLOTS: &[Slot] =
-    &[Slot::Params(size_of::<Params>()), Slot::Texels, Slot::Texels, Slot::Write];
+const SLOTS: &[Slot] = &[Slot::params::<Params>(), Slot::Texels, Slot::Texels, Slot::Write];
 
 /// Pixels of a strip. The text grows with it.
 const PIXELS: usize = 64;
