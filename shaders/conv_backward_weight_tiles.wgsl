@@ -1,5 +1,5 @@
 // Gradient of convolution 3×3 at its weights, for GPUs: workgroups share what they load through
-// workgroup memory. A template, as conv_tiles.wgsl.
+// workgroup memory. A template, which kernels/template.rs writes out because drivers do not reliably unroll.
 //
 // A workgroup owns the nine taps of 4 · LOTS_K output × INPUTS input channels, a thread those of 4 × 1,
 // in registers. Image by image and tile by tile of 4 × 4 pixels it stages the gradient and the input with
@@ -14,6 +14,8 @@
 //   4 × 1: 576 for 28, of which 16 are the same for half a subgroup; about 100 registers. Two barriers.
 //   7.3 KiB.
 
+const LOTS_K = {{ lots_k }}u;
+const INPUTS = {{ inputs }}u;
 const THREADS = LOTS_K * INPUTS;
 const OUTPUTS = 4u * LOTS_K;
 // vec4f of a tile of the input, with its halo.
@@ -47,7 +49,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     let per_part = (params.images_per_net + params.parts - 1u) / params.parts;
     let first_image = net * params.images_per_net + part * per_part;
     let end = min(first_image + per_part, (net + 1u) * params.images_per_net);
-    //{accumulators}
+{% for k in range(4) %}{% for tap in range(9) %}
+    var a{{ k }}_{{ tap }} = 0.0;
+{% endfor %}{% endfor %}
     for (var image = first_image; image < end; image++) {
         for (var y = 0u; y < size; y += 4u) {
             for (var quad = 0u; 4u * quad < size; quad++) {
@@ -69,12 +73,40 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
                     staged[i / PATCH][i % PATCH] = select(vec4f(), input[at], row < size + 2u);
                 }
                 workgroupBarrier();
-                //{tile}
+{# Each row of the input is loaded when it is first needed: in any other order compilers keep more of them at a time. #}
+{% for row in range(4) %}
+{% for r in range(0 if row == 0 else row + 2, row + 3) %}
+                let l{{ r }} = staged[lot_c][{{ 2 * r }}];
+                let n{{ r }} = staged[lot_c][{{ 2 * r + 1 }}].xy;
+                // The same pixels as seen by the middle and by the right tap.
+                let m{{ r }} = vec4f(l{{ r }}.yzw, n{{ r }}.x);
+                let r{{ r }} = vec4f(l{{ r }}.zw, n{{ r }});
+{% endfor %}
+{% for k in range(4) %}
+{% set g = "g" ~ k ~ "_" ~ row %}
+                let {{ g }} = gradient[lot_k][{{ 4 * k + row }}];
+{% for tap in range(9) %}
+{% set a = "a" ~ k ~ "_" ~ tap %}
+{% set x = "lmr"[tap % 3] ~ (row + tap // 3) %}
+                {{ a }} = {{ a }}{% for i in "xyzw" %} + {{ g }}.{{ i }} * {{ x }}.{{ i }}{% endfor %};
+{% endfor %}{% endfor %}{% endfor %}
             }
         }
     }
     let first = (net * params.parts + part) * outputs;
     let k = first_k + 4u * lot_k;
     let c = first_c + lot_c;
-    //{store}
+{% for k in range(4) %}
+    if k + {{ k }}u < outputs && c < inputs {
+        let at = ((first + k + {{ k }}u) * inputs + c) * 9u;
+        if params.accumulate == 1u {
+{% for tap in range(9) %}
+            a{{ k }}_{{ tap }} += d_weights[at + {{ tap }}u];
+{% endfor %}
+        }
+{% for tap in range(9) %}
+        d_weights[at + {{ tap }}u] = a{{ k }}_{{ tap }};
+{% endfor %}
+    }
+{% endfor %}
 }

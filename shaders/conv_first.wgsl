@@ -1,10 +1,11 @@
 // A whole first block, for CPU adapters with subgroups of one fixed size: convolution 3×3 of the one
-// or three channels of images → instance norm → ReLU → average pool 2×2. A template, like
-// conv_lanes.wgsl: kernels/conv_first.rs writes out what is marked.
+// or three channels of images → instance norm → ReLU → average pool 2×2. A template, which
+// kernels/template.rs writes out because drivers do not reliably unroll.
 //
 // A workgroup is one subgroup and takes one image, a patch of COLUMNS × ROWS pixels a lane, which are
 // loaded once, with their surroundings, and serve all output channels, one after the other. Their
-// weights are loaded a different one by each lane and reach the others by subgroupBroadcast.
+// weights are loaded a different one by each lane and reach the others by subgroupBroadcast. What both
+// directions do alike is in shared/first_block.wgsl.
 //
 // Ladder (three channels, 128 outputs, 16 lanes, GFLOP/s a core): conv_lanes.wgsl, which loads the
 // pixels anew for every eight outputs: 25. This, pixel by pixel into the sums that they reach: 67.
@@ -26,15 +27,27 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
     let plane = params.input.stride / 4u;
     // The halo shifts pixel (y, x) to (y + 1, x + 1): its taps begin at (y, x).
     let at = image * INPUTS * plane + y * pitch + x / 4u;
-    //{pixels}
+{{ pixels() }}
     for (var k = 0u; k < outputs; k++) {
         let first_weight = (net * outputs + k) * TAPS;
-        //{weights}
-        //{sums}
-        //{norm}
+{{ taps() }}
+{{ convolution() }}
         let weight_bias = affine[net * outputs + k];
         let sigma = inverseSqrt(variance + 1e-5);
         let to = (image * outputs + k) * (SIZE * SIZE / 16u) + (y / 2u) * (SIZE / 8u) + x / 8u;
-        //{store}
+{# ReLU is doubled as r + |r|, to the bit: where a max of 16 lanes falls into two halves, as on Mesa's software #}
+{# device, that is faster, and it lets a NaN pass. #}
+{% for y in range(patch // 2) %}
+{% for x in range(patch // 2) %}
+{% set r = "r" ~ (4 * y + x) ~ "_" %}
+{% for dy in range(2) %}{% for dx in range(2) %}
+        let {{ r }}{{ dy }}{{ dx }} = d{{ 2 * y + dy }}_{{ 2 * x + dx }} * sigma * weight_bias.x + weight_bias.y;
+{% endfor %}{% endfor %}
+        let o{{ 4 * y + x }} = ((({{ r }}00 + abs({{ r }}00)) + ({{ r }}01 + abs({{ r }}01)))
+            + (({{ r }}10 + abs({{ r }}10)) + ({{ r }}11 + abs({{ r }}11))));
+{% endfor %}
+        result[to + {{ y * size // 8 }}u] = vec4f(
+{%- for x in range(4) %}o{{ 4 * y + x }}{{ ", " if not loop.last }}{% endfor %}) * 0.125;
+{% endfor %}
     }
 }

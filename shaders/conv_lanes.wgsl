@@ -1,6 +1,5 @@
 // Convolution 3×3, stride 1, padding 1, without bias, for adapters with subgroups of one fixed
-// size. A template: kernels/conv_lanes.rs puts the constants in front and writes out the lines
-// that are marked, since only loops that are unrolled in the text are unrolled by every driver.
+// size. A template, which kernels/template.rs writes out because drivers do not reliably unroll.
 //
 // A workgroup is one subgroup. Each lane owns a tile of 4·QUADS × ROWS pixels for OUTPUTS output
 // channels, in named vec4f variables. Weights are loaded once a subgroup, a different vec4f by
@@ -13,17 +12,11 @@
 @group(0) @binding(2) var<storage, read> weights: array<vec4f>;
 @group(0) @binding(3) var<storage, read_write> result: array<f32>;
 
-// Stores four pixels of a row, those that lie inside.
-fn put(start: u32, y: u32, x: u32, v: vec4f) {
-    let size = params.result.size;
-    let at = start + y * params.result.pitch + x;
-    if y < size {
-        if x < size { result[at] = v.x; }
-        if x + 1u < size { result[at + 1u] = v.y; }
-        if x + 2u < size { result[at + 2u] = v.z; }
-        if x + 3u < size { result[at + 3u] = v.w; }
-    }
-}
+const LANES = {{ lanes }}u;
+const QUADS = {{ quads }}u;
+const ROWS = {{ rows }}u;
+const OUTPUTS = {{ outputs }}u;
+const CHUNK = {{ chunk }}u;
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
@@ -55,14 +48,44 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
     let plane = params.input.stride / 4u;
     var at = image * inputs * plane + y * pitch + x / 4u;
     var w_at = (net * blocks + block) * inputs * CHUNK + lane;
-    //{accumulators}
+{# Row j, four columns q and output channel k of a tile. #}
+{% for k in range(outputs) %}{% for j in range(rows) %}{% for q in range(quads) %}
+    var a{{ j }}_{{ q }}_{{ k }} = vec4f();
+{% endfor %}{% endfor %}{% endfor %}
     for (var c = 0u; c < inputs; c++) {
-        //{taps}
+{% for r in range(rows + 2) %}
+{% for q in range(quads + 1) %}
+        let l{{ r }}_{{ q }} = input[at + {{ r }}u * pitch + {{ q }}u];
+{% endfor %}
+        // The same pixels as seen by the middle and by the right tap.
+{% for q in range(quads) %}
+        let m{{ r }}_{{ q }} = vec4f(l{{ r }}_{{ q }}.yzw, l{{ r }}_{{ q + 1 }}.x);
+        let r{{ r }}_{{ q }} = vec4f(l{{ r }}_{{ q }}.zw, l{{ r }}_{{ q + 1 }}.xy);
+{% endfor %}{% endfor %}
+{% for load in range(chunk // lanes) %}
+        let w{{ load }} = weights[w_at + {{ load * lanes }}u];
+{% endfor %}
+{% for k in range(outputs) %}
+{% for tap in range(9) %}
+{% set weight = tap * outputs + k %}
+{% set vec = weight // 4 %}
+        let b{{ tap }}_{{ k }} = subgroupBroadcast(w{{ vec // lanes }}.{{ "xyzw"[weight % 4] }}, {{ vec % lanes }}u);
+{% endfor %}
+{% for j in range(rows) %}{% for q in range(quads) %}{% for tap in range(9) %}
+        a{{ j }}_{{ q }}_{{ k }} += {{ "lmr"[tap % 3] }}{{ j + tap // 3 }}_{{ q }} * b{{ tap }}_{{ k }};
+{% endfor %}{% endfor %}{% endfor %}{% endfor %}
         at += plane;
         w_at += CHUNK;
     }
     if mine != tile {
         return;
     }
-    //{store}
+{% for k in range(outputs) %}
+    if block * OUTPUTS + {{ k }}u < outputs {
+        let start = plane_start(params.result, image, block * OUTPUTS + {{ k }}u);
+{% for j in range(rows) %}{% for q in range(quads) %}
+        put(start, y + {{ j }}u, x + {{ 4 * q }}u, a{{ j }}_{{ q }}_{{ k }});
+{% endfor %}{% endfor %}
+    }
+{% endfor %}
 }

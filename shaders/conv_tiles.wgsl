@@ -1,14 +1,15 @@
 // Convolution 3×3, stride 1, padding 1, without bias, for GPUs: workgroups share what they load through
-// workgroup memory. A template: kernels/conv_tiles.rs puts the constants in front and writes out the
-// lines that are marked.
+// workgroup memory; alone, or with the block's norm, ReLU and pool. A template, which kernels/template.rs
+// writes out because drivers do not reliably unroll.
 //
 // A workgroup computes TILES tiles of pixels × GROUPS · OUTPUTS output channels. A tile is ACROSS × DOWN
 // threads, each of which has 4 × 2 pixels of OUTPUTS channels in registers; threads side by side have
 // the same channels, so that all of a subgroup read the same weight at a time. STEP input channels at a
 // time are staged: the pixels with their halo once, not once a tap, and the weights of all nine taps.
 //
-// With FUSED the whole block follows in registers: instance norm → ReLU → average pool. A tile then
-// holds a whole plane, and only pooled values are stored, a quarter as many.
+// With `fused` the whole block follows in registers: instance norm → ReLU → average pool. A tile then
+// holds a whole plane, and only pooled values are stored, a quarter as many. What such blocks need besides
+// is in shared/fused.wgsl; without it, shared/put.wgsl stores.
 //
 // Ladder, by count, for a thread and input channel on planes of 16 with 64 outputs (see docs/kernels.md):
 //   conv.wgsl: 9 multiply-adds an output, each with 2 values loaded from caches: 1 to 4 % of peak.
@@ -21,9 +22,17 @@
 // [net][output / (GROUPS · OUTPUTS)][input][tap][output % (GROUPS · OUTPUTS)].
 @group(0) @binding(2) var<storage, read> weights: array<vec4f>;
 @group(0) @binding(3) var<storage, read_write> result: array<f32>;
-// Of FUSED alone: the norm's weight and bias, (nets, outputs).
-//{affine}
 
+const ACROSS = {{ across }}u;
+const DOWN = {{ down }}u;
+const TILES = {{ tiles }}u;
+const GROUPS = {{ groups }}u;
+const OUTPUTS = {{ outputs }}u;
+const THREADS = {{ threads }}u;
+const STEP = {{ step }}u;
+const PITCH = {{ pitch }}u;
+const STRIDE = {{ stride }}u;
+const PATCH = {{ patch }}u;
 // Pixels of a tile, and the vec4f of its patch: with a halo of a row above and below, and of one
 // vec4f to the right, since the halo shifts pixel (y, x) to (y + 1, x + 1).
 const WIDE = 4u * ACROSS;
@@ -42,23 +51,64 @@ var<workgroup> taps: array<array<array<array<vec4f, VECS>, GROUPS>, 9>, STEP>;
 // Where each tile's patch begins in the input's first channel.
 var<workgroup> corners: array<u32, TILES>;
 
-// Stores four pixels of a row, those that lie inside.
-fn put(start: u32, y: u32, x: u32, v: vec4f) {
-    let size = params.result.size;
-    let at = start + y * params.result.pitch + x;
-    if y < size {
-        if x < size { result[at] = v.x; }
-        if x + 1u < size { result[at + 1u] = v.y; }
-        if x + 2u < size { result[at + 2u] = v.z; }
-        if x + 3u < size { result[at + 3u] = v.w; }
-    }
-}
-
 fn total(v: vec4f) -> f32 {
     return (v.x + v.y) + (v.z + v.w);
 }
 
-//{plane_sum}
+{% if fused %}
+{# Threads that hold a plane. #}
+{% set team = across * down %}
+// Sums over the threads that hold one plane, of four output channels at a time, always in the same
+// order. Every thread must call it, and gets the sums.
+fn plane_sum(thread: u32, value: vec4f) -> vec4f {
+{% if team == 1 %}
+    return value;
+{% else %}
+    // What was there before has been read.
+    workgroupBarrier();
+    staged[thread] = value;
+    workgroupBarrier();
+{# Four to one until two are left, which everyone adds. #}
+{% for left in [32, 8, 2] if left < team %}
+    if thread % {{ team }}u < {{ left }}u {
+        staged[thread] = (staged[thread] + staged[thread + {{ left }}u])
+            + (staged[thread + {{ 2 * left }}u] + staged[thread + {{ 3 * left }}u]);
+    }
+    workgroupBarrier();
+{% endfor %}
+    let first = thread / {{ team }}u * {{ team }}u;
+    return staged[first] + staged[first + 1u];
+{% endif %}
+}
+
+// Where a thread's two pooled values belong, if anywhere.
+struct Place {
+    net: u32,
+    image: u32,
+    y: u32,
+    x: u32,
+    live: bool,
+}
+
+// Two rows of four centred values of an output channel become two pooled ones.
+fn pool(output: u32, scale: f32, upper: vec4f, lower: vec4f, place: Place) {
+    let pooled = params.result;
+    if !place.live || output >= pooled.channels || place.y >= pooled.size {
+        return;
+    }
+    let weight_bias = affine[place.net * pooled.channels + output];
+    let slope = scale * weight_bias.x;
+    let both = 0.25 * (max(upper * slope + weight_bias.y, vec4f())
+        + max(lower * slope + weight_bias.y, vec4f()));
+    let at = plane_start(pooled, place.image, output) + place.y * pooled.pitch + place.x;
+    if place.x < pooled.size {
+        result[at] = both.x + both.y;
+    }
+    if place.x + 1u < pooled.size {
+        result[at + 1u] = both.z + both.w;
+    }
+}
+{% endif %}
 
 @compute @workgroup_size(THREADS)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
@@ -96,7 +146,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     let across = position % ACROSS;
     let mine = slot * STRIDE + 2u * down * PITCH + across;
     let first_weight = (net * blocks + block) * inputs * CHUNK;
-    //{accumulators}
+{% for k in range(outputs) %}{% for j in range(2) %}
+    var a{{ j }}_{{ k }} = vec4f();
+{% endfor %}{% endfor %}
     for (var first = 0u; first < inputs; first += STEP) {
         let count = min(STEP, inputs - first);
         // The corners are known, and what was staged before has been read.
@@ -116,7 +168,20 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
         workgroupBarrier();
         for (var c = 0u; c < count; c++) {
             let at = mine + c * TILES * STRIDE;
-            //{channel}
+{% for r in range(4) %}
+            let l{{ r }} = staged[at + {{ r * pitch }}u];
+            let n{{ r }} = staged[at + {{ r * pitch + 1 }}u];
+            // The same pixels as seen by the middle and by the right tap.
+            let m{{ r }} = vec4f(l{{ r }}.yzw, n{{ r }}.x);
+            let r{{ r }} = vec4f(l{{ r }}.zw, n{{ r }}.xy);
+{% endfor %}
+{% for tap in range(9) %}
+{% for h in range(outputs // 4) %}
+            let w{{ tap }}_{{ h }} = taps[c][{{ tap }}][lot][{{ h }}];
+{% endfor %}
+{% for k in range(outputs) %}{% for j in range(2) %}
+            a{{ j }}_{{ k }} += {{ "lmr"[tap % 3] }}{{ j + tap // 3 }} * w{{ tap }}_{{ k // 4 }}.{{ "xyzw"[k % 4] }};
+{% endfor %}{% endfor %}{% endfor %}
         }
     }
 
@@ -126,5 +191,37 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     let y = tile % tiles / tiles_x * HIGH + 2u * down;
     let x = tile % tiles % tiles_x * WIDE + 4u * across;
     let first_output = (block * GROUPS + lot) * OUTPUTS;
-    //{finish}
+{% if fused %}
+    let columns = vec4u(x, x + 1u, x + 2u, x + 3u) < vec4u(size);
+    let inside0 = select(vec4<bool>(false), columns, y < size);
+    let inside1 = select(vec4<bool>(false), columns, y + 1u < size);
+    let pixels = f32(size * size);
+    let place = Place(net, image, y / 2u, x / 2u, live);
+{# Four output channels at a time. #}
+{% for h in range(outputs // 4) %}
+{% set four = range(4 * h, 4 * h + 4) %}
+{% for k in four %}{% for j in range(2) %}
+    a{{ j }}_{{ k }} = keep(a{{ j }}_{{ k }}, inside{{ j }});
+{% endfor %}{% endfor %}
+    let mean{{ h }} = plane_sum(thread, vec4f(
+{%- for k in four %}total(a0_{{ k }} + a1_{{ k }}){{ ", " if not loop.last }}{% endfor %})) / pixels;
+{% for k in four %}{% for j in range(2) %}
+    a{{ j }}_{{ k }} = keep(a{{ j }}_{{ k }} - mean{{ h }}.{{ "xyzw"[k % 4] }}, inside{{ j }});
+{% endfor %}{% endfor %}
+    let variance{{ h }} = plane_sum(thread, vec4f(
+{%- for k in four %}total(a0_{{ k }} * a0_{{ k }} + a1_{{ k }} * a1_{{ k }}){{ ", " if not loop.last }}{% endfor %})) / pixels;
+    let scale{{ h }} = inverseSqrt(variance{{ h }} + 1e-5);
+{% endfor %}
+{% for k in range(outputs) %}
+    pool(first_output + {{ k }}u, scale{{ k // 4 }}.{{ "xyzw"[k % 4] }}, a0_{{ k }}, a1_{{ k }}, place);
+{% endfor %}
+{% else %}
+{% for k in range(outputs) %}
+    if live && first_output + {{ k }}u < outputs {
+        let start = plane_start(params.result, image, first_output + {{ k }}u);
+        put(start, y, x, a0_{{ k }});
+        put(start, y + 1u, x, a1_{{ k }});
+    }
+{% endfor %}
+{% endif %}
 }

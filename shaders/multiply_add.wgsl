@@ -1,5 +1,6 @@
 // Multiply-adds and next to nothing else, in chains that hardly wait for each other: the most
-// arithmetic that an adapter does, for `bench` to measure the other kernels by.
+// arithmetic that an adapter does, for `bench` to measure the other kernels by. A template, which
+// kernels/template.rs writes out because drivers do not reliably unroll.
 
 struct Params {
     loops: u32,
@@ -18,9 +19,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     }
     let factor = vec4f(params.factor);
     let start = vec4f(f32(lane), 1.0, 2.0, 3.0);
-    //{chains}
+{% for k in range(chains) %}
+    var a{{ k }} = start + {{ k }}.0;
+{% endfor %}
     for (var loops = params.loops; loops > 0u; loops--) {
-        //{rounds}
+{# Were chains independent, a compiler could put one behind the other, and some do. #}
+{% for round in range(rounds) %}{% for k in range(chains) %}
+        a{{ k }} = fma(a{{ (k + 1) % chains }}, factor, a{{ k }});
+{% endfor %}{% endfor %}
     }
-    //{store}
+    result[i] = a0{% for k in range(1, chains) %} + a{{ k }}{% endfor %};
 }

@@ -5,24 +5,7 @@
 // With TRANSPOSED they become those of the gradient at the input: the kernel turned by half a turn,
 // its two channel axes exchanged. `outputs` and `inputs` are those of the result.
 
-struct Params {
-    outputs: u32,
-    inputs: u32,
-    width: u32,
-    side: u32,
-    // Packed values of one network.
-    len: u32,
-    nets: u32,
-    pad0: u32,
-    pad1: u32,
-}
-
-@group(0) @binding(0) var<storage, read> params: Params;
-// (nets, outputs, inputs, 3, 3) of the forward convolution.
-@group(0) @binding(1) var<storage, read> weights: array<f32>;
 @group(0) @binding(2) var<storage, read_write> packed: array<f16>;
-
-override TRANSPOSED: bool;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
@@ -31,7 +14,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         return;
     }
     let first = (flat / params.len) * params.outputs * params.inputs * 9u;
-    let side = params.side;
+    let side = params.chunk;
     let i = flat % params.len;
     let matrix = i / (side * side);
     let beside = params.width / side;

@@ -5,24 +5,7 @@
 // With TRANSPOSED they become those of the gradient at the input: the kernel turned by half a turn,
 // its two channel axes exchanged. `outputs` and `inputs` are those of the result.
 
-struct Params {
-    outputs: u32,
-    inputs: u32,
-    width: u32,
-    chunk: u32,
-    // Packed values of one network.
-    len: u32,
-    nets: u32,
-    by_lane: u32,
-    pad: u32,
-}
-
-@group(0) @binding(0) var<storage, read> params: Params;
-// (nets, outputs, inputs, 3, 3) of the forward convolution.
-@group(0) @binding(1) var<storage, read> weights: array<f32>;
 @group(0) @binding(2) var<storage, read_write> packed: array<f32>;
-
-override TRANSPOSED: bool;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {

@@ -14,7 +14,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     }
     // The first taps, down and to the right, that take this value to an output, and the row and column of that.
     // Further ones are a stride apart, and their outputs one before; before the first wraps around.
-    let place = parts(at.position, params.size) + params.pad;
+    let place = parts(at.position, params.size) + params.padding;
     let down = parts(place.x, params.stride);
     let right = parts(place.y, params.stride);
     let taps = params.kernel * params.kernel;

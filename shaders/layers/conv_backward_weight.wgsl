@@ -31,10 +31,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         var of_plane = vec4f();
         for (var oy = 0u; oy < params.out_size; oy++) {
             // Above or left of the plane wraps around.
-            let row = oy * params.stride + tap.x - params.pad;
+            let row = oy * params.stride + tap.x - params.padding;
             var of_row = vec4f();
             for (var ox = 0u; ox < params.out_size; ox++) {
-                let column = ox * params.stride + tap.y - params.pad;
+                let column = ox * params.stride + tap.y - params.padding;
                 if row < params.size && column < params.size {
                     let d = out_planes + oy * params.out_size + ox;
                     let v = x[in_plane + row * params.size + column];

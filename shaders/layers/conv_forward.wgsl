@@ -18,7 +18,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         return;
     }
     // What is left of or above the plane wraps around, and so is beyond its size.
-    let corner = parts(at.position, params.out_size) * params.stride - params.pad;
+    let corner = parts(at.position, params.out_size) * params.stride - params.padding;
     let top = corner.x;
     let left = corner.y;
     let taps = params.kernel * params.kernel;

@@ -9,8 +9,8 @@
 
 // Whether the value at (y, x) of a plane is the first of its window's largest.
 fn is_largest(plane: u32, window: vec2u, own: vec2u) -> bool {
-    let top = window.y * params.stride - params.pad;
-    let left = window.x * params.stride - params.pad;
+    let top = window.y * params.stride - params.padding;
+    let left = window.x * params.stride - params.padding;
     let value = x[plane + own.y * params.size + own.x];
     for (var ky = 0u; ky < params.kernel; ky++) {
         for (var kx = 0u; kx < params.kernel; kx++) {
@@ -29,7 +29,7 @@ fn is_largest(plane: u32, window: vec2u, own: vec2u) -> bool {
 
 // The first window that a row or column is in.
 fn first_window(at: u32) -> u32 {
-    let end = at + params.pad + 1u;
+    let end = at + params.padding + 1u;
     return select(0u, quotient(end - params.kernel + params.stride - 1u, params.stride), end > params.kernel);
 }
 
@@ -45,7 +45,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     let own = parts(place.y, params.size).yx;
     let first = vec2u(first_window(own.x), first_window(own.y));
     let last = min(
-        vec2u(quotient(own.x + params.pad, params.stride), quotient(own.y + params.pad, params.stride)),
+        vec2u(quotient(own.x + params.padding, params.stride), quotient(own.y + params.padding, params.stride)),
         vec2u(params.out_size - 1u),
     );
     var sum = 0.0;

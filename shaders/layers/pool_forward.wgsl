@@ -13,7 +13,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     let place = parts(at, windows);
     let plane = place.x * params.size * params.size;
     // Left of or above the plane wraps around.
-    let corner = parts(place.y, params.out_size) * params.stride - params.pad;
+    let corner = parts(place.y, params.out_size) * params.stride - params.padding;
     let top = corner.x;
     let left = corner.y;
     var largest = -3.4028234e38;

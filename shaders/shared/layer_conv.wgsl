@@ -8,7 +8,7 @@ struct Params {
     out_size: u32,
     kernel: u32,
     stride: u32,
-    pad: u32,
+    padding: u32,
     images: u32,
     // Images of the same network follow each other.
     images_per_net: u32,

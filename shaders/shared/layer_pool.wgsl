@@ -7,7 +7,7 @@ struct Params {
     out_size: u32,
     kernel: u32,
     stride: u32,
-    pad: u32,
+    padding: u32,
     pad0: u32,
     pad1: u32,
 }

@@ -1,4 +1,6 @@
-// As reduce.wgsl, where a workgroup is one subgroup of TEAM lanes: neither memory nor barriers.
+// As team.wgsl and reduce.wgsl, where a workgroup is one subgroup: neither memory nor barriers. A template.
+
+const TEAM = {{ lanes }}u;
 
 // Every invocation must call it, and gets both sums.
 fn workgroup_sum(lane: u32, value: vec2f) -> vec2f {

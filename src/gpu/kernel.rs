@@ -1,8 +1,8 @@
 //! A kernel as the Rust side knows it: its WGSL, its bindings, and the pipelines made of it.
 
-use std::{sync::Arc, time::Instant};
+use std::{borrow::Cow, sync::Arc, time::Instant};
 
-use super::{Cost, Dispatch, Gpu, pace::Pace};
+use super::{Cost, Dispatch, Field, Fields, Gpu, pace::Pace};
 
 /// One WGSL file with its bindings, all in group 0, numbered from 0. Group 1 is where a slice of the grid
 /// begins, which `shared/grid.wgsl` reads.
@@ -21,11 +21,16 @@ pub(crate) struct Kernel {
 /// What a shader's binding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Slot {
-    /// A structure of so many bytes that is only read.
+    /// A structure that is only read.
     ///
     /// In storage, not a uniform: where a loop runs to a uniform value, Mesa's software driver
     /// compiles the kernel anew for that value, at every dispatch, and keeps what it compiled.
-    Params(usize),
+    Params {
+        /// Its bytes.
+        size: usize,
+        /// What is in it.
+        fields: &'static [Field],
+    },
     /// A storage buffer that is only read.
     Read,
     /// A storage buffer that is written.
@@ -38,6 +43,13 @@ pub enum Slot {
     TexelsWrite,
 }
 
+impl Slot {
+    /// A `T` that is only read.
+    pub(crate) const fn params<T: Fields>() -> Self {
+        Self::Params { size: size_of::<T>(), fields: T::FIELDS }
+    }
+}
+
 /// Puts a source where a device that has not used this kernel yet will look for it.
 pub(crate) fn compile_as(
     gpu: &Gpu,
@@ -46,7 +58,7 @@ pub(crate) fn compile_as(
     slots: &[Slot],
     constants: &[(&str, f64)],
 ) {
-    pipeline(gpu, name, source, slots, constants);
+    pipeline(gpu, name, || source.into(), slots, constants);
 }
 
 #[derive(Debug)]
@@ -67,15 +79,16 @@ impl Kernel {
         bindings: &[wgpu::BindingResource<'_>],
         grid: [u32; 3],
     ) -> Dispatch {
-        dispatch(gpu, self.name, self.source, self.slots, constants, bindings, grid)
+        dispatch(gpu, self.name, || self.source.into(), self.slots, constants, bindings, grid)
     }
 }
 
-/// As [`Kernel::dispatch`], for a source made at run time; `name` must tell sources apart.
-pub(crate) fn dispatch(
+/// As [`Kernel::dispatch`], for a source that is made when a device first needs it; `name` must tell sources
+/// apart.
+pub(crate) fn dispatch<'a>(
     gpu: &Gpu,
     name: &str,
-    source: &str,
+    source: impl FnOnce() -> Cow<'a, str>,
     slots: &[Slot],
     constants: &[(&str, f64)],
     bindings: &[wgpu::BindingResource<'_>],
@@ -98,10 +111,10 @@ pub(crate) fn dispatch(
     Dispatch { label, pipeline, bind_group, whole, grid, flat, cost: Cost::default() }
 }
 
-fn pipeline(
+fn pipeline<'a>(
     gpu: &Gpu,
     name: &str,
-    source: &str,
+    source: impl FnOnce() -> Cow<'a, str>,
     slots: &[Slot],
     constants: &[(&str, f64)],
 ) -> Arc<Pipeline> {
@@ -130,7 +143,7 @@ fn pipeline(
             binding,
             visibility: wgpu::ShaderStages::COMPUTE,
             ty: match slot {
-                Slot::Params(_) | Slot::Read => buffer(true),
+                Slot::Params { .. } | Slot::Read => buffer(true),
                 Slot::Write => buffer(false),
                 Slot::Picture => texture(false, wgpu::TextureFormat::Rgba8Unorm),
                 Slot::Texels => texture(true, wgpu::TextureFormat::Rgba32Float),
@@ -145,7 +158,7 @@ fn pipeline(
     });
     let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
         label: Some(name),
-        source: wgpu::ShaderSource::Wgsl(source.into()),
+        source: wgpu::ShaderSource::Wgsl(source()),
     });
     let raw = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
         label: Some(name),

@@ -8,6 +8,7 @@ mod first_group;
 mod kernel;
 mod memory;
 mod pace;
+mod params;
 mod precision;
 mod profile;
 mod record;
@@ -31,6 +32,9 @@ pub use kernel::Slot;
 pub(crate) use kernel::{Kernel, compile_as, dispatch};
 pub(crate) use memory::{Memory, Table, most};
 pub(crate) use pace::{Share, Ticket};
+#[doc(hidden)]
+pub use params::Field;
+pub(crate) use params::{Fields, params};
 pub use precision::Precision;
 pub(crate) use precision::{MATRICES_BYTES, Matrices};
 pub(crate) use profile::{Clock, Timed};

@@ -5,20 +5,20 @@ use bytemuck::{Pod, Zeroable};
 use super::{Planes, wgsl};
 use crate::{
     augment::Row,
-    gpu::{Buffer, Dispatch, Gpu, Kernel, Recording, Slot, fold},
+    gpu::{Buffer, Dispatch, Gpu, Kernel, Recording, Slot, fold, params},
 };
 
-#[repr(C)]
-#[derive(Debug, Clone, Copy, Pod, Zeroable)]
-struct Params {
-    source: Planes,
-    result: Planes,
-    mean: [f32; 4],
-    std: [f32; 4],
-    first_item: u32,
-    images: u32,
-    gather: u32,
-    pad: u32,
+params! {
+    struct Params {
+        source: Planes,
+        result: Planes,
+        mean: [f32; 4],
+        deviation: [f32; 4],
+        first_item: u32,
+        images: u32,
+        gather: u32,
+        pad: u32,
+    }
 }
 
 /// Which image of the source, under which row.
@@ -29,14 +29,8 @@ pub(crate) struct Item {
     pub row: u32,
 }
 
-const SLOTS: [Slot; 6] = [
-    Slot::Params(size_of::<Params>()),
-    Slot::Read,
-    Slot::Read,
-    Slot::Read,
-    Slot::Read,
-    Slot::Write,
-];
+const SLOTS: [Slot; 6] =
+    [Slot::params::<Params>(), Slot::Read, Slot::Read, Slot::Read, Slot::Read, Slot::Write];
 
 pub(super) const IMAGE_MEAN: Kernel = Kernel {
     name: "image_mean",
@@ -121,7 +115,7 @@ impl Augment<'_> {
         let mut params = params(from, to, first_item, images, true);
         if let Source::Pixels { mean, std, .. } = source {
             params.mean[..mean.len()].copy_from_slice(mean);
-            params.std[..std.len()].copy_from_slice(std);
+            params.deviation[..std.len()].copy_from_slice(std);
         }
         for dispatch in self.record(gpu, &FORWARD, params, constants, &binding, result) {
             recording.push(dispatch);
@@ -183,7 +177,7 @@ fn params(
         source,
         result,
         mean: [0.0; 4],
-        std: [1.0; 4],
+        deviation: [1.0; 4],
         first_item: first_item as u32,
         images: images as u32,
         gather: u32::from(gather),

@@ -1,15 +1,15 @@
 //! What other kernels are measured by: arithmetic alone, and traffic alone.
 
-use bytemuck::{Pod, Zeroable};
+use minijinja::context;
 
-use super::{Generated, WORKGROUP, unrolled::put, wgsl};
-use crate::gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold};
+use super::{Generated, WORKGROUP, wgsl};
+use crate::gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold, params};
 
-#[repr(C)]
-#[derive(Debug, Clone, Copy, Pod, Zeroable)]
-struct Params {
-    loops: u32,
-    factor: f32,
+params! {
+    struct Params {
+        loops: u32,
+        factor: f32,
+    }
 }
 
 /// Chains of vec4f: enough to hide a multiply-add's latency, few enough for anyone's registers.
@@ -17,25 +17,16 @@ const CHAINS: usize = 6;
 /// Steps of every chain in a turn of the loop: enough for the loop itself not to count.
 const ROUNDS: usize = 16;
 
+const SLOTS: &[Slot] = &[Slot::params::<Params>(), Slot::Write];
+
 pub(super) fn generated() -> Generated {
-    let [mut chains, mut rounds] = [const { String::new() }; 2];
-    for k in 0..CHAINS {
-        put(&mut chains, format_args!("var a{k} = start + {k}.0;"));
+    Generated {
+        name: "multiply_add".to_owned(),
+        template: wgsl!("shared/grid", "multiply_add"),
+        values: context!(chains => CHAINS, rounds => ROUNDS),
+        constants: &[],
+        slots: SLOTS,
     }
-    for _ in 0..ROUNDS {
-        for k in 0..CHAINS {
-            // Were chains independent, a compiler could put one behind the other, and some do.
-            let next = (k + 1) % CHAINS;
-            put(&mut rounds, format_args!("a{k} = fma(a{next}, factor, a{k});"));
-        }
-    }
-    let sum: Vec<_> = (0..CHAINS).map(|k| format!("a{k}")).collect();
-    let source = wgsl!("shared/grid", "multiply_add")
-        .replace("//{chains}", &chains)
-        .replace("//{rounds}", &rounds)
-        .replace("//{store}", &format!("result[i] = {};", sum.join(" + ")));
-    let slots = &[Slot::Params(size_of::<Params>()), Slot::Write];
-    Generated { name: "multiply_add".to_owned(), source, constants: &[], slots }
 }
 
 pub(super) const COPY: Kernel = Kernel {

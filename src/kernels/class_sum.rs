@@ -2,27 +2,25 @@
 
 use std::ops::Range;
 
-use bytemuck::{Pod, Zeroable};
-
 use super::{WORKGROUP, wgsl};
-use crate::gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold};
+use crate::gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold, params};
 
-#[repr(C)]
-#[derive(Debug, Clone, Copy, Pod, Zeroable)]
-struct Params {
-    features: u32,
-    chunk_start: u32,
-    chunk_end: u32,
-    first_class: u32,
-    classes: u32,
-    accumulate: u32,
-    pad: [u32; 2],
+params! {
+    struct Params {
+        features: u32,
+        chunk_start: u32,
+        chunk_end: u32,
+        first_class: u32,
+        classes: u32,
+        accumulate: u32,
+        pad: [u32; 2],
+    }
 }
 
 pub(super) const KERNEL: Kernel = Kernel {
     name: "class_sum",
     source: wgsl!("shared/grid", "class_sum"),
-    slots: &[Slot::Params(size_of::<Params>()), Slot::Read, Slot::Read, Slot::Write],
+    slots: &[Slot::params::<Params>(), Slot::Read, Slot::Read, Slot::Write],
 };
 
 /// Adds the embeddings of images `chunk` of a batch to `sums` (classes, features). `classes` are

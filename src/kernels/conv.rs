@@ -11,20 +11,18 @@ pub(crate) use plan::{
     conv_kernel, plan, weight_kernel,
 };
 
-use bytemuck::{Pod, Zeroable};
-
 use super::{Batch, Planes, WORKGROUP, wgsl};
-use crate::gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold};
+use crate::gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold, params};
 
-#[repr(C)]
-#[derive(Debug, Clone, Copy, Pod, Zeroable)]
-pub(super) struct Params {
-    input: Planes,
-    result: Planes,
-    images: u32,
-    images_per_net: u32,
-    first_image: u32,
-    sharing: u32,
+params! {
+    pub(super) struct Params {
+        input: Planes,
+        result: Planes,
+        images: u32,
+        images_per_net: u32,
+        first_image: u32,
+        sharing: u32,
+    }
 }
 
 impl Params {
@@ -43,7 +41,7 @@ impl Params {
 pub(super) const KERNEL: Kernel = Kernel {
     name: "conv",
     source: wgsl!("shared/grid", "shared/planes", "shared/conv", "conv"),
-    slots: &[Slot::Params(size_of::<Params>()), Slot::Read, Slot::Read, Slot::Write],
+    slots: &[Slot::params::<Params>(), Slot::Read, Slot::Read, Slot::Write],
 };
 
 pub(super) const VARIANTS: &[&[(&str, f64)]] = &[&[("TRANSPOSED", 0.0)], &[("TRANSPOSED", 1.0)]];

@@ -1,20 +1,22 @@
 //! Gradient of convolution 3×3 at its weights: the simplest version, and the one for adapters with
 //! subgroups of one fixed size.
 
-use bytemuck::{Pod, Zeroable};
+use minijinja::context;
 
-use super::{Batch, Generated, Planes, WORKGROUP, conv::flops, unrolled::put, wgsl};
-use crate::gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold};
+use super::{Batch, Generated, Planes, WORKGROUP, conv::flops, wgsl};
+use crate::gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold, params};
 
-#[repr(C)]
-#[derive(Debug, Clone, Copy, Pod, Zeroable)]
-struct Params {
-    input: Planes,
-    planes: Planes,
-    images_per_net: u32,
-    nets: u32,
-    accumulate: u32,
-    pad: u32,
+params! {
+    /// Twin of `shaders/shared/conv_weights.wgsl`.
+    pub(super) struct Params {
+        pub input: Planes,
+        pub planes: Planes,
+        pub images_per_net: u32,
+        pub nets: u32,
+        pub accumulate: u32,
+        /// Of conv_backward_weight_tiles: workgroups that share a network's images.
+        pub parts: u32,
+    }
 }
 
 pub(super) const KERNEL: Kernel = Kernel {
@@ -26,7 +28,7 @@ pub(super) const KERNEL: Kernel = Kernel {
         "shared/conv_weights",
         "conv_backward_weight"
     ),
-    slots: &[Slot::Params(size_of::<Params>()), Slot::Read, Slot::Read, Slot::Write],
+    slots: &[Slot::params::<Params>(), Slot::Read, Slot::Read, Slot::Write],
 };
 
 /// `d_weights` (nets, outputs, inputs, 3, 3) from the convolution's `input` and the gradient at its
@@ -47,7 +49,7 @@ pub(super) fn conv_backward_weight(
         images_per_net: (batch.images / batch.nets) as u32,
         nets: batch.nets as u32,
         accumulate: u32::from(accumulate),
-        pad: 0,
+        parts: 1,
     };
     let params = Buffer::params(gpu, "conv_backward_weight params", &params);
     let bindings = [params.binding(), input.binding(), d_planes.binding(), d_weights.binding()];
@@ -103,125 +105,13 @@ impl WeightTile {
     }
 
     pub(super) fn generate(&self) -> Generated {
-        let (name, source) = (self.name(), self.source());
-        Generated { name, source, constants: &[], slots: KERNEL.slots }
-    }
-
-    fn name(&self) -> String {
-        let Self { lanes, outputs, inputs } = self;
-        format!("conv_backward_weight_lanes {lanes}×({outputs}×{inputs})")
-    }
-
-    /// The whole WGSL.
-    fn source(&self) -> String {
-        let Self { lanes, outputs, inputs } = self;
-        let constants = format!(
-            "const LANES = {lanes}u;\nconst TEAM = LANES;\nconst OUTPUTS = {outputs}u;\nconst INPUTS = {inputs}u;\n\
-             const ROWS = {ROWS}u;\n"
-        );
-        let body = TEMPLATE
-            .replace("//{lanes_sum}", &self.lanes_sum())
-            .replace("//{accumulators}", &self.accumulators())
-            .replace("//{taps}", &self.taps())
-            .replace("//{store}", &self.store());
-        constants + &body
-    }
-
-    fn pairs(&self) -> impl Iterator<Item = (usize, usize)> + Clone {
-        let inputs = self.inputs;
-        (0..self.outputs).flat_map(move |k| (0..inputs).map(move |c| (k, c)))
-    }
-
-    fn lanes_sum(&self) -> String {
-        let mut text = String::new();
-        let mut distance = 1;
-        while distance < self.lanes {
-            put(&mut text, format_args!("sum += subgroupShuffleXor(sum, {distance}u);"));
-            distance *= 2;
+        let Self { lanes, outputs, inputs } = *self;
+        Generated {
+            name: format!("conv_backward_weight_lanes {lanes}×({outputs}×{inputs})"),
+            template: TEMPLATE,
+            values: context!(lanes, outputs, inputs, rows => ROWS),
+            constants: &[],
+            slots: KERNEL.slots,
         }
-        text
-    }
-
-    fn accumulators(&self) -> String {
-        let mut text = String::new();
-        for (k, c) in self.pairs() {
-            for tap in 0..9 {
-                put(&mut text, format_args!("var a{k}_{c}_{tap} = vec4f();"));
-            }
-        }
-        text
-    }
-
-    /// One tile a lane: load the input's rows, then output by output the gradient's.
-    fn taps(&self) -> String {
-        let mut text = String::new();
-        for c in 0..self.inputs {
-            put(
-                &mut text,
-                format_args!(
-                    "let x{c} = (image * inputs + min(first_c + {c}u, inputs - 1u)) * x_plane + offset;"
-                ),
-            );
-            for r in 0..ROWS + 2 {
-                put(&mut text, format_args!("let l{c}_{r} = input[x{c} + {r}u * pitch];"));
-                put(&mut text, format_args!("let n{c}_{r} = input[x{c} + {r}u * pitch + 1u];"));
-                let (l, n) = (format!("l{c}_{r}"), format!("n{c}_{r}"));
-                put(&mut text, format_args!("let m{c}_{r} = vec4f({l}.yzw, {n}.x);"));
-                put(&mut text, format_args!("let r{c}_{r} = vec4f({l}.zw, {n}.xy);"));
-            }
-        }
-        for k in 0..self.outputs {
-            put(
-                &mut text,
-                format_args!(
-                    "let d{k} = (image * outputs + min(first_k + {k}u, outputs - 1u)) * d_plane + offset;"
-                ),
-            );
-            for j in 0..ROWS {
-                let row = format!("d{k} + {}u * pitch", j + 1);
-                put(
-                    &mut text,
-                    format_args!(
-                        "let g{k}_{j} = live * vec4f(d_planes[{row}].yzw, d_planes[{row} + 1u].x);"
-                    ),
-                );
-                for c in 0..self.inputs {
-                    for tap in 0..9 {
-                        let (row, column) = (j + tap / 3, ["l", "m", "r"][tap % 3]);
-                        put(
-                            &mut text,
-                            format_args!("a{k}_{c}_{tap} += g{k}_{j} * {column}{c}_{row};"),
-                        );
-                    }
-                }
-            }
-        }
-        text
-    }
-
-    fn store(&self) -> String {
-        let mut text = String::new();
-        for (k, c) in self.pairs() {
-            for tap in 0..9 {
-                put(&mut text, format_args!("let s{k}_{c}_{tap} = lanes_sum(a{k}_{c}_{tap});"));
-            }
-            put(
-                &mut text,
-                format_args!(
-                    "if lane == 0u && first_k + {k}u < outputs && first_c + {c}u < inputs {{\n\
-                     let at = ((net * outputs + first_k + {k}u) * inputs + first_c + {c}u) * 9u;"
-                ),
-            );
-            for tap in 0..9 {
-                put(
-                    &mut text,
-                    format_args!(
-                        "d_weights[at + {tap}u] = s{k}_{c}_{tap} + kept * d_weights[at + {tap}u];"
-                    ),
-                );
-            }
-            text.push_str("}\n");
-        }
-        text
     }
 }

@@ -1,11 +1,12 @@
 //! Convolution by cooperative matrices, alone or fused with the block's norm, ReLU and pool: f16 factors,
-//! f32 sums. Writes out the unrolled parts of `shaders/conv_matrices.wgsl`.
+//! f32 sums.
+
+use minijinja::context;
 
 use super::{
     Batch, Constants, Generated, Planes,
     conv::{Params, flops},
     pack_weights::{Order, Packing},
-    unrolled::put,
     wgsl,
 };
 use crate::gpu::{Buffer, Dispatch, Gpu, MATRICES_BYTES, Matrices, Slot, fold};
@@ -22,13 +23,18 @@ pub(crate) struct MatrixTile {
     blocks: usize,
 }
 
-const ENABLE: &str = "enable f16;\nenable wgpu_cooperative_matrix;\n";
-
-const TEMPLATE: &str = wgsl!("shared/grid", "shared/planes", "shared/conv", "conv_matrices");
+const TEMPLATE: &str = wgsl!(
+    "shared/f16",
+    "shared/matrices",
+    "shared/grid",
+    "shared/planes",
+    "shared/conv",
+    "shared/fused",
+    "conv_matrices"
+);
 
 /// The last is for fused blocks alone.
-const SLOTS: &[Slot] =
-    &[Slot::Params(size_of::<Params>()), Slot::Read, Slot::Read, Slot::Write, Slot::Read];
+const SLOTS: &[Slot] = &[Slot::params::<Params>(), Slot::Read, Slot::Read, Slot::Write, Slot::Read];
 
 /// Whether planes fill their tiles, for fused blocks.
 const FILLED: [Constants; 2] = [&[("FILLED", 0.0)], &[("FILLED", 1.0)]];
@@ -159,135 +165,6 @@ impl MatrixTile {
         Packing { outputs: self.width(), chunk: self.matrices.side, order }
     }
 
-    /// The whole WGSL.
-    fn source(&self, fused: bool) -> String {
-        let Self { matrices: Matrices { side, .. }, wide, slots, run, columns, blocks } = self;
-        let (threads, mixed) = (self.threads(), self.mixed());
-        let (pitch, distance) = (self.pitch(), self.distance());
-        let constants = format!(
-            "{ENABLE}const SIDE = {side}u;\nconst WIDE = {wide}u;\nconst HIGH = {wide}u;\n\
-             const SLOTS = {slots}u;\nconst MIXED = {mixed}u;\nconst RUN = {run}u;\n\
-             const COLUMNS = {columns}u;\nconst BLOCKS = {blocks}u;\nconst THREADS = {threads}u;\n\
-             const PITCH = {pitch}u;\nconst DISTANCE = {distance}u;\n"
-        );
-        let finish = if fused { self.pooling() } else { STORE.to_owned() };
-        let body = TEMPLATE
-            .replace("//{affine}", if fused { AFFINE } else { "" })
-            .replace("//{finish}", &finish)
-            .replace("//{accumulators}", &self.accumulators())
-            .replace("//{products}", &self.products())
-            .replace("//{rounds}", &self.rounds());
-        constants + &body
-    }
-
-    /// The WGSL type of a matrix.
-    fn matrix(&self, of: &str) -> String {
-        let side = self.matrices.side;
-        format!("coop_mat{side}x{side}<{of}>")
-    }
-
-    fn accumulators(&self) -> String {
-        let (mut text, zero) = (String::new(), self.matrix("f32, C"));
-        for (r, b) in (0..self.run).flat_map(|r| (0..self.blocks).map(move |b| (r, b))) {
-            put(&mut text, format_args!("var a{r}_{b} = {zero}();"));
-        }
-        text
-    }
-
-    /// All taps of SIDE input channels: column by column of them, the pixels' rows, then the weights.
-    fn products(&self) -> String {
-        let mut text = String::new();
-        let (pixels, weights) = (self.matrix("f16, A"), self.matrix("f16, B"));
-        for dx in 0..3 {
-            for r in 0..self.run + 2 {
-                put(
-                    &mut text,
-                    format_args!(
-                        "let p{dx}_{r} = coopLoadT<{pixels}>(\
-                         &staged[origin + {r}u * ACROSS + {dx}u * MIXED][0], PITCH);"
-                    ),
-                );
-            }
-            for (dy, b) in (0..3).flat_map(|dy| (0..self.blocks).map(move |b| (dy, b))) {
-                let tap = 3 * dx + dy;
-                put(
-                    &mut text,
-                    format_args!(
-                        "let w{tap}_{b} = coopLoad<{weights}>(\
-                         &weights[(matrices + {tap}u * COLUMNS * BLOCKS + {b}u) * (SIDE * SIDE)], \
-                         SIDE);"
-                    ),
-                );
-                for r in 0..self.run {
-                    put(
-                        &mut text,
-                        format_args!(
-                            "a{r}_{b} = coopMultiplyAdd(p{dx}_{}, w{tap}_{b}, a{r}_{b});",
-                            r + dy
-                        ),
-                    );
-                }
-            }
-        }
-        text
-    }
-
-    /// SIDE output channels after the other: from the subgroups that have them to all threads.
-    fn rounds(&self) -> String {
-        let mut text = String::new();
-        for n in 0..self.columns * self.blocks {
-            // What was there before has been read.
-            put(&mut text, format_args!("workgroupBarrier();"));
-            put(&mut text, format_args!("if column == {}u {{", n / self.blocks));
-            for r in 0..self.run {
-                let b = n % self.blocks;
-                put(
-                    &mut text,
-                    format_args!(
-                        "coopStore(a{r}_{b}, &sums[(run * RUN + {r}u) * SIDE], DISTANCE);"
-                    ),
-                );
-            }
-            put(
-                &mut text,
-                format_args!(
-                    "}}\nworkgroupBarrier();\n\
-                     finish(thread, net, block * OUTPUTS + {n}u * SIDE);"
-                ),
-            );
-        }
-        text
-    }
-
-    /// The end of a fused block.
-    fn pooling(&self) -> String {
-        let quads = self.pixels() / 4 / self.parts();
-        let list = |term: &dyn Fn(usize) -> String, between: &str| {
-            (0..quads).map(term).collect::<Vec<_>>().join(between)
-        };
-        let read = list(
-            &|q| {
-                format!(
-                    "let place{q} = place(first + {q}u);\n\
-                     let inside{q} = inside(place{q});\n\
-                     var v{q} = keep(quad(lot, slot, place{q}), inside{q});"
-                )
-            },
-            "\n",
-        );
-        let centre = list(&|q| format!("v{q} = keep(v{q} - mean, inside{q});"), "\n");
-        let store = list(&|q| format!("pool(output, slot, place{q}, v{q} * slope + bias);"), "\n");
-        let total = list(&|q| format!("dot(v{q}, vec4f(1.0))"), " + ");
-        let squares = list(&|q| format!("dot(v{q}, v{q})"), " + ");
-        format!("const PARTS = {}u;\nconst SHARE = {quads}u;\n", self.parts())
-            + &POOLING
-                .replace("//{read}", &read)
-                .replace("//{centre}", &centre)
-                .replace("//{store}", &store)
-                .replace("{total}", &total)
-                .replace("{squares}", &squares)
-    }
-
     /// Every specialisation for matrices of both sizes and subgroups of the usual ones, for the tests
     /// that read them all.
     pub fn all() -> Vec<Generated> {
@@ -309,109 +186,19 @@ impl MatrixTile {
 
     /// With `fused`: whether planes fill their tiles.
     fn generate(&self, fused: Option<bool>) -> Generated {
-        let slots = if fused.is_some() { SLOTS } else { &SLOTS[..SLOTS.len() - 1] };
-        let (name, source) = (self.name(fused.is_some()), self.source(fused.is_some()));
+        let Self { matrices: Matrices { side, .. }, wide, slots, run, columns, blocks } = *self;
+        let (threads, mixed) = (self.threads(), self.mixed());
+        let (pitch, distance) = (self.pitch(), self.distance());
+        let values = context!(
+            side, wide, slots, mixed, run, columns, blocks, threads, pitch, distance,
+            fused => fused.is_some(),
+        );
         let constants = fused.map_or(&[][..], |filled| FILLED[usize::from(filled)]);
-        Generated { name, source, constants, slots }
+        let slots = if fused.is_some() { SLOTS } else { &SLOTS[..SLOTS.len() - 1] };
+        let name = self.name(fused.is_some());
+        Generated { name, template: TEMPLATE, values, constants, slots }
     }
 }
-
-const AFFINE: &str = "\
-@group(0) @binding(4) var<storage, read> affine: array<vec2f>;
-
-// Whether a plane fills its tile.
-override FILLED: bool;
-";
-
-const STORE: &str = "\
-// Stores what of SIDE output channels lies inside.
-fn finish(thread: u32, net: u32, first_output: u32) {
-    for (var i = thread; i < SIDE * PIXELS; i += THREADS) {
-        let output = first_output + i / PIXELS;
-        let slot = i / (WIDE * HIGH) % SLOTS;
-        let y = i / WIDE % HIGH;
-        let x = i % WIDE;
-        let home = homes[slot];
-        let place = home.yz + vec2u(y, x);
-        if home.x != NOBODY && output < params.result.channels && all(place < vec2u(params.result.size)) {
-            result[plane_start(params.result, home.x, output) + place.x * params.result.pitch + place.y] =
-                sums[i / PIXELS * DISTANCE + pixel_at(slot, y, x)];
-        }
-    }
-}
-";
-
-const POOLING: &str = "\
-// Squares of 2 × 2 pixels in a tile.
-const SQUARES = WIDE * HIGH / 4u;
-
-// Row and column of the square with this number.
-fn place(square: u32) -> vec2u {
-    return vec2u(square % SQUARES / (WIDE / 2u), square % (WIDE / 2u));
-}
-
-fn inside(place: vec2u) -> vec4<bool> {
-    let y = 2u * place.x;
-    let x = 2u * place.y;
-    return vec4u(max(y, x), max(y, x + 1u), max(y + 1u, x), max(y, x) + 1u)
-        < vec4u(params.input.size);
-}
-
-// Nothing beside the plane may count.
-fn keep(v: vec4f, inside: vec4<bool>) -> vec4f {
-    if FILLED {
-        return v;
-    }
-    return select(vec4f(), v, inside);
-}
-
-fn quad(lot: u32, slot: u32, place: vec2u) -> vec4f {
-    let at = lot * DISTANCE + pixel_at(slot, 2u * place.x, 2u * place.y);
-    return vec4f(sums[at], sums[at + MIXED], sums[at + SIDE], sums[at + SIDE + MIXED]);
-}
-
-// Four centred and scaled values become a pooled one.
-fn pool(output: u32, slot: u32, place: vec2u, v: vec4f) {
-    let image = homes[slot].x;
-    if image != NOBODY && output < params.result.channels && all(place < vec2u(params.result.size)) {
-        let at = plane_start(params.result, image, output) + place.x * params.result.pitch + place.y;
-        result[at] = 0.25 * dot(max(v, vec4f()), vec4f(1.0));
-    }
-}
-
-// What the threads with the same plane have left, always in the same order.
-fn plane_sum(first: u32) -> f32 {
-    var sum = 0.0;
-    for (var i = 0u; i < PARTS / SLOTS; i++) {
-        sum += sums[first + i];
-    }
-    return sum;
-}
-
-// Normalises SIDE output channels, rectifies, pools and stores. Every thread must call it.
-fn finish(thread: u32, net: u32, first_output: u32) {
-    let lot = thread / PARTS;
-    let first = thread % PARTS * SHARE;
-    let slot = first / SQUARES;
-    let output = first_output + lot;
-    //{read}
-    let team = thread / (PARTS / SLOTS) * (PARTS / SLOTS);
-    let pixels = f32(params.input.size * params.input.size);
-    // The sums are in registers now, and leave room.
-    workgroupBarrier();
-    sums[thread] = {total};
-    workgroupBarrier();
-    let mean = plane_sum(team) / pixels;
-    //{centre}
-    sums[THREADS + thread] = {squares};
-    workgroupBarrier();
-    let variance = plane_sum(THREADS + team) / pixels;
-    let weight_bias = affine[net * params.result.channels + min(output, params.result.channels - 1u)];
-    let slope = inverseSqrt(variance + 1e-5) * weight_bias.x;
-    let bias = weight_bias.y;
-    //{store}
-}
-";
 
 /// `result` = `input`, which is haloed, convolved with `weights` packed for `tile`. With the norm's
 /// weight and bias, (nets, outputs, 2), in `fused`, `result` is what the block's pool makes of it.

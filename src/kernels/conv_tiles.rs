@@ -1,11 +1,12 @@
 //! Convolution for GPUs, in tiles that workgroups share, alone or fused with the block's norm, ReLU
-//! and pool. Writes out the unrolled parts of `shaders/conv_tiles.wgsl`.
+//! and pool.
+
+use minijinja::context;
 
 use super::{
     Batch, Constants, Generated, Planes,
     conv::{Params, flops},
     pack_weights::{Order, Packing},
-    unrolled::put,
     wgsl,
 };
 use crate::gpu::{Buffer, Dispatch, Gpu, Slot, TILES_BYTES, fold};
@@ -21,11 +22,17 @@ pub(crate) struct PixelTile {
     outputs: usize,
 }
 
-const TEMPLATE: &str = wgsl!("shared/grid", "shared/planes", "shared/conv", "conv_tiles");
+const TEMPLATE: &str = wgsl!(
+    "shared/grid",
+    "shared/planes",
+    "shared/conv",
+    "shared/put",
+    "shared/fused",
+    "conv_tiles"
+);
 
 /// The last is for fused blocks alone.
-const SLOTS: &[Slot] =
-    &[Slot::Params(size_of::<Params>()), Slot::Read, Slot::Read, Slot::Write, Slot::Read];
+const SLOTS: &[Slot] = &[Slot::params::<Params>(), Slot::Read, Slot::Read, Slot::Write, Slot::Read];
 
 /// Whether planes fill their tiles, for fused blocks.
 const FILLED: [Constants; 2] = [&[("FILLED", 0.0)], &[("FILLED", 1.0)]];
@@ -123,154 +130,6 @@ impl PixelTile {
         Packing { outputs: self.width(), chunk: 9 * self.width(), order: Order::Taps }
     }
 
-    /// The whole WGSL.
-    fn source(&self, fused: bool) -> String {
-        let Self { across, down, tiles, groups, outputs } = self;
-        let (threads, step) = (self.threads(), self.step());
-        let (pitch, stride) = (self.pitch(), self.stride());
-        let sums = if fused { threads } else { 0 };
-        let patch = (step * self.staged().0).max(sums);
-        let constants = format!(
-            "const ACROSS = {across}u;\nconst DOWN = {down}u;\nconst TILES = {tiles}u;\n\
-             const GROUPS = {groups}u;\nconst OUTPUTS = {outputs}u;\nconst THREADS = {threads}u;\n\
-             const STEP = {step}u;\nconst PITCH = {pitch}u;\nconst STRIDE = {stride}u;\n\
-             const PATCH = {patch}u;\n"
-        );
-        let body = TEMPLATE
-            .replace("//{affine}", if fused { AFFINE } else { "" })
-            .replace("//{plane_sum}", &if fused { self.plane_sum() } else { String::new() })
-            .replace("//{accumulators}", &self.accumulators())
-            .replace("//{channel}", &self.channel())
-            .replace("//{finish}", &if fused { self.finish() } else { self.store() });
-        constants + &body
-    }
-
-    fn accumulators(&self) -> String {
-        let mut text = String::new();
-        for k in 0..self.outputs {
-            put(&mut text, format_args!("var a0_{k} = vec4f();\nvar a1_{k} = vec4f();"));
-        }
-        text
-    }
-
-    /// One input channel: load the pixels, then tap by tap the weights.
-    fn channel(&self) -> String {
-        let mut text = String::new();
-        for r in 0..4 {
-            let at = r * self.pitch();
-            put(&mut text, format_args!("let l{r} = staged[at + {at}u];"));
-            put(&mut text, format_args!("let n{r} = staged[at + {}u];", at + 1));
-            // The same pixels as seen by the middle and by the right tap.
-            put(&mut text, format_args!("let m{r} = vec4f(l{r}.yzw, n{r}.x);"));
-            put(&mut text, format_args!("let r{r} = vec4f(l{r}.zw, n{r}.xy);"));
-        }
-        for tap in 0..9 {
-            let column = ["l", "m", "r"][tap % 3];
-            for h in 0..self.outputs / 4 {
-                put(&mut text, format_args!("let w{tap}_{h} = taps[c][{tap}][lot][{h}];"));
-            }
-            for k in 0..self.outputs {
-                let weight = format!("w{tap}_{}.{}", k / 4, ["x", "y", "z", "w"][k % 4]);
-                for j in 0..2 {
-                    let row = j + tap / 3;
-                    put(&mut text, format_args!("a{j}_{k} += {column}{row} * {weight};"));
-                }
-            }
-        }
-        text
-    }
-
-    /// Stores the convolution itself.
-    fn store(&self) -> String {
-        let mut text = String::new();
-        for k in 0..self.outputs {
-            put(
-                &mut text,
-                format_args!(
-                    "if live && first_output + {k}u < outputs {{\n\
-                     let start = plane_start(params.result, image, first_output + {k}u);\n\
-                     put(start, y, x, a0_{k});\nput(start, y + 1u, x, a1_{k});\n}}"
-                ),
-            );
-        }
-        text
-    }
-
-    /// The sum over a tile's threads: four to one until two are left, which everyone adds.
-    fn plane_sum(&self) -> String {
-        let team = self.team();
-        let mut text = PLANE_SUM.to_owned();
-        if team == 1 {
-            text.push_str("return value;\n}\n");
-            return text;
-        }
-        // What was there before has been read.
-        text.push_str("workgroupBarrier();\nstaged[thread] = value;\nworkgroupBarrier();\n");
-        let mut left = team;
-        while left > 2 {
-            left /= 4;
-            put(
-                &mut text,
-                format_args!(
-                    "if thread % {team}u < {left}u {{\n\
-                     staged[thread] = (staged[thread] + staged[thread + {left}u])\n\
-                     + (staged[thread + {}u] + staged[thread + {}u]);\n}}\nworkgroupBarrier();",
-                    2 * left,
-                    3 * left
-                ),
-            );
-        }
-        put(
-            &mut text,
-            format_args!(
-                "let first = thread / {team}u * {team}u;\n\
-                 return staged[first] + staged[first + 1u];\n}}"
-            ),
-        );
-        text
-    }
-
-    /// Normalises, rectifies and pools, then stores.
-    fn finish(&self) -> String {
-        let mut text = INSIDE.to_owned();
-        let four = |term: &dyn Fn(usize) -> String, h: usize| {
-            (4 * h..4 * h + 4).map(term).collect::<Vec<_>>().join(", ")
-        };
-        for h in 0..self.outputs / 4 {
-            for k in 4 * h..4 * h + 4 {
-                put(&mut text, format_args!("a0_{k} = keep(a0_{k}, inside0);"));
-                put(&mut text, format_args!("a1_{k} = keep(a1_{k}, inside1);"));
-            }
-            let sums = four(&|k| format!("total(a0_{k} + a1_{k})"), h);
-            put(
-                &mut text,
-                format_args!("let mean{h} = plane_sum(thread, vec4f({sums})) / pixels;"),
-            );
-            for (k, component) in (4 * h..4 * h + 4).zip(["x", "y", "z", "w"]) {
-                for j in 0..2 {
-                    put(
-                        &mut text,
-                        format_args!("a{j}_{k} = keep(a{j}_{k} - mean{h}.{component}, inside{j});"),
-                    );
-                }
-            }
-            let squares = four(&|k| format!("total(a0_{k} * a0_{k} + a1_{k} * a1_{k})"), h);
-            put(
-                &mut text,
-                format_args!("let variance{h} = plane_sum(thread, vec4f({squares})) / pixels;"),
-            );
-            put(&mut text, format_args!("let scale{h} = inverseSqrt(variance{h} + 1e-5);"));
-        }
-        for k in 0..self.outputs {
-            let scale = format!("scale{}.{}", k / 4, ["x", "y", "z", "w"][k % 4]);
-            put(
-                &mut text,
-                format_args!("pool(first_output + {k}u, {scale}, a0_{k}, a1_{k}, place);"),
-            );
-        }
-        text
-    }
-
     /// Every specialisation that any adapter can ask for, for the tests that read them all.
     pub fn all() -> Vec<Generated> {
         let mut all = Vec::new();
@@ -290,68 +149,20 @@ impl PixelTile {
     /// With `fused`: whether planes fill their tiles.
     fn generate(&self, fused: Option<bool>) -> Generated {
         let slots = if fused.is_some() { SLOTS } else { &SLOTS[..SLOTS.len() - 1] };
-        let (name, source) = (self.name(fused.is_some()), self.source(fused.is_some()));
+        let Self { across, down, tiles, groups, outputs } = *self;
+        let (threads, step, pitch, stride) =
+            (self.threads(), self.step(), self.pitch(), self.stride());
+        // Room for sums over planes, too.
+        let patch = (step * self.staged().0).max(if fused.is_some() { threads } else { 0 });
+        let values = context!(
+            across, down, tiles, groups, outputs, threads, step, pitch, stride, patch,
+            fused => fused.is_some(),
+        );
         let constants = fused.map_or(&[][..], |filled| FILLED[usize::from(filled)]);
-        Generated { name, source, constants, slots }
+        let name = self.name(fused.is_some());
+        Generated { name, template: TEMPLATE, values, constants, slots }
     }
 }
-
-const AFFINE: &str = "\
-@group(0) @binding(4) var<storage, read> affine: array<vec2f>;
-
-// Whether a plane fills its tile.
-override FILLED: bool;
-
-// Nothing beside the plane may count.
-fn keep(v: vec4f, inside: vec4<bool>) -> vec4f {
-    if FILLED {
-        return v;
-    }
-    return select(vec4f(), v, inside);
-}
-
-// Where a thread's two pooled values belong, if anywhere.
-struct Place {
-    net: u32,
-    image: u32,
-    y: u32,
-    x: u32,
-    live: bool,
-}
-
-// Two rows of four centred values of an output channel become two pooled ones.
-fn pool(output: u32, scale: f32, upper: vec4f, lower: vec4f, place: Place) {
-    let pooled = params.result;
-    if !place.live || output >= pooled.channels || place.y >= pooled.size {
-        return;
-    }
-    let weight_bias = affine[place.net * pooled.channels + output];
-    let slope = scale * weight_bias.x;
-    let both = 0.25 * (max(upper * slope + weight_bias.y, vec4f())
-        + max(lower * slope + weight_bias.y, vec4f()));
-    let at = plane_start(pooled, place.image, output) + place.y * pooled.pitch + place.x;
-    if place.x < pooled.size {
-        result[at] = both.x + both.y;
-    }
-    if place.x + 1u < pooled.size {
-        result[at + 1u] = both.z + both.w;
-    }
-}
-";
-
-const PLANE_SUM: &str = "\
-// Sums over the threads that hold one plane, of four output channels at a time, always in the same
-// order. Every thread must call it, and gets the sums.
-fn plane_sum(thread: u32, value: vec4f) -> vec4f {
-";
-
-const INSIDE: &str = "\
-let columns = vec4u(x, x + 1u, x + 2u, x + 3u) < vec4u(size);
-let inside0 = select(vec4<bool>(false), columns, y < size);
-let inside1 = select(vec4<bool>(false), columns, y + 1u < size);
-let pixels = f32(size * size);
-let place = Place(net, image, y / 2u, x / 2u, live);
-";
 
 /// `result` = `input`, which is haloed, convolved with `weights` packed for `tile`. With the norm's
 /// weight and bias, (nets, outputs, 2), in `fused`, `result` is what the block's pool makes of it.

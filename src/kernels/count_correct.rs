@@ -1,23 +1,21 @@
 //! Counting what networks got right.
 
-use bytemuck::{Pod, Zeroable};
-
 use super::{Batch, wgsl};
-use crate::gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold};
+use crate::gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold, params};
 
-#[repr(C)]
-#[derive(Debug, Clone, Copy, Pod, Zeroable)]
-struct Params {
-    classes: u32,
-    images_per_net: u32,
-    nets: u32,
-    pad: u32,
+params! {
+    struct Params {
+        classes: u32,
+        images_per_net: u32,
+        nets: u32,
+        pad: u32,
+    }
 }
 
 pub(super) const KERNEL: Kernel = Kernel {
     name: "count_correct",
     source: wgsl!("shared/grid", "shared/team", "shared/reduce", "count_correct"),
-    slots: &[Slot::Params(size_of::<Params>()), Slot::Read, Slot::Read, Slot::Write],
+    slots: &[Slot::params::<Params>(), Slot::Read, Slot::Read, Slot::Write],
 };
 
 /// Adds to `counts` (nets) how many of the logits (nets, images a net, classes) are largest at

@@ -1,29 +1,27 @@
 //! Random weights of one layer.
 
-use bytemuck::{Pod, Zeroable};
-
 use super::{WORKGROUP, wgsl};
 use crate::{
-    gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold},
+    gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold, params},
     rng::Purpose,
 };
 
-#[repr(C)]
-#[derive(Debug, Clone, Copy, Pod, Zeroable)]
-struct Params {
-    len: u32,
-    bound: f32,
-    layer: u32,
-    nets: u32,
+params! {
+    struct Params {
+        len: u32,
+        bound: f32,
+        layer: u32,
+        nets: u32,
+    }
 }
 
-/// What tells one random network from the next.
-#[repr(C)]
-#[derive(Debug, Clone, Copy, Pod, Zeroable)]
-pub(crate) struct NetworkKey {
-    seed: [u32; 2],
-    number: u32,
-    purpose: u32,
+params! {
+    /// What tells one random network from the next.
+    pub(crate) struct NetworkKey {
+        seed: [u32; 2],
+        number: u32,
+        purpose: u32,
+    }
 }
 
 impl NetworkKey {
@@ -36,7 +34,7 @@ impl NetworkKey {
 pub(super) const KERNEL: Kernel = Kernel {
     name: "init_uniform",
     source: wgsl!("shared/grid", "shared/philox", "init_uniform"),
-    slots: &[Slot::Params(size_of::<Params>()), Slot::Params(size_of::<NetworkKey>()), Slot::Write],
+    slots: &[Slot::params::<Params>(), Slot::params::<NetworkKey>(), Slot::Write],
 };
 
 /// Fills `weights`, those of `nets` networks after each other, with U(−bound, bound).

@@ -1,46 +1,44 @@
 //! The classifier's last layer, in its three directions.
 
-use bytemuck::{Pod, Zeroable};
-
 use super::{Batch, WORKGROUP, wgsl};
-use crate::gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold};
+use crate::gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold, params};
 
-#[repr(C)]
-#[derive(Debug, Clone, Copy, Pod, Zeroable)]
-struct Params {
-    features: u32,
-    classes: u32,
-    images: u32,
-    images_per_net: u32,
+params! {
+    struct Params {
+        features: u32,
+        classes: u32,
+        images: u32,
+        images_per_net: u32,
+    }
 }
 
-#[repr(C)]
-#[derive(Debug, Clone, Copy, Pod, Zeroable)]
-struct WeightParams {
-    features: u32,
-    classes: u32,
-    images_per_net: u32,
-    nets: u32,
-    accumulate: u32,
-    pad: [u32; 3],
+params! {
+    struct WeightParams {
+        features: u32,
+        classes: u32,
+        images_per_net: u32,
+        nets: u32,
+        accumulate: u32,
+        pad: [u32; 3],
+    }
 }
 
 pub(super) const FORWARD: Kernel = Kernel {
     name: "linear_forward",
     source: wgsl!("shared/grid", "linear_forward"),
-    slots: &[Slot::Params(size_of::<Params>()), Slot::Read, Slot::Read, Slot::Read, Slot::Write],
+    slots: &[Slot::params::<Params>(), Slot::Read, Slot::Read, Slot::Read, Slot::Write],
 };
 
 pub(super) const BACKWARD_DATA: Kernel = Kernel {
     name: "linear_backward_data",
     source: wgsl!("shared/grid", "linear_backward_data"),
-    slots: &[Slot::Params(size_of::<Params>()), Slot::Read, Slot::Read, Slot::Write],
+    slots: &[Slot::params::<Params>(), Slot::Read, Slot::Read, Slot::Write],
 };
 
 pub(super) const BACKWARD_WEIGHT: Kernel = Kernel {
     name: "linear_backward_weight",
     source: wgsl!("shared/grid", "linear_backward_weight"),
-    slots: &[Slot::Params(size_of::<WeightParams>()), Slot::Read, Slot::Read, Slot::Write],
+    slots: &[Slot::params::<WeightParams>(), Slot::Read, Slot::Read, Slot::Write],
 };
 
 /// Sizes of the layer.

@@ -1,23 +1,21 @@
 //! The loss of each class and its gradient at the class's synthetic embeddings.
 
-use bytemuck::{Pod, Zeroable};
-
 use super::wgsl;
-use crate::gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold};
+use crate::gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold, params};
 
-#[repr(C)]
-#[derive(Debug, Clone, Copy, Pod, Zeroable)]
-struct Params {
-    features: u32,
-    classes: u32,
-    pad: [u32; 2],
+params! {
+    struct Params {
+        features: u32,
+        classes: u32,
+        pad: [u32; 2],
+    }
 }
 
 pub(super) const KERNEL: Kernel = Kernel {
     name: "mean_difference",
     source: wgsl!("shared/grid", "shared/team", "shared/reduce", "mean_difference"),
     slots: &[
-        Slot::Params(size_of::<Params>()),
+        Slot::params::<Params>(),
         Slot::Read,
         Slot::Read,
         Slot::Read,

@@ -23,7 +23,6 @@ mod planes;
 mod sgd;
 mod softmax_cross_entropy;
 mod template;
-mod unrolled;
 mod weight_tiles;
 
 pub(crate) use augment::{Augment, Item, Source};
@@ -103,12 +102,14 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Specialised> {
     OWN.iter().chain(layers::ALL)
 }
 
-/// A kernel whose WGSL is written out for a size of subgroup and of tile.
+/// A kernel whose WGSL is a template, written out for a size of subgroup and of tile.
 #[derive(Debug, Clone)]
 pub(crate) struct Generated {
     /// Tells it from all others.
     pub name: String,
-    pub source: String,
+    pub template: &'static str,
+    /// What the template is filled with.
+    pub values: minijinja::Value,
     pub constants: Constants,
     pub slots: &'static [Slot],
 }
@@ -120,7 +121,13 @@ impl Generated {
         bindings: &[wgpu::BindingResource<'_>],
         grid: [u32; 3],
     ) -> Dispatch {
-        dispatch(gpu, &self.name, &self.source, self.slots, self.constants, bindings, grid)
+        let source = || self.source().into();
+        dispatch(gpu, &self.name, source, self.slots, self.constants, bindings, grid)
+    }
+
+    /// The WGSL, which is written anew at each call.
+    pub fn source(&self) -> String {
+        template::fill(self.template, &self.values)
     }
 }
 

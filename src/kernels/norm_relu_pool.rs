@@ -1,19 +1,19 @@
 //! Instance norm → ReLU → average pool, forward and backward.
 
-use bytemuck::{Pod, Zeroable};
+use minijinja::context;
 
 use super::{Batch, Constants, Generated, Planes, wgsl};
-use crate::gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold};
+use crate::gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold, params};
 
-#[repr(C)]
-#[derive(Debug, Clone, Copy, Pod, Zeroable)]
-struct Params {
-    planes: Planes,
-    pooled: Planes,
-    images: u32,
-    images_per_net: u32,
-    first_image: u32,
-    sharing: u32,
+params! {
+    struct Params {
+        planes: Planes,
+        pooled: Planes,
+        images: u32,
+        images_per_net: u32,
+        first_image: u32,
+        sharing: u32,
+    }
 }
 
 pub(super) const FORWARD: Kernel = Kernel {
@@ -28,7 +28,7 @@ pub(super) const FORWARD: Kernel = Kernel {
         "shared/norm",
         "norm_relu_pool_forward"
     ),
-    slots: &[Slot::Params(size_of::<Params>()), Slot::Write, Slot::Read, Slot::Write, Slot::Write],
+    slots: &[Slot::params::<Params>(), Slot::Write, Slot::Read, Slot::Write, Slot::Write],
 };
 
 pub(super) const BACKWARD: Kernel = Kernel {
@@ -44,7 +44,7 @@ pub(super) const BACKWARD: Kernel = Kernel {
         "norm_relu_pool_backward"
     ),
     slots: &[
-        Slot::Params(size_of::<Params>()),
+        Slot::params::<Params>(),
         Slot::Write,
         Slot::Read,
         Slot::Read,
@@ -74,10 +74,16 @@ const BACKWARD_LANES: &str = wgsl!(
 );
 
 /// The lanes version of one of the two, on subgroups of this size.
-fn with_lanes(kernel: &Kernel, source: &str, lanes: usize, constants: Constants) -> Generated {
+fn with_lanes(
+    kernel: &Kernel,
+    template: &'static str,
+    lanes: usize,
+    constants: Constants,
+) -> Generated {
     Generated {
         name: format!("{}_lanes {lanes}", kernel.name),
-        source: format!("const TEAM = {lanes}u;\n{source}"),
+        template,
+        values: context!(lanes),
         constants,
         slots: kernel.slots,
     }

@@ -1,24 +1,22 @@
 //! Rearranging weights for the kernels that read them in groups of output channels.
 
-use bytemuck::{Pod, Zeroable};
-
 use super::{WORKGROUP, wgsl};
 use crate::{
-    gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold},
+    gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold, params},
     kernels::Direction,
 };
 
-#[repr(C)]
-#[derive(Debug, Clone, Copy, Pod, Zeroable)]
-struct Params {
-    outputs: u32,
-    inputs: u32,
-    width: u32,
-    chunk: u32,
-    len: u32,
-    nets: u32,
-    by_lane: u32,
-    pad: u32,
+params! {
+    struct Params {
+        outputs: u32,
+        inputs: u32,
+        width: u32,
+        chunk: u32,
+        len: u32,
+        nets: u32,
+        by_lane: u32,
+        pad: u32,
+    }
 }
 
 /// How a kernel wants its weights: `[output / outputs][input]`, each input's of a group of `outputs`
@@ -54,13 +52,13 @@ impl Packing {
 
 pub(super) const KERNEL: Kernel = Kernel {
     name: "pack_weights",
-    source: wgsl!("shared/grid", "pack_weights"),
-    slots: &[Slot::Params(size_of::<Params>()), Slot::Read, Slot::Write],
+    source: wgsl!("shared/grid", "shared/pack", "pack_weights"),
+    slots: &[Slot::params::<Params>(), Slot::Read, Slot::Write],
 };
 
 pub(super) const MATRICES: Kernel = Kernel {
     name: "pack_matrices",
-    source: concat!("enable f16;\n", wgsl!("shared/grid", "pack_matrices")),
+    source: wgsl!("shared/f16", "shared/grid", "shared/pack", "pack_matrices"),
     slots: KERNEL.slots,
 };
 

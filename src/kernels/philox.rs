@@ -1,22 +1,20 @@
 //! The shaders' random generator by itself, for its known-answer test.
 
-use bytemuck::{Pod, Zeroable};
-
 use super::{WORKGROUP, wgsl};
-use crate::gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold};
+use crate::gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold, params};
 
-#[repr(C)]
-#[derive(Debug, Clone, Copy, Pod, Zeroable)]
-struct Params {
-    key: [u32; 2],
-    len: u32,
-    pad: u32,
+params! {
+    struct Params {
+        key: [u32; 2],
+        len: u32,
+        pad: u32,
+    }
 }
 
 pub(super) const KERNEL: Kernel = Kernel {
     name: "philox",
     source: wgsl!("shared/grid", "shared/philox", "philox"),
-    slots: &[Slot::Params(size_of::<Params>()), Slot::Read, Slot::Write],
+    slots: &[Slot::params::<Params>(), Slot::Read, Slot::Write],
 };
 
 /// `words[i] = Philox4x32-10(key, counters[i])`.

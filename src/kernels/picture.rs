@@ -1,30 +1,28 @@
 //! Synthetic images into a texture that can be drawn.
 
-use bytemuck::{Pod, Zeroable};
-
 use super::wgsl;
-use crate::gpu::{Buffer, Dispatch, Gpu, Kernel, Slot};
+use crate::gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, params};
 
-/// What is in the picture, and where.
-#[repr(C)]
-#[derive(Debug, Clone, Copy, Pod, Zeroable)]
-pub(crate) struct Cells {
-    mean: [f32; 4],
-    std: [f32; 4],
-    pub size: u32,
-    pub channels: u32,
-    pub images: u32,
-    /// Images in a row.
-    pub columns: u32,
-    /// Rows, before it goes on to the right.
-    pub rows: u32,
-    pad: [u32; 3],
+params! {
+    /// What is in the picture, and where.
+    pub(crate) struct Cells {
+        mean: [f32; 4],
+        deviation: [f32; 4],
+        pub size: u32,
+        pub channels: u32,
+        pub images: u32,
+        /// Images in a row.
+        pub columns: u32,
+        /// Rows, before it goes on to the right.
+        pub rows: u32,
+        pad: [u32; 3],
+    }
 }
 
 pub(super) const KERNEL: Kernel = Kernel {
     name: "picture",
     source: wgsl!("picture"),
-    slots: &[Slot::Params(size_of::<Cells>()), Slot::Read, Slot::Picture],
+    slots: &[Slot::params::<Cells>(), Slot::Read, Slot::Picture],
 };
 
 impl Cells {
@@ -40,7 +38,7 @@ impl Cells {
         let fitting = (longest as usize + 1) / (size + 1);
         let cells = Self {
             mean: four(mean),
-            std: four(std),
+            deviation: four(std),
             size: size as u32,
             channels: channels as u32,
             images: u32::try_from(classes.checked_mul(ipc)?).ok()?,

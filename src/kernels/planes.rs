@@ -1,20 +1,21 @@
 //! Where a batch of square planes lies in a buffer. Twin of `shaders/shared/planes.wgsl`.
 
-use bytemuck::{Pod, Zeroable};
+use crate::gpu::params;
 
-/// Layout of images of `channels` planes each, one after another.
-#[repr(C)]
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
-pub(crate) struct Planes {
-    pub channels: u32,
-    pub size: u32,
-    /// Values from one row to the next.
-    pub pitch: u32,
-    /// Values from a plane's start to its element (0, 0).
-    pub origin: u32,
-    /// Values from one plane to the next.
-    pub stride: u32,
-    pad: [u32; 3],
+params! {
+    /// Layout of images of `channels` planes each, one after another.
+    #[derive(PartialEq, Eq)]
+    pub(crate) struct Planes {
+        pub channels: u32,
+        pub size: u32,
+        /// Values from one row to the next.
+        pub pitch: u32,
+        /// Values from a plane's start to its element (0, 0).
+        pub origin: u32,
+        /// Values from one plane to the next.
+        pub stride: u32,
+        pad: [u32; 3],
+    }
 }
 
 impl Planes {

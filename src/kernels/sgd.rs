@@ -1,18 +1,17 @@
 //! Gradient descent with momentum and weight decay.
 
-use bytemuck::{Pod, Zeroable};
-
 use super::{WORKGROUP, wgsl};
-use crate::gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold};
+use crate::gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold, params};
 
-/// The rates of [`sgd`], which may change from step to step.
-#[repr(C)]
-#[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable)]
-pub(crate) struct Rates {
-    pub lr: f32,
-    pub momentum: f32,
-    pub weight_decay: f32,
-    pad: f32,
+params! {
+    /// The rates of [`sgd`], which may change from step to step.
+    #[derive(PartialEq)]
+    pub(crate) struct Rates {
+        pub lr: f32,
+        pub momentum: f32,
+        pub weight_decay: f32,
+        pad: f32,
+    }
 }
 
 impl Rates {
@@ -24,7 +23,7 @@ impl Rates {
 pub(super) const KERNEL: Kernel = Kernel {
     name: "sgd",
     source: wgsl!("shared/grid", "sgd"),
-    slots: &[Slot::Params(size_of::<Rates>()), Slot::Write, Slot::Write, Slot::Read],
+    slots: &[Slot::params::<Rates>(), Slot::Write, Slot::Write, Slot::Read],
 };
 
 /// g ← gradient + weight_decay · values; velocity ← momentum · velocity + g;

@@ -1,23 +1,21 @@
 //! The classifier's loss and its gradient at the logits.
 
-use bytemuck::{Pod, Zeroable};
-
 use super::{WORKGROUP, wgsl};
-use crate::gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold};
+use crate::gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold, params};
 
-#[repr(C)]
-#[derive(Debug, Clone, Copy, Pod, Zeroable)]
-struct Params {
-    classes: u32,
-    images: u32,
-    batch: u32,
-    first: u32,
+params! {
+    struct Params {
+        classes: u32,
+        images: u32,
+        batch: u32,
+        first: u32,
+    }
 }
 
 pub(super) const KERNEL: Kernel = Kernel {
     name: "softmax_cross_entropy",
     source: wgsl!("shared/grid", "softmax_cross_entropy"),
-    slots: &[Slot::Params(size_of::<Params>()), Slot::Read, Slot::Read, Slot::Write, Slot::Write],
+    slots: &[Slot::params::<Params>(), Slot::Read, Slot::Read, Slot::Write, Slot::Write],
 };
 
 /// `losses` and `d_logits` (images, classes) from logits and labels. Each image has a share of

@@ -1,21 +1,9 @@
-//! Gradient of convolution 3×3 at its weights for GPUs, in tiles that workgroups share. Writes out the
-//! unrolled parts of `shaders/conv_backward_weight_tiles.wgsl`.
+//! Gradient of convolution 3×3 at its weights for GPUs, in tiles that workgroups share.
 
-use bytemuck::{Pod, Zeroable};
+use minijinja::context;
 
-use super::{Batch, Generated, Planes, class_sum, conv::flops, unrolled::put, wgsl};
+use super::{Batch, Generated, Planes, class_sum, conv::flops, conv_backward_weight::Params, wgsl};
 use crate::gpu::{Buffer, Gpu, Recording, Slot, fold};
-
-#[repr(C)]
-#[derive(Debug, Clone, Copy, Pod, Zeroable)]
-struct Params {
-    input: Planes,
-    planes: Planes,
-    images_per_net: u32,
-    nets: u32,
-    accumulate: u32,
-    parts: u32,
-}
 
 /// What a workgroup owns: the taps of 4·`lots_k` × `lots_c` channel pairs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +20,7 @@ const TEMPLATE: &str = wgsl!(
     "conv_backward_weight_tiles"
 );
 
-const SLOTS: &[Slot] = &[Slot::Params(size_of::<Params>()), Slot::Read, Slot::Read, Slot::Write];
+const SLOTS: &[Slot] = &[Slot::params::<Params>(), Slot::Read, Slot::Read, Slot::Write];
 
 /// Workgroups that a network's gradient is shared out to at least, where it has as many images. A
 /// fixed number, as the parts decide how sums are rounded.
@@ -80,76 +68,14 @@ impl WeightTiles {
     }
 
     fn generate(&self) -> Generated {
-        let name = format!("conv_backward_weight_tiles {}×{}", 4 * self.lots_k, self.lots_c);
-        Generated { name, source: self.source(), constants: &[], slots: SLOTS }
-    }
-
-    /// The whole WGSL.
-    fn source(&self) -> String {
-        let Self { lots_k, lots_c } = self;
-        let mut accumulators = String::new();
-        for k in 0..4 {
-            for tap in 0..9 {
-                put(&mut accumulators, format_args!("var a{k}_{tap} = 0.0;"));
-            }
+        let Self { lots_k, lots_c } = *self;
+        Generated {
+            name: format!("conv_backward_weight_tiles {}×{lots_c}", 4 * lots_k),
+            template: TEMPLATE,
+            values: context!(lots_k, inputs => lots_c),
+            constants: &[],
+            slots: SLOTS,
         }
-        let body = TEMPLATE
-            .replace("//{accumulators}", &accumulators)
-            .replace("//{tile}", &Self::tile())
-            .replace("//{store}", &Self::store());
-        format!("const LOTS_K = {lots_k}u;\nconst INPUTS = {lots_c}u;\n{body}")
-    }
-
-    /// One tile, row by row. Each row of the input is loaded when it is first needed: in any other
-    /// order compilers keep more of them at a time.
-    fn tile() -> String {
-        let mut text = String::new();
-        let load = |text: &mut String, r: usize| {
-            put(text, format_args!("let l{r} = staged[lot_c][{}];", 2 * r));
-            put(text, format_args!("let n{r} = staged[lot_c][{}].xy;", 2 * r + 1));
-            // The same pixels as seen by the middle and by the right tap.
-            put(text, format_args!("let m{r} = vec4f(l{r}.yzw, n{r}.x);"));
-            put(text, format_args!("let r{r} = vec4f(l{r}.zw, n{r});"));
-        };
-        (0..2).for_each(|r| load(&mut text, r));
-        for row in 0..4 {
-            load(&mut text, row + 2);
-            for k in 0..4 {
-                let g = format!("g{k}_{row}");
-                put(&mut text, format_args!("let {g} = gradient[lot_k][{}];", 4 * k + row));
-                for tap in 0..9 {
-                    let x = format!("{}{}", ["l", "m", "r"][tap % 3], row + tap / 3);
-                    let [x0, x1, x2, x3] =
-                        ["x", "y", "z", "w"].map(|i| format!("{g}.{i} * {x}.{i}"));
-                    let a = format!("a{k}_{tap}");
-                    put(&mut text, format_args!("{a} = {a} + {x0} + {x1} + {x2} + {x3};"));
-                }
-            }
-        }
-        text
-    }
-
-    fn store() -> String {
-        let mut text = String::new();
-        for k in 0..4 {
-            put(
-                &mut text,
-                format_args!(
-                    "if k + {k}u < outputs && c < inputs {{\n\
-                     let at = ((first + k + {k}u) * inputs + c) * 9u;\n\
-                     if params.accumulate == 1u {{"
-                ),
-            );
-            for tap in 0..9 {
-                put(&mut text, format_args!("a{k}_{tap} += d_weights[at + {tap}u];"));
-            }
-            text.push_str("}\n");
-            for tap in 0..9 {
-                put(&mut text, format_args!("d_weights[at + {tap}u] = a{k}_{tap};"));
-            }
-            text.push_str("}\n");
-        }
-        text
     }
 }
 

@@ -20,7 +20,7 @@ pub use memory::*;
 pub use spoil::{spoil, used};
 
 pub use crate::augment::row::Row;
-pub use crate::gpu::{INVOCATIONS, STORAGE_BUFFERS, Slot, WORKGROUP_BYTES};
+pub use crate::gpu::{Field, INVOCATIONS, STORAGE_BUFFERS, Slot, WORKGROUP_BYTES};
 use crate::{
     ConvNet, Gpu, Result,
     gpu::{Buffer, Recording, Submissions, dispatch, fold},
@@ -81,7 +81,8 @@ pub fn quotients(gpu: &Gpu, numbers: &[[u32; 2]]) -> Result<Vec<[u32; 2]>> {
     let buffer = Buffer::from_slice(gpu, "numbers", numbers);
     let (bindings, grid) = ([buffer.binding()], fold(numbers.len().div_ceil(64)));
     run(gpu, |r| {
-        r.push(dispatch(gpu, "quotients", &source, &[Slot::Write], &[], &bindings, grid));
+        let source = || source.into();
+        r.push(dispatch(gpu, "quotients", source, &[Slot::Write], &[], &bindings, grid));
     })?;
     buffer.read_blocking(gpu)
 }
@@ -405,7 +406,7 @@ pub fn shaders() -> Vec<Shader> {
     }
     all.extend(kernels::generated().into_iter().map(|kernel| Shader {
         name: format!("{} {:?}", kernel.name, kernel.constants),
-        wgsl: kernel.source,
+        wgsl: kernel.source(),
         constants: kernel.constants.iter().map(|(k, v)| ((*k).to_owned(), *v)).collect(),
         bindings: kernel.slots.to_vec(),
     }));

@@ -12,7 +12,8 @@ pub fn spoil(gpu: &Gpu, name: &str, alter: impl Fn(&str) -> String) -> usize {
     });
     let generated = kernels::generated()
         .into_iter()
-        .map(|kernel| (kernel.name, kernel.source, kernel.slots, kernel.constants));
+        .map(|kernel| (kernel.source(), kernel))
+        .map(|(source, kernel)| (kernel.name, source, kernel.slots, kernel.constants));
     let mut altered = 0;
     for (kernel, source, slots, constants) in fixed.chain(generated) {
         if format!("{kernel} {constants:?}").starts_with(name) && alter(&source) != source {

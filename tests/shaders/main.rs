@@ -5,9 +5,12 @@ mod tools;
 
 use std::{collections::HashSet, fs, path::Path};
 
-use dm_wgpu::testing::{INVOCATIONS, STORAGE_BUFFERS, Shader, Slot, WORKGROUP_BYTES, shaders};
+use dm_wgpu::testing::{
+    Field, INVOCATIONS, STORAGE_BUFFERS, Shader, Slot, WORKGROUP_BYTES, shaders,
+};
 use naga::{
-    AddressSpace, ImageClass, Module, ShaderStage, StorageAccess, StorageFormat, TypeInner,
+    AddressSpace, Handle, ImageClass, Module, ShaderStage, StorageAccess, StorageFormat, Type,
+    TypeInner,
     back::{self, glsl, hlsl, msl, pipeline_constants::process_overrides, spv},
     front::wgsl,
     proc::{BoundsCheckPolicies, Layouter},
@@ -113,6 +116,28 @@ fn every_specialisation_is_listed_under_a_name_of_its_own() {
     }
 }
 
+/// Fails unless a structure's fields have the names and places that they have on the Rust side. Those that only fill
+/// it up may be cut otherwise.
+#[track_caller]
+fn assert_fields(module: &Module, structure: Handle<Type>, fields: &[Field], what: &str) {
+    let TypeInner::Struct { members, .. } = &module.types[structure].inner else {
+        panic!("{what}: a structure in Rust, none in WGSL");
+    };
+    let counts = |name: &str| name.trim_end_matches(|c: char| c == '_' || c.is_numeric()) != "pad";
+    let name = |name: &Option<String>| name.clone().unwrap_or_default();
+    let members: Vec<_> = members.iter().filter(|member| counts(&name(&member.name))).collect();
+    let fields: Vec<_> = fields.iter().filter(|field| counts(field.name)).collect();
+    let found: Vec<_> = members.iter().map(|m| (name(&m.name), m.offset as usize)).collect();
+    let expected: Vec<_> = fields.iter().map(|f| (f.name.to_owned(), f.offset)).collect();
+    assert_eq!(found, expected, "{what}: WGSL on the left, Rust on the right");
+    for (member, field) in members.iter().zip(fields) {
+        let nested = matches!(module.types[member.ty].inner, TypeInner::Struct { .. });
+        if nested || !field.fields.is_empty() {
+            assert_fields(module, member.ty, field.fields, &format!("{what}.{}", field.name));
+        }
+    }
+}
+
 #[test]
 fn bindings_are_those_of_the_rust_side() {
     for shader in shaders() {
@@ -131,9 +156,10 @@ fn bindings_are_those_of_the_rust_side() {
                 continue;
             }
             assert_eq!(binding.group, 0, "{what}");
+            let number = binding.binding as usize;
             let slot = found
-                .get_mut(binding.binding as usize)
-                .unwrap_or_else(|| panic!("{what}: Rust binds nothing at {}", binding.binding));
+                .get_mut(number)
+                .unwrap_or_else(|| panic!("{what}: Rust binds nothing at {number}"));
             let kind = match variable.space {
                 AddressSpace::Handle => {
                     let TypeInner::Image { class: ImageClass::Storage { format, access }, .. } =
@@ -154,7 +180,13 @@ fn bindings_are_those_of_the_rust_side() {
                         matches!(module.types[variable.ty].inner, TypeInner::Struct { .. });
                     let size = layouts[variable.ty].size as usize;
                     match (structure, access.contains(StorageAccess::STORE)) {
-                        (true, false) => Slot::Params(size),
+                        (true, false) => {
+                            let Slot::Params { fields, .. } = shader.bindings[number] else {
+                                panic!("{what}: Rust binds no parameters at {number}");
+                            };
+                            assert_fields(&module, variable.ty, fields, &what);
+                            Slot::Params { size, fields }
+                        }
                         (false, false) => Slot::Read,
                         (_, true) => Slot::Write,
                     }
@@ -335,7 +367,7 @@ fn every_wgsl_file_is_used_and_says_what_it_is_for() {
         let first = text.lines().next().unwrap_or_default();
         assert!(first.starts_with("// ") && first.len() > 20, "{name} begins with {first:?}");
         // A template's marked lines are replaced; everything else arrives as it is.
-        let marked = |line: &str| ["//{", "{%", "{{", "{#"].iter().any(|mark| line.contains(mark));
+        let marked = |line: &str| ["{%", "{{", "{#"].iter().any(|mark| line.contains(mark));
         let mut lines = text.lines().filter(|line| !marked(line));
         let used = match text.contains("{% if") {
             false => sources.iter().any(|source| lines.clone().all(|line| source.contains(line))),

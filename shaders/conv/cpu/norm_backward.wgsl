@@ -13,7 +13,7 @@
 // Each plane's part of the gradient at weight and bias, (images, outputs).
 @group(0) @binding(6) var<storage, read_write> d_affine: array<vec2f>;
 
-// SIZE, of a plane, stands before this file.
+const SIZE = {{ size }}u;
 const QUADS = SIZE / 4u;
 const PLANE = SIZE * QUADS;
 

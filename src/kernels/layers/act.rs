@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Count;
 use crate::{
     gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold},
     kernels::{Constants, WORKGROUP, wgsl},
@@ -10,13 +11,13 @@ use crate::{
 pub(in crate::kernels) const FORWARD: Kernel = Kernel {
     name: "layers/act_forward",
     source: wgsl!("shared/grid", "shared/layer_act", "layers/act_forward"),
-    slots: &[Slot::Params(4), Slot::Read, Slot::Write],
+    slots: &[Slot::params::<Count>(), Slot::Read, Slot::Write],
 };
 
 pub(in crate::kernels) const BACKWARD: Kernel = Kernel {
     name: "layers/act_backward",
     source: wgsl!("shared/grid", "shared/layer_act", "layers/act_backward"),
-    slots: &[Slot::Params(4), Slot::Read, Slot::Read, Slot::Write],
+    slots: &[Slot::params::<Count>(), Slot::Read, Slot::Read, Slot::Write],
 };
 
 /// A function that each value passes through.
@@ -61,7 +62,7 @@ pub(crate) fn act_forward(
     y: &Buffer<f32>,
     count: usize,
 ) -> Dispatch {
-    let params = Buffer::params(gpu, "act params", &(count as u32));
+    let params = Buffer::params(gpu, "act params", &Count { count: count as u32 });
     let bindings = [params.binding(), x.binding(), y.binding()];
     let grid = fold(count.div_ceil(WORKGROUP));
     FORWARD.dispatch(gpu, variant(kind), &bindings, grid).values(2 * count)
@@ -77,7 +78,7 @@ pub(crate) fn act_backward(
     dx: &Buffer<f32>,
     count: usize,
 ) -> Dispatch {
-    let params = Buffer::params(gpu, "act params", &(count as u32));
+    let params = Buffer::params(gpu, "act params", &Count { count: count as u32 });
     let bindings = [params.binding(), kept.binding(), dy.binding(), dx.binding()];
     let grid = fold(count.div_ceil(WORKGROUP));
     BACKWARD.dispatch(gpu, variant(kind), &bindings, grid).values(3 * count)

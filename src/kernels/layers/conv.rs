@@ -1,29 +1,27 @@
 //! Convolutions of any square kernel, stride and zero padding.
 
-use bytemuck::{Pod, Zeroable};
-
 use crate::{
-    gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold},
+    gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold, params},
     kernels::{Batch, Constants, WORKGROUP, wgsl},
 };
 
-#[repr(C)]
-#[derive(Debug, Clone, Copy, Pod, Zeroable)]
-struct Params {
-    inputs: u32,
-    outputs: u32,
-    size: u32,
-    out_size: u32,
-    kernel: u32,
-    stride: u32,
-    padding: u32,
-    images: u32,
-    images_per_net: u32,
-    accumulate: u32,
-    pad: [u32; 2],
+params! {
+    struct Params {
+        inputs: u32,
+        outputs: u32,
+        size: u32,
+        out_size: u32,
+        kernel: u32,
+        stride: u32,
+        padding: u32,
+        images: u32,
+        images_per_net: u32,
+        accumulate: u32,
+        pad: [u32; 2],
+    }
 }
 
-const PARAMS: Slot = Slot::Params(size_of::<Params>());
+const PARAMS: Slot = Slot::params::<Params>();
 
 pub(in crate::kernels) const FORWARD: Kernel = Kernel {
     name: "layers/conv_forward",

@@ -20,6 +20,14 @@ pub(crate) use spread::spread;
 pub(crate) use sum::sum;
 
 use super::{Constants, Specialised};
+use crate::gpu::params;
+
+params! {
+    /// What kernels are told that go value by value.
+    struct Count {
+        count: u32,
+    }
+}
 
 const PLAIN: &[Constants] = &[&[]];
 

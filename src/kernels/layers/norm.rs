@@ -1,25 +1,23 @@
 //! Batch, layer, instance and group norm.
 
-use bytemuck::{Pod, Zeroable};
-
 use crate::{
-    gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold},
+    gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold, params},
     kernels::{Batch, Constants, WORKGROUP, wgsl},
 };
 
-#[repr(C)]
-#[derive(Debug, Clone, Copy, Pod, Zeroable)]
-struct Params {
-    channels: u32,
-    positions: u32,
-    run: u32,
-    images: u32,
-    images_per_net: u32,
-    accumulate: u32,
-    pad: [u32; 2],
+params! {
+    struct Params {
+        channels: u32,
+        positions: u32,
+        run: u32,
+        images: u32,
+        images_per_net: u32,
+        accumulate: u32,
+        pad: [u32; 2],
+    }
 }
 
-const PARAMS: Slot = Slot::Params(size_of::<Params>());
+const PARAMS: Slot = Slot::params::<Params>();
 
 pub(in crate::kernels) const STATISTICS: Kernel = Kernel {
     name: "layers/norm_statistics",

@@ -1,35 +1,34 @@
 //! Pools of any square window and stride.
 
-use bytemuck::{Pod, Zeroable};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold},
+    gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold, params},
     kernels::{Constants, WORKGROUP, wgsl},
 };
 
-#[repr(C)]
-#[derive(Debug, Clone, Copy, Pod, Zeroable)]
-struct Params {
-    planes: u32,
-    size: u32,
-    out_size: u32,
-    kernel: u32,
-    stride: u32,
-    padding: u32,
-    pad: [u32; 2],
+params! {
+    struct Params {
+        planes: u32,
+        size: u32,
+        out_size: u32,
+        kernel: u32,
+        stride: u32,
+        padding: u32,
+        pad: [u32; 2],
+    }
 }
 
 pub(in crate::kernels) const FORWARD: Kernel = Kernel {
     name: "layers/pool_forward",
     source: wgsl!("shared/grid", "shared/quotient", "shared/layer_pool", "layers/pool_forward"),
-    slots: &[Slot::Params(size_of::<Params>()), Slot::Read, Slot::Write],
+    slots: &[Slot::params::<Params>(), Slot::Read, Slot::Write],
 };
 
 pub(in crate::kernels) const BACKWARD: Kernel = Kernel {
     name: "layers/pool_backward",
     source: wgsl!("shared/grid", "shared/quotient", "shared/layer_pool", "layers/pool_backward"),
-    slots: &[Slot::Params(size_of::<Params>()), Slot::Read, Slot::Read, Slot::Write],
+    slots: &[Slot::params::<Params>(), Slot::Read, Slot::Read, Slot::Write],
 };
 
 pub(in crate::kernels) const VARIANTS: &[Constants] = &[&[("MAX", 0.0)], &[("MAX", 1.0)]];

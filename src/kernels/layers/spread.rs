@@ -1,25 +1,23 @@
 //! Rows that images share, one for each.
 
-use bytemuck::{Pod, Zeroable};
-
 use crate::{
-    gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold},
+    gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold, params},
     kernels::{WORKGROUP, wgsl},
 };
 
-#[repr(C)]
-#[derive(Debug, Clone, Copy, Pod, Zeroable)]
-struct Params {
-    features: u32,
-    images: u32,
-    first_image: u32,
-    sharing: u32,
+params! {
+    struct Params {
+        features: u32,
+        images: u32,
+        first_image: u32,
+        sharing: u32,
+    }
 }
 
 pub(in crate::kernels) const KERNEL: Kernel = Kernel {
     name: "layers/spread",
     source: wgsl!("shared/grid", "shared/quotient", "layers/spread"),
-    slots: &[Slot::Params(size_of::<Params>()), Slot::Read, Slot::Write],
+    slots: &[Slot::params::<Params>(), Slot::Read, Slot::Write],
 };
 
 /// Row i of result (images, features) ← row (`first_image` + i) / `sharing` of `rows`.

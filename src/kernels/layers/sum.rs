@@ -1,5 +1,6 @@
 //! The sum of two tensors.
 
+use super::Count;
 use crate::{
     gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold},
     kernels::{WORKGROUP, wgsl},
@@ -8,7 +9,7 @@ use crate::{
 pub(in crate::kernels) const KERNEL: Kernel = Kernel {
     name: "layers/sum",
     source: wgsl!("shared/grid", "layers/sum"),
-    slots: &[Slot::Params(4), Slot::Read, Slot::Read, Slot::Write],
+    slots: &[Slot::params::<Count>(), Slot::Read, Slot::Read, Slot::Write],
 };
 
 /// result ← a + b, of the first `count` values.
@@ -19,7 +20,7 @@ pub(crate) fn sum(
     result: &Buffer<f32>,
     count: usize,
 ) -> Dispatch {
-    let params = Buffer::params(gpu, "sum params", &(count as u32));
+    let params = Buffer::params(gpu, "sum params", &Count { count: count as u32 });
     let bindings = [params.binding(), a.binding(), b.binding(), result.binding()];
     KERNEL.dispatch(gpu, &[], &bindings, fold(count.div_ceil(WORKGROUP))).values(3 * count)
 }

@@ -5,7 +5,7 @@ use minijinja::context;
 use super::{Kept, Layer, Params, Winograd, flops};
 use crate::{
     gpu::{Buffer, Dispatch, Gpu, Slot, Texels, fold},
-    kernels::{Batch, Generated, template, wgsl},
+    kernels::{Batch, Generated, wgsl},
 };
 
 /// The kernels for planes of one size, small enough for a lane to hold one whole, on subgroups of so many lanes.
@@ -43,7 +43,7 @@ const TEMPLATE: &str = wgsl!(
 );
 
 pub(super) const SLOTS: &[Slot] = &[
-    Slot::Params(size_of::<Params>()),
+    Slot::params::<Params>(),
     Slot::Texels,
     Slot::Texels,
     Slot::TexelsWrite,
@@ -127,7 +127,8 @@ fn generate(lanes: usize, size: usize, finish: &str) -> Generated {
     let values = context!(lanes, size, images, parts, bands, rows, finish);
     Generated {
         name: format!("block_cpu_lanes {finish} {lanes} {size}"),
-        source: template::fill(TEMPLATE, &values),
+        template: TEMPLATE,
+        values,
         constants: &[],
         slots: slots(finish),
     }

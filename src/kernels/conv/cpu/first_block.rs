@@ -5,7 +5,7 @@ use minijinja::context;
 use super::{Kept, Layer, Params, Winograd, block::slots, flops};
 use crate::{
     gpu::{Buffer, Dispatch, Gpu, Texels, fold},
-    kernels::{Batch, Generated, template, wgsl},
+    kernels::{Batch, Generated, wgsl},
 };
 
 /// The kernels for images of so many channels, on subgroups of so many lanes.
@@ -56,7 +56,8 @@ impl FirstBlock {
         let values = context!(lanes, inputs, size, finish);
         Generated {
             name: format!("first_block_cpu_lanes {finish} {lanes} {size}×{inputs}"),
-            source: template::fill(TEMPLATE, &values),
+            template: TEMPLATE,
+            values,
             constants: &[],
             slots: slots(finish),
         }
@@ -68,7 +69,8 @@ impl FirstBlock {
         let values = context!(lanes, inputs, size, rows => ROWS, distances);
         Generated {
             name: format!("first_block_backward_cpu_lanes {lanes} {size}×{inputs}"),
-            source: template::fill(BACKWARD, &values),
+            template: BACKWARD,
+            values,
             constants: &[],
             slots: slots("store"),
         }

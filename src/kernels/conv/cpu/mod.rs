@@ -20,10 +20,8 @@ pub(in crate::kernels) use {
     pack::KERNEL as PACK, texels::FROM as FROM_TEXELS, texels::TO as TO_TEXELS,
 };
 
-use bytemuck::{Pod, Zeroable};
-
 use crate::{
-    gpu::{Buffer, Texels},
+    gpu::{Buffer, Texels, params},
     kernels::{Batch, Generated},
 };
 
@@ -52,18 +50,18 @@ impl Layer {
     }
 }
 
-/// Twin of `shaders/conv/cpu/params.wgsl`.
-#[repr(C)]
-#[derive(Debug, Clone, Copy, Pod, Zeroable)]
-struct Params {
-    inputs: u32,
-    outputs: u32,
-    images: u32,
-    images_per_net: u32,
-    first_image: u32,
-    sharing: u32,
-    accumulate: u32,
-    pad: u32,
+params! {
+    /// Twin of `shaders/conv/cpu/params.wgsl`.
+    struct Params {
+        inputs: u32,
+        outputs: u32,
+        images: u32,
+        images_per_net: u32,
+        first_image: u32,
+        sharing: u32,
+        accumulate: u32,
+        pad: u32,
+    }
 }
 
 impl Params {

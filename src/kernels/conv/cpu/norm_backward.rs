@@ -1,16 +1,18 @@
 //! Norm, ReLU and pool of a block, backward.
 
+use minijinja::context;
+
 use super::{Kept, Layer, Params};
 use crate::{
     gpu::{Buffer, Dispatch, Gpu, Slot, Texels, fold},
     kernels::{Batch, Generated, WORKGROUP, wgsl},
 };
 
-const SOURCE: &str =
+const TEMPLATE: &str =
     wgsl!("shared/grid", "shared/texels", "conv/cpu/params", "conv/cpu/norm_backward");
 
 const SLOTS: &[Slot] = &[
-    Slot::Params(size_of::<Params>()),
+    Slot::params::<Params>(),
     Slot::Texels,
     Slot::Texels,
     Slot::TexelsWrite,
@@ -23,7 +25,8 @@ const SLOTS: &[Slot] = &[
 fn generate(size: usize) -> Generated {
     Generated {
         name: format!("norm_backward_cpu {size}"),
-        source: format!("const SIZE = {size}u;\n{SOURCE}"),
+        template: TEMPLATE,
+        values: context!(size),
         constants: &[],
         slots: SLOTS,
     }

@@ -5,7 +5,7 @@ use minijinja::context;
 use super::{Kept, Layer, Params};
 use crate::{
     gpu::{Buffer, Dispatch, Gpu, Slot, Texels, fold},
-    kernels::{Batch, Generated, WORKGROUP, template, wgsl},
+    kernels::{Batch, Generated, WORKGROUP, wgsl},
 };
 
 const TEMPLATE: &str = wgsl!(
@@ -17,7 +17,7 @@ const TEMPLATE: &str = wgsl!(
 );
 
 const SLOTS: &[Slot] = &[
-    Slot::Params(size_of::<Params>()),
+    Slot::params::<Params>(),
     Slot::Texels,
     Slot::TexelsWrite,
     Slot::Read,
@@ -30,7 +30,8 @@ fn generate(size: usize, keep: bool) -> Generated {
     let finish = if keep { "keep" } else { "pool" };
     Generated {
         name: format!("norm_forward_cpu {finish} {size}"),
-        source: template::fill(TEMPLATE, &context!(size, finish)),
+        template: TEMPLATE,
+        values: context!(size, finish),
         constants: &[],
         slots: if keep { SLOTS } else { &SLOTS[..4] },
     }

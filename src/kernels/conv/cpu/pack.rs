@@ -1,28 +1,26 @@
 //! Transforming weights for Winograd's F(4, 3).
 
-use bytemuck::{Pod, Zeroable};
-
 use crate::{
-    gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, Texels, fold},
+    gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, Texels, fold, params},
     kernels::{Direction, WORKGROUP, wgsl},
 };
 
-#[repr(C)]
-#[derive(Debug, Clone, Copy, Pod, Zeroable)]
-struct Params {
-    outputs: u32,
-    inputs: u32,
-    lanes: u32,
-    per_turn: u32,
-    texels: u32,
-    len: u32,
-    pad: [u32; 2],
+params! {
+    struct Params {
+        outputs: u32,
+        inputs: u32,
+        lanes: u32,
+        per_turn: u32,
+        texels: u32,
+        len: u32,
+        pad: [u32; 2],
+    }
 }
 
 pub(in crate::kernels) const KERNEL: Kernel = Kernel {
     name: "pack_winograd",
     source: wgsl!("shared/grid", "shared/texels", "conv/cpu/pack_winograd"),
-    slots: &[Slot::Params(size_of::<Params>()), Slot::Read, Slot::TexelsWrite],
+    slots: &[Slot::params::<Params>(), Slot::Read, Slot::TexelsWrite],
 };
 
 /// How a kernel reads its weights: an output channel a lane, so many input channels a turn.

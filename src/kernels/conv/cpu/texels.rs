@@ -1,31 +1,29 @@
 //! Taking planes from buffers to textures and back, where kernels of both kinds meet.
 
-use bytemuck::{Pod, Zeroable};
-
 use super::Layer;
 use crate::{
-    gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, Texels, fold},
+    gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, Texels, fold, params},
     kernels::{Planes, WORKGROUP, wgsl},
 };
 
-#[repr(C)]
-#[derive(Debug, Clone, Copy, Pod, Zeroable)]
-struct Params {
-    planes: Planes,
-    images: u32,
-    pad: [u32; 3],
+params! {
+    struct Params {
+        planes: Planes,
+        images: u32,
+        pad: [u32; 3],
+    }
 }
 
 pub(in crate::kernels) const TO: Kernel = Kernel {
     name: "to_texels",
     source: wgsl!("shared/grid", "shared/planes", "shared/texels", "conv/cpu/to_texels"),
-    slots: &[Slot::Params(size_of::<Params>()), Slot::Read, Slot::TexelsWrite],
+    slots: &[Slot::params::<Params>(), Slot::Read, Slot::TexelsWrite],
 };
 
 pub(in crate::kernels) const FROM: Kernel = Kernel {
     name: "from_texels",
     source: wgsl!("shared/grid", "shared/planes", "shared/texels", "conv/cpu/from_texels"),
-    slots: &[Slot::Params(size_of::<Params>()), Slot::Texels, Slot::Write],
+    slots: &[Slot::params::<Params>(), Slot::Texels, Slot::Write],
 };
 
 /// Takes the planes of so many images to `texels`.

@@ -5,7 +5,7 @@ use minijinja::context;
 use super::{Layer, Params, flops};
 use crate::{
     gpu::{Buffer, Dispatch, Gpu, Slot, Texels, fold},
-    kernels::{Batch, Generated, template, wgsl},
+    kernels::{Batch, Generated, wgsl},
 };
 
 const TEMPLATE: &str = wgsl!(
@@ -16,8 +16,7 @@ const TEMPLATE: &str = wgsl!(
     "conv/cpu/weight_gradient"
 );
 
-const SLOTS: &[Slot] =
-    &[Slot::Params(size_of::<Params>()), Slot::Texels, Slot::Texels, Slot::Write];
+const SLOTS: &[Slot] = &[Slot::params::<Params>(), Slot::Texels, Slot::Texels, Slot::Write];
 
 /// Pixels of a strip. The text grows with it.
 const PIXELS: usize = 64;
@@ -31,7 +30,8 @@ fn generate(lanes: usize, size: usize, inputs: usize) -> Generated {
     let images = (PIXELS / size.pow(2)).max(1);
     Generated {
         name: format!("weight_gradient_cpu_lanes {lanes} {size}×{inputs}"),
-        source: template::fill(TEMPLATE, &context!(lanes, size, inputs, rows, images)),
+        template: TEMPLATE,
+        values: context!(lanes, size, inputs, rows, images),
         constants: &[],
         slots: SLOTS,
     }

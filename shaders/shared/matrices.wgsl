@@ -1,0 +1,2 @@
+// Cooperative matrices, which few adapters have. Stands before all else.
+enable wgpu_cooperative_matrix;

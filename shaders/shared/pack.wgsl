@@ -1,0 +1,21 @@
+// What both ways of packing convolution weights are told, and what they read.
+
+struct Params {
+    outputs: u32,
+    inputs: u32,
+    width: u32,
+    // Of pack_matrices, a matrix's side.
+    chunk: u32,
+    // Packed values of one network.
+    len: u32,
+    nets: u32,
+    // Of pack_weights: 1 packs by lane.
+    by_lane: u32,
+    pad: u32,
+}
+
+@group(0) @binding(0) var<storage, read> params: Params;
+// (nets, outputs, inputs, 3, 3) of the forward convolution.
+@group(0) @binding(1) var<storage, read> weights: array<f32>;
+
+override TRANSPOSED: bool;
