@@ -1,40 +1,38 @@
 //! What the kernels of convolutions 3×3 leave to others: the zeros around their input, and the bias.
 
-use bytemuck::{Pod, Zeroable};
-
 use crate::{
-    gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold},
+    gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold, params},
     kernels::{Batch, Planes, WORKGROUP, wgsl},
 };
 
-#[repr(C)]
-#[derive(Debug, Clone, Copy, Pod, Zeroable)]
-struct Params {
-    planes: u32,
-    size: u32,
-    pitch: u32,
-    stride: u32,
+params! {
+    struct Params {
+        planes: u32,
+        size: u32,
+        pitch: u32,
+        stride: u32,
+    }
 }
 
-#[repr(C)]
-#[derive(Debug, Clone, Copy, Pod, Zeroable)]
-struct BiasParams {
-    channels: u32,
-    positions: u32,
-    images: u32,
-    images_per_net: u32,
+params! {
+    struct BiasParams {
+        channels: u32,
+        positions: u32,
+        images: u32,
+        images_per_net: u32,
+    }
 }
 
 pub(in crate::kernels) const HALO: Kernel = Kernel {
     name: "layers/halo",
     source: wgsl!("shared/grid", "shared/quotient", "layers/halo"),
-    slots: &[Slot::Params(size_of::<Params>()), Slot::Read, Slot::Write],
+    slots: &[Slot::params::<Params>(), Slot::Read, Slot::Write],
 };
 
 pub(in crate::kernels) const BIAS: Kernel = Kernel {
     name: "layers/bias",
     source: wgsl!("shared/grid", "shared/quotient", "layers/bias"),
-    slots: &[Slot::Params(size_of::<BiasParams>()), Slot::Read, Slot::Write],
+    slots: &[Slot::params::<BiasParams>(), Slot::Read, Slot::Write],
 };
 
 /// Puts dense images into [haloed](Planes::haloed) planes, whose halos become zeros.

@@ -1,11 +1,13 @@
 //! `case=network` by the GPU, by the twins, and how their results are compared.
 
 use dm_wgpu::{
-    Gpu, Kernels, Layer, Net, NormKind,
+    Architecture, Gpu, Kernels, Layer, Net, NormKind,
     testing::{self, NetTrained},
 };
 
-use super::vectors::{NetworkCase, Result};
+use serde_json::Value;
+
+use super::vectors::{Case, NetworkCase, Result, Vectors};
 use crate::reference::{
     Batch,
     layers::{Tensors, Training, evaluate},
@@ -143,4 +145,59 @@ pub fn is_cancelled(net: &Net, name: &str) -> bool {
         let after = (net.layers().get(number), net.layers().get(number + 1));
         matches!(after, (Some(Layer::Conv { .. }), Some(Layer::Norm(NormKind::Instance))))
     })
+}
+
+/// The networks that the library has by name are those of the vectors, but for their widths.
+#[test]
+fn named_networks_are_those_of_the_vectors() {
+    let mut compared = 0;
+    for path in
+        super::harness::folders().iter().flat_map(|folder| std::fs::read_dir(folder).unwrap())
+    {
+        let path = path.unwrap().path();
+        let Ok(Case::Network(case)) = Vectors::read(&path).and_then(|vectors| vectors.case())
+        else {
+            continue;
+        };
+        let arch = Vectors::read(&path).unwrap().arch().unwrap();
+        let name = match arch.strip_prefix("ConvNet") {
+            Some(own) => {
+                let options = [
+                    ("NN", "norm=none"),
+                    ("BN", "norm=batch"),
+                    ("LN", "norm=layer"),
+                    ("GN", "norm=group"),
+                    ("ASwishBN", "norm=batch:act=swish"),
+                    ("ASwish", "act=swish"),
+                    ("AS", "act=sigmoid"),
+                    ("AL", "act=leaky_relu"),
+                    ("NP", "pool=none"),
+                    ("MP", "pool=max"),
+                    ("", ""),
+                ];
+                let (_, option) = options.iter().find(|(short, _)| *short == own).unwrap();
+                format!("convnet:{option}")
+            }
+            None => arch.to_lowercase().replace("bn", "-bn").replace("_ap", "-ap"),
+        };
+        let convs = case.net.layers().iter().filter(|layer| matches!(layer, Layer::Conv { .. }));
+        let architecture: Architecture = name.parse().unwrap();
+        let images = (case.net.channels(), case.net.size());
+        let named = architecture.net(images, case.net.classes(), (8, convs.count().clamp(1, 5)));
+        let kinds = |net: &Net| without_widths(&serde_json::to_value(net.layers()).unwrap());
+        assert_eq!(kinds(&named.unwrap()), kinds(&case.net), "{}", path.display());
+        compared += 1;
+    }
+    assert!(compared > 0);
+}
+
+fn without_widths(layers: &Value) -> Value {
+    match layers {
+        Value::Array(list) => list.iter().map(without_widths).collect(),
+        Value::Object(layer) => {
+            let kept = layer.iter().filter(|(key, _)| *key != "out");
+            kept.map(|(key, value)| (key.clone(), without_widths(value))).collect()
+        }
+        other => other.clone(),
+    }
 }

@@ -30,6 +30,11 @@ pub struct NetworkCase {
 }
 
 impl Vectors {
+    /// The usual name of the network.
+    pub fn arch(&self) -> Result<String> {
+        self.text("arch").map(str::to_owned)
+    }
+
     pub(super) fn network(&self) -> Result<NetworkCase> {
         let (x, eval_x) = (self.images("x")?, self.images("eval.x")?);
         let layers: Vec<Layer> = self.number("layers")?;
