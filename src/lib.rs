@@ -82,8 +82,8 @@
 //! [`Condensation::finished`] and [`Condensation::images`] are futures for async programs.
 //! [`wgpu`](https://docs.rs/wgpu) is re-exported, so that both sides mean the same version.
 //!
-//! No feature is required, and WebGPU's default limits suffice; [`required_features`] and
-//! [`required_limits`] say what more an adapter has that is of use ([`Kernels`]). With the features that
+//! No feature is required, and WebGPU's default limits suffice; [`preferred_features`] and
+//! [`preferred_limits`] say what more an adapter has that is of use ([`Kernels`]). With the features that
 //! [`Precision::F16`] names, [`Gpu::with_f16`] may use tensor cores. [`Gpu::with_pipeline_cache`] compiles with
 //! a cache of yours. Errors that nothing catches go to your device's own handler.
 //!
@@ -160,8 +160,8 @@ pub use data::{Dataset, DatasetInfo, Split};
 pub use error::{Error, Result};
 pub use evaluate::{Accuracy, Evaluation, EvaluationSettings, TrainingSet};
 pub use gpu::{
-    AdapterChoice, AdapterReport, Gpu, Kernels, Precision, adapters_blocking, required_features,
-    required_limits,
+    AdapterChoice, AdapterReport, Gpu, Kernels, Precision, adapters_blocking, preferred_features,
+    preferred_limits,
 };
 pub use nn::{Activation, Architecture, ConvNet, Layer, Net, NormKind, PoolKind};
 pub use recipes::{Preset, Recipe, Subject};

@@ -6,7 +6,7 @@
 
 use std::{error::Error, sync::Arc};
 
-use dm_wgpu::{Condensation, Gpu, Settings, data, required_features, required_limits, wgpu};
+use dm_wgpu::{Condensation, Gpu, Settings, data, preferred_features, preferred_limits, wgpu};
 
 const FRAMES: u32 = 30;
 const SIDE: u32 = 640;
@@ -16,8 +16,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
     let adapter = pollster::block_on(instance.request_adapter(&Default::default()))?;
     let descriptor = wgpu::DeviceDescriptor {
-        required_features: required_features(&adapter),
-        required_limits: required_limits(&adapter),
+        required_features: preferred_features(&adapter),
+        required_limits: preferred_limits(&adapter),
         ..Default::default()
     };
     let (device, queue) = pollster::block_on(adapter.request_device(&descriptor))?;

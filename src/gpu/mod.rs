@@ -41,7 +41,7 @@ pub(crate) use profile::{Clock, Timed};
 pub(crate) use record::{Cost, Dispatch, Place, Recording, fold};
 #[doc(hidden)]
 pub use requirements::{INVOCATIONS, STORAGE_BUFFERS, WORKGROUP_BYTES};
-pub use requirements::{required_features, required_limits};
+pub use requirements::{preferred_features, preferred_limits};
 pub(crate) use submit::{Between, Submissions, Submitted, WAITING};
 pub(crate) use texels::Texels;
 
@@ -228,7 +228,7 @@ impl Gpu {
     /// Android; drivers of desktops do, and Mesa's software device.
     ///
     /// The device needs [`wgpu::Features::PIPELINE_CACHE`], which only Vulkan has;
-    /// [`required_features`] leaves it to you, since it does nothing without a cache. Whatever a cache
+    /// [`preferred_features`] leaves it to you, since it does nothing without a cache. Whatever a cache
     /// holds, results are the same.
     ///
     /// ```no_run

@@ -20,11 +20,11 @@ const USEFUL: Features = Features::SUBGROUP.union(Features::TIMESTAMP_QUERY);
 ///
 /// ```no_run
 /// # async fn open(adapter: &dm_wgpu::wgpu::Adapter) -> Result<(), Box<dyn std::error::Error>> {
-/// use dm_wgpu::{Gpu, required_features, required_limits, wgpu};
+/// use dm_wgpu::{Gpu, preferred_features, preferred_limits, wgpu};
 ///
 /// let descriptor = wgpu::DeviceDescriptor {
-///     required_features: required_features(adapter), // | your own
-///     required_limits: required_limits(adapter),     // .or_better_values_from(your own)
+///     required_features: preferred_features(adapter), // | your own
+///     required_limits: preferred_limits(adapter),     // .or_better_values_from(your own)
 ///     ..Default::default()
 /// };
 /// let (device, queue) = adapter.request_device(&descriptor).await?;
@@ -32,7 +32,7 @@ const USEFUL: Features = Features::SUBGROUP.union(Features::TIMESTAMP_QUERY);
 /// # Ok(())
 /// # }
 /// ```
-pub fn required_features(adapter: &Adapter) -> Features {
+pub fn preferred_features(adapter: &Adapter) -> Features {
     useful(adapter.features())
 }
 
@@ -44,7 +44,7 @@ pub(super) fn useful(features: Features) -> Features {
 /// less, but buffers as large as it binds at once, so that the training set can stay on the device and
 /// batches need not be cut. The defaults suffice as well; workgroups of less than 256 invocations or 16 KiB
 /// are served by the `plain` kernels only.
-pub fn required_limits(adapter: &Adapter) -> Limits {
+pub fn preferred_limits(adapter: &Adapter) -> Limits {
     limits(&adapter.limits())
 }
 

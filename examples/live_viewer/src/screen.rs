@@ -2,7 +2,7 @@
 
 use std::{error::Error, path::PathBuf, sync::Arc};
 
-use dm_wgpu::{Gpu, required_features, required_limits, wgpu};
+use dm_wgpu::{Gpu, preferred_features, preferred_limits, wgpu};
 use egui_wgpu::{Renderer, RendererOptions, ScreenDescriptor};
 use winit::{dpi::PhysicalSize, event::WindowEvent, window::Window};
 
@@ -31,8 +31,8 @@ impl Screen {
         let (device, queue) =
             pollster::block_on(adapter.request_device(&wgpu::DeviceDescriptor {
                 label: Some("live viewer"),
-                required_features: required_features(&adapter),
-                required_limits: required_limits(&adapter),
+                required_features: preferred_features(&adapter),
+                required_limits: preferred_limits(&adapter),
                 ..Default::default()
             }))?;
         let size = window.inner_size();

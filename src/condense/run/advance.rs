@@ -186,7 +186,7 @@ impl Condensation {
     ///
     /// How long work takes is learned from earlier calls: exactly on a device with
     /// [`TIMESTAMP_QUERY`](wgpu::Features::TIMESTAMP_QUERY), which
-    /// [`required_features`](crate::required_features) asks for; else from when it was seen to be done, and
+    /// [`preferred_features`](crate::preferred_features) asks for; else from when it was seen to be done, and
     /// cautiously. The first calls go by a guess that is meant for slow adapters. At the least it
     /// encodes a 256th of one dispatch, and nothing while three earlier calls' work is not known to be
     /// done.
