@@ -11,8 +11,19 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Rooms without circles, at any depth. Those that are missing have some.
-const HELD: [&str; 0] = [];
+/// Rooms without circles, at any depth. Those that are missing have some. Among one another, rooms have none.
+const HELD: [&str; 10] = [
+    "augment",
+    "bench",
+    "condense",
+    "doctor",
+    "export",
+    "import",
+    "objective",
+    "recipes",
+    "report",
+    "testing",
+];
 
 /// A module by its names from the top.
 type Name = Vec<String>;
@@ -167,8 +178,6 @@ fn read(file: &Path, name: &Name, modules: &mut Modules) {
             "use" if tokens[at + 1] != "<" => {
                 let mut found = Vec::new();
                 at = tree(&tokens, at + 1, &[], &mut found);
-                // What is handed on is imported by those who take it.
-                let _ = at;
                 for (visible, path) in found {
                     module.paths.push(path.clone());
                     module.imported.insert(visible, path);
@@ -293,8 +302,8 @@ fn no_modules_import_one_another_in_a_circle() {
     for circle in &found {
         println!("{}", told(circle));
     }
-    let held =
-        found.iter().filter(|(at, _)| at.first().is_some_and(|room| HELD.contains(&room.as_str())));
+    let is_held = |at: &Name| at.first().is_none_or(|room| HELD.contains(&room.as_str()));
+    let held = found.iter().filter(|(at, _)| is_held(at));
     let held: Vec<_> = held.map(told).collect();
     assert!(held.is_empty(), "modules import one another in a circle:\n{}", held.join("\n"));
 }
