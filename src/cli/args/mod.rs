@@ -21,18 +21,18 @@ use clap::{
     error::ErrorKind,
 };
 use clap_complete::Shell;
-use dm_wgpu::{Kernels, Precision};
+use dm_wgpu::{Kernels, Precision, project::Method};
 
-use super::{method::Method, say};
+use super::say;
 
 pub use bench::BenchArgs;
 pub use datasets::DatasetsArgs;
 pub use doctor::DoctorArgs;
 pub use evaluate::{CompareArgs, EvalArgs, EvaluateArgs, ShowConfigArgs};
-pub use export::ExportArgs;
+pub use export::{ExportArgs, Format};
 pub use lasting::LastingArgs;
 pub use layers::{LayerArgs, Origin, Origins};
-pub use look::{ReportArgs, ViewArgs};
+pub use look::{ReportArgs, ViewArgs, Way};
 pub use run::{MachineArgs, MethodArgs, PictureArgs, RunArgs};
 
 const BACKENDS: [&str; 4] = ["vulkan", "metal", "dx12", "gl"];
@@ -48,6 +48,11 @@ fn kernels() -> impl TypedValueParser<Value = Kernels> {
 fn precision() -> impl TypedValueParser<Value = Precision> {
     PossibleValuesParser::new(Precision::ALL.map(Precision::name))
         .map(|name| Precision::ALL.into_iter().find(|of| of.name() == name).unwrap_or_default())
+}
+
+fn methods() -> impl TypedValueParser<Value = Method> {
+    PossibleValuesParser::new(Method::ALL.map(Method::name))
+        .map(|name| Method::named(&name).unwrap_or(Method::Dm))
 }
 
 /// Dataset condensation by distribution matching, on any GPU: turns a labelled image set into a few
@@ -360,7 +365,7 @@ mod tests {
             seed: 4,
         };
         assert_eq!(cli.run.settings(&dataset::tests::tiny()), expected);
-        let choice = cli.run.machine.adapter_choice();
+        let choice = crate::cli::asked::machine(&cli.run.machine).adapter_choice().unwrap();
         assert_eq!((choice.adapter.as_deref(), choice.backend.as_deref()), (Some("7"), Some("gl")));
         assert_eq!(choice.kernels, Some(Kernels::Tiles));
         assert_eq!(choice.precision, Precision::F16);
