@@ -44,6 +44,7 @@
 //! | [`SyntheticSet`] | The result: pixels, labels, normalisation; saved as and loaded from safetensors |
 //! | [`report`] | Pictures and tables of it |
 //! | [`doctor`] | Whether a device computes what it should |
+//! | [`project`] | A run in a folder: what was asked, checkpoints, figures, the page; read back |
 //! | [`export`], [`import`] | To NumPy, PyTorch and folders of pictures, and back |
 //!
 //! # Your own images
@@ -140,6 +141,7 @@ mod listing;
 mod names;
 mod nn;
 mod objective;
+pub mod project;
 mod recipes;
 pub mod report;
 mod rng;

@@ -2,19 +2,20 @@
 
 use std::{fmt::Write, ops::ControlFlow};
 
-use dm_wgpu::bench::{BenchAdapter, KernelTime, Phase, Progress, Report, TimedBy};
+use dm_wgpu::{
+    bench::{BenchAdapter, KernelTime, Phase, Progress, Report, TimedBy},
+    project::{Adapter, words::network},
+};
 
 use super::{
     adapters::bytes,
     args::BenchArgs,
+    commands::again,
     console::Console,
     events::Event,
-    failure::Failure,
-    interrupt::{INTERRUPTED, Interrupt},
-    measure::network,
+    failure::{Failure, INTERRUPTED},
+    interrupt::Interrupt,
     progress::Pieces,
-    record::Adapter,
-    rescue::again,
 };
 
 pub fn run(args: &BenchArgs) -> Result<u8, Failure> {

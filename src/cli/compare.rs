@@ -2,25 +2,26 @@
 
 use serde::Serialize;
 
-use dm_wgpu::{Accuracy, Gpu, Selector, report};
+use dm_wgpu::{
+    Accuracy, Gpu, Selector,
+    data::name_of,
+    project::{
+        Checkpoints, Figures, Method, MethodSettings, OutputFolder, Seconds, files, page,
+        words::counted,
+    },
+    report,
+};
 
 use super::{
     args::CompareArgs,
-    checkpoints,
+    asked,
+    commands::{again, repeating, resuming},
     console::Console,
-    dataset::name_of,
-    failure::Failure,
-    figures::{Figures, Seconds, write_json},
-    folder::OutputFolder,
-    interrupt::{INTERRUPTED, Interrupt},
+    failure::{Failure, INTERRUPTED},
+    interrupt::Interrupt,
     measure::Bench,
-    method::Method,
     outlook::{Outlook, Series},
-    record::MethodSettings,
-    rescue::{again, repeating, resuming},
     run::Task,
-    say::counted,
-    side_by_side,
 };
 
 /// `compare.json`, and what `--json` prints.
@@ -60,12 +61,13 @@ pub fn run(args: &CompareArgs) -> Result<u8, Failure> {
     let name = format!("compare-{}-ipc{}-seed{}", run.short_dataset(), run.ipc(), run.seed);
     OutputFolder::check_for(run.out.as_deref(), run.dataset())?;
     let interrupt = Interrupt::install(console);
-    let mut bench = Bench::open(&run.machine, run.dataset(), console, interrupt)?;
+    let mut bench = Bench::asked(run, console, interrupt)?;
     let mut tasks = Vec::new();
     for &method in &methods {
-        let task = Task { args: run, method, evaluate: true, checkpoint_every: checkpoints::USUAL };
-        let plan = task.plan(&bench)?;
-        tasks.push((task, plan));
+        let record = bench.record(run, method, true);
+        let task = Task { record, checkpoint_every: Checkpoints::USUAL };
+        task.check(&bench)?;
+        tasks.push((method, task));
     }
     let mut folder = OutputFolder::reserve(run.out.as_deref(), &name)?;
     let place = |method: Method| folder.path().join(method.name());
@@ -73,16 +75,16 @@ pub fn run(args: &CompareArgs) -> Result<u8, Failure> {
     bench.interrupt.takes_along(methods.iter().map(|&method| place(method)));
     bench.introduce();
 
-    let whole = tasks.iter().find(|(task, _)| task.method == Method::Whole);
+    let whole = tasks.iter().find(|(method, _)| *method == Method::Whole);
     bench.outlook.series = Series::Methods {
         names: methods.iter().map(|method| method.name()).collect::<Vec<_>>().join(", "),
         sets: methods.iter().filter(|method| matches!(method, Method::Selection(_))).count() as u32,
-        whole: whole.and_then(|(_, plan)| plan.evaluation.clone()),
+        whole: whole.and_then(|(_, task)| task.record.evaluation.clone()),
     };
     // Before the first of them, whichever that is. What fails here fails again where its row says so.
-    for (task, plan) in &tasks {
-        if let Some(MethodSettings::Dm(settings)) = &plan.settings {
-            let _ = bench.outlook.of(&bench, settings, &task.asked(&bench, plan), 0);
+    for (_, task) in &tasks {
+        if let Some(MethodSettings::Dm(settings)) = &task.record.settings {
+            let _ = bench.outlook.of(&bench.device(), settings, &task.record, 0);
         }
     }
 
@@ -95,8 +97,7 @@ pub fn run(args: &CompareArgs) -> Result<u8, Failure> {
         interrupted: false,
     };
     let (mut first_failure, mut failures, mut worth_keeping) = (None, 0, false);
-    for (number, (task, plan)) in tasks.into_iter().enumerate() {
-        let method = task.method;
+    for (number, (method, task)) in tasks.into_iter().enumerate() {
         if table.interrupted || bench.interrupt.requested() {
             table.interrupted = true;
             table.methods.push(Row::without(method, "not run".into()));
@@ -107,7 +108,8 @@ pub fn run(args: &CompareArgs) -> Result<u8, Failure> {
             console.say(&format!("\nmethod    {method} ({} of {})", number + 1, methods.len()));
         }
         let outcome = OutputFolder::reserve(Some(&place(method)), "")
-            .and_then(|mut own| task.carry_out(&bench, plan, &mut own));
+            .map_err(Failure::from)
+            .and_then(|mut own| task.carry_out(&bench, &mut own));
         match outcome {
             Ok(Some(figures)) => {
                 table.interrupted = figures.interrupted;
@@ -124,7 +126,8 @@ pub fn run(args: &CompareArgs) -> Result<u8, Failure> {
                 failures += 1;
                 first_failure.get_or_insert(failure);
                 // A device that was lost stays lost; the next method gets another.
-                bench.gpu = Gpu::headless_blocking(&run.machine.adapter_choice())?;
+                bench.gpu =
+                    Gpu::headless_blocking(&asked::machine(&run.machine).adapter_choice()?)?;
                 bench.outlook = Outlook::of_another(bench.outlook.series.clone());
             }
         }
@@ -143,7 +146,7 @@ pub fn run(args: &CompareArgs) -> Result<u8, Failure> {
     }
     table.write(&folder)?;
     folder.keep();
-    let page = side_by_side::again(folder.path())?;
+    let page = page::write(folder.path())?;
     if !args.json {
         console.say("");
     }
@@ -151,7 +154,8 @@ pub fn run(args: &CompareArgs) -> Result<u8, Failure> {
     let note = table.note().map(|note| format!("\n\n{note}")).unwrap_or_default();
     console.result(&format!("{}{note}", table.plain()), &table)?;
     if !args.json {
-        console.say(&format!("table     {}", folder.path().join("compare.md").display()));
+        console
+            .say(&format!("table     {}", folder.path().join(files::COMPARISON_TABLE).display()));
         console.say(&format!("page      {}", page.display()));
         if table.interrupted {
             console.say(&table.go_on(&folder));
@@ -222,7 +226,7 @@ const HEADER: [&str; 5] =
 
 impl Comparison {
     fn write(&self, folder: &OutputFolder) -> Result<(), Failure> {
-        write_json(self, &folder.path().join("compare.json"))?;
+        files::write_json(self, &folder.path().join(files::COMPARISON))?;
         let Self { dataset, ipc, seed, .. } = self;
         let images = counted(*ipc, "image");
         let mut text = format!("{dataset}, {images} per class, seed {seed}\n\n");
@@ -233,7 +237,7 @@ impl Comparison {
         if let Some(note) = self.note() {
             text += &format!("\n{note}\n");
         }
-        Ok(report::write_whole(folder.path().join("compare.md"), text.as_bytes())?)
+        Ok(report::write_whole(folder.path().join(files::COMPARISON_TABLE), text.as_bytes())?)
     }
 
     /// What the rows don't tell, though two of them are alike.

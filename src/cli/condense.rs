@@ -7,22 +7,22 @@ use std::{
 
 use dm_wgpu::{
     Checkpoint, Condensation, Error, Evaluation, EvaluationSettings, Selection, SelectionSettings,
-    Settings, SyntheticSet, TrainingSet, report::Measurement,
+    Settings, SyntheticSet, TrainingSet,
+    project::{
+        self, Checkpoints, History, OutputFolder, Record, Snapshots, Start, pictures,
+        words::counted,
+    },
+    report::Measurement,
 };
 
 use super::{
-    checkpoints::{Checkpoints, History, Start, too_few},
-    dataset::pictures,
+    commands::resuming,
     events::Event,
     failure::Failure,
-    folder::OutputFolder,
     measure::{Bench, Measured},
     outlook::Series,
     progress::{Evaluations, Pieces, Steps},
-    record::Record,
-    rescue::resuming,
-    say::counted,
-    snapshots::Snapshots,
+    rescue::no_checkpoint,
 };
 
 /// Iterations that the GPU may be behind: enough to keep it busy, few enough to stop soon.
@@ -98,16 +98,17 @@ pub fn condense(
     let (gpu, dataset) = (&bench.gpu, Arc::clone(&bench.dataset));
     let start = checkpoints.load(folder)?;
     let done = start.as_ref().map_or(0, |start| start.checkpoint.iteration());
-    let speeds = bench.outlook.of(bench, settings, &record, done)?;
+    let speeds = bench.outlook.of(&bench.device(), settings, &record, done)?;
     let (condensation, history) = match start {
         Some(Start { checkpoint, history }) => {
-            let done = counted(checkpoint.iteration() as usize, "iteration");
-            if checkpoint.iteration() > settings.iterations {
-                return Err(too_few(settings.iterations, checkpoint.iteration()));
+            let told = counted(done as usize, "iteration");
+            if done > settings.iterations {
+                let asked = settings.iterations;
+                return Err(project::Error::TooFewIterations { asked, done }.into());
             }
             let checkpoint =
                 checkpoint.with_settings(settings.clone()).map_err(Failure::of_data)?;
-            bench.console.say(&format!("going on  after {done}"));
+            bench.console.say(&format!("going on  after {told}"));
             let resumed = Condensation::resume(gpu, dataset, checkpoint);
             (resumed.map_err(|error| not_resumed(error, &record.data.name))?, history)
         }
@@ -235,7 +236,10 @@ impl Work<'_> {
         let mut checkpoint = self.condensation.checkpoint_blocking()?;
         self.take_losses()?;
         self.snapshots.begun(checkpoint.iteration());
-        self.checkpoints.save(self.folder, &mut checkpoint, &self.history);
+        let saved = self.checkpoints.save(self.folder, &mut checkpoint, &self.history);
+        if let Err(error) = saved {
+            self.bench.console.warn(&no_checkpoint(&error.into(), self.checkpoints));
+        }
         Ok(checkpoint)
     }
 

@@ -7,8 +7,7 @@ use serde::Serialize;
 
 use super::{
     events::{Answer, Event},
-    failure::Failure,
-    interrupt::INTERRUPTED,
+    failure::{Failure, INTERRUPTED},
     say,
 };
 

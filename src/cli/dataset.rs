@@ -10,26 +10,22 @@ use clap::{
 use dm_wgpu::{
     Dataset, Result,
     data::{self, Known, Sources},
+    project::{Data, pictures},
 };
 
-use super::{args::PictureArgs, failure::Failure};
+use super::failure::Failure;
 
 pub use dm_wgpu::data::{FOLDER, NAMES, Progress, Work, name_of};
 
 /// Loads a data set, downloading it where it has to be.
-pub fn load(
-    name: &str,
-    data_dir: Option<&Path>,
-    pictures: PictureArgs,
-    on_progress: &mut dyn FnMut(Progress<'_>),
-) -> Result<Dataset> {
-    data::load(name, &sources(data_dir, pictures), on_progress)
+pub fn load(asked: &Data, on_progress: &mut dyn FnMut(Progress<'_>)) -> Result<Dataset> {
+    data::load(&asked.name, &sources(asked), on_progress)
 }
 
 /// What is wrong with a data set as far as that can be told without reading it; whole it is only where it
 /// needs no files.
-pub fn look(name: &str, data_dir: Option<&Path>, pictures: PictureArgs) -> Result<Option<Dataset>> {
-    let sources = sources(data_dir, pictures);
+pub fn look(asked: &Data) -> Result<Option<Dataset>> {
+    let (name, sources) = (&asked.name, sources(asked));
     data::check(name, &sources)?;
     match Known::of(name).is_some_and(|known| !known.has_files()) {
         true => data::load(name, &sources, &mut |_| {}).map(Some),
@@ -37,19 +33,14 @@ pub fn look(name: &str, data_dir: Option<&Path>, pictures: PictureArgs) -> Resul
     }
 }
 
-fn sources(data_dir: Option<&Path>, pictures: PictureArgs) -> Sources {
-    let PictureArgs { resize, test_fraction } = pictures;
-    Sources { data_dir: data_dir.map(Path::to_path_buf), resize, test_fraction }
+fn sources(asked: &Data) -> Sources {
+    let Data { data_dir, resize, test_fraction, .. } = asked.clone();
+    Sources { data_dir, resize, test_fraction }
 }
 
 /// Whether a data set of this name can be loaded as far as that can be told by the name.
 pub fn is_known(name: &str) -> bool {
     NAMES.contains(&name) || pictures(name).is_some_and(Path::is_absolute)
-}
-
-/// Where the pictures are, if it is a folder of them.
-pub fn pictures(name: &str) -> Option<&Path> {
-    name.strip_prefix(FOLDER).map(Path::new)
 }
 
 /// Refuses to count accuracy on nothing, and warns of classes that no test image shows. `name` is what was asked for.

@@ -7,21 +7,23 @@ use serde_json::{Map, Value, json};
 
 use dm_wgpu::{
     Accuracy, Evaluation, EvaluationSettings, Recipe, Subject, SyntheticSet, TrainingSet, import,
+    project::{
+        Adapter, Data, Record, check_set,
+        files::{FIGURES, IMAGES, RECORD, SET, text_of},
+        words::{counted, how},
+    },
 };
 
 use super::{
-    args::{EvaluateArgs, MachineArgs, PictureArgs},
+    args::EvaluateArgs,
+    asked,
+    commands::again,
     console::Console,
     dataset::{NAMES, check_test, is_known, name_of},
     events::Event,
-    failure::Failure,
-    folder::{RECORD, text_of},
-    interrupt::{INTERRUPTED, Interrupt},
-    measure::{Bench, Measured, how},
-    past::check_set,
-    record::{Adapter, Record},
-    rescue::again,
-    say::counted,
+    failure::{Failure, INTERRUPTED},
+    interrupt::Interrupt,
+    measure::{Bench, Measured},
 };
 
 /// What `--json` prints.
@@ -50,8 +52,8 @@ pub fn run(args: &EvaluateArgs) -> Result<u8, Failure> {
     let report = report_of(&args.path);
     let said = found.dataset().or(report["dataset"].as_str());
     let name = dataset_of(said.map(|said| asked_for(said, &args.path)).as_deref(), args)?;
-    let machine = machine(&args.machine, &name, &report);
-    let bench = Bench::open(&machine, &name, console, interrupt)?;
+    let data = as_the_run_had(asked::data(&name, &args.machine), &report);
+    let bench = Bench::open(&asked::machine(&args.machine), &data, console, interrupt)?;
     let set = found.into_set(&bench.dataset).map_err(Failure::of_data)?;
     let (settings, width_from) = settings(args, &bench, &set, &report);
     let images = set.labels.len();
@@ -175,14 +177,14 @@ fn table(rows: &[Row<'_>], bench: &Bench) -> String {
 
 /// What a run left beside the set, if the path is a run's folder or one of its sets; else null.
 pub fn report_of(path: &Path) -> Value {
-    let text = text_of(&run_of(path).join("report.json")).unwrap_or_default();
+    let text = text_of(&run_of(path).join(FIGURES)).unwrap_or_default();
     // Someone else's report is as good as none.
     serde_json::from_str(&text).unwrap_or_default()
 }
 
 /// The run's folder, if the path is that or one of the sets in it.
 fn run_of(path: &Path) -> &Path {
-    let left_by_runs = ["synthetic.safetensors", "images"];
+    let left_by_runs = [SET, IMAGES];
     let in_a_run = path.file_name().is_some_and(|name| left_by_runs.iter().any(|n| name == *n));
     if in_a_run { path.parent().unwrap_or(path) } else { path }
 }
@@ -195,16 +197,16 @@ fn asked_for(name: &str, path: &Path) -> String {
 }
 
 /// The same pictures as the run had, where nothing else is asked for.
-fn machine(asked: &MachineArgs, dataset: &str, report: &Value) -> MachineArgs {
-    let mut machine = asked.clone();
-    if report["dataset"].as_str().map(name_of) != Some(name_of(dataset)) {
-        return machine;
+fn as_the_run_had(asked: Data, report: &Value) -> Data {
+    if report["dataset"].as_str().map(name_of) != Some(name_of(&asked.name)) {
+        return asked;
     }
     let resize = report["resize"].as_u64().and_then(|size| usize::try_from(size).ok());
-    let PictureArgs { resize: size, test_fraction } = &mut machine.pictures;
-    *size = size.or(resize);
-    *test_fraction = test_fraction.or(report["test_fraction"].as_f64());
-    machine
+    Data {
+        resize: asked.resize.or(resize),
+        test_fraction: asked.test_fraction.or(report["test_fraction"].as_f64()),
+        ..asked
+    }
 }
 
 /// The data set to test on: what the set or its run says, or else what was asked for.

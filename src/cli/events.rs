@@ -4,12 +4,12 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use dm_wgpu::{Accuracy, Dataset, EvaluationSettings};
-
-use super::{
-    record::{Adapter, MethodSettings},
-    say,
+use dm_wgpu::{
+    Accuracy, Dataset, EvaluationSettings,
+    project::{Adapter, MethodSettings},
 };
+
+use super::say;
 
 /// A line. The last one is an [`Answer`] or an error.
 #[derive(Debug, Serialize)]

@@ -5,52 +5,21 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use dm_wgpu::{SyntheticSet, export, import};
+use dm_wgpu::{
+    SyntheticSet, export, import,
+    project::{Data, check_set, files::SET, words::counted},
+};
 
 use super::{
-    args::ExportArgs,
+    args::{ExportArgs, Format, PictureArgs},
     console::Console,
     dataset::{NAMES, name_of},
     evaluate::report_of,
     failure::Failure,
     interrupt::Interrupt,
     measure::load,
-    past::check_set,
-    say::{self, counted},
+    say,
 };
-
-/// What an export is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
-    Npz,
-    Safetensors,
-    /// A folder of them.
-    Png,
-    Pt,
-}
-
-impl Format {
-    pub const ALL: [Self; 4] = [Self::Npz, Self::Safetensors, Self::Png, Self::Pt];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Npz => "npz",
-            Self::Safetensors => "safetensors",
-            Self::Png => "png",
-            Self::Pt => "pt",
-        }
-    }
-
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|format| format.name() == name)
-    }
-
-    /// By a file's ending; folders have none.
-    fn of_path(path: &Path) -> Option<Self> {
-        let ending = path.extension()?.to_str()?.to_lowercase();
-        Self::named(&ending).filter(|&format| format != Self::Png)
-    }
-}
 
 pub fn run(args: &ExportArgs) -> Result<u8, Failure> {
     let console = Console::new(args.quiet);
@@ -124,12 +93,12 @@ pub fn run(args: &ExportArgs) -> Result<u8, Failure> {
 
 /// The runs in a folder of several with different seeds, `seed0`, `seed1` …; none if it is no such folder.
 fn runs_of(folder: &Path) -> Option<Vec<PathBuf>> {
-    if folder.join("synthetic.safetensors").exists() {
+    if folder.join(SET).exists() {
         return None;
     }
     let seeded = |path: PathBuf| {
         let seed: u64 = path.file_name()?.to_str()?.strip_prefix("seed")?.parse().ok()?;
-        path.join("synthetic.safetensors").is_file().then_some((seed, path))
+        path.join(SET).is_file().then_some((seed, path))
     };
     let entries = fs::read_dir(folder).ok()?;
     let mut runs: Vec<_> = entries.flatten().filter_map(|entry| seeded(entry.path())).collect();
@@ -139,7 +108,7 @@ fn runs_of(folder: &Path) -> Option<Vec<PathBuf>> {
 
 /// Where an export goes that was not told: into the run's folder, or beside the file or pictures.
 fn beside(path: &Path, format: Format) -> PathBuf {
-    let is_run = path.join("synthetic.safetensors").exists() || runs_of(path).is_some();
+    let is_run = path.join(SET).exists() || runs_of(path).is_some();
     let whole = if is_run { path.join("synthetic") } else { path.to_path_buf() };
     match (format, path.is_dir() && !is_run) {
         (Format::Png, _) => {
@@ -189,7 +158,9 @@ fn read(path: &Path, args: &ExportArgs, console: &Console) -> Result<SyntheticSe
         )));
     };
     let interrupt = Interrupt::install(*console);
-    let dataset = load(name, args.data_dir.as_deref(), args.pictures, console, &interrupt)?;
+    let PictureArgs { resize, test_fraction } = args.pictures;
+    let data = Data { name: name.clone(), data_dir: args.data_dir.clone(), resize, test_fraction };
+    let dataset = load(&data, console, &interrupt)?;
     found.into_set(&dataset).map_err(Failure::of_data)
 }
 

@@ -2,9 +2,18 @@
 
 use std::fmt;
 
-use dm_wgpu::Error;
+use dm_wgpu::{
+    Error,
+    project::{
+        self, FolderFault, PlaceFault,
+        words::{counted, memory_text},
+    },
+};
 
-use super::values;
+use super::commands::resuming;
+
+/// What shells expect of a program that was interrupted.
+pub const INTERRUPTED: u8 = 130;
 
 /// The end of a run that did not work.
 #[derive(Debug)]
@@ -15,6 +24,8 @@ pub enum Failure {
     Failed(String),
     /// What the library answered.
     Library(Error),
+    /// What it answered about a run's folder.
+    Project(project::Error),
 }
 
 impl Failure {
@@ -22,7 +33,8 @@ impl Failure {
         match self {
             Self::Usage(_) => 2,
             Self::Library(error) if error.is_usage() => 2,
-            Self::Library(_) | Self::Failed(_) => 1,
+            Self::Project(error) if error.is_usage() => 2,
+            Self::Library(_) | Self::Project(_) | Self::Failed(_) => 1,
         }
     }
 
@@ -38,12 +50,57 @@ impl From<Error> for Failure {
     }
 }
 
+impl From<project::Error> for Failure {
+    fn from(error: project::Error) -> Self {
+        match error {
+            project::Error::Library(error) => Self::Library(error),
+            error => Self::Project(error),
+        }
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Usage(message) | Self::Failed(message) => f.write_str(message),
             Self::Library(error) => f.write_str(&in_flags(error)),
+            Self::Project(error) => f.write_str(&in_commands(error)),
         }
+    }
+}
+
+/// Errors about folders with the flags and commands that help.
+fn in_commands(error: &project::Error) -> String {
+    use project::Error::{Folder, Place, TooFewIterations};
+    match error {
+        Place { path, asked, fault } => {
+            let path = path.display();
+            match (fault, asked) {
+                (PlaceFault::AmongPictures(_), true) => {
+                    format!("--out {path}: {fault}; name a folder outside of them with --out")
+                }
+                (PlaceFault::AmongPictures(pictures), false) => format!(
+                    "results go into the folder {path} by default, which lies among the pictures in {}; \
+                     name a folder outside of them with --out",
+                    pictures.display()
+                ),
+                (PlaceFault::Uncreatable(error), false) => format!(
+                    "the folder {path} can't be created: {error}; name another one with --out"
+                ),
+                (_, true) => format!("--out {path}: {fault}"),
+                (_, false) => format!(
+                    "results go into the folder {path} by default, but {fault}; name another with --out"
+                ),
+            }
+        }
+        Folder { folder, fault: FolderFault::Unfinished | FolderFault::NoneEnded } => {
+            format!("{error}; go on with {}", resuming(folder))
+        }
+        TooFewIterations { asked, done } => {
+            let done = counted(*done as usize, "iteration");
+            format!("--iterations {asked}: {done} are done already")
+        }
+        _ => error.to_string(),
     }
 }
 
@@ -88,7 +145,7 @@ fn sizes_as_typed(text: &str) -> String {
         if let Some(rest) = words[at].strip_prefix("bytes")
             && let Ok(bytes) = words[at - 1].parse()
         {
-            words[at - 1] = values::memory_text(bytes) + rest;
+            words[at - 1] = memory_text(bytes) + rest;
             words.remove(at);
         }
     }
@@ -135,6 +192,28 @@ mod tests {
         let diverged = Failure::from(Error::NetworkDiverged { network: 0 });
         assert!(diverged.to_string().contains("lower --eval-lr,"), "{diverged}");
         assert_eq!(diverged.code(), 1);
+    }
+
+    #[test]
+    fn folders_are_named_as_typed() {
+        let place = |asked, fault| {
+            let error = project::Error::Place { path: "runs".into(), asked, fault };
+            let failure = Failure::from(error);
+            assert_eq!(failure.code(), 2);
+            failure.to_string()
+        };
+        assert_eq!(place(true, PlaceFault::Nameless), "--out runs: a name is needed");
+        assert_eq!(
+            place(false, PlaceFault::AmongPictures("pets".into())),
+            "results go into the folder runs by default, which lies among the pictures in pets; name a \
+             folder outside of them with --out"
+        );
+        let fault = FolderFault::Unfinished;
+        let unfinished = Failure::from(project::Error::Folder { folder: "a b".into(), fault });
+        let told = "a b: this run has not ended; go on with dm-wgpu --resume 'a b'";
+        assert_eq!((unfinished.to_string().as_str(), unfinished.code()), (told, 1));
+        let few = Failure::from(project::Error::TooFewIterations { asked: 1, done: 2 });
+        assert_eq!(few.to_string(), "--iterations 1: 2 iterations are done already");
     }
 
     #[test]

@@ -10,15 +10,13 @@ use std::{
     },
 };
 
+use dm_wgpu::project::{files::holds_a_run, remove_empty};
+
 use super::{
+    commands::{again, go_on},
     console::Console,
-    folder,
-    rescue::{again, go_on},
     say,
 };
-
-/// What shells expect of a program that was interrupted.
-pub const INTERRUPTED: u8 = 130;
 
 /// There is nothing yet that would be worth saving: the first Ctrl-C leaves.
 const PREPARING: u8 = 0;
@@ -76,10 +74,10 @@ impl Interrupt {
             if let Some(file) = &*file {
                 let _ = std::fs::remove_file(file);
             }
-            folder::remove_empty(&folders.lock().unwrap_or_else(PoisonError::into_inner));
+            remove_empty(&folders.lock().unwrap_or_else(PoisonError::into_inner));
             let resumed = resumed.lock().unwrap_or_else(PoisonError::into_inner);
             // Without its record there is nothing left of it.
-            let last = match resumed.as_deref().filter(|folder| folder::holds_a_run(folder)) {
+            let last = match resumed.as_deref().filter(|folder| holds_a_run(folder)) {
                 Some(folder) => {
                     format!("interrupted; its folder has what was saved last\n{}", go_on(folder))
                 }

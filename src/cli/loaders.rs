@@ -3,9 +3,10 @@
 
 use std::fs;
 
+use dm_wgpu::project::Record;
+
 use super::{
     args::Cli,
-    record::Record,
     resume::{Changes, Recorded},
 };
 

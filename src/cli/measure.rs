@@ -1,24 +1,25 @@
 //! What a program run works with, and the one way to measure accuracy.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use dm_wgpu::{
-    Accuracy, Architecture, Dataset, Error, Evaluation, EvaluationSettings, Gpu, Precision,
-    TrainingSet, data::Known, wgpu::DeviceType,
+    Accuracy, Dataset, Error, Evaluation, EvaluationSettings, Gpu, Precision, TrainingSet,
+    data::Known,
+    project::{Adapter, Data, Machine, Method, Record},
+    wgpu::DeviceType,
 };
 
 use super::{
-    args::{MachineArgs, PictureArgs},
+    args::RunArgs,
+    asked,
     console::Console,
     dataset,
     downloads::Downloads,
     events::{About, Event},
     failure::Failure,
     interrupt::Interrupt,
-    outlook::Outlook,
+    outlook::{Device, Outlook},
     progress::{Pieces, Preparing},
-    record::Adapter,
-    say::counted,
 };
 
 /// Pieces that the GPU may be behind: enough to keep it busy, few enough to stop soon.
@@ -36,17 +37,33 @@ pub struct Bench {
 
 impl Bench {
     pub fn open(
-        machine: &MachineArgs,
-        dataset: &str,
+        machine: &Machine,
+        data: &Data,
         console: Console,
         interrupt: Interrupt,
     ) -> Result<Self, Failure> {
         // The quick check first: without an adapter nothing needs to be downloaded.
-        let gpu = Gpu::headless_blocking(&machine.adapter_choice())?;
-        let data_dir = machine.data_dir.as_deref();
-        let dataset = load(dataset, data_dir, machine.pictures, &console, &interrupt)?;
+        let gpu = Gpu::headless_blocking(&machine.adapter_choice()?)?;
+        let dataset = load(data, &console, &interrupt)?;
         let (dataset, outlook) = (Arc::new(dataset), Outlook::default());
         Ok(Self { gpu, dataset, console, interrupt, outlook })
+    }
+
+    /// For what these arguments ask.
+    pub fn asked(args: &RunArgs, console: Console, interrupt: Interrupt) -> Result<Self, Failure> {
+        let (machine, data) =
+            (asked::machine(&args.machine), asked::data(args.dataset(), &args.machine));
+        Self::open(&machine, &data, console, interrupt)
+    }
+
+    /// What they ask of this data set and device.
+    pub fn record(&self, args: &RunArgs, method: Method, evaluate: bool) -> Record {
+        asked::record(args, method, evaluate, &*self.dataset, Adapter::of(&self.gpu))
+    }
+
+    /// What speeds are measured on.
+    pub fn device(&self) -> Device<'_> {
+        Device { gpu: &self.gpu, dataset: &self.dataset, console: &self.console }
     }
 
     /// The same for one of two that are on the device at once: with half of the memory.
@@ -165,15 +182,9 @@ pub struct Measured {
 }
 
 /// Loads a data set, and tells of downloads.
-pub fn load(
-    name: &str,
-    data_dir: Option<&Path>,
-    pictures: PictureArgs,
-    console: &Console,
-    interrupt: &Interrupt,
-) -> Result<Dataset, Failure> {
+pub fn load(data: &Data, console: &Console, interrupt: &Interrupt) -> Result<Dataset, Failure> {
     let mut downloads = Downloads::new(console);
-    let loaded = dataset::load(name, data_dir, pictures, &mut |progress| {
+    let loaded = dataset::load(data, &mut |progress| {
         interrupt.removes(progress.unfinished);
         downloads.progress(progress);
     });
@@ -182,26 +193,6 @@ pub fn load(
         Error::Setting { .. } => Failure::from(error),
         error => Failure::of_data(error),
     })
-}
-
-/// `3 networks of width 128, 300 epochs`.
-pub fn how(settings: &EvaluationSettings) -> String {
-    let EvaluationSettings { nets, net, epochs, width, .. } = settings;
-    let (nets, epochs) = (counted(*nets, "network"), counted(*epochs as usize, "epoch"));
-    match *net == Architecture::default() {
-        true => format!("{nets} of width {width}, {epochs}"),
-        false if net.is_convnet() => format!("{nets} ({net}, width {width}), {epochs}"),
-        false => format!("{nets} ({net}), {epochs}"),
-    }
-}
-
-/// `width 128, depth 3`, or the name of another kind.
-pub fn network(net: Architecture, width: usize, depth: usize) -> String {
-    match net == Architecture::default() {
-        true => format!("width {width}, depth {depth}"),
-        false if net.is_convnet() => format!("net {net}, width {width}, depth {depth}"),
-        false => format!("net {net}"),
-    }
 }
 
 #[cfg(test)]

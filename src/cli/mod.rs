@@ -2,15 +2,15 @@
 
 mod adapters;
 mod args;
+mod asked;
 mod bench;
-mod checkpoints;
+mod commands;
 mod compare;
 mod condense;
 mod config;
 mod console;
 mod dataset;
 mod datasets;
-mod differences;
 mod doctor;
 mod downloads;
 mod environment;
@@ -18,34 +18,29 @@ mod evaluate;
 mod events;
 mod export;
 mod failure;
-mod figures;
-mod folder;
 mod interrupt;
 #[cfg(any(test, fuzzing))]
 pub mod loaders;
-mod lock;
 mod logs;
 mod manual;
 mod measure;
-mod method;
 mod outlook;
 mod pace;
-mod page;
-mod past;
 mod progress;
-mod record;
 mod repeats;
+mod report;
 mod rescue;
 mod resume;
 mod run;
 mod say;
 mod show_config;
 mod side_by_side;
-mod snapshots;
 mod values;
 mod view;
 
 use std::process::ExitCode;
+
+use dm_wgpu::project::files::are_several;
 
 use args::Command;
 use events::Event;
@@ -95,8 +90,9 @@ pub fn run() -> ExitCode {
         Some(Command::Completions { shell }) => manual::completions(*shell),
         Some(Command::Man { folder }) => manual::pages(folder.as_deref()),
         Some(Command::View(args)) => view::run(args),
-        Some(Command::Report(args)) => page::run(args),
+        Some(Command::Report(args)) => report::run(args),
         None => match (&cli.lasting.resume, cli.run.runs(&cli.lasting, cli.method.method)) {
+            (Some(dir), _) if are_several(dir) => repeats::resume(dir, &cli),
             (Some(dir), _) => resume::run(dir, &cli),
             (None, Some(runs)) => repeats::run(&cli.run, cli.method, &cli.lasting, runs),
             (None, None) => run::run(&cli.run, cli.method, &cli.lasting),

@@ -6,16 +6,12 @@ use std::{
 };
 
 use dm_wgpu::{
-    Condensation, Dataset, Evaluation, EvaluationSettings, Preset, Recipe, Settings, Subject,
+    Condensation, Dataset, Evaluation, EvaluationSettings, Gpu, Preset, Recipe, Settings, Subject,
     TrainingSet,
+    project::{Record, words::quoted},
 };
 
-use super::{
-    failure::Failure,
-    measure::Bench,
-    progress::Preparing,
-    record::{Record, quoted},
-};
+use super::{console::Console, failure::Failure, progress::Preparing};
 
 /// Multiplications and additions that are over in no time on a GPU, and in minutes on a CPU.
 const LITTLE: f64 = 2e12;
@@ -25,6 +21,13 @@ const LONG: Duration = Duration::from_secs(600);
 
 /// What measuring may take; what is not measured by then stays unknown.
 const PATIENCE: Duration = Duration::from_secs(15);
+
+/// What speeds are measured on, and who hears of it.
+pub struct Device<'a> {
+    pub gpu: &'a Gpu,
+    pub dataset: &'a Arc<Dataset>,
+    pub console: &'a Console,
+}
 
 /// What is ahead of a command, and how fast it goes.
 #[derive(Clone, Default)]
@@ -67,7 +70,7 @@ impl Outlook {
     /// if that is long, and which command is quicker.
     pub fn of(
         &self,
-        bench: &Bench,
+        device: &Device<'_>,
         settings: &Settings,
         record: &Record,
         done: u32,
@@ -76,47 +79,47 @@ impl Outlook {
             return Ok(*known);
         }
         let begun = Instant::now();
-        let little = f64::from(settings.iterations) * flops(&bench.dataset, settings) < LITTLE;
-        if !little && !bench.console.terminal {
-            bench.console.say("measuring the speed of this device: some seconds");
+        let little = f64::from(settings.iterations) * flops(device.dataset, settings) < LITTLE;
+        if !little && !device.console.terminal {
+            device.console.say("measuring the speed of this device: some seconds");
         }
-        let preparing = Preparing::start(&bench.console, "preparing");
+        let preparing = Preparing::start(device.console, "preparing");
         // Quiet runs show no time; but what compiling takes is part of no iteration of theirs, either.
-        let patience = || !bench.console.quiet() && begun.elapsed() < PATIENCE;
+        let patience = || !device.console.quiet() && begun.elapsed() < PATIENCE;
         let evaluation = record.evaluation.as_ref();
-        let speeds = Speeds::of(bench, settings, evaluation.filter(|_| patience()))?;
+        let speeds = Speeds::of(device, settings, evaluation.filter(|_| patience()))?;
         let _ = self.known.set(speeds);
         let whole = match &self.series {
             Series::Methods { whole: Some(whole), .. } if patience() => {
-                Some(evaluating(bench, TrainingSet::Whole, whole)?)
+                Some(evaluating(device, TrainingSet::Whole, whole)?)
             }
             _ => None,
         };
         let ahead = self.series.ahead(speeds, settings, record, done, whole);
-        if bench.console.quiet() || ahead.all() < LONG {
+        if device.console.quiet() || ahead.all() < LONG {
             return Ok(speeds);
         }
         let mut told = ahead.told(&self.series, done > 0);
         // Who has begun does not want to begin with another.
         if done == 0 {
-            let (small, small_record) = small(bench, settings, record);
+            let (small, small_record) = small(device, settings, record);
             let command = command(&small_record, settings.ipc, &self.series);
             let small_evaluation = small_record.evaluation.as_ref();
             let speeds = match patience() {
-                true => Some(Speeds::of(bench, &small, small_evaluation)?),
+                true => Some(Speeds::of(device, &small, small_evaluation)?),
                 false => None,
             };
             let quicker = speeds
                 .map(|speeds| self.series.ahead(speeds, &small, &small_record, 0, whole).all());
             let time = quicker.map(|time| format!(" (about {})", rough(time))).unwrap_or_default();
-            let less = flops(&bench.dataset, &small) * f64::from(small.iterations)
-                < flops(&bench.dataset, settings) * f64::from(settings.iterations) / 2.0;
+            let less = flops(device.dataset, &small) * f64::from(small.iterations)
+                < flops(device.dataset, settings) * f64::from(settings.iterations) / 2.0;
             if quicker.map_or(less, |time| time < ahead.all() / 2) {
                 told += &format!("\n          quicker: {command}{time}");
             }
         }
         drop(preparing);
-        bench.console.say(&told);
+        device.console.say(&told);
         Ok(speeds)
     }
 }
@@ -124,26 +127,27 @@ impl Outlook {
 impl Speeds {
     /// Measured, on a slice of each kernel.
     fn of(
-        bench: &Bench,
+        device: &Device<'_>,
         settings: &Settings,
         evaluation: Option<&EvaluationSettings>,
     ) -> Result<Self, Failure> {
-        let mut run = Condensation::new(&bench.gpu, Arc::clone(&bench.dataset), settings.clone())?;
+        let mut run = Condensation::new(device.gpu, Arc::clone(device.dataset), settings.clone())?;
         let iteration = mean(|| run.estimate_blocking())?;
         let set = TrainingSet::Synthetic(run.images_blocking()?);
         drop(run);
-        let evaluation = evaluation.map(|settings| evaluating(bench, set, settings)).transpose()?;
+        let evaluation =
+            evaluation.map(|settings| evaluating(device, set, settings)).transpose()?;
         Ok(Self { iteration, evaluation })
     }
 }
 
 fn evaluating(
-    bench: &Bench,
+    device: &Device<'_>,
     set: TrainingSet,
     settings: &EvaluationSettings,
 ) -> Result<Duration, Failure> {
-    let dataset = Arc::clone(&bench.dataset);
-    let evaluation = Evaluation::new(&bench.gpu, dataset, set, settings.clone())?;
+    let dataset = Arc::clone(device.dataset);
+    let evaluation = Evaluation::new(device.gpu, dataset, set, settings.clone())?;
     Ok(mean(|| evaluation.estimate_blocking())?)
 }
 
@@ -231,9 +235,9 @@ impl Ahead {
 }
 
 /// The same data set with the preset for slow devices.
-fn small(bench: &Bench, asked: &Settings, record: &Record) -> (Settings, Record) {
+fn small(device: &Device<'_>, asked: &Settings, record: &Record) -> (Settings, Record) {
     let subject =
-        Subject { preset: Preset::Small, ipc: Some(asked.ipc), ..Subject::from(&*bench.dataset) };
+        Subject { preset: Preset::Small, ipc: Some(asked.ipc), ..Subject::from(&**device.dataset) };
     let recipe = Recipe::new(subject);
     let settings = Settings::of(&recipe);
     let evaluation = record.evaluation.as_ref().map(|_| EvaluationSettings::of(&recipe));
@@ -292,13 +296,14 @@ fn rough(time: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::{args::Cli, dataset::tests::tiny, method::Method, record::Adapter};
+    use crate::cli::{args::Cli, asked, dataset::tests::tiny};
+    use dm_wgpu::project::{Adapter, Method};
 
     fn ahead(line: &str, series: &Series, done: u32, evaluation: Option<u64>) -> (String, String) {
         let cli = Cli::from_arguments(line.split_whitespace()).unwrap();
         let settings = cli.run.settings(&tiny());
-        let evaluated = (!cli.method.no_eval).then(|| cli.run.evaluation(&tiny(), Method::Dm));
-        let record = Record::of(&cli.run, Method::Dm, None, evaluated, Adapter::default());
+        let evaluate = !cli.method.no_eval;
+        let record = asked::record(&cli.run, Method::Dm, evaluate, &tiny(), Adapter::default());
         let evaluation = evaluation.map(Duration::from_secs);
         let speeds = Speeds { iteration: Duration::from_secs(6), evaluation };
         let whole = Some(Duration::from_secs(7200));

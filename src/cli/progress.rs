@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 
 use indicatif::ProgressBar;
 
+use dm_wgpu::project::{Losses, words::number};
+
 use super::{
     console::Console,
     events::Event,
-    figures::Losses,
     pace::{Pace, Rhythm, Seconds, Speed},
     say,
 };
@@ -373,20 +374,6 @@ impl Pieces {
     }
 }
 
-/// Four digits that count.
-pub fn number(value: f64) -> String {
-    let digits = |decimals: usize| format!("{value:.decimals$}");
-    match value.abs() {
-        0.0 => "0".into(),
-        size if !(1e-3..1e7).contains(&size) => format!("{value:.3e}"),
-        size if size >= 1000.0 => digits(0),
-        size if size >= 100.0 => digits(1),
-        size if size >= 10.0 => digits(2),
-        size if size >= 1.0 => digits(3),
-        _ => digits(4),
-    }
-}
-
 /// `0:05`, `12:30`, `3:02:01`.
 fn clock(seconds: f64) -> String {
     let seconds = seconds.ceil() as u64;
@@ -425,19 +412,5 @@ mod tests {
         assert_eq!(told(Some(4), Some(40), 3), ", and 3 evaluations of about 0:40");
         assert_eq!(told(Some(4), None, 4), ", and 2 evaluations", "after 4 it was measured");
         assert_eq!(told(Some(5), Some(40), 10), ", then evaluation about 0:40");
-    }
-
-    #[test]
-    fn numbers_have_four_digits() {
-        for (value, text) in [
-            (0.0, "0"),
-            (12345.6, "12346"),
-            (123.456, "123.5"),
-            (0.0123456, "0.0123"),
-            (1e-9, "1.000e-9"),
-            (1e9, "1.000e9"),
-        ] {
-            assert_eq!(number(value), text);
-        }
     }
 }

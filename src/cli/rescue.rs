@@ -1,54 +1,17 @@
-//! How a run that stopped can be gone on with, and where its work goes if its folder takes no more.
+//! What is left of a run that stopped, and where its work goes if its folder takes no more.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
+use std::path::{Path, PathBuf};
+
+use dm_wgpu::{
+    Checkpoint, Dataset, Error,
+    project::{
+        Checkpoints, OutputFolder, Record,
+        files::{CHECKPOINT, RECORD},
+        words::{counted, quoted},
+    },
 };
 
-use dm_wgpu::Checkpoint;
-
-use super::{
-    checkpoints,
-    failure::Failure,
-    folder::RECORD,
-    record::{Record, quoted},
-};
-
-/// The command that goes on.
-pub fn resuming(folder: &Path) -> String {
-    format!("dm-wgpu --resume {}", quoted(&folder.to_string_lossy()))
-}
-
-/// The same as a line of a summary.
-pub fn go_on(folder: &Path) -> String {
-    format!("go on     {}", resuming(folder))
-}
-
-/// The command that was given, as a line of a summary: where nothing was saved, it begins again.
-pub fn again() -> String {
-    format!("go on     {}", repeating(std::env::args().skip(1), &[]))
-}
-
-/// A command without these flags, nor an `--out` that is taken by now.
-pub fn repeating(words: impl Iterator<Item = String>, without: &[&str]) -> String {
-    let (mut command, mut words) = ("dm-wgpu".to_owned(), words.peekable());
-    while let Some(word) = words.next() {
-        let (flag, value) = match word.split_once('=') {
-            Some((flag, value)) => (flag, Some(value.to_owned())),
-            None => (if word == "-o" { "--out" } else { &word }, words.peek().cloned()),
-        };
-        let taken =
-            |folder: &String| fs::read_dir(folder).is_ok_and(|mut all| all.next().is_some());
-        if without.contains(&flag) || flag == "--out" && value.as_ref().is_some_and(taken) {
-            if !word.contains('=') {
-                words.next();
-            }
-            continue;
-        }
-        command += &format!(" {}", quoted(&word));
-    }
-    command
-}
+use super::{commands::resuming, failure::Failure};
 
 /// A result that could not be saved, with where its run can be gone on from: its own folder, if the last
 /// checkpoint is there (`stays`), or else one among the temporary files.
@@ -76,26 +39,43 @@ fn put(record: &Record, checkpoint: &Checkpoint) -> Result<PathBuf, Failure> {
     let failed = |error: std::io::Error| Failure::Failed(error.to_string());
     let refuge = tempfile::Builder::new().prefix("dm-wgpu-").tempdir().map_err(failed)?;
     record.write(&refuge.path().join(RECORD))?;
-    checkpoint.save(&refuge.path().join(checkpoints::FILE))?;
+    checkpoint.save(&refuge.path().join(CHECKPOINT))?;
     // From here on nothing removes it.
     Ok(refuge.keep())
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// A checkpoint could not be written: what there is to go on from.
+pub fn no_checkpoint(failure: &Failure, checkpoints: &Checkpoints) -> String {
+    let still = match checkpoints.saved() {
+        Some(iterations) => {
+            format!("the one after {} stays", counted(iterations as usize, "iteration"))
+        }
+        None => "there is none yet".into(),
+    };
+    format!("no checkpoint: {failure}; {still}")
+}
 
-    #[test]
-    fn a_command_is_repeated_as_it_was_typed() {
-        let taken = tempfile::tempdir().unwrap();
-        fs::write(taken.path().join("x"), "").unwrap();
-        let repeated =
-            |line: &str, without: &[&str]| repeating(line.split('|').map(String::from), without);
-        let line = "compare|--dataset|folder:my pets|--methods|dm,random|--json|--out=new";
-        let told = "dm-wgpu compare --dataset 'folder:my pets'";
-        assert_eq!(repeated(line, &[]), format!("{told} --methods dm,random --json --out=new"));
-        assert_eq!(repeated(line, &["--methods", "--out"]), format!("{told} --json"));
-        let full = format!("--quiet|--out|{}|--ipc|1", taken.path().display());
-        assert_eq!(repeated(&full, &[]), "dm-wgpu --quiet --ipc 1");
-    }
+/// A failure with what is left of the run.
+pub fn explain(
+    failure: Failure,
+    dataset: &Dataset,
+    checkpoints: &Checkpoints,
+    folder: &OutputFolder,
+) -> Failure {
+    let Failure::Library(error) = &failure else { return failure };
+    let (Error::Diverged { class, .. } | Error::PixelsDiverged { class, .. }) = error else {
+        return failure;
+    };
+    let name = dataset.class_names().get(*class).map(String::as_str).unwrap_or_default();
+    let left = match checkpoints.saved() {
+        Some(0) | None => "there was no checkpoint to keep".to_owned(),
+        Some(iterations) => format!(
+            "the last good checkpoint, after {}, stays in {}, and dm-wgpu --resume {} \
+             --iterations {iterations} makes results of it",
+            counted(iterations as usize, "iteration"),
+            folder.path().join(CHECKPOINT).display(),
+            quoted(&folder.path().to_string_lossy()),
+        ),
+    };
+    Failure::Failed(format!("{failure} (class {class} is {name:?}); {left}"))
 }

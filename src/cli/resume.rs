@@ -5,23 +5,25 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use dm_wgpu::Checkpoint;
+use dm_wgpu::{
+    Checkpoint,
+    data::name_of,
+    project::{
+        Adapter, Error, Figures, MethodSettings, OutputFolder, Record,
+        files::{CHECKPOINT, RECORD, holds_a_run},
+        pictures,
+        words::counted,
+    },
+};
 
 use super::{
     args::{Cli, LastingArgs},
-    checkpoints::{self, too_few},
     console::Console,
-    dataset::{name_of, pictures},
     evaluate::report_of,
     failure::Failure,
-    figures::Figures,
-    folder::{OutputFolder, RECORD, holds_a_run},
     interrupt::Interrupt,
     measure::Bench,
-    record::{Adapter, MethodSettings, Record},
-    repeats,
-    run::{Plan, Task},
-    say::counted,
+    run::Task,
 };
 
 /// What may be other than recorded: nothing that a result depends on but their number.
@@ -38,13 +40,25 @@ pub struct Changes {
 }
 
 impl Changes {
+    /// What stands beside `--resume`.
+    pub fn of(cli: &Cli) -> Self {
+        let machine = &cli.run.machine;
+        Self {
+            iterations: cli.other_iterations,
+            data_dir: machine.data_dir.clone(),
+            submit_target: machine.submit_target,
+            memory_budget: machine.memory_budget,
+            dataset: cli.run.dataset.clone(),
+        }
+    }
+
     /// Refuses fewer iterations than the run in this folder has done, before anything is loaded for it.
     pub fn check(&self, dir: &Path) -> Result<(), Failure> {
         let Some(asked) = self.iterations else { return Ok(()) };
         // What is wrong with a checkpoint is told by who goes on from it.
-        let last = Checkpoint::load(&dir.join(checkpoints::FILE)).ok();
+        let last = Checkpoint::load(&dir.join(CHECKPOINT)).ok();
         match last.map(|checkpoint| checkpoint.iteration()) {
-            Some(done) if done > asked => Err(too_few(asked, done)),
+            Some(done) if done > asked => Err(Error::TooFewIterations { asked, done }.into()),
             _ => Ok(()),
         }
     }
@@ -52,20 +66,9 @@ impl Changes {
 
 /// Goes on and gives the exit code.
 pub fn run(dir: &Path, cli: &Cli) -> Result<u8, Failure> {
-    let Cli { lasting, other_iterations: iterations, .. } = cli;
-    let machine = &cli.run.machine;
-    let changes = Changes {
-        iterations: *iterations,
-        data_dir: machine.data_dir.clone(),
-        submit_target: machine.submit_target,
-        memory_budget: machine.memory_budget,
-        dataset: cli.run.dataset.clone(),
-    };
-    let console = Console::new(machine.quiet).with_json(cli.method.json);
+    let changes = Changes::of(cli);
+    let console = Console::new(cli.run.machine.quiet).with_json(cli.method.json);
     check(dir)?;
-    if repeats::are_in(dir) {
-        return repeats::resume(dir, &changes, lasting, console);
-    }
     let recorded = Recorded::read(dir, &changes)?;
     changes.check(dir)?;
     if let Some(done) = recorded.done() {
@@ -81,8 +84,7 @@ pub fn run(dir: &Path, cli: &Cli) -> Result<u8, Failure> {
     interrupt.resumes(dir);
     let bench = recorded.open(console, interrupt)?;
     bench.introduce();
-    let task = recorded.task(lasting);
-    task.carry_out_and_say(&bench, recorded.plan(&bench, &task)?, &mut folder)
+    recorded.task(&bench, &cli.lasting)?.carry_out_and_say(&bench, &mut folder)
 }
 
 /// Refuses what can't be a run's folder.
@@ -107,7 +109,6 @@ fn check(dir: &Path) -> Result<(), Failure> {
 /// A run as it was asked for, which it takes no more than its record to do.
 pub struct Recorded {
     record: Record,
-    cli: Cli,
 }
 
 impl Recorded {
@@ -144,11 +145,11 @@ impl Recorded {
             }
             was.clone_from(dataset);
         }
-        // The record has no word that this program does not take: unless it was changed by hand.
-        let cli = Cli::from_arguments(record.arguments()).map_err(|error| {
+        // No run wrote what this refuses: unless it was changed by hand.
+        record.check().map_err(|error| {
             Failure::Failed(format!("{RECORD} asks for what is no run: {error}"))
         })?;
-        Ok(Self { record, cli })
+        Ok(Self { record })
     }
 
     pub fn record(&self) -> &Record {
@@ -175,15 +176,15 @@ impl Recorded {
     }
 
     pub fn open(&self, console: Console, interrupt: Interrupt) -> Result<Bench, Failure> {
-        let run = &self.cli.run;
-        if let Some(path) = pictures(run.dataset()).filter(|path| !path.is_dir()) {
+        let Record { data, machine, .. } = &self.record;
+        if let Some(path) = pictures(&data.name).filter(|path| !path.is_dir()) {
             return Err(Failure::Failed(format!(
                 "the run's pictures are not in {} any more: put them back, or say with --dataset \
                  folder:PATH beside --resume where they are now",
                 path.display()
             )));
         }
-        let bench = Bench::open(&run.machine, run.dataset(), console, interrupt)?;
+        let bench = Bench::open(machine, data, console, interrupt)?;
         self.compare(&bench);
         Ok(bench)
     }
@@ -211,21 +212,12 @@ impl Recorded {
         }
     }
 
-    fn task(&self, lasting: &LastingArgs) -> Task<'_> {
-        Task {
-            args: &self.cli.run,
-            method: self.cli.method.method,
-            evaluate: self.record.evaluation.is_some(),
-            checkpoint_every: lasting.checkpoint_every,
-        }
-    }
-
     /// Everything as it was resolved then, found possible now.
-    fn plan(&self, bench: &Bench, task: &Task<'_>) -> Result<Plan, Failure> {
-        let Record { settings, evaluation, .. } = self.record.clone();
-        let plan = Plan { settings, evaluation };
-        task.check(bench, &plan)?;
-        Ok(plan)
+    fn task(&self, bench: &Bench, lasting: &LastingArgs) -> Result<Task, Failure> {
+        let record = self.record.begun_on(&bench.gpu);
+        let task = Task { record, checkpoint_every: lasting.checkpoint_every };
+        task.check(bench)?;
+        Ok(task)
     }
 
     /// In its folder, from what there is of it.
@@ -235,7 +227,6 @@ impl Recorded {
         lasting: &LastingArgs,
         folder: &mut OutputFolder,
     ) -> Result<Option<Figures>, Failure> {
-        let task = self.task(lasting);
-        task.carry_out(bench, self.plan(bench, &task)?, folder)
+        self.task(bench, lasting)?.carry_out(bench, folder)
     }
 }

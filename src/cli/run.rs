@@ -6,45 +6,34 @@ use serde::Serialize;
 
 use dm_wgpu::{
     Evaluation, EvaluationSettings, Selection, Settings, TrainingSet,
+    project::{
+        Adapter, Checkpoints, Figures, Losses, MethodSettings, OutputFolder, Point, Record,
+        Seconds, Seeds, Snapshots, animate, files, page,
+        words::{counted, how, network, number},
+    },
     report::{self, Measurement},
 };
 
 use super::{
     args::{LastingArgs, MethodArgs, RunArgs},
-    checkpoints::Checkpoints,
+    asked,
+    commands::{again, go_on, resuming},
     condense::{Follow, Made, check_condensing, condense, select},
     console::Console,
     dataset::check_test,
     events::Event,
-    failure::Failure,
-    figures::{Figures, Losses, Point, Seconds, Seeds},
-    folder::{OutputFolder, RECORD},
-    interrupt::{INTERRUPTED, Interrupt},
-    measure::{Bench, how, network},
-    method::Method,
-    page,
-    progress::number,
-    record::{Adapter, MethodSettings, Outcome, Record},
-    rescue::{again, go_on, rescue, resuming},
-    say::counted,
-    snapshots::{self, Snapshots},
+    failure::{Failure, INTERRUPTED},
+    interrupt::Interrupt,
+    measure::Bench,
+    rescue::{explain, no_checkpoint, rescue},
 };
 
-/// What is to be done: a method with the flags of a run.
-pub struct Task<'a> {
-    pub args: &'a RunArgs,
-    pub method: Method,
-    pub evaluate: bool,
+/// What is to be done.
+pub struct Task {
+    /// What is asked for, with all settings resolved and without an outcome.
+    pub record: Record,
     /// Time between checkpoints.
     pub checkpoint_every: Duration,
-}
-
-/// A task's settings, resolved and found possible.
-#[derive(Clone)]
-pub struct Plan {
-    /// Of the method; none if it trains on all there is.
-    pub settings: Option<MethodSettings>,
-    pub evaluation: Option<EvaluationSettings>,
 }
 
 /// What `--json` ends with.
@@ -61,49 +50,30 @@ pub fn run(
     MethodArgs { method, no_eval, json }: MethodArgs,
     lasting: &LastingArgs,
 ) -> Result<u8, Failure> {
-    let checkpoint_every = lasting.checkpoint_every;
-    let task = Task { args, method, evaluate: !no_eval, checkpoint_every };
     let console = Console::new(args.machine.quiet).with_json(json);
     OutputFolder::check_for(args.out.as_deref(), args.dataset())?;
     let interrupt = Interrupt::install(console);
-    let bench = Bench::open(&args.machine, args.dataset(), console, interrupt)?;
-    let plan = task.plan(&bench)?;
-    let run_name = format!("{}-seed{}", task.name(), args.seed);
+    let bench = Bench::asked(args, console, interrupt)?;
+    let task = Task {
+        record: bench.record(args, method, !no_eval),
+        checkpoint_every: lasting.checkpoint_every,
+    };
+    task.check(&bench)?;
+    let run_name = format!("{}-seed{}", asked::name(args, method), args.seed);
     let mut folder = OutputFolder::reserve(args.out.as_deref(), &run_name)?;
     bench.interrupt.takes_along(folder.made().to_vec());
     bench.introduce();
-    task.carry_out_and_say(&bench, plan, &mut folder)
+    task.carry_out_and_say(&bench, &mut folder)
 }
 
-impl Task<'_> {
-    /// What folders are called after: `glyphs-ipc10`.
-    pub fn name(&self) -> String {
-        let (dataset, ipc) = (self.args.short_dataset(), self.args.ipc());
-        match self.method {
-            Method::Dm => format!("{dataset}-ipc{ipc}"),
-            Method::Selection(by) => format!("{dataset}-{by}-ipc{ipc}"),
-            Method::Whole => format!("{dataset}-whole"),
-        }
-    }
-
-    /// Resolves the settings and refuses what is impossible, before anything is announced or made
-    /// and rather than after hours of work.
-    pub fn plan(&self, bench: &Bench) -> Result<Plan, Failure> {
-        let (args, dataset) = (self.args, &*bench.dataset);
-        let settings = MethodSettings::of(args, self.method, dataset);
-        let evaluation = self.evaluate.then(|| args.evaluation(dataset, self.method));
-        let plan = Plan { settings, evaluation };
-        self.check(bench, &plan)?;
-        Ok(plan)
-    }
-
-    /// Refuses what is impossible.
-    pub fn check(&self, bench: &Bench, plan: &Plan) -> Result<(), Failure> {
+impl Task {
+    /// Refuses what is impossible, before anything is announced or made and rather than after hours of work.
+    pub fn check(&self, bench: &Bench) -> Result<(), Failure> {
         let (gpu, dataset) = (&bench.gpu, &bench.dataset);
-        let Plan { settings, evaluation } = plan;
+        let Record { settings, evaluation, eval_every, data, .. } = &self.record;
         let images = match settings {
             Some(MethodSettings::Dm(settings)) => {
-                let follow = self.args.eval_every.is_some();
+                let follow = eval_every.is_some();
                 check_condensing(bench, settings, follow.then_some(evaluation.as_ref()).flatten())?;
                 Some(settings.ipc)
             }
@@ -115,7 +85,7 @@ impl Task<'_> {
         };
         let images = images.map(|ipc| ipc * dataset.classes());
         if let Some(evaluation) = evaluation {
-            check_test(self.args.dataset(), dataset)?;
+            check_test(&data.name, dataset)?;
             Evaluation::check(gpu, dataset, images, evaluation)?;
         }
         Ok(())
@@ -125,10 +95,9 @@ impl Task<'_> {
     pub fn carry_out_and_say(
         &self,
         bench: &Bench,
-        plan: Plan,
         folder: &mut OutputFolder,
     ) -> Result<u8, Failure> {
-        let Some(figures) = self.carry_out(bench, plan, folder)? else {
+        let Some(figures) = self.carry_out(bench, folder)? else {
             bench.console.interrupted(&match folder.is_kept() {
                 true => format!("interrupted before there were results\n{}", go_on(folder.path())),
                 false => format!("interrupted before there were results\n{}", again()),
@@ -144,29 +113,28 @@ impl Task<'_> {
     pub fn carry_out(
         &self,
         bench: &Bench,
-        plan: Plan,
         folder: &mut OutputFolder,
     ) -> Result<Option<Figures>, Failure> {
-        let record = self.asked(bench, &plan);
-        let Plan { settings, evaluation } = plan;
+        let record = self.record.clone();
+        let Record { settings, evaluation, .. } = record.clone();
         let begins = Event::Method {
-            method: self.method.name(),
+            method: &record.method,
             folder: folder.path(),
             settings: settings.as_ref(),
             evaluation: evaluation.as_ref(),
         };
         let said = introduction(settings.as_ref(), evaluation.as_ref(), folder.path());
         bench.console.tell(&said, &begins);
-        let mut checkpoints = Checkpoints::new(bench.console, self.checkpoint_every);
+        let mut checkpoints = Checkpoints::new(self.checkpoint_every);
         let made = match &settings {
             Some(MethodSettings::Dm(settings)) => {
-                let follow = self.args.eval_every.zip(evaluation.clone());
+                let follow = record.eval_every.zip(evaluation.clone());
                 let follow = follow.map(|(every, settings)| Follow { every, settings });
-                let snapshots =
-                    Snapshots::new(folder.path(), self.args.snapshots, settings.iterations);
+                let count = record.snapshots.unwrap_or_default();
+                let snapshots = Snapshots::new(folder.path(), count, settings.iterations);
                 let record = record.clone();
                 condense(bench, settings, follow, snapshots, record, folder, &mut checkpoints)
-                    .map_err(|failure| checkpoints.explain(failure, &bench.dataset, folder))?
+                    .map_err(|failure| explain(failure, &bench.dataset, &checkpoints, folder))?
             }
             Some(MethodSettings::Selection(settings)) => {
                 folder.begin(record.clone())?;
@@ -179,7 +147,7 @@ impl Task<'_> {
             }
         };
         let Some(made) = made else { return Ok(None) };
-        self.finish(bench, made, record, folder, &mut checkpoints).map(Some)
+        self.finish(bench, made, folder, &mut checkpoints).map(Some)
     }
 
     /// Saves and measures what was made.
@@ -187,12 +155,10 @@ impl Task<'_> {
         &self,
         bench: &Bench,
         mut made: Made,
-        record: Record,
         folder: &mut OutputFolder,
         checkpoints: &mut Checkpoints,
     ) -> Result<Figures, Failure> {
-        let (settings, evaluation) = (record.settings.clone(), record.evaluation.clone());
-        let mut figures = self.figures(bench, made.set.labels.len(), settings, evaluation);
+        let mut figures = self.figures(bench, made.set.labels.len());
         figures.completed_iterations = made.iterations;
         figures.loss = Losses::of(&made.history.losses);
         figures.seconds = Seconds { condensing: made.seconds, evaluating: made.history.evaluating };
@@ -203,11 +169,11 @@ impl Task<'_> {
         // As long as the accuracy is missing: whoever ends the program now finds it said.
         figures.interrupted = stopped || figures.evaluation.is_some();
         figures.curve = curve(&made.rows());
-        let data = folder.path().join("synthetic.safetensors");
+        let data = folder.path().join(files::SET);
         if let Err(failure) = folder.restore().and_then(|()| Ok(made.set.save(&data)?)) {
             let last = made.checkpoint.as_ref();
             let stays = checkpoints.saved().is_some_and(|saved| Some(saved) == made.iterations);
-            return Err(rescue(failure, &record, last, stays, folder.path()));
+            return Err(rescue(failure.into(), &self.record, last, stays, folder.path()));
         }
         folder.keep();
         let go_on = resuming(folder.path());
@@ -233,7 +199,9 @@ impl Task<'_> {
         made.history.evaluating = figures.seconds.evaluating;
         made.history.set_accuracy(made.iterations.unwrap_or(0), measured.accuracy);
         if let Some(checkpoint) = &mut made.checkpoint {
-            checkpoints.save(folder, checkpoint, &made.history);
+            if let Err(error) = checkpoints.save(folder, checkpoint, &made.history) {
+                bench.console.warn(&no_checkpoint(&error.into(), checkpoints));
+            }
         }
         let rows = made.rows();
         figures.curve = curve(&rows);
@@ -252,33 +220,28 @@ impl Task<'_> {
         let measured = bench.measure(TrainingSet::Whole, &evaluation, "evaluating")?;
         let Some(measured) = measured else { return Ok(None) };
         let images = bench.dataset.train().len();
-        let mut figures = self.figures(bench, images, None, Some(evaluation));
+        let mut figures = self.figures(bench, images);
         figures.seconds.evaluating = measured.seconds;
         figures.accuracy = Some(measured.accuracy);
         folder.restore()?;
         folder.keep();
-        figures.write(&folder.path().join("report.json"))?;
-        self.record(&figures).write(&folder.path().join(RECORD))?;
-        page::write_run(folder.path())?;
+        figures.write(&folder.path().join(files::FIGURES))?;
+        self.ended(&figures).write(&folder.path().join(files::RECORD))?;
+        page::write(folder.path())?;
         Ok(Some(figures))
     }
 
-    fn figures(
-        &self,
-        bench: &Bench,
-        images: usize,
-        settings: Option<MethodSettings>,
-        evaluation: Option<EvaluationSettings>,
-    ) -> Figures {
+    fn figures(&self, bench: &Bench, images: usize) -> Figures {
+        let Record { method, data, settings, evaluation, .. } = self.record.clone();
         Figures {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             dataset: bench.dataset.name().to_owned(),
-            resize: self.args.machine.pictures.resize,
-            test_fraction: self.args.machine.pictures.test_fraction,
-            method: self.method.name().to_owned(),
+            resize: data.resize,
+            test_fraction: data.test_fraction,
+            method,
             images,
             seeds: Seeds {
-                run: self.args.seed,
+                run: self.record.seed(),
                 evaluation: evaluation.as_ref().map(|settings| settings.seed),
             },
             adapter: Adapter::of(&bench.gpu),
@@ -293,23 +256,15 @@ impl Task<'_> {
         }
     }
 
-    /// What is asked for, before anything came of it.
-    pub fn asked(&self, bench: &Bench, plan: &Plan) -> Record {
-        let Plan { settings, evaluation } = plan.clone();
-        Record::of(self.args, self.method, settings, evaluation, Adapter::of(&bench.gpu))
-    }
-
-    fn record(&self, figures: &Figures) -> Record {
-        let Figures { settings, evaluation, adapter, .. } = figures.clone();
-        let asked = Record::of(self.args, self.method, settings, evaluation, adapter);
-        Record { outcome: Some(Outcome::of(figures)), ..asked }
+    fn ended(&self, figures: &Figures) -> Record {
+        Record { outcome: Some(figures.outcome()), ..self.record.clone() }
     }
 
     /// What there is beside the set itself, what matters most first.
     fn save(&self, made: &Made, figures: &Figures, folder: &OutputFolder) -> Result<(), Failure> {
         self.write(&made.rows(), figures, folder)?;
-        report::write_grid(&made.set, &folder.path().join("grid.png"))?;
-        let images = folder.path().join("images");
+        report::write_grid(&made.set, &folder.path().join(files::GRID))?;
+        let images = folder.path().join(files::IMAGES);
         // Those of an earlier part of the run.
         if let Err(error) = std::fs::remove_dir_all(&images)
             && error.kind() != std::io::ErrorKind::NotFound
@@ -317,7 +272,7 @@ impl Task<'_> {
             return Err(Failure::Failed(format!("{}: {error}", images.display())));
         }
         report::write_images(&made.set, &images)?;
-        snapshots::animate(&made.set, folder.path())
+        Ok(animate(&made.set, folder.path())?)
     }
 
     /// What is known of the run, which an evaluation adds to.
@@ -328,10 +283,11 @@ impl Task<'_> {
         folder: &OutputFolder,
     ) -> Result<(), Failure> {
         let place = |name: &str| folder.path().join(name);
-        report::write_metrics(rows, &place("metrics.csv"))?;
-        self.record(figures).write(&place(RECORD))?;
-        figures.write(&place("report.json"))?;
-        page::write_run(folder.path()).map(drop)
+        report::write_metrics(rows, &place(files::METRICS))?;
+        self.ended(figures).write(&place(files::RECORD))?;
+        figures.write(&place(files::FIGURES))?;
+        page::write(folder.path())?;
+        Ok(())
     }
 }
 
@@ -411,13 +367,13 @@ fn summary(figures: &Figures, path: &Path) -> String {
     if figures.settings.is_some() {
         lines.push(format!(
             "pictures  {} (each one in {})",
-            path.join("grid.png").display(),
-            path.join("images").display()
+            path.join(files::GRID).display(),
+            path.join(files::IMAGES).display()
         ));
-        lines.push(format!("data      {}", path.join("synthetic.safetensors").display()));
+        lines.push(format!("data      {}", path.join(files::SET).display()));
     }
-    lines.push(format!("figures   {}", path.join("report.json").display()));
-    lines.push(format!("page      {}", path.join(page::NAME).display()));
+    lines.push(format!("figures   {}", path.join(files::FIGURES).display()));
+    lines.push(format!("page      {}", path.join(files::PAGE).display()));
     if figures.interrupted {
         lines.push(go_on(path));
     }

@@ -129,26 +129,12 @@ pub fn last(line: Option<&str>, json: bool, code: u8) -> ! {
     })
 }
 
-/// `1 image`, `10 images`.
-pub fn counted(count: usize, what: &str) -> String {
-    match count {
-        1 => format!("1 {what}"),
-        count => format!("{count} {what}s"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{counted, lines};
+    use super::lines;
 
     #[test]
     fn lines_and_columns_stay_and_nothing_else_steers() {
         assert_eq!(lines("a\tb\u{1b}[2J\nc\r\n"), "a\tb\\u{1b}[2J\nc\\r\n");
-    }
-
-    #[test]
-    fn plurals_follow_the_count() {
-        let images = [0, 1, 2].map(|count| counted(count, "image"));
-        assert_eq!(images, ["0 images", "1 image", "2 images"]);
     }
 }

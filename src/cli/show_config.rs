@@ -4,14 +4,17 @@ use std::fmt::Write;
 
 use toml::{Table, Value};
 
-use dm_wgpu::{Recipe, Subject};
+use dm_wgpu::{
+    Recipe, Subject,
+    project::{Adapter, MethodSettings},
+};
 
 use super::{
     args::{Origin, Origins, ShowConfigArgs},
+    asked,
     config::Key,
     dataset,
     failure::Failure,
-    record::{Adapter, MethodSettings, Record},
     say,
 };
 
@@ -26,10 +29,9 @@ pub fn run(args: &ShowConfigArgs, origins: &Origins) -> Result<u8, Failure> {
 /// Refuses what the run would, as far as that shows without an adapter and the images.
 fn refuse(args: &ShowConfigArgs) -> Result<(), Failure> {
     let (run, method) = (&args.run, args.method.method);
-    let machine = &run.machine;
-    let data = dataset::look(run.dataset(), machine.data_dir.as_deref(), machine.pictures)?;
+    let data = dataset::look(&asked::data(run.dataset(), &run.machine))?;
     let Some(data) = data else { return Ok(()) };
-    match MethodSettings::of(run, method, &data) {
+    match asked::settings(run, method, &data) {
         Some(MethodSettings::Dm(settings)) => settings.check(&data)?,
         Some(MethodSettings::Selection(settings)) => settings.check(&data)?,
         None => {}
@@ -43,9 +45,8 @@ fn refuse(args: &ShowConfigArgs) -> Result<(), Failure> {
 /// The file's text.
 fn text(args: &ShowConfigArgs, origins: &Origins, subject: Subject) -> Result<String, Failure> {
     let (run, method) = (&args.run, args.method.method);
-    let settings = MethodSettings::of(run, method, subject.clone());
-    let evaluation = (!args.method.no_eval).then(|| run.evaluation(subject.clone(), method));
-    let record = Record::of(run, method, settings, evaluation, Adapter::default());
+    let evaluate = !args.method.no_eval;
+    let record = asked::record(run, method, evaluate, subject.clone(), Adapter::default());
     let mut table = Table::try_from(&record)
         .map_err(|error| Failure::Failed(format!("the settings as TOML: {error}")))?;
     // There is none yet, and what version this is is told above.
@@ -153,6 +154,7 @@ mod tests {
 
     use super::*;
     use crate::cli::args::{Cli, Command};
+    use dm_wgpu::project::Record;
 
     fn parsed(line: &str) -> Cli {
         Cli::from_arguments(line.split_whitespace()).unwrap()
@@ -169,15 +171,8 @@ mod tests {
     fn record(line: &str) -> Record {
         let cli = parsed(&format!("dm-wgpu {line}"));
         let (run, method) = (&cli.run, cli.method.method);
-        let subject = || Subject::named(run.dataset());
-        let evaluation = (!cli.method.no_eval).then(|| run.evaluation(subject(), method));
-        Record::of(
-            run,
-            method,
-            MethodSettings::of(run, method, subject()),
-            evaluation,
-            Adapter::default(),
-        )
+        let subject = Subject::named(run.dataset());
+        asked::record(run, method, !cli.method.no_eval, subject, Adapter::default())
     }
 
     #[test]

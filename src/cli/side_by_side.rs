@@ -1,25 +1,21 @@
 //! `dm-wgpu compare RUN RUN ...`: runs that have ended, in one table and on one page.
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, path::PathBuf};
 
 use serde::Serialize;
 
-use dm_wgpu::{Accuracy, report::printable};
-
-use super::{
-    args::CompareArgs,
-    console::Console,
-    differences::Settings,
-    failure::Failure,
-    figures::write_json,
-    folder::{OutputFolder, text_of},
-    page,
-    past::Past,
-    say::counted,
+use dm_wgpu::{
+    Accuracy,
+    project::{
+        Differences, OutputFolder, Past,
+        files::{COMPARISON, write_json},
+        page,
+        words::counted,
+    },
+    report::printable,
 };
+
+use super::{args::CompareArgs, console::Console, failure::Failure};
 
 /// `compare.json`, and what `--json` prints.
 #[derive(Serialize)]
@@ -51,7 +47,7 @@ pub fn run(args: &CompareArgs) -> Result<u8, Failure> {
     let out = args.run.out.as_deref();
     OutputFolder::check(out)?;
     let runs = named(&args.runs)?;
-    let settings = Settings::of(&runs);
+    let settings = Differences::of(&runs);
     let answer = Answer {
         version: env!("CARGO_PKG_VERSION"),
         runs: runs.iter().map(|(name, past)| Run::of(name, past)).collect(),
@@ -66,7 +62,7 @@ pub fn run(args: &CompareArgs) -> Result<u8, Failure> {
         folder.path(),
     )?;
     folder.keep();
-    write_json(&answer, &folder.path().join("compare.json"))?;
+    write_json(&answer, &folder.path().join(COMPARISON))?;
     // In quiet mode too: it is what was asked for.
     console.result(&tables(&runs, &settings), &answer)?;
     if !args.json {
@@ -105,39 +101,6 @@ fn named(folders: &[PathBuf]) -> Result<Vec<(String, Past)>, Failure> {
     Ok(pasts.into_iter().map(|past| (name(&past), past)).collect())
 }
 
-/// A comparison's page again, from what is in its folder.
-pub fn again(folder: &Path) -> Result<PathBuf, Failure> {
-    let path = folder.join("compare.json");
-    let wrong = |why: &str| Failure::Failed(format!("{}: {why}", path.display()));
-    let text = text_of(&path).map_err(|error| wrong(&error.to_string()))?;
-    let table: serde_json::Value =
-        serde_json::from_str(&text).map_err(|error| wrong(&error.to_string()))?;
-    let rows = |name: &str| table[name].as_array().map(Vec::as_slice).unwrap_or_default();
-    let mut runs = Vec::new();
-    // Methods lie in the comparison's own folder, runs elsewhere.
-    for row in rows("methods").iter().chain(rows("runs")) {
-        let (Some(name), Some(own)) =
-            (row["name"].as_str().or(row["method"].as_str()), row["folder"].as_str())
-        else {
-            continue;
-        };
-        runs.push((name.to_owned(), Past::read(&folder.join(own))?));
-    }
-    if runs.is_empty() {
-        return Err(wrong("it names no run that left a folder"));
-    }
-    let title = match table["dataset"].as_str() {
-        Some(dataset) => methods_title(dataset, table["ipc"].as_u64().unwrap_or(0) as usize),
-        None => format!("{} compared", counted(runs.len(), "run")),
-    };
-    page::write_comparison(&title, &runs, folder)
-}
-
-/// The heading over the methods of one comparison.
-fn methods_title(dataset: &str, ipc: usize) -> String {
-    format!("{dataset}, {} a class: methods compared", counted(ipc, "image"))
-}
-
 impl<'a> Run<'a> {
     fn of(name: &'a str, past: &'a Past) -> Self {
         Self {
@@ -154,7 +117,7 @@ impl<'a> Run<'a> {
 }
 
 /// For the terminal: accuracies, and below them what differs.
-fn tables(runs: &[(String, Past)], settings: &Settings) -> String {
+fn tables(runs: &[(String, Past)], settings: &Differences) -> String {
     let seconds = |time: Option<f64>| match time {
         Some(seconds) if seconds > 0.0 => format!("{seconds:.1}"),
         _ => String::new(),

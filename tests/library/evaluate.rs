@@ -280,7 +280,7 @@ fn impossible_settings_are_refused() {
     assert_eq!(with(&|s| s.epochs = 0), "eval_epochs");
     assert_eq!(with(&|s| s.batch = 0), "eval_batch");
     assert_eq!(with(&|s| s.width = 0), "eval_width");
-    assert_eq!(with(&|s| s.depth = 6), "depth");
+    assert_eq!(with(&|s| s.depth = 6), "eval_depth");
     for lr in [0.0, -1.0, f32::NAN, f32::INFINITY] {
         assert_eq!(with(&|s| s.lr = lr), "eval_lr");
     }

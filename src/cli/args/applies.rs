@@ -2,8 +2,9 @@
 
 use clap::{ArgMatches, CommandFactory, parser::ValueSource};
 
+use dm_wgpu::project::Method;
+
 use super::Cli;
-use crate::cli::method::Method;
 
 /// Options that not every method heeds.
 const SOME: [&str; 8] =

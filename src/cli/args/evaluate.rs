@@ -4,12 +4,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use dm_wgpu::{EvaluationSettings, augment::Strategy};
+use dm_wgpu::{EvaluationSettings, augment::Strategy, project::Method};
 
-use super::{LastingArgs, LayerArgs, MachineArgs, MethodArgs, RunArgs, help};
+use super::{LastingArgs, LayerArgs, MachineArgs, MethodArgs, RunArgs, help, methods};
 use crate::cli::{
     dataset,
-    method::Method,
     values::{self, Architectures, count},
 };
 
@@ -137,7 +136,7 @@ pub struct CompareArgs {
     /// What to compare, joined by comma: any of dm, random, herding, k-center, whole.
     #[arg(
         long, value_name = "NAMES", value_delimiter = ',', help_heading = "Task",
-        default_value = "dm,random,herding,k-center", value_parser = Method::parser()
+        default_value = "dm,random,herding,k-center", value_parser = methods()
     )]
     pub methods: Vec<Method>,
     #[command(flatten)]

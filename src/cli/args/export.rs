@@ -1,6 +1,6 @@
 //! Flags of exports.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{
     Args,
@@ -8,7 +8,7 @@ use clap::{
 };
 
 use super::PictureArgs;
-use crate::cli::{dataset, export::Format};
+use crate::cli::dataset;
 
 const EXPORT: &str = "\
 Examples:
@@ -31,6 +31,39 @@ Images are float32 (N, C, H, W), normalised: (x - mean) / std of x in 0...1. Lab
 pictures are rounded to 8 bits, and clamped.
 
 Exit codes: 0 done, 1 failed, 2 asked for wrongly.";
+
+/// What an export is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    Npz,
+    Safetensors,
+    /// A folder of them.
+    Png,
+    Pt,
+}
+
+impl Format {
+    pub const ALL: [Self; 4] = [Self::Npz, Self::Safetensors, Self::Png, Self::Pt];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Npz => "npz",
+            Self::Safetensors => "safetensors",
+            Self::Png => "png",
+            Self::Pt => "pt",
+        }
+    }
+
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|format| format.name() == name)
+    }
+
+    /// By a file's ending; folders have none.
+    pub fn of_path(path: &Path) -> Option<Self> {
+        let ending = path.extension()?.to_str()?.to_lowercase();
+        Self::named(&ending).filter(|&format| format != Self::Png)
+    }
+}
 
 /// `dm-wgpu export`.
 #[derive(Debug, Args)]

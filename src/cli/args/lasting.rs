@@ -4,11 +4,10 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{ArgMatches, Args, parser::ValueSource};
 
+use dm_wgpu::project::pictures;
+
 use super::applies::flag;
-use crate::cli::{
-    dataset::pictures,
-    values::{self, count},
-};
+use crate::cli::values::{self, count};
 
 #[derive(Debug, Args)]
 pub struct LastingArgs {

@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, builder::EnumValueParser};
-
-use crate::cli::view::Way;
+use clap::{
+    Args, ValueEnum,
+    builder::{EnumValueParser, PossibleValue},
+};
 
 const VIEW: &str = "\
 Examples:
@@ -18,6 +19,34 @@ Examples:
 kitty, Ghostty, iTerm2, WezTerm and mintty show pictures; other terminals get coloured half-blocks.
 
 Exit codes: 0 done, 1 failed, also where no picture can be shown, 2 asked for wrongly.";
+
+/// How to put a picture on a terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// The graphics protocol of kitty.
+    Kitty,
+    /// The inline images of iTerm2.
+    Iterm,
+    /// Half-blocks in 24-bit colour.
+    Blocks,
+    /// Half-blocks in the 256 colours that older terminals have.
+    Blocks256,
+}
+
+impl ValueEnum for Way {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Kitty, Self::Iterm, Self::Blocks, Self::Blocks256]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(match self {
+            Self::Kitty => "kitty",
+            Self::Iterm => "iterm",
+            Self::Blocks => "blocks",
+            Self::Blocks256 => "blocks256",
+        }))
+    }
+}
 
 /// `dm-wgpu view`.
 #[derive(Debug, Args)]

@@ -21,18 +21,18 @@ use clap::{
     error::ErrorKind,
 };
 use clap_complete::Shell;
-use dm_wgpu::{Kernels, Precision};
+use dm_wgpu::{Kernels, Precision, project::Method};
 
-use super::{method::Method, say};
+use super::say;
 
 pub use bench::BenchArgs;
 pub use datasets::DatasetsArgs;
 pub use doctor::DoctorArgs;
 pub use evaluate::{CompareArgs, EvalArgs, EvaluateArgs, ShowConfigArgs};
-pub use export::ExportArgs;
+pub use export::{ExportArgs, Format};
 pub use lasting::LastingArgs;
 pub use layers::{LayerArgs, Origin, Origins};
-pub use look::{ReportArgs, ViewArgs};
+pub use look::{ReportArgs, ViewArgs, Way};
 pub use run::{MachineArgs, MethodArgs, PictureArgs, RunArgs};
 
 const BACKENDS: [&str; 4] = ["vulkan", "metal", "dx12", "gl"];
@@ -48,6 +48,11 @@ fn kernels() -> impl TypedValueParser<Value = Kernels> {
 fn precision() -> impl TypedValueParser<Value = Precision> {
     PossibleValuesParser::new(Precision::ALL.map(Precision::name))
         .map(|name| Precision::ALL.into_iter().find(|of| of.name() == name).unwrap_or_default())
+}
+
+fn methods() -> impl TypedValueParser<Value = Method> {
+    PossibleValuesParser::new(Method::ALL.map(Method::name))
+        .map(|name| Method::named(&name).unwrap_or(Method::Dm))
 }
 
 /// Dataset condensation by distribution matching, on any GPU: turns a labelled image set into a few
@@ -318,7 +323,7 @@ mod tests {
     use super::*;
     use crate::cli::dataset;
     use dm_wgpu::{
-        EvaluationSettings, Init, Settings,
+        Architecture, EvaluationSettings, Init, Settings,
         augment::Strategy,
         bench::{Bench, Shape},
     };
@@ -343,12 +348,13 @@ mod tests {
     fn every_flag_arrives() {
         let cli = Cli::try_parse_from(
             "dm-wgpu --dataset glyphs --ipc 2 --iterations 3 --seed 4 --init noise --augment none \
-             --batch-real 5 --lr-img 0.5 --width 6 --depth 1 --memory-budget 1GiB --adapter 7 \
+             --batch-real 5 --lr-img 0.5 --net lenet --width 6 --depth 1 --memory-budget 1GiB --adapter 7 \
              --backend gl --kernels tiles --precision f16 --quiet"
                 .split_whitespace(),
         )
         .unwrap();
         let expected = Settings {
+            net: Architecture::LeNet,
             ipc: 2,
             iterations: 3,
             init: Init::Noise,
@@ -360,7 +366,7 @@ mod tests {
             seed: 4,
         };
         assert_eq!(cli.run.settings(&dataset::tests::tiny()), expected);
-        let choice = cli.run.machine.adapter_choice();
+        let choice = crate::cli::asked::machine(&cli.run.machine).adapter_choice().unwrap();
         assert_eq!((choice.adapter.as_deref(), choice.backend.as_deref()), (Some("7"), Some("gl")));
         assert_eq!(choice.kernels, Some(Kernels::Tiles));
         assert_eq!(choice.precision, Precision::F16);
@@ -462,6 +468,7 @@ mod tests {
             assert_eq!(bench(&format!("dm-wgpu bench --shape {shape}")), Bench::of(shape));
         }
         let expected = Bench {
+            net: Architecture::Mlp,
             shape: Shape::Mnist,
             classes: 6,
             ipc: 1,
@@ -469,7 +476,8 @@ mod tests {
             batch_real: 3,
             iterations: 4,
         };
-        let line = "dm-wgpu bench --classes 6 --ipc 1 --width 2 --batch-real 3 --iterations 4";
+        let line =
+            "dm-wgpu bench --net mlp --classes 6 --ipc 1 --width 2 --batch-real 3 --iterations 4";
         assert_eq!(bench(line), expected);
     }
 

@@ -1,6 +1,6 @@
 //! Flags of a run: what is condensed, how, and on which machine.
 
-use std::{path::PathBuf, time::Duration};
+use std::path::PathBuf;
 
 use clap::{
     Args,
@@ -8,14 +8,15 @@ use clap::{
 };
 
 use dm_wgpu::{
-    AdapterChoice, Architecture, EvaluationSettings, Init, Kernels, Precision, Recipe,
-    SelectionSettings, Selector, Settings, Subject, augment::Strategy,
+    Architecture, EvaluationSettings, Init, Kernels, Precision, Recipe, SelectionSettings,
+    Selector, Settings, Subject, augment::Strategy, project::Method,
 };
 
-use super::{BACKENDS, EvalArgs, LastingArgs, LayerArgs, Origin, Origins, kernels, precision};
+use super::{
+    BACKENDS, EvalArgs, LastingArgs, LayerArgs, Origin, Origins, kernels, methods, precision,
+};
 use crate::cli::{
     dataset,
-    method::Method,
     values::{self, count},
 };
 
@@ -135,7 +136,7 @@ pub struct MethodArgs {
     /// trains on all of them, as an upper bound.
     #[arg(
         long, value_name = "NAME", default_value = "dm", help_heading = "Task",
-        value_parser = Method::parser()
+        value_parser = methods()
     )]
     pub method: Method,
     /// Leave the accuracy out.
@@ -304,18 +305,5 @@ impl RunArgs {
         let suited = EvaluationSettings::of(&self.recipe(subject.clone(), method));
         let Settings { net, width, depth, seed, .. } = self.settings(subject);
         self.eval.over(EvaluationSettings { net, width, depth, seed, ..suited })
-    }
-}
-
-impl MachineArgs {
-    pub fn adapter_choice(&self) -> AdapterChoice {
-        AdapterChoice {
-            adapter: self.adapter.clone(),
-            backend: self.backend.clone(),
-            kernels: self.kernels,
-            precision: self.precision,
-            submit_target: self.submit_target.map(|ms| Duration::from_millis(ms.into())),
-            memory_budget: self.memory_budget,
-        }
     }
 }

@@ -9,13 +9,18 @@ use std::{io::IsTerminal, path::Path};
 
 use dm_wgpu::{
     import,
+    project::check_set,
     report::{self, Sheet},
 };
 
-use super::{args::ViewArgs, console::Console, failure::Failure, past::check_set, say};
+use super::{
+    args::{ViewArgs, Way},
+    console::Console,
+    failure::Failure,
+    say,
+};
 use blocks::Blocks;
 use screen::Environment;
-pub use screen::Way;
 
 /// Pixels of a terminal's cell from left to right, about.
 const CELL: usize = 9;

@@ -2,7 +2,8 @@
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 
-use super::{CELL, screen::Way};
+use super::CELL;
+use crate::cli::args::Way;
 
 /// What kitty takes at a time.
 const CHUNK: usize = 4096;

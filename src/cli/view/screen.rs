@@ -2,35 +2,7 @@
 
 use std::env;
 
-use clap::{ValueEnum, builder::PossibleValue};
-
-/// How to put a picture on a terminal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Way {
-    /// The graphics protocol of kitty.
-    Kitty,
-    /// The inline images of iTerm2.
-    Iterm,
-    /// Half-blocks in 24-bit colour.
-    Blocks,
-    /// Half-blocks in the 256 colours that older terminals have.
-    Blocks256,
-}
-
-impl ValueEnum for Way {
-    fn value_variants<'a>() -> &'a [Self] {
-        &[Self::Kitty, Self::Iterm, Self::Blocks, Self::Blocks256]
-    }
-
-    fn to_possible_value(&self) -> Option<PossibleValue> {
-        Some(PossibleValue::new(match self {
-            Self::Kitty => "kitty",
-            Self::Iterm => "iterm",
-            Self::Blocks => "blocks",
-            Self::Blocks256 => "blocks256",
-        }))
-    }
-}
+use crate::cli::args::Way;
 
 /// What is known of the terminal.
 #[derive(Debug, Default)]

@@ -4,10 +4,11 @@ use super::*;
 use crate::cli::{
     args::{Cli, command},
     dataset,
-    method::Method,
-    values,
 };
-use dm_wgpu::{EvaluationSettings, Gpu, Recipe, Settings, Subject};
+use dm_wgpu::{
+    EvaluationSettings, Gpu, Recipe, Settings, Subject,
+    project::{Method, words::memory_text},
+};
 
 fn parsed(line: &str) -> Result<Cli, String> {
     Cli::from_arguments(line.split_whitespace()).map_err(|error| error.to_string())
@@ -183,7 +184,7 @@ fn the_help_knows_the_defaults() {
         ("width", settings.width.to_string()),
         ("depth", settings.depth.to_string()),
         ("seed", settings.seed.to_string()),
-        ("memory_budget", values::memory_text(Gpu::MEMORY_BUDGET)),
+        ("memory_budget", memory_text(Gpu::MEMORY_BUDGET)),
         ("eval_nets", evaluation.nets.to_string()),
         ("eval_epochs", evaluation.epochs.to_string()),
         ("eval_batch", evaluation.batch.to_string()),

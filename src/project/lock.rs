@@ -2,17 +2,12 @@
 //! however it ends.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::{File, OpenOptions, TryLockError},
     io,
     path::Path,
 };
 
-use fs4::{FileExt, TryLockError};
-
-use super::failure::Failure;
-
-/// In the run's folder. It stays there: removing it would let two processes lock different files.
-pub const FILE: &str = ".lock";
+use super::{Error, Result, files::LOCK};
 
 /// Held as long as it lives.
 #[derive(Debug)]
@@ -21,23 +16,16 @@ pub struct Lock {
 }
 
 impl Lock {
-    pub fn of(folder: &Path) -> Result<Self, Failure> {
-        let path = folder.join(FILE);
+    pub fn of(folder: &Path) -> Result<Self> {
+        let path = folder.join(LOCK);
         loop {
             let file = OpenOptions::new().create(true).append(true).open(&path);
-            let file = file.map_err(|error| {
-                Failure::Failed(format!("{} can't be written: {error}", path.display()))
-            })?;
-            match FileExt::try_lock(&file) {
+            let file = file.map_err(|source| Error::Lock { path: path.clone(), source })?;
+            match file.try_lock() {
                 Ok(()) if lies_at(&file, &path) => return Ok(Self { _file: Some(file) }),
                 // Whoever had it took the file away before he let go of it.
                 Ok(()) => {}
-                Err(TryLockError::WouldBlock) => {
-                    return Err(Failure::Failed(format!(
-                        "another process is at work on {}; wait for its end, or stop it",
-                        folder.display()
-                    )));
-                }
+                Err(TryLockError::WouldBlock) => return Err(Error::Busy(folder.to_path_buf())),
                 Err(TryLockError::Error(error)) => {
                     // Some network file systems have no locks. The run itself needs none.
                     unlocked(&path, &error);
@@ -79,7 +67,7 @@ mod tests {
         let first = Lock::of(folder.path()).unwrap();
         let refused = Lock::of(folder.path()).unwrap_err();
         assert!(refused.to_string().contains("another process"), "{refused}");
-        assert_eq!(refused.code(), 1);
+        assert!(!refused.is_usage());
         drop(first);
         Lock::of(folder.path()).unwrap();
     }
@@ -88,7 +76,7 @@ mod tests {
     #[test]
     fn a_file_that_was_taken_away_locks_nothing() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join(FILE);
+        let path = folder.path().join(LOCK);
         let taken_away = File::create(&path).unwrap();
         assert!(lies_at(&taken_away, &path));
         std::fs::remove_file(&path).unwrap();

@@ -4,17 +4,8 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use dm_wgpu::{Accuracy, Checkpoint, Dataset, Error, report::Measurement};
-
-use super::{
-    console::Console, failure::Failure, folder::OutputFolder, record::quoted, say::counted,
-};
-
-/// Between checkpoints, unless something else is asked for.
-pub const USUAL: Duration = Duration::from_secs(30);
-
-/// In a run's folder.
-pub const FILE: &str = "checkpoint.safetensors";
+use super::{Error, OutputFolder, Result, files::CHECKPOINT};
+use crate::{Accuracy, Checkpoint, Error as Failure, report::Measurement};
 
 /// What was measured of a run so far.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -78,21 +69,17 @@ impl History {
     }
 }
 
-/// Fewer iterations than there are can't be asked for.
-pub fn too_few(asked: u32, done: u32) -> Failure {
-    let done = counted(done as usize, "iteration");
-    Failure::Usage(format!("--iterations {asked}: {done} are done already"))
-}
-
 /// Where a run goes on.
 pub struct Start {
+    /// The images.
     pub checkpoint: Checkpoint,
+    /// What is known of them.
     pub history: History,
 }
 
 /// The run's keeper of checkpoints: one file, always the last good one.
+#[derive(Debug)]
 pub struct Checkpoints {
-    console: Console,
     every: Duration,
     last: Instant,
     /// Iterations of the one that is in the folder.
@@ -100,22 +87,23 @@ pub struct Checkpoints {
 }
 
 impl Checkpoints {
-    /// Zero is never.
-    pub fn new(console: Console, every: Duration) -> Self {
-        Self { console, every, last: Instant::now(), saved: None }
+    /// Between checkpoints, unless something else is asked for.
+    pub const USUAL: Duration = Duration::from_secs(30);
+
+    /// One as often as this. Zero is never.
+    pub fn new(every: Duration) -> Self {
+        Self { every, last: Instant::now(), saved: None }
     }
 
     /// The one that is in the folder, if there is one.
-    pub fn load(&mut self, folder: &OutputFolder) -> Result<Option<Start>, Failure> {
-        let path = folder.path().join(FILE);
+    pub fn load(&mut self, folder: &OutputFolder) -> Result<Option<Start>> {
+        let path = folder.path().join(CHECKPOINT);
         if !path.exists() {
             return Ok(None);
         }
-        let advice = "remove it to begin the run again from its start";
-        let checkpoint = Checkpoint::load(&path)
-            .map_err(|error| Failure::Failed(format!("{error}; {advice}")))?;
+        let checkpoint = Checkpoint::load(&path).map_err(Error::Checkpoint)?;
         let history = History::of(&checkpoint)
-            .map_err(|why| Failure::Failed(format!("{}: {why}; {advice}", path.display())))?;
+            .map_err(|why| Error::Checkpoint(Failure::format(&path, why)))?;
         self.saved = Some(checkpoint.iteration());
         Ok(Some(Start { checkpoint, history }))
     }
@@ -131,61 +119,25 @@ impl Checkpoints {
         self.saved
     }
 
-    /// Takes the place of the last one. That it could not be written is told, and no more: the run can
+    /// Takes the place of the last one. That it could not be written is a reason to warn, and no more: the run can
     /// go on, and the one before is still there.
     pub fn save(
         &mut self,
         folder: &mut OutputFolder,
         checkpoint: &mut Checkpoint,
         history: &History,
-    ) {
-        let written = serde_json::to_string(history)
-            .map_err(|error| Failure::Failed(error.to_string()))
-            .and_then(|notes| {
-                checkpoint.notes = notes;
-                folder.restore()?;
-                Ok(checkpoint.save(&folder.path().join(FILE))?)
-            });
+    ) -> Result<()> {
         // Also after a failure: the next try is no earlier.
         self.last = Instant::now();
-        match written {
-            Ok(()) => {
-                self.saved = Some(checkpoint.iteration());
-                folder.keep();
-            }
-            Err(failure) => {
-                self.console.warn(&format!("no checkpoint: {failure}; {}", self.still()))
-            }
-        }
-    }
-
-    /// What there is to go on from.
-    fn still(&self) -> String {
-        match self.saved {
-            Some(iterations) => {
-                format!("the one after {} stays", counted(iterations as usize, "iteration"))
-            }
-            None => "there is none yet".into(),
-        }
-    }
-
-    /// A failure with what is left of the run.
-    pub fn explain(&self, failure: Failure, dataset: &Dataset, folder: &OutputFolder) -> Failure {
-        let Failure::Library(error) = &failure else { return failure };
-        let (Error::Diverged { class, .. } | Error::PixelsDiverged { class, .. }) = error else {
-            return failure;
-        };
-        let name = dataset.class_names().get(*class).map(String::as_str).unwrap_or_default();
-        let left = match self.saved {
-            Some(0) | None => "there was no checkpoint to keep".to_owned(),
-            Some(iterations) => format!(
-                "the last good checkpoint, after {}, stays in {}, and dm-wgpu --resume {} \
-                 --iterations {iterations} makes results of it",
-                counted(iterations as usize, "iteration"),
-                folder.path().join(FILE).display(),
-                quoted(&folder.path().to_string_lossy()),
-            ),
-        };
-        Failure::Failed(format!("{failure} (class {class} is {name:?}); {left}"))
+        checkpoint.notes = serde_json::to_string(history)
+            .map_err(|error| Failure::format(CHECKPOINT, error.to_string()))?;
+        folder.restore()?;
+        let saved = checkpoint.save(&folder.path().join(CHECKPOINT));
+        // And no matter how long it took.
+        self.last = Instant::now();
+        saved?;
+        self.saved = Some(checkpoint.iteration());
+        folder.keep();
+        Ok(())
     }
 }

@@ -7,26 +7,11 @@ use std::{
 };
 
 use super::{
-    dataset,
-    failure::Failure,
-    lock::{self, Lock},
-    record::Record,
-    repeats,
+    Error, PlaceFault, Record, Result,
+    files::{LOCK, RECORD, RUNS},
+    lock::Lock,
+    record::pictures,
 };
-
-/// Where runs go that were not told.
-const RUNS: &str = "runs";
-
-/// What a run was asked, in its folder.
-pub const RECORD: &str = "run.toml";
-
-/// The text of a file that a run left. A pipe or a device of its name would keep its reader waiting.
-pub fn text_of(path: &Path) -> io::Result<String> {
-    match fs::metadata(path)?.is_file() {
-        true => fs::read_to_string(path),
-        false => Err(io::Error::other("a file is needed here, this is none")),
-    }
-}
 
 /// A folder that is there, empty and writable. Dropped before [`keep`](Self::keep), it takes along
 /// every folder that was made for it, as long as nothing was saved there.
@@ -46,7 +31,7 @@ impl OutputFolder {
     }
 
     /// The folder of a run that goes on, which nothing removes.
-    pub fn again(path: &Path) -> Result<Self, Failure> {
+    pub fn again(path: &Path) -> Result<Self> {
         let mut folder = Self::at(path.to_path_buf());
         folder.lock = Some(Lock::of(path)?);
         folder.keep();
@@ -56,23 +41,17 @@ impl OutputFolder {
 
     /// Whether [`reserve`](Self::reserve) could be done now, without making anything: better before
     /// the work than after it.
-    pub fn check(out: Option<&Path>) -> Result<(), Failure> {
+    pub fn check(out: Option<&Path>) -> Result<()> {
         let path = out.unwrap_or(Path::new(RUNS));
-        let refused = |why: String| match out {
-            Some(_) => Err(Failure::Usage(format!("--out {}: {why}", path.display()))),
-            None => Err(Failure::Usage(format!(
-                "results go into the folder {} by default, but {why}; name another with --out",
-                path.display()
-            ))),
-        };
+        let refused = |fault| Err(place(path, out.is_some(), fault));
         if path.as_os_str().is_empty() {
-            return refused("a name is needed".into());
+            return refused(PlaceFault::Nameless);
         }
         match fs::read_dir(path) {
-            Ok(_) if out.is_some() && holds_results(path) => return Err(not_empty(path)),
+            Ok(_) if out.is_some() && holds_results(path) => return refused(PlaceFault::NotEmpty),
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return refused(format!("it can't be used as a folder: {error}")),
+            Err(error) => return refused(PlaceFault::Unusable(error)),
         }
         // What is not there yet is made in the nearest folder that is.
         let nearest = path.ancestors().find(|folder| folder.is_dir()).unwrap_or(Path::new("."));
@@ -80,40 +59,27 @@ impl OutputFolder {
         match probe {
             Ok(_) => Ok(()),
             // The error itself would name the probe.
-            Err(error) if nearest == path => refused(format!("not writable, {}", error.kind())),
-            Err(error) => {
-                let why = match error.kind() {
-                    // Although it is there: a folder of the system's.
-                    io::ErrorKind::NotFound => String::new(),
-                    kind => format!(", {kind}"),
-                };
-                refused(format!("nothing can be created in {}{why}", nearest.display()))
-            }
+            Err(error) if nearest == path => refused(PlaceFault::Unwritable(error.kind())),
+            Err(error) => refused(PlaceFault::Unreachable(nearest.into(), error.kind())),
         }
     }
 
     /// The same, and that the results won't lie among the pictures that they are made of, where the
     /// next run would come upon them.
-    pub fn check_for(out: Option<&Path>, dataset: &str) -> Result<(), Failure> {
+    pub fn check_for(out: Option<&Path>, dataset: &str) -> Result<()> {
         Self::check(out)?;
         let path = out.unwrap_or(Path::new(RUNS));
-        let pictures = dataset::pictures(dataset).filter(|path| path.is_dir());
-        let Some(pictures) = pictures.filter(|pictures| real(path).starts_with(real(pictures)))
-        else {
-            return Ok(());
-        };
-        let what = match out {
-            Some(_) => format!("--out {}: it lies", path.display()),
-            None => format!("results go into the folder {} by default, which lies", path.display()),
-        };
-        Err(Failure::Usage(format!(
-            "{what} among the pictures in {}; name a folder outside of them with --out",
-            pictures.display()
-        )))
+        let pictures = pictures(dataset).filter(|path| path.is_dir());
+        match pictures.filter(|pictures| real(path).starts_with(real(pictures))) {
+            Some(pictures) => {
+                Err(place(path, out.is_some(), PlaceFault::AmongPictures(pictures.into())))
+            }
+            None => Ok(()),
+        }
     }
 
     /// The folder that was asked for, or a new one named after the run.
-    pub fn reserve(out: Option<&Path>, run_name: &str) -> Result<Self, Failure> {
+    pub fn reserve(out: Option<&Path>, run_name: &str) -> Result<Self> {
         Self::check(out)?;
         match out {
             Some(path) => Self::exactly(path),
@@ -121,28 +87,21 @@ impl OutputFolder {
         }
     }
 
-    fn exactly(path: &Path) -> Result<Self, Failure> {
+    fn exactly(path: &Path) -> Result<Self> {
         let mut folder = Self::at(path.to_path_buf());
-        folder.make(path).map_err(|error| {
-            Failure::Usage(format!("--out {}: it can't be created: {error}", path.display()))
-        })?;
+        folder.make(path).map_err(|error| place(path, true, PlaceFault::Uncreatable(error)))?;
         folder.lock = Some(Lock::of(path)?);
         // It was empty when it was looked at, but another run may have come and gone since.
         if holds_results(path) {
             folder.keep();
-            return Err(not_empty(path));
+            return Err(place(path, true, PlaceFault::NotEmpty));
         }
         Ok(folder)
     }
 
-    fn fresh(parent: &Path, name: &str) -> Result<Self, Failure> {
+    fn fresh(parent: &Path, name: &str) -> Result<Self> {
         let mut folder = Self::at(parent.join(name));
-        let failed = |path: &Path, error: io::Error| {
-            Failure::Usage(format!(
-                "the folder {} can't be created: {error}; name another one with --out",
-                path.display()
-            ))
-        };
+        let failed = |path: &Path, error| place(path, false, PlaceFault::Uncreatable(error));
         folder.make(parent).map_err(|error| failed(parent, error))?;
         let mut count = 2;
         // Creating it is the test whether it was free, so two runs at once get two folders.
@@ -175,6 +134,7 @@ impl OutputFolder {
         Ok(())
     }
 
+    /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -189,25 +149,25 @@ impl OutputFolder {
         self.kept = true;
     }
 
+    /// Whether it stays.
     pub fn is_kept(&self) -> bool {
         self.kept
     }
 
     /// Writes down what the run was asked, from which it can be gone on with whatever happens.
-    pub fn begin(&mut self, record: Record) -> Result<(), Failure> {
+    pub fn begin(&mut self, record: Record) -> Result<()> {
         record.write(&self.path.join(RECORD))?;
         self.begun = Some(record);
         Ok(())
     }
 
     /// Makes it again if it was taken away under the run.
-    pub fn restore(&mut self) -> Result<(), Failure> {
-        if self.path.join(lock::FILE).exists() {
+    pub fn restore(&mut self) -> Result<()> {
+        if self.path.join(LOCK).exists() {
             return Ok(());
         }
-        fs::create_dir_all(&self.path).map_err(|error| {
-            Failure::Failed(format!("{} is gone: {error}", self.path.display()))
-        })?;
+        fs::create_dir_all(&self.path)
+            .map_err(|source| Error::Gone { path: self.path.clone(), source })?;
         log::warn!("{} was gone and is made again", self.path.display());
         self.lock = Some(Lock::of(&self.path)?);
         match &self.begun {
@@ -233,17 +193,14 @@ impl Drop for OutputFolder {
     }
 }
 
-fn not_empty(path: &Path) -> Failure {
-    Failure::Usage(format!(
-        "--out {}: it is not empty; name a new folder, nothing is overwritten",
-        path.display()
-    ))
+fn place(path: &Path, asked: bool, fault: PlaceFault) -> Error {
+    Error::Place { path: path.to_path_buf(), asked, fault }
 }
 
 /// Whether there is more in a folder than the lock.
 fn holds_results(folder: &Path) -> bool {
     let mut entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    entries.any(|entry| entry.file_name() != lock::FILE)
+    entries.any(|entry| entry.file_name() != LOCK)
 }
 
 /// Where a path leads, of which the end may not be there yet.
@@ -254,11 +211,6 @@ fn real(path: &Path) -> PathBuf {
         Some((above, real)) => real.join(path.strip_prefix(above).unwrap_or(Path::new(""))),
         None => path,
     }
-}
-
-/// Whether this folder, or a series of runs in it, can be resumed.
-pub fn holds_a_run(folder: &Path) -> bool {
-    folder.join(RECORD).is_file() || repeats::are_in(folder)
 }
 
 /// Takes folders away again, innermost first. Only those without results go: what was saved stays, and so
@@ -272,7 +224,7 @@ pub fn remove_empty(made: &[PathBuf]) {
 
 /// Empties a folder that holds nothing but what a run was asked.
 fn remove_bare(folder: &Path) {
-    let bare = [RECORD, lock::FILE];
+    let bare = [RECORD, LOCK];
     let Ok(entries) = fs::read_dir(folder) else { return };
     if entries.flatten().all(|entry| bare.iter().any(|name| entry.file_name() == *name)) {
         for file in bare {
@@ -358,7 +310,7 @@ mod tests {
         assert!(Lock::of(&path).is_err());
         drop(second);
         assert_eq!(entries(&path), 2, "the record and the lock");
-        assert_eq!(OutputFolder::exactly(&path).unwrap_err().code(), 1);
+        assert!(!OutputFolder::exactly(&path).unwrap_err().is_usage());
         assert_eq!(entries(&path), 2);
 
         // The first is done by the time that the second gets the lock.
@@ -368,18 +320,18 @@ mod tests {
         drop(first);
         let refused = OutputFolder::exactly(&path).unwrap_err();
         assert!(refused.to_string().contains("not empty"), "{refused}");
-        assert_eq!((refused.code(), entries(&path)), (2, 3));
+        assert_eq!((refused.is_usage(), entries(&path)), (true, 3));
     }
 
     /// As a process that is killed at its beginning leaves it.
     #[test]
     fn a_folder_with_only_an_unheld_lock_counts_as_empty() {
         let place = tempfile::tempdir().unwrap();
-        fs::write(place.path().join(lock::FILE), "").unwrap();
+        fs::write(place.path().join(LOCK), "").unwrap();
         OutputFolder::check(Some(place.path())).unwrap();
         drop(OutputFolder::exactly(place.path()).unwrap());
         fs::write(place.path().join("results"), "").unwrap();
-        assert_eq!(OutputFolder::check(Some(place.path())).unwrap_err().code(), 2);
+        assert!(OutputFolder::check(Some(place.path())).unwrap_err().is_usage());
     }
 
     #[test]
@@ -391,7 +343,7 @@ mod tests {
         fs::remove_dir_all(place.path().join("x")).unwrap();
         folder.restore().unwrap();
         assert!(path.is_dir());
-        assert_eq!(Lock::of(&path).unwrap_err().code(), 1, "it is locked again");
+        assert!(matches!(Lock::of(&path), Err(Error::Busy(_))), "it is locked again");
     }
 
     #[test]
@@ -410,7 +362,7 @@ mod tests {
         let dataset = format!("folder:{}", pets.display());
         for inside in [pets.join("out"), pets.clone(), place.path().join("pets/../pets/x/y")] {
             let failure = OutputFolder::check_for(Some(&inside), &dataset).unwrap_err();
-            assert_eq!(failure.code(), 2);
+            assert!(failure.is_usage());
             assert!(failure.to_string().contains("among the pictures"), "{failure}");
         }
         OutputFolder::check_for(Some(&beside), &dataset).unwrap();
@@ -438,11 +390,11 @@ mod tests {
                 OutputFolder::check(Some(path)).unwrap_err(),
                 OutputFolder::reserve(Some(path), "").unwrap_err(),
             ] {
-                assert_eq!(failure.code(), 2);
+                assert!(failure.is_usage());
                 assert!(failure.to_string().starts_with("--out"), "{failure}");
             }
         }
-        assert_eq!(OutputFolder::fresh(&file, "a").unwrap_err().code(), 2);
+        assert!(OutputFolder::fresh(&file, "a").unwrap_err().is_usage());
         assert_eq!(fs::read(&file).unwrap(), b"mine");
         // The part that could be made is gone again.
         assert!(OutputFolder::exactly(&place.path().join("new/\0name")).is_err());

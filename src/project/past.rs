@@ -7,18 +7,24 @@ use std::{
 
 use serde_json::Value;
 
-use dm_wgpu::{
+use super::{
+    Error, FolderFault, Result,
+    files::{COMPARISON, FIGURES, METRICS, RECORD, SET, are_several, text_of},
+    snapshots,
+};
+use crate::{
     Accuracy, SyntheticSet,
     report::{Measurement, Sheet, read_metrics},
 };
 
-use super::{failure::Failure, folder::text_of, repeats, rescue::resuming, snapshots};
-
 /// A run that has ended. Its figures are read by name from whatever version wrote them: what is not
 /// there is null.
 pub struct Past {
+    /// Where it is.
     pub folder: PathBuf,
+    /// What is in `report.json`.
     pub figures: Value,
+    /// Losses and accuracies by iteration.
     pub rows: Vec<Measurement>,
     /// The images; none where all of a data set was trained on.
     pub images: Option<Sheet>,
@@ -29,36 +35,35 @@ pub struct Past {
 }
 
 impl Past {
-    pub fn read(folder: &Path) -> Result<Self, Failure> {
-        let refused = |why: &str| Failure::Failed(format!("{}: {why}", folder.display()));
+    /// The run that ended in this folder.
+    pub fn read(folder: &Path) -> Result<Self> {
+        let refused = |fault| Error::folder(folder, fault);
         if !folder.is_dir() {
-            return Err(refused("there is no such folder; name one that a run left"));
+            return Err(refused(FolderFault::Missing));
         }
         let at = |name: &str| folder.join(name);
         if let Some(why) = several_in(folder) {
             return Err(why);
         }
-        let text = match text_of(&at("report.json")) {
+        let text = match text_of(&at(FIGURES)) {
             Ok(text) => text,
-            Err(_) if at("run.toml").is_file() => return Err(unfinished(folder)),
-            Err(_) => {
-                return Err(refused("no run is in it: report.json is missing"));
-            }
+            Err(_) if at(RECORD).is_file() => return Err(refused(FolderFault::Unfinished)),
+            Err(_) => return Err(refused(FolderFault::NoRun)),
         };
         let figures: Value = serde_json::from_str(&text)
-            .map_err(|error| refused(&format!("report.json is not a run's: {error}")))?;
+            .map_err(|error| refused(FolderFault::NotFigures(error.to_string())))?;
         if !figures["method"].is_string() {
-            return Err(refused("report.json is not a run's: it names no method"));
+            return Err(refused(FolderFault::NotFigures("it names no method".into())));
         }
         // Training on all there is leaves neither.
-        let set = at("synthetic.safetensors");
+        let set = at(SET);
         let images = match set.is_file() {
             true => Some(SyntheticSet::load(&set).and_then(|set| Sheet::of(&set))?),
             false => None,
         };
-        let metrics = at("metrics.csv");
+        let metrics = at(METRICS);
         let rows = if metrics.is_file() { read_metrics(&metrics)? } else { Vec::new() };
-        let record = text_of(&at("run.toml")).unwrap_or_default();
+        let record = text_of(&at(RECORD)).unwrap_or_default();
         let command = record.lines().find_map(|line| line.strip_prefix("# dm-wgpu "));
         Ok(Self {
             snapshots: images
@@ -80,18 +85,22 @@ impl Past {
         last.unwrap_or_else(|| self.folder.display().to_string())
     }
 
+    /// A figure that is a text; `?` if there is none.
     pub fn text(&self, name: &str) -> &str {
         self.figures[name].as_str().unwrap_or("?")
     }
 
+    /// Seconds of `condensing` or `evaluating`.
     pub fn seconds(&self, what: &str) -> Option<f64> {
         self.figures["seconds"][what].as_f64()
     }
 
+    /// Whether it ended before all was done that was asked for.
     pub fn interrupted(&self) -> bool {
         self.figures["interrupted"].as_bool().unwrap_or(false)
     }
 
+    /// In per cent, if it was measured.
     pub fn accuracy(&self) -> Option<Accuracy> {
         serde_json::from_value(self.figures["accuracy"].clone()).ok()
     }
@@ -122,48 +131,29 @@ impl Past {
 }
 
 /// Refuses a folder that a run left without a set: what else is in it would be taken for pictures.
-pub fn check_set(path: &Path) -> Result<(), Failure> {
+pub fn check_set(path: &Path) -> Result<()> {
     let at = |name: &str| path.join(name).is_file();
-    if at("synthetic.safetensors") {
+    if at(SET) {
         return Ok(());
     }
     match several_in(path) {
         Some(why) => Err(why),
-        None if at("run.toml") && at("report.json") => Err(Failure::Failed(format!(
-            "{}: this run trained on a whole data set and left no images",
-            path.display()
-        ))),
-        None if at("run.toml") => Err(unfinished(path)),
+        None if at(RECORD) && at(FIGURES) => Err(Error::folder(path, FolderFault::NoImages)),
+        None if at(RECORD) => Err(Error::folder(path, FolderFault::Unfinished)),
         None => Ok(()),
     }
 }
 
-fn unfinished(folder: &Path) -> Failure {
-    Failure::Failed(format!(
-        "{}: this run has not ended; go on with {}",
-        folder.display(),
-        resuming(folder)
-    ))
-}
-
 /// Why a folder is not that of one run, if it is that of several.
-fn several_in(folder: &Path) -> Option<Failure> {
-    let what = if folder.join("compare.json").is_file() {
-        "a comparison, not a run"
-    } else if repeats::are_in(folder) {
-        "runs with several seeds, not one run"
-    } else {
+fn several_in(folder: &Path) -> Option<Error> {
+    let compared = folder.join(COMPARISON).is_file();
+    if !compared && !are_several(folder) {
         return None;
-    };
+    }
     let entries = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
-    let mut runs: Vec<_> = entries.filter(|path| path.join("report.json").is_file()).collect();
+    let mut runs: Vec<_> = entries.filter(|path| path.join(FIGURES).is_file()).collect();
     runs.sort();
-    let runs: Vec<_> = runs.iter().map(|path| path.display().to_string()).collect();
-    let named = match runs.is_empty() {
-        true => String::new(),
-        false => format!(": {}", runs.join(", ")),
-    };
-    Some(Failure::Failed(format!("{}: {what}; name the runs in it{named}", folder.display())))
+    Some(Error::folder(folder, FolderFault::Several { compared, runs }))
 }
 
 #[cfg(test)]
@@ -179,7 +169,7 @@ mod tests {
         fs::create_dir(&run).unwrap();
         assert!(why().contains("no run is in it"));
         fs::write(run.join("run.toml"), "# The same again:\n# dm-wgpu --ipc 1\n").unwrap();
-        assert!(why().contains("run: this run has not ended; go on with dm-wgpu --resume "));
+        assert!(why().ends_with("run: this run has not ended"));
         let of_set = || check_set(&run).unwrap_err().to_string();
         assert_eq!(of_set(), why());
         for (file, what) in [

@@ -6,15 +6,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use dm_wgpu::{
-    SyntheticSet,
+use super::{
+    Result,
+    files::{ANIMATION, SNAPSHOTS},
+};
+use crate::{
+    Error, SyntheticSet,
     report::{self, Sheet},
 };
-
-use super::failure::Failure;
-
-/// Where they are in a run's folder.
-const FOLDER: &str = "snapshots";
 
 /// When they are due, and where they go.
 pub struct Snapshots {
@@ -35,7 +34,7 @@ impl Snapshots {
         let mut due: Vec<_> = (0..=n).map(kth).collect();
         due.dedup();
         due.truncate(if count == 0 { 0 } else { due.len() });
-        Self { folder: run.join(FOLDER), due, start: None }
+        Self { folder: run.join(SNAPSHOTS), due, start: None }
     }
 
     /// Whether the images after so many iterations are to be kept.
@@ -76,10 +75,9 @@ impl Snapshots {
 
     fn write(&self, iteration: u32, sheet: &Sheet) {
         let path = self.folder.join(format!("{iteration:06}.png"));
-        let written = match fs::create_dir_all(&self.folder) {
-            Ok(()) => sheet.save(&path).map_err(Failure::from),
-            Err(error) => Err(Failure::Failed(format!("{}: {error}", self.folder.display()))),
-        };
+        let written = fs::create_dir_all(&self.folder)
+            .map_err(Error::io("create", &self.folder))
+            .and_then(|()| sheet.save(&path));
         if let Err(error) = written {
             log::warn!("no snapshot after {iteration} iterations: {error}");
         }
@@ -88,7 +86,7 @@ impl Snapshots {
 
 /// Those in a run's folder, in order, as long as they are pictures of this set.
 pub fn read(run: &Path, like: &Sheet) -> Vec<(u32, Sheet)> {
-    let Ok(entries) = fs::read_dir(run.join(FOLDER)) else { return Vec::new() };
+    let Ok(entries) = fs::read_dir(run.join(SNAPSHOTS)) else { return Vec::new() };
     let read = |path: PathBuf| {
         let iteration = path.file_name()?.to_str()?.strip_suffix(".png")?.parse().ok()?;
         match like.load_like(&path) {
@@ -105,11 +103,11 @@ pub fn read(run: &Path, like: &Sheet) -> Vec<(u32, Sheet)> {
 }
 
 /// The animation of those in a run's folder, if there are any.
-pub fn animate(set: &SyntheticSet, run: &Path) -> Result<(), Failure> {
+pub fn animate(set: &SyntheticSet, run: &Path) -> Result<()> {
     let frames = read(run, &Sheet::of(set)?);
     match frames.is_empty() {
         true => Ok(()),
-        false => Ok(report::write_animation(&frames, &run.join("progress.png"))?),
+        false => Ok(report::write_animation(&frames, &run.join(ANIMATION))?),
     }
 }
 
@@ -166,8 +164,8 @@ mod tests {
         assert!(run.path().join("progress.png").is_file());
 
         // What is none of ours is left out.
-        fs::write(run.path().join(FOLDER).join("notes.txt"), "").unwrap();
-        fs::write(run.path().join(FOLDER).join("000005.png"), "broken").unwrap();
+        fs::write(run.path().join(SNAPSHOTS).join("notes.txt"), "").unwrap();
+        fs::write(run.path().join(SNAPSHOTS).join("000005.png"), "broken").unwrap();
         assert_eq!(there(), [0, 2, 8]);
 
         Snapshots::new(run.path(), 0, 8).last(9, &set(0.9));

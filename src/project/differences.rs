@@ -4,7 +4,7 @@ use super::past::Past;
 
 /// Settings by name, as the runs' figures have them.
 #[derive(Default)]
-pub struct Settings {
+pub struct Differences {
     /// The same in all runs.
     pub common: Vec<(String, String)>,
     /// A value for each run; none where it knows no such setting.
@@ -14,7 +14,8 @@ pub struct Settings {
     pub of_methods: Vec<(String, Vec<(String, String)>)>,
 }
 
-impl Settings {
+impl Differences {
+    /// Of runs with the names that they have beside one another.
     pub fn of(runs: &[(String, Past)]) -> Self {
         let of_each: Vec<_> = runs.iter().map(|(_, past)| flat(past)).collect();
         let mut names: Vec<&String> = Vec::new();
@@ -108,7 +109,7 @@ mod tests {
             ("a".to_owned(), past("dm", r#"{"ipc": 1, "width": 8}"#)),
             ("b".to_owned(), past("dm", r#"{"ipc": 10, "width": 8, "lr_img": 0.5}"#)),
         ];
-        let settings = Settings::of(&runs);
+        let settings = Differences::of(&runs);
         let text = |text: &str| Some(text.to_owned());
         assert_eq!(
             settings.different,
@@ -123,7 +124,7 @@ mod tests {
 
         // What other methods don't know is no difference of theirs; that it is told once suffices.
         runs.push(("c".to_owned(), past("random", r#"{"ipc": 1, "selection": "random"}"#)));
-        let settings = Settings::of(&runs);
+        let settings = Differences::of(&runs);
         let different: Vec<_> = settings.different.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(different, ["method", "ipc", "lr-img"]);
         let own = vec![("width".to_owned(), "8".to_owned())];

@@ -3,64 +3,59 @@
 
 use std::path::{Path, PathBuf};
 
-use dm_wgpu::{
-    EvaluationSettings,
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{
+    Differences, Error, FolderFault, Past, Result,
+    figures::Losses,
+    files::{COMPARISON, FIGURES, PAGE, SEEDS, are_several, text_of},
+    repeats::{Repeats, over},
+    words::{counted, how, number},
+};
+use crate::{
+    Accuracy, Error as Failure, EvaluationSettings,
     report::{self, Chart, Curve, Fact, Gallery, List, Page, Point, Row, Table},
 };
 
-use super::{
-    args::ReportArgs,
-    differences::Settings,
-    failure::Failure,
-    figures::Losses,
-    measure::how,
-    past::Past,
-    progress::number,
-    repeats,
-    say::{self, counted},
-    side_by_side,
-};
-
-/// The file's name in a run's folder and in a comparison's.
-pub const NAME: &str = "report.html";
-
-/// `dm-wgpu report`: the page of a run or a comparison again, as this version makes it.
-pub fn run(args: &ReportArgs) -> Result<u8, Failure> {
-    let path = if repeats::are_in(&args.path) {
-        repeats::page(&args.path)?
-    } else if args.path.join("compare.json").is_file() {
-        side_by_side::again(&args.path)?
+/// Writes the page of a run, of runs with several seeds or of a comparison, from what is in its folder.
+pub fn write(folder: &Path) -> Result<PathBuf> {
+    if are_several(folder) {
+        write_seeds(folder)
+    } else if folder.join(COMPARISON).is_file() {
+        write_compared(folder)
     } else {
-        write_run(&args.path)?
-    };
-    if !args.quiet {
-        say::out(&format!("page      {}", path.display()))
-            .map_err(|error| Failure::Failed(format!("stdout: {error}")))?;
+        write_run(folder)
     }
-    Ok(0)
 }
 
 /// Writes the page of a run into its folder.
-pub fn write_run(folder: &Path) -> Result<PathBuf, Failure> {
-    write(&of_run(Past::read(folder)?), folder)
+fn write_run(folder: &Path) -> Result<PathBuf> {
+    save(&of_run(Past::read(folder)?), folder)
 }
 
 /// Writes the page of several, each with the name that it has there.
-pub fn write_comparison(
-    title: &str,
-    runs: &[(String, Past)],
-    folder: &Path,
-) -> Result<PathBuf, Failure> {
-    write(&of_several(title, runs), folder)
+pub fn write_comparison(title: &str, runs: &[(String, Past)], folder: &Path) -> Result<PathBuf> {
+    save(&of_several(title, runs), folder)
 }
 
 /// Writes the page of runs that differ in their seeds, with what they say together.
-pub fn write_repeats(
-    runs: &[(String, Past)],
-    together: Option<Fact>,
-    asked: usize,
-    folder: &Path,
-) -> Result<PathBuf, Failure> {
+fn write_seeds(folder: &Path) -> Result<PathBuf> {
+    let asked = Repeats::read(&folder.join(SEEDS))?.runs as usize;
+    let path = folder.join(FIGURES);
+    let Ok(text) = text_of(&path) else {
+        return Err(Error::folder(folder, FolderFault::NoneEnded));
+    };
+    let Together { runs, accuracy, means } =
+        serde_json::from_str(&text).map_err(|error| Failure::format(&path, error.to_string()))?;
+    // Without an evaluation there is nothing to say together.
+    let together = accuracy.zip(means).map(|(all, means)| Fact {
+        name: "Test accuracy".into(),
+        value: all.to_string(),
+        note: over(&all, &means),
+    });
+    let read = |OfSeed { folder: own }: OfSeed| Ok((own.clone(), Past::read(&folder.join(own))?));
+    let runs = runs.into_iter().map(read).collect::<Result<Vec<_>>>()?;
     let title = runs.first().map(|(_, past)| title(past)).unwrap_or_default();
     let seeds = counted(asked, "seed");
     let lead = match runs.len() {
@@ -70,18 +65,61 @@ pub fn write_repeats(
         }
         _ => format!("The same run with {seeds}."),
     };
-    let mut page = of_several(&title, runs);
+    let mut page = of_several(&title, &runs);
     // The names of the runs say it.
     for table in &mut page.tables {
         table.rows.retain(|row| {
             row.cells.first().is_none_or(|name| !["seed", "eval-seed"].contains(&&**name))
         });
     }
-    write(&Page { lead, facts: together.into_iter().collect(), ..page }, folder)
+    save(&Page { lead, facts: together.into_iter().collect(), ..page }, folder)
 }
 
-fn write(page: &Page, folder: &Path) -> Result<PathBuf, Failure> {
-    let path = folder.join(NAME);
+/// What the page needs of the figures of several seeds, whatever version wrote them.
+#[derive(Deserialize)]
+struct Together {
+    runs: Vec<OfSeed>,
+    accuracy: Option<Accuracy>,
+    means: Option<Accuracy>,
+}
+
+#[derive(Deserialize)]
+struct OfSeed {
+    folder: String,
+}
+
+/// Writes a comparison's page.
+fn write_compared(folder: &Path) -> Result<PathBuf> {
+    let path = folder.join(COMPARISON);
+    let wrong = |why: &str| Failure::format(&path, why);
+    let text = text_of(&path).map_err(|error| wrong(&error.to_string()))?;
+    let table: Value = serde_json::from_str(&text).map_err(|error| wrong(&error.to_string()))?;
+    let rows = |name: &str| table[name].as_array().map(Vec::as_slice).unwrap_or_default();
+    let mut runs = Vec::new();
+    // Methods lie in the comparison's own folder, runs elsewhere.
+    for row in rows("methods").iter().chain(rows("runs")) {
+        let (Some(name), Some(own)) =
+            (row["name"].as_str().or(row["method"].as_str()), row["folder"].as_str())
+        else {
+            continue;
+        };
+        runs.push((name.to_owned(), Past::read(&folder.join(own))?));
+    }
+    if runs.is_empty() {
+        return Err(wrong("it names no run that left a folder").into());
+    }
+    let title = match table["dataset"].as_str() {
+        Some(dataset) => {
+            let ipc = table["ipc"].as_u64().unwrap_or(0) as usize;
+            format!("{dataset}, {} a class: methods compared", counted(ipc, "image"))
+        }
+        None => format!("{} compared", counted(runs.len(), "run")),
+    };
+    write_comparison(&title, &runs, folder)
+}
+
+fn save(page: &Page, folder: &Path) -> Result<PathBuf> {
+    let path = folder.join(PAGE);
     report::write_page(page, &path)?;
     Ok(path)
 }
@@ -293,7 +331,7 @@ fn of_several(title: &str, runs: &[(String, Past)]) -> Page {
         header: header.map(str::to_owned).into(),
         rows: runs.iter().map(row).collect(),
     };
-    let settings = Settings::of(runs);
+    let settings = Differences::of(runs);
     let header = runs.iter().map(|(name, _)| name.clone());
     let difference = |(name, values): &(String, Vec<Option<String>>)| Row {
         cells: [name.clone()]

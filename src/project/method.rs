@@ -1,11 +1,10 @@
-//! What can make a set, by the name it has on the command line.
+//! What can make a set, by the name that it has in files and on command lines.
 
 use std::fmt;
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use crate::Selector;
 
-use dm_wgpu::Selector;
-
+/// What makes a set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
     /// Distribution matching.
@@ -17,7 +16,8 @@ pub enum Method {
 }
 
 impl Method {
-    const ALL: [Self; 5] = [
+    /// All of them.
+    pub const ALL: [Self; 5] = [
         Self::Dm,
         Self::Selection(Selector::Random),
         Self::Selection(Selector::Herding),
@@ -25,6 +25,7 @@ impl Method {
         Self::Whole,
     ];
 
+    /// `dm`, `herding` …
     pub fn name(self) -> &'static str {
         match self {
             Self::Dm => "dm",
@@ -33,12 +34,9 @@ impl Method {
         }
     }
 
-    /// For clap, which then knows all names.
-    pub fn parser() -> impl TypedValueParser<Value = Self> {
-        PossibleValuesParser::new(Self::ALL.map(Self::name)).map(|name| {
-            // clap has let no other name through.
-            Self::ALL.into_iter().find(|method| method.name() == name).unwrap_or(Self::Dm)
-        })
+    /// The one with this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|method| method.name() == name)
     }
 }
 

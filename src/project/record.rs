@@ -1,22 +1,26 @@
 //! `run.toml`: what a run was asked, on what it ran, what came of it, and the command that repeats it.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use toml::{Table, Value};
 
-use dm_wgpu::{
-    Accuracy, EvaluationSettings, Gpu, Precision, SelectionSettings, Settings, Subject, report,
+use super::{
+    Method, Result,
+    files::text_of,
+    words::{memory_exactly, quoted},
+};
+use crate::{
+    Accuracy, AdapterChoice, Error, EvaluationSettings, Gpu, Kernels, Precision, SelectionSettings,
+    Settings, data, report,
 };
 
-use super::{
-    args::{MachineArgs, PictureArgs, RunArgs},
-    failure::Failure,
-    figures::Figures,
-    folder::text_of,
-    method::Method,
-    values,
-};
+/// Pictures on the way that a run may be asked for, and how many it has if nothing is asked.
+const MOST_SNAPSHOTS: u32 = 1000;
+const USUAL_SNAPSHOTS: u32 = 10;
 
 /// Everything that it takes to do a run again, or to go on with it, and what is known of it so far.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -24,6 +28,7 @@ use super::{
 pub struct Record {
     /// Version of this program.
     pub version: String,
+    /// By its name; [`Method::named`] knows it.
     pub method: String,
     /// Evaluate before the first iteration and after every so many.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -34,6 +39,7 @@ pub struct Record {
     /// Whether no evaluation was asked for.
     #[serde(default, skip_serializing_if = "is_false")]
     pub no_eval: bool,
+    /// What it works on.
     pub data: Data,
     /// As asked for; [`Outcome::completed_iterations`] is what was done. Training on a whole data
     /// set has none but those of the evaluation.
@@ -42,8 +48,10 @@ pub struct Record {
     /// None if it was not asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub evaluation: Option<EvaluationSettings>,
+    /// What was asked of the machine.
     #[serde(default, skip_serializing_if = "Machine::is_open")]
     pub machine: Machine,
+    /// What it ran on last.
     pub adapter: Adapter,
     /// None as long as the run goes on.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -51,11 +59,12 @@ pub struct Record {
 }
 
 /// Which data, from where.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Data {
     /// As it was asked for.
     pub name: String,
+    /// Where the data set was looked for, if that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data_dir: Option<PathBuf>,
     /// Height and width that pictures were resampled to.
@@ -70,12 +79,16 @@ pub struct Data {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Machine {
+    /// A part of its name, or its index.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub adapter: Option<String>,
+    /// The graphics API.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backend: Option<String>,
+    /// The family of kernels.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kernels: Option<String>,
+    /// What convolutions round their factors to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub precision: Option<String>,
     /// Milliseconds.
@@ -90,26 +103,21 @@ pub struct Machine {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum MethodSettings {
+    /// To condense.
     Dm(Settings),
+    /// To choose real images.
     Selection(SelectionSettings),
 }
 
-impl MethodSettings {
-    /// Those of the arguments; none for training on all there is.
-    pub fn of<'a>(args: &RunArgs, method: Method, subject: impl Into<Subject<'a>>) -> Option<Self> {
-        match method {
-            Method::Dm => Some(Self::Dm(args.settings(subject))),
-            Method::Selection(by) => Some(Self::Selection(args.selection(subject, by))),
-            Method::Whole => None,
-        }
-    }
-}
-
+/// What a run was carried out on.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Adapter {
+    /// The device's name.
     pub name: String,
+    /// The graphics API.
     pub backend: String,
+    /// The driver and its version.
     pub driver: String,
     /// The family of kernels that served it.
     pub kernels: String,
@@ -117,15 +125,17 @@ pub struct Adapter {
     pub precision: String,
 }
 
+/// What came of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Outcome {
     /// Fewer than asked for if the run was interrupted; none if the method has no iterations.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub completed_iterations: Option<u32>,
-    /// As [`Losses`](super::figures::Losses) has it.
+    /// As [`Losses`](super::Losses) has it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_loss: Option<f32>,
+    /// The same over the last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_loss: Option<f32>,
     /// Without those of the evaluation.
@@ -138,6 +148,7 @@ pub struct Outcome {
 }
 
 impl Adapter {
+    /// This one.
     pub fn of(gpu: &Gpu) -> Self {
         let info = gpu.info();
         Self {
@@ -151,16 +162,28 @@ impl Adapter {
 }
 
 impl Machine {
-    fn of(args: &MachineArgs) -> Self {
-        Self {
-            adapter: args.adapter.clone(),
-            backend: args.backend.clone(),
-            kernels: args.kernels.map(|kernels| kernels.name().to_owned()),
-            precision: (args.precision != Precision::default())
-                .then(|| args.precision.name().to_owned()),
-            submit_target: args.submit_target,
-            memory_budget: args.memory_budget.filter(|bytes| *bytes != Gpu::MEMORY_BUDGET),
-        }
+    /// The device that was asked for. Names that this version does not know are refused.
+    pub fn adapter_choice(&self) -> crate::Result<AdapterChoice> {
+        let kernels = self.kernels.as_deref().map(|name| {
+            let known = Kernels::ALL.into_iter().find(|kernels| kernels.name() == name);
+            let possible =
+                || format!("possible are {}", Kernels::ALL.map(Kernels::name).join(", "));
+            known.ok_or_else(|| Error::setting("kernels", name, possible()))
+        });
+        let precision = self.precision.as_deref().map(|name| {
+            let known = Precision::ALL.into_iter().find(|precision| precision.name() == name);
+            let possible =
+                || format!("possible are {}", Precision::ALL.map(Precision::name).join(", "));
+            known.ok_or_else(|| Error::setting("precision", name, possible()))
+        });
+        Ok(AdapterChoice {
+            adapter: self.adapter.clone(),
+            backend: self.backend.clone(),
+            kernels: kernels.transpose()?,
+            precision: precision.transpose()?.unwrap_or_default(),
+            submit_target: self.submit_target.map(|ms| Duration::from_millis(ms.into())),
+            memory_budget: self.memory_budget,
+        })
     }
 
     /// Whether nothing was asked for, and so anything will do.
@@ -169,59 +192,93 @@ impl Machine {
     }
 }
 
-impl Outcome {
-    pub fn of(figures: &Figures) -> Self {
-        Self {
-            completed_iterations: figures.completed_iterations,
-            first_loss: figures.loss.map(|loss| loss.first),
-            last_loss: figures.loss.map(|loss| loss.last),
-            seconds: figures.seconds.condensing,
-            interrupted: figures.interrupted,
-            accuracy: figures.accuracy.clone(),
+impl Record {
+    /// What makes the set.
+    pub fn method(&self) -> Option<Method> {
+        match &self.settings {
+            Some(MethodSettings::Dm(_)) => Some(Method::Dm),
+            Some(MethodSettings::Selection(settings)) => {
+                Some(Method::Selection(settings.selection))
+            }
+            None => Method::named(&self.method).filter(|method| *method == Method::Whole),
         }
     }
-}
 
-impl Record {
-    /// A run that was asked for, without an outcome.
-    pub fn of(
-        args: &RunArgs,
-        method: Method,
-        settings: Option<MethodSettings>,
-        evaluation: Option<EvaluationSettings>,
-        adapter: Adapter,
-    ) -> Self {
-        let data_dir = args.machine.data_dir.clone();
-        let PictureArgs { resize, test_fraction } = args.machine.pictures;
+    /// What everything random follows from.
+    pub fn seed(&self) -> u64 {
+        match (&self.settings, &self.evaluation) {
+            (Some(MethodSettings::Dm(settings)), _) => settings.seed,
+            (Some(MethodSettings::Selection(settings)), _) => settings.seed,
+            (None, evaluation) => evaluation.as_ref().map_or(0, |settings| settings.seed),
+        }
+    }
+
+    /// The same to be begun or gone on with by this version on this device.
+    pub fn begun_on(&self, gpu: &Gpu) -> Self {
+        let condenses = matches!(self.settings, Some(MethodSettings::Dm(_)));
         Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            method: method.name().to_owned(),
-            // From a file it may stand beside a method that has no iterations.
-            eval_every: args.eval_every.filter(|_| method == Method::Dm),
-            no_eval: evaluation.is_none(),
-            snapshots: (method == Method::Dm).then_some(args.snapshots),
-            data: Data { name: args.dataset().to_owned(), data_dir, resize, test_fraction },
-            settings,
-            evaluation,
-            machine: Machine::of(&args.machine),
-            adapter,
+            eval_every: self.eval_every.filter(|_| condenses && self.evaluation.is_some()),
+            no_eval: self.evaluation.is_none(),
+            // Earlier versions did not write it.
+            snapshots: condenses.then(|| self.snapshots.unwrap_or(USUAL_SNAPSHOTS)),
+            adapter: Adapter::of(gpu),
             outcome: None,
+            ..self.clone()
         }
     }
 
-    pub fn write(&self, path: &Path) -> Result<(), Failure> {
-        let table = toml::to_string(self)
-            .map_err(|error| Failure::Failed(format!("{}: {error}", path.display())))?;
+    /// Refuses what no run can be asked, as far as that shows without its data and a device: by hand anything may be
+    /// written into the file.
+    pub fn check(&self) -> crate::Result<()> {
+        let wrong = |name, given: &dyn ToString, expected: &str| {
+            Err(Error::setting(name, given.to_string(), expected))
+        };
+        let Data { name, resize, test_fraction, .. } = &self.data;
+        let method = self.method();
+        let named = method.is_some_and(|method| method.name() == self.method);
+        if !(data::NAMES.contains(&name.as_str()) || pictures(name).is_some()) {
+            let names = data::NAMES.join(", ");
+            return wrong("dataset", name, &format!("possible are {names}, folder:PATH"));
+        } else if !named {
+            return wrong("method", &self.method, "the settings are those of another method");
+        } else if method == Some(Method::Whole) && self.evaluation.is_none() {
+            return wrong("method", &self.method, "without an evaluation there is nothing to do");
+        }
+        let numbers = [
+            ("eval_every", self.eval_every.map(u64::from), u32::MAX.into()),
+            ("resize", resize.map(|size| size as u64), 4096),
+            ("submit_target", self.machine.submit_target.map(u64::from), 60_000),
+            ("memory_budget", self.machine.memory_budget, i64::MAX as u64),
+        ];
+        for (name, value, most) in numbers {
+            if let Some(value) = value.filter(|value| !(1..=most).contains(value)) {
+                return wrong(name, &value, &format!("1 to {most} is possible"));
+            }
+        }
+        if let Some(count) = self.snapshots.filter(|count| *count > MOST_SNAPSHOTS) {
+            return wrong("snapshots", &count, &format!("0 to {MOST_SNAPSHOTS} is possible"));
+        }
+        if let Some(part) = test_fraction.filter(|part| !(0.0..1.0).contains(part)) {
+            return wrong("test_fraction", &part, "0 to below 1 is possible");
+        }
+        self.machine.adapter_choice().map(drop)
+    }
+
+    /// Writes the file, with the command that repeats the run.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        let table =
+            toml::to_string(self).map_err(|error| Error::format(path, error.to_string()))?;
         let command = self.command();
         let text = format!("# The same again, into a new folder:\n# {command}\n\n{table}");
         Ok(report::write_whole(path, text.as_bytes())?)
     }
 
     /// What the file holds.
-    pub fn read(path: &Path) -> Result<Self, Failure> {
-        let failed = |why: String| Failure::Failed(format!("{}: {why}", path.display()));
+    pub fn read(path: &Path) -> Result<Self> {
+        let failed = |why: String| Error::format(path, why);
         let text = text_of(path).map_err(|error| failed(error.to_string()))?;
-        parse(&text).map_err(|error| failed(format!("no record of a run: {error}")))
+        Ok(parse(&text).map_err(|error| failed(format!("no record of a run: {error}")))?)
     }
 
     /// The command that does the same again.
@@ -232,7 +289,7 @@ impl Record {
 
     /// Its words: every setting resolved, as defaults may change, and no `--out`, as that folder is
     /// full now.
-    pub fn arguments(&self) -> Vec<String> {
+    fn arguments(&self) -> Vec<String> {
         let mut words = vec!["dm-wgpu".to_owned()];
         let mut say = |flag: &str, value: &dyn ToString| {
             words.extend([format!("--{flag}"), value.to_string()]);
@@ -283,7 +340,7 @@ impl Record {
             ("kernels", kernels),
             ("precision", precision),
             ("submit-target", &submit_target.map(|ms| ms.to_string())),
-            ("memory-budget", &memory_budget.map(values::memory_exactly)),
+            ("memory-budget", &memory_budget.map(memory_exactly)),
         ] {
             if let Some(value) = value {
                 say(flag, value);
@@ -294,6 +351,11 @@ impl Record {
         }
         words
     }
+}
+
+/// Where the pictures are, if this names a folder of them.
+pub fn pictures(dataset: &str) -> Option<&Path> {
+    dataset.strip_prefix(data::FOLDER).map(Path::new)
 }
 
 /// Reads a record, or several runs' with one in `run`. In those of earlier versions the memory budget is among the
@@ -350,92 +412,39 @@ fn dm_flags(settings: &Settings, say: &mut impl FnMut(&str, &dyn ToString)) {
     say("seed", seed);
 }
 
-/// A word as a shell takes it, on one line whatever is in it: more would end the comment.
-pub fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "-_./:=+,@%".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else if word.chars().any(char::is_control) {
-        let escape = |c: char| match c {
-            '\'' | '\\' => format!("\\{c}"),
-            c if c.is_control() => format!("\\u{:04x}", u32::from(c)),
-            c => c.to_string(),
-        };
-        format!("$'{}'", word.chars().map(escape).collect::<String>())
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
-}
-
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
-    use crate::cli::{args::Cli, dataset::tests::tiny};
-    use dm_wgpu::Kernels;
 
-    fn record(cli: &Cli) -> Record {
-        let (args, method) = (&cli.run, cli.method.method);
-        let tiny = tiny();
-        let settings = MethodSettings::of(args, method, &tiny);
-        let evaluation = (!cli.method.no_eval).then(|| args.evaluation(&tiny, method));
-        let adapter = Adapter {
-            name: "A \"GPU\"".into(),
-            backend: "vulkan".into(),
-            driver: "x 1".into(),
-            kernels: args.machine.kernels.unwrap_or(Kernels::Tiles).name().into(),
-            precision: args.machine.precision.name().into(),
-        };
-        Record::of(args, method, settings, evaluation, adapter)
-    }
-
-    fn outcome(record: &Record) -> Outcome {
-        let iterations = matches!(record.settings, Some(MethodSettings::Dm(_))).then_some(7);
-        Outcome {
-            completed_iterations: iterations,
-            first_loss: iterations.map(|_| 0.1),
-            last_loss: iterations.map(|_| 1e-9),
-            seconds: 1.5,
-            interrupted: false,
-            accuracy: record.evaluation.as_ref().map(|_| Accuracy::of(vec![80.0, 90.0])),
-        }
-    }
-
-    #[test]
-    fn a_record_is_read_back_and_repeats_its_run() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("run.toml");
-        for line in [
-            "dm-wgpu --dataset mnist",
-            "dm-wgpu --dataset glyphs --lr-img 0.1 --augment none --init noise --depth 2 \
-             --seed 9223372036854775807 --memory-budget 1GiB --adapter 0 --backend gl --data-dir d \
-             --no-eval --snapshots 0",
-            "dm-wgpu --dataset glyphs --method k-center --ipc 3 --seed 2 --eval-nets 5",
-            "dm-wgpu --dataset glyphs --method whole --depth 2 --seed 2 --eval-epochs 5",
-            "dm-wgpu --dataset glyphs --eval-every 5 --eval-width 9 --kernels plain \
-             --precision f16 --snapshots 3 --submit-target 50",
-            "dm-wgpu --dataset glyphs --eval-depth 1 --eval-batch 9 --eval-lr 0.1 --eval-augment none",
-            "dm-wgpu --dataset folder:/data/pets --resize 32 --test-fraction 0.25 --no-eval",
-        ] {
-            let cli = Cli::from_arguments(line.split_whitespace()).unwrap();
-            let begun = record(&cli);
-            let ended = Record { outcome: Some(outcome(&begun)), ..begun.clone() };
-            for record in [&begun, &ended] {
-                record.write(&path).unwrap();
-                let text = std::fs::read_to_string(&path).unwrap();
-                assert_eq!(&toml::from_str::<Record>(&text).unwrap(), record);
-            }
-
-            let text = std::fs::read_to_string(&path).unwrap();
-            let again = text.lines().nth(1).unwrap().trim_start_matches("# ");
-            let again = Cli::from_arguments(again.split_whitespace()).unwrap();
-            assert_eq!(record(&again), begun, "{text}");
+    /// What a run is asked of the embedded data set.
+    pub(in crate::project) fn sample(seed: u64) -> Record {
+        let dataset = data::glyphs(0).unwrap();
+        Record {
+            version: "0.1.0".into(),
+            method: "dm".into(),
+            eval_every: None,
+            snapshots: Some(10),
+            no_eval: false,
+            data: Data { name: "glyphs".into(), ..Data::default() },
+            settings: Some(MethodSettings::Dm(Settings {
+                seed,
+                ..Settings::for_dataset(&dataset)
+            })),
+            evaluation: Some(EvaluationSettings {
+                seed,
+                ..EvaluationSettings::for_dataset(&dataset)
+            }),
+            machine: Machine::default(),
+            adapter: Adapter::default(),
+            outcome: None,
         }
     }
 
     #[test]
     fn a_budget_among_the_settings_is_the_machines() {
-        let line = "dm-wgpu --dataset glyphs --memory-budget 1GiB --kernels plain";
-        let now = record(&Cli::from_arguments(line.split_whitespace()).unwrap());
+        let mut now = sample(0);
+        now.machine.kernels = Some("plain".into());
+        now.machine.memory_budget = Some(1 << 30);
         let text = toml::to_string(&now).unwrap();
         let own = "memory_budget = 1073741824\n";
         assert!(text.contains(own) && !text.contains(&format!("seed = 0\n{own}")), "{text}");
@@ -447,17 +456,32 @@ mod tests {
         let wrong = text.replace("ipc = 10", "ipc = true");
         let error = parse::<Record>(&wrong).unwrap_err().to_string();
         assert_eq!(error, toml::from_str::<Record>(&wrong).unwrap_err().to_string());
-        let open = "dm-wgpu --dataset glyphs --memory-budget 512MiB";
-        let open = record(&Cli::from_arguments(open.split_whitespace()).unwrap());
-        assert_eq!(open.machine, Machine::default(), "what is usual is not written down");
     }
 
     #[test]
-    fn odd_words_are_quoted_on_one_line() {
-        assert_eq!(quoted("/data/mnist-1"), "/data/mnist-1");
-        assert_eq!(quoted("my data"), "'my data'");
-        assert_eq!(quoted(""), "''");
-        assert_eq!(quoted("it's"), r"'it'\''s'");
-        assert_eq!(quoted("a\nb = 1'"), r"$'a\u000ab = 1\''");
+    fn what_no_run_can_be_asked_is_refused_by_name() {
+        sample(0).check().unwrap();
+        let refused = |setting: &str, change: &dyn Fn(&mut Record)| {
+            let mut record = sample(0);
+            change(&mut record);
+            match record.check().unwrap_err() {
+                Error::Setting { name, .. } => assert_eq!(name, setting),
+                other => panic!("{other}"),
+            }
+        };
+        refused("dataset", &|r| r.data.name = "stones".into());
+        refused("method", &|r| r.method = "herding".into());
+        refused("method", &|r| r.settings = None);
+        refused("method", &|r| {
+            (r.method, r.settings, r.evaluation) = ("whole".into(), None, None);
+        });
+        refused("eval_every", &|r| r.eval_every = Some(0));
+        refused("snapshots", &|r| r.snapshots = Some(1001));
+        refused("resize", &|r| r.data.resize = Some(4097));
+        refused("test_fraction", &|r| r.data.test_fraction = Some(1.0));
+        refused("submit_target", &|r| r.machine.submit_target = Some(0));
+        refused("memory_budget", &|r| r.machine.memory_budget = Some(0));
+        refused("kernels", &|r| r.machine.kernels = Some("fast".into()));
+        refused("precision", &|r| r.machine.precision = Some("f64".into()));
     }
 }

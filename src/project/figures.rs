@@ -4,28 +4,33 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use dm_wgpu::{Accuracy, EvaluationSettings, report};
-
 use super::{
-    failure::Failure,
-    record::{Adapter, MethodSettings},
+    Result,
+    files::write_json,
+    record::{Adapter, MethodSettings, Outcome},
 };
+use crate::{Accuracy, EvaluationSettings};
 
+/// All that is known of a run.
 #[derive(Debug, Clone, Serialize)]
 pub struct Figures {
     /// Version of this program.
     pub version: String,
+    /// The data set's name.
     pub dataset: String,
-    /// Height and width that pictures were resampled to, and what part of them was set aside for
-    /// the test, if either was asked for.
+    /// Height and width that pictures were resampled to, if that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resize: Option<usize>,
+    /// What part of them was set aside for the test, if that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub test_fraction: Option<f64>,
+    /// The method's name.
     pub method: String,
     /// Images that networks are trained on.
     pub images: usize,
+    /// What everything random followed from.
     pub seeds: Seeds,
+    /// What it ran on.
     pub adapter: Adapter,
     /// Of the method; null when training on a whole data set.
     pub settings: Option<MethodSettings>,
@@ -35,16 +40,22 @@ pub struct Figures {
     pub accuracy: Option<Accuracy>,
     /// Accuracies on the way and at the end, if they were asked for.
     pub curve: Vec<Point>,
+    /// Iterations that were done; null if the method has none.
     pub completed_iterations: Option<u32>,
+    /// At both ends; null if the method has none.
     pub loss: Option<Losses>,
+    /// How long it took.
     pub seconds: Seconds,
     /// Whether it ended before all was done that was asked for.
     pub interrupted: bool,
 }
 
+/// A run's seeds.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Seeds {
+    /// Of the run.
     pub run: u64,
+    /// Of the evaluation, if there was one.
     pub evaluation: Option<u64>,
 }
 
@@ -52,7 +63,9 @@ pub struct Seeds {
 /// over the first and over the last iterations: half of all, but no more than 20.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Losses {
+    /// Over the first.
     pub first: f32,
+    /// Over the last.
     pub last: f32,
 }
 
@@ -72,11 +85,14 @@ impl Losses {
 /// What the images were worth after so many iterations.
 #[derive(Debug, Clone, Serialize)]
 pub struct Point {
+    /// Iterations before it was measured.
     pub iteration: u32,
+    /// In per cent.
     #[serde(flatten)]
     pub accuracy: Accuracy,
 }
 
+/// Seconds that a run took.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 pub struct Seconds {
     /// Making the set: condensing or choosing.
@@ -86,17 +102,22 @@ pub struct Seconds {
 }
 
 impl Figures {
-    pub fn write(&self, path: &Path) -> Result<(), Failure> {
+    /// What the record tells of them.
+    pub fn outcome(&self) -> Outcome {
+        Outcome {
+            completed_iterations: self.completed_iterations,
+            first_loss: self.loss.map(|loss| loss.first),
+            last_loss: self.loss.map(|loss| loss.last),
+            seconds: self.seconds.condensing,
+            interrupted: self.interrupted,
+            accuracy: self.accuracy.clone(),
+        }
+    }
+
+    /// Writes them as a file.
+    pub fn write(&self, path: &Path) -> Result<()> {
         write_json(self, path)
     }
-}
-
-/// A value as a JSON file for people and programs.
-pub fn write_json(value: &impl Serialize, path: &Path) -> Result<(), Failure> {
-    let mut text = serde_json::to_string_pretty(value)
-        .map_err(|error| Failure::Failed(format!("{}: {error}", path.display())))?;
-    text.push('\n');
-    Ok(report::write_whole(path, text.as_bytes())?)
 }
 
 #[cfg(test)]

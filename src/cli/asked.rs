@@ -1,0 +1,138 @@
+//! What arguments ask for, as the record of a run.
+
+use dm_wgpu::{
+    Gpu, Precision, Subject,
+    project::{Adapter, Data, Machine, Method, MethodSettings, Record},
+};
+
+use super::args::{MachineArgs, PictureArgs, RunArgs};
+
+/// The method's settings; none for training on all there is.
+pub fn settings<'a>(
+    args: &RunArgs,
+    method: Method,
+    subject: impl Into<Subject<'a>>,
+) -> Option<MethodSettings> {
+    match method {
+        Method::Dm => Some(MethodSettings::Dm(args.settings(subject))),
+        Method::Selection(by) => Some(MethodSettings::Selection(args.selection(subject, by))),
+        Method::Whole => None,
+    }
+}
+
+/// A run, without an outcome.
+pub fn record<'a>(
+    args: &RunArgs,
+    method: Method,
+    evaluate: bool,
+    subject: impl Into<Subject<'a>>,
+    adapter: Adapter,
+) -> Record {
+    let subject = subject.into();
+    Record {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        method: method.name().to_owned(),
+        // From a file it may stand beside a method that has no iterations.
+        eval_every: args.eval_every.filter(|_| method == Method::Dm),
+        no_eval: !evaluate,
+        snapshots: (method == Method::Dm).then_some(args.snapshots),
+        data: data(args.dataset(), &args.machine),
+        settings: settings(args, method, subject.clone()),
+        evaluation: evaluate.then(|| args.evaluation(subject, method)),
+        machine: machine(&args.machine),
+        adapter,
+        outcome: None,
+    }
+}
+
+/// Which data, from where.
+pub fn data(dataset: &str, machine: &MachineArgs) -> Data {
+    let PictureArgs { resize, test_fraction } = machine.pictures;
+    Data { name: dataset.to_owned(), data_dir: machine.data_dir.clone(), resize, test_fraction }
+}
+
+/// On which machine; what is usual is not written down.
+pub fn machine(args: &MachineArgs) -> Machine {
+    Machine {
+        adapter: args.adapter.clone(),
+        backend: args.backend.clone(),
+        kernels: args.kernels.map(|kernels| kernels.name().to_owned()),
+        precision: (args.precision != Precision::default())
+            .then(|| args.precision.name().to_owned()),
+        submit_target: args.submit_target,
+        memory_budget: args.memory_budget.filter(|bytes| *bytes != Gpu::MEMORY_BUDGET),
+    }
+}
+
+/// What folders are called after: `glyphs-ipc10`.
+pub fn name(args: &RunArgs, method: Method) -> String {
+    let (dataset, ipc) = (args.short_dataset(), args.ipc());
+    match method {
+        Method::Dm => format!("{dataset}-ipc{ipc}"),
+        Method::Selection(by) => format!("{dataset}-{by}-ipc{ipc}"),
+        Method::Whole => format!("{dataset}-whole"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::{args::Cli, dataset::tests::tiny};
+    use dm_wgpu::{Accuracy, project::Outcome};
+
+    fn asked(line: &str) -> Record {
+        let cli = Cli::from_arguments(line.split_whitespace()).unwrap();
+        let adapter = Adapter {
+            name: "A \"GPU\"".into(),
+            backend: "vulkan".into(),
+            driver: "x 1".into(),
+            kernels: "tiles".into(),
+            precision: "f32".into(),
+        };
+        record(&cli.run, cli.method.method, !cli.method.no_eval, &tiny(), adapter)
+    }
+
+    fn outcome(record: &Record) -> Outcome {
+        let iterations = matches!(record.settings, Some(MethodSettings::Dm(_))).then_some(7);
+        Outcome {
+            completed_iterations: iterations,
+            first_loss: iterations.map(|_| 0.1),
+            last_loss: iterations.map(|_| 1e-9),
+            seconds: 1.5,
+            interrupted: false,
+            accuracy: record.evaluation.as_ref().map(|_| Accuracy::of(vec![80.0, 90.0])),
+        }
+    }
+
+    #[test]
+    fn a_record_is_read_back_and_repeats_its_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run.toml");
+        for line in [
+            "dm-wgpu --dataset mnist",
+            "dm-wgpu --dataset glyphs --lr-img 0.1 --augment none --init noise --depth 2 \
+             --seed 9223372036854775807 --memory-budget 1GiB --adapter 0 --backend gl --data-dir d \
+             --no-eval --snapshots 0",
+            "dm-wgpu --dataset glyphs --method k-center --ipc 3 --seed 2 --eval-nets 5",
+            "dm-wgpu --dataset glyphs --method whole --depth 2 --seed 2 --eval-epochs 5",
+            "dm-wgpu --dataset glyphs --eval-every 5 --eval-width 9 --kernels plain \
+             --precision f16 --snapshots 3 --submit-target 50",
+            "dm-wgpu --dataset glyphs --eval-depth 1 --eval-batch 9 --eval-lr 0.1 --eval-augment none",
+            "dm-wgpu --dataset folder:/data/pets --resize 32 --test-fraction 0.25 --no-eval",
+        ] {
+            let begun = asked(line);
+            begun.check().unwrap();
+            let ended = Record { outcome: Some(outcome(&begun)), ..begun.clone() };
+            for record in [&begun, &ended] {
+                record.write(&path).unwrap();
+                assert_eq!(&Record::read(&path).unwrap(), record);
+            }
+
+            let text = std::fs::read_to_string(&path).unwrap();
+            let again = text.lines().nth(1).unwrap().trim_start_matches("# ");
+            assert_eq!(asked(again), begun, "{text}");
+        }
+        let open = asked("dm-wgpu --dataset glyphs --memory-budget 512MiB");
+        assert_eq!(open.machine, Machine::default(), "what is usual is not written down");
+    }
+}

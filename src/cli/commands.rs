@@ -1,0 +1,60 @@
+//! Commands that go on with a run or begin it again, as people type them.
+
+use std::{fs, path::Path};
+
+use dm_wgpu::project::words::quoted;
+
+/// The command that goes on.
+pub fn resuming(folder: &Path) -> String {
+    format!("dm-wgpu --resume {}", quoted(&folder.to_string_lossy()))
+}
+
+/// The same as a line of a summary.
+pub fn go_on(folder: &Path) -> String {
+    format!("go on     {}", resuming(folder))
+}
+
+/// The command that was given, as a line of a summary: where nothing was saved, it begins again.
+pub fn again() -> String {
+    format!("go on     {}", repeating(std::env::args().skip(1), &[]))
+}
+
+/// A command without these flags, nor an `--out` that is taken by now.
+pub fn repeating(words: impl Iterator<Item = String>, without: &[&str]) -> String {
+    let (mut command, mut words) = ("dm-wgpu".to_owned(), words.peekable());
+    while let Some(word) = words.next() {
+        let (flag, value) = match word.split_once('=') {
+            Some((flag, value)) => (flag, Some(value.to_owned())),
+            None => (if word == "-o" { "--out" } else { &word }, words.peek().cloned()),
+        };
+        let taken =
+            |folder: &String| fs::read_dir(folder).is_ok_and(|mut all| all.next().is_some());
+        if without.contains(&flag) || flag == "--out" && value.as_ref().is_some_and(taken) {
+            if !word.contains('=') {
+                words.next();
+            }
+            continue;
+        }
+        command += &format!(" {}", quoted(&word));
+    }
+    command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_repeated_as_it_was_typed() {
+        let taken = tempfile::tempdir().unwrap();
+        fs::write(taken.path().join("x"), "").unwrap();
+        let repeated =
+            |line: &str, without: &[&str]| repeating(line.split('|').map(String::from), without);
+        let line = "compare|--dataset|folder:my pets|--methods|dm,random|--json|--out=new";
+        let told = "dm-wgpu compare --dataset 'folder:my pets'";
+        assert_eq!(repeated(line, &[]), format!("{told} --methods dm,random --json --out=new"));
+        assert_eq!(repeated(line, &["--methods", "--out"]), format!("{told} --json"));
+        let full = format!("--quiet|--out|{}|--ipc|1", taken.path().display());
+        assert_eq!(repeated(&full, &[]), "dm-wgpu --quiet --ipc 1");
+    }
+}
