@@ -2,7 +2,7 @@
 //! drawn without anything that platforms compute differently.
 
 use crate::{
-    ConvNet, Gpu, Result,
+    Activation, ConvNet, Gpu, Layer, Net, NormKind, PoolKind, Result,
     rng::{Purpose, Stream},
     testing::{self, ClassifierParams, DmCase, DmSession, Images, Row},
 };
@@ -16,7 +16,7 @@ pub struct Case {
 }
 
 /// Every case.
-pub const CASES: [Case; 8] = [
+pub const CASES: [Case; 9] = [
     Case { name: "drawn weights", make: weights },
     Case { name: "augmentation", make: augmentation },
     Case { name: "network 1×28×28", make: || network(1, 28, 16, 11) },
@@ -26,6 +26,7 @@ pub const CASES: [Case; 8] = [
     Case { name: "training", make: || training(1, 28, 3, 95) },
     // No kernel is made for planes of 20 and 10.
     Case { name: "training 3×20×20", make: || training(3, 20, 2, 7) },
+    Case { name: "layers", make: layers },
 ];
 
 /// What is computed.
@@ -42,6 +43,8 @@ pub enum Task {
     Step(DmCase, Vec<f32>, Vec<Vec<f32>>, Vec<Row>, Images),
     /// A classifier.
     Train(Training),
+    /// A network of every other layer, as trained and as it embeds.
+    Layers(Layers),
 }
 
 /// A classifier, what it is trained on, for how many steps.
@@ -59,6 +62,21 @@ pub struct Training {
     pub steps: usize,
     /// Learning rate.
     pub lr: f32,
+}
+
+/// A network, its parameters, what it is trained on for two steps, and a gradient at all embeddings.
+#[derive(Debug)]
+pub struct Layers {
+    /// Its layers.
+    pub net: Net,
+    /// Parameters in the order of [`testing::net_parameters`].
+    pub init: Vec<Vec<f32>>,
+    /// One batch.
+    pub x: Images,
+    /// A class per image.
+    pub labels: Vec<u32>,
+    /// One row for all images.
+    pub d_embedding: Vec<f32>,
 }
 
 /// Which tolerance a result is held to.
@@ -148,6 +166,23 @@ impl Case {
                     value("logits", logits.first().cloned().unwrap_or_default()),
                     gradient("gradients", gradients),
                     gradient("logits after a step", logits.last().cloned().unwrap_or_default()),
+                ]
+            }
+            Task::Layers(Layers { net, init, x, labels, d_embedding }) => {
+                let shared = (&d_embedding[..], x.n);
+                let (embedding, d_images) = testing::embed_net(gpu, &net, &init, &x, shared)?;
+                let nets = std::slice::from_ref(&init);
+                let tested = testing::classify_nets(gpu, &net, nets, &x)?;
+                let trained = testing::train_nets(gpu, &net, nets, &x, &labels, x.n, 2, 0.05)?;
+                let Some(trained) = trained.into_iter().next() else { return Ok(Vec::new()) };
+                vec![
+                    value("embedding", embedding),
+                    gradient("gradient at the images", d_images),
+                    value("logits of a test", tested.concat()),
+                    value("logits", trained.logits.first().cloned().unwrap_or_default()),
+                    gradient("gradients", trained.gradients.concat()),
+                    gradient("gradient of the loss at the images", trained.d_images),
+                    gradient("parameters after two steps", trained.params.concat()),
                 ]
             }
         })
@@ -250,4 +285,47 @@ fn training(channels: usize, size: usize, depth: usize, draw: u32) -> Result<Tas
     let x = draw.images(images, channels, size);
     let labels = vec![0, 2, 1, 1, 0];
     Ok(Task::Train(Training { net, init, x, labels, steps: 2, lr: 0.05 }))
+}
+
+/// Every layer that is in no block, and a convolution 3×3 that has kernels of its own.
+fn layers() -> Result<Task> {
+    let conv = |out, kernel, stride, pad| Layer::Conv { out, kernel, stride, pad, bias: true };
+    let act = |kind| Layer::Act { kind };
+    let pool = |kind| Layer::Pool { kind, kernel: 2, stride: 2, pad: 0 };
+    let body = vec![conv(6, 3, 1, 1), Layer::Norm(NormKind::Batch), act(Activation::Swish)];
+    let shortcut = vec![conv(6, 1, 1, 0), Layer::Norm(NormKind::Instance)];
+    let layers = vec![
+        conv(4, 5, 2, 2),
+        Layer::Norm(NormKind::Group { groups: 2 }),
+        act(Activation::LeakyRelu),
+        Layer::Residual { body, shortcut },
+        act(Activation::Relu),
+        pool(PoolKind::Max),
+        Layer::Norm(NormKind::Layer),
+        pool(PoolKind::Avg),
+        act(Activation::Sigmoid),
+        Layer::Flatten,
+        Layer::Linear { out: 3 },
+    ];
+    let net = Net::new(3, 16, layers)?;
+    let mut draw = Draw::new(31);
+    let init = testing::net_parameters(&net).into_iter().zip(testing::net_lengths(&net));
+    let init = init
+        .map(|((_, what), len)| {
+            let mut values = draw.uniform(len, 0.25);
+            // Weights of norms are about 1, and so are variances, the second of each pair.
+            let first = match what {
+                "affine" => Some(0),
+                "running" => Some(1),
+                _ => None,
+            };
+            if let Some(first) = first {
+                values.iter_mut().skip(first).step_by(2).for_each(|value| *value += 1.0);
+            }
+            values
+        })
+        .collect();
+    let x = draw.images(5, 3, 16);
+    let d_embedding = draw.uniform(net.features(), 1.0);
+    Ok(Task::Layers(Layers { net, init, x, labels: vec![0, 2, 1, 1, 0], d_embedding }))
 }

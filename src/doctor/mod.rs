@@ -18,7 +18,7 @@ mod report;
 use std::time::Instant;
 
 #[doc(hidden)]
-pub use cases::{CASES, Case, Computed, Kind, Task, Training};
+pub use cases::{CASES, Case, Computed, Kind, Layers, Task, Training};
 #[doc(hidden)]
 pub use golden::{GOLDEN, PROJECTIONS, projections};
 pub use report::{Check, Device, Examination, Outcome, Speed, Variant};

@@ -8,13 +8,16 @@ use std::{
 
 use dm_wgpu::{
     AdapterChoice, Gpu, Kernels,
-    doctor::{self, CASES, Case, GOLDEN, Outcome, PROJECTIONS, Task, Training, projections},
+    doctor::{
+        self, CASES, Case, GOLDEN, Layers, Outcome, PROJECTIONS, Task, Training, projections,
+    },
     testing, wgpu,
 };
 
 use crate::{
     common::{assert_close, device_of, gpus},
-    reference::{self, Batch, Op, Params, widen, widen_all},
+    golden::network::{by_names, values_of},
+    reference::{self, Batch, Op, Params, layers, widen, widen_all},
 };
 
 /// The rows of the case of augmentations, in the twins' words.
@@ -100,6 +103,24 @@ fn twins(case: &Case) -> Vec<(&'static str, Vec<f64>)> {
                 ("logits", results[0].logits.clone()),
                 ("gradients", convs.collect::<Vec<_>>().concat()),
                 ("logits after a step", results[steps - 1].logits.clone()),
+            ]
+        }
+        Task::Layers(Layers { net, init, x, labels, d_embedding }) => {
+            let (list, x, params) = (net.layers(), Batch::from(&x), by_names(&net, &init));
+            let rows = widen(&d_embedding).repeat(x.n);
+            let (embedding, d_images) = layers::embed(list, &params, &x, &rows);
+            let tested = layers::evaluate(list, &params, &x);
+            let mut training = layers::Training::new(params);
+            let step = training.step(list, &x, &labels, 0.05);
+            training.step(list, &x, &labels, 0.05);
+            vec![
+                ("embedding", embedding),
+                ("gradient at the images", d_images),
+                ("logits of a test", tested),
+                ("logits", step.logits),
+                ("gradients", values_of(&net, &step.gradients, false)),
+                ("gradient of the loss at the images", step.dx),
+                ("parameters after two steps", values_of(&net, &training.params, true)),
             ]
         }
     }

@@ -99,19 +99,24 @@ fn halves(what: &str) -> Option<[&'static str; 2]> {
 }
 
 pub fn from_names(net: &Net, tensors: &Tensors) -> Result<Vec<Vec<f32>>> {
-    let get = |path: &str, name: &str| {
-        tensors.get(&format!("{path}.{name}")).ok_or(format!("holds no {path}.{name}"))
-    };
-    let of = |(path, what): (String, &str)| {
-        Ok(match halves(what) {
-            None => narrow(get(&path, what)?),
-            Some([a, b]) => {
-                let pairs = get(&path, a)?.iter().zip(get(&path, b)?);
-                pairs.flat_map(|(&a, &b)| [a as f32, b as f32]).collect()
-            }
-        })
-    };
-    testing::net_parameters(net).into_iter().map(of).collect()
+    let all = testing::net_parameters(net).into_iter();
+    all.map(|(path, what)| Ok(narrow(&in_order(tensors, &path, what)?))).collect()
+}
+
+/// One parameter's values as the library has them.
+fn in_order(tensors: &Tensors, path: &str, what: &str) -> Result<Vec<f64>> {
+    let get =
+        |name: &str| tensors.get(&format!("{path}.{name}")).ok_or(format!("holds no {path}.{name}"));
+    match halves(what) {
+        None => get(what).cloned(),
+        Some([a, b]) => Ok(get(a)?.iter().zip(get(b)?).flat_map(|(&a, &b)| [a, b]).collect()),
+    }
+}
+
+/// The values of all parameters, or of those that have a gradient, in the library's order.
+pub fn values_of(net: &Net, tensors: &Tensors, running: bool) -> Vec<f64> {
+    let wanted = testing::net_parameters(net).into_iter().filter(|p| running || p.1 != "running");
+    wanted.flat_map(|(path, what)| in_order(tensors, &path, what).unwrap()).collect()
 }
 
 pub fn by_names(net: &Net, tensors: &[Vec<f32>]) -> Tensors {
