@@ -198,10 +198,10 @@ impl Task {
         figures.accuracy = Some(measured.accuracy.clone());
         made.history.evaluating = figures.seconds.evaluating;
         made.history.set_accuracy(made.iterations.unwrap_or(0), measured.accuracy);
-        if let Some(checkpoint) = &mut made.checkpoint {
-            if let Err(error) = checkpoints.save(folder, checkpoint, &made.history) {
-                bench.console.warn(&no_checkpoint(&error.into(), checkpoints));
-            }
+        if let Some(checkpoint) = &mut made.checkpoint
+            && let Err(error) = checkpoints.save(folder, checkpoint, &made.history)
+        {
+            bench.console.warn(&no_checkpoint(&error.into(), checkpoints));
         }
         let rows = made.rows();
         figures.curve = curve(&rows);
