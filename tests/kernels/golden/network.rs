@@ -105,8 +105,9 @@ pub fn from_names(net: &Net, tensors: &Tensors) -> Result<Vec<Vec<f32>>> {
 
 /// One parameter's values as the library has them.
 fn in_order(tensors: &Tensors, path: &str, what: &str) -> Result<Vec<f64>> {
-    let get =
-        |name: &str| tensors.get(&format!("{path}.{name}")).ok_or(format!("holds no {path}.{name}"));
+    let get = |name: &str| {
+        tensors.get(&format!("{path}.{name}")).ok_or(format!("holds no {path}.{name}"))
+    };
     match halves(what) {
         None => get(what).cloned(),
         Some([a, b]) => Ok(get(a)?.iter().zip(get(b)?).flat_map(|(&a, &b)| [a, b]).collect()),
