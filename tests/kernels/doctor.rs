@@ -167,6 +167,9 @@ fn correct_kernels_pass() {
     }
 }
 
+/// What other layers need around the convolutions of families that have such.
+const AROUND: [&str; 2] = ["layers/halo", "layers/bias"];
+
 /// Of the family lanes, with planes in textures.
 const TEXELS: [&str; 9] = [
     "block_cpu_lanes",
@@ -192,14 +195,15 @@ fn every_kernel_is_checked() {
         let used = testing::used(&fresh);
         let all = testing::shaders();
         let of_family = |name: &&str| match kernels {
-            Kernels::Tiles => name.ends_with("_tiles"),
+            Kernels::Tiles => name.ends_with("_tiles") || AROUND.contains(name),
             Kernels::Plain => {
                 let others = ["_tiles", "_lanes", "_matrices", "pack_weights"];
-                !others.iter().any(|end| name.ends_with(end)) && !TEXELS.contains(name)
+                let elsewhere = TEXELS.contains(name) || AROUND.contains(name);
+                !others.iter().any(|end| name.ends_with(end)) && !elsewhere
             }
             _ => {
                 let lanes = ["conv_lanes", "conv_backward_weight_lanes"];
-                lanes.contains(name) || TEXELS.contains(name)
+                lanes.contains(name) || TEXELS.contains(name) || AROUND.contains(name)
             }
         };
         // First blocks on textures share a row of 32 pixels out to eight lanes.
