@@ -59,7 +59,7 @@ enum Of {
 }
 
 impl<P: PartialEq, B> Packed<P, B> {
-    fn find<'a>(all: &'a [Self], (of, direction, packing): (Of, Direction, P)) -> Result<&'a B> {
+    fn find(all: &[Self], (of, direction, packing): (Of, Direction, P)) -> Result<&B> {
         let wanted = |packed: &&Self| {
             (packed.of, packed.direction) == (of, direction) && packed.packing == packing
         };

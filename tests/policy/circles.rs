@@ -219,7 +219,7 @@ fn resolve(modules: &Modules, at: &Name, path: &[String], depth: u32) -> Option<
     }
     let mut place = at.clone();
     for (i, word) in path.iter().enumerate() {
-        let below = [&place[..], &[word.clone()]].concat();
+        let below = [&place[..], std::slice::from_ref(word)].concat();
         match word.as_str() {
             "crate" | "dm_wgpu" if i == 0 => place = Vec::new(),
             "super" => _ = place.pop()?,

@@ -469,16 +469,15 @@ mod tests {
         }
         let expected = Bench {
             net: Architecture::Mlp,
-            shape: Shape::Mnist,
             classes: 6,
             ipc: 1,
             width: 2,
             batch_real: 3,
             iterations: 4,
+            ..Bench::of(Shape::Mnist)
         };
-        let line =
-            "dm-wgpu bench --net mlp --classes 6 --ipc 1 --width 2 --batch-real 3 --iterations 4";
-        assert_eq!(bench(line), expected);
+        let line = "--net mlp --classes 6 --ipc 1 --width 2 --batch-real 3 --iterations 4";
+        assert_eq!(bench(&format!("dm-wgpu bench {line}")), expected);
     }
 
     #[test]
