@@ -131,7 +131,7 @@ pub fn run(args: &CompareArgs) -> Result<u8, Failure> {
                 bench.outlook = Outlook::of_another(bench.outlook.series.clone());
             }
         }
-        // After each: what there is survives whatever happens to the next.
+        // After each, so that its results survive whatever happens to the next.
         if worth_keeping {
             table.write(&folder)?;
         }

@@ -72,7 +72,7 @@ impl Seconds {
 #[derive(Debug)]
 pub struct Speed {
     began: Duration,
-    /// What the speed is told by, oldest first, thinned.
+    /// The samples that the speed follows from, oldest first, thinned.
     window: VecDeque<Sample>,
     last: Sample,
     /// Of what came last alone.
@@ -86,7 +86,7 @@ pub struct Speed {
 /// Pieces that are done, and when.
 type Sample = (f64, Duration);
 
-/// What the speed is told by, at least; and as much of all the time as [`PART`] says, so that it stays calm.
+/// The least time that the speed is taken over; at least [`PART`] of all the time, so that it stays calm.
 const WINDOW: Duration = Duration::from_secs(20);
 const PART: u32 = 4;
 

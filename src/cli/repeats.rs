@@ -86,7 +86,7 @@ fn carry_out(
         let stopped = outcome.interrupted;
         together.runs.push(OfSeed::of(seed, outcome));
         together.interrupted = stopped || number < runs;
-        // After each: what there is survives whatever happens to the next.
+        // After each, so that its results survive whatever happens to the next.
         together.write(dir)?;
         page::write(dir)?;
         if stopped {

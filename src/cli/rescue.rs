@@ -44,7 +44,7 @@ fn put(record: &Record, checkpoint: &Checkpoint) -> Result<PathBuf, Failure> {
     Ok(refuge.keep())
 }
 
-/// A checkpoint could not be written: what there is to go on from.
+/// A checkpoint could not be written: says from where the run can be resumed.
 pub fn no_checkpoint(failure: &Failure, checkpoints: &Checkpoints) -> String {
     let still = match checkpoints.saved() {
         Some(iterations) => {

@@ -197,7 +197,7 @@ impl Embedder {
                 Some(before) => (&before.d_pooled, plan.d_input),
                 None => (&self.d_input, plan.d_input),
             };
-            // Nobody asks for the gradient at the images, where that at the weights is wanted.
+            // The gradient at the images is computed only where the target asks for it.
             let goes_on = before.is_some() || target.input;
             let (affine, d_affine) = (weights.affine(b), &block.d_affine);
             if let Some(texels) = self.texels_of(b) {

@@ -250,7 +250,7 @@ impl Network {
         let (x, y) = (self.value(op.input), self.value(op.output));
         let (dx, dy) = (self.gradient(op.input), self.gradient(op.output));
         let count = batch.images * self.len(op.input);
-        // Nobody asks for the gradient at the images, where that at the weights is wanted.
+        // The gradient at the images is computed only where the target asks for it.
         let goes_on = self.blocks.is_some() || target.input || !self.program.is_first(op.input);
         let param = |more: usize| weights.other(op.first_param + more);
         let gradients = target.weights;

@@ -10,7 +10,7 @@ use super::words::counted;
 /// A [`Result`](std::result::Result) with this room's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why a run's folder can't be made, read or gone on with.
+/// Why a run's folder can't be made, read or resumed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -104,9 +104,9 @@ pub enum FolderFault {
     NoRun,
     /// Its figures are not a run's, and why.
     NotFigures(String),
-    /// Its run can be gone on with.
+    /// Its run can be resumed.
     Unfinished,
-    /// None of its runs has ended; they can be gone on with.
+    /// None of its runs has ended; they can be resumed.
     NoneEnded,
     /// It holds several runs: those that left figures.
     Several {

@@ -213,7 +213,7 @@ impl Record {
         }
     }
 
-    /// The same to be begun or gone on with by this version on this device.
+    /// The same, to be begun or resumed by this version on this device.
     pub fn begun_on(&self, gpu: &Gpu) -> Self {
         let condenses = matches!(self.settings, Some(MethodSettings::Dm(_)));
         Self {

@@ -73,7 +73,7 @@ fn pictures_in_both_splits_are_counted() {
     }
 }
 
-/// Whoever mends one shall not have to come back for the next.
+/// All are named at once, so that one attempt mends them.
 #[test]
 fn all_unreadable_pictures_are_named_at_once() {
     let folder = Folder::new(&[[9, 99, 200]; 10]);
