@@ -1,7 +1,6 @@
 //! Classifiers, several at once: networks of one kind, trained by SGD.
 
-use super::conv3::Conv3;
-use super::{Gradients, Mode, Net, Network, Target, Ways, Weights};
+use super::{Gradients, Mode, Net, Network, Target, Ways, Weights, conv3::Conv3};
 use crate::{
     Result,
     gpu::{Buffer, Caps, Gpu, Memory, Recording, Submissions, Table},

@@ -74,7 +74,7 @@ fn sigterm_stops_the_evaluation() {
     assert_eq!(report(&place, "run")["accuracy"], Value::Null);
 }
 
-/// As long as kernels are compiled and measured there is nothing to save; how to go on is told all the same.
+/// As long as kernels are compiled and measured there is nothing to save, but the program still says how to go on.
 #[test]
 fn a_signal_before_the_first_iteration_has_a_last_word() {
     let place = tempfile::tempdir().unwrap();
