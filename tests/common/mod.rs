@@ -110,7 +110,7 @@ pub fn is_lavapipe() -> bool {
 }
 
 /// How far results may be from their reference, by [`relative_error`].
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Tolerance {
     /// Of values.
     pub values: f64,
