@@ -49,14 +49,16 @@ const PIXELS = SLOTS * WIDE * HIGH;
 // Subgroups that share the same outputs.
 const TEAM = PIXELS / SIDE / RUN;
 
+// Every variable takes whole 16 bytes: matrices must be loaded from multiples of that, and NVIDIA's compiler
+// rounds down what is none.
+//
 // [tile / MIXED][row][pixel, tile % MIXED], then channels. An array for each pixel, so that what a matrix is
 // loaded from is known to be aligned: naga clamps the index before, not after, it is multiplied by PITCH.
 var<workgroup> staged: array<array<f16, PITCH>, SLOTS / MIXED * ROWS * ACROSS>;
 // The sums of SIDE output channels: [output][fragment][pixel of the fragment].
 var<workgroup> sums: array<f32, SIDE * DISTANCE>;
-// Where each tile's patch begins in the input's first channel, and where it belongs: image, row, column.
-var<workgroup> corners: array<u32, SLOTS>;
-var<workgroup> homes: array<vec3u, SLOTS>;
+// Where each tile belongs: image, row, column; and where its patch begins in the input's first channel.
+var<workgroup> homes: array<vec4u, SLOTS>;
 
 // The image of a tile that repeats another and is not stored.
 const NOBODY = 0xffffffffu;
@@ -192,8 +194,8 @@ fn main(
         let within = tile % tiles;
         let image = first_image + tile / tiles;
         let corner = vec2u(within / tiles_x * HIGH, within % tiles_x * WIDE);
-        corners[thread] = image * inputs * plane + corner.x * pitch + corner.y / 4u;
-        homes[thread] = vec3u(select(NOBODY, image, wanted == tile), corner);
+        let start = image * inputs * plane + corner.x * pitch + corner.y / 4u;
+        homes[thread] = vec4u(select(NOBODY, image, wanted == tile), corner, start);
     }
 
     // Surplus subgroups, where they are smaller than was reckoned with, repeat one and store nothing.
@@ -208,7 +210,7 @@ fn main(
     var a{{ r }}_{{ b }} = {{ matrix }}<f32, C>();
 {% endfor %}{% endfor %}
     for (var first = 0u; first < inputs; first += SIDE) {
-        // The corners are known, and what was staged before has been read.
+        // The homes are known, and what was staged before has been read.
         workgroupBarrier();
         for (var i = thread; i < SLOTS * ROWS * QUADS * SIDE; i += THREADS) {
             let c = i % SIDE;
@@ -217,7 +219,7 @@ fn main(
             let slot = i / (SIDE * QUADS * ROWS);
             var v = vec4f();
             if first + c < inputs {
-                v = input[corners[slot] + (first + c) * plane + row * pitch + quad];
+                v = input[homes[slot].w + (first + c) * plane + row * pitch + quad];
             }
             let half = vec4<f16>(v);
             let at = (slot / MIXED * ROWS + row) * ACROSS + 4u * quad * MIXED + slot % MIXED;

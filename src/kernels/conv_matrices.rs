@@ -145,7 +145,7 @@ impl MatrixTile {
     }
 
     fn bytes_with(&self, pitch: usize) -> usize {
-        2 * pitch * self.staged() + 4 * self.matrices.side * self.distance() + 20 * self.slots
+        2 * pitch * self.staged() + 4 * self.matrices.side * self.distance() + 16 * self.slots
     }
 
     /// Workgroup memory.
