@@ -12,6 +12,9 @@ use crate::{Error, Result};
 /// What is measured of each pipeline: long beside what a submission costs.
 const SLICE: Duration = Duration::from_millis(30);
 
+/// Times that a dispatch is repeated at most, to fill a slice.
+const REPEATS: u32 = 32;
+
 impl Gpu {
     /// Times a slice of each pipeline's longest dispatch, from which their paces follow. What the recordings write
     /// holds anything afterwards.
@@ -35,7 +38,14 @@ impl Gpu {
             let then = pace.factor();
             let label = "a slice";
             let mut pass = share.begin_pass(self, &mut encoder, label);
-            let groups = dispatch.encode_some(self, 0, &mut share, &mut pass);
+            // One whole dispatch is too short on a fast GPU: submitting it takes longer.
+            let mut repeats = 0;
+            while share.has_room()
+                && repeats < REPEATS
+                && dispatch.encode_some(self, 0, &mut share, &mut pass) > 0
+            {
+                repeats += 1;
+            }
             drop(pass);
             let expected = share.expected().as_secs_f64();
             let begun = Instant::now();
@@ -49,7 +59,7 @@ impl Gpu {
             if time > 0 && expected > 0.0 {
                 // In place of what the ticket taught, which goes half of the way only.
                 pace.correct(then, seconds / expected);
-                if groups == dispatch.groups() || seconds > 0.5 * SLICE.as_secs_f64() {
+                if repeats == REPEATS || seconds > 0.5 * SLICE.as_secs_f64() {
                     break;
                 }
             }
