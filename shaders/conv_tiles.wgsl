@@ -149,23 +149,77 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
 {% for k in range(outputs) %}{% for j in range(2) %}
     var a{{ j }}_{{ k }} = vec4f();
 {% endfor %}{% endfor %}
+    // The corners are known.
+    workgroupBarrier();
+    // What this thread stages at every step: vec4f of pixels and of weights, where they come from and go to.
+{% for n in range(loads) %}
+    let i{{ n }} = thread + {{ n * threads }}u;
+    let c{{ n }} = i{{ n }} / (QUADS * ROWS * TILES);
+    let tile{{ n }} = i{{ n }} / (QUADS * ROWS) % TILES;
+    let row{{ n }} = i{{ n }} / QUADS % ROWS;
+    let to{{ n }} = (c{{ n }} * TILES + tile{{ n }}) * STRIDE + row{{ n }} * PITCH + i{{ n }} % QUADS;
+    let from{{ n }} = corners[tile{{ n }}] + c{{ n }} * plane + row{{ n }} * pitch + i{{ n }} % QUADS;
+{% endfor %}
+{% for n in range(weights) %}
+    let j{{ n }} = thread + {{ n * threads }}u;
+{% endfor %}
+{% if not ahead %}
     for (var first = 0u; first < inputs; first += STEP) {
+        // What was staged before has been read.
+        workgroupBarrier();
+{% for n in range(loads) %}
+        if i{{ n }} < STEP * TILES * ROWS * QUADS && first + c{{ n }} < inputs {
+            staged[to{{ n }}] = input[from{{ n }} + first * plane];
+        }
+{% endfor %}
+{% for n in range(weights) %}
+        if j{{ n }} < STEP * CHUNK && first + j{{ n }} / CHUNK < inputs {
+            taps[j{{ n }} / CHUNK][j{{ n }} / (GROUPS * VECS) % 9u][j{{ n }} / VECS % GROUPS][j{{ n }} % VECS] =
+                weights[first_weight + first * CHUNK + j{{ n }}];
+        }
+{% endfor %}
+        workgroupBarrier();
         let count = min(STEP, inputs - first);
-        // The corners are known, and what was staged before has been read.
-        workgroupBarrier();
-        for (var i = thread; i < count * TILES * ROWS * QUADS; i += THREADS) {
-            let quad = i % QUADS;
-            let row = i / QUADS % ROWS;
-            let tile = i / (QUADS * ROWS) % TILES;
-            let c = i / (QUADS * ROWS * TILES);
-            staged[(c * TILES + tile) * STRIDE + row * PITCH + quad] =
-                input[corners[tile] + (first + c) * plane + row * pitch + quad];
+{% else %}
+    // They are loaded while the step before is computed.
+{% for n in range(loads) %}
+    var pixels{{ n }} = vec4f();
+{% endfor %}
+{% for n in range(weights) %}
+    var weights{{ n }} = vec4f();
+{% endfor %}
+    for (var next = 0u; next < inputs + STEP; next += STEP) {
+        if next > 0u {
+            // What was staged before has been read.
+            workgroupBarrier();
+{% for n in range(loads) %}
+            if i{{ n }} < STEP * TILES * ROWS * QUADS {
+                staged[to{{ n }}] = pixels{{ n }};
+            }
+{% endfor %}
+{% for n in range(weights) %}
+            if j{{ n }} < STEP * CHUNK {
+                taps[j{{ n }} / CHUNK][j{{ n }} / (GROUPS * VECS) % 9u][j{{ n }} / VECS % GROUPS][j{{ n }} % VECS] =
+                    weights{{ n }};
+            }
+{% endfor %}
+            workgroupBarrier();
         }
-        for (var i = thread; i < count * CHUNK; i += THREADS) {
-            taps[i / CHUNK][i / (GROUPS * VECS) % 9u][i / VECS % GROUPS][i % VECS] =
-                weights[first_weight + first * CHUNK + i];
+{% for n in range(loads) %}
+        if i{{ n }} < STEP * TILES * ROWS * QUADS && next + c{{ n }} < inputs {
+            pixels{{ n }} = input[from{{ n }} + next * plane];
         }
-        workgroupBarrier();
+{% endfor %}
+{% for n in range(weights) %}
+        if j{{ n }} < STEP * CHUNK && next + j{{ n }} / CHUNK < inputs {
+            weights{{ n }} = weights[first_weight + next * CHUNK + j{{ n }}];
+        }
+{% endfor %}
+        if next == 0u {
+            continue;
+        }
+        let count = min(STEP, inputs - (next - STEP));
+{% endif %}
         for (var c = 0u; c < count; c++) {
             let at = mine + c * TILES * STRIDE;
 {% for r in range(4) %}

@@ -37,6 +37,12 @@ const SLOTS: &[Slot] = &[Slot::params::<Params>(), Slot::Read, Slot::Read, Slot:
 /// Whether planes fill their tiles, for fused blocks.
 const FILLED: [Constants; 2] = [&[("FILLED", 0.0)], &[("FILLED", 1.0)]];
 
+/// Input channels, those of images, for which loading ahead costs more than it saves.
+const FEW: u32 = 4;
+
+/// Of the largest GPUs, about.
+const MULTIPROCESSORS: usize = 128;
+
 /// Tiles by threads: 4×2, 4×4, 8×8, 16×16 and 32×32 pixels.
 const SHAPES: [(usize, usize); 5] = [(1, 1), (1, 2), (2, 4), (4, 8), (8, 16)];
 
@@ -80,6 +86,19 @@ impl PixelTile {
         made(groups.unwrap_or(1), 8)
     }
 
+    /// The same for so many tiles of pixels and output channels. Where they would leave much of a large GPU without
+    /// work, with fewer tiles in a workgroup; this changes no sum and no packing.
+    fn for_grid(self, tiles: usize, outputs: usize) -> Self {
+        let groups = tiles.div_ceil(self.tiles) * outputs.div_ceil(self.width());
+        if groups < MULTIPROCESSORS { self.spread() } else { self }
+    }
+
+    /// With as few tiles as fill a subgroup.
+    fn spread(self) -> Self {
+        let tiles = 32_usize.div_ceil(self.team() * self.groups).min(self.tiles);
+        Self { tiles, ..self }
+    }
+
     /// Threads that hold a tile.
     fn team(&self) -> usize {
         self.across * self.down
@@ -119,10 +138,11 @@ impl PixelTile {
         (room / (patch + taps)).clamp(1, 4)
     }
 
-    fn name(&self, fused: bool) -> String {
+    fn name(&self, fused: bool, ahead: bool) -> String {
         let Self { across, down, tiles, groups, outputs } = self;
         let kind = if fused { "block_tiles" } else { "conv_tiles" };
-        format!("{kind} {tiles}×({}×{})×{}", 4 * across, 2 * down, groups * outputs)
+        let few = if ahead { "" } else { " few" };
+        format!("{kind} {tiles}×({}×{})×{}{few}", 4 * across, 2 * down, groups * outputs)
     }
 
     /// How the weights are to be packed for it.
@@ -136,30 +156,37 @@ impl PixelTile {
         // Widths that take every number of groups; sizes that take every shape.
         for outputs in [4, 8, 16, 32, 64] {
             for size in [1, 2, 4, 8, 16, 32] {
-                all.push(Self::for_conv(size, outputs).generate(None));
-                for filled in [false, true] {
-                    let block = Self::for_block(size, outputs);
-                    all.extend(block.map(|tile| tile.generate(Some(filled))));
+                let conv = Self::for_conv(size, outputs);
+                let block = Self::for_block(size, outputs);
+                for ahead in [false, true] {
+                    all.extend([conv, conv.spread()].map(|tile| tile.generate(None, ahead)));
+                    for tile in block.into_iter().flat_map(|tile| [tile, tile.spread()]) {
+                        all.extend([false, true].map(|filled| tile.generate(Some(filled), ahead)));
+                    }
                 }
             }
         }
         all
     }
 
-    /// With `fused`: whether planes fill their tiles.
-    fn generate(&self, fused: Option<bool>) -> Generated {
+    /// With `fused`: whether planes fill their tiles. `ahead`: whether a step's input channels are loaded
+    /// while the step before is computed.
+    fn generate(&self, fused: Option<bool>, ahead: bool) -> Generated {
         let slots = if fused.is_some() { SLOTS } else { &SLOTS[..SLOTS.len() - 1] };
         let Self { across, down, tiles, groups, outputs } = *self;
         let (threads, step, pitch, stride) =
             (self.threads(), self.step(), self.pitch(), self.stride());
         // Room for sums over planes, too.
         let patch = (step * self.staged().0).max(if fused.is_some() { threads } else { 0 });
+        // vec4f that each thread stages of a step's pixels and weights.
+        let loads = (step * tiles * (2 * down + 2) * (across + 1)).div_ceil(threads);
+        let weights = (step * self.staged().1).div_ceil(threads);
         let values = context!(
-            across, down, tiles, groups, outputs, threads, step, pitch, stride, patch,
+            across, down, tiles, groups, outputs, threads, step, pitch, stride, patch, loads, weights, ahead,
             fused => fused.is_some(),
         );
         let constants = fused.map_or(&[][..], |filled| FILLED[usize::from(filled)]);
-        let name = self.name(fused.is_some());
+        let name = self.name(fused.is_some(), ahead);
         Generated { name, template: TEMPLATE, values, constants, slots }
     }
 }
@@ -180,11 +207,12 @@ pub(crate) fn conv_tiles(
     let params = Buffer::params(gpu, "conv_tiles params", &params);
     let (wide, high) = (4 * tile.across, 2 * tile.down);
     let per_net = batch.images / batch.nets * size.div_ceil(wide) * size.div_ceil(high);
+    let tile = tile.for_grid(batch.nets * per_net, to.channels as usize);
     let groups = batch.nets * per_net.div_ceil(tile.tiles);
     let mut bindings = vec![params.binding(), input.binding(), weights.binding(), result.binding()];
     bindings.extend(fused.map(Buffer::binding));
     let grid = fold(groups * (to.channels as usize).div_ceil(tile.width()));
-    tile.generate(fused.map(|_| size == wide && size == high))
+    tile.generate(fused.map(|_| size == wide && size == high), from.channels > FEW)
         .dispatch(gpu, &bindings, grid)
         .flops(flops(from, to, batch.images))
         .values(batch.images * (from.values() + to.values()) + weights.len())

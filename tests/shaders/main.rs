@@ -93,10 +93,11 @@ fn every_specialisation_is_listed_under_a_name_of_its_own() {
     for to in ["images", "weights"] {
         assert_eq!(count(&format!("block_first_backward_lanes {to} 16 32")), 2);
     }
-    // Tiles of four sizes for convolution alone, on 4 to 64 channels a workgroup.
-    assert_eq!(count("conv_tiles "), 4 * 5);
+    // Tiles of four sizes for convolution alone, on 4 to 64 channels a workgroup; all but one also with fewer
+    // tiles. Each for few input channels and for more.
+    assert_eq!(count("conv_tiles "), 2 * (4 * 5 + 19));
     // Of two to 32 pixels across for blocks, filled and not; of 32, two channel counts are one.
-    assert_eq!(count("block_tiles "), 2 * (4 * 5 + 3));
+    assert_eq!(count("block_tiles "), 2 * 2 * (4 * 5 + 3 + 19));
     // 16, 64 and 128 output channels with 1 to 4, 8 and 16 input channels; with 16 of these no more
     // than 64 outputs.
     assert_eq!(count("conv_backward_weight_tiles "), 3 * 6 - 1);
