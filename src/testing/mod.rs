@@ -7,6 +7,7 @@ mod block;
 mod classifier;
 mod cpu;
 mod dm;
+#[cfg(feature = "files")]
 mod files;
 mod memory;
 mod spoil;
@@ -15,6 +16,7 @@ pub use block::*;
 pub use classifier::*;
 pub use cpu::*;
 pub use dm::*;
+#[cfg(feature = "files")]
 pub use files::*;
 pub use memory::*;
 pub use spoil::{spoil, used};
