@@ -132,6 +132,7 @@
 
 pub mod augment;
 pub mod bench;
+mod clock;
 mod condense;
 pub mod data;
 pub mod doctor;
@@ -172,8 +173,8 @@ pub use data::{Dataset, DatasetInfo, Split};
 pub use error::{Error, Result};
 pub use evaluate::{Accuracy, Evaluation, EvaluationSettings, TrainingSet};
 pub use gpu::{
-    AdapterChoice, AdapterReport, Gpu, Kernels, Precision, adapters_blocking, preferred_features,
-    preferred_limits,
+    AdapterChoice, AdapterReport, Gpu, Kernels, Precision, adapters, adapters_blocking,
+    preferred_features, preferred_limits,
 };
 pub use nn::{Activation, Architecture, ConvNet, Layer, Net, NormKind, PoolKind};
 pub use recipes::{Preset, Recipe, Subject};

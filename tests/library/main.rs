@@ -4,6 +4,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod awaited;
 #[cfg(feature = "files")]
 mod checkpoint;
 mod condense;
