@@ -5,7 +5,7 @@ ifndef XDG_RUNTIME_DIR
 export XDG_RUNTIME_DIR := $(CURDIR)/target/runtime
 endif
 
-.PHONY: help demo test test-full test-limits test-swiftshader test-hlsl mesa-matrix soak fuzz fuzz-corpus bench-peers clean
+.PHONY: help demo test test-full test-limits test-swiftshader test-hlsl check-wasm mesa-matrix soak fuzz fuzz-corpus bench-peers clean
 # Targets build into the same folder.
 .NOTPARALLEL:
 
@@ -16,6 +16,7 @@ help:
 	@echo "make test-limits  every test on a device with WebGPU's default limits and no feature"
 	@echo "make test-swiftshader  the golden vectors on another software device, that of chromium"
 	@echo "make test-hlsl    every shader through Microsoft's compiler, which scripts/dxc fetches"
+	@echo "make check-wasm   whether the library compiles for browsers, with rustup's target or Debian's Rust"
 	@echo "make mesa-matrix  golden vectors, doctor and bench under the Mesa of three Debian releases; as root"
 	@echo "make soak         an hour's work in one process, whose memory must not grow; TIME=600 is ten minutes"
 	@echo "make fuzz         every reader of files against a fuzzer, ten minutes each; TIME=60 and TARGET=npz do less"
@@ -43,6 +44,7 @@ test: | $(XDG_RUNTIME_DIR)
 # Two ignored tests are not for a machine to judge: one asks the real mirrors, one draws a picture.
 test-full: test
 	cargo test --release -- --include-ignored --skip every_mirror_has_the_file --skip contact_sheet
+	scripts/check-wasm
 	scripts/mesa-matrix
 
 test-limits: | $(XDG_RUNTIME_DIR)
@@ -60,6 +62,9 @@ test-swiftshader: | $(XDG_RUNTIME_DIR)
 test-hlsl:
 	test -x target/dxc/dxc || scripts/dxc
 	cargo test --test shaders microsofts -- --include-ignored --nocapture
+
+check-wasm:
+	scripts/check-wasm
 
 mesa-matrix: | $(XDG_RUNTIME_DIR)
 	scripts/mesa-matrix

@@ -117,32 +117,43 @@
 //!
 //! # Cargo features
 //!
-//! Both are on by default; a program that embeds the library wants `default-features = false`.
+//! All are on by default; a program that embeds the library wants `default-features = false`, and `files` if it reads
+//! or writes any.
 //!
 //! - `cli`: the program `dm-wgpu`. Includes `download`.
-//! - `download`: lets [`data::load`] fetch files that are not there yet.
+//! - `download`: lets [`data::load`] fetch files that are not there yet. Includes `files`.
+//! - `files`: everything with a path, and all that decodes or draws pictures: [`data::load`], [`data::folder`],
+//!   `save` and `load`, [`export`] and [`import`] by path, [`report`], [`project`]. Without it the library needs neither
+//!   a file system nor threads; sets and checkpoints are bytes ([`SyntheticSet::to_bytes`],
+//!   [`Checkpoint::from_bytes`], [`data::from_bytes`], [`import::from_bytes`], [`export::npz_bytes`]).
 // Allowed in two places: where wgpu's experimental features are asked for, and where files are mapped.
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
 
 pub mod augment;
 pub mod bench;
+mod clock;
 mod condense;
 pub mod data;
 pub mod doctor;
 mod error;
 mod evaluate;
 pub mod export;
+#[cfg(feature = "files")]
 mod files;
 mod gpu;
 pub mod import;
+mod impostors;
 mod kernels;
+#[cfg(feature = "files")]
 mod listing;
 mod names;
 mod nn;
 mod objective;
+#[cfg(feature = "files")]
 pub mod project;
 mod recipes;
+#[cfg(feature = "files")]
 pub mod report;
 mod rng;
 
@@ -162,8 +173,8 @@ pub use data::{Dataset, DatasetInfo, Split};
 pub use error::{Error, Result};
 pub use evaluate::{Accuracy, Evaluation, EvaluationSettings, TrainingSet};
 pub use gpu::{
-    AdapterChoice, AdapterReport, Gpu, Kernels, Precision, adapters_blocking, preferred_features,
-    preferred_limits,
+    AdapterChoice, AdapterReport, Gpu, Kernels, Precision, adapters, adapters_blocking,
+    preferred_features, preferred_limits,
 };
 pub use nn::{Activation, Architecture, ConvNet, Layer, Net, NormKind, PoolKind};
 pub use recipes::{Preset, Recipe, Subject};

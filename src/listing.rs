@@ -8,7 +8,8 @@ use std::{
 
 use crate::{
     Error, Result,
-    names::{printable, some_of},
+    impostors::{START, refuse_impostor},
+    names::some_of,
 };
 
 /// What systems and programs keep beside files for themselves, in small letters.
@@ -29,9 +30,6 @@ const OF_SYSTEMS: [&str; 12] = [
     "__macosx",
     "icon\r",
 ];
-
-/// How much of a file tells what it is instead of what its name promises.
-const START: u64 = 512;
 
 /// Whether a file or folder of this name is none of its owner's and is passed over: a hidden one, or one that
 /// a system or a program keeps there for itself.
@@ -100,34 +98,6 @@ pub(crate) fn read_data(path: &Path) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     open_data(path)?.read_to_end(&mut bytes).map_err(Error::io("read", path))?;
     Ok(bytes)
-}
-
-/// Refuses what a download or a clone left in a file's place.
-pub(crate) fn refuse_impostor(start: &[u8], path: &Path) -> Result<()> {
-    let start = String::from_utf8_lossy(&start[..start.len().min(START as usize)]);
-    let start = start.trim_start_matches('\u{feff}').trim_start();
-    let text = start.to_ascii_lowercase();
-    // A comment or the head of XML may precede it.
-    let page = text.starts_with("<!doctype html")
-        || text.starts_with("<html")
-        || (text.starts_with("<?xml") || text.starts_with("<!--")) && text.contains("<html");
-    let what = if page {
-        let title = text.find("<title>").map(|at| &start[at + "<title>".len()..]);
-        let title = title.and_then(|title| title.split('<').next());
-        let title = title.map(|title| format!(" ({})", printable(title.trim())));
-        format!(
-            "it is a web page{}, not the file that its name promises: probably what a server \
-             answered in place of a download; delete it and get the file again",
-            title.unwrap_or_default()
-        )
-    } else if text.starts_with("version https://git-lfs.github.com/spec/") {
-        "it is a pointer of Git LFS, not the file itself: fetch the content with `git lfs pull`, or \
-         get the file elsewhere"
-            .to_owned()
-    } else {
-        return Ok(());
-    };
-    Err(Error::format(path, what))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! allocation that the file has not earned.
 //!
 //! A program of its own, since its allocator notes what everything in the process asks for.
+#![cfg(feature = "files")]
 
 #[path = "common/corpus.rs"]
 mod corpus;

@@ -1,6 +1,7 @@
 //! Hours of work in one process, whose memory must not grow: one run that does not end, and beside it
 //! what programs do now and then. `scripts/soak` runs it for an hour; without `SOAK`, it is seconds.
 //! Needs an adapter, a CPU one will do.
+#![cfg(feature = "files")]
 
 use std::{
     fs,

@@ -18,14 +18,14 @@ mod phase;
 mod report;
 mod shape;
 
-use std::{ops::ControlFlow, sync::Arc, time::Instant};
+use std::{ops::ControlFlow, sync::Arc};
 
 pub use report::{BenchAdapter, Ceiling, KernelTime, Phase, Report, Start, TimedBy};
 pub use shape::Shape;
 
 use crate::{
     AdapterChoice, Architecture, Condensation, Dataset, Error, Evaluation, EvaluationSettings, Gpu,
-    Result, Settings, SyntheticSet, TrainingSet, gpu::Clock,
+    Result, Settings, SyntheticSet, TrainingSet, clock::Instant, gpu::Clock,
 };
 use phase::{WARM_UP, ms, profile, watch};
 

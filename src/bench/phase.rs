@@ -1,10 +1,11 @@
 //! Timing something that is done again and again, whole and kernel by kernel.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::{Ceiling, KernelTime, Phase, Stop};
 use crate::{
     Condensation, Evaluation, Gpu, Result,
+    clock::Instant,
     gpu::{Clock, Recording, Timed},
 };
 

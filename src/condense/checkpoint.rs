@@ -10,9 +10,11 @@ use super::{
     LARGEST_PIXEL, Settings,
     identity::Identity,
     set::MAX_SIZE,
-    tensor_file::{Part, encode, open, read, tensor, values},
+    tensor_file::{Part, encode, open, tensor, values},
 };
-use crate::{Error, Result, files};
+use crate::{Error, Result};
+#[cfg(feature = "files")]
+use crate::{condense::tensor_file::read, files};
 
 const FORMAT: &str = "dm-wgpu checkpoint";
 /// Counts up when a reader of the previous one would misread a file, or go on otherwise.
@@ -33,12 +35,10 @@ const FORMAT_VERSION: &str = "1";
 /// # let dataset = Arc::new(data::glyphs(0)?);
 /// # let small = Settings { ipc: 1, width: 8, batch_real: 4, ..Settings::for_dataset(&dataset) };
 /// # let mut run = Condensation::new(&gpu, dataset.clone(), small)?;
-/// # let folder = tempfile::tempdir().unwrap();
-/// # let path = folder.path().join("run.checkpoint");
 /// run.step()?;
-/// run.checkpoint_blocking()?.save(&path)?;
+/// let bytes = run.checkpoint_blocking()?.to_bytes()?; // `save` writes them to a file
 /// // … another day …
-/// let mut again = Condensation::resume(&gpu, dataset, Checkpoint::load(&path)?)?;
+/// let mut again = Condensation::resume(&gpu, dataset, Checkpoint::from_bytes(&bytes)?)?;
 /// again.step()?;
 /// run.step()?;
 /// assert_eq!(again.images_blocking()?, run.images_blocking()?); // to the bit
@@ -106,19 +106,41 @@ impl Checkpoint {
     ///
     /// # Errors
     /// [`Error::Io`] when writing fails.
+    #[cfg(feature = "files")]
     pub fn save(&self, path: &Path) -> Result<()> {
-        let bytes = self.encode().map_err(|error| Error::shape("checkpoint", error.to_string()))?;
-        files::write_whole(path, &bytes)
+        files::write_whole(path, &self.to_bytes()?)
+    }
+
+    /// What [`save`](Self::save) writes.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] when its settings are nothing that JSON could hold.
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        self.encode().map_err(|error| Error::shape("checkpoint", error.to_string()))
     }
 
     /// Reads what [`save`](Self::save) wrote, checking that it is whole and holds numbers only.
     ///
     /// # Errors
     /// [`Error::Io`] when the file can't be read, [`Error::Format`] when it is not such a file.
+    #[cfg(feature = "files")]
     pub fn load(path: &Path) -> Result<Self> {
-        let bytes = read(path, "a checkpoint")?;
+        Self::of_file(&read(path, "a checkpoint")?, path)
+    }
+
+    /// The checkpoint that [`to_bytes`](Self::to_bytes) or [`save`](Self::save) made these bytes of, checked as
+    /// [`load`](Self::load) does it.
+    ///
+    /// # Errors
+    /// [`Error::Format`] when they are not a checkpoint's.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        Self::of_file(bytes, Path::new("checkpoint"))
+    }
+
+    /// From a file's bytes; `path` is what an error names.
+    fn of_file(bytes: &[u8], path: &Path) -> Result<Self> {
         let decode = || {
-            let checkpoint = Self::decode(&bytes)?;
+            let checkpoint = Self::decode(bytes)?;
             checkpoint.validate().map(|()| checkpoint)
         };
         decode().map_err(|reason| Error::format(path, reason))

@@ -16,7 +16,7 @@ use wgpu::util::StagingBelt;
 use crate::{
     Error, Result,
     augment::Row,
-    gpu::{Buffer, Gpu, Readback, Recording, Table},
+    gpu::{Buffer, Gpu, Readback, Recording, Table, blocking},
     kernels::{Batch, NetworkKey, Rates, sgd},
     nn::{Mode, Program, Target, Weights},
     objective::MeanEmbeddings,
@@ -118,16 +118,23 @@ enum Start<'a> {
     Kept(Pixels),
 }
 
+const PREPARE: &str = "prepare the step";
+
 impl Iteration {
     /// Makes all buffers and compiles all pipelines. `images` are the synthetic ones, class-major.
-    pub fn new(gpu: &Gpu, plan: &Plan<'_>, images: &[f32]) -> Result<Self> {
-        Self::fitting(gpu, plan, Sizes::of(gpu, plan)?, &Start::Given(images))
+    pub async fn new(gpu: &Gpu, plan: &Plan<'_>, images: &[f32]) -> Result<Self> {
+        Self::fitting(gpu, plan, Sizes::of(gpu, plan)?, &Start::Given(images)).await
     }
 
     /// In pieces of these sizes, or smaller ones as long as the device has no memory left for them.
-    fn fitting(gpu: &Gpu, plan: &Plan<'_>, mut sizes: Sizes, start: &Start<'_>) -> Result<Self> {
+    async fn fitting(
+        gpu: &Gpu,
+        plan: &Plan<'_>,
+        mut sizes: Sizes,
+        start: &Start<'_>,
+    ) -> Result<Self> {
         loop {
-            let built = gpu.checked("prepare the step", || Self::build(gpu, plan, sizes, start));
+            let built = gpu.checked(PREPARE, || Self::build(gpu, plan, sizes, start)).await;
             match (built, sizes.smaller()) {
                 (Err(Error::OutOfMemory { reason, .. }), Some(smaller)) => {
                     log::warn!("the GPU has no memory left for {sizes}: {reason}; now {smaller}");
@@ -150,7 +157,8 @@ impl Iteration {
         self.feed = Feed::room(&gpu, plan, Sizes::NOTHING);
         gpu.poll()?;
         let kept = Pixels { images: self.images.clone(), velocity: self.velocity.clone() };
-        *self = Self::fitting(&gpu, plan, smaller, &Start::Kept(kept))?;
+        let start = Start::Kept(kept);
+        *self = blocking(PREPARE, Self::fitting(&gpu, plan, smaller, &start))?;
         Ok(())
     }
 

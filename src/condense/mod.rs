@@ -17,8 +17,10 @@ pub(crate) use iteration::{Iteration, Plan, Progress, RealBatch, RealFormat, Ste
 pub use picture::Picture;
 pub use run::{Condensation, Loss};
 pub use select::{Selection, SelectionSettings, Selector};
+pub(crate) use set::FORMAT;
 pub use set::SyntheticSet;
-pub(crate) use set::{FORMAT, read_file};
+#[cfg(feature = "files")]
+pub(crate) use set::read_file;
 pub(crate) use settings::as_text;
 pub use settings::{Init, Settings};
 pub(crate) use tensor_file::{MAX_FILE, check_offsets};

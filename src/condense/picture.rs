@@ -38,7 +38,7 @@ pub struct Picture {
 }
 
 impl Picture {
-    pub(super) fn new(gpu: &Gpu, cells: Option<Cells>, images: &Buffer<f32>) -> Result<Self> {
+    pub(super) async fn new(gpu: &Gpu, cells: Option<Cells>, images: &Buffer<f32>) -> Result<Self> {
         let longest = gpu.device().limits().max_texture_dimension_2d;
         let cells = cells.ok_or_else(|| {
             Error::shape("picture", format!("no texture is so large: {longest} texels a side"))
@@ -66,6 +66,7 @@ impl Picture {
             recording.push(picture(gpu, &cells, images, &view));
             Ok(Self { texture, cells, recording })
         })
+        .await
     }
 
     /// The texture, with the usages `TEXTURE_BINDING` and `COPY_SRC`.

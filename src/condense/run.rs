@@ -2,7 +2,7 @@
 
 mod advance;
 
-use std::{collections::VecDeque, future::poll_fn, sync::Arc};
+use std::{collections::VecDeque, sync::Arc};
 
 use super::{
     Checkpoint, Init, Iteration, Picture, Plan, RealFormat, Settings, SyntheticSet, check_images,
@@ -10,12 +10,15 @@ use super::{
 };
 use crate::{
     Dataset, Error, Gpu, Result,
-    gpu::{Readback, Recording, Submitted, Table, Ticket},
+    gpu::{Readback, Recording, Submitted, Table, Ticket, blocking},
     kernels::{Cells, Rates},
     rng::{Purpose, Stream},
 };
 
 use advance::Begun;
+
+const PREPARE: &str = "prepare the run";
+const RESUME: &str = "resume the run";
 
 /// Momentum of the pixels' optimiser, as published.
 const MOMENTUM: f32 = 0.5;
@@ -98,10 +101,19 @@ impl Condensation {
     /// or within the device's memory budget; [`Error::OutOfMemory`] if it has less, in the smallest pieces too;
     /// [`Error::Gpu`] if it refuses.
     pub fn new(gpu: &Gpu, dataset: Arc<Dataset>, settings: Settings) -> Result<Self> {
+        blocking(PREPARE, Self::new_async(gpu, dataset, settings))
+    }
+
+    /// As [`new`](Self::new), for browsers, which answer only later whether the device took it all. Elsewhere
+    /// it completes at once.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub async fn new_async(gpu: &Gpu, dataset: Arc<Dataset>, settings: Settings) -> Result<Self> {
         // Before the images are made, which may be too many for the host as well.
         checked_plan(gpu, &dataset, &settings)?;
         let images = initial_images(&dataset, &settings);
-        Self::with_images(gpu, dataset, settings, &images)
+        Self::with_images(gpu, dataset, settings, &images).await
     }
 
     /// Goes on from a checkpoint, as if there had been no break: on the same adapter with the same
@@ -112,21 +124,34 @@ impl Condensation {
     /// [`Error::Shape`] if this is not the data set that the checkpoint was made with; else as
     /// [`new`](Self::new).
     pub fn resume(gpu: &Gpu, dataset: Arc<Dataset>, checkpoint: Checkpoint) -> Result<Self> {
+        blocking(RESUME, Self::resume_async(gpu, dataset, checkpoint))
+    }
+
+    /// As [`resume`](Self::resume), for browsers, as [`new_async`](Self::new_async) is.
+    ///
+    /// # Errors
+    /// As [`resume`](Self::resume).
+    pub async fn resume_async(
+        gpu: &Gpu,
+        dataset: Arc<Dataset>,
+        checkpoint: Checkpoint,
+    ) -> Result<Self> {
         let Checkpoint { images, velocity, iteration, settings, dataset: made_with, .. } =
             checkpoint;
         if let Some(difference) = made_with.difference(&Identity::of(&dataset)) {
             return Err(Error::shape("checkpoint", format!("it was made with {difference}")));
         }
-        let mut run = Self::with_images(gpu, dataset, settings, &images)?;
-        gpu.checked("resume the run", || {
+        let mut run = Self::with_images(gpu, dataset, settings, &images).await?;
+        gpu.checked(RESUME, || {
             run.matching.velocity.write(gpu, &velocity);
             Ok(())
-        })?;
+        })
+        .await?;
         run.iteration = iteration;
         Ok(run)
     }
 
-    fn with_images(
+    async fn with_images(
         gpu: &Gpu,
         dataset: Arc<Dataset>,
         settings: Settings,
@@ -134,7 +159,7 @@ impl Condensation {
     ) -> Result<Self> {
         let plan = checked_plan(gpu, &dataset, &settings)?;
         let real_counts = plan.real_counts.clone();
-        let matching = Iteration::new(gpu, &plan, images)?;
+        let matching = Iteration::new(gpu, &plan, images).await?;
         Ok(Self {
             gpu: gpu.clone(),
             dataset,
@@ -242,7 +267,7 @@ impl Condensation {
         self.collect()?;
         while self.in_flight() > at_most {
             let Some(first) = self.in_flight.front_mut() else { break };
-            let losses = poll_fn(|context| first.losses.poll_take(context)).await?;
+            let losses = first.losses.arrived().await?;
             let iteration = first.iteration;
             self.note(iteration, &losses);
             self.idle.extend(self.in_flight.pop_front().map(|done| done.losses));
@@ -256,9 +281,7 @@ impl Condensation {
     /// [`Error::Diverged`] when a loss is not finite, [`Error::Gpu`] if the device was lost.
     pub fn take_losses(&mut self) -> Result<Vec<Loss>> {
         self.collect()?;
-        if let Some((iteration, class, loss)) = self.diverged {
-            return Err(Error::Diverged { iteration, class, loss });
-        }
+        self.check_losses()?;
         Ok(std::mem::take(&mut self.arrived))
     }
 
@@ -280,16 +303,12 @@ impl Condensation {
     /// # Errors
     /// As [`images_blocking`](Self::images_blocking), but of losses that were not finite only
     /// [`take_losses`](Self::take_losses) tells.
-    pub fn images(&self) -> impl Future<Output = Result<SyntheticSet>> + Send + use<> {
-        let source = &self.matching.images;
-        let mut copy = Readback::new(&self.gpu, "images on their way", source.len());
-        let mut encoder = self.gpu.device().create_command_encoder(&Default::default());
-        copy.record(&mut encoder, source);
-        self.gpu.queue().submit([encoder.finish()]);
+    pub fn images(&self) -> impl Future<Output = Result<SyntheticSet>> + wgpu::WasmNotSend + use<> {
+        let copy = self.matching.images.read(&self.gpu);
         let (dataset, settings) = (self.dataset.clone(), self.settings.clone());
         let iteration = self.iteration;
         async move {
-            let images = poll_fn(|context| copy.poll_take(context)).await?;
+            let images = copy.await?;
             synthetic_set(&dataset, &settings, iteration, images)
         }
     }
@@ -301,9 +320,29 @@ impl Condensation {
     /// As [`images_blocking`](Self::images_blocking): a run that has diverged has no checkpoint.
     pub fn checkpoint_blocking(&mut self) -> Result<Checkpoint> {
         self.settle()?;
+        let images = self.matching.images.read_blocking(&self.gpu)?;
+        let velocity = self.matching.velocity.read_blocking(&self.gpu)?;
+        self.checkpoint_of(images, velocity)
+    }
+
+    /// As [`checkpoint_blocking`](Self::checkpoint_blocking), completing as [`finished`](Self::finished) does.
+    ///
+    /// # Errors
+    /// As [`checkpoint_blocking`](Self::checkpoint_blocking).
+    pub async fn checkpoint(&mut self) -> Result<Checkpoint> {
+        self.finished(0).await?;
+        self.check_losses()?;
+        let Iteration { images, velocity, .. } = &self.matching;
+        // Both before either is awaited, although nothing can come in between.
+        let (images, velocity) = (images.read(&self.gpu), velocity.read(&self.gpu));
+        let (images, velocity) = (images.await?, velocity.await?);
+        self.checkpoint_of(images, velocity)
+    }
+
+    fn checkpoint_of(&self, images: Vec<f32>, velocity: Vec<f32>) -> Result<Checkpoint> {
         let checkpoint = Checkpoint {
-            images: self.matching.images.read_blocking(&self.gpu)?,
-            velocity: self.matching.velocity.read_blocking(&self.gpu)?,
+            images,
+            velocity,
             iteration: self.iteration,
             settings: self.settings.clone(),
             dataset: Identity::of(&self.dataset),
@@ -321,6 +360,10 @@ impl Condensation {
     /// Waits for everything submitted, whose losses must all be finite.
     fn settle(&mut self) -> Result<()> {
         self.wait_blocking(0)?;
+        self.check_losses()
+    }
+
+    fn check_losses(&self) -> Result<()> {
         match self.diverged {
             Some((iteration, class, loss)) => Err(Error::Diverged { iteration, class, loss }),
             None => Ok(()),
@@ -333,6 +376,14 @@ impl Condensation {
     /// [`Error::Shape`] for more images than a texture has room for, [`Error::Gpu`] if the device
     /// refuses.
     pub fn picture(&self) -> Result<Picture> {
+        blocking("make the picture", self.picture_async())
+    }
+
+    /// As [`picture`](Self::picture), for browsers, as [`new_async`](Self::new_async) is.
+    ///
+    /// # Errors
+    /// As [`picture`](Self::picture).
+    pub async fn picture_async(&self) -> Result<Picture> {
         let (dataset, ipc) = (&self.dataset, self.settings.ipc);
         let longest = self.gpu.device().limits().max_texture_dimension_2d;
         let cells = Cells::fitting(
@@ -341,7 +392,7 @@ impl Condensation {
             (dataset.mean(), dataset.std()),
             longest,
         );
-        Picture::new(&self.gpu, cells, &self.matching.images)
+        Picture::new(&self.gpu, cells, &self.matching.images).await
     }
 
     /// The synthetic images on the device: f32, (N, C, H, W), normalised, class-major, as the steps

@@ -5,10 +5,12 @@ use std::path::Path;
 use safetensors::Dtype;
 use serde_json::json;
 
-use super::tensor_file::{Part, encode, open, read, tensor, values};
-use crate::{Dataset, Error, Result, files};
+use super::tensor_file::{Part, encode, open, tensor, values};
+use crate::{Dataset, Error, Result};
+#[cfg(feature = "files")]
+use crate::{condense::tensor_file::read, files};
 
-#[cfg(test)]
+#[cfg(all(test, feature = "files"))]
 mod tests;
 
 /// What `format` in a file's metadata says.
@@ -47,10 +49,8 @@ pub(super) const MAX_SIZE: usize = 4096;
 /// };
 /// assert_eq!(set.image_u8(0), [0, 128, 128, 255]); // as people do
 ///
-/// # let folder = tempfile::tempdir().unwrap();
-/// let path = folder.path().join("mine.safetensors");
-/// set.save(&path)?;
-/// assert_eq!(SyntheticSet::load(&path)?, set);
+/// // The bytes of its file; `save` and `load` are for files themselves.
+/// assert_eq!(SyntheticSet::from_bytes(&set.to_bytes()?)?, set);
 /// # Ok::<(), dm_wgpu::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
@@ -129,21 +129,49 @@ impl SyntheticSet {
     ///
     /// # Errors
     /// [`Error::Shape`] when the fields contradict each other, [`Error::Io`] when writing fails.
+    #[cfg(feature = "files")]
     pub fn save(&self, path: &Path) -> Result<()> {
+        files::write_whole(path, &self.to_bytes()?)
+    }
+
+    /// What [`save`](Self::save) writes.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] when the fields contradict each other.
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
         self.check()?;
-        files::write_whole(path, &self.encode())
+        Ok(self.encode())
     }
 
     /// Reads a set that [`save`](Self::save) wrote, checking everything that its fields promise.
     ///
     /// # Errors
     /// [`Error::Io`] when the file can't be read, [`Error::Format`] when it is not such a file.
+    #[cfg(feature = "files")]
     pub fn load(path: &Path) -> Result<Self> {
-        Self::from_bytes(&read_file(path)?, path)
+        Self::of_file(&read_file(path)?, path)
+    }
+
+    /// The set that [`to_bytes`](Self::to_bytes) or [`save`](Self::save) made these bytes of, checked as
+    /// [`load`](Self::load) does it.
+    ///
+    /// ```
+    /// # use dm_wgpu::SyntheticSet;
+    /// # fn sent(set: &SyntheticSet) -> dm_wgpu::Result<()> {
+    /// let bytes = set.to_bytes()?; // to be sent or stored
+    /// assert_eq!(&SyntheticSet::from_bytes(&bytes)?, set);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Format`] when they are not such a set's.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        Self::of_file(bytes, Path::new("synthetic set"))
     }
 
     /// From a file's bytes; `path` is what an error names.
-    pub(crate) fn from_bytes(bytes: &[u8], path: &Path) -> Result<Self> {
+    pub(crate) fn of_file(bytes: &[u8], path: &Path) -> Result<Self> {
         let set = Self::decode(bytes).map_err(|reason| Error::format(path, reason))?;
         set.validate().map_err(|reason| Error::format(path, reason))?;
         Ok(set)
@@ -283,6 +311,7 @@ impl SyntheticSet {
 }
 
 /// The bytes of a file that may hold a set.
+#[cfg(feature = "files")]
 pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>> {
     read(path, "a synthetic set")
 }

@@ -1,12 +1,16 @@
 //! What the files of sets and of checkpoints share: safetensors, written the same for the same content
 //! and read with distrust.
 
-use std::{collections::HashMap, fs, path::Path};
+use std::collections::HashMap;
+#[cfg(feature = "files")]
+use std::{fs, path::Path};
 
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde_json::{Map, Value, json};
 
-use crate::{Error, Result, listing::read_data};
+use crate::Result;
+#[cfg(feature = "files")]
+use crate::{Error, listing::read_data};
 
 /// Larger files are not ours, and reading one would take the memory of the machine.
 pub(crate) const MAX_FILE: u64 = 4 << 30;
@@ -58,6 +62,7 @@ pub(super) fn encode(metadata: Value, parts: &[Part<'_>]) -> Vec<u8> {
 }
 
 /// The bytes of a file that may hold `what`: not too large for one.
+#[cfg(feature = "files")]
 pub(super) fn read(path: &Path, what: &str) -> Result<Vec<u8>> {
     let about = fs::metadata(path).map_err(Error::io("read", path))?;
     if about.len() > MAX_FILE {

@@ -9,7 +9,7 @@ use std::{
 
 use tar::{Archive, EntryType};
 
-use super::bytes::{MAX_BYTES, damaged, open};
+use super::bytes::{File, MAX_BYTES, damaged};
 use crate::{Error, Result};
 
 /// The contents of the files of these names in one folder of an archive; those that it lacks are left
@@ -22,7 +22,7 @@ pub(super) fn read_files<'a>(
     folder: &str,
     names: &[&'a str],
 ) -> Result<BTreeMap<&'a str, Vec<u8>>> {
-    let mut archive = Archive::new(open(path)?);
+    let mut archive = Archive::new(File::from(path).open()?);
     let wrong = |error| damaged(path, error);
     let mut files = BTreeMap::new();
     // As they lie there: what extensions of the format call them is of no interest, and reading

@@ -5,20 +5,72 @@ use std::{
     path::Path,
 };
 
-use crate::{Error, Result, listing::open_data};
+#[cfg(feature = "files")]
+use crate::listing::open_data;
+use crate::{Error, Result, impostors::refuse_impostor};
 
 /// More than any set of small images has: a file that promises more is damaged or hostile.
 pub(super) const MAX_BYTES: u64 = 1 << 30;
 
-/// The file's bytes, decompressed if they are gzip: the content decides, since names get changed
-/// by browsers and archivers.
-pub(super) fn open(path: &Path) -> Result<Box<dyn Read>> {
-    let (_, reader) = decompressed(open_data(path)?).map_err(Error::io("read", path))?;
-    Ok(reader)
+/// A file of data, on this machine or in memory.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum File<'a> {
+    #[cfg(feature = "files")]
+    OnDisk(&'a Path),
+    /// What errors call it, and its content.
+    InMemory(&'a Path, &'a [u8]),
+}
+
+impl<'a> File<'a> {
+    /// What errors call it.
+    pub fn path(self) -> &'a Path {
+        match self {
+            #[cfg(feature = "files")]
+            Self::OnDisk(path) => path,
+            Self::InMemory(path, _) => path,
+        }
+    }
+
+    /// Its bytes as they are.
+    pub fn stored(self) -> Result<Box<dyn Read + 'a>> {
+        match self {
+            #[cfg(feature = "files")]
+            Self::OnDisk(path) => Ok(Box::new(open_data(path)?)),
+            Self::InMemory(path, content) => {
+                refuse_impostor(content, path)?;
+                Ok(Box::new(content))
+            }
+        }
+    }
+
+    /// Its bytes, decompressed if they are gzip: the content decides, since names get changed by browsers and
+    /// archivers.
+    pub fn open(self) -> Result<Box<dyn Read + 'a>> {
+        let (_, reader) = decompressed(self.stored()?).map_err(Error::io("read", self.path()))?;
+        Ok(reader)
+    }
+
+    /// All of these bytes, if a data set can have so many.
+    pub fn content(self) -> Result<Vec<u8>> {
+        let (path, mut content) = (self.path(), Vec::new());
+        let read = self.open()?.take(MAX_BYTES + 1).read_to_end(&mut content);
+        read.map_err(|error| damaged(path, error))?;
+        if content.len() as u64 > MAX_BYTES {
+            return Err(Error::format(path, format!("has more than {MAX_BYTES} bytes")));
+        }
+        Ok(content)
+    }
+}
+
+#[cfg(feature = "files")]
+impl<'a, P: AsRef<Path> + ?Sized> From<&'a P> for File<'a> {
+    fn from(path: &'a P) -> Self {
+        Self::OnDisk(path.as_ref())
+    }
 }
 
 /// Whether `raw` is gzip, and a reader of its plain bytes.
-pub(super) fn decompressed(mut raw: impl Read + 'static) -> io::Result<(bool, Box<dyn Read>)> {
+pub(super) fn decompressed<'a>(mut raw: impl Read + 'a) -> io::Result<(bool, Box<dyn Read + 'a>)> {
     let mut start = Vec::with_capacity(2);
     raw.by_ref().take(2).read_to_end(&mut start)?;
     let gzip = start == [0x1f, 0x8b];

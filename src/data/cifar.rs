@@ -1,21 +1,24 @@
 //! CIFAR-10 and CIFAR-100: 32×32 photographs as binary records, in a folder or in their archive.
 
-use std::{
-    io::Read,
-    path::{Path, PathBuf},
-};
+use std::path::Path;
 
+use super::{Known, bytes::File, known::Held};
+#[cfg(feature = "files")]
 use super::{
-    Known, archive,
-    bytes::{MAX_BYTES, damaged, open},
     folder,
     known::Origin,
-    store::{Pinned, Published, Remote, Unpacked, Unread},
+    remote::{Pinned, Remote},
+    store::{Published, Unpacked, Unread},
 };
 use crate::{Dataset, DatasetInfo, Error, Result};
 
-#[cfg(test)]
+#[cfg(feature = "files")]
+mod files;
+#[cfg(all(test, feature = "files"))]
 mod tests;
+
+#[cfg(feature = "files")]
+use files::{from_archive, from_folder};
 
 /// Ten kinds of animals and vehicles.
 pub(super) const CIFAR10: Known = Known {
@@ -31,6 +34,12 @@ pub(super) const CIFAR10: Known = Known {
     flip: true,
     licence: "none stated",
     source: "https://www.cs.toronto.edu/~kriz/cifar.html",
+    held: Held::Files {
+        names: TEN.files,
+        optional: Some(TEN.names_in),
+        read: |known, files, names| from_files(known, &TEN, files, names),
+    },
+    #[cfg(feature = "files")]
     origin: Origin::Published(Published {
         mirrors: &["https://www.cs.toronto.edu/~kriz/"],
         files: &[Remote {
@@ -96,6 +105,12 @@ pub(super) const CIFAR100: Known = Known {
     flip: true,
     licence: "none stated",
     source: "https://www.cs.toronto.edu/~kriz/cifar.html",
+    held: Held::Files {
+        names: HUNDRED.files,
+        optional: Some(HUNDRED.names_in),
+        read: |known, files, names| from_files(known, &HUNDRED, files, names),
+    },
+    #[cfg(feature = "files")]
     origin: Origin::Published(Published {
         mirrors: &["https://www.cs.toronto.edu/~kriz/"],
         files: &[Remote {
@@ -120,6 +135,7 @@ pub(super) const CIFAR100: Known = Known {
 
 /// How one of them lies in its files.
 struct Form {
+    #[cfg_attr(not(feature = "files"), allow(dead_code))]
     folder: &'static str,
     /// Those with training records, then the one with test records.
     files: &'static [&'static str],
@@ -129,10 +145,12 @@ struct Form {
     labels: usize,
     /// The class names as that file has them.
     names: &'static [&'static str],
+    #[cfg_attr(not(feature = "files"), allow(dead_code))]
     python: Python,
 }
 
 /// The same images as Python pickles them, which is not read here.
+#[cfg_attr(not(feature = "files"), allow(dead_code))]
 struct Python {
     /// In its archive.
     folder: &'static str,
@@ -201,39 +219,14 @@ const HUNDRED: Form = Form {
     },
 };
 
-fn from_folder(known: &Known, form: &Form, paths: &[PathBuf]) -> Result<Dataset> {
-    let mut parts = Vec::new();
-    for path in paths {
-        parts.push(Part { path, name: None, content: read_file(path)? });
-    }
-    // Beside the records, and like them plain or gzipped.
-    let names = paths[0].with_file_name(form.names_in);
-    let names_content = if names.is_file() { Some(read_file(&names)?) } else { None };
-    let names = names_content.map(|content| Part { path: &names, name: None, content });
-    assemble(known, form, parts, names)
-}
-
-fn from_archive(known: &Known, form: &Form, path: &Path) -> Result<Dataset> {
-    let wanted: Vec<_> = form.files.iter().copied().chain([form.names_in]).collect();
-    let mut files = archive::read_files(path, form.folder, &wanted)?;
-    let mut take = |name| Some(Part { path, name: Some(name), content: files.remove(name)? });
-    let mut parts = Vec::new();
-    for name in form.files {
-        let Some(part) = take(name) else { return Err(lacking(form, name, path)) };
-        parts.push(part);
-    }
-    let names = take(form.names_in);
-    assemble(known, form, parts, names)
-}
-
-/// Why an archive will not do in which there is no file of this name.
-fn lacking(form: &Form, name: &str, path: &Path) -> Error {
-    let Python { folder, file, what } = form.python;
-    let python = archive::read_files(path, folder, &[file]);
-    match python.is_ok_and(|files| !files.is_empty()) {
-        true => Error::format(path, what),
-        false => Error::format(path, format!("there is no {}/{name} in it", form.folder)),
-    }
+fn from_files(
+    known: &Known,
+    form: &Form,
+    files: &[File<'_>],
+    names: Option<File<'_>>,
+) -> Result<Dataset> {
+    let parts = files.iter().map(|&file| Part::of(file)).collect::<Result<_>>()?;
+    assemble(known, form, parts, names.map(Part::of).transpose()?)
 }
 
 /// A file's content, and what errors call it.
@@ -244,23 +237,17 @@ struct Part<'a> {
     content: Vec<u8>,
 }
 
-impl Part<'_> {
+impl<'a> Part<'a> {
+    fn of(file: File<'a>) -> Result<Self> {
+        Ok(Part { path: file.path(), name: None, content: file.content()? })
+    }
+
     fn wrong(&self, reason: String) -> Error {
         match self.name {
             Some(name) => Error::format(self.path, format!("{name} in it {reason}")),
             None => Error::format(self.path, reason),
         }
     }
-}
-
-fn read_file(path: &Path) -> Result<Vec<u8>> {
-    let mut content = Vec::new();
-    let read = open(path)?.take(MAX_BYTES + 1).read_to_end(&mut content);
-    read.map_err(|error| damaged(path, error))?;
-    if content.len() as u64 > MAX_BYTES {
-        return Err(Error::format(path, format!("has more than {MAX_BYTES} bytes")));
-    }
-    Ok(content)
 }
 
 fn assemble(

@@ -14,7 +14,7 @@ use ureq::http::{HeaderMap, StatusCode, header};
 
 use super::{
     Progress, bytes,
-    store::{Pinned, Remote},
+    remote::{Pinned, Remote},
 };
 use crate::{Error, Result};
 use partial::{KEPT, Partial};

@@ -6,9 +6,11 @@
 
 use std::{ops::Range, thread};
 
+#[cfg(feature = "files")]
+use super::known::Origin;
 use super::{
     Known,
-    known::Origin,
+    known::Held,
     skeletons::{DIGITS, Stroke},
 };
 use crate::{
@@ -31,6 +33,8 @@ pub(super) const GLYPHS: Known = Known {
     flip: false,
     licence: "as dm-wgpu",
     source: "drawn by dm-wgpu",
+    held: Held::Drawn(|| glyphs(0)),
+    #[cfg(feature = "files")]
     origin: Origin::Drawn(|| glyphs(0)),
 };
 

@@ -8,7 +8,7 @@ use std::{
     path::Path,
 };
 
-use super::bytes::{MAX_BYTES, damaged, open};
+use super::bytes::{File, MAX_BYTES, damaged};
 use crate::{Error, Result};
 
 /// Magic number of unsigned bytes in three dimensions: images.
@@ -21,21 +21,22 @@ const LABELS: u32 = 0x801;
 /// # Errors
 /// [`Error::Io`] or [`Error::Format`] naming the file: not IDX, truncated, too long, images that
 /// are not `size`×`size`, a label that is not below `classes`, or counts that disagree.
-pub(super) fn read_split(
-    images: &Path,
-    labels: &Path,
+pub(super) fn read_split<'a>(
+    images: impl Into<File<'a>>,
+    labels: impl Into<File<'a>>,
     size: usize,
     classes: usize,
 ) -> Result<(Vec<u8>, Vec<u32>)> {
+    let (images, labels) = (images.into(), labels.into());
     let (count, pixels) = read_images(images, size)?;
     let numbers = read_labels(labels, classes)?;
     if numbers.len() != count {
         return Err(Error::format(
-            labels,
+            labels.path(),
             format!(
                 "holds {} labels, but {} holds {count} images: the two files do not belong together",
                 numbers.len(),
-                images.display()
+                images.path().display()
             ),
         ));
     }
@@ -43,8 +44,9 @@ pub(super) fn read_split(
 }
 
 /// The number of images and their pixels.
-fn read_images(path: &Path, size: usize) -> Result<(usize, Vec<u8>)> {
-    let mut file = open(path)?;
+fn read_images<'a>(file: impl Into<File<'a>>, size: usize) -> Result<(usize, Vec<u8>)> {
+    let file = file.into();
+    let (path, mut file) = (file.path(), file.open()?);
     check_magic(&mut file, path, IMAGES)?;
     let count = header_word(&mut file, path)?;
     let (height, width) = (header_word(&mut file, path)?, header_word(&mut file, path)?);
@@ -63,8 +65,9 @@ fn read_images(path: &Path, size: usize) -> Result<(usize, Vec<u8>)> {
 }
 
 /// One number below `classes` for each image.
-fn read_labels(path: &Path, classes: usize) -> Result<Vec<u32>> {
-    let mut file = open(path)?;
+fn read_labels<'a>(file: impl Into<File<'a>>, classes: usize) -> Result<Vec<u32>> {
+    let file = file.into();
+    let (path, mut file) = (file.path(), file.open()?);
     check_magic(&mut file, path, LABELS)?;
     let count = header_word(&mut file, path)?;
     if count == 0 {
@@ -143,7 +146,7 @@ fn read_content(file: &mut impl Read, path: &Path, total: Option<u64>) -> Result
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "files"))]
 pub(super) mod tests {
     use super::*;
     use std::{io::Write, path::PathBuf};
@@ -230,7 +233,7 @@ pub(super) mod tests {
         }
         let bomb = bomb.finish().unwrap();
         let path = folder.file("bomb", &bomb);
-        let mut plain = open(&path).unwrap();
+        let mut plain = File::from(&path).open().unwrap();
         let mut header = [0; 16];
         plain.read_exact(&mut header).unwrap();
         assert!(read_content(&mut plain, &path, Some(4)).is_err());

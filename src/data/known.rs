@@ -1,16 +1,12 @@
 //! Every data set that the program knows by name, in one place: what it is, and where it comes from.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
-
-use super::{
-    FOLDER, Sources, cifar, glyphs, mnist,
-    store::{Place, Published},
-    svhn, tiny_imagenet,
-};
+use super::{bytes::File, cifar, glyphs, mnist, svhn, tiny_imagenet};
 use crate::{Dataset, Error, Result};
+
+#[cfg(feature = "files")]
+mod files;
+#[cfg(feature = "files")]
+pub(super) use files::Origin;
 
 /// All of them, in the order in which they are shown.
 pub static KNOWN: [Known; 8] = [
@@ -64,16 +60,27 @@ pub struct Known {
     pub licence: &'static str,
     /// Where its publishers present it.
     pub source: &'static str,
+    /// How it is made of its files' content, wherever they are.
+    pub(super) held: Held,
+    #[cfg(feature = "files")]
     pub(super) origin: Origin,
 }
 
-/// Where a data set comes from.
+/// How a data set is made of bytes.
 #[derive(Debug)]
-pub(super) enum Origin {
-    /// Made by this crate.
+pub(super) enum Held {
+    /// By this crate, of none.
     Drawn(fn() -> Result<Dataset>),
-    /// Files that others have published.
-    Published(Published),
+    /// Of the content of these files.
+    Files {
+        names: &'static [&'static str],
+        /// One that may be missing.
+        optional: Option<&'static str>,
+        /// Takes the files in the order of `names`, and the optional one.
+        read: fn(&Known, &[File<'_>], Option<File<'_>>) -> Result<Dataset>,
+    },
+    /// Not at all: it is of pictures, which only the feature `files` decodes.
+    Pictures,
 }
 
 impl Known {
@@ -84,60 +91,22 @@ impl Known {
 
     /// Whether it needs files; else it is always at hand.
     pub fn has_files(&self) -> bool {
-        matches!(self.origin, Origin::Published(_))
-    }
-
-    /// Bytes that a download takes; 0 if it needs no files.
-    pub fn download(&self) -> u64 {
-        match &self.origin {
-            Origin::Drawn(_) => 0,
-            Origin::Published(published) => published.download,
-        }
-    }
-
-    /// Where it is on this machine, by the rules of [`load`](super::load): its file or, of several,
-    /// their folder. None if files are missing, or if it needs none.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`] if there is no home folder to look in.
-    pub fn on_disk(&self, sources: &Sources) -> Result<Option<PathBuf>> {
-        match &self.origin {
-            Origin::Drawn(_) => Ok(None),
-            Origin::Published(published) => {
-                let place = Place::of(sources)?;
-                Ok(published.locate(&place, self.name).map(|found| found.shown()))
-            }
-        }
-    }
-}
-
-/// Tells a folder of classes from one of other things.
-const CLASSES: &str = "wnids.txt";
-
-impl Known {
-    /// How many of its classes are in `path`, as [`on_disk`](Self::on_disk) gives it: of Tiny ImageNet there are
-    /// copies with fewer than all.
-    pub fn classes_at(&self, path: &Path) -> usize {
-        if !path.join(CLASSES).is_file() {
-            return self.classes;
-        }
-        let folders = fs::read_dir(path.join("train")).into_iter().flatten().flatten();
-        folders.filter(|folder| folder.path().is_dir()).count()
+        !matches!(self.held, Held::Drawn(_))
     }
 }
 
 /// The entry of a name, or an error that lists those that exist.
 pub(super) fn known(name: &str) -> Result<&'static Known> {
     Known::of(name).ok_or_else(|| {
-        let names = NAMES.join(", ");
-        Error::setting("dataset", name, format!("there are {names} and {FOLDER}PATH"))
+        let folder = if cfg!(feature = "files") { " and folder:PATH" } else { "" };
+        Error::setting("dataset", name, format!("there are {}{folder}", NAMES.join(", ")))
     })
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "files"))]
 mod tests {
     use super::*;
-    use crate::data::store::Pinned;
+    use crate::data::remote::Pinned;
 
     #[test]
     fn every_known_data_set_is_consistent() {

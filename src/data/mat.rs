@@ -9,7 +9,7 @@ use std::{
     path::Path,
 };
 
-use super::bytes::{MAX_BYTES, damaged, open};
+use super::bytes::{File, MAX_BYTES, damaged};
 use crate::{Error, Result};
 
 /// Text, a place for an offset, version and byte order.
@@ -71,8 +71,9 @@ fn width(kind: u32) -> u64 {
 /// # Errors
 /// [`Error::Io`] or [`Error::Format`] naming the file: another format, truncated or damaged, or
 /// without one of them.
-pub(super) fn read_arrays(path: &Path, names: [&str; 2]) -> Result<[Array; 2]> {
-    let mut file = open(path)?;
+pub(super) fn read_arrays<'a>(file: impl Into<File<'a>>, names: [&str; 2]) -> Result<[Array; 2]> {
+    let file = file.into();
+    let (path, mut file) = (file.path(), file.open()?);
     check_header(&mut file, path)?;
     let mut found = [None, None];
     while let Some((kind, size)) = element(&mut file, path)? {
@@ -214,7 +215,7 @@ fn wrong(path: &Path, error: io::Error) -> Error {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "files"))]
 pub(super) mod tests {
     use super::*;
     use std::{io::Write, path::PathBuf};

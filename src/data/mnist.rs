@@ -1,20 +1,25 @@
 //! MNIST and the sets that come in its form: four IDX files, grey images of 28×28, ten classes.
 
-use std::{
-    io::Read,
-    path::{Path, PathBuf},
-};
+use std::io::Read;
 
 use sha2::{Digest, Sha256};
 
 use super::{
-    Known, Progress, Sources, bytes, idx,
-    known::Origin,
-    store::{Pinned, Published, Remote, Unpacked},
+    Known,
+    bytes::{self, File},
+    idx,
+    known::Held,
+    remote::{Pinned, Remote},
 };
-use crate::{Dataset, DatasetInfo, Error, Result, listing::open_data};
+#[cfg(feature = "files")]
+use super::{
+    Progress, Sources,
+    known::Origin,
+    store::{Published, Unpacked, on_disk},
+};
+use crate::{Dataset, DatasetInfo, Error, Result};
 
-#[cfg(test)]
+#[cfg(all(test, feature = "files"))]
 mod tests;
 
 /// Handwritten digits.
@@ -31,6 +36,12 @@ pub(super) const MNIST: Known = Known {
     flip: false,
     licence: "CC BY-SA 3.0",
     source: "http://yann.lecun.com/exdb/mnist/",
+    held: Held::Files {
+        names: &NAMES,
+        optional: None,
+        read: |known, files, _| read(known, files, DIGITS),
+    },
+    #[cfg(feature = "files")]
     origin: Origin::Published(Published {
         mirrors: &[
             "https://ossci-datasets.s3.amazonaws.com/mnist/",
@@ -38,12 +49,12 @@ pub(super) const MNIST: Known = Known {
         ],
         files: &FILES,
         download: 11_594_722,
-        read: |known, paths, _, _| read(known, paths, DIGITS),
+        read: |known, paths, _, _| read(known, &on_disk(paths), DIGITS),
         unpacked: &[Unpacked {
             // As torchvision leaves them.
             folder: "MNIST/raw",
             files: &NAMES,
-            read: |known, paths, _, _| read(known, paths, DIGITS),
+            read: |known, paths, _, _| read(known, &on_disk(paths), DIGITS),
         }],
         unread: &[],
     }),
@@ -63,6 +74,12 @@ pub(super) const FASHION_MNIST: Known = Known {
     flip: true,
     licence: "MIT",
     source: "https://github.com/zalandoresearch/fashion-mnist",
+    held: Held::Files {
+        names: &NAMES,
+        optional: None,
+        read: |known, files, _| read(known, files, CLOTHES),
+    },
+    #[cfg(feature = "files")]
     origin: Origin::Published(Published {
         mirrors: &[
             "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
@@ -70,12 +87,12 @@ pub(super) const FASHION_MNIST: Known = Known {
         ],
         files: &FASHION_FILES,
         download: 30_878_645,
-        read: |known, paths, _, _| read(known, paths, CLOTHES),
+        read: |known, paths, _, _| read(known, &on_disk(paths), CLOTHES),
         unpacked: &[Unpacked {
             // As torchvision leaves them.
             folder: "FashionMNIST/raw",
             files: &NAMES,
-            read: |known, paths, _, _| read(known, paths, CLOTHES),
+            read: |known, paths, _, _| read(known, &on_disk(paths), CLOTHES),
         }],
         unread: &[],
     }),
@@ -95,6 +112,12 @@ pub(super) const KMNIST: Known = Known {
     flip: false,
     licence: "CC BY-SA 4.0",
     source: "http://codh.rois.ac.jp/kmnist/",
+    held: Held::Files {
+        names: &NAMES,
+        optional: None,
+        read: |known, files, _| read(known, files, SYLLABLES),
+    },
+    #[cfg(feature = "files")]
     origin: Origin::Published(Published {
         mirrors: &[
             "https://codh.rois.ac.jp/kmnist/dataset/kmnist/",
@@ -102,12 +125,12 @@ pub(super) const KMNIST: Known = Known {
         ],
         files: &KMNIST_FILES,
         download: 21_240_888,
-        read: |known, paths, _, _| read(known, paths, SYLLABLES),
+        read: |known, paths, _, _| read(known, &on_disk(paths), SYLLABLES),
         unpacked: &[Unpacked {
             // As torchvision leaves them.
             folder: "KMNIST/raw",
             files: &NAMES,
-            read: |known, paths, _, _| read(known, paths, SYLLABLES),
+            read: |known, paths, _, _| read(known, &on_disk(paths), SYLLABLES),
         }],
         unread: &[],
     }),
@@ -185,18 +208,19 @@ const fn gzipped(which: usize, len: u64, sha256: &str) -> Remote<'_> {
 ///
 /// # Errors
 /// As [`load`](super::load).
+#[cfg(feature = "files")]
 pub fn mnist(sources: &Sources, on_progress: &mut dyn FnMut(Progress<'_>)) -> Result<Dataset> {
     super::load(MNIST.name, sources, on_progress)
 }
 
 /// The sets' files have the same names, so that one may lie where another is looked for.
-fn check_not_another(known: &Known, labels: &Path) -> Result<()> {
+fn check_not_another(known: &Known, labels: File<'_>) -> Result<()> {
     for (other, files) in
         [(&MNIST, FILES), (&FASHION_MNIST, FASHION_FILES), (&KMNIST, KMNIST_FILES)]
     {
         if other.name != known.name && is(labels, &files[1])? {
             return Err(Error::format(
-                labels,
+                labels.path(),
                 format!(
                     "belongs to {}, not {}: put each into a folder of its own, {} and {}",
                     other.title, known.title, other.name, known.name
@@ -208,14 +232,14 @@ fn check_not_another(known: &Known, labels: &Path) -> Result<()> {
 }
 
 /// Whether a file of labels is the published one, as far as what is pinned of it can tell.
-fn is(labels: &Path, published: &Remote<'_>) -> Result<bool> {
-    let file = open_data(labels)?;
+fn is(labels: File<'_>, published: &Remote<'_>) -> Result<bool> {
+    let stored = labels.stored()?;
     let read = match published.pinned {
-        Pinned::Content => bytes::decompressed(file).map(|(_, plain)| plain),
-        Pinned::Gzip | Pinned::Plain => Ok(Box::new(file) as Box<dyn Read>),
+        Pinned::Content => bytes::decompressed(stored).map(|(_, plain)| plain),
+        Pinned::Gzip | Pinned::Plain => Ok(stored),
     };
     let mut content = Vec::new();
-    let mut most = read.map_err(Error::io("read", labels))?.take(published.len + 1);
+    let mut most = read.map_err(Error::io("read", labels.path()))?.take(published.len + 1);
     // Damage is for the reader of the format to tell.
     let whole = most.read_to_end(&mut content).is_ok();
     let hash = Sha256::digest(&content);
@@ -223,10 +247,10 @@ fn is(labels: &Path, published: &Remote<'_>) -> Result<bool> {
     Ok(whole && hash == published.sha256)
 }
 
-fn read(known: &Known, paths: &[PathBuf], class_names: [&str; 10]) -> Result<Dataset> {
-    check_not_another(known, &paths[1])?;
+fn read(known: &Known, files: &[File<'_>], class_names: [&str; 10]) -> Result<Dataset> {
+    check_not_another(known, files[1])?;
     let split = |images: usize, labels: usize| {
-        idx::read_split(&paths[images], &paths[labels], known.size, class_names.len())
+        idx::read_split(files[images], files[labels], known.size, class_names.len())
     };
     Dataset::new(
         DatasetInfo {

@@ -1,33 +1,47 @@
 //! Data sets on the host: 8-bit images, labels, normalisation. Knows nothing of GPUs.
 
+#[cfg(feature = "files")]
 mod archive;
 mod bytes;
 mod cifar;
 #[cfg(feature = "download")]
 mod fetch;
+#[cfg(feature = "files")]
 mod folder;
 mod glyphs;
+mod held;
 mod idx;
 mod known;
+#[cfg(feature = "files")]
 mod load;
+#[cfg(feature = "files")]
 mod map;
 mod mat;
 mod mnist;
+#[cfg(feature = "files")]
 mod pictures;
 mod pixels;
+mod remote;
 mod skeletons;
+#[cfg(feature = "files")]
 mod store;
 mod svhn;
 mod tiny_imagenet;
 
+#[cfg(feature = "files")]
 pub use folder::{FOLDER, TEST_FRACTION, folder, name_of};
 pub use glyphs::glyphs;
+pub use held::from_bytes;
 pub use known::{KNOWN, Known, NAMES};
+#[cfg(feature = "files")]
 pub use load::{Progress, Sources, Work, check, load};
+#[cfg(feature = "files")]
 pub use mnist::mnist;
+#[cfg(feature = "files")]
 pub(crate) use pictures::{
     endings, fitted_picture, is_picture, pixels, planes, read as read_picture,
 };
+#[cfg(feature = "files")]
 pub(crate) use tiny_imagenet::zipped_pictures;
 
 use pixels::Pixels;

@@ -1,7 +1,9 @@
 //! Where the pixels of a split lie: in memory, or in a file that is mapped into it.
 
+#[cfg(feature = "files")]
 use std::{ops::Range, sync::Arc};
 
+#[cfg(feature = "files")]
 use super::map::Map;
 
 /// Bytes that are read as a slice, whoever holds them.
@@ -9,9 +11,11 @@ use super::map::Map;
 pub(super) enum Pixels {
     Owned(Vec<u8>),
     /// A part of a file, which several may share.
+    #[cfg(feature = "files")]
     Mapped(Arc<Map>, Range<usize>),
 }
 
+#[cfg(feature = "files")]
 impl Pixels {
     /// A part of a mapped file; `None` if the file is shorter.
     pub fn mapped(file: &Arc<Map>, range: Range<usize>) -> Option<Self> {
@@ -25,6 +29,7 @@ impl std::ops::Deref for Pixels {
     fn deref(&self) -> &[u8] {
         match self {
             Self::Owned(bytes) => bytes,
+            #[cfg(feature = "files")]
             Self::Mapped(file, range) => &file[range.clone()],
         }
     }

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Known, Progress, Sources};
+use super::{Known, Progress, Sources, bytes::File, remote::Remote};
 use crate::{Dataset, Error, Result};
 
 /// Names a folder that holds the data sets, for those who do not want the cache folder.
@@ -48,6 +48,11 @@ pub(super) struct Unread {
 pub(super) type Read =
     fn(&Known, &[PathBuf], &Sources, &mut dyn FnMut(Progress<'_>)) -> Result<Dataset>;
 
+/// The files of these paths.
+pub(super) fn on_disk(paths: &[PathBuf]) -> Vec<File<'_>> {
+    paths.iter().map(File::from).collect()
+}
+
 /// An archive's content, as unpacking leaves it.
 #[derive(Debug)]
 pub(super) struct Unpacked {
@@ -57,43 +62,6 @@ pub(super) struct Unpacked {
     pub(super) files: &'static [&'static str],
     /// Makes the data set of their paths.
     pub(super) read: Read,
-}
-
-/// A file on the mirrors.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Remote<'a> {
-    /// Without `.gz`.
-    pub(super) name: &'a str,
-    /// What `len` and `sha256` are of, and with it the name on the mirrors.
-    pub(super) pinned: Pinned,
-    /// In bytes.
-    #[cfg_attr(not(feature = "download"), allow(dead_code))]
-    pub(super) len: u64,
-    /// In lower-case hexadecimal digits.
-    #[cfg_attr(not(feature = "download"), allow(dead_code))]
-    pub(super) sha256: &'a str,
-}
-
-/// What a hash was taken of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(dead_code)] // Which ones occur is up to the data sets.
-pub(super) enum Pinned {
-    /// Of the plain content of `<name>.gz`: mirrors may compress differently.
-    Content,
-    /// Of `<name>.gz` as it is published.
-    Gzip,
-    /// Of `<name>` as it is published.
-    Plain,
-}
-
-impl Remote<'_> {
-    /// Its name on the mirrors.
-    pub(super) fn published(&self) -> String {
-        match self.pinned {
-            Pinned::Content | Pinned::Gzip => format!("{}.gz", self.name),
-            Pinned::Plain => self.name.to_owned(),
-        }
-    }
 }
 
 /// A complete copy on this machine.

@@ -1,12 +1,11 @@
 //! SVHN: digits of house numbers in 32×32 colour pictures, in two MATLAB files.
 
-use std::path::{Path, PathBuf};
-
+use super::{Known, bytes::File, known::Held, mat};
+#[cfg(feature = "files")]
 use super::{
-    Known,
     known::Origin,
-    mat,
-    store::{Pinned, Published, Remote},
+    remote::{Pinned, Remote},
+    store::{Published, on_disk},
 };
 use crate::{Dataset, DatasetInfo, Error, Result};
 
@@ -24,6 +23,12 @@ pub(super) const SVHN: Known = Known {
     flip: false,
     licence: "non-commercial",
     source: "http://ufldl.stanford.edu/housenumbers/",
+    held: Held::Files {
+        names: &["train_32x32.mat", "test_32x32.mat"],
+        optional: None,
+        read: |known, files, _| read(known, files),
+    },
+    #[cfg(feature = "files")]
     origin: Origin::Published(Published {
         mirrors: &["http://ufldl.stanford.edu/housenumbers/"],
         files: &[
@@ -41,13 +46,13 @@ pub(super) const SVHN: Known = Known {
             },
         ],
         download: 246_316_178,
-        read: |known, paths, _, _| read(known, paths),
+        read: |known, paths, _, _| read(known, &on_disk(paths)),
         unpacked: &[],
         unread: &[],
     }),
 };
 
-fn read(known: &Known, paths: &[PathBuf]) -> Result<Dataset> {
+fn read(known: &Known, files: &[File<'_>]) -> Result<Dataset> {
     let info = DatasetInfo {
         name: known.name.into(),
         class_names: (0..known.classes).map(|digit| digit.to_string()).collect(),
@@ -57,12 +62,13 @@ fn read(known: &Known, paths: &[PathBuf]) -> Result<Dataset> {
         mean: known.mean.to_vec(),
         std: known.std.to_vec(),
     };
-    Dataset::new(info, split(known, &paths[0])?, split(known, &paths[1])?)
+    Dataset::new(info, split(known, files[0])?, split(known, files[1])?)
 }
 
 /// Pixels (`X`: height × width × channels × images) and labels (`y`) of one file.
-fn split(known: &Known, path: &Path) -> Result<(Vec<u8>, Vec<u32>)> {
-    let [x, y] = mat::read_arrays(path, ["X", "y"])?;
+fn split(known: &Known, file: File<'_>) -> Result<(Vec<u8>, Vec<u32>)> {
+    let path = file.path();
+    let [x, y] = mat::read_arrays(file, ["X", "y"])?;
     let shape = x.dims.iter().map(usize::to_string).collect::<Vec<_>>().join("×");
     let size = known.size;
     let count = match x.dims[..] {
@@ -112,7 +118,7 @@ fn split(known: &Known, path: &Path) -> Result<(Vec<u8>, Vec<u32>)> {
     Ok((pixels, labels.collect::<Result<_>>()?))
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "files"))]
 mod tests {
     use super::*;
     use crate::data::{

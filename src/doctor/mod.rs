@@ -15,15 +15,13 @@ mod cases;
 mod golden;
 mod report;
 
-use std::time::Instant;
-
 #[doc(hidden)]
 pub use cases::{CASES, Case, Computed, Kind, Layers, Task, Training};
 #[doc(hidden)]
 pub use golden::{GOLDEN, PROJECTIONS, projections};
 pub use report::{Check, Device, Examination, Outcome, Speed, Variant};
 
-use crate::{AdapterChoice, Error, Gpu, Kernels, Precision, Result, bench};
+use crate::{AdapterChoice, Error, Gpu, Kernels, Precision, Result, bench, clock::Instant};
 
 /// How far results may be from the known ones, by the relative error of their projections: rounding is some
 /// 1e-6, and what a wrong kernel makes is far above either.

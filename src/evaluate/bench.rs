@@ -1,6 +1,6 @@
 //! The recorded work of networks that are trained and tested together.
 
-use std::ops::Range;
+use std::{future::poll_fn, ops::Range};
 
 use super::{
     run::Train,
@@ -13,6 +13,8 @@ use crate::{
     kernels::{Augment, Item, Planes, Source},
     nn::Part,
 };
+
+pub(super) const PREPARE: &str = "prepare the evaluation";
 
 /// The networks of one turn and everything recorded for them.
 #[derive(Debug)]
@@ -53,20 +55,37 @@ impl Tested {
         let counts = counts.take_blocking(gpu, submission.clone())?;
         let mut diverged = vec![false; nets];
         for mut weights in weights {
-            let weights = weights.take_blocking(gpu, submission.clone())?;
-            for (diverged, own) in
-                diverged.iter_mut().zip(weights.chunks_exact(weights.len() / nets))
-            {
-                *diverged |= !own.iter().all(|weight| weight.is_finite());
-            }
+            note_diverged(&mut diverged, &weights.take_blocking(gpu, submission.clone())?);
+        }
+        Ok(diverged.iter().position(|diverged| *diverged).map_or(Ok(counts), Err))
+    }
+
+    /// The same, completing when they have arrived. Dropped before that, it can be asked again.
+    pub async fn arrived(&mut self) -> Result<Result<Vec<u32>, usize>> {
+        poll_fn(|context| self.counts.poll_arrived(context)).await;
+        for weights in &self.weights {
+            poll_fn(|context| weights.poll_arrived(context)).await;
+        }
+        let counts = self.counts.arrived().await?;
+        let mut diverged = vec![false; self.nets];
+        for weights in &mut self.weights {
+            note_diverged(&mut diverged, &weights.arrived().await?);
         }
         Ok(diverged.iter().position(|diverged| *diverged).map_or(Ok(counts), Err))
     }
 }
 
+/// Which networks have weights that are not finite, of a parameter of all of them.
+fn note_diverged(diverged: &mut [bool], weights: &[f32]) {
+    let own = weights.chunks_exact(weights.len() / diverged.len());
+    for (diverged, own) in diverged.iter_mut().zip(own) {
+        *diverged |= !own.iter().all(|weight| weight.is_finite());
+    }
+}
+
 impl Bench {
-    pub fn new(gpu: &Gpu, load: &Load<'_>, train: &Train, sizes: Sizes) -> Result<Self> {
-        gpu.checked("prepare the evaluation", || Self::build(gpu, load, train, sizes))
+    pub async fn new(gpu: &Gpu, load: &Load<'_>, train: &Train, sizes: Sizes) -> Result<Self> {
+        gpu.checked(PREPARE, || Self::build(gpu, load, train, sizes)).await
     }
 
     fn build(gpu: &Gpu, load: &Load<'_>, train: &Train, sizes: Sizes) -> Result<Self> {

@@ -4,13 +4,13 @@ use std::{collections::VecDeque, ops::ControlFlow, sync::Arc, time::Duration};
 
 use super::{
     Accuracy, EvaluationSettings,
-    bench::{Bench, Tested},
+    bench::{Bench, PREPARE, Tested},
     order,
     sizes::{Load, Sizes},
 };
 use crate::{
     Dataset, Error, Gpu, Net, Result, SyntheticSet,
-    gpu::{Between, Recording, Submissions, Submitted, Table},
+    gpu::{Between, Recording, Submissions, Submitted, Table, blocking},
     kernels::{NetworkKey, Rates},
     rng::Purpose,
 };
@@ -93,6 +93,20 @@ impl Evaluation {
         train: TrainingSet,
         settings: EvaluationSettings,
     ) -> Result<Self> {
+        blocking(PREPARE, Self::new_async(gpu, dataset, train, settings))
+    }
+
+    /// As [`new`](Self::new), for browsers, which answer only later whether the device took it all. Elsewhere
+    /// it completes at once.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub async fn new_async(
+        gpu: &Gpu,
+        dataset: Arc<Dataset>,
+        train: TrainingSet,
+        settings: EvaluationSettings,
+    ) -> Result<Self> {
         gpu.suffices()?;
         check_settings(&settings, &dataset)?;
         let train = match train {
@@ -106,7 +120,7 @@ impl Evaluation {
         let load = train.load(&dataset, &net, &settings);
         let mut sizes = Sizes::of(gpu, &load)?;
         let bench = loop {
-            let bench = Bench::new(gpu, &load, &train, sizes);
+            let bench = Bench::new(gpu, &load, &train, sizes).await;
             match (bench, sizes.smaller()) {
                 (Err(Error::OutOfMemory { reason, .. }), Some(smaller)) => {
                     let (nets, fewer) = (sizes.nets, smaller.nets);
@@ -198,6 +212,18 @@ impl Evaluation {
         self.submit(Some(between))
     }
 
+    /// As [`advance`](Self::advance), for browsers: a last turn of fewer networks needs other buffers, and they
+    /// answer only later whether the device took them. Elsewhere it completes at once.
+    ///
+    /// # Errors
+    /// As [`advance`](Self::advance).
+    pub async fn advance_async(&mut self) -> Result<()> {
+        if !self.left && !self.is_done() {
+            self.fit_turn().await?;
+        }
+        self.advance()
+    }
+
     fn submit(&mut self, between: Option<Between<'_>>) -> Result<ControlFlow<()>> {
         if self.left {
             return Err(Error::gpu(DOING, "it was stopped in the middle of a piece"));
@@ -211,14 +237,11 @@ impl Evaluation {
     }
 
     fn submit_piece(&mut self, between: Option<Between<'_>>) -> Result<ControlFlow<()>> {
-        let pieces = self.settings.epochs + 1;
-        let (turn, piece) = (self.done / pieces, self.done % pieces);
-        let first_net = turn as usize * self.sizes.nets;
-        let nets = self.sizes.nets.min(self.settings.nets - first_net);
-        if nets != self.bench.nets {
-            let sizes = Sizes { nets, ..self.sizes };
-            self.bench = Bench::new(&self.gpu, &self.load(), &self.train, sizes)?;
+        if self.turn().1 != self.bench.nets {
+            blocking(PREPARE, self.fit_turn())?;
         }
+        let (first_net, _) = self.turn();
+        let piece = self.done % (self.settings.epochs + 1);
         let is_test = piece == self.settings.epochs;
         let gpu = self.gpu.clone();
         let whole = if is_test { self.test_seconds() } else { self.epoch_seconds() };
@@ -246,19 +269,54 @@ impl Evaluation {
         Ok(ControlFlow::Continue(()))
     }
 
+    /// The first network of the turn that the next piece is of, and how many there are.
+    fn turn(&self) -> (usize, usize) {
+        let turn = self.done / (self.settings.epochs + 1);
+        let first_net = turn as usize * self.sizes.nets;
+        (first_net, self.sizes.nets.min(self.settings.nets - first_net))
+    }
+
+    /// Makes what that turn needs, if it has another number of networks than the one before.
+    async fn fit_turn(&mut self) -> Result<()> {
+        let (_, nets) = self.turn();
+        if nets != self.bench.nets {
+            let sizes = Sizes { nets, ..self.sizes };
+            self.bench = Bench::new(&self.gpu, &self.load(), &self.train, sizes).await?;
+        }
+        Ok(())
+    }
+
     /// How long all of it takes on this device, measured on a slice of each kernel: seconds where they are compiled
     /// first, a moment else. To be asked before the first piece is submitted.
     ///
     /// # Errors
     /// [`Error::Gpu`] if the device was lost, or some pieces are submitted already.
     pub fn estimate_blocking(&self) -> Result<Duration> {
+        let measured = self.to_be_measured()?;
+        self.gpu.measure_paces(measured)?;
+        Ok(self.estimated())
+    }
+
+    /// As [`estimate_blocking`](Self::estimate_blocking), completing as [`finished`](Self::finished) does.
+    ///
+    /// # Errors
+    /// As [`estimate_blocking`](Self::estimate_blocking).
+    pub async fn estimate(&self) -> Result<Duration> {
+        let measured = self.to_be_measured()?;
+        self.gpu.measure_paces_async(measured).await?;
+        Ok(self.estimated())
+    }
+
+    fn to_be_measured(&self) -> Result<Vec<&Recording>> {
         if self.done > 0 || self.left {
             return Err(Error::gpu("estimate an evaluation", "it has begun"));
         }
-        let test = self.bench.test_recordings();
-        self.gpu.measure_paces(self.recordings().into_iter().chain(test))?;
+        Ok(self.recordings().into_iter().chain(self.bench.test_recordings()).collect())
+    }
+
+    fn estimated(&self) -> Duration {
         let turn = f64::from(self.settings.epochs) * self.epoch_seconds() + self.test_seconds();
-        Ok(Duration::from_secs_f64(turn * self.settings.nets as f64 / self.sizes.nets as f64))
+        Duration::from_secs_f64(turn * self.settings.nets as f64 / self.sizes.nets as f64)
     }
 
     /// How long an epoch and the test of one turn of networks take on this device, as far as is known: what
@@ -288,6 +346,39 @@ impl Evaluation {
         self.gpu.check(DOING)
     }
 
+    /// Completes when at most so many pieces are in flight. Whoever polls the device lets it: a program that draws does
+    /// so with every frame, another calls [`Gpu::poll`] now and then.
+    ///
+    /// # Errors
+    /// [`Error::Gpu`] if the device was lost.
+    pub async fn finished(&mut self, at_most: u32) -> Result<()> {
+        self.gpu.poll()?;
+        while self.in_flight() > at_most {
+            let Some(first) = self.in_flight.front_mut() else { break };
+            first.all_but(0, &self.gpu).await?;
+            self.in_flight.pop_front();
+        }
+        self.gpu.check(DOING)
+    }
+
+    /// As [`accuracy_blocking`](Self::accuracy_blocking), completing as [`finished`](Self::finished) does.
+    ///
+    /// # Errors
+    /// As [`accuracy_blocking`](Self::accuracy_blocking).
+    pub async fn accuracy(&mut self) -> Result<Accuracy> {
+        while !self.is_done() {
+            self.advance_async().await?;
+            self.finished(2).await?;
+        }
+        self.finished(0).await?;
+        while let Some((tested, _)) = self.counts.first_mut() {
+            let counts = tested.arrived().await?;
+            self.counts.remove(0);
+            self.note(counts)?;
+        }
+        Ok(self.counted())
+    }
+
     /// Submits what is left, waits for it, and returns the accuracy.
     ///
     /// # Errors
@@ -299,14 +390,24 @@ impl Evaluation {
         }
         self.wait_blocking(0)?;
         for (tested, submission) in std::mem::take(&mut self.counts) {
-            let counts = tested.take_blocking(&self.gpu, submission)?.map_err(|network| {
-                Error::NetworkDiverged { network: self.tested.len() + network }
-            })?;
-            self.tested.extend(counts);
+            let counts = tested.take_blocking(&self.gpu, submission)?;
+            self.note(counts)?;
         }
+        Ok(self.counted())
+    }
+
+    /// The right answers of a turn's networks, or the first of them that diverged.
+    fn note(&mut self, counts: Result<Vec<u32>, usize>) -> Result<()> {
+        let first = self.tested.len();
+        let diverged = |network| Error::NetworkDiverged { network: first + network };
+        self.tested.extend(counts.map_err(diverged)?);
+        Ok(())
+    }
+
+    fn counted(&self) -> Accuracy {
         let images = self.dataset.test().len() as f64;
         let share = |&count: &u32| f64::from(count) * 100.0 / images;
-        Ok(Accuracy::of(self.tested.iter().map(share).collect()))
+        Accuracy::of(self.tested.iter().map(share).collect())
     }
 
     /// What its buffers take.

@@ -5,7 +5,8 @@
 //! channel, neither rounded nor clamped. Mean and standard deviation are in each file. Only pictures have
 //! 8 bits a value. The same set gives the same bytes.
 //!
-//! Every function writes its file or folder whole or not at all, and replaces none.
+//! Every function that takes a path writes its file or folder whole or not at all, and replaces none. It needs the
+//! cargo feature `files`; those that end in `_bytes` don't.
 //!
 //! ```
 //! # use std::sync::Arc;
@@ -19,10 +20,8 @@
 //! #     selection.class_blocking()?;
 //! # }
 //! # let set = selection.set_blocking()?;
-//! # let folder = tempfile::tempdir().unwrap();
-//! # let path = folder.path().join("set.npz");
-//! export::npz(&set, &path)?;
-//! let again = import::read(&path)?.into_set(&dataset)?;
+//! let bytes = export::npz_bytes(&set)?; // `export::npz` writes them to a file
+//! let again = import::from_bytes("set.npz", &bytes)?.into_set(&dataset)?;
 //! assert_eq!(again.images, set.images);
 //! # Ok::<(), dm_wgpu::Error>(())
 //! ```
@@ -30,13 +29,18 @@
 mod archive;
 mod npz;
 mod pickle;
+#[cfg(feature = "files")]
 mod pictures;
 mod torch;
 
+#[cfg(feature = "files")]
 use std::path::Path;
 
-use crate::{Error, Result, SyntheticSet, files};
+#[cfg(feature = "files")]
+use crate::files;
+use crate::{Error, Result, SyntheticSet};
 
+#[cfg(feature = "files")]
 pub use pictures::image_folder;
 
 /// Writes a NumPy archive: `images` (float32, (N, C, H, W), normalised), `labels` (int64, (N)), `mean` and
@@ -45,10 +49,18 @@ pub use pictures::image_folder;
 /// # Errors
 /// [`Error::Shape`] when the set's fields contradict each other, [`Error::Io`] when writing fails or `path`
 /// exists.
+#[cfg(feature = "files")]
 pub fn npz(set: &SyntheticSet, path: &Path) -> Result<()> {
+    files::write_new(path, &npz_bytes(set)?)
+}
+
+/// What [`npz`](npz()) writes.
+///
+/// # Errors
+/// [`Error::Shape`] when the set's fields contradict each other.
+pub fn npz_bytes(set: &SyntheticSet) -> Result<Vec<u8>> {
     set.check_loosely()?;
-    let bytes = npz::encode(set).map_err(|reason| Error::format(path, reason))?;
-    files::write_new(path, &bytes)
+    npz::encode(set).map_err(|reason| Error::shape("npz file", reason))
 }
 
 /// Writes safetensors as [`SyntheticSet::save`] does, also of sets whose classes have different numbers of
@@ -56,9 +68,18 @@ pub fn npz(set: &SyntheticSet, path: &Path) -> Result<()> {
 ///
 /// # Errors
 /// As [`npz`].
+#[cfg(feature = "files")]
 pub fn safetensors(set: &SyntheticSet, path: &Path) -> Result<()> {
+    files::write_new(path, &safetensors_bytes(set)?)
+}
+
+/// What [`safetensors`] writes.
+///
+/// # Errors
+/// As [`npz_bytes`].
+pub fn safetensors_bytes(set: &SyntheticSet) -> Result<Vec<u8>> {
     set.check_loosely()?;
-    files::write_new(path, &set.encode())
+    Ok(set.encode())
 }
 
 /// Writes what `torch.load` reads (also with `weights_only=True`), in the layout of the benchmarks for
@@ -70,7 +91,16 @@ pub fn safetensors(set: &SyntheticSet, path: &Path) -> Result<()> {
 /// # Errors
 /// [`Error::Shape`] when there is no set, a set's fields contradict each other, or the sets are not of one
 /// data set; [`Error::Io`] when writing fails or `path` exists.
+#[cfg(feature = "files")]
 pub fn torch(runs: &[SyntheticSet], accuracies: &[(String, Vec<f64>)], path: &Path) -> Result<()> {
+    files::write_new(path, &torch_bytes(runs, accuracies)?)
+}
+
+/// What [`torch`](torch()) writes.
+///
+/// # Errors
+/// [`Error::Shape`] as [`torch`](torch()).
+pub fn torch_bytes(runs: &[SyntheticSet], accuracies: &[(String, Vec<f64>)]) -> Result<Vec<u8>> {
     let odd = |reason: String| Error::shape("runs to export", reason);
     let [first, others @ ..] = runs else { return Err(odd("there is none".into())) };
     first.check_loosely()?;
@@ -87,11 +117,10 @@ pub fn torch(runs: &[SyntheticSet], accuracies: &[(String, Vec<f64>)], path: &Pa
             )));
         }
     }
-    let bytes = torch::encode(runs, accuracies).map_err(|reason| Error::format(path, reason))?;
-    files::write_new(path, &bytes)
+    torch::encode(runs, accuracies).map_err(|reason| Error::shape(".pt file", reason))
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "files"))]
 mod tests {
     use super::*;
 
@@ -142,6 +171,36 @@ mod tests {
             assert!(matches!(write(&broken, &never), Err(Error::Shape { .. })));
         }
         assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 4);
+    }
+
+    #[test]
+    fn bytes_are_those_of_the_files() {
+        let place = tempfile::tempdir().unwrap();
+        let dataset = crate::data::glyphs(0).unwrap();
+        let names: Vec<_> = dataset.class_names().iter().map(String::as_str).collect();
+        let set = set(&names, &[2, 1, 1, 1, 1, 1, 1, 1, 1, 1], 1, dataset.size());
+        let runs = std::slice::from_ref(&set);
+        type Write = fn(&SyntheticSet, &Path) -> Result<()>;
+        let formats: [(&str, Write, Vec<u8>); 3] = [
+            ("a.npz", npz, npz_bytes(&set).unwrap()),
+            ("a.safetensors", safetensors, safetensors_bytes(&set).unwrap()),
+            (
+                "a.pt",
+                |set, path| torch(std::slice::from_ref(set), &[], path),
+                torch_bytes(runs, &[]).unwrap(),
+            ),
+        ];
+        for (name, write, bytes) in formats {
+            let path = place.path().join(name);
+            write(&set, &path).unwrap();
+            assert!(std::fs::read(&path).unwrap() == bytes, "{name}");
+            match crate::import::from_bytes(name, &bytes) {
+                Ok(read) => assert_eq!(read.into_set(&dataset).unwrap().images, set.images),
+                Err(error) => assert!(name == "a.pt" && error.to_string().contains("a .pt is for")),
+            }
+        }
+        let page = crate::import::from_bytes("b.npz", b"<html>").unwrap_err().to_string();
+        assert!(page.starts_with("b.npz: it is a web page"), "{page}");
     }
 
     #[test]

@@ -79,7 +79,7 @@ fn tensor(storage: &'static str, key: usize, shape: &[usize]) -> Value {
     Value::Call(Box::new(rebuild), arguments.into())
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "files"))]
 mod tests {
     use super::*;
     use crate::export::tests::set;

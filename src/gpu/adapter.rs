@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Kernels, Precision};
+use super::{Kernels, Precision, blocking};
 use crate::{Error, Result};
 
 /// Which adapter to take; the default is the best there is. More may follow, so end with `..`:
@@ -22,7 +22,7 @@ use crate::{Error, Result};
 pub struct AdapterChoice {
     /// Part of a name (any case), or an index into [`adapters_blocking`]'s list.
     pub adapter: Option<String>,
-    /// `vulkan`, `metal`, `dx12` or `gl`.
+    /// `vulkan`, `metal`, `dx12` or `gl`; in a browser `webgpu`.
     pub backend: Option<String>,
     /// The family of kernels, instead of the one that suits the adapter.
     pub kernels: Option<Kernels>,
@@ -66,8 +66,16 @@ pub struct AdapterReport {
 /// # Errors
 /// [`Error::Setting`] for a backend that is not known.
 pub fn adapters_blocking(backend: Option<&str>) -> Result<Vec<AdapterReport>> {
-    let found = pollster::block_on(enumerate(backend))?;
-    let hidden = pollster::block_on(hidden(backend))?;
+    blocking("look for adapters", adapters(backend))
+}
+
+/// As [`adapters_blocking`], for programs that must not block.
+///
+/// # Errors
+/// As [`adapters_blocking`].
+pub async fn adapters(backend: Option<&str>) -> Result<Vec<AdapterReport>> {
+    let found = enumerate(backend).await?;
+    let hidden = hidden(backend).await?;
     let report = |(adapter, hidden): (&wgpu::Adapter, bool)| AdapterReport {
         info: adapter.get_info(),
         limits: adapter.limits(),
@@ -180,8 +188,12 @@ fn named(backend: Option<&str>) -> Result<Option<wgpu::Backends>> {
         Some("metal" | "mtl") => wgpu::Backends::METAL,
         Some("dx12" | "d3d12") => wgpu::Backends::DX12,
         Some("gl" | "gles" | "opengl") => wgpu::Backends::GL,
+        Some("webgpu") if cfg!(target_arch = "wasm32") => wgpu::Backends::BROWSER_WEBGPU,
         Some(other) => {
-            let possible = "vulkan, metal, dx12 and gl are possible";
+            let possible = match cfg!(target_arch = "wasm32") {
+                true => "in a browser webgpu is possible",
+                false => "vulkan, metal, dx12 and gl are possible",
+            };
             return Err(Error::setting("backend", format!("{other:?}"), possible));
         }
     }))

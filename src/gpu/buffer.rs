@@ -1,6 +1,7 @@
 //! Buffers that know their element type, and reading them back with or without waiting.
 
 use std::{
+    future::poll_fn,
     marker::PhantomData,
     sync::{Arc, Condvar, Mutex, PoisonError},
     task::{Context, Poll, Waker},
@@ -124,6 +125,15 @@ impl<T: NoUninit + AnyBitPattern> Buffer<T> {
         let submission = gpu.queue().submit([encoder.finish()]);
         readback.take_blocking(gpu, submission)
     }
+
+    /// Submits a copy, which belongs to what is submitted so far; the future completes when it has arrived.
+    pub fn read(&self, gpu: &Gpu) -> impl Future<Output = Result<Vec<T>>> + use<T> {
+        let mut readback = Readback::new(gpu, "read back", self.len);
+        let mut encoder = gpu.device().create_command_encoder(&Default::default());
+        readback.record(&mut encoder, self);
+        gpu.queue().submit([encoder.finish()]);
+        async move { readback.arrived().await }
+    }
 }
 
 /// A copy on its way to the host.
@@ -221,8 +231,7 @@ impl<T: NoUninit + AnyBitPattern> Readback<T> {
         submission: impl Into<Option<wgpu::SubmissionIndex>>,
     ) -> Result<Vec<T>> {
         let doing = "read results back";
-        let wait = wgpu::PollType::Wait { submission_index: submission.into(), timeout: None };
-        gpu.device().poll(wait).map_err(|e| Error::gpu(doing, e))?;
+        gpu.wait_for(submission.into(), doing)?;
         gpu.check(doing)?;
         // Another thread's poll may have taken our callback and be about to call it.
         let Arrival { state, changed } = &*self.arrival;
@@ -260,15 +269,26 @@ impl<T: NoUninit + AnyBitPattern> Readback<T> {
         self.arrival.state() == State::Dropped
     }
 
+    /// The values, once they have arrived.
+    pub async fn arrived(&mut self) -> Result<Vec<T>> {
+        poll_fn(|context| self.poll_take(context)).await
+    }
+
+    /// Ready unless it is still to arrive; then whoever waits is woken.
+    pub fn poll_arrived(&self, context: &mut Context<'_>) -> Poll<()> {
+        let mut state = unpoisoned(&self.arrival.state);
+        if state.0 != State::Requested {
+            return Poll::Ready(());
+        }
+        state.1 = Some(context.waker().clone());
+        Poll::Pending
+    }
+
     /// As a future has it: the values, or whoever waits is woken when they have arrived, which is
     /// noticed when somebody polls the device.
     pub fn poll_take(&mut self, context: &mut Context<'_>) -> Poll<Result<Vec<T>>> {
-        {
-            let mut state = unpoisoned(&self.arrival.state);
-            if state.0 == State::Requested {
-                state.1 = Some(context.waker().clone());
-                return Poll::Pending;
-            }
+        if self.poll_arrived(context).is_pending() {
+            return Poll::Pending;
         }
         let none = || Error::gpu("read results back", "none were asked for");
         Poll::Ready(self.take().and_then(|values| values.ok_or_else(none)))

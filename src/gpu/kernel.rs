@@ -1,8 +1,9 @@
 //! A kernel as the Rust side knows it: its WGSL, its bindings, and the pipelines made of it.
 
-use std::{borrow::Cow, sync::Arc, time::Instant};
+use std::{borrow::Cow, sync::Arc};
 
 use super::{Cost, Dispatch, Field, Fields, Gpu, pace::Pace};
+use crate::clock::Instant;
 
 /// One WGSL file with its bindings, all in group 0, numbered from 0. Group 1 is where a slice of the grid
 /// begins, which `shared/grid.wgsl` reads.

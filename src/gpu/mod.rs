@@ -16,6 +16,7 @@ mod requirements;
 mod scopes;
 mod submit;
 mod texels;
+mod waiting;
 mod watch;
 
 use std::{
@@ -24,7 +25,7 @@ use std::{
     time::Duration,
 };
 
-pub use adapter::{AdapterChoice, AdapterReport, adapters_blocking};
+pub use adapter::{AdapterChoice, AdapterReport, adapters, adapters_blocking};
 pub(crate) use buffer::{Buffer, Readback};
 pub use caps::Kernels;
 pub(crate) use caps::{Caps, TILES_BYTES};
@@ -44,6 +45,7 @@ pub use requirements::{INVOCATIONS, STORAGE_BUFFERS, WORKGROUP_BYTES};
 pub use requirements::{preferred_features, preferred_limits};
 pub(crate) use submit::{Between, Submissions, Submitted, WAITING};
 pub(crate) use texels::Texels;
+pub(crate) use waiting::blocking;
 
 use crate::{Error, Result};
 use first_group::FirstGroups;
@@ -67,7 +69,7 @@ pub struct Gpu {
 /// on the same GPU waits as long.
 const SUBMIT_TARGET: Duration = Duration::from_millis(100);
 
-#[derive(Debug)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(Debug))]
 struct Shared {
     device: wgpu::Device,
     queue: wgpu::Queue,
@@ -80,6 +82,21 @@ struct Shared {
     made: Mutex<Made>,
     /// How many checks are still to find no memory left.
     pretended: AtomicU32,
+    /// Checks that the browser has not answered yet, and what they are of.
+    #[cfg(target_arch = "wasm32")]
+    unanswered: Mutex<Vec<(String, Unanswered)>>,
+}
+
+/// What an error scope will have caught.
+#[cfg(target_arch = "wasm32")]
+type Unanswered = std::pin::Pin<Box<dyn Future<Output = Option<wgpu::Error>>>>;
+
+// A future has no such form.
+#[cfg(target_arch = "wasm32")]
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("device", &self.device).finish_non_exhaustive()
+    }
 }
 
 /// What was made on a device since somebody last asked.
@@ -126,6 +143,8 @@ impl Gpu {
             fault,
             made,
             pretended,
+            #[cfg(target_arch = "wasm32")]
+            unanswered: Mutex::default(),
         };
         let (submit_target, memory_budget) = (SUBMIT_TARGET, Self::MEMORY_BUDGET);
         Self { shared: Arc::new(shared), caps, cache: None, submit_target, memory_budget }
@@ -137,7 +156,7 @@ impl Gpu {
     /// [`Error::Adapter`] when there is none that fits; its message says what to install, or which limit is too
     /// low. [`Error::Setting`] for an adapter that is not there, or kernels that it can't run.
     pub fn headless_blocking(choice: &AdapterChoice) -> Result<Self> {
-        pollster::block_on(Self::headless(choice))
+        blocking("open an adapter", Self::headless(choice))
     }
 
     /// Opens an adapter without a window.
@@ -352,8 +371,7 @@ impl Gpu {
 
     /// Waits for everything submitted so far.
     pub(crate) fn wait_blocking(&self, doing: &str) -> Result<()> {
-        let all = wgpu::PollType::Wait { submission_index: None, timeout: None };
-        self.device().poll(all).map_err(|e| Error::gpu(doing, e))?;
+        self.wait_for(None, doing)?;
         self.check(doing)
     }
 

@@ -5,12 +5,14 @@
 //! Nothing here has a say in what is computed, only in how it is cut.
 
 use std::{
+    future::poll_fn,
     sync::{Arc, Mutex},
-    time::{Duration, Instant},
+    task::{Poll, Waker, ready},
+    time::Duration,
 };
 
 use super::{Cost, Gpu, kernel::Pipeline, unpoisoned, watch::Watch};
-use crate::{Error, Result};
+use crate::{Error, Result, clock::Instant};
 
 /// How many times as long a pipeline's work takes as was guessed.
 #[derive(Debug, Default)]
@@ -162,11 +164,9 @@ impl Share {
                 How::Stamped(watch)
             }
             None => {
-                let seen = Arc::new(Mutex::new(Seen::Pending));
+                let seen = Arc::new(Mutex::new((Seen::Pending, None)));
                 let notice = Notice(seen.clone());
-                encoder.on_submitted_work_done(move || {
-                    *unpoisoned(&notice.0) = Seen::Done(Instant::now())
-                });
+                encoder.on_submitted_work_done(move || notice.is(Seen::Done(Instant::now())));
                 How::Seen(seen)
             }
         };
@@ -200,8 +200,11 @@ enum How {
     /// The device writes it down.
     Stamped(Watch),
     /// It is noticed when it is done, by whoever polls the device.
-    Seen(Arc<Mutex<Seen>>),
+    Seen(Arc<Mutex<Sight>>),
 }
+
+/// What was seen, and who wants to hear of it.
+type Sight = (Seen, Option<Waker>);
 
 #[derive(Debug, Clone, Copy)]
 enum Seen {
@@ -213,13 +216,26 @@ enum Seen {
 
 /// Who waits for work hears of it in any case.
 #[derive(Debug)]
-struct Notice(Arc<Mutex<Seen>>);
+struct Notice(Arc<Mutex<Sight>>);
+
+impl Notice {
+    fn is(&self, what: Seen) {
+        let waiting = {
+            let mut sight = unpoisoned(&self.0);
+            sight.0 = what;
+            sight.1.take()
+        };
+        if let Some(waker) = waiting {
+            waker.wake();
+        }
+    }
+}
 
 impl Drop for Notice {
     fn drop(&mut self) {
-        let mut seen = unpoisoned(&self.0);
-        if matches!(*seen, Seen::Pending) {
-            *seen = Seen::Dropped;
+        let pending = matches!(unpoisoned(&self.0).0, Seen::Pending);
+        if pending {
+            self.is(Seen::Dropped);
         }
     }
 }
@@ -240,18 +256,37 @@ impl Ticket {
         match &self.how {
             None => false,
             Some(How::Stamped(watch)) => watch.is_dropped(),
-            Some(How::Seen(seen)) => matches!(*unpoisoned(seen), Seen::Dropped),
+            Some(How::Seen(seen)) => matches!(unpoisoned(seen).0, Seen::Dropped),
         }
     }
 
     /// Waits for it, if that is what its time is known by.
     pub fn wait_blocking(&mut self, gpu: &Gpu, doing: &str) -> Result<()> {
         if let (Some(How::Seen(_)), Some(submission)) = (&self.how, self.submission.clone()) {
-            let wait = wgpu::PollType::Wait { submission_index: Some(submission), timeout: None };
-            gpu.device().poll(wait).map_err(|e| Error::gpu(doing, e))?;
+            gpu.wait_for(Some(submission), doing)?;
             self.look(gpu, true)?;
         }
         Ok(())
+    }
+
+    /// Completes when its work is done, from which it learns; whoever polls the device lets it.
+    pub async fn done(&mut self, gpu: &Gpu) -> Result<()> {
+        poll_fn(|context| {
+            match &self.how {
+                None => {}
+                Some(How::Stamped(watch)) => ready!(watch.poll_arrived(context)),
+                Some(How::Seen(seen)) => {
+                    let mut sight = unpoisoned(seen);
+                    if matches!(sight.0, Seen::Pending) {
+                        sight.1 = Some(context.waker().clone());
+                        return Poll::Pending;
+                    }
+                }
+            }
+            Poll::Ready(())
+        })
+        .await;
+        self.settle(gpu).map(drop)
     }
 
     fn look(&mut self, gpu: &Gpu, waited: bool) -> Result<bool> {
@@ -262,7 +297,7 @@ impl Ticket {
                 Some(seconds) => seconds.iter().sum(),
                 None => return Ok(false),
             },
-            Some(How::Seen(seen)) => match *unpoisoned(seen) {
+            Some(How::Seen(seen)) => match unpoisoned(seen).0 {
                 Seen::Pending => {
                     let before = *unpoisoned(&gpu.shared.watches.last_seen);
                     self.at_least = since(before, self.begun, Instant::now());

@@ -1,10 +1,8 @@
 //! Timing kernels one by one, on a path of its own: recordings are replayed for it, and a run, which
 //! submits them whole, knows nothing of it.
 
-use std::time::Instant;
-
 use super::{Cost, Dispatch, Gpu, Recording, watch::Watch};
-use crate::Result;
+use crate::{Result, clock::Instant};
 
 /// How long one dispatch took.
 #[derive(Debug)]

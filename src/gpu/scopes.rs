@@ -7,7 +7,11 @@ use crate::{Error, Result};
 
 impl Gpu {
     /// Runs `work` and turns what the device reports meanwhile into an error.
-    pub(crate) fn checked<T>(&self, doing: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    pub(crate) async fn checked<T>(
+        &self,
+        doing: &str,
+        work: impl FnOnce() -> Result<T>,
+    ) -> Result<T> {
         self.suffices()?;
         use wgpu::ErrorFilter::{Internal, OutOfMemory, Validation};
         let scopes =
@@ -23,10 +27,13 @@ impl Gpu {
                 after.bytes.saturating_sub(before.bytes) >> 20
             );
         }
-        // All of them, in this order: wgpu ends the program where another is left on top. On native backends
-        // the futures are ready at once.
-        let errors: Vec<_> =
-            scopes.into_iter().rev().filter_map(|scope| pollster::block_on(scope.pop())).collect();
+        // All of them, in this order, before any answer is awaited: wgpu ends the program where another is left on
+        // top.
+        let answers: Vec<_> = scopes.into_iter().rev().map(wgpu::ErrorScopeGuard::pop).collect();
+        let mut errors = Vec::new();
+        for answer in answers {
+            errors.extend(answer.await);
+        }
         if let Some(error) = errors.into_iter().next() {
             // One of them may be the pipeline that failed.
             self.pipelines().clear();
@@ -39,7 +46,8 @@ impl Gpu {
         result
     }
 
-    /// Runs `work`, and tells where the device has no memory left for what it needs on the way.
+    /// Runs `work`, and tells where the device has no memory left for what it needs on the way. A browser tells of it
+    /// later: then the next call that checks the device does.
     pub(crate) fn with_enough_memory<T>(
         &self,
         doing: &str,
@@ -47,10 +55,47 @@ impl Gpu {
     ) -> Result<T> {
         let scope = self.device().push_error_scope(wgpu::ErrorFilter::OutOfMemory);
         let result = work();
-        match pollster::block_on(scope.pop()) {
+        match self.answer(doing, scope.pop()) {
             Some(error) => Err(out_of_memory(doing, error)),
             None => self.pretended(doing).and(result),
         }
+    }
+
+    /// What a scope caught. On native backends that is known at once.
+    #[cfg(not(target_arch = "wasm32"))]
+    fn answer(
+        &self,
+        _doing: &str,
+        caught: impl Future<Output = Option<wgpu::Error>>,
+    ) -> Option<wgpu::Error> {
+        pollster::block_on(caught)
+    }
+
+    /// In a browser it is not: it is looked at when the device is checked.
+    #[cfg(target_arch = "wasm32")]
+    fn answer(
+        &self,
+        doing: &str,
+        caught: impl Future<Output = Option<wgpu::Error>> + 'static,
+    ) -> Option<wgpu::Error> {
+        unpoisoned(&self.shared.unanswered).push((doing.to_owned(), Box::pin(caught)));
+        None
+    }
+
+    /// Makes an error that every later call finds of what scopes have caught meanwhile.
+    #[cfg(target_arch = "wasm32")]
+    fn hear(&self) {
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        unpoisoned(&self.shared.unanswered).retain_mut(|(doing, caught)| {
+            let std::task::Poll::Ready(error) = caught.as_mut().poll(&mut context) else {
+                return true;
+            };
+            if let Some(error) = error {
+                let error = out_of_memory(doing, error).to_string();
+                unpoisoned(&self.shared.fault).get_or_insert(error);
+            }
+            false
+        });
     }
 
     /// Of the checks that follow, so many find no memory left. For tests.
@@ -68,6 +113,8 @@ impl Gpu {
 
     /// An error if something went wrong on the device since it was opened.
     pub(crate) fn check(&self, doing: &str) -> Result<()> {
+        #[cfg(target_arch = "wasm32")]
+        self.hear();
         match &*unpoisoned(&self.shared.fault) {
             Some(fault) => Err(Error::gpu(doing, fault)),
             None => Ok(()),

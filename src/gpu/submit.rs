@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use super::{Gpu, Place, Recording, Share, Ticket};
-use crate::{Error, Result};
+use crate::Result;
 
 /// Submissions that may be waiting where somebody watches them: enough to keep the device busy, few enough to stop
 /// soon.
@@ -127,7 +127,9 @@ impl Submitted {
     pub fn wait_for_all_but(&mut self, at_most: usize, gpu: &Gpu, doing: &str) -> Result<()> {
         let Some(last) = self.0.len().checked_sub(at_most + 1) else { return Ok(()) };
         self.0[..=last].iter_mut().try_for_each(|ticket| ticket.wait_blocking(gpu, doing))?;
-        wait_for(gpu, self.0[last].submission(), doing)?;
+        if let Some(submission) = self.0[last].submission() {
+            gpu.wait_for(Some(submission), doing)?;
+        }
         self.settle(gpu).map(drop)
     }
 
@@ -147,14 +149,17 @@ impl Submitted {
         Ok(true)
     }
 
+    /// Completes when no more than so many are not known to be done; whoever polls the device lets it.
+    pub async fn all_but(&mut self, at_most: usize, gpu: &Gpu) -> Result<()> {
+        let Some(last) = self.0.len().checked_sub(at_most + 1) else { return Ok(()) };
+        for ticket in &mut self.0[..=last] {
+            ticket.done(gpu).await?;
+        }
+        self.settle(gpu).map(drop)
+    }
+
     /// Waits for all of it.
     pub fn wait_blocking(&mut self, gpu: &Gpu, doing: &str) -> Result<()> {
         self.wait_for_all_but(0, gpu, doing)
     }
-}
-
-fn wait_for(gpu: &Gpu, submission: Option<wgpu::SubmissionIndex>, doing: &str) -> Result<()> {
-    let Some(submission) = submission else { return Ok(()) };
-    let wait = wgpu::PollType::Wait { submission_index: Some(submission), timeout: None };
-    gpu.device().poll(wait).map(drop).map_err(|e| Error::gpu(doing, e))
 }

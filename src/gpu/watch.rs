@@ -1,9 +1,12 @@
 //! Timestamps of passes, written down by the device.
 
-use std::{sync::Mutex, time::Instant};
+use std::{
+    sync::Mutex,
+    task::{Context, Poll},
+};
 
 use super::{Gpu, Readback, unpoisoned};
-use crate::Result;
+use crate::{Result, clock::Instant};
 
 /// Room for the timestamps of some passes, to be used again once they were read.
 #[derive(Debug)]
@@ -55,6 +58,11 @@ impl Watch {
     /// Whether nothing will arrive any more: the encoder is gone and was not submitted.
     pub fn is_dropped(&self) -> bool {
         self.readback.is_dropped()
+    }
+
+    /// Ready unless they are still to arrive; then whoever waits is woken.
+    pub fn poll_arrived(&self, context: &mut Context<'_>) -> Poll<()> {
+        self.readback.poll_arrived(context)
     }
 
     /// The seconds of each pass, if they have arrived.

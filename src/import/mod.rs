@@ -1,16 +1,25 @@
 //! Sets from elsewhere, to be evaluated: run folders, safetensors, npz, folders of pictures.
 
+#[cfg(feature = "files")]
 mod classes;
+#[cfg(feature = "files")]
 mod folder;
 mod looks;
 mod npy;
 mod npz;
+#[cfg(feature = "files")]
 mod sheet;
 mod tensors;
 
 use std::path::{Path, PathBuf};
 
-use crate::{Dataset, Error, Result, SyntheticSet, condense::is_pixel, names::printable};
+#[cfg(feature = "files")]
+use crate::condense::read_file;
+use crate::{
+    Dataset, Error, Result, SyntheticSet, condense::is_pixel, impostors::refuse_impostor,
+    names::printable,
+};
+#[cfg(feature = "files")]
 use folder::Pictures;
 
 /// A set that was read, before it is known which data set it is for: [`into_set`](Self::into_set) says.
@@ -24,6 +33,7 @@ pub struct Imported {
 enum Content {
     Set(SyntheticSet),
     Arrays(Arrays),
+    #[cfg(feature = "files")]
     Pictures(Pictures),
 }
 
@@ -56,11 +66,13 @@ enum Values {
 ///
 /// # Errors
 /// [`Error::Io`] when something can't be read, [`Error::Format`] when it is none of these.
+#[cfg(feature = "files")]
 pub fn read(path: &Path) -> Result<Imported> {
     let content = read_content(path)?;
     Ok(Imported { path: path.to_path_buf(), content })
 }
 
+#[cfg(feature = "files")]
 fn read_content(path: &Path) -> Result<Content> {
     let about = std::fs::metadata(path).map_err(Error::io("read", path))?;
     if about.is_dir() {
@@ -71,10 +83,36 @@ fn read_content(path: &Path) -> Result<Content> {
         folder::refuse_runs(path)?;
         return folder::read(path).map(Content::Pictures);
     }
+    let decode = decoder(path)?;
+    decode(&read_file(path)?, path)
+}
+
+/// A set from the bytes of a `.safetensors` or `.npz` file of this name, as [`read`] has it.
+///
+/// ```
+/// # fn taken(bytes: &[u8], dataset: &dm_wgpu::Dataset) -> dm_wgpu::Result<()> {
+/// let set = dm_wgpu::import::from_bytes("dropped.npz", bytes)?.into_set(dataset)?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// [`Error::Format`], with that name, when they are not such a file's.
+pub fn from_bytes(name: &str, bytes: &[u8]) -> Result<Imported> {
+    let path = Path::new(name);
+    let decode = decoder(path)?;
+    refuse_impostor(bytes, path)?;
+    Ok(Imported { path: path.to_path_buf(), content: decode(bytes, path)? })
+}
+
+type Decoder = fn(&[u8], &Path) -> Result<Content>;
+
+/// What reads the bytes of a file of this name.
+fn decoder(path: &Path) -> Result<Decoder> {
     let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase());
     match extension.as_deref() {
-        Some("safetensors") => tensors::read(path),
-        Some("npz") => npz::read(path),
+        Some("safetensors") => Ok(tensors::decode),
+        Some("npz") => Ok(npz::decode),
         Some("pt") => Err(Error::format(
             path,
             "a .pt is for PyTorch and not read here; give the run's folder, its .safetensors, or \
@@ -93,7 +131,7 @@ impl Imported {
     pub fn dataset(&self) -> Option<&str> {
         match &self.content {
             Content::Set(set) => Some(&set.dataset),
-            Content::Arrays(_) | Content::Pictures(_) => None,
+            _ => None,
         }
     }
 
@@ -101,7 +139,7 @@ impl Imported {
     pub fn own_set(&self) -> Option<&SyntheticSet> {
         match &self.content {
             Content::Set(set) => Some(set),
-            Content::Arrays(_) | Content::Pictures(_) => None,
+            _ => None,
         }
     }
 
@@ -136,6 +174,7 @@ impl Imported {
                 };
                 (images, labels, "{}".to_owned())
             }
+            #[cfg(feature = "files")]
             Content::Pictures(pictures) => {
                 let (pixels, labels) = pictures.fitted(dataset)?;
                 (dataset.normalised(&pixels).collect(), labels, "{}".to_owned())
@@ -319,6 +358,7 @@ mod tests {
         }
     }
 
+    #[cfg(feature = "files")]
     #[test]
     fn a_folder_of_runs_names_them() {
         let place = tempfile::tempdir().unwrap();
@@ -336,6 +376,7 @@ mod tests {
         assert!(error.contains("no set"), "{error}");
     }
 
+    #[cfg(feature = "files")]
     #[test]
     fn unknown_files_are_told_what_is_possible() {
         let place = tempfile::tempdir().unwrap();

@@ -8,20 +8,17 @@ use std::{
 use zip::ZipArchive;
 
 use super::{Arrays, Content, Values, npy::Array};
-use crate::{
-    Error, Result, SyntheticSet,
-    condense::{MAX_FILE, read_file},
-};
+use crate::{Error, Result, SyntheticSet, condense::MAX_FILE};
 
 /// What a set of this crate's has besides `images` and `labels`; `settings` may be missing.
 const OWN: [&str; 4] = ["dataset", "class_names", "mean", "std"];
 
-pub(super) fn read(path: &Path) -> Result<Content> {
-    let bytes = read_file(path)?;
-    decode(bytes).map_err(|reason| Error::format(path, reason))
+/// Of a file's bytes; `path` is what an error names.
+pub(super) fn decode(bytes: &[u8], path: &Path) -> Result<Content> {
+    content(bytes).map_err(|reason| Error::format(path, reason))
 }
 
-fn decode(bytes: Vec<u8>) -> Result<Content, String> {
+fn content(bytes: &[u8]) -> Result<Content, String> {
     // What the reader misses in it is zip's jargon.
     let mut archive = ZipArchive::new(Cursor::new(bytes))
         .map_err(|_| "it is not an npz file (a zip archive of arrays), or was cut short")?;
@@ -50,7 +47,7 @@ fn decode(bytes: Vec<u8>) -> Result<Content, String> {
 
 /// A set that says of itself what it was made from.
 fn set(
-    archive: &mut ZipArchive<Cursor<Vec<u8>>>,
+    archive: &mut ZipArchive<Cursor<&[u8]>>,
     images: Vec<f32>,
     shape: &[usize],
     labels: Vec<i64>,
@@ -87,11 +84,11 @@ fn set(
     Ok(set)
 }
 
-fn has(archive: &ZipArchive<Cursor<Vec<u8>>>, name: &str) -> bool {
+fn has(archive: &ZipArchive<Cursor<&[u8]>>, name: &str) -> bool {
     archive.index_for_name(&format!("{name}.npy")).is_some()
 }
 
-fn array(archive: &mut ZipArchive<Cursor<Vec<u8>>>, name: &str) -> Result<Array, String> {
+fn array(archive: &mut ZipArchive<Cursor<&[u8]>>, name: &str) -> Result<Array, String> {
     let file = format!("{name}.npy");
     if !has(archive, name) {
         let names: Vec<_> = archive
@@ -139,10 +136,10 @@ mod tests {
         for method in [CompressionMethod::Stored, CompressionMethod::Deflated] {
             let labels = npy("|u1", "(2,)", &[1, 0]);
             let file = npz(&[("labels", labels), ("more", vec![]), ("images", images())], method);
-            let Content::Arrays(arrays) = decode(file.clone()).unwrap() else { panic!("a set") };
+            let Content::Arrays(arrays) = content(&file).unwrap() else { panic!("a set") };
             assert_eq!((arrays.shape, arrays.labels), (vec![2, 1, 1, 1], vec![1, 0]));
             for end in [0, 10, file.len() / 2, file.len() - 1] {
-                let message = decode(file[..end].to_vec()).unwrap_err();
+                let message = content(&file[..end]).unwrap_err();
                 assert!(message.contains("not an npz file"), "{message}");
             }
         }
@@ -161,7 +158,7 @@ mod tests {
                 ["\"labels\"", "one number an image"],
             ),
         ] {
-            let message = decode(npz(&arrays, stored)).unwrap_err();
+            let message = content(&npz(&arrays, stored)).unwrap_err();
             assert!(words.iter().all(|word| message.contains(word)), "{message}");
         }
     }

@@ -7,22 +7,22 @@ use safetensors::{Dtype, SafeTensors};
 use super::{Arrays, Content, Values, integer};
 use crate::{
     Error, Result, SyntheticSet,
-    condense::{FORMAT, check_offsets, read_file},
+    condense::{FORMAT, check_offsets},
 };
 
-pub(super) fn read(path: &Path) -> Result<Content> {
-    let bytes = read_file(path)?;
+/// Of a file's bytes; `path` is what an error names.
+pub(super) fn decode(bytes: &[u8], path: &Path) -> Result<Content> {
     let wrong = |reason: String| Error::format(path, reason);
     let broken = |reason: String| wrong(format!("no readable safetensors file: {reason}"));
-    check_offsets(&bytes).map_err(broken)?;
+    check_offsets(bytes).map_err(broken)?;
     let (_, header) =
-        SafeTensors::read_metadata(&bytes).map_err(|error| broken(error.to_string()))?;
+        SafeTensors::read_metadata(bytes).map_err(|error| broken(error.to_string()))?;
     let format = header.metadata().as_ref().and_then(|meta| meta.get("format"));
     // Others put down "pt" or "np" there.
     if format.is_some_and(|format| format == FORMAT) {
-        return SyntheticSet::from_bytes(&bytes, path).map(Content::Set);
+        return SyntheticSet::of_file(bytes, path).map(Content::Set);
     }
-    foreign(&bytes).map(Content::Arrays).map_err(wrong)
+    foreign(bytes).map(Content::Arrays).map_err(wrong)
 }
 
 fn foreign(bytes: &[u8]) -> Result<Arrays, String> {
@@ -77,11 +77,12 @@ mod tests {
 
     #[test]
     fn files_of_other_programs_are_read() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("set.safetensors");
+        let path = Path::new("set.safetensors");
         let floats = [1.5f32, -2.0].map(f32::to_le_bytes).concat();
-        std::fs::write(&path, file((Dtype::F32, &floats), (Dtype::U8, &[1, 0]))).unwrap();
-        let Content::Arrays(arrays) = read(&path).unwrap() else { panic!("it does not say so") };
+        let bytes = file((Dtype::F32, &floats), (Dtype::U8, &[1, 0]));
+        let Content::Arrays(arrays) = decode(&bytes, path).unwrap() else {
+            panic!("it does not say so")
+        };
         assert!(matches!(arrays.values, Values::Floats(values) if values == [1.5, -2.0]));
         assert_eq!((arrays.shape, arrays.labels), (vec![2, 1, 1, 1], vec![1, 0]));
     }

@@ -4,6 +4,7 @@ use crate::{
     ConvNet, Gpu, Result,
     augment::row::Row,
     condense::{Iteration, Plan, Progress, RealBatch, RealFormat, Step},
+    gpu::blocking,
     kernels::Rates,
     nn::Program,
 };
@@ -54,7 +55,8 @@ impl DmSession {
             rates: Rates::new(case.lr, 0.5, 0.0),
             real: RealFormat::Values,
         };
-        Ok(Self { gpu: gpu.clone(), real_counts, matching: Iteration::new(gpu, &plan, syn)? })
+        let matching = blocking("prepare the step", Iteration::new(gpu, &plan, syn))?;
+        Ok(Self { gpu: gpu.clone(), real_counts, matching })
     }
 
     /// One step: weights (width, inputs, 3, 3) of each block, one row a class, real images

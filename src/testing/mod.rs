@@ -7,6 +7,7 @@ mod block;
 mod classifier;
 mod cpu;
 mod dm;
+#[cfg(feature = "files")]
 mod files;
 mod memory;
 mod spoil;
@@ -15,6 +16,7 @@ pub use block::*;
 pub use classifier::*;
 pub use cpu::*;
 pub use dm::*;
+#[cfg(feature = "files")]
 pub use files::*;
 pub use memory::*;
 pub use spoil::{spoil, used};
@@ -23,7 +25,7 @@ pub use crate::augment::row::Row;
 pub use crate::gpu::{Field, INVOCATIONS, STORAGE_BUFFERS, Slot, WORKGROUP_BYTES};
 use crate::{
     ConvNet, Gpu, Result,
-    gpu::{Buffer, Recording, Submissions, dispatch, fold},
+    gpu::{Buffer, Recording, Submissions, blocking, dispatch, fold},
     kernels::{
         self, Augment, Batch, Direction, Item, NetworkKey, Norm, Packing, Planes, Rates, Source,
     },
@@ -414,12 +416,14 @@ pub fn shaders() -> Vec<Shader> {
 }
 
 fn run(gpu: &Gpu, record: impl FnOnce(&mut Recording)) -> Result<()> {
-    gpu.checked("run a kernel", || {
+    let doing = "run a kernel";
+    let checked = gpu.checked(doing, || {
         let mut recording = Recording::default();
         record(&mut recording);
         recording.submit(gpu, "test");
         Ok(())
-    })
+    });
+    blocking(doing, checked)
 }
 
 fn starts(gpu: &Gpu, counts: &[usize]) -> Buffer<u32> {

@@ -177,6 +177,9 @@ fn broken_files_are_refused_with_what_is_wrong() {
     let made = checkpoint(gpu(), quick(), 1);
     made.save(&path).unwrap();
     let file = fs::read(&path).unwrap();
+    assert!(made.to_bytes().unwrap() == file && Checkpoint::from_bytes(&file).unwrap() == made);
+    let short = Checkpoint::from_bytes(&file[..file.len() - 1]).unwrap_err().to_string();
+    assert!(short.starts_with("checkpoint: no readable safetensors"), "{short}");
     let replace = |from: &str, to: &str| {
         let replaced = |text: String| {
             assert!(text.contains(from), "{from} is not in {text}");

@@ -19,7 +19,7 @@ pub fn glyphs() -> &'static Arc<Dataset> {
     GLYPHS.get_or_init(|| Arc::new(part_of_glyphs(500, 300)))
 }
 
-fn part_of_glyphs(train: usize, test: usize) -> Dataset {
+pub fn part_of_glyphs(train: usize, test: usize) -> Dataset {
     let all = crate::glyphs();
     let first = |split: &dm_wgpu::Split, n: usize| {
         (split.pixels()[..n * 28 * 28].to_vec(), split.labels()[..n].to_vec())

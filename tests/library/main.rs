@@ -4,6 +4,8 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod awaited;
+#[cfg(feature = "files")]
 mod checkpoint;
 mod condense;
 mod devices;
@@ -11,7 +13,9 @@ mod embed;
 mod evaluate;
 mod networks;
 mod out_of_memory;
+#[cfg(feature = "files")]
 mod pytorch_figures;
+#[cfg(feature = "files")]
 mod real_mnist;
 mod selection;
 

@@ -139,6 +139,15 @@ impl Condensation {
         Ok(Duration::from_secs_f64(self.matching.expected(&Progress::default()).0))
     }
 
+    /// As [`estimate_blocking`](Self::estimate_blocking), completing as [`finished`](Self::finished) does.
+    ///
+    /// # Errors
+    /// As [`estimate_blocking`](Self::estimate_blocking).
+    pub async fn estimate(&self) -> Result<Duration> {
+        self.gpu.measure_paces_async(self.matching.recordings_but_the_update()).await?;
+        Ok(Duration::from_secs_f64(self.matching.expected(&Progress::default()).0))
+    }
+
     /// Encodes one iteration into the caller's encoder, to be submitted to the queue of
     /// [`Gpu::from_parts`](crate::Gpu::from_parts) when the caller pleases: several in one encoder if wanted, and
     /// before any [`step`](Self::step) or encoder with a later iteration. Nothing is submitted or read back

@@ -9,6 +9,9 @@ use crate::{
     rng::Purpose,
 };
 
+pub(super) const PREPARE: &str = "prepare the selection";
+const DOING: &str = "embed a class";
+
 /// More at a time would make nothing faster.
 const MOST: usize = 512;
 
@@ -49,9 +52,9 @@ impl<M: Memory> Buffers<M> {
 
 impl ClassEmbedder {
     /// Draws the network of a seed and cuts chunks to fit the budget.
-    pub fn new(gpu: &Gpu, dataset: &Dataset, net: &ConvNet, seed: u64) -> Result<Self> {
+    pub async fn new(gpu: &Gpu, dataset: &Dataset, net: &ConvNet, seed: u64) -> Result<Self> {
         let chunk = Self::chunk(gpu, dataset, net)?;
-        gpu.checked("prepare the selection", || Self::build(gpu, dataset, net, seed, chunk))
+        gpu.checked(PREPARE, || Self::build(gpu, dataset, net, seed, chunk)).await
     }
 
     /// What its buffers take where so many images come at a time.
@@ -112,28 +115,46 @@ impl ClassEmbedder {
         members: &[u32],
         between: Between<'_>,
     ) -> Result<Option<Vec<f32>>> {
-        let doing = "embed a class";
         let mut embeddings = Vec::with_capacity(members.len() * self.features);
         let chunks = members.len().div_ceil(self.chunk) as f64;
         for (before, images) in members.chunks(self.chunk).enumerate() {
-            let image = |&index: &u32| dataset.train().image(index as usize);
-            let pixels: Vec<u8> = images.iter().flat_map(image).copied().collect();
-            // A last chunk may be smaller: what the one before left behind is embedded again
-            // and dropped here.
-            self.pixels.write(gpu, &pixels);
+            self.send(gpu, dataset, images);
             let seconds = gpu.expected([&self.recording]);
             let between =
                 &mut |done: f64| between((before as f64 + (done / seconds).min(1.0)) / chunks);
-            let mut submissions = Submissions::watched(gpu, doing, between);
-            submissions.run(&self.recording, doing);
+            let mut submissions = Submissions::watched(gpu, DOING, between);
+            submissions.run(&self.recording, DOING);
             if !submissions.end()? {
                 return Ok(None);
             }
-            submissions.finish().wait_blocking(gpu, doing)?;
+            submissions.finish().wait_blocking(gpu, DOING)?;
             let mut values = self.network.output().read_blocking(gpu)?;
             values.truncate(images.len() * self.features);
             embeddings.append(&mut values);
         }
         Ok(Some(embeddings))
+    }
+
+    /// The same for programs that must not block.
+    pub async fn embed(&self, gpu: &Gpu, dataset: &Dataset, members: &[u32]) -> Result<Vec<f32>> {
+        let mut embeddings = Vec::with_capacity(members.len() * self.features);
+        for images in members.chunks(self.chunk) {
+            self.send(gpu, dataset, images);
+            let mut submissions = Submissions::new(gpu);
+            submissions.run(&self.recording, DOING);
+            submissions.finish().all_but(0, gpu).await?;
+            let mut values = self.network.output().read(gpu).await?;
+            gpu.check(DOING)?;
+            values.truncate(images.len() * self.features);
+            embeddings.append(&mut values);
+        }
+        Ok(embeddings)
+    }
+
+    /// A last chunk may be smaller: what the one before left behind is embedded again and dropped.
+    fn send(&self, gpu: &Gpu, dataset: &Dataset, images: &[u32]) {
+        let image = |&index: &u32| dataset.train().image(index as usize);
+        let pixels: Vec<u8> = images.iter().flat_map(image).copied().collect();
+        self.pixels.write(gpu, &pixels);
     }
 }

@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 use super::{SyntheticSet, check_images, check_real, sample::draw};
 use crate::{
     ConvNet, Dataset, Error, Gpu, Result,
-    gpu::Table,
+    gpu::{Table, blocking},
     rng::{Purpose, Stream},
 };
-use embed::ClassEmbedder;
+use embed::{ClassEmbedder, PREPARE};
 
 /// By what real images are chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -144,13 +144,26 @@ impl Selection {
     /// [`Error::Setting`] or [`Error::Shape`] for settings that are impossible, for this data set,
     /// or within the device's memory budget; [`Error::Gpu`] if it refuses.
     pub fn new(gpu: &Gpu, dataset: Arc<Dataset>, settings: SelectionSettings) -> Result<Self> {
+        blocking(PREPARE, Self::new_async(gpu, dataset, settings))
+    }
+
+    /// As [`new`](Self::new), for browsers, which answer only later whether the device took it all. Elsewhere
+    /// it completes at once.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub async fn new_async(
+        gpu: &Gpu,
+        dataset: Arc<Dataset>,
+        settings: SelectionSettings,
+    ) -> Result<Self> {
         Self::check(gpu, &dataset, &settings)?;
         let SelectionSettings { selection, seed, .. } = settings;
         let embedder = match selection {
             Selector::Random => None,
             Selector::Herding | Selector::KCenter => {
                 let net = settings.network(&dataset)?;
-                Some(ClassEmbedder::new(gpu, &dataset, &net, seed)?)
+                Some(ClassEmbedder::new(gpu, &dataset, &net, seed).await?)
             }
         };
         Ok(Self { gpu: gpu.clone(), dataset, settings, embedder, chosen: Vec::new() })
@@ -215,24 +228,54 @@ impl Selection {
         if self.is_done() {
             return Ok(ControlFlow::Continue(()));
         }
+        let members = self.dataset.train().of_class(self.chosen.len());
+        let features = match &self.embedder {
+            None => None,
+            Some(embedder) => {
+                match embedder.embed_blocking(&self.gpu, &self.dataset, members, between)? {
+                    None => return Ok(ControlFlow::Break(())),
+                    features => features,
+                }
+            }
+        };
+        self.choose(features);
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// Chooses from the next class, completing when its embeddings have arrived. Whoever polls the device lets it: a
+    /// program that draws does so with every frame, another calls [`Gpu::poll`] now and then. After the last class,
+    /// does nothing.
+    ///
+    /// # Errors
+    /// [`Error::Gpu`] if the device was lost.
+    pub async fn class(&mut self) -> Result<()> {
+        if self.is_done() {
+            return Ok(());
+        }
+        let members = self.dataset.train().of_class(self.chosen.len());
+        let features = match &self.embedder {
+            None => None,
+            Some(embedder) => Some(embedder.embed(&self.gpu, &self.dataset, members).await?),
+        };
+        self.choose(features);
+        Ok(())
+    }
+
+    /// From the next class, whose images have these embeddings, if a network looks.
+    fn choose(&mut self, features: Option<Vec<f32>>) {
         let class = self.chosen.len();
         let SelectionSettings { selection, ipc, seed, .. } = self.settings;
         let members = self.dataset.train().of_class(class);
-        let chosen = match &self.embedder {
-            None => draw(members, ipc, Stream::new(seed, Purpose::Selection, 0, class as u32)),
-            Some(embedder) => {
-                let embedded =
-                    embedder.embed_blocking(&self.gpu, &self.dataset, members, between)?;
-                let Some(features) = embedded else { return Ok(ControlFlow::Break(())) };
+        self.chosen.push(match (&self.embedder, features) {
+            (Some(embedder), Some(features)) => {
                 let at = match selection {
                     Selector::KCenter => greedy::k_center(&features, embedder.features(), ipc),
                     _ => greedy::herding(&features, embedder.features(), ipc),
                 };
                 at.into_iter().map(|at| members[at]).collect()
             }
-        };
-        self.chosen.push(chosen);
-        Ok(ControlFlow::Continue(()))
+            _ => draw(members, ipc, Stream::new(seed, Purpose::Selection, 0, class as u32)),
+        });
     }
 
     /// For each class done so far, the indices of its chosen training images, in the order in
@@ -249,6 +292,21 @@ impl Selection {
         while !self.is_done() {
             self.class_blocking()?;
         }
+        self.chosen_set()
+    }
+
+    /// As [`set_blocking`](Self::set_blocking), completing as [`class`](Self::class) does.
+    ///
+    /// # Errors
+    /// As [`set_blocking`](Self::set_blocking).
+    pub async fn set(&mut self) -> Result<SyntheticSet> {
+        while !self.is_done() {
+            self.class().await?;
+        }
+        self.chosen_set()
+    }
+
+    fn chosen_set(&self) -> Result<SyntheticSet> {
         let (dataset, ipc) = (&self.dataset, self.settings.ipc);
         let mut images = Vec::with_capacity(dataset.classes() * ipc * dataset.image_len());
         for chosen in &self.chosen {

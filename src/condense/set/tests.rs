@@ -58,6 +58,21 @@ fn a_set_is_read_back_as_it_was_saved() {
 }
 
 #[test]
+fn bytes_are_those_of_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("set.safetensors");
+    set().save(&path).unwrap();
+    let bytes = set().to_bytes().unwrap();
+    assert_eq!(fs::read(&path).unwrap(), bytes);
+    assert_eq!(SyntheticSet::from_bytes(&bytes).unwrap(), set());
+    let error = SyntheticSet::from_bytes(&bytes[..bytes.len() - 1]).unwrap_err().to_string();
+    assert!(error.starts_with("synthetic set: no readable safetensors"), "{error}");
+    let mut odd = set();
+    odd.labels[0] = 2;
+    assert!(matches!(odd.to_bytes(), Err(Error::Shape { .. })));
+}
+
+#[test]
 fn other_safetensors_readers_can_read_a_set() {
     let bytes = set().encode();
     let file = SafeTensors::deserialize(&bytes).unwrap();

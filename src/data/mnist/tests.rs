@@ -5,7 +5,7 @@ use crate::data::{
     idx::tests::{gzip, idx},
     store::{self, DATA_VARIABLE, Place},
 };
-use std::fs;
+use std::{fs, path::Path};
 
 /// Contents of the four files of a tiny MNIST: one training image a class and three to test.
 /// Every pixel of an image is its label plus `tone`.
@@ -133,7 +133,7 @@ fn labels_of_fashion_mnist_and_kmnist_are_recognised_by_hash() {
     let (content, zipped) = (hash(&labels), hash(&gzip(&labels)));
     let pin = |pinned, len: usize, sha256| {
         let len = len as u64;
-        move |path: &Path| is(path, &Remote { name: "labels", pinned, len, sha256 }).unwrap()
+        move |path: &Path| is(path.into(), &Remote { name: "labels", pinned, len, sha256 }).unwrap()
     };
     let of_content = pin(Pinned::Content, labels.len(), content.as_str());
     let of_gzip = pin(Pinned::Gzip, gzip(&labels).len(), zipped.as_str());
@@ -215,7 +215,7 @@ fn the_cache_is_filled_once() {
             heard.insert(progress.file.to_string());
         })
         .unwrap();
-        assert_eq!(read(&MNIST, &paths, [""; 10]).unwrap().train().image(9), [14; 784]);
+        assert_eq!(read(&MNIST, &on_disk(&paths), [""; 10]).unwrap().train().image(9), [14; 784]);
     }
     assert_eq!(requests.load(Ordering::SeqCst), 4);
     assert_eq!(heard.len(), 4);

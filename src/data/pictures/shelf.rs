@@ -12,7 +12,7 @@ use rayon::prelude::*;
 use zip::ZipArchive;
 
 use crate::{
-    Error, Result,
+    Error, Result, impostors,
     listing::{self, is_hidden, special, warn_special},
 };
 
@@ -208,7 +208,7 @@ fn walk(
 
 fn read_limited(path: &Path) -> Result<Vec<u8>> {
     let bytes = limited(listing::open(path)?, path)?;
-    listing::refuse_impostor(&bytes, path)?;
+    impostors::refuse_impostor(&bytes, path)?;
     Ok(bytes)
 }
 

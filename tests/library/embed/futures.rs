@@ -1,14 +1,11 @@
 //! Losses and images that arrive while the caller does something else.
 
-use std::{
-    sync::atomic::{AtomicBool, Ordering},
-    time::Duration,
-};
+use std::time::Duration;
 
 use dm_wgpu::Condensation;
 
 use super::{encoder, settings, submit};
-use crate::{common::gpu, glyphs};
+use crate::{awaited::complete, common::gpu, glyphs};
 
 #[test]
 fn losses_arrive_without_waiting() {
@@ -25,22 +22,6 @@ fn losses_arrive_without_waiting() {
         std::thread::yield_now();
     }
     assert_eq!((losses[0].iteration, run.in_flight()), (0, 0));
-}
-
-/// What a program's main loop does: polls now and then until the future completes.
-fn complete<T>(future: impl Future<Output = T>) -> T {
-    let done = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            while !done.load(Ordering::SeqCst) {
-                gpu().poll().unwrap();
-                std::thread::sleep(Duration::from_millis(1));
-            }
-        });
-        let value = pollster::block_on(future);
-        done.store(true, Ordering::SeqCst);
-        value
-    })
 }
 
 #[test]
