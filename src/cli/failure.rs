@@ -5,7 +5,8 @@ use std::fmt;
 use dm_wgpu::{
     Error,
     project::{
-        self, FolderFault, PlaceFault,
+        self, FolderFault, Left, PlaceFault,
+        files::CHECKPOINT,
         words::{counted, memory_text},
     },
 };
@@ -70,8 +71,11 @@ impl fmt::Display for Failure {
 }
 
 /// Errors about folders with the flags and commands that help.
-fn in_commands(error: &project::Error) -> String {
-    use project::Error::{Folder, Place, TooFewIterations};
+pub fn in_commands(error: &project::Error) -> String {
+    use project::Error::{
+        Checkpoint, Data, Folder, Library, NoIterations, NoTestImages, OtherData, PicturesChanged,
+        PicturesGone, Place, Record, Seed, TooFewIterations,
+    };
     match error {
         Place { path, asked, fault } => {
             let path = path.display();
@@ -100,7 +104,78 @@ fn in_commands(error: &project::Error) -> String {
             let done = counted(*done as usize, "iteration");
             format!("--iterations {asked}: {done} are done already")
         }
+        Folder {
+            folder,
+            fault: fault @ (FolderFault::NotThere | FolderFault::NothingBegan(_)),
+        } => {
+            format!("--resume {}: {fault}", folder.display())
+        }
+        Library(error) | Data(error) => in_flags(error),
+        Checkpoint(error) => {
+            format!("{}; remove it to begin the run again from its start", in_flags(error))
+        }
+        Record(error) => format!("run.toml asks for what is no run: {}", in_flags(error)),
+        NoTestImages { pictures, .. } => {
+            let more = if *pictures { "raise --test-fraction, add pictures, or " } else { "" };
+            format!("{error}; {more}run it with --no-eval")
+        }
+        NoIterations { asked, method } => {
+            format!("--iterations {asked}: {method} has no iterations")
+        }
+        OtherData { asked, was } => format!(
+            "--dataset {asked}: the run goes on with {was}; only the place of a folder of pictures may \
+             be another, under the same name"
+        ),
+        PicturesGone(_) => format!(
+            "{error}: put them back, or say with --dataset folder:PATH beside --resume where they are now"
+        ),
+        PicturesChanged { path, source } => format!(
+            "{}: pictures in {} were added, removed or changed since; put them back as they were, or \
+             begin another run",
+            in_flags(source),
+            path.display()
+        ),
+        Seed { seed, folder, source } => format!(
+            "seed {seed}: {}; {} goes on with all runs",
+            in_commands(source),
+            resuming(folder)
+        ),
+        project::Error::Left { source, left } => {
+            let (failure, left_so) = (in_commands(source), in_commands_left(left));
+            match left {
+                Left::Class { class, name, .. } => {
+                    format!("{failure} (class {class} is {name:?}); {left_so}")
+                }
+                _ => format!("{failure}; {left_so}"),
+            }
+        }
         _ => error.to_string(),
+    }
+}
+
+/// What is left of a run, with the command that goes on from it.
+fn in_commands_left(left: &Left) -> String {
+    match left {
+        Left::Images(file) => {
+            let folder = file.parent().unwrap_or(file);
+            format!("{left}, {} does the rest", resuming(folder))
+        }
+        Left::Checkpoint(folder) => format!("{left}: make room, then {}", resuming(folder)),
+        Left::Refuge(folder) | Left::Iterations { folder, .. } => {
+            format!("{left}: {}", resuming(folder))
+        }
+        Left::Nothing(error) => {
+            format!("and it could not be saved elsewhere: {}", in_commands(error))
+        }
+        Left::Class { saved: None, .. } => "there was no checkpoint to keep".to_owned(),
+        Left::Class { folder, saved: Some(iterations), .. } => format!(
+            "the last good checkpoint, after {}, stays in {}, and {} --iterations {iterations} makes \
+             results of it",
+            counted(*iterations as usize, "iteration"),
+            folder.join(CHECKPOINT).display(),
+            resuming(folder),
+        ),
+        _ => left.to_string(),
     }
 }
 

@@ -63,6 +63,17 @@ pub fn over(all: &Accuracy, means: &Accuracy) -> String {
 }
 
 impl Repeats {
+    /// Refuses more seeds than there are from this one on.
+    pub fn check(runs: u32, seed: u64) -> Result<()> {
+        match seed.checked_add(runs.into()).filter(|last| *last <= i64::MAX as u64) {
+            Some(_) => Ok(()),
+            None => {
+                let why = format!("there are not so many seeds after --seed {seed}");
+                Err(Error::setting("runs", runs, why).into())
+            }
+        }
+    }
+
     /// What this file holds.
     pub fn read(path: &Path) -> Result<Self> {
         let failed = |why: String| Error::format(path, why);

@@ -11,6 +11,7 @@ mod embed;
 mod evaluate;
 mod networks;
 mod out_of_memory;
+mod project;
 mod pytorch_figures;
 mod real_mnist;
 mod selection;
