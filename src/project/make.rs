@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     Checkpoint, Condensation, Error as Failure, Evaluation, EvaluationSettings, Selection,
-    SelectionSettings, Settings, SyntheticSet, TrainingSet, report::Measurement,
+    SelectionSettings, Settings, SyntheticSet, Text, TrainingSet, report::Measurement,
 };
 
 /// Iterations that the GPU may be behind: enough to keep it busy, few enough to stop soon.
@@ -54,10 +54,13 @@ pub(super) fn check_condensing(
         return Ok(Condensation::check(&setup.gpu, dataset, settings)?);
     };
     let shared = |error| match error {
-        Failure::Setting { name: "memory_budget", expected, .. } => Failure::setting(
+        Failure::Setting { name: "memory_budget", expected, .. } => Failure::wrong(
             "memory_budget",
-            format!("{} bytes", setup.gpu.memory_budget()),
-            format!("with --eval-every half of it must do, and {expected}"),
+            Text::default().bytes(setup.gpu.memory_budget()),
+            Text::from("with ")
+                .setting("eval_every")
+                .then(" half of it must do, and ")
+                .then(expected),
         ),
         other => other,
     };

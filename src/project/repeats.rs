@@ -10,7 +10,7 @@ use super::{
     record::{MethodSettings, Outcome, Record, parse},
     words::counted,
 };
-use crate::{Accuracy, Error, data::name_of, report};
+use crate::{Accuracy, Error, Text, data::name_of, report};
 
 /// `runs.toml`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -68,7 +68,9 @@ impl Repeats {
         match seed.checked_add(runs.into()).filter(|last| *last <= i64::MAX as u64) {
             Some(_) => Ok(()),
             None => {
-                let why = format!("there are not so many seeds after --seed {seed}");
+                let why = Text::from("there are not so many seeds after ")
+                    .setting("seed")
+                    .then(format!(" {seed}"));
                 Err(Error::setting("runs", runs, why).into())
             }
         }
@@ -173,6 +175,8 @@ mod tests {
         assert!(are_several(folder.path()));
         assert_eq!(Repeats::read(&path).unwrap(), repeats);
         std::fs::write(&path, "runs = 3").unwrap();
+        let last = i64::MAX as u64;
+        assert!(Repeats::check(1, last - 1).is_ok() && Repeats::check(2, last - 1).is_err());
         let refused = Repeats::read(&path).unwrap_err().to_string();
         assert!(refused.contains("runs.toml: no record of runs: "), "{refused}");
     }
