@@ -1,8 +1,14 @@
 //! The library's one error type: what was tried, with what, and what the user can do about it.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
 
-use crate::names::shown;
+use crate::{
+    names::shown,
+    text::{Text, Words},
+};
 
 /// A [`Result`](std::result::Result) with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -19,31 +25,42 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// println!("{error}"); // how many there are, and what else can be done
 /// # Ok::<(), dm_wgpu::Error>(())
 /// ```
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
     /// A setting that no run can have.
-    #[error("{name} = {given}: {expected}")]
     Setting {
         /// The setting's name as in [`Settings`](crate::Settings), e.g. `batch_real`.
         name: &'static str,
-        /// The value that was given.
-        given: String,
+        /// The value that was given, if there was one.
+        given: Option<Text>,
         /// What is possible instead.
-        expected: String,
+        expected: Text,
+    },
+
+    /// A setting that needs what the adapter does not have.
+    Missing {
+        /// The setting's name, such as `kernels`.
+        name: &'static str,
+        /// The value that was given.
+        given: &'static str,
+        /// The adapter's name.
+        adapter: String,
+        /// What it does not have.
+        missing: Text,
+        /// What it has, as a sentence.
+        possible: String,
     },
 
     /// Images or arrays whose shape does not fit.
-    #[error("{what}: {reason}")]
     Shape {
         /// What was being shaped, e.g. `ConvNet of depth 5`.
         what: String,
         /// Why it does not fit and what would.
-        reason: String,
+        reason: Text,
     },
 
     /// A file whose content is not what its format or its name promises.
-    #[error("{}: {reason}", shown(path))]
     Format {
         /// The file.
         path: PathBuf,
@@ -52,7 +69,6 @@ pub enum Error {
     },
 
     /// A data set that is not where it was looked for.
-    #[error("{what} not found: {help}")]
     NotFound {
         /// The data set or file.
         what: String,
@@ -61,7 +77,6 @@ pub enum Error {
     },
 
     /// A download that did not succeed from any mirror.
-    #[error("could not download {what}\n{reason}\n{help}")]
     Download {
         /// The file.
         what: String,
@@ -72,7 +87,6 @@ pub enum Error {
     },
 
     /// The operating system refused to read or write something.
-    #[error("could not {doing} {}: {source}", shown(path))]
     Io {
         /// e.g. `write`.
         doing: &'static str,
@@ -83,11 +97,9 @@ pub enum Error {
     },
 
     /// No adapter, or none that fits the request.
-    #[error("{0}")]
     Adapter(String),
 
     /// The device refused or failed during the named work.
-    #[error("the GPU failed to {doing}: {reason}")]
     Gpu {
         /// What was being done.
         doing: String,
@@ -96,10 +108,6 @@ pub enum Error {
     },
 
     /// The device has no memory left, in the smallest pieces that the work can be cut to neither.
-    #[error(
-        "the GPU has no memory left to {doing}: {reason}; close what else uses it, or ask for fewer or \
-         narrower networks or fewer images"
-    )]
     OutOfMemory {
         /// What was being done.
         doing: String,
@@ -108,10 +116,6 @@ pub enum Error {
     },
 
     /// The optimisation produced a number that is not finite.
-    #[error(
-        "the loss of class {class} is {loss} in iteration {}: lower lr_img, or change the seed",
-        u64::from(*iteration) + 1
-    )]
     Diverged {
         /// Zero-based iteration; the message counts from 1.
         iteration: u32,
@@ -122,21 +126,12 @@ pub enum Error {
     },
 
     /// A classifier's training ended in weights that are no numbers.
-    #[error(
-        "network {} of the evaluation diverged: some of its weights are not finite, so that its accuracy means \
-         nothing; lower eval_lr, or look at the set's values",
-        network + 1
-    )]
     NetworkDiverged {
         /// Zero-based; the message counts from 1.
         network: usize,
     },
 
     /// The optimisation drove pixels beyond what the networks can tell apart.
-    #[error(
-        "a pixel of class {class} is {value} after iteration {iteration}: lower lr_img, or change \
-         the seed"
-    )]
     PixelsDiverged {
         /// Iterations done when it was looked at.
         iteration: u32,
@@ -151,16 +146,31 @@ impl Error {
     pub(crate) fn setting(
         name: &'static str,
         given: impl ToString,
-        expected: impl Into<String>,
+        expected: impl Into<Text>,
     ) -> Self {
-        Self::Setting { name, given: given.to_string(), expected: expected.into() }
+        Self::wrong(name, given.to_string(), expected)
+    }
+
+    /// The same for a value that holds a size.
+    pub(crate) fn wrong(
+        name: &'static str,
+        given: impl Into<Text>,
+        expected: impl Into<Text>,
+    ) -> Self {
+        Self::Setting { name, given: Some(given.into()), expected: expected.into() }
+    }
+
+    /// For a setting that has to be given and was not.
+    #[cfg(feature = "files")]
+    pub(crate) fn needed(name: &'static str, expected: impl Into<Text>) -> Self {
+        Self::Setting { name, given: None, expected: expected.into() }
     }
 
     pub(crate) fn format(path: impl AsRef<Path>, reason: impl Into<String>) -> Self {
         Self::Format { path: path.as_ref().to_path_buf(), reason: reason.into() }
     }
 
-    pub(crate) fn shape(what: impl Into<String>, reason: impl Into<String>) -> Self {
+    pub(crate) fn shape(what: impl Into<String>, reason: impl Into<Text>) -> Self {
         Self::Shape { what: what.into(), reason: reason.into() }
     }
 
@@ -179,6 +189,76 @@ impl Error {
 
     /// Whether the request itself was wrong (a program should exit with 2), not its execution (1).
     pub fn is_usage(&self) -> bool {
-        matches!(self, Self::Setting { .. } | Self::Shape { .. })
+        matches!(self, Self::Setting { .. } | Self::Missing { .. } | Self::Shape { .. })
+    }
+
+    /// The message, with settings and sizes in a program's own words.
+    pub fn in_words(&self, words: &dyn Words) -> String {
+        self.text().in_words(words)
+    }
+
+    fn text(&self) -> Text {
+        match self {
+            Self::Setting { name, given: Some(given), expected } => {
+                Text::default().value(name, given.clone()).then(": ").then(expected.clone())
+            }
+            Self::Setting { given: None, expected, .. } => expected.clone(),
+            Self::Missing { name, given, adapter, missing, possible } => Text::default()
+                .value(name, *given)
+                .then(format!(": {adapter} has no "))
+                .then(missing.clone())
+                .then(format!("; {possible}")),
+            Self::Shape { what, reason } => Text::from(format!("{what}: ")).then(reason.clone()),
+            Self::Format { path, reason } => format!("{}: {reason}", shown(path)).into(),
+            Self::NotFound { what, help } => format!("{what} not found: {help}").into(),
+            Self::Download { what, reason, help } => {
+                format!("could not download {what}\n{reason}\n{help}").into()
+            }
+            Self::Io { doing, path, source } => {
+                format!("could not {doing} {}: {source}", shown(path)).into()
+            }
+            Self::Adapter(why) => why.clone().into(),
+            Self::Gpu { doing, reason } => format!("the GPU failed to {doing}: {reason}").into(),
+            Self::OutOfMemory { doing, reason } => format!(
+                "the GPU has no memory left to {doing}: {reason}; close what else uses it, or ask for fewer or \
+                 narrower networks or fewer images"
+            )
+            .into(),
+            Self::Diverged { iteration, class, loss } => {
+                let iteration = u64::from(*iteration) + 1;
+                Text::from(format!("the loss of class {class} is {loss} in iteration {iteration}"))
+                    .then(": lower ")
+                    .setting("lr_img")
+                    .then(", or change the seed")
+            }
+            Self::NetworkDiverged { network } => Text::from(format!(
+                "network {} of the evaluation diverged: some of its weights are not finite, so that its accuracy \
+                 means nothing; lower ",
+                network + 1
+            ))
+            .setting("eval_lr")
+            .then(", or look at the set's values"),
+            Self::PixelsDiverged { iteration, class, value } => {
+                Text::from(format!("a pixel of class {class} is {value} after iteration {iteration}"))
+                    .then(": lower ")
+                    .setting("lr_img")
+                    .then(", or change the seed")
+            }
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.text().fmt(f)
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Io { source, .. } => Some(source),
+            _ => None,
+        }
     }
 }

@@ -44,7 +44,7 @@
 //! | [`SyntheticSet`] | The result: pixels, labels, normalisation; saved as and loaded from safetensors |
 //! | [`report`] | Pictures and tables of it |
 //! | [`doctor`] | Whether a device computes what it should |
-//! | [`project`] | A run in a folder: what was asked, checkpoints, figures, the page; read back |
+//! | [`project`] | A run in a folder: running, resuming, repeating, comparing; checkpoints, figures, the page; read back |
 //! | [`export`], [`import`] | To NumPy, PyTorch and folders of pictures, and back |
 //!
 //! # Your own images
@@ -156,6 +156,7 @@ mod recipes;
 #[cfg(feature = "files")]
 pub mod report;
 mod rng;
+mod text;
 
 // How the fuzzer gets at the program's own readers of files.
 #[cfg(all(fuzzing, feature = "cli"))]
@@ -178,6 +179,7 @@ pub use gpu::{
 };
 pub use nn::{Activation, Architecture, ConvNet, Layer, Net, NormKind, PoolKind};
 pub use recipes::{Preset, Recipe, Subject};
+pub use text::{Text, Words};
 #[doc(hidden)]
 pub mod testing;
 pub use wgpu;

@@ -2,7 +2,7 @@
 
 use dm_wgpu::{
     Gpu, Precision, Subject,
-    project::{Adapter, Data, Machine, Method, MethodSettings, Record},
+    project::{Data, Machine, Method, MethodSettings, Record},
 };
 
 use super::args::{MachineArgs, PictureArgs, RunArgs};
@@ -20,35 +20,31 @@ pub fn settings<'a>(
     }
 }
 
-/// A run, without an outcome.
+/// A run, to be begun.
 pub fn record<'a>(
     args: &RunArgs,
     method: Method,
     evaluate: bool,
     subject: impl Into<Subject<'a>>,
-    adapter: Adapter,
 ) -> Record {
     let subject = subject.into();
+    let evaluation = evaluate.then(|| args.evaluation(subject.clone(), method));
+    let Record { data, machine, .. } = empty(args.dataset(), &args.machine);
     Record {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        method: method.name().to_owned(),
         // From a file it may stand beside a method that has no iterations.
         eval_every: args.eval_every.filter(|_| method == Method::Dm),
-        no_eval: !evaluate,
         snapshots: (method == Method::Dm).then_some(args.snapshots),
-        data: data(args.dataset(), &args.machine),
-        settings: settings(args, method, subject.clone()),
-        evaluation: evaluate.then(|| args.evaluation(subject, method)),
-        machine: machine(&args.machine),
-        adapter,
-        outcome: None,
+        machine,
+        ..Record::new(data, settings(args, method, subject), evaluation)
     }
 }
 
-/// Which data, from where.
-pub fn data(dataset: &str, machine: &MachineArgs) -> Data {
-    let PictureArgs { resize, test_fraction } = machine.pictures;
-    Data { name: dataset.to_owned(), data_dir: machine.data_dir.clone(), resize, test_fraction }
+/// Nothing but which data, from where, and on which machine.
+pub fn empty(dataset: &str, args: &MachineArgs) -> Record {
+    let PictureArgs { resize, test_fraction } = args.pictures;
+    let (name, data_dir) = (dataset.to_owned(), args.data_dir.clone());
+    let data = Data { name, data_dir, resize, test_fraction };
+    Record { machine: machine(args), ..Record::new(data, None, None) }
 }
 
 /// On which machine; what is usual is not written down.
@@ -64,21 +60,14 @@ pub fn machine(args: &MachineArgs) -> Machine {
     }
 }
 
-/// What folders are called after: `glyphs-ipc10`.
-pub fn name(args: &RunArgs, method: Method) -> String {
-    let (dataset, ipc) = (args.short_dataset(), args.ipc());
-    match method {
-        Method::Dm => format!("{dataset}-ipc{ipc}"),
-        Method::Selection(by) => format!("{dataset}-{by}-ipc{ipc}"),
-        Method::Whole => format!("{dataset}-whole"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::cli::{args::Cli, dataset::tests::tiny};
-    use dm_wgpu::{Accuracy, project::Outcome};
+    use dm_wgpu::{
+        Accuracy,
+        project::{Adapter, Outcome},
+    };
 
     fn asked(line: &str) -> Record {
         let cli = Cli::from_arguments(line.split_whitespace()).unwrap();
@@ -89,7 +78,8 @@ mod tests {
             kernels: "tiles".into(),
             precision: "f32".into(),
         };
-        record(&cli.run, cli.method.method, !cli.method.no_eval, &tiny(), adapter)
+        let record = record(&cli.run, cli.method.method, !cli.method.no_eval, &tiny());
+        Record { adapter, ..record }
     }
 
     fn outcome(record: &Record) -> Outcome {

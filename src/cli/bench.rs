@@ -26,7 +26,7 @@ pub fn run(args: &BenchArgs) -> Result<u8, Failure> {
     let report = args.bench().run_blocking(&args.adapter_choice(), &mut |progress| {
         if let Progress::Done(done) = progress {
             if let Some(pieces) = &mut pieces {
-                pieces.at(done.into());
+                pieces.at(done.into(), f64::from(done) / f64::from(pieces.total.max(1)));
             }
         } else if let Some(before) = pieces.take() {
             before.finish();
@@ -35,7 +35,8 @@ pub fn run(args: &BenchArgs) -> Result<u8, Failure> {
             Progress::Opened(adapter) => introduce(&console, &adapter),
             Progress::Begun(what, 0) => console.say(&format!("timing {what}")),
             Progress::Begun(what, total) => {
-                pieces = Some(Pieces::start(&console, format!("timing {what}"), (total, what)));
+                pieces =
+                    Some(Pieces::start(&console, format!("timing {what}"), (total, what), None));
             }
             _ => {}
         }

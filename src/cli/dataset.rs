@@ -9,23 +9,16 @@ use clap::{
 
 use dm_wgpu::{
     Dataset, Result,
-    data::{self, Known, Sources},
+    data::{self, Known},
     project::{Data, pictures},
 };
 
-use super::failure::Failure;
-
-pub use dm_wgpu::data::{FOLDER, NAMES, Progress, Work, name_of};
-
-/// Loads a data set, downloading it where it has to be.
-pub fn load(asked: &Data, on_progress: &mut dyn FnMut(Progress<'_>)) -> Result<Dataset> {
-    data::load(&asked.name, &sources(asked), on_progress)
-}
+pub use dm_wgpu::data::{FOLDER, NAMES, name_of};
 
 /// What is wrong with a data set as far as that can be told without reading it; whole it is only where it
 /// needs no files.
 pub fn look(asked: &Data) -> Result<Option<Dataset>> {
-    let (name, sources) = (&asked.name, sources(asked));
+    let (name, sources) = (&asked.name, asked.sources());
     data::check(name, &sources)?;
     match Known::of(name).is_some_and(|known| !known.has_files()) {
         true => data::load(name, &sources, &mut |_| {}).map(Some),
@@ -33,39 +26,9 @@ pub fn look(asked: &Data) -> Result<Option<Dataset>> {
     }
 }
 
-fn sources(asked: &Data) -> Sources {
-    let Data { data_dir, resize, test_fraction, .. } = asked.clone();
-    Sources { data_dir, resize, test_fraction }
-}
-
 /// Whether a data set of this name can be loaded as far as that can be told by the name.
 pub fn is_known(name: &str) -> bool {
     NAMES.contains(&name) || pictures(name).is_some_and(Path::is_absolute)
-}
-
-/// Refuses to count accuracy on nothing, and warns of classes that no test image shows. `name` is what was asked for.
-pub fn check_test(name: &str, dataset: &Dataset) -> Result<(), Failure> {
-    if !dataset.test().is_empty() {
-        let of_class = |class: &usize| dataset.test().of_class(*class);
-        let unseen = (0..dataset.classes()).filter(|class| of_class(class).is_empty());
-        let names: Vec<_> = unseen.map(|class| dataset.class_names()[class].as_str()).collect();
-        if !names.is_empty() {
-            log::warn!(
-                "data set {}: no test image is of the class {}; the accuracy is that of the others",
-                dataset.name(),
-                names.join(", ")
-            );
-        }
-        return Ok(());
-    }
-    let more = match pictures(name) {
-        Some(_) => "raise --test-fraction, add pictures, or ",
-        None => "",
-    };
-    Err(Failure::Usage(format!(
-        "data set {}: it has no test images to count accuracy on; {more}run it with --no-eval",
-        dataset.name()
-    )))
 }
 
 /// For clap: a name that is known, or a folder, whose path then says the same anywhere.
@@ -119,25 +82,13 @@ fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.into())
 }
 
-/// A data set's name as a part of a folder's: of a folder of pictures, its own.
-pub fn short(name: &str) -> String {
-    let Some(path) = name.strip_prefix(FOLDER) else { return name.to_owned() };
-    let name = Path::new(path).file_name().unwrap_or_default().to_string_lossy();
-    let keep = |c: char| if c.is_alphanumeric() || "-_+.".contains(c) { c } else { '_' };
-    let name: String = name.chars().map(keep).take(50).collect();
-    match name.trim_matches('.') {
-        "" => "folder".into(),
-        name => name.into(),
-    }
-}
-
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
     use dm_wgpu::DatasetInfo;
 
     #[test]
-    fn folders_have_paths_and_short_names() {
+    fn folders_have_paths() {
         let parsed = |text: &str| {
             parser().parse_ref(&clap::Command::new("x"), None, text.as_ref()).map_err(|_| ())
         };
@@ -156,15 +107,6 @@ pub(super) mod tests {
             assert_eq!(at(path), Path::new(expected), "{path}");
         }
         assert_eq!((at_home("~/x", None), at_home("x", None)), (None, Some("x".into())));
-        for (name, expected) in [
-            ("mnist", "mnist"),
-            ("folder:/a/my pets", "my_pets"),
-            ("folder:/a/pets/", "pets"),
-            ("folder:/", "folder"),
-            ("folder:/a/...", "folder"),
-        ] {
-            assert_eq!(short(name), expected);
-        }
     }
 
     /// A data set of two 4×4 images.

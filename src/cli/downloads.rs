@@ -2,26 +2,24 @@
 
 use std::time::Instant;
 
-use dm_wgpu::report::printable;
+use dm_wgpu::{
+    data::{Progress, Work},
+    report::printable,
+};
 use indicatif::ProgressBar;
 
-use super::{
-    console::Console,
-    dataset::{Progress, Work},
-    events::Event,
-    pace::Seconds,
-};
+use super::{console::Console, events::Event, pace::Seconds};
 
 /// The progress of downloads and of decoding: a bar for each, or a line where there is no terminal.
-pub struct Downloads<'a> {
-    console: &'a Console,
+pub struct Downloads {
+    console: Console,
     current: Option<(String, Option<ProgressBar>)>,
     begun: Instant,
     seconds: Seconds,
 }
 
-impl<'a> Downloads<'a> {
-    pub fn new(console: &'a Console) -> Self {
+impl Downloads {
+    pub fn new(console: Console) -> Self {
         let (begun, seconds) = (Instant::now(), Seconds::default());
         Self { console, current: None, begun, seconds }
     }

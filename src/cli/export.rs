@@ -7,18 +7,16 @@ use std::{
 
 use dm_wgpu::{
     SyntheticSet, export, import,
-    project::{Data, check_set, files::SET, words::counted},
+    project::{Data, check_set, files::SET, load, report_of, words::counted},
 };
 
 use super::{
     args::{ExportArgs, Format, PictureArgs},
     console::Console,
     dataset::{NAMES, name_of},
-    evaluate::report_of,
     failure::Failure,
-    interrupt::Interrupt,
-    measure::load,
     say,
+    screen::Screen,
 };
 
 pub fn run(args: &ExportArgs) -> Result<u8, Failure> {
@@ -157,10 +155,9 @@ fn read(path: &Path, args: &ExportArgs, console: &Console) -> Result<SyntheticSe
             NAMES.join(" or ")
         )));
     };
-    let interrupt = Interrupt::install(*console);
     let PictureArgs { resize, test_fraction } = args.pictures;
     let data = Data { name: name.clone(), data_dir: args.data_dir.clone(), resize, test_fraction };
-    let dataset = load(&data, console, &interrupt)?;
+    let dataset = load(&data, &mut Screen::new(*console))?;
     found.into_set(&dataset).map_err(Failure::of_data)
 }
 

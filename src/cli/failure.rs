@@ -3,9 +3,10 @@
 use std::fmt;
 
 use dm_wgpu::{
-    Error,
+    Error, Words,
     project::{
-        self, FolderFault, PlaceFault,
+        self, FolderFault, Left, PlaceFault,
+        files::CHECKPOINT,
         words::{counted, memory_text},
     },
 };
@@ -70,8 +71,11 @@ impl fmt::Display for Failure {
 }
 
 /// Errors about folders with the flags and commands that help.
-fn in_commands(error: &project::Error) -> String {
-    use project::Error::{Folder, Place, TooFewIterations};
+pub fn in_commands(error: &project::Error) -> String {
+    use project::Error::{
+        Checkpoint, Data, Folder, Library, NoIterations, NoTestImages, OtherData, PicturesChanged,
+        PicturesGone, Place, Record, Seed, TooFewIterations,
+    };
     match error {
         Place { path, asked, fault } => {
             let path = path.display();
@@ -100,88 +104,146 @@ fn in_commands(error: &project::Error) -> String {
             let done = counted(*done as usize, "iteration");
             format!("--iterations {asked}: {done} are done already")
         }
+        Folder {
+            folder,
+            fault: fault @ (FolderFault::NotThere | FolderFault::NothingBegan(_)),
+        } => {
+            format!("--resume {}: {fault}", folder.display())
+        }
+        Library(error) | Data(error) => in_flags(error),
+        Checkpoint(error) => {
+            format!("{}; remove it to begin the run again from its start", in_flags(error))
+        }
+        Record(error) => format!("run.toml asks for what is no run: {}", in_flags(error)),
+        NoTestImages { pictures, .. } => {
+            let more = if *pictures { "raise --test-fraction, add pictures, or " } else { "" };
+            format!("{error}; {more}run it with --no-eval")
+        }
+        NoIterations { asked, method } => {
+            format!("--iterations {asked}: {method} has no iterations")
+        }
+        OtherData { asked, was } => format!(
+            "--dataset {asked}: the run goes on with {was}; only the place of a folder of pictures may \
+             be another, under the same name"
+        ),
+        PicturesGone(_) => format!(
+            "{error}: put them back, or say with --dataset folder:PATH beside --resume where they are now"
+        ),
+        PicturesChanged { path, source } => format!(
+            "{}: pictures in {} were added, removed or changed since; put them back as they were, or \
+             begin another run",
+            in_flags(source),
+            path.display()
+        ),
+        Seed { seed, folder, source } => format!(
+            "seed {seed}: {}; {} goes on with all runs",
+            in_commands(source),
+            resuming(folder)
+        ),
+        project::Error::Left { source, left } => {
+            let (failure, left_so) = (in_commands(source), in_commands_left(left));
+            match left {
+                Left::Class { class, name, .. } => {
+                    format!("{failure} (class {class} is {name:?}); {left_so}")
+                }
+                _ => format!("{failure}; {left_so}"),
+            }
+        }
         _ => error.to_string(),
     }
 }
 
+/// What is left of a run, with the command that goes on from it.
+fn in_commands_left(left: &Left) -> String {
+    match left {
+        Left::Images(file) => {
+            let folder = file.parent().unwrap_or(file);
+            format!("{left}, {} does the rest", resuming(folder))
+        }
+        Left::Checkpoint(folder) => format!("{left}: make room, then {}", resuming(folder)),
+        Left::Refuge(folder) | Left::Iterations { folder, .. } => {
+            format!("{left}: {}", resuming(folder))
+        }
+        Left::Nothing(error) => {
+            format!("and it could not be saved elsewhere: {}", in_commands(error))
+        }
+        Left::Class { saved: None, .. } => "there was no checkpoint to keep".to_owned(),
+        Left::Class { folder, saved: Some(iterations), .. } => format!(
+            "the last good checkpoint, after {}, stays in {}, and {} --iterations {iterations} makes \
+             results of it",
+            counted(*iterations as usize, "iteration"),
+            folder.join(CHECKPOINT).display(),
+            resuming(folder),
+        ),
+        _ => left.to_string(),
+    }
+}
+
 /// The library speaks of `batch_real`; here it was typed as `--batch-real`.
+struct Flags;
+
+impl Words for Flags {
+    fn setting(&self, name: &str) -> String {
+        // The environment's variables are not flags.
+        match name.starts_with("DM_WGPU_") {
+            true => name.to_owned(),
+            false => format!("--{}", name.replace('_', "-")),
+        }
+    }
+
+    fn value(&self, name: &str) -> String {
+        format!("{} ", self.setting(name))
+    }
+
+    /// As `--memory-budget` takes it.
+    fn size(&self, number: u64, unit: &str) -> String {
+        match unit {
+            "bytes" => memory_text(number),
+            unit => format!("{number}{unit}"),
+        }
+    }
+}
+
 fn in_flags(error: &Error) -> String {
-    match error {
-        // What was not given has no flag to be named by.
-        Error::Setting { given, expected, .. } if given == "none" => settings_as_flags(expected),
-        Error::Setting { name, given, expected } => {
-            let (given, expected) = (sizes_as_typed(given), sizes_as_typed(expected));
-            format!("{} {given}: {}", flag(name), settings_as_flags(&expected))
-        }
-        // Paths are not to be tampered with.
-        Error::Io { .. } | Error::Format { .. } | Error::NotFound { .. } => error.to_string(),
-        _ => settings_as_flags(&error.to_string()),
-    }
-}
-
-fn flag(setting: &str) -> String {
-    // The environment's variables are not flags.
-    if setting.starts_with("DM_WGPU_") {
-        return setting.to_owned();
-    }
-    format!("--{}", setting.replace('_', "-"))
-}
-
-fn settings_as_flags(text: &str) -> String {
-    let names = "batch_real lr_img memory_budget submit_target test_fraction eval_nets eval_epochs eval_width \
-                 eval_depth eval_batch eval_lr eval_augment";
-    names
-        .split(' ')
-        .fold(text.to_owned(), |text, name| text.replace(name, &flag(name)))
-        .replace("init = noise", "--init noise")
-        .replace("set resize", "set --resize")
-        .replace("use depth", "use --depth")
-}
-
-/// The library's `9 MiB` and `1048576 bytes` as `--memory-budget` takes them.
-fn sizes_as_typed(text: &str) -> String {
-    let mut words: Vec<String> = text.replace(" MiB", "MiB").split(' ').map(String::from).collect();
-    for at in (1..words.len()).rev() {
-        if let Some(rest) = words[at].strip_prefix("bytes")
-            && let Ok(bytes) = words[at - 1].parse()
-        {
-            words[at - 1] = memory_text(bytes) + rest;
-            words.remove(at);
-        }
-    }
-    words.join(" ")
+    error.in_words(&Flags)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use dm_wgpu::Text;
 
     #[test]
     fn settings_are_named_as_typed() {
-        let failure = Failure::from(Error::Setting {
-            name: "batch_real",
-            given: "9000".into(),
-            expected: "lower it, or raise memory_budget".into(),
-        });
+        let setting = |name, given: Text, expected: Text| {
+            Failure::from(Error::Setting { name, given: Some(given), expected })
+        };
+        let raise = Text::from("lower it, or raise ").setting("memory_budget");
+        let failure = setting("batch_real", "9000".into(), raise);
         assert_eq!(failure.to_string(), "--batch-real 9000: lower it, or raise --memory-budget");
         assert_eq!(failure.code(), 2);
-
-        let setting = |name, given: &str, expected: &str| {
-            let (given, expected) = (given.into(), expected.into());
-            Failure::from(Error::Setting { name, given, expected }).to_string()
-        };
+        let least = Text::from("these settings need at least ").mebibytes(9);
         assert_eq!(
-            setting("memory_budget", "1048576 bytes", "these settings need at least 9 MiB"),
+            setting("memory_budget", Text::default().bytes(1048576), least.clone()).to_string(),
             "--memory-budget 1MiB: these settings need at least 9MiB"
         );
-        let missing =
-            "Small has no 16384 bytes of workgroup memory, but 8192 bytes; possible: plain";
+        let error = Error::Setting { name: "memory_budget", given: None, expected: least };
+        assert_eq!(error.to_string(), "these settings need at least 9 MiB");
+        let failure = Failure::from(Error::Missing {
+            name: "kernels",
+            given: "tiles",
+            adapter: "Small with memory_budget in its name".into(),
+            missing: Text::default().bytes(16384).then(" of workgroup memory, but ").bytes(8192),
+            possible: "possible: plain".into(),
+        });
         assert_eq!(
-            setting("kernels", "tiles", missing),
-            "--kernels tiles: Small has no 16KiB of workgroup memory, but 8KiB; possible: plain"
+            failure.to_string(),
+            "--kernels tiles: Small with memory_budget in its name has no 16KiB of workgroup memory, but 8KiB; \
+             possible: plain"
         );
+        let noise = Text::from("they take more than ").bytes(134_217_728).then("; or set ");
         assert_eq!(
-            setting("ipc", "7", "they take more than 134217728 bytes; or set init = noise"),
+            setting("ipc", "7".into(), noise.value("init", "noise")).to_string(),
             "--ipc 7: they take more than 128MiB; or set --init noise"
         );
 

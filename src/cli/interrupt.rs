@@ -2,7 +2,6 @@
 
 use std::{
     io,
-    ops::ControlFlow,
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
@@ -133,11 +132,6 @@ impl Interrupt {
 
     pub fn requested(&self) -> bool {
         self.state.load(Ordering::SeqCst) == STOPPING
-    }
-
-    /// For work that is asked in between whether it goes on.
-    pub fn goes_on(&self) -> ControlFlow<()> {
-        if self.requested() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 }
 

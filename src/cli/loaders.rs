@@ -5,10 +5,7 @@ use std::fs;
 
 use dm_wgpu::project::Record;
 
-use super::{
-    args::Cli,
-    resume::{Changes, Recorded},
-};
+use super::args::Cli;
 
 /// Reads it as `--config` does, and as the record of a run that is to be gone on with: whether it is taken
 /// as either.
@@ -20,7 +17,7 @@ pub fn toml(bytes: &[u8]) -> bool {
     let words = words.into_iter().chain([path.clone().into_os_string()]);
     let config = Cli::from_arguments(words).is_ok();
     let record = Record::read(&path).ok();
-    let record = record.filter(|record| Recorded::of(record.clone(), &Changes::default()).is_ok());
+    let record = record.filter(|record| record.check().is_ok());
     if let Some(record) = &record {
         // What can be gone on with is written and read again as the same.
         let again = folder.path().join("again.toml");

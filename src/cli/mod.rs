@@ -6,7 +6,6 @@ mod asked;
 mod bench;
 mod commands;
 mod compare;
-mod condense;
 mod config;
 mod console;
 mod dataset;
@@ -23,24 +22,19 @@ mod interrupt;
 pub mod loaders;
 mod logs;
 mod manual;
-mod measure;
-mod outlook;
 mod pace;
 mod progress;
-mod repeats;
 mod report;
-mod rescue;
 mod resume;
 mod run;
 mod say;
+mod screen;
 mod show_config;
 mod side_by_side;
 mod values;
 mod view;
 
 use std::process::ExitCode;
-
-use dm_wgpu::project::files::are_several;
 
 use args::Command;
 use events::Event;
@@ -91,11 +85,12 @@ pub fn run() -> ExitCode {
         Some(Command::Man { folder }) => manual::pages(folder.as_deref()),
         Some(Command::View(args)) => view::run(args),
         Some(Command::Report(args)) => report::run(args),
-        None => match (&cli.lasting.resume, cli.run.runs(&cli.lasting, cli.method.method)) {
-            (Some(dir), _) if are_several(dir) => repeats::resume(dir, &cli),
-            (Some(dir), _) => resume::run(dir, &cli),
-            (None, Some(runs)) => repeats::run(&cli.run, cli.method, &cli.lasting, runs),
-            (None, None) => run::run(&cli.run, cli.method, &cli.lasting),
+        None => match &cli.lasting.resume {
+            Some(dir) => resume::run(dir, &cli),
+            None => {
+                let runs = cli.run.runs(&cli.lasting, cli.method.method);
+                run::run(&cli.run, cli.method, &cli.lasting, runs)
+            }
         },
     };
     match outcome {

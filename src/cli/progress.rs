@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::ProgressBar;
 
-use dm_wgpu::project::{Losses, words::number};
+use dm_wgpu::project::{Evaluations, Losses, words::number};
 
 use super::{
     console::Console,
@@ -42,10 +42,8 @@ impl Display {
 /// The progress of the iterations.
 pub struct Steps {
     total: u32,
-    /// Of an earlier part of the run.
-    before: Duration,
-    started: Instant,
-    paused: Duration,
+    /// Without pauses.
+    elapsed: Duration,
     losses: Vec<f32>,
     /// Iterations that are done, and the part of the next.
     work: f64,
@@ -54,31 +52,14 @@ pub struct Steps {
     display: Display,
 }
 
-/// What of evaluations belongs to a run.
-#[derive(Debug, Clone, Copy)]
-pub struct Evaluations {
-    /// Iterations between those on the way; none but the last if it is not said.
-    pub every: Option<u32>,
-    /// How long each takes, if that was measured.
-    pub each: Option<Duration>,
-}
-
-impl Evaluations {
-    fn left(self, done: u32, total: u32) -> u32 {
-        1 + self
-            .every
-            .map_or(0, |every| total.saturating_sub(1) / every - done.min(total - 1) / every)
-    }
-
-    /// `, then evaluation about 0:40`, or as much of it as is known.
-    fn status(self, done: u32, total: u32) -> String {
-        let each = self.each.map(|each| clock(each.as_secs_f64()));
-        match (self.left(done, total), each) {
-            (1, Some(each)) => format!(", then evaluation about {each}"),
-            (1, None) => ", then an evaluation".to_owned(),
-            (count, Some(each)) => format!(", and {count} evaluations of about {each}"),
-            (count, None) => format!(", and {count} evaluations"),
-        }
+/// `, then evaluation about 0:40`, or as much of it as is known.
+fn evaluations_left(evaluations: Evaluations, done: u32, total: u32) -> String {
+    let each = evaluations.each.map(|each| clock(each.as_secs_f64()));
+    match (evaluations.left(done, total), each) {
+        (1, Some(each)) => format!(", then evaluation about {each}"),
+        (1, None) => ", then an evaluation".to_owned(),
+        (count, Some(each)) => format!(", and {count} evaluations of about {each}"),
+        (count, None) => format!(", and {count} evaluations"),
     }
 }
 
@@ -101,43 +82,37 @@ impl Steps {
     ) -> Self {
         let display = Display::of(console, total, Pace::Alive, 100);
         // What comes from a file may be anything.
-        let before = Duration::try_from_secs_f64(seconds).unwrap_or_default();
-        let (started, paused) = (Instant::now(), Duration::ZERO);
+        let elapsed = Duration::try_from_secs_f64(seconds).unwrap_or_default();
         let work = losses.len() as f64;
-        let speed = Speed::new(work, before, Some(1.0 / each.as_secs_f64().max(1e-9)));
-        Self { total, before, started, paused, losses, work, speed, evaluations, display }
+        let speed = Speed::new(work, elapsed, Some(1.0 / each.as_secs_f64().max(1e-9)));
+        Self { total, elapsed, losses, work, speed, evaluations, display }
     }
 
-    /// Seconds since the start, without pauses.
-    pub fn seconds(&self) -> f64 {
-        self.elapsed().as_secs_f64()
-    }
-
-    fn elapsed(&self) -> Duration {
-        self.before + self.started.elapsed().saturating_sub(self.paused)
-    }
-
-    /// Does something else in between, whose time is not the iterations'.
-    pub fn pause<T>(&mut self, work: impl FnOnce() -> T) -> T {
-        let begun = Instant::now();
-        // One bar at a time, or those of what is over would pile up below it.
+    /// Out of the way of another bar.
+    pub fn hide(&self) {
         if let Display::Bar(bar) = &self.display {
             say::BARS.remove(bar);
         }
-        let result = work();
+    }
+
+    /// Back again.
+    pub fn reveal(&self) {
         if let Display::Bar(bar) = &self.display {
             say::BARS.add(bar.clone());
         }
-        self.paused += begun.elapsed();
-        result
+    }
+
+    fn at(&mut self, seconds: f64) -> Option<f64> {
+        self.elapsed = Duration::try_from_secs_f64(seconds).unwrap_or_default();
+        self.speed.at(self.work, self.elapsed)
     }
 
     /// One more iteration's loss is known.
-    pub fn arrived(&mut self, loss: f32) {
+    pub fn arrived(&mut self, loss: f32, seconds: f64) {
         self.losses.push(loss);
-        let (done, elapsed) = (self.done(), self.elapsed());
+        let done = self.done();
         self.work = self.work.max(done.into());
-        let rate = self.speed.at(self.work, elapsed);
+        let (rate, elapsed) = (self.at(seconds), self.elapsed);
         let due = match &mut self.display {
             Display::Nothing => false,
             // The bar itself draws no more often than eyes can follow.
@@ -151,10 +126,10 @@ impl Steps {
     }
 
     /// So many iterations are done, and a part of the next.
-    pub fn moved(&mut self, iterations: u32, part: f64) {
+    pub fn moved(&mut self, iterations: u32, part: f64, seconds: f64) {
         self.work = self.work.max(f64::from(iterations) + part);
-        let (done, elapsed) = (self.done(), self.elapsed());
-        let rate = self.speed.at(self.work, elapsed);
+        let done = self.done();
+        let (rate, elapsed) = (self.at(seconds), self.elapsed);
         let due = match &mut self.display {
             Display::Nothing => false,
             Display::Bar(_) => true,
@@ -171,11 +146,11 @@ impl Steps {
     }
 
     /// Leaves the last state on the screen.
-    pub fn finish(mut self) {
+    pub fn finish(mut self, seconds: f64) {
         let done = self.done();
         // What is left of an iteration in the middle counts for nothing.
         self.work = done.into();
-        let rate = self.speed.at(self.work, self.elapsed());
+        let rate = self.at(seconds);
         match &self.display {
             Display::Nothing => {}
             // What a bar leaves would go with the next one: a line takes its place.
@@ -198,7 +173,7 @@ impl Steps {
     fn status(&self, rate: Option<f64>) -> String {
         let mut status = status((self.done(), self.work), self.total, self.mean_loss(), rate);
         if let Some(evaluations) = self.evaluations.filter(|_| rate.is_some()) {
-            status += &evaluations.status(self.done(), self.total);
+            status += &evaluations_left(evaluations, self.done(), self.total);
         }
         status
     }
@@ -217,7 +192,7 @@ impl Steps {
                 total: self.total,
                 loss: self.losses.last().copied(),
                 mean_loss: self.mean_loss(),
-                seconds: self.seconds(),
+                seconds: self.elapsed.as_secs_f64(),
                 seconds_left: rate.map(|rate| left(self.work, self.total, rate)),
                 evaluation_seconds_left: match self.evaluations {
                     None => Some(0.0),
@@ -286,52 +261,31 @@ impl Drop for Preparing {
 pub struct Pieces {
     what: String,
     unit: &'static str,
-    total: u32,
-    /// The part of the work that so many pieces are, where they are not alike.
-    share: Option<Share>,
+    pub total: u32,
     started: Instant,
     speed: Speed,
     display: Display,
 }
 
-/// From pieces to the part of all the work.
-type Share = Box<dyn Fn(f64) -> f64>;
-
 impl Pieces {
+    /// Together so long, if that was measured.
     pub fn start(
         console: &Console,
         what: impl Into<String>,
         (total, unit): (u32, &'static str),
-    ) -> Self {
-        Self::weighted(console, what, (total, unit), None, None)
-    }
-
-    /// Of different lengths, and together so long, as it was measured.
-    pub fn weighted(
-        console: &Console,
-        what: impl Into<String>,
-        (total, unit): (u32, &'static str),
-        share: Option<Share>,
         all: Option<Duration>,
     ) -> Self {
         let display = Display::of(console, total, Pace::Tenths, 48);
         let rate = all.map(|all| f64::from(total) / all.as_secs_f64().max(1e-9));
         let (started, speed) = (Instant::now(), Speed::new(0.0, Duration::ZERO, rate));
-        let mut pieces = Self { what: what.into(), unit, total, share, started, speed, display };
-        pieces.at(0.0);
-        pieces
+        Self { what: what.into(), unit, total, started, speed, display }
     }
 
-    pub fn seconds(&self) -> f64 {
-        self.started.elapsed().as_secs_f64()
-    }
-
-    /// So many pieces are done.
-    pub fn at(&mut self, done: f64) {
+    /// So many pieces are done, which are this part of the work.
+    pub fn at(&mut self, done: f64, share: f64) {
         let elapsed = self.started.elapsed();
         let (whole, end) = (done as u32, done >= f64::from(self.total));
         let total = f64::from(self.total.max(1));
-        let share = self.share.as_ref().map_or(done / total, |share| share(done));
         let mut status = format!("{}: {:.0} %", self.what, (100.0 * share).floor());
         let rate = self.speed.at(share * total, elapsed);
         let left = rate.filter(|_| !end).map(|rate| left(share * total, self.total, rate));
@@ -374,6 +328,17 @@ impl Pieces {
     }
 }
 
+/// `40 seconds`, `12 minutes`, `4 h 10 min`, `3 days`.
+pub fn rough(time: Duration) -> String {
+    let minutes = (time.as_secs_f64() / 60.0).round() as u64;
+    match (minutes, minutes / 60) {
+        _ if time < Duration::from_secs(100) => format!("{:.0} seconds", time.as_secs_f64()),
+        (_, 0..2) => format!("{minutes} minutes"),
+        (_, hours @ 2..48) => format!("{hours} h {:02} min", minutes % 60),
+        (_, hours) => format!("{} days", (hours + 12) / 24),
+    }
+}
+
 /// `0:05`, `12:30`, `3:02:01`.
 fn clock(seconds: f64) -> String {
     let seconds = seconds.ceil() as u64;
@@ -405,12 +370,26 @@ mod tests {
     fn evaluations_that_follow_are_told_as_far_as_they_are_known() {
         let told = |every, seconds: Option<u64>, done| {
             let evaluations = Evaluations { every, each: seconds.map(Duration::from_secs) };
-            evaluations.status(done, 10)
+            evaluations_left(evaluations, done, 10)
         };
         assert_eq!(told(None, Some(40), 3), ", then evaluation about 0:40");
         assert_eq!(told(None, None, 3), ", then an evaluation");
         assert_eq!(told(Some(4), Some(40), 3), ", and 3 evaluations of about 0:40");
         assert_eq!(told(Some(4), None, 4), ", and 2 evaluations", "after 4 it was measured");
         assert_eq!(told(Some(5), Some(40), 10), ", then evaluation about 0:40");
+    }
+
+    #[test]
+    fn times_are_told_roughly() {
+        for (seconds, text) in [
+            (0, "0 seconds"),
+            (99, "99 seconds"),
+            (100, "2 minutes"),
+            (7199, "2 h 00 min"),
+            (15_000, "4 h 10 min"),
+            (200_000, "2 days"),
+        ] {
+            assert_eq!(rough(Duration::from_secs(seconds)), text);
+        }
     }
 }

@@ -4,10 +4,7 @@ use std::fmt::Write;
 
 use toml::{Table, Value};
 
-use dm_wgpu::{
-    Recipe, Subject,
-    project::{Adapter, MethodSettings},
-};
+use dm_wgpu::{Recipe, Subject, project::MethodSettings};
 
 use super::{
     args::{Origin, Origins, ShowConfigArgs},
@@ -29,7 +26,7 @@ pub fn run(args: &ShowConfigArgs, origins: &Origins) -> Result<u8, Failure> {
 /// Refuses what the run would, as far as that shows without an adapter and the images.
 fn refuse(args: &ShowConfigArgs) -> Result<(), Failure> {
     let (run, method) = (&args.run, args.method.method);
-    let data = dataset::look(&asked::data(run.dataset(), &run.machine))?;
+    let data = dataset::look(&asked::empty(run.dataset(), &run.machine).data)?;
     let Some(data) = data else { return Ok(()) };
     match asked::settings(run, method, &data) {
         Some(MethodSettings::Dm(settings)) => settings.check(&data)?,
@@ -46,7 +43,7 @@ fn refuse(args: &ShowConfigArgs) -> Result<(), Failure> {
 fn text(args: &ShowConfigArgs, origins: &Origins, subject: Subject) -> Result<String, Failure> {
     let (run, method) = (&args.run, args.method.method);
     let evaluate = !args.method.no_eval;
-    let record = asked::record(run, method, evaluate, subject.clone(), Adapter::default());
+    let record = asked::record(run, method, evaluate, subject.clone());
     let mut table = Table::try_from(&record)
         .map_err(|error| Failure::Failed(format!("the settings as TOML: {error}")))?;
     // There is none yet, and what version this is is told above.
@@ -172,7 +169,7 @@ mod tests {
         let cli = parsed(&format!("dm-wgpu {line}"));
         let (run, method) = (&cli.run, cli.method.method);
         let subject = Subject::named(run.dataset());
-        asked::record(run, method, !cli.method.no_eval, subject, Adapter::default())
+        asked::record(run, method, !cli.method.no_eval, subject)
     }
 
     #[test]

@@ -54,7 +54,7 @@ pub fn seconds(text: &str) -> Result<Duration, String> {
 /// A kind of network, in the library's own words where it is not one.
 pub fn architecture(text: &str) -> Result<Architecture, String> {
     text.parse().map_err(|error| match error {
-        Error::Setting { expected, .. } => expected,
+        Error::Setting { expected, .. } => expected.to_string(),
         other => other.to_string(),
     })
 }
@@ -79,7 +79,7 @@ pub struct Architectures(pub Vec<Architecture>);
 /// Names of augmentations, in the library's own words where one is wrong.
 pub fn strategy(text: &str) -> Result<Strategy, String> {
     text.parse().map_err(|error| match error {
-        Error::Setting { expected, .. } => expected,
+        Error::Setting { expected, .. } => expected.to_string(),
         other => other.to_string(),
     })
 }

@@ -25,7 +25,7 @@ pub(crate) use settings::as_text;
 pub use settings::{Init, Settings};
 pub(crate) use tensor_file::{MAX_FILE, check_offsets};
 
-use crate::{Dataset, Error, Result};
+use crate::{Dataset, Error, Result, Text};
 
 /// Larger pixels overflow the sums of squares in the networks' norms, which then answer zero or NaN:
 /// losses may stay finite, but they mean nothing any more.
@@ -33,13 +33,14 @@ const LARGEST_PIXEL: f32 = 1e15;
 
 /// Refuses more real images a class than its smallest class has: the rest would be doubles, which no
 /// one asked for. `advice` is what else there is to do.
-fn check_real(dataset: &Dataset, ipc: usize, advice: &str) -> Result<()> {
+fn check_real(dataset: &Dataset, ipc: usize, advice: Text) -> Result<()> {
     let sizes = (0..dataset.classes()).map(|class| dataset.train().of_class(class).len());
     match sizes.zip(dataset.class_names()).min_by_key(|(size, _)| *size) {
         Some((size, name)) if ipc > size => {
             let images = if size == 1 { "image" } else { "images" };
             let reason = format!("class {name:?} has only {size} training {images}");
-            Err(Error::setting("ipc", ipc, format!("{reason}; use {size} or fewer{advice}")))
+            let fewer = Text::from(format!("{reason}; use {size} or fewer"));
+            Err(Error::setting("ipc", ipc, fewer.then(advice)))
         }
         _ => Ok(()),
     }
@@ -53,7 +54,7 @@ fn check_images(dataset: &Dataset, ipc: usize, most: u64) -> Result<()> {
         return Err(Error::setting(
             "ipc",
             ipc,
-            format!("the images would take more than {most} bytes; lower it"),
+            Text::from("the images would take more than ").bytes(most).then("; lower it"),
         ));
     }
     Ok(())

@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::check_real;
-use crate::{Architecture, Dataset, Error, Net, Recipe, Result, augment::Strategy, nn::is_usual};
+use crate::{
+    Architecture, Dataset, Error, Net, Recipe, Result, Text, augment::Strategy, nn::is_usual,
+};
 
 /// How the synthetic images begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -113,7 +115,8 @@ impl Settings {
             return Err(Error::setting("lr_img", self.lr_img, "a positive number is needed"));
         }
         if self.init == Init::Real {
-            check_real(dataset, self.ipc, ", or start from init = noise")?;
+            let advice = Text::from(", or start from ").value("init", Init::Noise.name());
+            check_real(dataset, self.ipc, advice)?;
         }
         self.network(dataset).map(drop)
     }

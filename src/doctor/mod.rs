@@ -55,7 +55,7 @@ pub fn examine_blocking(
         // Each on a device of its own: one that fails is of no use to the next.
         let mut variant = match Gpu::headless_blocking(&with(kernels, precision)) {
             Ok(gpu) => check_blocking(&gpu),
-            Err(error) => Variant::unopened(name, &gpu.info().name, error),
+            Err(error) => Variant::unopened(name, error),
         };
         variant.default = kernels == Some(gpu.kernels());
         variants.push(variant);
@@ -90,13 +90,9 @@ pub fn check_blocking(gpu: &Gpu) -> Variant {
 }
 
 impl Variant {
-    fn unopened(name: &str, adapter: &str, error: Error) -> Self {
+    fn unopened(name: &str, error: Error) -> Self {
         let outcome = match error {
-            Error::Setting { expected, .. } => {
-                let missing = expected.split("; ").next().unwrap_or_default();
-                let missing = missing.trim_start_matches(adapter).trim_start_matches(" has no ");
-                Outcome::Absent { missing: missing.to_owned() }
-            }
+            Error::Missing { missing, .. } => Outcome::Absent { missing: missing.to_string() },
             error => Outcome::Failed { reason: error.to_string() },
         };
         Self { name: name.to_owned(), default: false, outcome, checks: Vec::new(), seconds: 0.0 }

@@ -2,8 +2,8 @@
 
 use wgpu::{AdapterInfo, Features, Limits};
 
-use super::{Gpu, Matrices, Texels};
-use crate::{Error, Result};
+use super::{Gpu, Matrices, Texels, precision::little};
+use crate::{Error, Result, Text};
 
 /// Families of convolution kernels. All give the same result but for rounding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,18 +96,16 @@ impl Caps {
     }
 
     /// What the device lacks for a family of kernels, if anything.
-    pub fn missing_for(&self, kernels: Kernels) -> Option<String> {
+    pub fn missing_for(&self, kernels: Kernels) -> Option<Text> {
         let bytes = self.workgroup_bytes;
         match kernels {
             Kernels::Lanes if self.subgroup.is_none() => {
                 Some("subgroups of one fixed size from 8 to 64".into())
             }
             Kernels::Tiles if self.invocations < TILES_INVOCATIONS => {
-                Some(format!("workgroups of {TILES_INVOCATIONS} invocations"))
+                Some(format!("workgroups of {TILES_INVOCATIONS} invocations").into())
             }
-            Kernels::Tiles if bytes < TILES_BYTES => {
-                Some(format!("{TILES_BYTES} bytes of workgroup memory, but {bytes} bytes"))
-            }
+            Kernels::Tiles if bytes < TILES_BYTES => Some(little(TILES_BYTES, bytes)),
             _ => None,
         }
     }
@@ -127,15 +125,19 @@ impl Gpu {
     /// The same device with these kernels.
     ///
     /// # Errors
-    /// [`Error::Setting`] if the adapter does not have what they need.
+    /// [`Error::Missing`] if the adapter does not have what they need.
     pub fn with_kernels(mut self, kernels: Kernels) -> Result<Self> {
         if let Some(missing) = self.caps.missing_for(kernels) {
             let possible = |kernels: &Kernels| self.caps.missing_for(*kernels).is_none();
             let others: Vec<_> =
                 Kernels::ALL.into_iter().filter(possible).map(Kernels::name).collect();
-            let (name, others) = (&self.info().name, others.join(" and "));
-            let expected = format!("{name} has no {missing}; possible: {others}");
-            return Err(Error::setting("kernels", kernels.name(), expected));
+            return Err(Error::Missing {
+                name: "kernels",
+                given: kernels.name(),
+                adapter: self.info().name.clone(),
+                missing,
+                possible: format!("possible: {}", others.join(" and ")),
+            });
         }
         self.caps.kernels = kernels;
         Ok(self)

@@ -11,7 +11,7 @@ use std::{
 use bytemuck::{AnyBitPattern, NoUninit};
 
 use super::{Buffer, Caps, Gpu, Texels, texels::TEXEL_BYTES};
-use crate::{Error, Result};
+use crate::{Error, Result, Text};
 
 /// What an owner of buffers is made in.
 pub(crate) trait Memory {
@@ -145,11 +145,9 @@ impl Gpu {
         let (budget, binding) = (self.memory_budget(), self.max_binding());
         if least.bytes() > budget {
             let needed = least.bytes().div_ceil(1 << 20);
-            return Err(Error::setting(
-                "memory_budget",
-                format!("{budget} bytes"),
-                format!("{needing} at least {needed} MiB"),
-            ));
+            let (given, needing) = (Text::default(), Text::from(format!("{needing} at least ")));
+            let expected = needing.mebibytes(needed);
+            return Err(Error::wrong("memory_budget", given.bytes(budget), expected));
         }
         match least.largest() {
             Some(Line { label, bytes, .. }) if bytes > binding => Err(Error::shape(

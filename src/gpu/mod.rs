@@ -47,7 +47,7 @@ pub(crate) use submit::{Between, Submissions, Submitted, WAITING};
 pub(crate) use texels::Texels;
 pub(crate) use waiting::blocking;
 
-use crate::{Error, Result};
+use crate::{Error, Result, Text};
 use first_group::FirstGroups;
 use kernel::Pipeline;
 use watch::Watches;
@@ -154,7 +154,7 @@ impl Gpu {
     ///
     /// # Errors
     /// [`Error::Adapter`] when there is none that fits; its message says what to install, or which limit is too
-    /// low. [`Error::Setting`] for an adapter that is not there, or kernels that it can't run.
+    /// low. [`Error::Setting`] for an adapter that is not there, [`Error::Missing`] for kernels that it can't run.
     pub fn headless_blocking(choice: &AdapterChoice) -> Result<Self> {
         blocking("open an adapter", Self::headless(choice))
     }
@@ -179,7 +179,7 @@ impl Gpu {
         let mut experimental_features = wgpu::ExperimentalFeatures::disabled();
         if choice.precision == Precision::F16 {
             Matrices::of(&info, features, &limits, &properties)
-                .map_err(|missing| no_f16(&info, &missing))?;
+                .map_err(|missing| no_f16(&info, missing))?;
             required_features |= Precision::F16.features();
             required_limits.max_compute_workgroup_storage_size = MATRICES_BYTES as u32;
             experimental_features = precision::experimental();
@@ -282,7 +282,7 @@ impl Gpu {
     /// own must have been opened with [`Precision::features`] and 32 KiB of workgroup memory.
     ///
     /// # Errors
-    /// [`Error::Setting`] that names the feature or the matrices that are missing.
+    /// [`Error::Missing`] that names the feature or the matrices that are missing.
     pub fn with_f16(mut self, properties: &[wgpu::CooperativeMatrixProperties]) -> Result<Self> {
         let found = Matrices::of(
             self.info(),
@@ -290,7 +290,7 @@ impl Gpu {
             &self.device().limits(),
             properties,
         );
-        self.caps.matrices = Some(found.map_err(|missing| no_f16(self.info(), &missing))?);
+        self.caps.matrices = Some(found.map_err(|missing| no_f16(self.info(), missing))?);
         Ok(self)
     }
 
@@ -400,9 +400,14 @@ impl Gpu {
     }
 }
 
-fn no_f16(info: &wgpu::AdapterInfo, missing: &str) -> Error {
-    let expected = format!("{} has no {missing}; f32 is possible", info.name);
-    Error::setting("precision", Precision::F16.name(), expected)
+fn no_f16(info: &wgpu::AdapterInfo, missing: Text) -> Error {
+    Error::Missing {
+        name: "precision",
+        given: Precision::F16.name(),
+        adapter: info.name.clone(),
+        missing,
+        possible: "f32 is possible".into(),
+    }
 }
 
 /// Locks what is never left half-changed, so that a panic elsewhere does not spoil it.

@@ -2,6 +2,8 @@
 
 use wgpu::{CooperativeMatrixProperties, CooperativeScalarType, Features};
 
+use crate::Text;
+
 /// What the factors of convolutions are rounded to. Sums are f32 with either, and so is all else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
@@ -59,7 +61,7 @@ impl Matrices {
         features: Features,
         limits: &wgpu::Limits,
         properties: &[CooperativeMatrixProperties],
-    ) -> Result<Self, String> {
+    ) -> Result<Self, Text> {
         let missing = Precision::F16.features() - features;
         if !missing.is_empty() {
             let names = [
@@ -68,11 +70,11 @@ impl Matrices {
                 (Features::EXPERIMENTAL_COOPERATIVE_MATRIX, "cooperative matrices of f16"),
             ];
             let names = names.into_iter().filter(|(feature, _)| missing.contains(*feature));
-            return Err(names.map(|(_, name)| name).collect::<Vec<_>>().join(" and "));
+            return Err(names.map(|(_, name)| name).collect::<Vec<_>>().join(" and ").into());
         }
         let bytes = limits.max_compute_workgroup_storage_size as usize;
         if bytes < MATRICES_BYTES {
-            return Err(format!("{MATRICES_BYTES} bytes of workgroup memory, but {bytes} bytes"));
+            return Err(little(MATRICES_BYTES, bytes));
         }
         let fit = |side: u32, p: &CooperativeMatrixProperties| {
             (p.m_size, p.n_size, p.k_size) == (side, side, side)
@@ -112,6 +114,12 @@ pub(super) fn experimental() -> wgpu::ExperimentalFeatures {
     unsafe { wgpu::ExperimentalFeatures::enabled() }
 }
 
+/// Too little workgroup memory.
+pub(super) fn little(least: usize, bytes: usize) -> Text {
+    let text = Text::default().bytes(least as u64).then(" of workgroup memory, but ");
+    text.bytes(bytes as u64)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -120,7 +128,7 @@ mod tests {
         sides: &[(u32, u32, CooperativeScalarType)],
         features: Features,
         bytes: u32,
-    ) -> Result<Matrices, String> {
+    ) -> Result<Matrices, Text> {
         let info = wgpu::AdapterInfo {
             subgroup_min_size: 32,
             subgroup_max_size: 64,
@@ -149,10 +157,12 @@ mod tests {
         let made = |side| Ok(Matrices { side, lanes: 64 });
         assert_eq!(of(&[(8, 8, F32), (16, 16, F32)], all, 48 << 10), made(16));
         assert_eq!(of(&[(8, 8, F32), (16, 16, F16), (16, 8, F32)], all, 32 << 10), made(8));
-        assert!(of(&[(16, 16, F16)], all, 32 << 10).unwrap_err().contains("summed in f32"));
+        assert!(
+            of(&[(16, 16, F16)], all, 32 << 10).unwrap_err().to_string().contains("summed in f32")
+        );
         let without = of(&[(16, 16, F32)], all - Features::SHADER_F16, 32 << 10).unwrap_err();
-        assert_eq!(without, "f16 in shaders");
+        assert_eq!(without.to_string(), "f16 in shaders");
         let small = of(&[(16, 16, F32)], all, 16 << 10).unwrap_err();
-        assert_eq!(small, "32768 bytes of workgroup memory, but 16384 bytes");
+        assert_eq!(small.to_string(), "32768 bytes of workgroup memory, but 16384 bytes");
     }
 }

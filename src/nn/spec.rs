@@ -1,7 +1,7 @@
 //! The ConvNet's shapes.
 
 use crate::{
-    Error, Result,
+    Error, Result, Text,
     gpu::Caps,
     kernels::{self, BlockPlan, BlockShape},
 };
@@ -43,13 +43,13 @@ impl ConvNet {
             if plane < 2 {
                 // Each halves them.
                 let possible = match block - 1 {
-                    0 => "give larger ones".to_owned(),
-                    possible => format!("use depth {possible} or less, or larger ones"),
+                    0 => Text::from("give larger ones"),
+                    possible => Text::from("use ")
+                        .setting("depth")
+                        .then(format!(" {possible} or less, or larger ones")),
                 };
-                return Err(Error::shape(
-                    what(),
-                    format!("images of {size}×{size} are too small for {depth} blocks: {possible}"),
-                ));
+                let small = format!("images of {size}×{size} are too small for {depth} blocks: ");
+                return Err(Error::shape(what(), Text::from(small).then(possible)));
             }
             planes.push(plane);
             plane /= 2;

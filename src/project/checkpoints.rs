@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Error, OutputFolder, Result, files::CHECKPOINT};
+use super::{Error, Event, Observer, OutputFolder, Result, files::CHECKPOINT};
 use crate::{Accuracy, Checkpoint, Error as Failure, report::Measurement};
 
 /// What was measured of a run so far.
@@ -139,5 +139,18 @@ impl Checkpoints {
         self.saved = Some(checkpoint.iteration());
         folder.keep();
         Ok(())
+    }
+
+    /// The same, and reports if it could not be.
+    pub(super) fn try_save(
+        &mut self,
+        folder: &mut OutputFolder,
+        checkpoint: &mut Checkpoint,
+        history: &History,
+        observer: &mut dyn Observer,
+    ) {
+        if let Err(error) = self.save(folder, checkpoint, history) {
+            observer.see(Event::NoCheckpoint { error: &error, saved: self.saved });
+        }
     }
 }

@@ -64,6 +64,81 @@ pub enum Error {
     #[error("{0}; remove it to begin the run again from its start")]
     Checkpoint(crate::Error),
 
+    /// Data that are not what they should be: no fault of the request, whatever kind the error has.
+    #[error(transparent)]
+    Data(crate::Error),
+
+    /// A data set without test images, where accuracy is asked for.
+    #[error("data set {dataset}: it has no test images to count accuracy on")]
+    NoTestImages {
+        /// Its name.
+        dataset: String,
+        /// Whether it is a folder of pictures, of which a part can be set aside.
+        pictures: bool,
+    },
+
+    /// What a run's record asks for is no run.
+    #[error("run.toml asks for what is no run: {0}")]
+    Record(crate::Error),
+
+    /// More iterations of a method that has none.
+    #[error("{asked} iterations: {method} has no iterations")]
+    NoIterations {
+        /// In all.
+        asked: u32,
+        /// The method's name.
+        method: String,
+    },
+
+    /// A run can't go on with another data set.
+    #[error(
+        "data set {asked}: the run goes on with {was}; only the place of a folder of pictures may be another, \
+         under the same name"
+    )]
+    OtherData {
+        /// What was asked for.
+        asked: String,
+        /// What the run began with.
+        was: String,
+    },
+
+    /// A run's pictures are not there any more.
+    #[error("the run's pictures are not in {} any more", .0.display())]
+    PicturesGone(PathBuf),
+
+    /// A run's pictures are not what they were.
+    #[error(
+        "{source}: pictures in {} were added, removed or changed since; put them back as they were, or begin \
+         another run",
+        path.display()
+    )]
+    PicturesChanged {
+        /// Where they are.
+        path: PathBuf,
+        /// How that was noticed.
+        source: crate::Error,
+    },
+
+    /// One of several runs failed.
+    #[error("seed {seed}: {source}")]
+    Seed {
+        /// Its seed.
+        seed: u64,
+        /// Where all of them are, and can be resumed.
+        folder: PathBuf,
+        /// Why.
+        source: Box<Error>,
+    },
+
+    /// Work that failed, and what is left of it.
+    #[error("{source}; {left}")]
+    Left {
+        /// Why.
+        source: Box<Error>,
+        /// What there is.
+        left: Left,
+    },
+
     /// Fewer iterations than there are can't be asked for.
     #[error("{asked} iterations: {} are done already", counted(*done as usize, "iteration"))]
     TooFewIterations {
@@ -94,12 +169,48 @@ pub enum PlaceFault {
     AmongPictures(PathBuf),
 }
 
+/// What is left of a run that failed.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Left {
+    /// This file of images in its folder; resuming it does the rest.
+    Images(PathBuf),
+    /// A checkpoint with all iterations, in this folder, which had no room for the images.
+    Checkpoint(PathBuf),
+    /// The same in another folder, where it can be resumed.
+    Refuge(PathBuf),
+    /// Not even that, and why.
+    Nothing(Box<Error>),
+    /// A checkpoint.
+    Iterations {
+        /// Where it can be resumed.
+        folder: PathBuf,
+        /// Iterations in it.
+        done: u32,
+    },
+    /// The last good checkpoint before the numbers of a class ran away.
+    Class {
+        /// Which.
+        class: usize,
+        /// Its name.
+        name: String,
+        /// Where the checkpoint is.
+        folder: PathBuf,
+        /// Iterations in it; none if there is none.
+        saved: Option<u32>,
+    },
+}
+
 /// Why a folder is not that of a run, or not yet.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum FolderFault {
     /// There is none.
     Missing,
+    /// There is none to resume.
+    NotThere,
+    /// No run began in it, but in these folders of it.
+    NothingBegan(Vec<PathBuf>),
     /// It holds no figures.
     NoRun,
     /// Its figures are not a run's, and why.
@@ -124,9 +235,21 @@ impl Error {
     pub fn is_usage(&self) -> bool {
         match self {
             Self::Library(error) => error.is_usage(),
-            Self::Place { .. } | Self::TooFewIterations { .. } => true,
+            Self::Place { .. }
+            | Self::NoTestImages { .. }
+            | Self::NoIterations { .. }
+            | Self::OtherData { .. }
+            | Self::TooFewIterations { .. }
+            | Self::Folder {
+                fault: FolderFault::NotThere | FolderFault::NothingBegan(_), ..
+            } => true,
             _ => false,
         }
+    }
+
+    /// The same with what is left.
+    pub(super) fn with(self, left: Left) -> Self {
+        Self::Left { source: Box::new(self), left }
     }
 
     pub(super) fn folder(folder: &Path, fault: FolderFault) -> Self {
@@ -158,9 +281,40 @@ impl fmt::Display for PlaceFault {
     }
 }
 
+impl fmt::Display for Left {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let iterations = |count: u32| counted(count as usize, "iteration");
+        match self {
+            Self::Images(file) => write!(f, "the images are safe in {}", file.display()),
+            Self::Checkpoint(_) => f.write_str("the run is safe in its checkpoint"),
+            Self::Refuge(folder) => write!(f, "the run is safe in {}", folder.display()),
+            Self::Nothing(error) => write!(f, "and it could not be saved elsewhere: {error}"),
+            Self::Iterations { done, .. } => write!(f, "{} are safe", iterations(*done)),
+            Self::Class { class, name, saved: None, .. } => {
+                write!(f, "class {class} is {name:?}; there was no checkpoint to keep")
+            }
+            Self::Class { class, name, saved: Some(saved), .. } => {
+                let after = iterations(*saved);
+                write!(
+                    f,
+                    "class {class} is {name:?}; the last good checkpoint, after {after}, stays"
+                )
+            }
+        }
+    }
+}
+
 impl fmt::Display for FolderFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::NotThere => f.write_str("there is no such folder"),
+            Self::NothingBegan(runs) if runs.is_empty() => {
+                f.write_str("no run began there, it has no run.toml")
+            }
+            Self::NothingBegan(runs) => {
+                let runs: Vec<_> = runs.iter().map(|run| run.display().to_string()).collect();
+                write!(f, "no run itself, but there are {}", runs.join(", "))
+            }
             Self::Missing => f.write_str("there is no such folder; name one that a run left"),
             Self::NoRun => f.write_str("no run is in it: report.json is missing"),
             Self::NotFigures(why) => write!(f, "report.json is not a run's: {why}"),

@@ -1,8 +1,8 @@
-//! A run in a folder: the names of its files, what was asked for, checkpoints, figures, the page, and reading all of
-//! it back.
+//! A run in a folder: running, resuming, repeating and comparing; the names of its files, what was asked for,
+//! checkpoints, figures, the page, and reading all of it back.
 //!
-//! Nothing here prints, reads arguments or ends a program: it answers with values and with an [`Error`] whose fields
-//! say what was wrong, for programs to put into words of their own.
+//! Nothing here prints, reads arguments or ends a program: it reports to an [`Observer`] and answers with values and with
+//! an [`Error`] whose fields say what was wrong, for programs to put into words of their own.
 //!
 //! ```no_run
 //! use std::path::Path;
@@ -15,28 +15,48 @@
 //! # Ok::<(), dm_wgpu::project::Error>(())
 //! ```
 
+mod changes;
 mod checkpoints;
+mod compare;
 mod differences;
 mod error;
+mod evaluate;
+mod expected;
 mod figures;
 pub mod files;
 mod folder;
 mod lock;
+mod make;
 mod method;
+mod observer;
+mod outlook;
 pub mod page;
 mod past;
 mod record;
 mod repeats;
+mod resume;
+mod run;
+mod series;
+mod setup;
 mod snapshots;
 pub mod words;
 
+pub use changes::Changes;
 pub use checkpoints::{Checkpoints, History, Start};
+pub use compare::{Compared, Comparison, Row, compare};
 pub use differences::Differences;
-pub use error::{Error, FolderFault, PlaceFault, Result};
+pub use error::{Error, FolderFault, Left, PlaceFault, Result};
+pub use evaluate::{Saved, WidthFrom, check_evaluations, evaluate, report_of};
+pub use expected::{Evaluations, Expected, Series};
 pub use figures::{Figures, Losses, Point, Seconds, Seeds};
 pub use folder::{OutputFolder, remove_empty};
 pub use method::Method;
+pub use observer::{Event, Job, Observer};
 pub use past::{Past, check_set};
 pub use record::{Adapter, Data, Machine, MethodSettings, Outcome, Record, pictures};
 pub use repeats::{OfSeed, Repeats, Together, over};
+pub use resume::{Resumed, resume};
+pub use run::{Ran, run};
+pub use series::{Repeated, repeat};
+pub use setup::{Measured, Setup, load};
 pub use snapshots::{Snapshots, animate};

@@ -193,6 +193,44 @@ impl Machine {
 }
 
 impl Record {
+    /// A run of these settings, to be begun; without any it trains on the whole data set.
+    pub fn new(
+        data: Data,
+        settings: Option<MethodSettings>,
+        evaluation: Option<EvaluationSettings>,
+    ) -> Self {
+        let method = match &settings {
+            Some(MethodSettings::Dm(_)) => Method::Dm,
+            Some(MethodSettings::Selection(settings)) => Method::Selection(settings.selection),
+            None => Method::Whole,
+        };
+        Self {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            method: method.name().to_owned(),
+            eval_every: None,
+            snapshots: (method == Method::Dm).then_some(USUAL_SNAPSHOTS),
+            no_eval: evaluation.is_none(),
+            data,
+            settings,
+            evaluation,
+            machine: Machine::default(),
+            adapter: Adapter::default(),
+            outcome: None,
+        }
+    }
+
+    /// What folders are called after: `glyphs-ipc10`.
+    pub fn name(&self) -> String {
+        let dataset = short(&self.data.name);
+        match &self.settings {
+            Some(MethodSettings::Dm(settings)) => format!("{dataset}-ipc{}", settings.ipc),
+            Some(MethodSettings::Selection(settings)) => {
+                format!("{dataset}-{}-ipc{}", settings.selection, settings.ipc)
+            }
+            None => format!("{dataset}-whole"),
+        }
+    }
+
     /// What makes the set.
     pub fn method(&self) -> Option<Method> {
         match &self.settings {
@@ -358,6 +396,18 @@ pub fn pictures(dataset: &str) -> Option<&Path> {
     dataset.strip_prefix(data::FOLDER).map(Path::new)
 }
 
+/// A data set's name as a part of a folder's: of a folder of pictures, its own.
+pub(super) fn short(name: &str) -> String {
+    let Some(path) = pictures(name) else { return name.to_owned() };
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let keep = |c: char| if c.is_alphanumeric() || "-_+.".contains(c) { c } else { '_' };
+    let name: String = name.chars().map(keep).take(50).collect();
+    match name.trim_matches('.') {
+        "" => "folder".into(),
+        name => name.into(),
+    }
+}
+
 /// Reads a record, or several runs' with one in `run`. In those of earlier versions the memory budget is among the
 /// settings.
 pub fn parse<T: DeserializeOwned>(text: &str) -> Result<T, toml::de::Error> {
@@ -419,24 +469,23 @@ pub(super) mod tests {
     /// What a run is asked of the embedded data set.
     pub(in crate::project) fn sample(seed: u64) -> Record {
         let dataset = data::glyphs(0).unwrap();
-        Record {
-            version: "0.1.0".into(),
-            method: "dm".into(),
-            eval_every: None,
-            snapshots: Some(10),
-            no_eval: false,
-            data: Data { name: "glyphs".into(), ..Data::default() },
-            settings: Some(MethodSettings::Dm(Settings {
-                seed,
-                ..Settings::for_dataset(&dataset)
-            })),
-            evaluation: Some(EvaluationSettings {
-                seed,
-                ..EvaluationSettings::for_dataset(&dataset)
-            }),
-            machine: Machine::default(),
-            adapter: Adapter::default(),
-            outcome: None,
+        let settings = Settings { seed, ..Settings::for_dataset(&dataset) };
+        let evaluation = EvaluationSettings { seed, ..EvaluationSettings::for_dataset(&dataset) };
+        let data = Data { name: "glyphs".into(), ..Data::default() };
+        Record::new(data, Some(MethodSettings::Dm(settings)), Some(evaluation))
+    }
+
+    #[test]
+    fn folders_are_called_after_their_runs() {
+        assert_eq!(sample(0).name(), "glyphs-ipc10");
+        for (name, expected) in [
+            ("mnist", "mnist"),
+            ("folder:/a/my pets", "my_pets"),
+            ("folder:/a/pets/", "pets"),
+            ("folder:/", "folder"),
+            ("folder:/a/...", "folder"),
+        ] {
+            assert_eq!(short(name), expected);
         }
     }
 

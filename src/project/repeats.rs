@@ -10,7 +10,7 @@ use super::{
     record::{MethodSettings, Outcome, Record, parse},
     words::counted,
 };
-use crate::{Accuracy, Error, data::name_of, report};
+use crate::{Accuracy, Error, Text, data::name_of, report};
 
 /// `runs.toml`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -63,6 +63,19 @@ pub fn over(all: &Accuracy, means: &Accuracy) -> String {
 }
 
 impl Repeats {
+    /// Refuses more seeds than there are from this one on.
+    pub fn check(runs: u32, seed: u64) -> Result<()> {
+        match seed.checked_add(runs.into()).filter(|last| *last <= i64::MAX as u64) {
+            Some(_) => Ok(()),
+            None => {
+                let why = Text::from("there are not so many seeds after ")
+                    .setting("seed")
+                    .then(format!(" {seed}"));
+                Err(Error::setting("runs", runs, why).into())
+            }
+        }
+    }
+
     /// What this file holds.
     pub fn read(path: &Path) -> Result<Self> {
         let failed = |why: String| Error::format(path, why);
@@ -162,6 +175,8 @@ mod tests {
         assert!(are_several(folder.path()));
         assert_eq!(Repeats::read(&path).unwrap(), repeats);
         std::fs::write(&path, "runs = 3").unwrap();
+        let last = i64::MAX as u64;
+        assert!(Repeats::check(1, last - 1).is_ok() && Repeats::check(2, last - 1).is_err());
         let refused = Repeats::read(&path).unwrap_err().to_string();
         assert!(refused.contains("runs.toml: no record of runs: "), "{refused}");
     }

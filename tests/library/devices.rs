@@ -16,7 +16,7 @@ fn webgpus_default_limits_suffice() {
     let modest = device_of(wgpu::Limits::default());
     assert_eq!(modest.kernels(), Kernels::Tiles, "they need no feature");
     let error = modest.clone().with_kernels(Kernels::Lanes).unwrap_err();
-    assert!(matches!(error, Error::Setting { name: "kernels", .. }), "{error}");
+    assert!(matches!(error, Error::Missing { name: "kernels", .. }), "{error}");
     assert!(error.to_string().ends_with("possible: plain and tiles"), "{error}");
     let dataset = glyphs();
     let settings = quick(&dataset, 2);

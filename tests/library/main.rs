@@ -14,6 +14,8 @@ mod evaluate;
 mod networks;
 mod out_of_memory;
 #[cfg(feature = "files")]
+mod project;
+#[cfg(feature = "files")]
 mod pytorch_figures;
 #[cfg(feature = "files")]
 mod real_mnist;

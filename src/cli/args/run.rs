@@ -242,11 +242,6 @@ impl RunArgs {
         self.dataset.as_deref().unwrap_or_default()
     }
 
-    /// The same as a part of a folder's name.
-    pub fn short_dataset(&self) -> String {
-        dataset::short(self.dataset())
-    }
-
     /// What suits a data set, or what is known of it, at this preset and number of images.
     pub fn recipe<'a>(&self, subject: impl Into<Subject<'a>>, method: Method) -> Recipe {
         Recipe::new(Subject {

@@ -44,7 +44,8 @@ fn every_flag_arrives() {
         seed: 4,
     };
     assert_eq!(cli.run.settings(&dataset::tests::tiny()), expected);
-    let choice = crate::cli::asked::machine(&cli.run.machine).adapter_choice().unwrap();
+    let choice =
+        crate::cli::asked::empty("glyphs", &cli.run.machine).machine.adapter_choice().unwrap();
     assert_eq!((choice.adapter.as_deref(), choice.backend.as_deref()), (Some("7"), Some("gl")));
     assert_eq!(choice.kernels, Some(Kernels::Tiles));
     assert_eq!(choice.precision, Precision::F16);

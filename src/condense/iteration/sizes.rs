@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{Plan, RealFormat};
 use crate::{
-    Error, Result,
+    Error, Result, Text,
     gpu::{Gpu, most},
 };
 
@@ -44,10 +44,9 @@ impl Sizes {
             return Err(Error::setting(
                 "ipc",
                 plan.ipc,
-                format!(
-                    "the synthetic images take {pixels} bytes, this adapter binds at most \
-                     {binding} at once; use fewer images per class"
-                ),
+                Text::from("the synthetic images take ").bytes(pixels).then(format!(
+                    ", this adapter binds at most {binding} at once; use fewer images per class"
+                )),
             ));
         }
         let table = |sizes| plan.table(gpu.caps(), sizes);

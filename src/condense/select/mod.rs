@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{SyntheticSet, check_images, check_real, sample::draw};
 use crate::{
-    ConvNet, Dataset, Error, Gpu, Result,
+    ConvNet, Dataset, Error, Gpu, Result, Text,
     gpu::{Table, blocking},
     rng::{Purpose, Stream},
 };
@@ -99,7 +99,7 @@ impl SelectionSettings {
         if self.ipc == 0 {
             return Err(Error::setting("ipc", self.ipc, "at least 1 is needed"));
         }
-        check_real(dataset, self.ipc, "")?;
+        check_real(dataset, self.ipc, Text::default())?;
         self.network(dataset).map(drop)
     }
 

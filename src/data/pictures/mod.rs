@@ -24,7 +24,7 @@ use super::{
     pixels::Pixels,
     store::{CACHE_VARIABLE, no_cache, user_cache},
 };
-use crate::{Dataset, DatasetInfo, Error, Result};
+use crate::{Dataset, DatasetInfo, Error, Result, Text};
 use cache::{Place, Summary, Writer};
 use decode::{Form, Refused};
 
@@ -180,14 +180,15 @@ impl Pictures {
             Size::Exactly(size) | Size::Resized(size) => size,
             Size::Own if width == height => own,
             Size::Own => {
-                return Err(Error::setting(
+                let form = format!(
+                    "images must be square, and {} has {width}×{height} pixels: set ",
+                    shown.display()
+                );
+                return Err(Error::needed(
                     "resize",
-                    "none",
-                    format!(
-                        "images must be square, and {} has {width}×{height} pixels: set resize to \
-                         the size to which pictures shall be cut and resampled",
-                        shown.display()
-                    ),
+                    Text::from(form)
+                        .setting("resize")
+                        .then(" to the size to which pictures shall be cut and resampled"),
                 ));
             }
         };
@@ -277,17 +278,17 @@ impl Pictures {
                     path,
                     format!("{width}×{height} pixels; those of {} have {size}×{size}", self.name),
                 ),
-                _ => Error::setting(
-                    "resize",
-                    "none",
-                    format!(
-                        "pictures differ in size: {} has {size}×{size} pixels, {} {width}×{height}; \
-                         set resize to the size to which they shall be cut and resampled",
+                _ => {
+                    let differ = format!(
+                        "pictures differ in size: {} has {size}×{size} pixels, {} {width}×{height}; set ",
                         self.first(),
                         path.display(),
                         size = form.size
-                    ),
-                ),
+                    );
+                    let set = Text::from(differ).setting("resize");
+                    let to = " to the size to which they shall be cut and resampled";
+                    Error::needed("resize", set.then(to))
+                }
             },
         })
     }

@@ -1,0 +1,367 @@
+//! What is told of the library's loops, for people or for programs, and where they ask whether to stop.
+
+use dm_wgpu::{
+    Dataset, EvaluationSettings, Gpu, Precision, Settings,
+    data::Known,
+    project::{
+        Adapter, Error, Event, Expected, Job, MethodSettings, Observer, Record, Series,
+        words::{counted, how, network, quoted},
+    },
+    wgpu::DeviceType,
+};
+
+use super::{
+    console::Console,
+    downloads::Downloads,
+    events::{self, About},
+    failure::in_commands,
+    interrupt::Interrupt,
+    progress::{Pieces, Preparing, Steps, rough},
+};
+
+/// Tells of everything that the console is to tell.
+pub struct Screen {
+    pub console: Console,
+    pub interrupt: Interrupt,
+    downloads: Downloads,
+    preparing: Option<Preparing>,
+    steps: Option<Steps>,
+    pieces: Option<Pieces>,
+}
+
+impl Screen {
+    /// Takes over Ctrl-C as well.
+    pub fn new(console: Console) -> Self {
+        Self {
+            console,
+            interrupt: Interrupt::install(console),
+            downloads: Downloads::new(console),
+            preparing: None,
+            steps: None,
+            pieces: None,
+        }
+    }
+}
+
+impl Observer for Screen {
+    fn stops(&self) -> bool {
+        self.interrupt.requested()
+    }
+
+    fn wants_times(&self) -> bool {
+        !self.console.quiet()
+    }
+
+    fn describe(&self, error: &Error) -> String {
+        in_commands(error)
+    }
+
+    fn see(&mut self, event: Event<'_>) {
+        let Self { console, interrupt, .. } = self;
+        match event {
+            Event::Loading(progress) => {
+                interrupt.removes(progress.unfinished);
+                self.downloads.progress(progress);
+            }
+            Event::Loaded => self.downloads.finish(),
+            Event::Made(folders) => interrupt.takes_along(folders.to_vec()),
+            Event::Begins { gpu, dataset } => {
+                let start = events::Event::Start {
+                    version: env!("CARGO_PKG_VERSION"),
+                    adapter: Adapter::of(gpu),
+                    dataset: Some(About::of(dataset)),
+                };
+                console.tell(&introduction(gpu, dataset), &start);
+            }
+            Event::Resumable(folder) => interrupt.resumes(folder),
+            Event::Seed { seed, number, of } => {
+                console.say(&format!("\nrun       seed{seed} ({number} of {of})"));
+            }
+            Event::Finished(record) => console.say(&format!("finished  {}", done(record))),
+            // Programs hear of it by the method's own event.
+            Event::Method { .. } if console.json() => {}
+            Event::Method { method, number, of } => {
+                console.say(&format!("\nmethod    {method} ({number} of {of})"));
+            }
+            Event::Failed(method, error) => {
+                console.warn(&format!("{method} failed: {}", in_commands(error)));
+            }
+            Event::Run { record, folder } => {
+                let Record { method, settings, evaluation, .. } = record;
+                let (settings, evaluation) = (settings.as_ref(), evaluation.as_ref());
+                let said = asked(settings, evaluation);
+                let said = format!("{said}folder    {}", folder.display());
+                console
+                    .tell(&said, &events::Event::Method { method, folder, settings, evaluation });
+            }
+            Event::Resumed(done) => {
+                console.say(&format!("going on  after {}", counted(done as usize, "iteration")));
+            }
+            Event::Preparing { job, long } => {
+                match job {
+                    Job::Condensing if long && !console.terminal => {
+                        console.say("measuring the speed of this device: some seconds");
+                    }
+                    Job::Evaluating | Job::EvaluatingBy(_) => interrupt.measuring(),
+                    _ => {}
+                }
+                // One bar at a time, or those of what is over would pile up below it.
+                self.steps.iter().for_each(Steps::hide);
+                self.preparing = Some(Preparing::start(console, &job.to_string()));
+            }
+            Event::Prepared => self.preparing = None,
+            Event::Expected(expected) => console.say(&ahead(expected)),
+            Event::Iterating { total, losses, seconds, each, evaluations } => {
+                interrupt.working();
+                let losses = losses.to_vec();
+                self.steps = Some(Steps::start(console, total, losses, seconds, each, evaluations));
+            }
+            Event::Moved { iterations, part, seconds } => {
+                self.steps.iter_mut().for_each(|steps| steps.moved(iterations, part, seconds));
+            }
+            Event::Loss { loss, seconds } => {
+                self.steps.iter_mut().for_each(|steps| steps.arrived(loss, seconds));
+            }
+            Event::Iterated { seconds } => {
+                self.steps.take().into_iter().for_each(|steps| steps.finish(seconds));
+            }
+            Event::Began { job, pieces, expected } => {
+                let pieces = (pieces, job.unit());
+                self.pieces = Some(Pieces::start(console, job.to_string(), pieces, expected));
+            }
+            Event::Progress { done, part } => {
+                self.pieces.iter_mut().for_each(|pieces| pieces.at(done, part));
+            }
+            Event::Ended => {
+                self.pieces.take().into_iter().for_each(Pieces::finish);
+                self.steps.iter().for_each(Steps::reveal);
+            }
+            Event::Accuracy { iteration, accuracy } => {
+                let after = counted(iteration as usize, "iteration");
+                console.tell(
+                    &format!("accuracy after {after}: {accuracy}"),
+                    &events::Event::Accuracy { iteration, accuracy },
+                );
+            }
+            Event::NoCheckpoint { error, saved } => {
+                let still = match saved {
+                    Some(done) => {
+                        format!("the one after {} stays", counted(done as usize, "iteration"))
+                    }
+                    None => "there is none yet".into(),
+                };
+                console.warn(&format!("no checkpoint: {}; {still}", in_commands(error)));
+            }
+            Event::OtherAdapter { was, is } => {
+                let told = |a: &Adapter| {
+                    let Adapter { name, backend, driver, kernels, precision } = a;
+                    format!("{name} ({backend}, {driver}, {kernels} kernels, {precision})")
+                };
+                other(console, &told(was), &told(is));
+            }
+            Event::OtherVersion(was) => {
+                let told = |version: &str| format!("dm-wgpu {version}");
+                other(console, &told(was), &told(env!("CARGO_PKG_VERSION")));
+            }
+            _ => {}
+        }
+    }
+}
+
+fn other(console: &Console, was: &str, is: &str) {
+    console.warn(&format!(
+        "the run was begun by {was}, this is {is}: bits may differ from those of a run without a break"
+    ));
+}
+
+/// Two lines of what there is to work with.
+fn introduction(gpu: &Gpu, dataset: &Dataset) -> String {
+    let adapter = gpu.info();
+    let cpu = match adapter.device_type {
+        DeviceType::Cpu => ", a CPU: expect this to be slow",
+        _ => "",
+    };
+    let f16 = match gpu.precision() {
+        Precision::F16 => ", f16",
+        _ => "",
+    };
+    let classes = match dataset.classes() {
+        1 => "1 class".to_owned(),
+        own => match Known::of(dataset.name()).map(|known| known.classes) {
+            Some(all) if all != own => format!("{own} of {all} classes"),
+            _ => format!("{own} classes"),
+        },
+    };
+    format!(
+        "data set  {}: {} + {} images of {}×{size}×{size} in {classes}\n\
+         adapter   {} ({}, {} kernels{f16}{cpu})",
+        dataset.name(),
+        dataset.train().len(),
+        dataset.test().len(),
+        dataset.channels(),
+        adapter.name,
+        adapter.backend.to_str(),
+        gpu.kernels().name(),
+        size = dataset.size(),
+    )
+}
+
+/// What a run is asked, in lines.
+fn asked(settings: Option<&MethodSettings>, evaluation: Option<&EvaluationSettings>) -> String {
+    let what = match settings {
+        Some(MethodSettings::Dm(settings)) => {
+            let Settings { ipc, iterations, init, batch_real, lr_img, augment, seed, .. } =
+                settings;
+            format!(
+                "ipc {ipc}, {}, init {}, {}, batch-real {batch_real}, lr-img {lr_img}, augment {augment}, seed {seed}",
+                counted(*iterations as usize, "iteration"),
+                init.name(),
+                network(settings.net, settings.width, settings.depth)
+            )
+        }
+        Some(MethodSettings::Selection(settings)) => format!(
+            "{}, ipc {}, width {}, depth {}, seed {}",
+            settings.selection, settings.ipc, settings.width, settings.depth, settings.seed
+        ),
+        None => "the whole training set".to_owned(),
+    };
+    let evaluation = evaluation.map(|settings| format!("evaluate  {}\n", how(settings)));
+    format!("settings  {what}\n{}", evaluation.unwrap_or_default())
+}
+
+/// What a run that is finished has done.
+pub fn done(record: &Record) -> String {
+    let iterations = match &record.settings {
+        Some(MethodSettings::Dm(settings)) => {
+            Some(counted(settings.iterations as usize, "iteration"))
+        }
+        _ => None,
+    };
+    let accuracy = record.outcome.as_ref().and_then(|outcome| outcome.accuracy.as_ref());
+    let accuracy = accuracy.map(|accuracy| format!("accuracy {accuracy}"));
+    let more = iterations.is_some().then(|| "more --iterations would go on with it".to_owned());
+    let done: Vec<_> = iterations.into_iter().chain(accuracy).chain(more).collect();
+    done.join(", ")
+}
+
+/// How long it will take, and which command is quicker.
+fn ahead(expected: &Expected<'_>) -> String {
+    let Expected { condensing, evaluating, .. } = *expected;
+    let what = match expected.series {
+        Series::Single => String::new(),
+        Series::Runs { asked, left } if asked == left => format!(" for {asked} runs"),
+        Series::Runs { left: 1, .. } => " for the last run".to_owned(),
+        Series::Runs { left, .. } => format!(" for the {left} runs that are left"),
+        Series::Methods { methods, .. } => {
+            let names: Vec<_> = methods.iter().map(|method| method.name()).collect();
+            format!(" for {}", names.join(", "))
+        }
+    };
+    let further = if expected.resumed { " more" } else { "" };
+    let mut told =
+        format!("expected  about {}{further} on this device{what}", rough(expected.all()));
+    if !evaluating.is_zero() {
+        told += &format!(": {} condensing, {} evaluating", rough(condensing), rough(evaluating));
+    }
+    if expected.unmeasured {
+        told += if evaluating.is_zero() { ", then evaluations" } else { ", and other evaluations" };
+        told += " that were not measured";
+    }
+    if let Some((record, time)) = &expected.quicker {
+        let time = time.map(|time| format!(" (about {})", rough(time))).unwrap_or_default();
+        told += &format!("\n          quicker: {}{time}", quicker(record, expected.series));
+    }
+    told
+}
+
+/// The command of a record that has the settings of the preset `small`.
+fn quicker(record: &Record, series: &Series) -> String {
+    let (verb, runs, methods) = match series {
+        Series::Single => ("", None, None),
+        Series::Runs { asked, .. } => ("", Some(asked.to_string()), None),
+        Series::Methods { methods, .. } => {
+            let names: Vec<_> = methods.iter().map(|method| method.name()).collect();
+            (" compare", None, Some(names.join(",")))
+        }
+    };
+    let ipc = match &record.settings {
+        Some(MethodSettings::Dm(settings)) => Some(settings.ipc.to_string()),
+        _ => None,
+    };
+    let mut command = format!("dm-wgpu{verb} --dataset {}", quoted(&record.data.name));
+    let data_dir = record.data.data_dir.as_ref().map(|path| path.to_string_lossy().into_owned());
+    for (flag, value) in [
+        ("data-dir", data_dir),
+        ("resize", record.data.resize.map(|size| size.to_string())),
+        ("test-fraction", record.data.test_fraction.map(|part| part.to_string())),
+        ("ipc", ipc),
+        ("preset", Some("small".to_owned())),
+        ("runs", runs),
+        ("methods", methods),
+        ("adapter", record.machine.adapter.clone()),
+        ("backend", record.machine.backend.clone()),
+    ] {
+        if let Some(value) = value {
+            command += &format!(" --{flag} {}", quoted(&value));
+        }
+    }
+    if record.evaluation.is_none() {
+        command += " --no-eval";
+    }
+    command
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::cli::{args::Cli, asked, dataset::tests::tiny};
+    use dm_wgpu::project::Method;
+
+    /// What is told of minutes of condensing and of evaluating, and the quicker command.
+    fn told(series: &Series, minutes: (u64, u64), unmeasured: bool, resumed: bool) -> String {
+        let [condensing, evaluating] = [minutes.0, minutes.1].map(|m| Duration::from_secs(60 * m));
+        ahead(&Expected { condensing, evaluating, unmeasured, resumed, series, quicker: None })
+    }
+
+    #[test]
+    fn what_is_expected_is_told_with_what_it_is_of() {
+        assert_eq!(
+            told(&Series::Single, (10, 30), false, false),
+            "expected  about 40 minutes on this device: 10 minutes condensing, 30 minutes evaluating"
+        );
+        assert_eq!(
+            told(&Series::Single, (4, 0), true, true),
+            "expected  about 4 minutes more on this device, then evaluations that were not measured"
+        );
+        let runs = |left| Series::Runs { asked: 3, left };
+        let told_of = |left| told(&runs(left), (30, 0), false, left < 3);
+        assert_eq!(told_of(3), "expected  about 30 minutes on this device for 3 runs");
+        assert_eq!(
+            told_of(2),
+            "expected  about 30 minutes more on this device for the 2 runs that are left"
+        );
+        let methods = ["dm", "random", "whole"].map(|name| Method::named(name).unwrap()).to_vec();
+        let methods = Series::Methods { methods, whole: None };
+        let text = told(&methods, (10, 140), true, false);
+        assert!(text.contains("2 h 30 min on this device for dm, random, whole: 10 min"), "{text}");
+        assert!(text.ends_with(", and other evaluations that were not measured"), "{text}");
+
+        let command = |line: &str, series: &Series| {
+            let cli = Cli::from_arguments(line.split_whitespace()).unwrap();
+            let record = asked::record(&cli.run, Method::Dm, !cli.method.no_eval, &tiny());
+            quicker(&record, series)
+        };
+        let line = "dm-wgpu --dataset glyphs --adapter 0";
+        let expected = "dm-wgpu --dataset glyphs --ipc 10 --preset small --adapter 0";
+        assert_eq!(command(line, &Series::Single), expected);
+        let line = "dm-wgpu --dataset glyphs --no-eval";
+        let expected = "dm-wgpu --dataset glyphs --ipc 10 --preset small --runs 3 --no-eval";
+        assert_eq!(command(line, &runs(2)), expected);
+        assert_eq!(
+            command("dm-wgpu --dataset glyphs", &methods),
+            "dm-wgpu compare --dataset glyphs --ipc 10 --preset small --methods dm,random,whole"
+        );
+    }
+}

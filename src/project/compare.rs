@@ -1,0 +1,258 @@
+//! Several methods with one seed, each in a folder of its own, and their table.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::{
+    Checkpoints, Error, Event, Figures, Method, MethodSettings, Observer, OutputFolder, Record,
+    Result, Seconds, Setup,
+    expected::Series,
+    files::{COMPARISON, COMPARISON_TABLE, write_json},
+    page,
+    record::short,
+    run::Task,
+    words::counted,
+};
+use crate::{Accuracy, Selector, data::name_of, report};
+
+/// What came of several methods.
+#[derive(Debug)]
+pub struct Compared {
+    /// Where their folders are.
+    pub folder: PathBuf,
+    /// Their page.
+    pub page: PathBuf,
+    /// What they came to.
+    pub table: Comparison,
+    /// Of the methods that failed.
+    pub failures: Vec<Error>,
+}
+
+/// `compare.json`.
+#[derive(Debug, Serialize)]
+pub struct Comparison {
+    version: &'static str,
+    dataset: String,
+    ipc: usize,
+    seed: u64,
+    /// In the order in which they were asked for.
+    pub methods: Vec<Row>,
+    /// Whether methods are missing that were asked for.
+    pub interrupted: bool,
+}
+
+/// What a method came to.
+#[derive(Debug, Serialize)]
+pub struct Row {
+    /// Its name.
+    pub method: &'static str,
+    /// Beside this file; null if nothing was saved.
+    pub folder: Option<&'static str>,
+    /// That networks are trained on.
+    pub images: Option<usize>,
+    /// In per cent.
+    pub accuracy: Option<Accuracy>,
+    /// How long it took.
+    pub seconds: Option<Seconds>,
+    /// Why there is no accuracy.
+    pub error: Option<String>,
+}
+
+/// Runs each method's record and puts them side by side, in the folder `out` or in a new one. `ipc` is for names: training
+/// on a whole data set has no such number. Nothing if it was stopped before anything was saved.
+///
+/// # Errors
+/// What is impossible, and the first failure if all methods fail. A failure among others is in [`Compared::failures`].
+pub fn compare(
+    setup: &Setup,
+    records: &[Record],
+    ipc: usize,
+    out: Option<&Path>,
+    observer: &mut dyn Observer,
+) -> Result<Option<Compared>> {
+    let Some(Record { data, .. }) = records.first() else { return Ok(None) };
+    OutputFolder::check_for(out, &data.name)?;
+    let mut setup = setup.clone();
+    let mut tasks = Vec::new();
+    for record in records {
+        Task::new(&setup, record, Checkpoints::USUAL)?;
+        tasks.extend(record.method().map(|method| (method, record)));
+    }
+    let seed = records[0].seed();
+    let name = format!("compare-{}-ipc{ipc}-seed{seed}", short(&data.name));
+    let mut folder = OutputFolder::reserve(out, &name)?;
+    let place = |method: Method| folder.path().join(method.name());
+    let mut made = folder.made().to_vec();
+    made.extend(tasks.iter().map(|(method, _)| place(*method)));
+    observer.see(Event::Made(&made));
+    setup.begins(observer);
+
+    let whole = tasks.iter().find(|(method, _)| *method == Method::Whole);
+    setup.outlook.series = Series::Methods {
+        methods: tasks.iter().map(|(method, _)| *method).collect(),
+        whole: whole.and_then(|(_, record)| record.evaluation.clone()),
+    };
+    // Before the first of them, whichever that is. What fails here fails again where its row says so.
+    for (_, record) in &tasks {
+        if let Some(MethodSettings::Dm(settings)) = &record.settings {
+            let _ = setup.speeds(settings, record, 0, observer);
+        }
+    }
+
+    let mut table = Comparison {
+        version: env!("CARGO_PKG_VERSION"),
+        dataset: name_of(&data.name),
+        ipc,
+        seed,
+        methods: Vec::new(),
+        interrupted: false,
+    };
+    let (mut failures, mut worth_keeping) = (Vec::new(), false);
+    for (number, &(method, record)) in (1..).zip(&tasks) {
+        if table.interrupted || observer.stops() {
+            table.interrupted = true;
+            table.methods.push(Row::without(method, "not run".into()));
+            continue;
+        }
+        observer.see(Event::Method { method, number, of: tasks.len() });
+        let ran = OutputFolder::reserve(Some(&place(method)), "").and_then(|mut own| {
+            Task::new(&setup, record, Checkpoints::USUAL)?.run(&mut own, observer)
+        });
+        match ran.map(|ran| ran.figures) {
+            Ok(Some(figures)) => {
+                table.interrupted = figures.interrupted;
+                table.methods.push(Row::of(method, figures));
+                worth_keeping = true;
+            }
+            Ok(None) => {
+                table.interrupted = true;
+                table.methods.push(Row::without(method, INTERRUPTED.into()));
+            }
+            Err(failure) => {
+                observer.see(Event::Failed(method, &failure));
+                table.methods.push(Row::without(method, observer.describe(&failure)));
+                failures.push(failure);
+                setup.reopen()?;
+            }
+        }
+        // After each, so that its results survive whatever happens to the next.
+        if worth_keeping {
+            table.write(&folder)?;
+        }
+    }
+    if !worth_keeping {
+        // If they all say the same, that is the answer.
+        return failures.into_iter().next().map_or(Ok(None), Err);
+    }
+    table.write(&folder)?;
+    folder.keep();
+    let page = page::write(folder.path())?;
+    Ok(Some(Compared { folder: folder.path().into(), page, table, failures }))
+}
+
+/// What the table says of a method that was stopped.
+const INTERRUPTED: &str = "interrupted";
+
+impl Row {
+    fn of(method: Method, figures: Figures) -> Self {
+        let error = figures.accuracy.is_none().then(|| INTERRUPTED.to_owned());
+        Self {
+            method: method.name(),
+            folder: Some(method.name()),
+            images: Some(figures.images),
+            accuracy: figures.accuracy,
+            seconds: Some(figures.seconds),
+            error,
+        }
+    }
+
+    /// A method that left nothing, and why.
+    fn without(method: Method, error: String) -> Self {
+        Self {
+            method: method.name(),
+            folder: None,
+            images: None,
+            accuracy: None,
+            seconds: None,
+            error: Some(error),
+        }
+    }
+
+    /// What stands below [`Comparison::HEADER`].
+    pub fn cells(&self) -> [String; 5] {
+        // What took no time at all was not done.
+        let seconds = |of: fn(&Seconds) -> f64| match self.seconds.as_ref().map(of) {
+            Some(seconds) if seconds > 0.0 => format!("{seconds:.1}"),
+            _ => String::new(),
+        };
+        let accuracy = match (&self.accuracy, &self.error) {
+            (Some(accuracy), _) => accuracy.to_string(),
+            (None, Some(error)) => error.replace(['|', '\n'], " "),
+            (None, None) => String::new(),
+        };
+        [
+            self.method.to_owned(),
+            self.images.map(|images| images.to_string()).unwrap_or_default(),
+            accuracy,
+            seconds(|s| s.condensing),
+            seconds(|s| s.evaluating),
+        ]
+    }
+}
+
+impl Comparison {
+    /// What the columns are.
+    pub const HEADER: [&str; 5] =
+        ["method", "images", "accuracy", "seconds to make", "seconds to evaluate"];
+
+    fn write(&self, folder: &OutputFolder) -> Result<()> {
+        write_json(self, &folder.path().join(COMPARISON))?;
+        let Self { dataset, ipc, seed, .. } = self;
+        let images = counted(*ipc, "image");
+        let mut text = format!("{dataset}, {images} per class, seed {seed}\n\n");
+        text += &format!("| {} |\n|---|--:|--:|--:|--:|\n", Self::HEADER.join(" | "));
+        for row in &self.methods {
+            text += &format!("| {} |\n", row.cells().join(" | "));
+        }
+        if let Some(note) = self.note() {
+            text += &format!("\n{note}\n");
+        }
+        Ok(report::write_whole(folder.path().join(COMPARISON_TABLE), text.as_bytes())?)
+    }
+
+    /// What the rows don't tell, though two of them are alike.
+    pub fn note(&self) -> Option<&'static str> {
+        let has = |by: Selector| self.methods.iter().any(|row| row.method == by.name());
+        let both = has(Selector::Herding) && has(Selector::KCenter);
+        (self.ipc == 1 && both).then_some(
+            "With one image a class herding and k-center choose the same: the one nearest to the \
+             class's mean.",
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_says_what_is_missing() {
+        let failed = Row::without(Method::Whole, "a | b\nc".into());
+        assert_eq!(failed.cells(), ["whole", "", "a   b c", "", ""]);
+        let herding = Method::Selection(Selector::Herding);
+        let mut row = Row::without(herding, INTERRUPTED.into());
+        row.seconds = Some(Seconds { condensing: 0.25, evaluating: 0.0 });
+        row.images = Some(10);
+        assert_eq!(row.cells(), ["herding", "10", "interrupted", "0.2", ""]);
+        row.accuracy = Some(Accuracy::of(vec![89.0, 90.0]));
+        assert_eq!(row.cells()[2], "89.50 ± 0.50 %");
+        let (dataset, seed, interrupted) = ("mnist".into(), 0, false);
+        let mut table =
+            Comparison { version: "0", dataset, ipc: 1, seed, methods: vec![row], interrupted };
+        assert!(table.note().is_none(), "one of the two is not there");
+        let other = Method::Selection(Selector::KCenter);
+        table.methods.push(Row::without(other, String::new()));
+        assert!(table.note().is_some());
+    }
+}

@@ -1,0 +1,176 @@
+//! What saved sets are worth, by the networks that judged their run or others.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::{
+    Data, Job, Measured, Observer, Record, Result, Setup, check_set,
+    files::{FIGURES, IMAGES, RECORD, SET, text_of},
+    setup::check_test,
+};
+use crate::{
+    Evaluation, EvaluationSettings, Preset, Recipe, Subject, SyntheticSet, TrainingSet,
+    data::name_of,
+};
+
+/// A set with what its run left beside it, if a run made it.
+#[derive(Debug)]
+pub struct Saved {
+    path: PathBuf,
+    /// The run's `report.json`; null without one.
+    pub report: Value,
+}
+
+/// Where the width of networks is from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WidthFrom {
+    /// The run's own evaluation.
+    Evaluation,
+    /// The networks that made the set.
+    Making,
+    /// What suits the data set.
+    Recipe,
+}
+
+impl Saved {
+    /// At this path, which must hold a set.
+    ///
+    /// # Errors
+    /// Says what is there instead, such as a comparison.
+    pub fn at(path: &Path) -> Result<Self> {
+        check_set(path)?;
+        Ok(Self { path: path.into(), report: report_of(path) })
+    }
+
+    /// The data set that the set was made from, as its run asked for it: pictures have their path in no other place.
+    /// `told` is what the set says itself.
+    pub fn dataset(&self, told: Option<&str>) -> Option<String> {
+        let name = told.or(self.report["dataset"].as_str())?;
+        let record = Record::read(&run_of(&self.path).join(RECORD));
+        let asked = record.ok().map(|record| record.data.name);
+        Some(asked.filter(|asked| name_of(asked) == name).unwrap_or_else(|| name.to_owned()))
+    }
+
+    /// The same pictures as the run had, where nothing else is asked for.
+    pub fn data(&self, asked: Data) -> Data {
+        let Self { report, .. } = self;
+        if report["dataset"].as_str().map(name_of) != Some(name_of(&asked.name)) {
+            return asked;
+        }
+        let resize = report["resize"].as_u64().and_then(|size| usize::try_from(size).ok());
+        Data {
+            resize: asked.resize.or(resize),
+            test_fraction: asked.test_fraction.or(report["test_fraction"].as_f64()),
+            ..asked
+        }
+    }
+
+    /// The networks are those that judged the run, or else the one that the set was made with, where
+    /// either is known.
+    pub fn settings(
+        &self,
+        set: &SyntheticSet,
+        setup: &Setup,
+        preset: Preset,
+    ) -> (EvaluationSettings, WidthFrom) {
+        let made: Value = serde_json::from_str(&set.settings).unwrap_or_default();
+        let sources = [
+            (&self.report["evaluation"], WidthFrom::Evaluation),
+            (&self.report["settings"], WidthFrom::Making),
+            (&made, WidthFrom::Making),
+        ];
+        let known = |name: &str| {
+            let number =
+                |settings: &Value| settings[name].as_u64().and_then(|n| usize::try_from(n).ok());
+            sources.iter().find_map(|(settings, from)| Some((number(settings)?, *from)))
+        };
+        let subject = Subject { preset, ..Subject::from(&*setup.dataset) };
+        let suited = EvaluationSettings::of(&Recipe::new(subject));
+        let (width, from) = known("width").unwrap_or((suited.width, WidthFrom::Recipe));
+        let depth = known("depth").map_or(suited.depth, |(depth, _)| depth);
+        // What has no kind is older than other kinds, or the usual one.
+        let first = sources.iter().find(|(settings, _)| settings["width"].is_u64());
+        let net = first.map_or(suited.net, |(settings, _)| {
+            settings["net"].as_str().and_then(|name| name.parse().ok()).unwrap_or_default()
+        });
+        (EvaluationSettings { net, width, depth, ..suited }, from)
+    }
+}
+
+/// Refuses evaluations that are impossible. `name` is the data set as it was asked for.
+pub fn check_evaluations(
+    setup: &Setup,
+    name: &str,
+    images: usize,
+    kinds: &[EvaluationSettings],
+) -> Result<()> {
+    check_test(name, &setup.dataset)?;
+    for settings in kinds {
+        Evaluation::check(&setup.gpu, &setup.dataset, Some(images), settings)?;
+    }
+    Ok(())
+}
+
+/// Evaluates a set by each of these settings; fewer results if it was stopped.
+pub fn evaluate(
+    setup: &Setup,
+    set: &SyntheticSet,
+    kinds: &[EvaluationSettings],
+    observer: &mut dyn Observer,
+) -> Result<Vec<Measured>> {
+    let mut all = Vec::new();
+    for settings in kinds {
+        let job = match kinds.len() {
+            1 => Job::Evaluating,
+            _ => Job::EvaluatingBy(settings.net),
+        };
+        let train = TrainingSet::Synthetic(set.clone());
+        match setup.measure(train, settings, job, observer)? {
+            Some(measured) => all.push(measured),
+            None => break,
+        }
+    }
+    Ok(all)
+}
+
+/// What a run left beside the set, if the path is a run's folder or one of its sets; else null.
+pub fn report_of(path: &Path) -> Value {
+    let text = text_of(&run_of(path).join(FIGURES)).unwrap_or_default();
+    // Someone else's report is as good as none.
+    serde_json::from_str(&text).unwrap_or_default()
+}
+
+/// The run's folder, if the path is that or one of the sets in it.
+fn run_of(path: &Path) -> &Path {
+    let left_by_runs = [SET, IMAGES];
+    let in_a_run = path.file_name().is_some_and(|name| left_by_runs.iter().any(|n| name == *n));
+    if in_a_run { path.parent().unwrap_or(path) } else { path }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_files_of_a_run_get_its_report() {
+        let place = tempfile::tempdir().unwrap();
+        let run = place.path();
+        std::fs::write(run.join("report.json"), r#"{"dataset": "glyphs"}"#).unwrap();
+        for name in ["", "synthetic.safetensors", "images", "images/"] {
+            assert_eq!(report_of(&run.join(name))["dataset"], "glyphs", "{name}");
+        }
+        for name in ["mine.npz", "pictures", "images/0"] {
+            assert!(report_of(&run.join(name)).is_null(), "{name}");
+        }
+        std::fs::write(run.join("report.json"), "not JSON").unwrap();
+        assert!(report_of(run).is_null());
+        #[cfg(unix)]
+        {
+            std::fs::remove_file(run.join("report.json")).unwrap();
+            let pipe = std::process::Command::new("mkfifo").arg(run.join("report.json")).status();
+            assert!(pipe.unwrap().success());
+            assert!(report_of(run).is_null());
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! How long a command will take, from how long its parts do.
+
+use std::time::Duration;
+
+use super::{Method, Record};
+use crate::{EvaluationSettings, Settings};
+
+/// What a command does beside one run.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub enum Series {
+    /// Nothing.
+    #[default]
+    Single,
+    /// Several runs of these settings.
+    Runs {
+        /// In all.
+        asked: u32,
+        /// Those that are still to end.
+        left: u32,
+    },
+    /// This and other methods.
+    Methods {
+        /// All of them.
+        methods: Vec<Method>,
+        /// Of the evaluation on the whole training set, if that is one.
+        whole: Option<EvaluationSettings>,
+    },
+}
+
+/// How long a command will take.
+#[derive(Debug, Clone)]
+pub struct Expected<'a> {
+    /// In iterations.
+    pub condensing: Duration,
+    /// In evaluations; nothing if there are none, or none were measured.
+    pub evaluating: Duration,
+    /// Whether there are some that were not measured.
+    pub unmeasured: bool,
+    /// Whether a part was done before.
+    pub resumed: bool,
+    /// What the times are of.
+    pub series: &'a Series,
+    /// The same data set with the preset for slow devices, if that is much quicker; and its time, if it was measured.
+    pub quicker: Option<(Record, Option<Duration>)>,
+}
+
+impl Expected<'_> {
+    /// Condensing and evaluating.
+    pub fn all(&self) -> Duration {
+        self.condensing.saturating_add(self.evaluating)
+    }
+}
+
+/// What of evaluations belongs to a run.
+#[derive(Debug, Clone, Copy)]
+pub struct Evaluations {
+    /// Iterations between those on the way; none but the last if it is not said.
+    pub every: Option<u32>,
+    /// How long each takes, if that was measured.
+    pub each: Option<Duration>,
+}
+
+impl Evaluations {
+    /// How many are to come after so many of all iterations.
+    pub fn left(self, done: u32, total: u32) -> u32 {
+        1 + self
+            .every
+            .map_or(0, |every| total.saturating_sub(1) / every - done.min(total - 1) / every)
+    }
+}
+
+/// How long the work takes on this device.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Speeds {
+    pub iteration: Duration,
+    /// None without evaluations, or if there was no patience to measure it.
+    pub evaluation: Option<Duration>,
+}
+
+impl Series {
+    pub(super) fn expected(
+        &self,
+        speeds: Speeds,
+        settings: &Settings,
+        record: &Record,
+        done: u32,
+        whole: Option<Duration>,
+    ) -> Expected<'_> {
+        let evaluations = |iterations: u32| match &record.evaluation {
+            Some(_) => 1 + record.eval_every.map_or(0, |every| iterations.div_ceil(every)),
+            None => 0,
+        };
+        let left = settings.iterations.saturating_sub(done);
+        let (mut iterations, mut times) = (left, evaluations(left));
+        let (mut beside, mut unmeasured) = (Duration::ZERO, false);
+        match self {
+            Self::Single => {}
+            Self::Runs { left, .. } => {
+                let others = left.saturating_sub(1);
+                iterations = iterations.saturating_add(others.saturating_mul(settings.iterations));
+                times =
+                    times.saturating_add(others.saturating_mul(evaluations(settings.iterations)));
+            }
+            Self::Methods { methods, whole: asked } => {
+                let chosen = methods.iter().filter(|by| matches!(by, Method::Selection(_)));
+                times += chosen.count() as u32;
+                beside = whole.unwrap_or_default();
+                unmeasured = asked.is_some() && whole.is_none();
+            }
+        }
+        unmeasured |= times > 0 && speeds.evaluation.is_none();
+        Expected {
+            condensing: speeds.iteration.saturating_mul(iterations),
+            evaluating: speeds.evaluation.unwrap_or_default().saturating_mul(times) + beside,
+            unmeasured,
+            resumed: done > 0,
+            series: self,
+            quicker: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::project::{MethodSettings, record::tests::sample};
+
+    /// Minutes that a run of 100 iterations is expected to condense and to evaluate.
+    fn expected(
+        series: &Series,
+        every: Option<u32>,
+        done: u32,
+        evaluation: Option<u64>,
+    ) -> (u64, u64, bool) {
+        let mut record = sample(0);
+        record.eval_every = every;
+        let Some(MethodSettings::Dm(settings)) = &mut record.settings else { panic!() };
+        settings.iterations = 100;
+        let settings = settings.clone();
+        let evaluation = evaluation.map(Duration::from_secs);
+        let speeds = Speeds { iteration: Duration::from_secs(6), evaluation };
+        let whole = Some(Duration::from_secs(7200));
+        let Expected { condensing, evaluating, unmeasured, .. } =
+            series.expected(speeds, &settings, &record, done, whole);
+        (condensing.as_secs() / 60, evaluating.as_secs() / 60, unmeasured)
+    }
+
+    #[test]
+    fn what_is_expected_counts_all_that_a_command_does() {
+        assert_eq!(expected(&Series::Single, Some(50), 0, Some(600)), (10, 30, false));
+        assert_eq!(expected(&Series::Single, Some(50), 60, Some(600)), (4, 20, false));
+        assert_eq!(expected(&Series::Single, None, 0, None), (10, 0, true));
+        let runs = |left| Series::Runs { asked: 3, left };
+        assert_eq!(expected(&runs(3), None, 0, Some(60)), (30, 3, false));
+        assert_eq!(expected(&runs(2), None, 50, Some(60)), (15, 2, false));
+        let methods = ["dm", "random", "whole"].map(|name| Method::named(name).unwrap()).to_vec();
+        let whole = sample(0).evaluation;
+        let methods = Series::Methods { methods, whole };
+        assert_eq!(expected(&methods, None, 0, Some(600)), (10, 140, false));
+    }
+
+    #[test]
+    fn evaluations_that_are_left_are_counted() {
+        let left = |every, done| Evaluations { every, each: None }.left(done, 10);
+        assert_eq!(
+            [left(None, 3), left(Some(4), 3), left(Some(4), 4), left(Some(5), 10)],
+            [1, 3, 2, 1]
+        );
+    }
+}

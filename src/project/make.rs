@@ -1,0 +1,303 @@
+//! Making a set by a method: condensing it, or choosing it.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use super::{
+    Checkpoints, Error, Event, History, Job, Left, Measured, Observer, OutputFolder, Record,
+    Result, Setup, Snapshots, Start,
+    expected::{Evaluations, Series},
+    observer::goes_on,
+    record::pictures,
+};
+use crate::{
+    Checkpoint, Condensation, Error as Failure, Evaluation, EvaluationSettings, Selection,
+    SelectionSettings, Settings, SyntheticSet, Text, TrainingSet, report::Measurement,
+};
+
+/// Iterations that the GPU may be behind: enough to keep it busy, few enough to stop soon.
+const IN_FLIGHT: u32 = 2;
+
+/// A set and how it came about.
+pub(super) struct Made {
+    pub set: SyntheticSet,
+    pub history: History,
+    /// None if the method has no iterations.
+    pub iterations: Option<u32>,
+    /// Without those of evaluations.
+    pub seconds: f64,
+    /// What further iterations would go on from.
+    pub checkpoint: Option<Checkpoint>,
+}
+
+impl Made {
+    /// What was measured, a row an iteration; of a selection one row, if it was evaluated.
+    pub fn rows(&self) -> Vec<Measurement> {
+        let mut rows = self.history.rows();
+        if self.iterations.is_none() {
+            rows.iter_mut().for_each(|row| row.seconds = self.seconds);
+        }
+        rows
+    }
+}
+
+/// Whether it could be condensed so, and evaluated on the way if that is asked for.
+pub(super) fn check_condensing(
+    setup: &Setup,
+    settings: &Settings,
+    follow: Option<&EvaluationSettings>,
+) -> Result<()> {
+    let dataset = &setup.dataset;
+    let Some(evaluation) = follow else {
+        return Ok(Condensation::check(&setup.gpu, dataset, settings)?);
+    };
+    let shared = |error| match error {
+        Failure::Setting { name: "memory_budget", expected, .. } => Failure::wrong(
+            "memory_budget",
+            Text::default().bytes(setup.gpu.memory_budget()),
+            Text::from("with ")
+                .setting("eval_every")
+                .then(" half of it must do, and ")
+                .then(expected),
+        ),
+        other => other,
+    };
+    let gpu = setup.shared().gpu;
+    Condensation::check(&gpu, dataset, settings).map_err(shared)?;
+    let images = settings.ipc * dataset.classes();
+    Ok(Evaluation::check(&gpu, dataset, Some(images), evaluation).map_err(shared)?)
+}
+
+/// All iterations, or as many as there were before it was stopped; nothing if there was none. Goes on from the
+/// checkpoint that is in the folder, and leaves one there. The record is written once it is known that
+/// the run can begin.
+pub(super) fn condense(
+    setup: &Setup,
+    settings: &Settings,
+    record: &Record,
+    folder: &mut OutputFolder,
+    checkpoints: &mut Checkpoints,
+    observer: &mut dyn Observer,
+) -> Result<Option<Made>> {
+    let follow = record.eval_every.zip(record.evaluation.as_ref());
+    let snapshots =
+        Snapshots::new(folder.path(), record.snapshots.unwrap_or_default(), settings.iterations);
+    // Both are on the device at once.
+    let setup = &if follow.is_some() { setup.shared() } else { setup.clone() };
+    let (gpu, dataset) = (&setup.gpu, Arc::clone(&setup.dataset));
+    let start = checkpoints.load(folder)?;
+    let done = start.as_ref().map_or(0, |start| start.checkpoint.iteration());
+    let speeds = setup.speeds(settings, record, done, observer)?;
+    let (condensation, history) = match start {
+        Some(Start { checkpoint, history }) => {
+            if done > settings.iterations {
+                return Err(Error::TooFewIterations { asked: settings.iterations, done });
+            }
+            let checkpoint = checkpoint.with_settings(settings.clone()).map_err(Error::Data)?;
+            observer.see(Event::Resumed(done));
+            let resumed = Condensation::resume(gpu, dataset, checkpoint);
+            (resumed.map_err(|error| not_resumed(error, &record.data.name))?, history)
+        }
+        None => (Condensation::new(gpu, dataset, settings.clone())?, History::default()),
+    };
+    folder.begin(record.clone())?;
+    if !matches!(setup.outlook.series, Series::Methods { .. }) {
+        observer.see(Event::Resumable(folder.path()));
+    }
+    let seconds = history.seconds.last().copied().unwrap_or_default();
+    observer.see(Event::Iterating {
+        total: settings.iterations,
+        losses: &history.losses,
+        seconds,
+        each: speeds.iteration,
+        evaluations: record.evaluation.as_ref().map(|_| Evaluations {
+            every: follow.map(|(every, _)| every),
+            each: speeds.evaluation,
+        }),
+    });
+    let clock = Clock::start(seconds);
+    let mut work =
+        Work { setup, condensation, history, clock, snapshots, folder, checkpoints, observer };
+    let finished =
+        work.iterate(follow).and_then(|()| work.end()).map_err(|failure| work.keep(failure));
+    work.observer.see(Event::Iterated { seconds: work.clock.seconds() });
+    let Some((set, checkpoint, seconds)) = finished? else { return Ok(None) };
+    let iterations = Some(checkpoint.iteration());
+    let (checkpoint, history) = (Some(checkpoint), work.history);
+    Ok(Some(Made { set, history, iterations, seconds, checkpoint }))
+}
+
+/// Why a run does not go on; pictures are easily changed.
+fn not_resumed(error: Failure, dataset: &str) -> Error {
+    let changed = matches!(&error, Failure::Shape { what, .. } if what == "checkpoint");
+    match pictures(dataset).filter(|_| changed) {
+        None => Error::Data(error),
+        Some(path) => Error::PicturesChanged { path: path.into(), source: error },
+    }
+}
+
+/// The time of the iterations alone.
+struct Clock {
+    /// Of an earlier part of the run.
+    before: Duration,
+    started: Instant,
+    paused: Duration,
+}
+
+impl Clock {
+    fn start(seconds: f64) -> Self {
+        // What comes from a file may be anything.
+        let before = Duration::try_from_secs_f64(seconds).unwrap_or_default();
+        Self { before, started: Instant::now(), paused: Duration::ZERO }
+    }
+
+    fn seconds(&self) -> f64 {
+        (self.before + self.started.elapsed().saturating_sub(self.paused)).as_secs_f64()
+    }
+}
+
+/// A condensation with all that is noted of it.
+struct Work<'a> {
+    setup: &'a Setup,
+    condensation: Condensation,
+    history: History,
+    clock: Clock,
+    snapshots: Snapshots,
+    folder: &'a mut OutputFolder,
+    checkpoints: &'a mut Checkpoints,
+    observer: &'a mut dyn Observer,
+}
+
+impl Work<'_> {
+    /// Until all iterations are submitted, or somebody wants an end.
+    fn iterate(&mut self, follow: Option<(u32, &EvaluationSettings)>) -> Result<()> {
+        while !self.condensation.is_done() && !self.observer.stops() {
+            let iteration = self.condensation.iteration();
+            if let Some((every, settings)) = follow
+                && iteration.is_multiple_of(every)
+                && !self.history.has_accuracy(iteration)
+            {
+                if !self.measure(iteration, settings)? {
+                    break;
+                }
+                self.checkpoint()?;
+            } else if self.checkpoints.due(iteration) {
+                self.checkpoint()?;
+            }
+            if self.snapshots.due(iteration) {
+                self.snapshots.take(iteration, &self.condensation.images_blocking()?);
+            }
+            let (observer, clock) = (&mut *self.observer, &self.clock);
+            let begun = Instant::now();
+            let _ = self.condensation.step_blocking(&mut |part| {
+                let (iterations, seconds) = (iteration, clock.seconds());
+                observer.see(Event::Moved { iterations, part, seconds });
+                goes_on(observer)
+            })?;
+            // Where iterations are long, the device can wait for the next one, but people not for a loss.
+            let long = begun.elapsed() > Duration::from_secs(1);
+            self.condensation.wait_blocking(if long { 0 } else { IN_FLIGHT })?;
+            self.take_losses()?;
+        }
+        Ok(())
+    }
+
+    /// The images with their last checkpoint, and the seconds; nothing if no iteration was done.
+    fn end(&mut self) -> Result<Option<(SyntheticSet, Checkpoint, f64)>> {
+        if self.condensation.iteration() == 0 {
+            return Ok(None);
+        }
+        let set = self.condensation.images_blocking()?;
+        let seconds = self.clock.seconds();
+        self.snapshots.last(self.condensation.iteration(), &set);
+        // With the last losses, and with them whether the images are numbers at all.
+        let checkpoint = self.checkpoint()?;
+        Ok(Some((set, checkpoint, seconds)))
+    }
+
+    /// What there is after a failure that left the images alone.
+    fn keep(&mut self, failure: Error) -> Error {
+        let Error::Library(Failure::OutOfMemory { .. }) = failure else { return failure };
+        match self.checkpoint() {
+            Ok(checkpoint) => failure.with(Left::Iterations {
+                folder: self.folder.path().into(),
+                done: checkpoint.iteration(),
+            }),
+            Err(_) => failure,
+        }
+    }
+
+    fn take_losses(&mut self) -> Result<()> {
+        for arrived in self.condensation.take_losses()? {
+            let (loss, seconds) = (arrived.loss, self.clock.seconds());
+            self.observer.see(Event::Loss { loss, seconds });
+            self.history.losses.push(loss);
+            self.history.seconds.push(seconds);
+        }
+        Ok(())
+    }
+
+    fn checkpoint(&mut self) -> Result<Checkpoint> {
+        let mut checkpoint = self.condensation.checkpoint_blocking()?;
+        self.take_losses()?;
+        self.snapshots.begun(checkpoint.iteration());
+        self.checkpoints.try_save(self.folder, &mut checkpoint, &self.history, self.observer);
+        Ok(checkpoint)
+    }
+
+    /// What the images are worth on the way; whether that came to its end.
+    fn measure(&mut self, iteration: u32, settings: &EvaluationSettings) -> Result<bool> {
+        let set = TrainingSet::Synthetic(self.condensation.images_blocking()?);
+        self.take_losses()?;
+        let (begun, job) = (Instant::now(), Job::EvaluatingAfter(iteration));
+        let measured = self.setup.measure(set, settings, job, self.observer);
+        self.clock.paused += begun.elapsed();
+        let Some(Measured { accuracy, seconds }) = measured? else { return Ok(false) };
+        self.observer.see(Event::Accuracy { iteration, accuracy: &accuracy });
+        self.history.evaluating += seconds;
+        self.history.set_accuracy(iteration, accuracy);
+        Ok(true)
+    }
+}
+
+/// A selection, unless it was stopped before its end: a part of one is of no use.
+pub(super) fn select(
+    setup: &Setup,
+    settings: SelectionSettings,
+    observer: &mut dyn Observer,
+) -> Result<Option<Made>> {
+    let pieces = setup.dataset.classes() as u32;
+    observer.see(Event::Began { job: Job::Choosing, pieces, expected: None });
+    let made = choose(setup, settings, observer);
+    observer.see(Event::Ended);
+    made
+}
+
+fn choose(
+    setup: &Setup,
+    settings: SelectionSettings,
+    observer: &mut dyn Observer,
+) -> Result<Option<Made>> {
+    let begun = Instant::now();
+    let classes = setup.dataset.classes() as f64;
+    let at = |done: f64| Event::Progress { done, part: done / classes.max(1.0) };
+    observer.see(at(0.0));
+    let mut selection = Selection::new(&setup.gpu, Arc::clone(&setup.dataset), settings)?;
+    while !selection.is_done() {
+        if observer.stops() {
+            return Ok(None);
+        }
+        let before = selection.done() as f64;
+        let _ = selection.advance_blocking(&mut |part| {
+            observer.see(at(before + part));
+            goes_on(observer)
+        })?;
+        observer.see(at(selection.done() as f64));
+    }
+    let set = selection.set_blocking()?;
+    let seconds = begun.elapsed().as_secs_f64();
+    let history = History::default();
+    Ok(Some(Made { set, history, iterations: None, seconds, checkpoint: None }))
+}

@@ -1,0 +1,147 @@
+//! How long a command will take on this device: measured before it begins.
+
+use std::{
+    sync::{Arc, OnceLock},
+    time::{Duration, Instant},
+};
+
+use super::{
+    Event, Job, MethodSettings, Observer, Record, Result, Series, expected::Speeds,
+    observer::prepare,
+};
+use crate::{
+    Condensation, Dataset, Evaluation, EvaluationSettings, Gpu, Preset, Recipe, Settings, Subject,
+    TrainingSet,
+};
+
+/// Multiplications and additions that are over in no time on a GPU, and in minutes on a CPU.
+const LITTLE: f64 = 2e12;
+
+/// From here on people want to know before they wait.
+const LONG: Duration = Duration::from_secs(600);
+
+/// What measuring may take; what is not measured by then stays unknown.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// What is ahead of a command, and how fast it goes.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Outlook {
+    pub series: Series,
+    known: Arc<OnceLock<Speeds>>,
+}
+
+impl Outlook {
+    /// With nothing known yet.
+    pub fn of(series: Series) -> Self {
+        Self { series, ..Self::default() }
+    }
+
+    /// Whether evaluations of sets have been measured.
+    pub fn knows_evaluations(&self) -> bool {
+        self.known.get().is_some_and(|speeds| speeds.evaluation.is_some())
+    }
+}
+
+impl Outlook {
+    /// Measures the speeds of a condensation, unless that was done. Reports how long the command will take from now on,
+    /// if that is long, and what is quicker.
+    pub fn speeds(
+        &self,
+        device: (&Gpu, &Arc<Dataset>),
+        settings: &Settings,
+        record: &Record,
+        done: u32,
+        observer: &mut dyn Observer,
+    ) -> Result<Speeds> {
+        let (dataset, series) = (device.1, &self.series);
+        if let Some(known) = self.known.get() {
+            return Ok(*known);
+        }
+        let begun = Instant::now();
+        let long = f64::from(settings.iterations) * flops(dataset, settings) >= LITTLE;
+        let (speeds, expected) = prepare(observer, (Job::Condensing, long), |observer| {
+            // Where nobody wants times there are none; but what compiling takes is part of no iteration there, either.
+            let patience = || observer.wants_times() && begun.elapsed() < PATIENCE;
+            let evaluation = record.evaluation.as_ref();
+            let speeds = measured(device, settings, evaluation.filter(|_| patience()))?;
+            let _ = self.known.set(speeds);
+            let whole = match series {
+                Series::Methods { whole: Some(whole), .. } if patience() => {
+                    Some(evaluating(device, TrainingSet::Whole, whole)?)
+                }
+                _ => None,
+            };
+            let mut expected = series.expected(speeds, settings, record, done, whole);
+            if !observer.wants_times() || expected.all() < LONG {
+                return Ok((speeds, None));
+            }
+            // Who has begun does not want to begin with another.
+            if done == 0 {
+                let (small, small_record) = small(dataset, settings, record);
+                let evaluation = small_record.evaluation.as_ref();
+                let speeds = match patience() {
+                    true => Some(measured(device, &small, evaluation)?),
+                    false => None,
+                };
+                let time = speeds
+                    .map(|speeds| series.expected(speeds, &small, &small_record, 0, whole).all());
+                let less = flops(dataset, &small) * f64::from(small.iterations)
+                    < flops(dataset, settings) * f64::from(settings.iterations) / 2.0;
+                if time.map_or(less, |time| time < expected.all() / 2) {
+                    expected.quicker = Some((small_record, time));
+                }
+            }
+            Ok((speeds, Some(expected)))
+        })?;
+        if let Some(expected) = &expected {
+            observer.see(Event::Expected(expected));
+        }
+        Ok(speeds)
+    }
+}
+
+/// Measured, on a slice of each kernel.
+fn measured(
+    device: (&Gpu, &Arc<Dataset>),
+    settings: &Settings,
+    evaluation: Option<&EvaluationSettings>,
+) -> Result<Speeds> {
+    let mut run = Condensation::new(device.0, Arc::clone(device.1), settings.clone())?;
+    let iteration = mean(|| run.estimate_blocking())?;
+    let set = TrainingSet::Synthetic(run.images_blocking()?);
+    drop(run);
+    let evaluation = evaluation.map(|settings| evaluating(device, set, settings)).transpose()?;
+    Ok(Speeds { iteration, evaluation })
+}
+
+fn evaluating(
+    (gpu, dataset): (&Gpu, &Arc<Dataset>),
+    set: TrainingSet,
+    settings: &EvaluationSettings,
+) -> Result<Duration> {
+    let evaluation = Evaluation::new(gpu, Arc::clone(dataset), set, settings.clone())?;
+    Ok(mean(|| evaluation.estimate_blocking())?)
+}
+
+/// Of two estimates, because slices are short, and what else the machine does makes some of them longer.
+fn mean(estimate: impl Fn() -> crate::Result<Duration>) -> crate::Result<Duration> {
+    Ok((estimate()? + estimate()?) / 2)
+}
+
+/// The same data set with the preset for slow devices.
+fn small(dataset: &Dataset, asked: &Settings, record: &Record) -> (Settings, Record) {
+    let subject = Subject { preset: Preset::Small, ipc: Some(asked.ipc), ..Subject::from(dataset) };
+    let recipe = Recipe::new(subject);
+    let settings = Settings::of(&recipe);
+    let evaluation = record.evaluation.as_ref().map(|_| EvaluationSettings::of(&recipe));
+    let asked = Some(MethodSettings::Dm(settings.clone()));
+    (settings, Record { settings: asked, evaluation, eval_every: None, ..record.clone() })
+}
+
+/// Multiplications and additions of an iteration, roughly: those of the second block, which has most of them.
+fn flops(dataset: &Dataset, settings: &Settings) -> f64 {
+    let Settings { ipc, batch_real, width, .. } = settings;
+    let images = dataset.classes() * (batch_real + 3 * ipc);
+    let pixels = (dataset.size() / 2).pow(2);
+    images as f64 * pixels as f64 * 18.0 * (width * width) as f64
+}

@@ -1,0 +1,66 @@
+//! Going on with a run as its folder tells, from its last checkpoint or from the start.
+
+use std::{fs, path::Path, time::Duration};
+
+use super::{
+    Changes, Error, Event, FolderFault, Observer, OutputFolder, Ran, Record, Repeated, Result,
+    changes::open,
+    files::{RECORD, are_several, holds_a_run},
+    run::Task,
+    series,
+};
+
+/// What came of going on.
+#[derive(Debug)]
+pub enum Resumed {
+    /// Nothing was left to do.
+    Finished(Box<Record>),
+    /// One run went on.
+    One(Ran),
+    /// Several did.
+    Several(Repeated),
+}
+
+/// Goes on with the run in this folder, or with the first of several that is not finished.
+///
+/// # Errors
+/// [`Error::Folder`] if none began there; else as [`run`](super::run()).
+pub fn resume(
+    dir: &Path,
+    changes: &Changes,
+    checkpoint_every: Duration,
+    observer: &mut dyn Observer,
+) -> Result<Resumed> {
+    if are_several(dir) {
+        let repeated = series::resume(dir, changes, checkpoint_every, observer)?;
+        return Ok(Resumed::Several(repeated));
+    }
+    check(dir)?;
+    let record = changes.read(dir)?;
+    changes.check(dir)?;
+    if record.is_finished() {
+        return Ok(Resumed::Finished(Box::new(record)));
+    }
+    let mut folder = OutputFolder::again(dir)?;
+    observer.see(Event::Resumable(dir));
+    let setup = open(&record, observer)?;
+    setup.begins(observer);
+    let task = Task::new(&setup, &record, checkpoint_every)?;
+    task.run(&mut folder, observer).map(Resumed::One)
+}
+
+/// Refuses what can't be a run's folder.
+fn check(dir: &Path) -> Result<()> {
+    let refused = |fault| Err(Error::folder(dir, fault));
+    if !dir.is_dir() {
+        return refused(FolderFault::NotThere);
+    }
+    if holds_a_run(dir) {
+        return Ok(());
+    }
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    let runs = entries.map(|entry| entry.path()).filter(|path| path.join(RECORD).is_file());
+    let mut runs: Vec<_> = runs.collect();
+    runs.sort();
+    refused(FolderFault::NothingBegan(runs))
+}

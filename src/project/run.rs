@@ -1,0 +1,311 @@
+//! One method, from what was asked to the files in its folder.
+
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use super::{
+    Checkpoints, Error, Event, Figures, Job, Left, Losses, MethodSettings, Observer, OutputFolder,
+    Point, Record, Result, Seconds, Seeds, Setup, animate,
+    files::{CHECKPOINT, FIGURES, GRID, IMAGES, METRICS, RECORD, SET},
+    make::{Made, check_condensing, condense, select},
+    page,
+    setup::check_test,
+};
+use crate::{
+    Checkpoint, Error as Failure, Evaluation, EvaluationSettings, Selection, TrainingSet,
+    report::{self, Measurement},
+};
+
+/// What came of a run.
+#[derive(Debug)]
+pub struct Ran {
+    /// Where its results are.
+    pub folder: PathBuf,
+    /// None if it was stopped before there was anything to save.
+    pub figures: Option<Figures>,
+    /// Whether the folder stays, and the run can be resumed there.
+    pub stays: bool,
+}
+
+/// Runs what is asked of this data set and device, in the folder `out` or in a new one named after the run.
+/// `checkpoint_every` is the time between checkpoints, such as [`Checkpoints::USUAL`]; zero is never.
+///
+/// ```no_run
+/// use dm_wgpu::{
+///     EvaluationSettings, Settings,
+///     project::{self, Checkpoints, Data, Event, Machine, MethodSettings, Observer, Record, Setup},
+/// };
+///
+/// struct Losses;
+///
+/// impl Observer for Losses {
+///     fn see(&mut self, event: Event<'_>) {
+///         if let Event::Loss { loss, .. } = event {
+///             println!("{loss}");
+///         }
+///     }
+/// }
+///
+/// let data = Data { name: "glyphs".into(), ..Data::default() };
+/// let setup = Setup::open(&Machine::default(), &data, &mut Losses)?;
+/// let settings = MethodSettings::Dm(Settings::for_dataset(&setup.dataset));
+/// let evaluation = EvaluationSettings::for_dataset(&setup.dataset);
+/// let record = Record::new(data, Some(settings), Some(evaluation));
+/// let ran = project::run(&setup, record, None, Checkpoints::USUAL, &mut Losses)?;
+/// println!("{}", ran.folder.display());
+/// # Ok::<(), project::Error>(())
+/// ```
+///
+/// # Errors
+/// What is impossible is refused before anything is made. [`Error::Left`] says what is left of a run that failed.
+pub fn run(
+    setup: &Setup,
+    record: Record,
+    out: Option<&Path>,
+    checkpoint_every: Duration,
+    observer: &mut dyn Observer,
+) -> Result<Ran> {
+    OutputFolder::check_for(out, &record.data.name)?;
+    let task = Task::new(setup, &record, checkpoint_every)?;
+    let name = format!("{}-seed{}", record.name(), record.seed());
+    let mut folder = OutputFolder::reserve(out, &name)?;
+    observer.see(Event::Made(folder.made()));
+    setup.begins(observer);
+    task.run(&mut folder, observer)
+}
+
+/// What is to be done, found possible.
+pub(super) struct Task<'a> {
+    setup: &'a Setup,
+    record: Record,
+    checkpoint_every: Duration,
+}
+
+impl<'a> Task<'a> {
+    /// Refuses what is impossible, before anything is announced or made and rather than after hours of work.
+    pub fn new(setup: &'a Setup, record: &Record, checkpoint_every: Duration) -> Result<Self> {
+        let record = record.begun_on(&setup.gpu);
+        let (gpu, dataset) = (&setup.gpu, &setup.dataset);
+        let Record { settings, evaluation, eval_every, data, .. } = &record;
+        let images = match settings {
+            Some(MethodSettings::Dm(settings)) => {
+                check_condensing(
+                    setup,
+                    settings,
+                    evaluation.as_ref().filter(|_| eval_every.is_some()),
+                )?;
+                Some(settings.ipc)
+            }
+            Some(MethodSettings::Selection(settings)) => {
+                Selection::check(gpu, dataset, settings)?;
+                Some(settings.ipc)
+            }
+            None => None,
+        };
+        let images = images.map(|ipc| ipc * dataset.classes());
+        if let Some(evaluation) = evaluation {
+            check_test(&data.name, dataset)?;
+            Evaluation::check(gpu, dataset, images, evaluation)?;
+        }
+        Ok(Self { setup, record, checkpoint_every })
+    }
+
+    /// Makes the set, saves it, and only then measures it.
+    pub fn run(&self, folder: &mut OutputFolder, observer: &mut dyn Observer) -> Result<Ran> {
+        let figures = self.carry_out(folder, observer)?;
+        Ok(Ran { folder: folder.path().into(), figures, stays: folder.is_kept() })
+    }
+
+    fn carry_out(
+        &self,
+        folder: &mut OutputFolder,
+        observer: &mut dyn Observer,
+    ) -> Result<Option<Figures>> {
+        let Self { setup, record, .. } = self;
+        observer.see(Event::Run { record, folder: folder.path() });
+        let mut checkpoints = Checkpoints::new(self.checkpoint_every);
+        let made = match &record.settings {
+            Some(MethodSettings::Dm(settings)) => {
+                condense(setup, settings, record, folder, &mut checkpoints, observer)
+                    .map_err(|failure| self.diverged(failure, &checkpoints, folder))?
+            }
+            Some(MethodSettings::Selection(settings)) => {
+                folder.begin(record.clone())?;
+                select(setup, settings.clone(), observer)?
+            }
+            None => {
+                folder.begin(record.clone())?;
+                let Some(evaluation) = &record.evaluation else { return Ok(None) };
+                return self.whole(evaluation, folder, observer);
+            }
+        };
+        let Some(made) = made else { return Ok(None) };
+        self.finish(made, folder, &mut checkpoints, observer).map(Some)
+    }
+
+    /// Saves and measures what was made.
+    fn finish(
+        &self,
+        mut made: Made,
+        folder: &mut OutputFolder,
+        checkpoints: &mut Checkpoints,
+        observer: &mut dyn Observer,
+    ) -> Result<Figures> {
+        let mut figures = self.figures(made.set.labels.len());
+        figures.completed_iterations = made.iterations;
+        figures.loss = Losses::of(&made.history.losses);
+        figures.seconds = Seconds { condensing: made.seconds, evaluating: made.history.evaluating };
+        let stopped = match &figures.settings {
+            Some(MethodSettings::Dm(asked)) => made.iterations != Some(asked.iterations),
+            _ => false,
+        };
+        // As long as the accuracy is missing: whoever ends the program now finds it said.
+        figures.interrupted = stopped || figures.evaluation.is_some();
+        figures.curve = curve(&made.rows());
+        let data = folder.path().join(SET);
+        if let Err(failure) = folder.restore().and_then(|()| Ok(made.set.save(&data)?)) {
+            let stays = checkpoints.saved().is_some_and(|saved| Some(saved) == made.iterations);
+            return Err(match &made.checkpoint {
+                None => failure,
+                Some(_) if stays => failure.with(Left::Checkpoint(folder.path().into())),
+                Some(last) => failure.with(rescue(&self.record, last)),
+            });
+        }
+        folder.keep();
+        let safe = |failure: Error| failure.with(Left::Images(data.clone()));
+        self.save(&made, &figures, folder).map_err(safe)?;
+
+        let Some(settings) = figures.evaluation.clone().filter(|_| !stopped) else {
+            return Ok(figures);
+        };
+        let set = TrainingSet::Synthetic(made.set.clone());
+        let measured = self.setup.measure(set, &settings, Job::Evaluating, observer);
+        let Some(measured) = measured.map_err(safe)? else { return Ok(figures) };
+        figures.interrupted = false;
+        figures.seconds.evaluating += measured.seconds;
+        figures.accuracy = Some(measured.accuracy.clone());
+        made.history.evaluating = figures.seconds.evaluating;
+        made.history.set_accuracy(made.iterations.unwrap_or(0), measured.accuracy);
+        if let Some(checkpoint) = &mut made.checkpoint {
+            checkpoints.try_save(folder, checkpoint, &made.history, observer);
+        }
+        let rows = made.rows();
+        figures.curve = curve(&rows);
+        self.write(&rows, &figures, folder).map_err(safe)?;
+        Ok(figures)
+    }
+
+    /// Trains on all there is: no set, but an upper bound for all sets.
+    fn whole(
+        &self,
+        evaluation: &EvaluationSettings,
+        folder: &mut OutputFolder,
+        observer: &mut dyn Observer,
+    ) -> Result<Option<Figures>> {
+        let (setup, job) = (self.setup, Job::Evaluating);
+        let measured = setup.measure(TrainingSet::Whole, evaluation, job, observer)?;
+        let Some(measured) = measured else { return Ok(None) };
+        let mut figures = self.figures(setup.dataset.train().len());
+        figures.seconds.evaluating = measured.seconds;
+        figures.accuracy = Some(measured.accuracy);
+        folder.restore()?;
+        folder.keep();
+        figures.write(&folder.path().join(FIGURES))?;
+        self.ended(&figures).write(&folder.path().join(RECORD))?;
+        page::write(folder.path())?;
+        Ok(Some(figures))
+    }
+
+    fn figures(&self, images: usize) -> Figures {
+        let Record { version, method, data, settings, evaluation, adapter, .. } =
+            self.record.clone();
+        Figures {
+            version,
+            dataset: self.setup.dataset.name().to_owned(),
+            resize: data.resize,
+            test_fraction: data.test_fraction,
+            method,
+            images,
+            seeds: Seeds {
+                run: self.record.seed(),
+                evaluation: evaluation.as_ref().map(|settings| settings.seed),
+            },
+            adapter,
+            settings,
+            evaluation,
+            accuracy: None,
+            curve: Vec::new(),
+            completed_iterations: None,
+            loss: None,
+            seconds: Seconds::default(),
+            interrupted: false,
+        }
+    }
+
+    fn ended(&self, figures: &Figures) -> Record {
+        Record { outcome: Some(figures.outcome()), ..self.record.clone() }
+    }
+
+    /// What there is beside the set itself, what matters most first.
+    fn save(&self, made: &Made, figures: &Figures, folder: &OutputFolder) -> Result<()> {
+        self.write(&made.rows(), figures, folder)?;
+        report::write_grid(&made.set, &folder.path().join(GRID))?;
+        let images = folder.path().join(IMAGES);
+        // Those of an earlier part of the run.
+        if let Err(error) = std::fs::remove_dir_all(&images)
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            return Err(Failure::io("replace", &images)(error).into());
+        }
+        report::write_images(&made.set, &images)?;
+        animate(&made.set, folder.path())
+    }
+
+    /// What is known of the run, which an evaluation adds to.
+    fn write(&self, rows: &[Measurement], figures: &Figures, folder: &OutputFolder) -> Result<()> {
+        let place = |name: &str| folder.path().join(name);
+        report::write_metrics(rows, &place(METRICS))?;
+        self.ended(figures).write(&place(RECORD))?;
+        figures.write(&place(FIGURES))?;
+        page::write(folder.path()).map(drop)
+    }
+
+    /// A failure with what is left of the run, if its numbers ran away.
+    fn diverged(&self, failure: Error, checkpoints: &Checkpoints, folder: &OutputFolder) -> Error {
+        let (Error::Library(Failure::Diverged { class, .. })
+        | Error::Library(Failure::PixelsDiverged { class, .. })) = failure
+        else {
+            return failure;
+        };
+        let name = self.setup.dataset.class_names().get(class).cloned().unwrap_or_default();
+        let saved = checkpoints.saved().filter(|iterations| *iterations > 0);
+        failure.with(Left::Class { class, name, folder: folder.path().into(), saved })
+    }
+}
+
+fn curve(rows: &[Measurement]) -> Vec<Point> {
+    let point = |row: &Measurement| {
+        Some(Point { iteration: row.iteration, accuracy: row.accuracy.clone()? })
+    };
+    rows.iter().filter_map(point).collect()
+}
+
+/// Puts a run whose folder takes no more into one among the temporary files, where it can be resumed.
+fn rescue(record: &Record, last: &Checkpoint) -> Left {
+    let put = || -> Result<PathBuf> {
+        let refuge = tempfile::Builder::new()
+            .prefix("dm-wgpu-")
+            .tempdir()
+            .map_err(Failure::io("write into", std::env::temp_dir()))?;
+        record.write(&refuge.path().join(RECORD))?;
+        last.save(&refuge.path().join(CHECKPOINT))?;
+        // From here on nothing removes it.
+        Ok(refuge.keep())
+    };
+    match put() {
+        Ok(refuge) => Left::Refuge(refuge),
+        Err(error) => Left::Nothing(Box::new(error)),
+    }
+}

@@ -1,0 +1,213 @@
+//! What runs work with, and the one way to measure accuracy.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use super::{
+    Data, Error, Event, Job, Machine, Observer, Record, Result,
+    expected::Speeds,
+    observer::{goes_on, prepare},
+    outlook::Outlook,
+    record::pictures,
+};
+use crate::{
+    Accuracy, Dataset, Error as Failure, Evaluation, EvaluationSettings, Gpu, Settings,
+    TrainingSet,
+    data::{self, Sources},
+};
+
+/// Pieces that the GPU may be behind: enough to keep it busy, few enough to stop soon.
+const IN_FLIGHT: u32 = 2;
+
+/// A device and a data set.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    /// The device.
+    pub gpu: Gpu,
+    /// The data set.
+    pub dataset: Arc<Dataset>,
+    /// What the device was opened by.
+    machine: Option<Machine>,
+    pub(super) outlook: Outlook,
+}
+
+impl Setup {
+    /// Of a device and a data set that are there.
+    pub fn new(gpu: Gpu, dataset: Arc<Dataset>) -> Self {
+        Self { gpu, dataset, machine: None, outlook: Outlook::default() }
+    }
+
+    /// Opens the device and loads the data set, which may be downloaded.
+    pub fn open(machine: &Machine, data: &Data, observer: &mut dyn Observer) -> Result<Self> {
+        // The quick check first: without an adapter nothing needs to be downloaded.
+        let gpu = Gpu::headless_blocking(&machine.adapter_choice()?)?;
+        let dataset = Arc::new(load(data, observer)?);
+        Ok(Self { machine: Some(machine.clone()), ..Self::new(gpu, dataset) })
+    }
+
+    /// The same with another device where this one was opened here: one that was lost stays lost.
+    pub(super) fn reopen(&mut self) -> Result<()> {
+        if let Some(machine) = &self.machine {
+            self.gpu = Gpu::headless_blocking(&machine.adapter_choice()?)?;
+            self.outlook = Outlook::of(self.outlook.series.clone());
+        }
+        Ok(())
+    }
+
+    /// The same for one of two that are on the device at once: with half of the memory.
+    pub(super) fn shared(&self) -> Self {
+        let half = self.gpu.memory_budget() / 2;
+        Self { gpu: self.gpu.clone().with_memory_budget(half), ..self.clone() }
+    }
+
+    /// Reports that work on it begins.
+    pub fn begins(&self, observer: &mut dyn Observer) {
+        observer.see(Event::Begins { gpu: &self.gpu, dataset: &self.dataset });
+    }
+
+    /// What the outlook measures, if it has not.
+    pub(super) fn speeds(
+        &self,
+        settings: &Settings,
+        record: &Record,
+        done: u32,
+        observer: &mut dyn Observer,
+    ) -> Result<Speeds> {
+        self.outlook.speeds((&self.gpu, &self.dataset), settings, record, done, observer)
+    }
+
+    /// Trains and tests; nothing if it was stopped.
+    pub fn measure(
+        &self,
+        train: TrainingSet,
+        settings: &EvaluationSettings,
+        job: Job,
+        observer: &mut dyn Observer,
+    ) -> Result<Option<Measured>> {
+        let whole = matches!(train, TrainingSet::Whole);
+        let mut evaluation = prepare(observer, (job, true), |_| {
+            let dataset = Arc::clone(&self.dataset);
+            let evaluation = Evaluation::new(&self.gpu, dataset, train, settings.clone())?;
+            // Every evaluation of a set takes as long.
+            if whole || !self.outlook.knows_evaluations() {
+                evaluation.estimate_blocking()?;
+            }
+            Ok(evaluation)
+        })?;
+        let pieces = evaluation.pieces();
+        let (share, all) = share(settings.epochs, pieces, evaluation.expected());
+        observer.see(Event::Began { job, pieces, expected: Some(all) });
+        let measured = train_and_test(&mut evaluation, &share, observer);
+        observer.see(Event::Ended);
+        measured
+    }
+}
+
+fn train_and_test(
+    evaluation: &mut Evaluation,
+    share: &impl Fn(f64) -> f64,
+    observer: &mut dyn Observer,
+) -> Result<Option<Measured>> {
+    let begun = Instant::now();
+    let at = |done: f64| Event::Progress { done, part: share(done) };
+    observer.see(at(0.0));
+    while !evaluation.is_done() {
+        if observer.stops() {
+            return Ok(None);
+        }
+        let before = f64::from(evaluation.done() - evaluation.in_flight());
+        let _ = evaluation.advance_blocking(&mut |part| {
+            observer.see(at(before + part));
+            goes_on(observer)
+        })?;
+        if observer.stops() {
+            continue;
+        }
+        evaluation.wait_blocking(IN_FLIGHT)?;
+        observer.see(at(f64::from(evaluation.done() - evaluation.in_flight())));
+    }
+    let accuracy = evaluation.accuracy_blocking()?;
+    observer.see(at(evaluation.pieces().into()));
+    Ok(Some(Measured { accuracy, seconds: begun.elapsed().as_secs_f64() }))
+}
+
+/// The part of an evaluation that so many of its pieces are: epochs and a test, turn by turn. And how long it takes.
+fn share(
+    epochs: u32,
+    pieces: u32,
+    (epoch, test): (Duration, Duration),
+) -> (impl Fn(f64) -> f64, Duration) {
+    let (epochs, pieces) = (f64::from(epochs), f64::from(pieces));
+    let (epoch, test) = (epoch.as_secs_f64(), test.as_secs_f64());
+    let time = move |done: f64| {
+        let (turn, done) = ((done / (epochs + 1.0)).floor(), done % (epochs + 1.0));
+        turn * (epochs * epoch + test) + done.min(epochs) * epoch + (done - epochs).max(0.0) * test
+    };
+    let all = time(pieces);
+    let share = move |done| (time(done) / all).clamp(0.0, 1.0);
+    (share, Duration::try_from_secs_f64(all).unwrap_or(Duration::MAX))
+}
+
+/// An evaluation's result.
+#[derive(Debug, Clone)]
+pub struct Measured {
+    /// In per cent.
+    pub accuracy: Accuracy,
+    /// What it took.
+    pub seconds: f64,
+}
+
+/// Loads a data set, downloading it where it has to be.
+pub fn load(asked: &Data, observer: &mut dyn Observer) -> Result<Dataset> {
+    let loaded = data::load(&asked.name, &asked.sources(), &mut |progress| {
+        observer.see(Event::Loading(progress));
+    });
+    observer.see(Event::Loaded);
+    loaded.map_err(|error| match error {
+        Failure::Setting { .. } => Error::Library(error),
+        error => Error::Data(error),
+    })
+}
+
+/// Refuses to count accuracy on nothing, and warns of classes that no test image shows. `name` is what was asked for.
+pub fn check_test(name: &str, dataset: &Dataset) -> Result<()> {
+    if dataset.test().is_empty() {
+        let (dataset, pictures) = (dataset.name().to_owned(), pictures(name).is_some());
+        return Err(Error::NoTestImages { dataset, pictures });
+    }
+    let of_class = |class: &usize| dataset.test().of_class(*class);
+    let unseen = (0..dataset.classes()).filter(|class| of_class(class).is_empty());
+    let names: Vec<_> = unseen.map(|class| dataset.class_names()[class].as_str()).collect();
+    if !names.is_empty() {
+        log::warn!(
+            "data set {}: no test image is of the class {}; the accuracy is that of the others",
+            dataset.name(),
+            names.join(", ")
+        );
+    }
+    Ok(())
+}
+
+impl Data {
+    /// Where the data set is looked for, and what becomes of pictures.
+    pub fn sources(&self) -> Sources {
+        let Self { data_dir, resize, test_fraction, .. } = self.clone();
+        Sources { data_dir, resize, test_fraction }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_test_that_takes_long_is_no_epoch_among_others() {
+        // Two turns of 4 epochs of a second and a test of 6.
+        let (share, all) = share(4, 10, (Duration::from_secs(1), Duration::from_secs(6)));
+        assert_eq!(all, Duration::from_secs(20));
+        let told = [0.0, 2.0, 4.0, 4.5, 5.0, 7.0, 10.0].map(&share);
+        assert_eq!(told, [0.0, 0.1, 0.2, 0.35, 0.5, 0.6, 1.0]);
+    }
+}
