@@ -25,7 +25,7 @@ pub fn run(dir: &Path, cli: &Cli) -> Result<u8, Failure> {
     let console = Console::new(machine.quiet).with_json(cli.method.json);
     let screen = &mut Screen::new(console);
     match project::resume(dir, &changes, cli.lasting.checkpoint_every, screen)? {
-        Resumed::One(ran) => told(ran, &console),
+        Resumed::One(ran) => told(*ran, &console),
         Resumed::Several(repeated) => told_together(&repeated, &console),
         Resumed::Finished(record) => {
             let said = format!("{} is finished: {}", dir.display(), done(&record));

@@ -116,7 +116,7 @@ pub enum Error {
         /// Where they are.
         path: PathBuf,
         /// How that was noticed.
-        source: crate::Error,
+        source: Box<crate::Error>,
     },
 
     /// One of several runs failed.

@@ -134,7 +134,7 @@ fn not_resumed(error: Failure, dataset: &str) -> Error {
     let changed = matches!(&error, Failure::Shape { what, .. } if what == "checkpoint");
     match pictures(dataset).filter(|_| changed) {
         None => Error::Data(error),
-        Some(path) => Error::PicturesChanged { path: path.into(), source: error },
+        Some(path) => Error::PicturesChanged { path: path.into(), source: Box::new(error) },
     }
 }
 

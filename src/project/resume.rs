@@ -16,7 +16,7 @@ pub enum Resumed {
     /// Nothing was left to do.
     Finished(Box<Record>),
     /// One run went on.
-    One(Ran),
+    One(Box<Ran>),
     /// Several did.
     Several(Repeated),
 }
@@ -46,7 +46,7 @@ pub fn resume(
     let setup = open(&record, observer)?;
     setup.begins(observer);
     let task = Task::new(&setup, &record, checkpoint_every)?;
-    task.run(&mut folder, observer).map(Resumed::One)
+    task.run(&mut folder, observer).map(|ran| Resumed::One(Box::new(ran)))
 }
 
 /// Refuses what can't be a run's folder.
