@@ -1,4 +1,4 @@
-//! One method with one seed or with several, from the arguments to what is told at the end.
+//! One method with one seed or with several, from the arguments to the report at the end.
 
 use std::path::Path;
 

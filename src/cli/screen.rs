@@ -1,4 +1,4 @@
-//! What is told of the library's loops, for people or for programs, and where they ask whether to stop.
+//! Reports of the library's loops, for people or for programs, and where they ask whether to stop.
 
 use dm_wgpu::{
     Dataset, EvaluationSettings, Gpu, Precision, Settings,
@@ -174,7 +174,7 @@ fn other(console: &Console, was: &str, is: &str) {
     ));
 }
 
-/// Two lines of what there is to work with.
+/// Two lines about the data set and the adapter.
 fn introduction(gpu: &Gpu, dataset: &Dataset) -> String {
     let adapter = gpu.info();
     let cpu = match adapter.device_type {
@@ -319,7 +319,7 @@ mod tests {
     use crate::cli::{args::Cli, asked, dataset::tests::tiny};
     use dm_wgpu::project::Method;
 
-    /// What is told of minutes of condensing and of evaluating, and the quicker command.
+    /// The expected minutes of condensing and of evaluating, and the quicker command.
     fn told(series: &Series, minutes: (u64, u64), unmeasured: bool, resumed: bool) -> String {
         let [condensing, evaluating] = [minutes.0, minutes.1].map(|m| Duration::from_secs(60 * m));
         ahead(&Expected { condensing, evaluating, unmeasured, resumed, series, quicker: None })

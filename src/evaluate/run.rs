@@ -346,7 +346,7 @@ impl Evaluation {
         self.gpu.check(DOING)
     }
 
-    /// Completes when at most so many pieces are in flight. Whoever polls the device lets it: a program that draws does
+    /// Completes when at most so many pieces are in flight. Polling the device lets it: a program that draws does
     /// so with every frame, another calls [`Gpu::poll`] now and then.
     ///
     /// # Errors

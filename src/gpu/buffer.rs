@@ -274,7 +274,7 @@ impl<T: NoUninit + AnyBitPattern> Readback<T> {
         poll_fn(|context| self.poll_take(context)).await
     }
 
-    /// Ready unless it is still to arrive; then whoever waits is woken.
+    /// Ready unless it is still to arrive; then the waiting task is woken.
     pub fn poll_arrived(&self, context: &mut Context<'_>) -> Poll<()> {
         let mut state = unpoisoned(&self.arrival.state);
         if state.0 != State::Requested {

@@ -269,7 +269,7 @@ impl Ticket {
         Ok(())
     }
 
-    /// Completes when its work is done, from which it learns; whoever polls the device lets it.
+    /// Completes when its work is done, from which it learns; polling the device lets it.
     pub async fn done(&mut self, gpu: &Gpu) -> Result<()> {
         poll_fn(|context| {
             match &self.how {

@@ -149,7 +149,7 @@ impl Submitted {
         Ok(true)
     }
 
-    /// Completes when no more than so many are not known to be done; whoever polls the device lets it.
+    /// Completes when no more than so many are not known to be done; polling the device lets it.
     pub async fn all_but(&mut self, at_most: usize, gpu: &Gpu) -> Result<()> {
         let Some(last) = self.0.len().checked_sub(at_most + 1) else { return Ok(()) };
         for ticket in &mut self.0[..=last] {

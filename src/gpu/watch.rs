@@ -60,7 +60,7 @@ impl Watch {
         self.readback.is_dropped()
     }
 
-    /// Ready unless they are still to arrive; then whoever waits is woken.
+    /// Ready unless they are still to arrive; then the waiting task is woken.
     pub fn poll_arrived(&self, context: &mut Context<'_>) -> Poll<()> {
         self.readback.poll_arrived(context)
     }

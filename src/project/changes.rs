@@ -28,7 +28,7 @@ impl Changes {
     /// Refuses fewer iterations than the run in this folder has done, before anything is loaded for it.
     pub(super) fn check(&self, dir: &Path) -> Result<()> {
         let Some(asked) = self.iterations else { return Ok(()) };
-        // What is wrong with a checkpoint is told by who goes on from it.
+        // Resuming from it reports what is wrong with a checkpoint.
         let last = Checkpoint::load(&dir.join(CHECKPOINT)).ok();
         match last.map(|checkpoint| checkpoint.iteration()) {
             Some(done) if done > asked => Err(Error::TooFewIterations { asked, done }),

@@ -135,7 +135,7 @@ pub enum Error {
     Left {
         /// Why.
         source: Box<Error>,
-        /// What there is.
+        /// What is available.
         left: Left,
     },
 

@@ -217,7 +217,7 @@ impl Work<'_> {
         Ok(Some((set, checkpoint, seconds)))
     }
 
-    /// What there is after a failure that left the images alone.
+    /// The state after a failure that left the images alone.
     fn keep(&mut self, failure: Error) -> Error {
         let Error::Library(Failure::OutOfMemory { .. }) = failure else { return failure };
         match self.checkpoint() {

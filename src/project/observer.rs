@@ -21,7 +21,7 @@ pub trait Observer {
         let _ = event;
     }
 
-    /// Whether to stop soon and save what there is. Asked after each piece of work, and within long ones.
+    /// Whether to stop soon and save the work so far. Asked after each piece of work, and within long ones.
     fn stops(&self) -> bool {
         false
     }

@@ -161,7 +161,7 @@ impl<'a> Task<'a> {
             Some(MethodSettings::Dm(asked)) => made.iterations != Some(asked.iterations),
             _ => false,
         };
-        // As long as the accuracy is missing: whoever ends the program now finds it said.
+        // As long as the accuracy is missing: a program ended now has said so.
         figures.interrupted = stopped || figures.evaluation.is_some();
         figures.curve = curve(&made.rows());
         let data = folder.path().join(SET);
@@ -248,7 +248,7 @@ impl<'a> Task<'a> {
         Record { outcome: Some(figures.outcome()), ..self.record.clone() }
     }
 
-    /// What there is beside the set itself, what matters most first.
+    /// The files beside the set itself, the most important first.
     fn save(&self, made: &Made, figures: &Figures, folder: &OutputFolder) -> Result<()> {
         self.write(&made.rows(), figures, folder)?;
         report::write_grid(&made.set, &folder.path().join(GRID))?;

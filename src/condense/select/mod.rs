@@ -242,7 +242,7 @@ impl Selection {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// Chooses from the next class, completing when its embeddings have arrived. Whoever polls the device lets it: a
+    /// Chooses from the next class, completing when its embeddings have arrived. Polling the device lets it: a
     /// program that draws does so with every frame, another calls [`Gpu::poll`] now and then. After the last class,
     /// does nothing.
     ///
