@@ -333,7 +333,7 @@ impl Condensation {
         self.finished(0).await?;
         self.check_losses()?;
         let Iteration { images, velocity, .. } = &self.matching;
-        // Both before either is awaited, although nothing can come in between.
+        // Both copies are submitted before either is awaited.
         let (images, velocity) = (images.read(&self.gpu), velocity.read(&self.gpu));
         let (images, velocity) = (images.await?, velocity.await?);
         self.checkpoint_of(images, velocity)

@@ -73,7 +73,7 @@ pub fn safetensors(set: &SyntheticSet, path: &Path) -> Result<()> {
     files::write_new(path, &safetensors_bytes(set)?)
 }
 
-/// What [`safetensors`] writes.
+/// What [`safetensors`](safetensors()) writes.
 ///
 /// # Errors
 /// As [`npz_bytes`].

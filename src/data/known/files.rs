@@ -32,11 +32,11 @@ impl Known {
         }
     }
 
-    /// Where it is on this machine, by the rules of [`load`](super::load): its file or, of several,
+    /// Where it is on this machine, by the rules of [`load`](crate::data::load): its file or, of several,
     /// their folder. None if files are missing, or if it needs none.
     ///
     /// # Errors
-    /// [`Error::NotFound`] if there is no home folder to look in.
+    /// [`Error::NotFound`](crate::Error::NotFound) if there is no home folder to look in.
     pub fn on_disk(&self, sources: &Sources) -> Result<Option<PathBuf>> {
         match &self.origin {
             Origin::Drawn(_) => Ok(None),
