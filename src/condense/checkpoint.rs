@@ -12,7 +12,7 @@ use super::{
     set::MAX_SIZE,
     tensor_file::{Part, encode, open, tensor, values},
 };
-use crate::{Error, Result};
+use crate::{Error, Result, Text};
 #[cfg(feature = "files")]
 use crate::{condense::tensor_file::read, files};
 
@@ -57,6 +57,20 @@ pub struct Checkpoint {
     pub notes: String,
 }
 
+/// The names of all settings.
+const SETTINGS: [&str; 10] = [
+    "ipc",
+    "iterations",
+    "init",
+    "net",
+    "width",
+    "depth",
+    "batch_real",
+    "lr_img",
+    "augment",
+    "seed",
+];
+
 impl Checkpoint {
     /// Iterations that made it.
     pub fn iteration(&self) -> u32 {
@@ -92,9 +106,14 @@ impl Checkpoint {
             let differing = own.as_object().into_iter().flatten();
             let mut differing = differing.filter(|(name, value)| asked[name.as_str()] != **value);
             let reason = differing.next().map_or_else(
-                || "other settings made it".to_owned(),
+                || Text::from("other settings made it"),
                 |(name, value)| {
-                    format!("it was made with {name} = {value}, not {}", asked[name.as_str()])
+                    let made = Text::from("it was made with ");
+                    let made = match SETTINGS.iter().find(|known| *known == name) {
+                        Some(known) => made.setting(known),
+                        None => made.then(name.as_str()),
+                    };
+                    made.then(format!(" = {value}, not {}", asked[name.as_str()]))
                 },
             );
             return Err(Error::shape("checkpoint", reason));
