@@ -10,7 +10,10 @@ const DOING: &str = "measure how long the work takes";
 /// What is measured of each pipeline: long beside what a submission costs.
 const SLICE: Duration = Duration::from_millis(30);
 
-/// Times that a dispatch is repeated at most, to fill a slice.
+/// What whole dispatches are repeated to fill: some times what a submission costs.
+const ENOUGH: Duration = Duration::from_millis(2);
+
+/// Times that one is repeated at most.
 const REPEATS: u32 = 32;
 
 impl Gpu {
@@ -97,7 +100,7 @@ impl<'a> Slice<'a> {
         let mut pass = share.begin_pass(gpu, &mut encoder, "a slice");
         // One whole dispatch is too short on a fast GPU: submitting it takes longer.
         let mut repeats = 0;
-        while share.has_room()
+        while (share.is_untouched() || share.expected() < ENOUGH)
             && repeats < REPEATS
             && self.dispatch.encode_some(gpu, 0, &mut share, &mut pass) > 0
         {
@@ -118,7 +121,7 @@ impl<'a> Slice<'a> {
         if self.time > 0 && expected > 0.0 {
             // In place of what the ticket taught, which goes half of the way only.
             self.dispatch.pipeline.pace.correct(then, seconds / expected);
-            self.measured = repeats == REPEATS || seconds > 0.5 * SLICE.as_secs_f64();
+            self.measured = repeats == REPEATS || seconds > 0.5 * ENOUGH.as_secs_f64();
         }
         self.time += 1;
         Ok(())

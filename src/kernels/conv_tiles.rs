@@ -40,6 +40,9 @@ const FILLED: [Constants; 2] = [&[("FILLED", 0.0)], &[("FILLED", 1.0)]];
 /// Input channels, those of images, for which loading ahead costs more than it saves.
 const FEW: u32 = 4;
 
+/// vec4f that a thread stages at a time at most: each takes four registers and some lines.
+const WRITTEN_OUT: usize = 12;
+
 /// Of the largest GPUs, about.
 const MULTIPROCESSORS: usize = 128;
 
@@ -131,11 +134,24 @@ impl PixelTile {
         (self.tiles * self.stride(), 9 * self.width() / 4)
     }
 
-    /// Input channels that are staged at a time. More than four save few barriers.
+    /// Input channels that are staged at a time. More than four save few barriers, and what a thread stages is
+    /// written out.
     fn step(&self) -> usize {
         let (patch, taps) = self.staged();
         let room = TILES_BYTES / 16 - self.tiles.div_ceil(4);
-        (room / (patch + taps)).clamp(1, 4)
+        let most = (room / (patch + taps)).clamp(1, 4);
+        let written_out = |step: usize| {
+            let (loads, weights) = self.shares(step);
+            loads + weights <= WRITTEN_OUT
+        };
+        (1..=most).rev().find(|&step| written_out(step)).unwrap_or(1)
+    }
+
+    /// vec4f of pixels and of weights that each thread stages of so many input channels.
+    fn shares(&self, step: usize) -> (usize, usize) {
+        let pixels = self.tiles * (2 * self.down + 2) * (self.across + 1);
+        let threads = self.threads();
+        ((step * pixels).div_ceil(threads), (step * self.staged().1).div_ceil(threads))
     }
 
     fn name(&self, fused: bool, ahead: bool) -> String {
@@ -178,9 +194,7 @@ impl PixelTile {
             (self.threads(), self.step(), self.pitch(), self.stride());
         // Room for sums over planes, too.
         let patch = (step * self.staged().0).max(if fused.is_some() { threads } else { 0 });
-        // vec4f that each thread stages of a step's pixels and weights.
-        let loads = (step * tiles * (2 * down + 2) * (across + 1)).div_ceil(threads);
-        let weights = (step * self.staged().1).div_ceil(threads);
+        let (loads, weights) = self.shares(step);
         let values = context!(
             across, down, tiles, groups, outputs, threads, step, pitch, stride, patch, loads, weights, ahead,
             fused => fused.is_some(),
