@@ -3,8 +3,8 @@
 use std::{future::poll_fn, ops::Range};
 
 use super::{
-    run::Train,
     sizes::{Buffers, Load, Sizes},
+    train::Train,
 };
 use crate::{
     Dataset, Gpu, Result, Split,

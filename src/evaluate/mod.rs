@@ -6,6 +6,7 @@ mod order;
 mod run;
 mod settings;
 mod sizes;
+mod train;
 
 pub use accuracy::Accuracy;
 pub use run::{Evaluation, TrainingSet};

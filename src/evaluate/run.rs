@@ -7,6 +7,7 @@ use super::{
     bench::{Bench, PREPARE, Tested},
     order,
     sizes::{Load, Sizes},
+    train::Train,
 };
 use crate::{
     Dataset, Error, Gpu, Net, Result, SyntheticSet,
@@ -72,13 +73,6 @@ pub struct Evaluation {
     tested: Vec<u32>,
     /// Whether a piece was left in the middle.
     left: bool,
-}
-
-/// Training images and their labels.
-#[derive(Debug)]
-pub(super) enum Train {
-    Values { images: Vec<f32>, labels: Vec<u32> },
-    Whole,
 }
 
 impl Evaluation {
@@ -455,35 +449,6 @@ impl Evaluation {
             let range = first..len.min(first + batch);
             let (train, dataset) = (&self.train, &self.dataset);
             bench.step(train, dataset, &orders, &rows, range, submissions);
-        }
-    }
-}
-
-impl Train {
-    fn load<'a>(
-        &self,
-        dataset: &'a Dataset,
-        net: &'a Net,
-        settings: &'a EvaluationSettings,
-    ) -> Load<'a> {
-        let images = match self {
-            Self::Values { labels, .. } => Some(labels.len()),
-            Self::Whole => None,
-        };
-        Load { dataset, net, settings, images }
-    }
-
-    pub fn len(&self, dataset: &Dataset) -> usize {
-        match self {
-            Self::Values { labels, .. } => labels.len(),
-            Self::Whole => dataset.train().len(),
-        }
-    }
-
-    pub fn labels<'a>(&'a self, dataset: &'a Dataset) -> &'a [u32] {
-        match self {
-            Self::Values { labels, .. } => labels,
-            Self::Whole => dataset.train().labels(),
         }
     }
 }

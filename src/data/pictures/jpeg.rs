@@ -9,7 +9,8 @@ mod walk;
 use image::{DynamicImage, GrayImage, RgbImage, metadata::Orientation};
 use jpeg_decoder::{Decoder, PixelFormat};
 
-use walk::{File, Stop};
+use bits::Stop;
+use walk::File;
 
 pub(super) fn is_jpeg(bytes: &[u8]) -> bool {
     bytes.starts_with(&[0xff, 0xd8, 0xff])

@@ -1,6 +1,24 @@
-//! The codes of a JPEG, one after the other.
+//! The markers of a JPEG, and the codes between them, one after the other.
 
-use super::walk::{RESTART, Stop, marker};
+/// The first of the eight markers between which a decoder can begin anew.
+pub(super) const RESTART: u8 = 0xd0;
+
+/// Why a file is not looked at to its end.
+pub(super) enum Stop {
+    /// Something that a decoder knows better.
+    Unclear,
+    Short,
+    Damaged,
+    /// How it is coded, and what to do.
+    Unread(&'static str, &'static str),
+}
+
+/// The next marker from a place on, and what is behind it.
+pub(super) fn marker(bytes: &[u8], at: usize) -> Option<(u8, usize)> {
+    let is_marker = |pair: &[u8]| pair[0] == 0xff && !matches!(pair[1], 0 | 0xff);
+    let found = at + bytes.get(at..)?.windows(2).position(is_marker)?;
+    Some((bytes[found + 1], found + 2))
+}
 
 /// A table of codes: the shorter ones first, and of equally long ones each the one before plus one.
 pub(super) struct Codes {

@@ -4,27 +4,16 @@
 
 use jpeg_decoder::ColorTransform;
 
-use super::bits::{Bits, Codes};
+use super::bits::{Bits, Codes, RESTART, Stop, marker};
 
 /// Markers, behind a byte of 0xff.
 const TABLES: u8 = 0xc4;
-pub(super) const RESTART: u8 = 0xd0;
 const START: u8 = 0xd8;
 const END: u8 = 0xd9;
 const SCAN: u8 = 0xda;
 const INTERVAL: u8 = 0xdd;
 const JFIF: u8 = 0xe0;
 const ADOBE: u8 = 0xee;
-
-/// Why a file is not looked at to its end.
-pub(super) enum Stop {
-    /// Something that a decoder knows better.
-    Unclear,
-    Short,
-    Damaged,
-    /// How it is coded, and what to do.
-    Unread(&'static str, &'static str),
-}
 
 #[derive(Default)]
 pub(super) struct File<'a> {
@@ -355,13 +344,6 @@ fn band_of_block(
         }
     }
     Ok(())
-}
-
-/// The next marker from a place on, and what is behind it.
-pub(super) fn marker(bytes: &[u8], at: usize) -> Option<(u8, usize)> {
-    let is_marker = |pair: &[u8]| pair[0] == 0xff && !matches!(pair[1], 0 | 0xff);
-    let found = at + bytes.get(at..)?.windows(2).position(is_marker)?;
-    Some((bytes[found + 1], found + 2))
 }
 
 fn byte(segment: &[u8], at: usize) -> Result<u8, Stop> {
