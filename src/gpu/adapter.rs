@@ -202,7 +202,10 @@ fn named(backend: Option<&str>) -> Result<Option<wgpu::Backends>> {
 async fn of_backends(backends: wgpu::Backends, flags: wgpu::InstanceFlags) -> Vec<wgpu::Adapter> {
     let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
     descriptor.backends = backends;
-    descriptor.flags |= flags;
+    // Debug builds have it on: shaders then hold their source and a line for each instruction, found by counting lines
+    // from the top, which was a fifth of all the time of a short run.
+    descriptor.flags.remove(wgpu::InstanceFlags::DEBUG);
+    descriptor.flags = descriptor.flags.with_env() | flags;
     let instance = wgpu::Instance::new(descriptor);
     let mut found = instance.enumerate_adapters(backends).await;
     found.retain(|a| {
