@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
 };
 
@@ -17,6 +17,12 @@ pub fn program(place: impl AsRef<Path>) -> Command {
     }
     // Without it, in bare environments, Mesa's libraries write to stderr.
     command.env("XDG_RUNTIME_DIR", std::env::temp_dir());
+    // Where Mesa keeps compiled shaders in any case, so that a test which gives the program a cache of its own does not
+    // make it compile them all again.
+    let home = || std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache"));
+    if let Some(cache) = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or_else(home) {
+        command.env("MESA_SHADER_CACHE_DIR", cache);
+    }
     command
 }
 
