@@ -7,8 +7,8 @@ mod plan;
 
 pub(crate) use launch::{conv, conv_backward_weight};
 pub(crate) use plan::{
-    Backward, BlockPlan, BlockShape, ConvKernel, Forward, Kept, TexelKernel, WeightKernel,
-    conv_kernel, plan, weight_kernel,
+    Backward, BlockPlan, BlockShape, ConvKernel, Forward, Kept, LayerKernel, TexelKernel,
+    WeightKernel, conv_kernel, layer_kernel, linear_kernel, plan, weight_kernel,
 };
 
 use super::{Batch, Planes, WORKGROUP, wgsl};

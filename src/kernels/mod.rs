@@ -29,8 +29,9 @@ pub(crate) use augment::{Augment, Item, Source};
 pub(crate) use ceiling::{copy, multiply_add};
 pub(crate) use class_sum::class_sum;
 pub(crate) use conv::{
-    Backward, BlockPlan, BlockShape, ConvKernel, Direction, Forward, Kept, TexelKernel,
-    WeightKernel, conv, conv_backward_weight, conv_kernel, cpu, plan, weight_kernel,
+    Backward, BlockPlan, BlockShape, ConvKernel, Direction, Forward, Kept, LayerKernel,
+    TexelKernel, WeightKernel, conv, conv_backward_weight, conv_kernel, cpu, layer_kernel,
+    linear_kernel, plan, weight_kernel,
 };
 use conv_first::First;
 pub(crate) use conv_first::{FirstTarget, conv_first, conv_first_backward};
@@ -50,7 +51,6 @@ pub(crate) use sgd::{Rates, sgd};
 pub(crate) use softmax_cross_entropy::softmax_cross_entropy;
 use weight_tiles::{WeightTiles, conv_backward_weight_tiles};
 
-pub(crate) use crate::gpu::Kernels;
 use crate::gpu::{Dispatch, Gpu, Kernel, Slot, dispatch};
 
 /// A batch whose images belong to networks in equal parts, one network's after the other's.
@@ -78,6 +78,8 @@ const OWN: &[Specialised] = &[
     (&class_sum::KERNEL, &[&[]]),
     (&conv::KERNEL, conv::VARIANTS),
     (&cpu::PACK, conv::VARIANTS),
+    (&cpu::PACK_TAPS, conv::VARIANTS),
+    (&cpu::TO_POSITIONS, &[&[]]),
     (&cpu::TO_TEXELS, &[&[]]),
     (&cpu::FROM_TEXELS, &[&[]]),
     (&conv_backward_weight::KERNEL, &[&[]]),

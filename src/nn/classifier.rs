@@ -1,6 +1,6 @@
 //! Classifiers, several at once: networks of one kind, trained by SGD.
 
-use super::{Gradients, Mode, Net, Network, Target, Ways, Weights, conv3::Conv3};
+use super::{Gradients, Mode, Net, Network, Target, Ways, Weights, fast::Fast};
 use crate::{
     Result,
     gpu::{Buffer, Caps, Gpu, Memory, Recording, Submissions, Table},
@@ -51,8 +51,8 @@ impl<M: Memory> Classifiers<M> {
         let (most, train) = (nets * train_images.max(test_images), nets * train_images);
         let blocks = program.blocks.as_ref();
         let plans = blocks.map(|net| net.plan(memory.caps())).unwrap_or_default();
-        let fast = program.convs().filter_map(|(.., conv)| Conv3::of(memory.caps(), conv));
-        let parts = plans.iter().map(|plan| plan.parts).chain(fast.map(|conv| conv.parts()));
+        let fast = program.ops.iter().filter_map(|op| Fast::of(memory.caps(), op.kind));
+        let parts = plans.iter().map(|plan| plan.parts).chain(fast.map(|fast| fast.parts()));
         let parts = parts.max().unwrap_or(0);
         let lens = program.trained();
         let each = |label: &str| {

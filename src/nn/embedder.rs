@@ -11,7 +11,7 @@ use crate::{
     kernels::{
         Backward, Batch, BlockPlan, Direction, FirstTarget, Forward, Kept, Norm, Packing, Planes,
         TexelKernel, WeightKernel, class_sum, conv, conv_backward_weight, conv_first,
-        conv_first_backward, norm_relu_pool_backward, norm_relu_pool_forward,
+        conv_first_backward, cpu::TexelPacking, norm_relu_pool_backward, norm_relu_pool_forward,
     },
 };
 
@@ -343,7 +343,7 @@ pub(super) fn forms(plans: &[BlockPlan], ways: Ways) -> Vec<(usize, Direction, F
     for (b, plan) in plans.iter().enumerate() {
         let [ahead, keep, back] = match plan.forward {
             Forward::Texels(kernel) => {
-                let form = Some(Form::Texels(kernel.packing()));
+                let form = Some(Form::Texels(TexelPacking::Winograd(kernel.packing())));
                 // First blocks go back by the weights as they are forward.
                 let back = form.filter(|_| !matches!(kernel, TexelKernel::First(_)));
                 [form, form, back]

@@ -2,8 +2,8 @@
 
 mod architecture;
 mod classifier;
-mod conv3;
 mod embedder;
+mod fast;
 mod layer;
 mod named;
 mod net;

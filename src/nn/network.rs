@@ -2,7 +2,7 @@
 
 use super::{
     Embedder, Gradients, Target, Weights,
-    conv3::{Conv3, Halos},
+    fast::{Ends, Fast, Room},
     program::{Op, OpKind, Program},
 };
 use crate::{
@@ -26,9 +26,9 @@ pub(crate) struct Network<M: Memory = Gpu> {
     gradient_slots: Vec<M::Buffer<f32>>,
     /// Of each operation that is a norm, mean and variance of each segment.
     statistics: Vec<Option<M::Buffer<f32>>>,
-    /// Of each operation that is one of their convolutions, the fast kernels.
-    convs: Vec<Option<Conv3>>,
-    halos: Halos<M>,
+    /// Of each operation that has such, the fast kernels.
+    fast: Vec<Option<Fast>>,
+    room: Room<M>,
     /// What one norm's way back needs of each segment.
     means: M::Buffer<f32>,
 }
@@ -63,10 +63,8 @@ impl<M: Memory> Network<M> {
             (len > 0).then(|| zeros(format!("statistics {i}"), len))
         };
         let means = program.ops.iter().map(segments).max().unwrap_or(0);
-        let mut convs = vec![None; program.ops.len()];
-        for (at, _, conv) in program.convs() {
-            convs[at] = Conv3::of(memory.caps(), conv);
-        }
+        let fast: Vec<_> =
+            program.ops.iter().map(|op| Fast::of(memory.caps(), op.kind)).collect();
         let first = if blocks.is_some() { 0 } else { images * program.values[0].len };
         Self {
             blocks,
@@ -74,8 +72,8 @@ impl<M: Memory> Network<M> {
             slots: slots("tensors", images, &program.room.slots),
             gradient_slots: slots("gradients", backward_images, &program.room.gradient_slots),
             statistics: program.ops.iter().enumerate().map(of_norm).collect(),
-            halos: Halos::room(memory, convs.iter().flatten(), images, backward_images),
-            convs,
+            room: Room::new(memory, fast.iter().flatten(), images, backward_images),
+            fast,
             means: zeros("means of gradients".into(), backward_images * means),
             program: program.clone(),
         }
@@ -159,16 +157,15 @@ impl Network {
         for (at, op) in self.program.ops.iter().enumerate() {
             let (x, y) = (self.value(op.input), self.value(op.output));
             let param = |more: usize| weights.other(op.first_param + more);
+            if let Some(fast) = &self.fast[at] {
+                let bias = op.kind.has_bias().then(|| param(1));
+                fast.forward(gpu, recording, &self.room, (weights, op), bias, (x, y), batch)?;
+                continue;
+            }
             match op.kind {
                 OpKind::Conv { conv, bias } => {
-                    let bias = bias.then(|| param(1));
-                    match &self.convs[at] {
-                        Some(fast) => {
-                            let own = (weights, op);
-                            fast.forward(gpu, recording, &self.halos, own, bias, x, y, batch)?;
-                        }
-                        None => recording.push(conv.forward(gpu, x, (param(0), bias), y, batch)),
-                    }
+                    let own = (param(0), bias.then(|| param(1)));
+                    recording.push(conv.forward(gpu, x, own, y, batch));
                 }
                 OpKind::Norm(norm) => {
                     let batch_norm = norm.statistics == Statistics::Batch;
@@ -256,17 +253,26 @@ impl Network {
         let gradients = target.weights;
         let of =
             |gradients: &'_ Gradients, more: usize| gradients.others[op.first_param + more].clone();
-        match op.kind {
-            OpKind::Conv { conv, bias } => {
-                if let Some(gradients) = gradients.filter(|_| bias) {
-                    let (own, more) = (of(gradients, 1), gradients.accumulate);
+        if let Some(gradients) = gradients.filter(|_| op.kind.has_bias()) {
+            let (own, more) = (of(gradients, 1), gradients.accumulate);
+            match op.kind {
+                OpKind::Conv { conv, .. } => {
                     recording.push(conv.backward_bias(gpu, dy, &own, batch, more));
                 }
-                if let Some(fast) = &self.convs[at] {
-                    let (halos, own, dx) = (&self.halos, (weights, op), goes_on.then_some(dx));
-                    let ends = (x, dy);
-                    return fast.backward(gpu, recording, halos, own, gradients, ends, dx, batch);
+                OpKind::Linear(linear) => {
+                    let (images, nets) = (0..batch.images, 0..batch.nets);
+                    let (starts, classes) = (&gradients.starts, linear.classes);
+                    recording.push(class_sum(gpu, starts, dy, &own, classes, images, nets, more));
                 }
+                _ => {}
+            }
+        }
+        if let Some(fast) = &self.fast[at] {
+            let ends = Ends { x, dy, dx: goes_on.then_some(dx) };
+            return fast.backward(gpu, recording, &self.room, (weights, op), gradients, ends, batch);
+        }
+        match op.kind {
+            OpKind::Conv { conv, .. } => {
                 if let Some(gradients) = gradients {
                     let (own, more) = (of(gradients, 0), gradients.accumulate);
                     recording.push(conv.backward_weight(gpu, x, dy, &own, batch, more));
@@ -300,12 +306,8 @@ impl Network {
             }
             OpKind::Linear(linear) => {
                 if let Some(gradients) = gradients {
-                    let (more, classes) = (gradients.accumulate, linear.classes);
-                    let own = of(gradients, 0);
+                    let (own, more) = (of(gradients, 0), gradients.accumulate);
                     recording.push(linear.backward_weight(gpu, dy, x, &own, batch, more));
-                    let (images, nets) = (0..batch.images, 0..batch.nets);
-                    let (starts, own) = (&gradients.starts, of(gradients, 1));
-                    recording.push(class_sum(gpu, starts, dy, &own, classes, images, nets, more));
                 }
                 if goes_on {
                     recording.push(linear.backward_data(gpu, dy, param(0), dx, batch));

@@ -75,6 +75,22 @@ pub(crate) enum OpKind {
     },
 }
 
+impl OpKind {
+    /// Whether its second parameter is a bias.
+    pub fn has_bias(self) -> bool {
+        matches!(self, Self::Conv { bias: true, .. } | Self::Linear(_))
+    }
+
+    /// (outputs, inputs) of its weights, if it multiplies by any.
+    pub fn shape(self) -> Option<(usize, usize)> {
+        match self {
+            Self::Conv { conv, .. } => Some((conv.outputs, conv.inputs)),
+            Self::Linear(linear) => Some((linear.classes, linear.features)),
+            _ => None,
+        }
+    }
+}
+
 /// One parameter of one network.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Param {
@@ -209,14 +225,6 @@ impl Program {
     /// Values of an image in what it comes to.
     pub fn features(&self) -> usize {
         self.values[self.output].len
-    }
-
-    /// The convolutions among the operations, with the number of each.
-    pub fn convs(&self) -> impl Iterator<Item = (usize, &Op, Conv)> + Clone {
-        self.ops.iter().enumerate().filter_map(|(at, op)| match op.kind {
-            OpKind::Conv { conv, .. } => Some((at, op, conv)),
-            _ => None,
-        })
     }
 
     /// Whether an image's values depend on those of others in the batch, in training.

@@ -4,8 +4,8 @@ use wgpu::util::StagingBelt;
 
 use super::{
     ConvNet,
-    conv3::Conv3,
     embedder::forms,
+    fast::Fast,
     program::{Param, Program},
 };
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
     gpu::{Buffer, Gpu, Memory, Recording, Submissions, Texels},
     kernels::{
         Direction, NetworkKey, Packing,
-        cpu::{Winograd, pack_winograd},
+        cpu::{TexelPacking, Winograd, pack_texels},
         init_uniform, pack_weights,
     },
     rng::Purpose,
@@ -35,7 +35,7 @@ pub(crate) struct Weights<M: Memory = Gpu> {
     draw: Recording,
     /// Rearranged for one kernel each.
     packed: Vec<Packed<Packing, M::Buffer<f32>>>,
-    packed_texels: Vec<Packed<Winograd, M::Texels>>,
+    packed_texels: Vec<Packed<TexelPacking, M::Texels>>,
     pack: Recording,
 }
 
@@ -85,7 +85,7 @@ pub(crate) enum Ways {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
     Buffer(Packing),
-    Texels(Winograd),
+    Texels(TexelPacking),
 }
 
 impl<M: Memory> Weights<M> {
@@ -116,21 +116,18 @@ impl<M: Memory> Weights<M> {
             blocks,
         };
         for (block, direction, form) in forms(&plans, ways) {
-            let (of, shape) = (Of::Block(block), weights.shape(block, direction));
-            match form {
-                Form::Buffer(packing) => weights.add(memory, of, direction, packing, shape),
-                Form::Texels(packing) => weights.add_texels(memory, of, direction, packing, shape),
-            };
+            let shape = weights.shape(block, direction);
+            weights.add(memory, Of::Block(block), direction, form, shape);
         }
-        for (_, op, conv) in program.convs() {
-            let Some(fast) = Conv3::of(memory.caps(), conv) else { continue };
-            let (ahead, back) = ((conv.outputs, conv.inputs), (conv.inputs, conv.outputs));
-            let both = [(Direction::Forward, ahead), (Direction::BackwardData, back)];
-            for (direction, shape) in both.into_iter().take(if ways == Ways::Ahead { 1 } else { 2 })
-            {
-                if let Some(packing) = fast.packing(direction) {
-                    weights.add(memory, Of::Param(op.first_param), direction, packing, shape);
-                }
+        for op in &program.ops {
+            let (Some(fast), Some(ahead)) = (Fast::of(memory.caps(), op.kind), op.kind.shape())
+            else {
+                continue;
+            };
+            let back = (ahead.1, ahead.0);
+            for (direction, form) in fast.forms(ways) {
+                let shape = if direction == Direction::Forward { ahead } else { back };
+                weights.add(memory, Of::Param(op.first_param), direction, form, shape);
             }
         }
         weights
@@ -141,25 +138,21 @@ impl<M: Memory> Weights<M> {
         memory: &M,
         of: Of,
         direction: Direction,
-        packing: Packing,
+        form: Form,
         shape: (usize, usize),
     ) {
         let label = format!("packed weights {of} {direction:?}");
-        let values = memory.buffer(&label, self.nets * packing.len(shape.0, shape.1));
-        self.packed.push(Packed { of, direction, packing, shape, values });
-    }
-
-    fn add_texels(
-        &mut self,
-        memory: &M,
-        of: Of,
-        direction: Direction,
-        packing: Winograd,
-        shape: (usize, usize),
-    ) {
-        let label = format!("packed weights {of} {direction:?}, texels");
-        let values = memory.texels(&label, self.nets * packing.len(shape.0, shape.1));
-        self.packed_texels.push(Packed { of, direction, packing, shape, values });
+        match form {
+            Form::Buffer(packing) => {
+                let values = memory.buffer(&label, self.nets * packing.len(shape.0, shape.1));
+                self.packed.push(Packed { of, direction, packing, shape, values });
+            }
+            Form::Texels(packing) => {
+                let len = self.nets * packing.len(shape.0, shape.1);
+                let values = memory.texels(&format!("{label}, texels"), len);
+                self.packed_texels.push(Packed { of, direction, packing, shape, values });
+            }
+        }
     }
 
     /// (outputs, inputs) of a block's convolution, whichever way it goes.
@@ -206,7 +199,7 @@ impl Weights {
         }
         for &Packed { of, direction, packing, shape, ref values } in &self.packed_texels {
             let plain = self.plain(of);
-            self.pack.push(pack_winograd(gpu, direction, packing, shape, plain, values));
+            self.pack.push(pack_texels(gpu, direction, packing, shape, plain, values));
         }
     }
 
@@ -321,7 +314,21 @@ impl Weights {
         direction: Direction,
         packing: Winograd,
     ) -> Result<&Texels> {
+        let packing = TexelPacking::Winograd(packing);
         Packed::find(&self.packed_texels, (Of::Block(block), direction, packing))
+    }
+
+    /// As [`packed_param`](Self::packed_param), for the kernels of CPU adapters.
+    ///
+    /// # Errors
+    /// As [`packed`](Self::packed).
+    pub fn packed_param_texels(
+        &self,
+        param: usize,
+        direction: Direction,
+        packing: TexelPacking,
+    ) -> Result<&Texels> {
+        Packed::find(&self.packed_texels, (Of::Param(param), direction, packing))
     }
 }
 

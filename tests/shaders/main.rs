@@ -88,6 +88,9 @@ fn every_specialisation_is_listed_under_a_name_of_its_own() {
     assert_eq!(count("norm_backward_cpu "), 5);
     // Of one to four input channels a workgroup.
     assert_eq!(count("weight_gradient_cpu_lanes "), 3 * 4 * 5);
+    // On subgroups of 8 and 16, one or two texels of inputs at a time: forward without and with bias, and back.
+    assert_eq!(count("product_cpu_lanes "), 2 * 2 * 3);
+    assert_eq!(count("product_weight_cpu_lanes "), 2 * 2);
     // Of one and three channels.
     assert_eq!(count("block_first_lanes 16 32"), 2);
     for to in ["images", "weights"] {

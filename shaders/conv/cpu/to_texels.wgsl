@@ -1,5 +1,5 @@
 // Takes planes from a buffer, whatever their layout, to where the kernels of CPU adapters read them: dense,
-// in a texture, an even number of each image. An invocation takes four values.
+// in a texture, an even number of each image: if there is one fewer, the last is zero. An invocation takes four values.
 
 struct Params {
     planes: Planes,
@@ -18,18 +18,18 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     let flat = flat_group(group) * 64u + lane;
     let source = params.planes;
     let plane = source.size * source.size / 4u;
-    let channel = flat / plane % source.channels;
-    let image = flat / plane / source.channels;
+    let padded = (source.channels + 1u) & ~1u;
+    let channel = flat / plane % padded;
+    let image = flat / plane / padded;
     if image >= params.images {
         return;
     }
     let start = plane_start(source, image, channel);
     let place = flat % plane;
     var values = vec4f();
-    for (var j = 0u; j < 4u; j++) {
+    for (var j = 0u; j < 4u && channel < source.channels; j++) {
         let at = 4u * place + j;
         values[j] = planes[start + at / source.size * source.pitch + at % source.size];
     }
-    let padded = (source.channels + 1u) & ~1u;
     textureStore(texels, texel((image * padded + channel) * plane + place), values);
 }

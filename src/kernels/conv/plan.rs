@@ -9,9 +9,12 @@ use super::{
         conv_backward_weight::WeightTile,
     },
     Direction,
-    cpu::{FirstBlock, SmallPlanes, WidePlanes, Winograd},
+    cpu::{FirstBlock, Product, SmallPlanes, WidePlanes, Winograd},
 };
-use crate::gpu::{Caps, Kernels};
+use crate::{
+    gpu::{Caps, Kernels},
+    kernels::{Linear, layers::Conv},
+};
 
 /// A block: convolution 3×3 → instance norm → ReLU → average pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +44,16 @@ pub(crate) enum WeightKernel {
     Plain,
     Lanes(WeightTile),
     Tiles(WeightTiles),
+}
+
+/// A convolution that is in no block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LayerKernel {
+    /// As blocks have it, on planes with halos.
+    Haloed,
+    /// As blocks on CPUs have it.
+    Texels(Winograd),
+    Product(Product),
 }
 
 /// How a block goes forward.
@@ -177,6 +190,26 @@ fn texel_kernel(caps: &Caps, shape: BlockShape) -> Option<TexelKernel> {
     }
     let small = SmallPlanes::new(lanes, size).map(TexelKernel::Small);
     small.or_else(|| WidePlanes::new(lanes, size).map(TexelKernel::Wide))
+}
+
+/// For a convolution that is in no block; none where there is nothing faster than the kernels for any.
+pub(crate) fn layer_kernel(caps: &Caps, conv: Conv) -> Option<LayerKernel> {
+    let as_in_blocks = (conv.kernel, conv.stride, conv.pad) == (3, 1, 1);
+    if let Some(lanes) = caps.texel_lanes() {
+        let small = SmallPlanes::new(lanes, conv.size).map(|small| small.packing());
+        let wide = || WidePlanes::new(lanes, conv.size).map(|wide| wide.packing());
+        let winograd = small.or_else(wide).filter(|_| as_in_blocks).map(LayerKernel::Texels);
+        let product = || Product::new(lanes, conv).map(LayerKernel::Product);
+        if let Some(kernel) = winograd.or_else(product) {
+            return Some(kernel);
+        }
+    }
+    (as_in_blocks && caps.kernels != Kernels::Plain).then_some(LayerKernel::Haloed)
+}
+
+/// For a linear layer, likewise.
+pub(crate) fn linear_kernel(caps: &Caps, linear: Linear) -> Option<Product> {
+    caps.texel_lanes().and_then(|lanes| Product::linear(lanes, linear))
 }
 
 /// For a convolution alone, on planes of this size and so many (input, output) channels.

@@ -6,7 +6,7 @@ use crate::{
 };
 
 params! {
-    struct Params {
+    pub(in crate::kernels) struct Params {
         inputs: u32,
         outputs: u32,
         size: u32,
@@ -157,11 +157,11 @@ impl Conv {
         BACKWARD_BIAS.dispatch(gpu, &[], &bindings, fold(batch.nets * self.outputs)).values(values)
     }
 
-    fn flops(self, batch: Batch) -> usize {
+    pub(in crate::kernels) fn flops(self, batch: Batch) -> usize {
         2 * batch.images * self.weights() * self.out_size * self.out_size
     }
 
-    fn params(self, gpu: &Gpu, batch: Batch, accumulate: bool) -> Buffer<Params> {
+    pub(in crate::kernels) fn params(self, gpu: &Gpu, batch: Batch, accumulate: bool) -> Buffer<Params> {
         let params = Params {
             inputs: self.inputs as u32,
             outputs: self.outputs as u32,

@@ -12,6 +12,7 @@ mod sum;
 pub use act::Activation;
 pub(crate) use act::{act_backward, act_forward};
 pub(crate) use conv::Conv;
+pub(super) use conv::Params as ConvParams;
 pub(crate) use halo::{add_bias, halo};
 pub(crate) use norm::{Norm, Statistics};
 pub(crate) use pool::Pool;

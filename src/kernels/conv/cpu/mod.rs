@@ -1,4 +1,4 @@
-//! Convolutions and blocks for CPU adapters, whose planes lie in textures. Their WGSL is in
+//! Convolutions, linear layers and blocks for CPU adapters, whose planes lie in textures. Their WGSL is in
 //! `shaders/conv/cpu/`.
 
 mod block;
@@ -6,6 +6,7 @@ mod first_block;
 mod norm_backward;
 mod norm_forward;
 mod pack;
+mod product;
 mod texels;
 mod weight_gradient;
 
@@ -13,11 +14,12 @@ pub(crate) use block::{Finish, SmallPlanes, WidePlanes, convolve};
 pub(crate) use first_block::{FirstBlock, first_block, first_block_backward};
 pub(crate) use norm_backward::norm_backward;
 pub(crate) use norm_forward::norm_forward;
-pub(crate) use pack::{Winograd, pack_winograd};
+pub(crate) use pack::{TexelPacking, Winograd, pack_texels, pack_winograd};
+pub(crate) use product::Product;
 pub(crate) use texels::{from_texels, to_texels};
 pub(crate) use weight_gradient::weight_gradient;
 pub(in crate::kernels) use {
-    pack::KERNEL as PACK, texels::FROM as FROM_TEXELS, texels::TO as TO_TEXELS,
+    pack::{KERNEL as PACK, TAPS as PACK_TAPS}, product::TO_POSITIONS, texels::FROM as FROM_TEXELS, texels::TO as TO_TEXELS,
 };
 
 use crate::{
@@ -94,6 +96,7 @@ pub(in crate::kernels) fn all() -> Vec<Generated> {
         FirstBlock::all(),
         norm_backward::all(),
         norm_forward::all(),
+        product::all(),
         weight_gradient::all(),
     ]
     .concat()

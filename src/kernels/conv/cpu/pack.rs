@@ -1,4 +1,4 @@
-//! Transforming weights for Winograd's F(4, 3).
+//! Rearranging weights: transformed for Winograd's F(4, 3), or as they are.
 
 use crate::{
     gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, Texels, fold, params},
@@ -16,6 +16,23 @@ params! {
         pad: [u32; 2],
     }
 }
+
+params! {
+    struct TapParams {
+        outputs: u32,
+        inputs: u32,
+        taps: u32,
+        padded: u32,
+        len: u32,
+        pad: [u32; 3],
+    }
+}
+
+pub(in crate::kernels) const TAPS: Kernel = Kernel {
+    name: "pack_taps",
+    source: wgsl!("shared/grid", "shared/quotient", "shared/texels", "conv/cpu/pack_taps"),
+    slots: &[Slot::params::<TapParams>(), Slot::Read, Slot::TexelsWrite],
+};
 
 pub(in crate::kernels) const KERNEL: Kernel = Kernel {
     name: "pack_winograd",
@@ -41,6 +58,79 @@ impl Winograd {
     fn texels(&self) -> usize {
         (18 * self.per_turn).div_ceil(4)
     }
+}
+
+/// How [`Product`](super::Product) reads its weights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Taps {
+    pub taps: usize,
+    /// Outputs are filled up to one of this.
+    pub multiple: usize,
+}
+
+impl Taps {
+    fn len(&self, outputs: usize, inputs: usize) -> usize {
+        self.taps * inputs.div_ceil(4) * outputs.next_multiple_of(self.multiple)
+    }
+}
+
+/// How weights lie in a texture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TexelPacking {
+    Winograd(Winograd),
+    Taps(Taps),
+}
+
+impl TexelPacking {
+    /// Texels of one network's weights.
+    pub fn len(&self, outputs: usize, inputs: usize) -> usize {
+        match self {
+            Self::Winograd(winograd) => winograd.len(outputs, inputs),
+            Self::Taps(taps) => taps.len(outputs, inputs),
+        }
+    }
+}
+
+/// Packs weights (nets, outputs, inputs, kernel, kernel), or the transposed ones, whose `outputs` and `inputs` are
+/// then the other way round.
+pub(crate) fn pack_texels(
+    gpu: &Gpu,
+    direction: Direction,
+    packing: TexelPacking,
+    shape: (usize, usize),
+    weights: &Buffer<f32>,
+    packed: &Texels,
+) -> Dispatch {
+    match packing {
+        TexelPacking::Winograd(own) => pack_winograd(gpu, direction, own, shape, weights, packed),
+        TexelPacking::Taps(own) => pack_taps(gpu, direction, own, shape, weights, packed),
+    }
+}
+
+fn pack_taps(
+    gpu: &Gpu,
+    direction: Direction,
+    Taps { taps, multiple }: Taps,
+    (outputs, inputs): (usize, usize),
+    weights: &Buffer<f32>,
+    packed: &Texels,
+) -> Dispatch {
+    let params = TapParams {
+        outputs: outputs as u32,
+        inputs: inputs as u32,
+        taps: taps as u32,
+        padded: outputs.next_multiple_of(multiple) as u32,
+        len: packed.len() as u32,
+        pad: [0; 3],
+    };
+    let params = Buffer::params(gpu, "pack_taps params", &params);
+    TAPS.dispatch(
+        gpu,
+        direction.constants(),
+        &[params.binding(), weights.binding(), packed.binding()],
+        fold(packed.len().div_ceil(WORKGROUP)),
+    )
+    .values(weights.len() + 4 * packed.len())
 }
 
 /// Packs weights (nets, outputs, inputs, 3, 3), or the transposed ones, whose `outputs` and `inputs` are then

@@ -53,6 +53,6 @@ pub(crate) fn from_texels(
 fn shape(gpu: &Gpu, planes: Planes, images: usize) -> (Buffer<Params>, [u32; 3]) {
     let params = Params { planes, images: images as u32, pad: [0; 3] };
     let layer = Layer { channels: planes.channels as usize, size: planes.size as usize };
-    let grid = fold((images * layer.values() / 4).div_ceil(WORKGROUP));
+    let grid = fold((images * layer.image_len()).div_ceil(WORKGROUP));
     (Buffer::params(gpu, "texels params", &params), grid)
 }

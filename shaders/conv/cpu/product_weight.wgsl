@@ -1,0 +1,96 @@
+// The gradient at the weights of what product.wgsl computes forward, for CPU adapters with subgroups of {{ lanes }}
+// lanes. A template, which kernels/template.rs writes out because drivers do not reliably unroll.
+//
+// A workgroup is one subgroup: it has one tap of one network, {{ 4 * lanes }} outputs, four of them a lane, and
+// {{ 4 * quads }} inputs. It goes through the positions of all images, {{ lanes }} a turn: a lane loads the inputs of
+// one of them, all lanes load the gradient of one after the other, and subgroupBroadcast brings each input to all
+// lanes. Some turns are summed by themselves, then added: that rounds less than one long sum.
+
+// [image][position][input / 4].
+@group(0) @binding(1) var x: texture_storage_2d<rgba32float, read>;
+// [image][position][output / 4].
+@group(0) @binding(2) var dy: texture_storage_2d<rgba32float, read>;
+// (nets, outputs, inputs, taps).
+@group(0) @binding(3) var<storage, read_write> dw: array<f32>;
+
+@compute @workgroup_size({{ lanes }})
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
+    let inputs = params.inputs;
+    let outputs = params.outputs;
+    let size = params.size;
+    let out_size = params.out_size;
+    let stride = params.stride;
+    let positions = out_size * out_size;
+    let values = params.images_per_net * positions;
+    let in_quads = (inputs + 3u) / 4u;
+    let out_quads = (outputs + 3u) / 4u;
+    let in_blocks = (in_quads + {{ quads - 1 }}u) / {{ quads }}u;
+    let out_blocks = (out_quads + {{ lanes - 1 }}u) / {{ lanes }}u;
+    let taps = params.kernel * params.kernel;
+    let flat = flat_group(group);
+    let first_quad = flat % in_blocks * {{ quads }}u;
+    let block = flat / in_blocks % out_blocks;
+    let tap = flat / in_blocks / out_blocks % taps;
+    let net = flat / in_blocks / out_blocks / taps;
+    let first_image = net * params.images_per_net;
+    if first_image >= params.images {
+        return;
+    }
+    // From an output to the input that the tap reads.
+    let shift = parts(tap, params.kernel) - params.padding;
+    // Surplus lanes and inputs repeat the last and store nothing.
+    let out_quad = min(block * {{ lanes }}u + lane, out_quads - 1u);
+    let d_first = first_image * positions * out_quads + out_quad;
+{% for q in range(quads) %}
+    let quad{{ q }} = min(first_quad + {{ q }}u, in_quads - 1u);
+{% endfor %}
+{% for k in range(4 * quads) %}
+    var sum{{ k }} = vec4f();
+{% endfor %}
+    for (var start = 0u; start < values; start += {{ lanes * turns }}u) {
+{% for k in range(4 * quads) %}
+        var a{{ k }} = vec4f();
+{% endfor %}
+        let stop = min(start + {{ lanes * turns }}u, values);
+        for (var first = start; first < stop; first += {{ lanes }}u) {
+            let at = parts(min(first + lane, values - 1u), positions);
+            let place = parts(at.y, out_size) * stride + shift;
+            // Above or left of the plane wraps around.
+            let inside = place.x < size && place.y < size && first + lane < values;
+            let p = select(0u, (((first_image + at.x) * size + place.x) * size + place.y) * in_quads, inside);
+{% for q in range(quads) %}
+            let v{{ q }} = select(vec4f(), textureLoad(x, texel(p + quad{{ q }})), inside);
+{% endfor %}
+{% for i in range(lanes) %}
+            {
+                let d = textureLoad(dy, texel(d_first + min(first + {{ i }}u, values - 1u) * out_quads));
+{% for k in range(4 * quads) %}
+                a{{ k }} += d * subgroupBroadcast(v{{ k // 4 }}.{{ "xyzw"[k % 4] }}, {{ i }}u);
+{% endfor %}
+            }
+{% endfor %}
+        }
+{% for k in range(4 * quads) %}
+        sum{{ k }} += a{{ k }};
+{% endfor %}
+    }
+    if block * {{ lanes }}u + lane != out_quad {
+        return;
+    }
+{% for k in range(4 * quads) %}
+    put(net, 4u * out_quad, 4u * first_quad + {{ k }}u, tap, sum{{ k }});
+{% endfor %}
+}
+
+fn put(net: u32, output: u32, input: u32, tap: u32, gradient: vec4f) {
+    if input >= params.inputs {
+        return;
+    }
+    for (var i = 0u; i < 4u; i++) {
+        if output + i < params.outputs {
+            let row = (net * params.outputs + output + i) * params.inputs + input;
+            let at = row * params.kernel * params.kernel + tap;
+            dw[at] = gradient[i] + select(0.0, dw[at], params.accumulate == 1u);
+        }
+    }
+}

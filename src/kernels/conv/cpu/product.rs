@@ -1,0 +1,263 @@
+//! Convolutions of any kernel, stride and padding, and linear layers: products of what each position reads and the
+//! weights of each output.
+
+use minijinja::context;
+
+use super::{TexelPacking, pack::Taps};
+use crate::{
+    gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, Texels, fold, params},
+    kernels::{
+        Batch, Constants, Direction, Generated, Linear, WORKGROUP,
+        layers::{Conv, ConvParams},
+        wgsl,
+    },
+};
+
+params! {
+    struct PositionParams {
+        channels: u32,
+        positions: u32,
+        len: u32,
+        pad: u32,
+    }
+}
+
+pub(in crate::kernels) const TO_POSITIONS: Kernel = Kernel {
+    name: "to_positions",
+    source: wgsl!("shared/grid", "shared/quotient", "shared/texels", "conv/cpu/to_positions"),
+    slots: &[Slot::params::<PositionParams>(), Slot::Read, Slot::TexelsWrite],
+};
+
+const PRODUCT: &str = wgsl!(
+    "shared/grid",
+    "shared/quotient",
+    "shared/texels",
+    "shared/layer_conv",
+    "conv/cpu/product"
+);
+
+const WEIGHT: &str = wgsl!(
+    "shared/grid",
+    "shared/quotient",
+    "shared/texels",
+    "shared/layer_conv",
+    "conv/cpu/product_weight"
+);
+
+const SLOTS: &[Slot] =
+    &[Slot::params::<ConvParams>(), Slot::Texels, Slot::Texels, Slot::Read, Slot::Write];
+
+const WEIGHT_SLOTS: &[Slot] =
+    &[Slot::params::<ConvParams>(), Slot::Texels, Slot::Texels, Slot::Write];
+
+const BIAS: [Constants; 2] = [&[("BIAS", 0.0)], &[("BIAS", 1.0)]];
+
+/// Turns that the gradient at the weights sums before it adds to what there is.
+const TURNS: usize = 32;
+
+/// A layer's kernels on subgroups of so many lanes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Product {
+    lanes: usize,
+    conv: Conv,
+}
+
+impl Product {
+    /// The kernels, if there are any for so many lanes.
+    pub fn new(lanes: usize, conv: Conv) -> Option<Self> {
+        matches!(lanes, 8 | 16).then_some(Self { lanes, conv })
+    }
+
+    /// A linear layer: a convolution on planes of one position.
+    pub fn linear(lanes: usize, Linear { features, classes }: Linear) -> Option<Self> {
+        let (inputs, outputs) = (features, classes);
+        let one = Conv { inputs, outputs, size: 1, out_size: 1, kernel: 1, stride: 1, pad: 0 };
+        Self::new(lanes, one)
+    }
+
+    /// How the weights lie.
+    pub fn packing(&self) -> TexelPacking {
+        TexelPacking::Taps(Taps { taps: self.taps(), multiple: 2 * self.lanes })
+    }
+
+    fn taps(&self) -> usize {
+        self.conv.kernel * self.conv.kernel
+    }
+
+    /// Texels of an image as it is read.
+    pub fn input_len(&self) -> usize {
+        texels(self.conv.inputs, self.conv.size)
+    }
+
+    /// Of the gradient at what is made of it.
+    pub fn d_output_len(&self) -> usize {
+        texels(self.conv.outputs, self.conv.out_size)
+    }
+
+    /// Takes dense images from a buffer to where they are read.
+    pub fn take_input(
+        &self,
+        gpu: &Gpu,
+        x: &Buffer<f32>,
+        texels: &Texels,
+        images: usize,
+    ) -> Dispatch {
+        to_positions(gpu, x, texels, (self.conv.inputs, self.conv.size), images)
+    }
+
+    /// Takes the gradient at what is made of them.
+    pub fn take_d_output(
+        &self,
+        gpu: &Gpu,
+        dy: &Buffer<f32>,
+        texels: &Texels,
+        images: usize,
+    ) -> Dispatch {
+        to_positions(gpu, dy, texels, (self.conv.outputs, self.conv.out_size), images)
+    }
+
+    /// y (images, outputs, out_size, out_size) from x, packed weights, and bias (nets, outputs).
+    pub fn forward(
+        &self,
+        gpu: &Gpu,
+        x: &Texels,
+        (weights, bias): (&Texels, Option<&Buffer<f32>>),
+        y: &Buffer<f32>,
+        batch: Batch,
+    ) -> Dispatch {
+        self.product(gpu, Direction::Forward, x, (weights, bias), y, batch)
+    }
+
+    /// The gradient at x, from `dy` at y and the weights, packed for it.
+    pub fn backward_data(
+        &self,
+        gpu: &Gpu,
+        dy: &Texels,
+        weights: &Texels,
+        dx: &Buffer<f32>,
+        batch: Batch,
+    ) -> Dispatch {
+        self.product(gpu, Direction::BackwardData, dy, (weights, None), dx, batch)
+    }
+
+    fn product(
+        &self,
+        gpu: &Gpu,
+        direction: Direction,
+        from: &Texels,
+        (weights, bias): (&Texels, Option<&Buffer<f32>>),
+        to: &Buffer<f32>,
+        batch: Batch,
+    ) -> Dispatch {
+        let Conv { inputs, outputs, size, out_size, .. } = self.conv;
+        let turned =
+            Conv { inputs: outputs, outputs: inputs, size: out_size, out_size: size, ..self.conv };
+        let conv = if direction == Direction::Forward { self.conv } else { turned };
+        let params = conv.params(gpu, batch, false);
+        // Without a bias, something else that is only read.
+        let none = Buffer::params(gpu, "no bias", &0.0f32);
+        let bindings = [
+            params.binding(),
+            from.binding(),
+            weights.binding(),
+            bias.map_or(none.binding(), Buffer::binding),
+            to.binding(),
+        ];
+        let tiles = (batch.images / batch.nets * conv.out_size.pow(2)).div_ceil(self.lanes);
+        let groups = batch.nets * tiles * conv.outputs.div_ceil(2 * self.lanes);
+        generate(self.lanes, direction, steps(conv.inputs), bias.is_some())
+            .dispatch(gpu, &bindings, fold(groups))
+            .flops(self.conv.flops(batch))
+    }
+
+    /// The gradient at the weights, (nets, outputs, inputs, kernel, kernel), from x and `dy` at y. Adds to what is
+    /// there if told to `accumulate`.
+    pub fn backward_weight(
+        &self,
+        gpu: &Gpu,
+        (x, dy): (&Texels, &Texels),
+        d_weights: &Buffer<f32>,
+        batch: Batch,
+        accumulate: bool,
+    ) -> Dispatch {
+        let params = self.conv.params(gpu, batch, accumulate);
+        let bindings = [params.binding(), x.binding(), dy.binding(), d_weights.binding()];
+        let quads = in_quads(self.conv.inputs);
+        let inputs = self.conv.inputs.div_ceil(4 * quads);
+        let outputs = self.conv.outputs.div_ceil(4 * self.lanes);
+        generate_weight(self.lanes, quads)
+            .dispatch(gpu, &bindings, fold(batch.nets * self.taps() * outputs * inputs))
+            .flops(self.conv.flops(batch))
+    }
+}
+
+/// Of one image, four channels of a position each.
+fn texels(channels: usize, size: usize) -> usize {
+    channels.div_ceil(4) * size * size
+}
+
+/// Texels of the inputs that a turn takes: more of them, where they divide into these.
+fn steps(inputs: usize) -> usize {
+    if inputs.div_ceil(4).is_multiple_of(2) { 2 } else { 1 }
+}
+
+/// Texels of the inputs that a workgroup has, of the gradient at the weights.
+fn in_quads(inputs: usize) -> usize {
+    inputs.div_ceil(4).min(2)
+}
+
+fn generate(lanes: usize, direction: Direction, steps: usize, bias: bool) -> Generated {
+    let transposed = direction == Direction::BackwardData;
+    let way = if transposed { "data" } else { "forward" };
+    Generated {
+        name: format!("product_cpu_lanes {way} {lanes}×{steps}"),
+        template: PRODUCT,
+        values: context!(lanes, transposed, steps),
+        constants: BIAS[usize::from(bias)],
+        slots: SLOTS,
+    }
+}
+
+fn generate_weight(lanes: usize, quads: usize) -> Generated {
+    Generated {
+        name: format!("product_weight_cpu_lanes {lanes}×{quads}"),
+        template: WEIGHT,
+        values: context!(lanes, quads, turns => TURNS),
+        constants: &[],
+        slots: WEIGHT_SLOTS,
+    }
+}
+
+/// Every specialisation that any adapter can ask for, for the tests that read them all.
+pub(super) fn all() -> Vec<Generated> {
+    let mut all = Vec::new();
+    for lanes in [8, 16] {
+        for some in [1, 2] {
+            all.push(generate(lanes, Direction::BackwardData, some, false));
+            all.extend([false, true].map(|bias| generate(lanes, Direction::Forward, some, bias)));
+            all.push(generate_weight(lanes, some));
+        }
+    }
+    all
+}
+
+fn to_positions(
+    gpu: &Gpu,
+    planes: &Buffer<f32>,
+    to: &Texels,
+    (channels, size): (usize, usize),
+    images: usize,
+) -> Dispatch {
+    let (positions, len) = (size * size, images * texels(channels, size));
+    let params = PositionParams {
+        channels: channels as u32,
+        positions: positions as u32,
+        len: len as u32,
+        pad: 0,
+    };
+    let params = Buffer::params(gpu, "to_positions params", &params);
+    let bindings = [params.binding(), planes.binding(), to.binding()];
+    TO_POSITIONS
+        .dispatch(gpu, &[], &bindings, fold(len.div_ceil(WORKGROUP)))
+        .values(images * channels * positions + 4 * len)
+}
