@@ -23,7 +23,8 @@ pub fn run(args: &BenchArgs) -> Result<u8, Failure> {
     let interrupt = Interrupt::install(console);
     interrupt.timing();
     let mut pieces: Option<Pieces> = None;
-    let report = args.bench().run_blocking(&args.adapter_choice(), &mut |progress| {
+    let adapter = args.given.machine().adapter_choice()?;
+    let report = args.bench().run_blocking(&adapter, &mut |progress| {
         if let Progress::Done(done) = progress {
             if let Some(pieces) = &mut pieces {
                 pieces.at(done.into(), f64::from(done) / f64::from(pieces.total.max(1)));

@@ -78,7 +78,7 @@ pub fn run() -> ExitCode {
         Some(Command::Evaluate(args)) => evaluate::run(args),
         Some(Command::Compare(args)) if !args.runs.is_empty() => side_by_side::run(args),
         Some(Command::Compare(args)) => compare::run(args),
-        Some(Command::ShowConfig(args)) => show_config::run(args, &cli.origins),
+        Some(Command::ShowConfig(args)) => show_config::run(args),
         Some(Command::Bench(args)) => bench::run(args),
         Some(Command::Export(args)) => export::run(args),
         Some(Command::Completions { shell }) => manual::completions(*shell),
@@ -87,10 +87,7 @@ pub fn run() -> ExitCode {
         Some(Command::Report(args)) => report::run(args),
         None => match &cli.lasting.resume {
             Some(dir) => resume::run(dir, &cli),
-            None => {
-                let runs = cli.run.runs(&cli.lasting, cli.method.method);
-                run::run(&cli.run, cli.method, &cli.lasting, runs)
-            }
+            None => run::run(&cli),
         },
     };
     match outcome {

@@ -43,7 +43,7 @@ struct Run<'a> {
 }
 
 pub fn run(args: &CompareArgs) -> Result<u8, Failure> {
-    let console = Console::new(args.run.machine.quiet).with_json(args.json);
+    let console = Console::new(args.run.common.quiet).with_json(args.json);
     let out = args.run.out.as_deref();
     OutputFolder::check(out)?;
     let runs = named(&args.runs)?;

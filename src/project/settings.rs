@@ -1,0 +1,336 @@
+//! Everything that a run can be asked, each setting declared once: its place in `run.toml`, its flag, its help, its
+//! bounds and the methods that use it. Flags, `--config`, records, commands and messages all go by this table.
+//!
+//! The values are fields of [`Settings`](crate::Settings), [`EvaluationSettings`](crate::EvaluationSettings),
+//! [`SelectionSettings`](crate::SelectionSettings) and [`Record`](super::Record); their defaults are in `recipes.toml`.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{Method, words::memory_exactly};
+use crate::{Init, Kernels, Precision, Preset, Recipe, Subject, data::NAMES};
+
+/// One setting.
+#[derive(Debug, Clone, Copy)]
+pub struct Setting {
+    /// The table of `run.toml` that it is in, empty for the top.
+    pub table: &'static str,
+    /// Its key in that table.
+    pub key: &'static str,
+    /// Its name, the only one of this kind: in errors, and with hyphens as its flag.
+    pub name: &'static str,
+    /// What its values are.
+    pub kind: Kind,
+    /// Where it stands in the help.
+    pub heading: &'static str,
+    /// What its value is called in the help.
+    pub value_name: &'static str,
+    /// The methods that use it.
+    pub methods: Methods,
+    /// Whether an evaluation has it as well, and takes the run's where nothing else is asked of it.
+    pub shared: bool,
+    /// Other tables in which its name is read: short forms, and where earlier versions wrote it.
+    pub read_in: &'static [&'static str],
+    help: &'static str,
+}
+
+/// What values a setting has.
+#[derive(Debug, Clone, Copy)]
+pub enum Kind {
+    /// Whole numbers from the first to the second.
+    Whole(u64, u64),
+    /// A rate: a number above 0.
+    Rate,
+    /// A part of something that is not all of it: from 0 to below 1.
+    Part,
+    /// A number of bytes, typed as `1GiB`.
+    Size,
+    /// Yes or no; its flag has no value.
+    Switch,
+    /// One of these names.
+    OneOf(fn() -> Vec<&'static str>),
+    /// A data set: one of the names, or `folder:` and a path.
+    Dataset,
+    /// A kind of network.
+    Network,
+    /// One or several kinds of network, joined by comma. A run takes one.
+    Networks,
+    /// Names of augmentations.
+    Augmentations,
+    /// A path.
+    Path,
+    /// Any text.
+    Text,
+}
+
+/// Which methods use a setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Methods {
+    /// All of them.
+    All,
+    /// Those that make a set: all but training on the whole data set.
+    WithSet,
+    /// Distribution matching alone.
+    Dm,
+}
+
+/// All settings, in the order of the help.
+pub static SETTINGS: &[Setting] = &[
+    setting("data", "name", Kind::Dataset, "Task")
+        .called("dataset")
+        .read_in(&[""])
+        .help("The data set to condense, or folder: and the path of pictures, one sub-folder per class"),
+    setting("", "method", Kind::OneOf(|| Method::ALL.map(Method::name).to_vec()), "Task").help(
+        "What makes the set: dm condenses; random, herding and k-center choose real images; whole \
+         trains on all of them, as an upper bound [default: dm]",
+    ),
+    setting("", "preset", Kind::OneOf(|| Preset::ALL.map(Preset::name).to_vec()), "Task").help(
+        "How much effort to make: quick, for a GPU; paper, 5 runs of 20 000 iterations and 20 networks \
+         of 1000 epochs as published; small, minutes on a CPU; smoke, seconds even there \
+         [default: quick]",
+    ),
+    setting("settings", "ipc", Kind::Whole(1, 1_000_000), "Task")
+        .of(Methods::WithSet)
+        .help("Synthetic images per class, or chosen ones [default: {}]"),
+    setting("settings", "iterations", Kind::Whole(1, u32::MAX as u64), "Task")
+        .of(Methods::Dm)
+        .help("Steps of condensing; each draws a fresh random network [default: {}]"),
+    setting("data", "resize", Kind::Whole(1, 4096), "Task")
+        .help("Cut pictures to squares and resample them to N×N [default: all must be square and alike]"),
+    setting("data", "test_fraction", Kind::Part, "Task").help(
+        "Part of each class to test on, where a folder of pictures has no test pictures [default: 0.2]",
+    ),
+    setting("", "snapshots", Kind::Whole(0, 1000), "Task").of(Methods::Dm).help(
+        "Pictures of the images on the way, besides those at the start, more of them early than late: \
+         for report.html and progress.png [default: 10]",
+    ),
+    setting(
+        "settings",
+        "init",
+        Kind::OneOf(|| [Init::Real, Init::Noise].map(Init::name).to_vec()),
+        "Method",
+    )
+    .value("START")
+    .of(Methods::Dm)
+    .help("How the synthetic images begin: as real ones drawn at random, or as noise [default: {}]"),
+    setting("settings", "net", Kind::Network, "Method").shared().help(
+        "Kind of network that embeds the images: convnet, mlp, lenet, alexnet, vgg11, resnet18, or another ConvNet such as \
+         convnet:norm=group:act=swish:pool=max [default: convnet]",
+    ),
+    setting("settings", "width", Kind::Whole(1, 4096), "Method")
+        .shared()
+        .help("Channels of each convolution of a ConvNet [default: {}]"),
+    setting("settings", "depth", Kind::Whole(1, 5), "Method")
+        .shared()
+        .help("Blocks of a ConvNet, 1 to 5 [default: {}; 4 for images of 64×64 and larger]"),
+    setting("settings", "batch_real", Kind::Whole(1, 1_000_000), "Method")
+        .of(Methods::Dm)
+        .help("Real images per class and iteration; a smaller class gives all it has [default: {}]"),
+    setting("settings", "lr_img", Kind::Rate, "Method")
+        .of(Methods::Dm)
+        .help("Learning rate of the pixels [default: {}; 10 for cifar10 from --ipc 100 on]"),
+    setting("settings", "augment", Kind::Augmentations, "Method").of(Methods::Dm).help(
+        "Augmentations of which one is drawn for each iteration and class: any of color, crop, cutout, \
+         flip, scale, rotate, joined by comma or underscore, or none [default: all; without flip for \
+         one-channel images, digits and letters]",
+    ),
+    // TOML has no larger integers.
+    setting("settings", "seed", Kind::Whole(0, i64::MAX as u64), "Task")
+        .shared()
+        .read_in(&["evaluation"])
+        .help(
+            "Everything random follows from it: the same seed on the same adapter, the same images \
+             [default: {}]",
+        ),
+    setting("evaluation", "nets", Kind::Whole(1, 1000), "Evaluation").called("eval_nets").help(
+        "Networks to train on the set; the accuracy is their mean ± standard deviation [default: {}]",
+    ),
+    setting("evaluation", "epochs", Kind::Whole(1, 100_000), "Evaluation")
+        .called("eval_epochs")
+        .help("Passes over the set for each of them [default: {}; 20 over a whole training set]"),
+    setting("evaluation", "net", Kind::Networks, "Evaluation").called("eval_net").help(
+        "Kind of network to train: convnet, mlp, lenet, alexnet, vgg11, resnet18, with batch norm alexnet-bn, vgg11-bn, \
+         resnet18-bn, resnet18-bn-ap, or another ConvNet such as convnet:norm=batch:act=swish:pool=max [default: as --net]",
+    ),
+    setting("evaluation", "width", Kind::Whole(1, 4096), "Evaluation")
+        .called("eval_width")
+        .help("Channels of each of their convolutions [default: as --width]"),
+    setting("evaluation", "depth", Kind::Whole(1, 5), "Evaluation")
+        .called("eval_depth")
+        .help("Their blocks, 1 to 5 [default: as --depth]"),
+    setting("evaluation", "batch", Kind::Whole(1, 1_000_000), "Evaluation")
+        .called("eval_batch")
+        .help("Images per training step [default: {}]"),
+    setting("evaluation", "lr", Kind::Rate, "Evaluation")
+        .called("eval_lr")
+        .help("Their learning rate; from half-way on it is a tenth [default: {}]"),
+    setting("evaluation", "augment", Kind::Augmentations, "Evaluation").called("eval_augment").help(
+        "Augmentations of which one is drawn for each training step [default: all that suit the data \
+         set, whatever --augment says]",
+    ),
+    setting("", "eval_every", Kind::Whole(1, u32::MAX as u64), "Evaluation")
+        .of(Methods::Dm)
+        .help("Also evaluate before the first iteration and after every N, to follow the accuracy"),
+    setting("", "no_eval", Kind::Switch, "Evaluation").help("Leave the accuracy out"),
+    setting("machine", "adapter", Kind::Text, "Machine").value("NAME-OR-INDEX").help(
+        "The adapter: part of its name, or its index in `dm-wgpu adapters` [default: the best]",
+    ),
+    setting("machine", "backend", Kind::OneOf(|| BACKENDS.to_vec()), "Machine")
+        .value("API")
+        .help("The graphics API [default: any]"),
+    setting("machine", "kernels", Kind::OneOf(|| Kernels::ALL.map(Kernels::name).to_vec()), "Machine")
+        .help("The family of kernels [default: the one that suits the adapter]"),
+    setting(
+        "machine",
+        "precision",
+        Kind::OneOf(|| Precision::ALL.map(Precision::name).to_vec()),
+        "Machine",
+    )
+    .value("TYPE")
+    .help(
+        "What convolutions round their factors to: f32, or f16 for cooperative matrices (tensor cores) \
+         [default: f32]",
+    ),
+    setting("machine", "memory_budget", Kind::Size, "Machine")
+        .read_in(&["settings", "evaluation"])
+        .help("GPU memory to stay within, e.g. 256MiB or 1GiB; batches are cut to fit [default: 512MiB]"),
+    setting("machine", "submit_target", Kind::Whole(1, 60_000), "Machine").value("MS").help(
+        "Milliseconds that a submission should take at most, before work is cut smaller [default: 100]",
+    ),
+    setting("data", "data_dir", Kind::Path, "Machine")
+        .help("Where data sets are [default: DM_WGPU_DATA, else the user's cache, with downloads]"),
+    setting("", "runs", Kind::Whole(1, 10_000), "Long runs")
+        .help("Repeat the run with N seeds, --seed and those after it, each in a folder of its own"),
+];
+
+/// The graphics APIs by name.
+pub const BACKENDS: [&str; 4] = ["vulkan", "metal", "dx12", "gl"];
+
+const fn setting(
+    table: &'static str,
+    key: &'static str,
+    kind: Kind,
+    heading: &'static str,
+) -> Setting {
+    let value_name = match kind {
+        Kind::Whole(..) => "N",
+        Kind::Rate => "RATE",
+        Kind::Part => "PART",
+        Kind::Size => "SIZE",
+        Kind::Augmentations => "NAMES",
+        Kind::Path => "DIR",
+        Kind::Text => "TEXT",
+        Kind::OneOf(_) | Kind::Dataset | Kind::Network | Kind::Networks | Kind::Switch => "NAME",
+    };
+    let (methods, shared, read_in, help) = (Methods::All, false, &[], "");
+    Setting { table, key, name: key, kind, heading, value_name, methods, shared, read_in, help }
+}
+
+impl Setting {
+    const fn called(self, name: &'static str) -> Self {
+        Self { name, ..self }
+    }
+
+    const fn value(self, value_name: &'static str) -> Self {
+        Self { value_name, ..self }
+    }
+
+    const fn of(self, methods: Methods) -> Self {
+        Self { methods, ..self }
+    }
+
+    const fn shared(self) -> Self {
+        Self { shared: true, ..self }
+    }
+
+    const fn read_in(self, read_in: &'static [&'static str]) -> Self {
+        Self { read_in, ..self }
+    }
+
+    /// `{}` stands for what recipes say of small images.
+    const fn help(self, help: &'static str) -> Self {
+        Self { help, ..self }
+    }
+
+    /// The one that a key of `run.toml` sets.
+    pub fn find(table: &str, key: &str) -> Option<&'static Self> {
+        SETTINGS.iter().find(|setting| setting.places().any(|place| place == (table, key)))
+    }
+
+    /// The tables and keys of `run.toml` that set it, its own first.
+    pub fn places(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        let others = self.read_in.iter().map(|table| (*table, self.name));
+        std::iter::once((self.table, self.key)).chain(others)
+    }
+
+    /// `--batch-real`.
+    pub fn flag(&self) -> String {
+        format!("--{}", self.name.replace('_', "-"))
+    }
+
+    /// Its line in the help, with its default.
+    pub fn help_text(&self) -> String {
+        if !self.help.contains("{}") {
+            return self.help.to_owned();
+        }
+        let usual = Recipe::new(Subject::named(NAMES[0]));
+        self.help.replace("{}", &usual.text(self.table, self.key).unwrap_or_default())
+    }
+
+    /// Whether this method uses it.
+    pub fn used_by(&self, method: Method) -> bool {
+        match self.methods {
+            Methods::All => true,
+            Methods::WithSet => method != Method::Whole,
+            Methods::Dm => method == Method::Dm,
+        }
+    }
+
+    /// What a record, as JSON, says of it.
+    pub(super) fn value_in<'a>(&self, record: &'a Value) -> Option<&'a Value> {
+        self.places().find_map(|(table, key)| match table {
+            "" => record.get(key),
+            _ => record.get(table)?.get(key),
+        })
+    }
+
+    /// What is possible instead of a number that is out of bounds.
+    pub(super) fn possible(&self, value: &Value) -> Option<String> {
+        let (within, possible) = match self.kind {
+            Kind::Whole(least, most) => (
+                value.as_u64().is_some_and(|number| (least..=most).contains(&number)),
+                format!("{least} to {most} is possible"),
+            ),
+            Kind::Size => (
+                value.as_u64().is_some_and(|bytes| (1..=i64::MAX as u64).contains(&bytes)),
+                format!("1 to {} is possible", i64::MAX),
+            ),
+            Kind::Part => (
+                value.as_f64().is_some_and(|part| (0.0..1.0).contains(&part)),
+                "0 to below 1 is possible".to_owned(),
+            ),
+            _ => return None,
+        };
+        (!within).then_some(possible)
+    }
+
+    /// A value as one would type it.
+    pub(super) fn typed(&self, value: &Value) -> String {
+        match (self.kind, value.as_f64(), value) {
+            // As short as an f32 can be.
+            (Kind::Rate, Some(rate), _) => (rate as f32).to_string(),
+            (Kind::Size, ..) => memory_exactly(value.as_u64().unwrap_or_default()),
+            (_, _, Value::String(text)) => text.clone(),
+            _ => value.to_string(),
+        }
+    }
+}
+
+/// What the values of a table of `run.toml` say, in the order of [`SETTINGS`], each as one would type it.
+pub fn typed(table: &str, values: &impl Serialize) -> Vec<(&'static Setting, String)> {
+    // What can't be written down, as a path that is no text, can't be typed.
+    let values = serde_json::to_value(values).unwrap_or_default();
+    let known = SETTINGS.iter().filter(|setting| setting.table == table);
+    let said = known.filter_map(|setting| Some((setting, values.get(setting.key)?)));
+    said.map(|(setting, value)| (setting, setting.typed(value))).collect()
+}
