@@ -18,8 +18,7 @@ use super::{
     progress::Pieces,
 };
 
-pub fn run(args: &BenchArgs) -> Result<u8, Failure> {
-    let console = Console::new(args.quiet).with_json(args.json);
+pub fn run(args: &BenchArgs, console: Console) -> Result<u8, Failure> {
     let interrupt = Interrupt::install(console);
     interrupt.timing();
     let mut pieces: Option<Pieces> = None;

@@ -17,7 +17,7 @@ use super::{
     screen::Screen,
 };
 
-pub fn run(args: &CompareArgs) -> Result<u8, Failure> {
+pub fn run(args: &CompareArgs, console: Console) -> Result<u8, Failure> {
     let (given, out): (&Given, _) = (&args.given, args.run.out.as_deref());
     let mut methods: Vec<Method> = Vec::new();
     for &method in &args.methods {
@@ -25,7 +25,6 @@ pub fn run(args: &CompareArgs) -> Result<u8, Failure> {
             methods.push(method);
         }
     }
-    let console = Console::new(args.run.common.quiet).with_json(args.json);
     OutputFolder::check_for(out, &given.dataset())?;
     let screen = &mut Screen::new(console);
     let setup = open(given, screen)?;

@@ -41,8 +41,7 @@ struct Answer<'a> {
     seconds: f64,
 }
 
-pub fn run(args: &EvaluateArgs) -> Result<u8, Failure> {
-    let console = Console::new(args.common.quiet).with_json(args.json);
+pub fn run(args: &EvaluateArgs, console: Console) -> Result<u8, Failure> {
     let screen = &mut Screen::new(console);
     let saved = Saved::at(&args.path)?;
     let found = import::read(&args.path).map_err(Failure::of_data)?;

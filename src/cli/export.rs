@@ -19,8 +19,7 @@ use super::{
     screen::Screen,
 };
 
-pub fn run(args: &ExportArgs) -> Result<u8, Failure> {
-    let console = Console::new(args.quiet);
+pub fn run(args: &ExportArgs, console: Console) -> Result<u8, Failure> {
     let format = match (args.format, &args.out) {
         (Some(format), _) => format,
         (None, Some(out)) => Format::of_path(out).ok_or_else(|| {
@@ -80,7 +79,7 @@ pub fn run(args: &ExportArgs) -> Result<u8, Failure> {
             }
         }
     }
-    if !args.quiet {
+    if !console.quiet() {
         let images = counted(sets.iter().map(|set| set.labels.len()).sum(), "image");
         let runs = if sets.len() > 1 { format!(" of {} runs", sets.len()) } else { String::new() };
         say::out(&format!("{images}{runs} in {}{notes}", out.display()))

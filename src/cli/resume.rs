@@ -13,7 +13,7 @@ use super::{
 };
 
 /// Goes on and gives the exit code.
-pub fn run(dir: &Path, cli: &Cli) -> Result<u8, Failure> {
+pub fn run(dir: &Path, cli: &Cli, console: Console) -> Result<u8, Failure> {
     let given = &cli.given;
     let changes = Changes {
         iterations: given.get("iterations"),
@@ -22,7 +22,6 @@ pub fn run(dir: &Path, cli: &Cli) -> Result<u8, Failure> {
         memory_budget: given.get("memory_budget"),
         dataset: given.get("dataset"),
     };
-    let console = Console::new(cli.run.common.quiet).with_json(cli.json);
     let screen = &mut Screen::new(console);
     match project::resume(dir, &changes, cli.lasting.checkpoint_every, screen)? {
         Resumed::One(ran) => told(*ran, &console),

@@ -28,12 +28,11 @@ struct Finished<'a> {
 }
 
 /// Runs once, or with so many seeds, and gives the exit code.
-pub fn run(cli: &Cli) -> Result<u8, Failure> {
+pub fn run(cli: &Cli, console: Console) -> Result<u8, Failure> {
     let (given, runs): (&Given, _) = (&cli.given, cli.given.runs());
     if let Some(runs) = runs {
         Repeats::check(runs, given.get("seed").unwrap_or_default())?;
     }
-    let console = Console::new(cli.run.common.quiet).with_json(cli.json);
     let (out, every) = (cli.run.out.as_deref(), cli.lasting.checkpoint_every);
     OutputFolder::check_for(out, &given.dataset())?;
     let screen = &mut Screen::new(console);

@@ -7,6 +7,8 @@
 use serde::Serialize;
 use serde_json::Value;
 
+use Kind::*;
+
 use super::{Method, words::memory_exactly};
 use crate::{Init, Kernels, Precision, Preset, Recipe, Subject, data::NAMES};
 
@@ -15,9 +17,7 @@ use crate::{Init, Kernels, Precision, Preset, Recipe, Subject, data::NAMES};
 pub struct Setting {
     /// The table of `run.toml` that it is in, empty for the top.
     pub table: &'static str,
-    /// Its key in that table.
-    pub key: &'static str,
-    /// Its name, the only one of this kind: in errors, and with hyphens as its flag.
+    /// Its name in errors, and with hyphens as its flag.
     pub name: &'static str,
     /// What its values are.
     pub kind: Kind,
@@ -76,114 +76,108 @@ pub enum Methods {
 
 /// All settings, in the order of the help.
 pub static SETTINGS: &[Setting] = &[
-    setting("data", "name", Kind::Dataset, "Task")
-        .called("dataset")
+    setting("data", "dataset", Dataset, "Task")
         .read_in(&[""])
         .help("The data set to condense, or folder: and the path of pictures, one sub-folder per class"),
-    setting("", "method", Kind::OneOf(|| Method::ALL.map(Method::name).to_vec()), "Task").help(
+    setting("", "method", OneOf(|| Method::ALL.map(Method::name).to_vec()), "Task").help(
         "What makes the set: dm condenses; random, herding and k-center choose real images; whole \
          trains on all of them, as an upper bound [default: dm]",
     ),
-    setting("", "preset", Kind::OneOf(|| Preset::ALL.map(Preset::name).to_vec()), "Task").help(
+    setting("", "preset", OneOf(|| Preset::ALL.map(Preset::name).to_vec()), "Task").help(
         "How much effort to make: quick, for a GPU; paper, 5 runs of 20 000 iterations and 20 networks \
          of 1000 epochs as published; small, minutes on a CPU; smoke, seconds even there \
          [default: quick]",
     ),
-    setting("settings", "ipc", Kind::Whole(1, 1_000_000), "Task")
+    setting("settings", "ipc", Whole(1, 1_000_000), "Task")
         .of(Methods::WithSet)
         .help("Synthetic images per class, or chosen ones [default: {}]"),
-    setting("settings", "iterations", Kind::Whole(1, u32::MAX as u64), "Task")
+    setting("settings", "iterations", Whole(1, u32::MAX as u64), "Task")
         .of(Methods::Dm)
         .help("Steps of condensing; each draws a fresh random network [default: {}]"),
-    setting("data", "resize", Kind::Whole(1, 4096), "Task")
+    setting("data", "resize", Whole(1, 4096), "Task")
         .help("Cut pictures to squares and resample them to N×N [default: all must be square and alike]"),
-    setting("data", "test_fraction", Kind::Part, "Task").help(
+    setting("data", "test_fraction", Part, "Task").help(
         "Part of each class to test on, where a folder of pictures has no test pictures [default: 0.2]",
     ),
-    setting("", "snapshots", Kind::Whole(0, 1000), "Task").of(Methods::Dm).help(
+    setting("", "snapshots", Whole(0, 1000), "Task").of(Methods::Dm).help(
         "Pictures of the images on the way, besides those at the start, more of them early than late: \
          for report.html and progress.png [default: 10]",
     ),
     setting(
         "settings",
         "init",
-        Kind::OneOf(|| [Init::Real, Init::Noise].map(Init::name).to_vec()),
+        OneOf(|| [Init::Real, Init::Noise].map(Init::name).to_vec()),
         "Method",
     )
     .value("START")
     .of(Methods::Dm)
     .help("How the synthetic images begin: as real ones drawn at random, or as noise [default: {}]"),
-    setting("settings", "net", Kind::Network, "Method").shared().help(
+    setting("settings", "net", Network, "Method").shared().help(
         "Kind of network that embeds the images: convnet, mlp, lenet, alexnet, vgg11, resnet18, or another ConvNet such as \
          convnet:norm=group:act=swish:pool=max [default: convnet]",
     ),
-    setting("settings", "width", Kind::Whole(1, 4096), "Method")
+    setting("settings", "width", Whole(1, 4096), "Method")
         .shared()
         .help("Channels of each convolution of a ConvNet [default: {}]"),
-    setting("settings", "depth", Kind::Whole(1, 5), "Method")
+    setting("settings", "depth", Whole(1, 5), "Method")
         .shared()
         .help("Blocks of a ConvNet, 1 to 5 [default: {}; 4 for images of 64×64 and larger]"),
-    setting("settings", "batch_real", Kind::Whole(1, 1_000_000), "Method")
+    setting("settings", "batch_real", Whole(1, 1_000_000), "Method")
         .of(Methods::Dm)
         .help("Real images per class and iteration; a smaller class gives all it has [default: {}]"),
-    setting("settings", "lr_img", Kind::Rate, "Method")
+    setting("settings", "lr_img", Rate, "Method")
         .of(Methods::Dm)
         .help("Learning rate of the pixels [default: {}; 10 for cifar10 from --ipc 100 on]"),
-    setting("settings", "augment", Kind::Augmentations, "Method").of(Methods::Dm).help(
+    setting("settings", "augment", Augmentations, "Method").of(Methods::Dm).help(
         "Augmentations of which one is drawn for each iteration and class: any of color, crop, cutout, \
          flip, scale, rotate, joined by comma or underscore, or none [default: all; without flip for \
          one-channel images, digits and letters]",
     ),
     // TOML has no larger integers.
-    setting("settings", "seed", Kind::Whole(0, i64::MAX as u64), "Task")
+    setting("settings", "seed", Whole(0, i64::MAX as u64), "Task")
         .shared()
         .read_in(&["evaluation"])
         .help(
             "Everything random follows from it: the same seed on the same adapter, the same images \
              [default: {}]",
         ),
-    setting("evaluation", "nets", Kind::Whole(1, 1000), "Evaluation").called("eval_nets").help(
+    setting("evaluation", "eval_nets", Whole(1, 1000), "Evaluation").help(
         "Networks to train on the set; the accuracy is their mean ± standard deviation [default: {}]",
     ),
-    setting("evaluation", "epochs", Kind::Whole(1, 100_000), "Evaluation")
-        .called("eval_epochs")
+    setting("evaluation", "eval_epochs", Whole(1, 100_000), "Evaluation")
         .help("Passes over the set for each of them [default: {}; 20 over a whole training set]"),
-    setting("evaluation", "net", Kind::Networks, "Evaluation").called("eval_net").help(
+    setting("evaluation", "eval_net", Networks, "Evaluation").help(
         "Kind of network to train: convnet, mlp, lenet, alexnet, vgg11, resnet18, with batch norm alexnet-bn, vgg11-bn, \
          resnet18-bn, resnet18-bn-ap, or another ConvNet such as convnet:norm=batch:act=swish:pool=max [default: as --net]",
     ),
-    setting("evaluation", "width", Kind::Whole(1, 4096), "Evaluation")
-        .called("eval_width")
+    setting("evaluation", "eval_width", Whole(1, 4096), "Evaluation")
         .help("Channels of each of their convolutions [default: as --width]"),
-    setting("evaluation", "depth", Kind::Whole(1, 5), "Evaluation")
-        .called("eval_depth")
+    setting("evaluation", "eval_depth", Whole(1, 5), "Evaluation")
         .help("Their blocks, 1 to 5 [default: as --depth]"),
-    setting("evaluation", "batch", Kind::Whole(1, 1_000_000), "Evaluation")
-        .called("eval_batch")
+    setting("evaluation", "eval_batch", Whole(1, 1_000_000), "Evaluation")
         .help("Images per training step [default: {}]"),
-    setting("evaluation", "lr", Kind::Rate, "Evaluation")
-        .called("eval_lr")
+    setting("evaluation", "eval_lr", Rate, "Evaluation")
         .help("Their learning rate; from half-way on it is a tenth [default: {}]"),
-    setting("evaluation", "augment", Kind::Augmentations, "Evaluation").called("eval_augment").help(
+    setting("evaluation", "eval_augment", Augmentations, "Evaluation").help(
         "Augmentations of which one is drawn for each training step [default: all that suit the data \
          set, whatever --augment says]",
     ),
-    setting("", "eval_every", Kind::Whole(1, u32::MAX as u64), "Evaluation")
+    setting("", "eval_every", Whole(1, u32::MAX as u64), "Evaluation")
         .of(Methods::Dm)
         .help("Also evaluate before the first iteration and after every N, to follow the accuracy"),
-    setting("", "no_eval", Kind::Switch, "Evaluation").help("Leave the accuracy out"),
-    setting("machine", "adapter", Kind::Text, "Machine").value("NAME-OR-INDEX").help(
+    setting("", "no_eval", Switch, "Evaluation").help("Leave the accuracy out"),
+    setting("machine", "adapter", Text, "Machine").value("NAME-OR-INDEX").help(
         "The adapter: part of its name, or its index in `dm-wgpu adapters` [default: the best]",
     ),
-    setting("machine", "backend", Kind::OneOf(|| BACKENDS.to_vec()), "Machine")
+    setting("machine", "backend", OneOf(|| BACKENDS.to_vec()), "Machine")
         .value("API")
         .help("The graphics API [default: any]"),
-    setting("machine", "kernels", Kind::OneOf(|| Kernels::ALL.map(Kernels::name).to_vec()), "Machine")
+    setting("machine", "kernels", OneOf(|| Kernels::ALL.map(Kernels::name).to_vec()), "Machine")
         .help("The family of kernels [default: the one that suits the adapter]"),
     setting(
         "machine",
         "precision",
-        Kind::OneOf(|| Precision::ALL.map(Precision::name).to_vec()),
+        OneOf(|| Precision::ALL.map(Precision::name).to_vec()),
         "Machine",
     )
     .value("TYPE")
@@ -191,47 +185,40 @@ pub static SETTINGS: &[Setting] = &[
         "What convolutions round their factors to: f32, or f16 for cooperative matrices (tensor cores) \
          [default: f32]",
     ),
-    setting("machine", "memory_budget", Kind::Size, "Machine")
+    setting("machine", "memory_budget", Size, "Machine")
         .read_in(&["settings", "evaluation"])
         .help("GPU memory to stay within, e.g. 256MiB or 1GiB; batches are cut to fit [default: 512MiB]"),
-    setting("machine", "submit_target", Kind::Whole(1, 60_000), "Machine").value("MS").help(
+    setting("machine", "submit_target", Whole(1, 60_000), "Machine").value("MS").help(
         "Milliseconds that a submission should take at most, before work is cut smaller [default: 100]",
     ),
-    setting("data", "data_dir", Kind::Path, "Machine")
+    setting("data", "data_dir", Path, "Machine")
         .help("Where data sets are [default: DM_WGPU_DATA, else the user's cache, with downloads]"),
-    setting("", "runs", Kind::Whole(1, 10_000), "Long runs")
+    setting("", "runs", Whole(1, 10_000), "Long runs")
         .help("Repeat the run with N seeds, --seed and those after it, each in a folder of its own"),
 ];
 
 /// The graphics APIs by name.
 pub const BACKENDS: [&str; 4] = ["vulkan", "metal", "dx12", "gl"];
 
-const fn setting(
-    table: &'static str,
-    key: &'static str,
-    kind: Kind,
-    heading: &'static str,
-) -> Setting {
+type Name = &'static str;
+
+const fn setting(table: Name, name: Name, kind: Kind, heading: Name) -> Setting {
     let value_name = match kind {
-        Kind::Whole(..) => "N",
-        Kind::Rate => "RATE",
-        Kind::Part => "PART",
-        Kind::Size => "SIZE",
-        Kind::Augmentations => "NAMES",
-        Kind::Path => "DIR",
-        Kind::Text => "TEXT",
-        Kind::OneOf(_) | Kind::Dataset | Kind::Network | Kind::Networks | Kind::Switch => "NAME",
+        Whole(..) => "N",
+        Rate => "RATE",
+        Part => "PART",
+        Size => "SIZE",
+        Augmentations => "NAMES",
+        Path => "DIR",
+        Text => "TEXT",
+        OneOf(_) | Dataset | Network | Networks | Switch => "NAME",
     };
     let (methods, shared, read_in, help) = (Methods::All, false, &[], "");
-    Setting { table, key, name: key, kind, heading, value_name, methods, shared, read_in, help }
+    Setting { table, name, kind, heading, value_name, methods, shared, read_in, help }
 }
 
 impl Setting {
-    const fn called(self, name: &'static str) -> Self {
-        Self { name, ..self }
-    }
-
-    const fn value(self, value_name: &'static str) -> Self {
+    const fn value(self, value_name: Name) -> Self {
         Self { value_name, ..self }
     }
 
@@ -243,13 +230,22 @@ impl Setting {
         Self { shared: true, ..self }
     }
 
-    const fn read_in(self, read_in: &'static [&'static str]) -> Self {
+    const fn read_in(self, read_in: &'static [Name]) -> Self {
         Self { read_in, ..self }
     }
 
     /// `{}` stands for what recipes say of small images.
-    const fn help(self, help: &'static str) -> Self {
+    const fn help(self, help: Name) -> Self {
         Self { help, ..self }
+    }
+
+    /// Its key in its table.
+    pub fn key(&self) -> &'static str {
+        match (self.table, self.name) {
+            ("data", "dataset") => "name",
+            ("evaluation", name) => name.strip_prefix("eval_").unwrap_or(name),
+            (_, name) => name,
+        }
     }
 
     /// The one that a key of `run.toml` sets.
@@ -260,7 +256,7 @@ impl Setting {
     /// The tables and keys of `run.toml` that set it, its own first.
     pub fn places(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
         let others = self.read_in.iter().map(|table| (*table, self.name));
-        std::iter::once((self.table, self.key)).chain(others)
+        std::iter::once((self.table, self.key())).chain(others)
     }
 
     /// `--batch-real`.
@@ -274,7 +270,7 @@ impl Setting {
             return self.help.to_owned();
         }
         let usual = Recipe::new(Subject::named(NAMES[0]));
-        self.help.replace("{}", &usual.text(self.table, self.key).unwrap_or_default())
+        self.help.replace("{}", &usual.text(self.table, self.key()).unwrap_or_default())
     }
 
     /// Whether this method uses it.
@@ -297,15 +293,15 @@ impl Setting {
     /// What is possible instead of a number that is out of bounds.
     pub(super) fn possible(&self, value: &Value) -> Option<String> {
         let (within, possible) = match self.kind {
-            Kind::Whole(least, most) => (
+            Whole(least, most) => (
                 value.as_u64().is_some_and(|number| (least..=most).contains(&number)),
                 format!("{least} to {most} is possible"),
             ),
-            Kind::Size => (
+            Size => (
                 value.as_u64().is_some_and(|bytes| (1..=i64::MAX as u64).contains(&bytes)),
                 format!("1 to {} is possible", i64::MAX),
             ),
-            Kind::Part => (
+            Part => (
                 value.as_f64().is_some_and(|part| (0.0..1.0).contains(&part)),
                 "0 to below 1 is possible".to_owned(),
             ),
@@ -318,8 +314,8 @@ impl Setting {
     pub(super) fn typed(&self, value: &Value) -> String {
         match (self.kind, value.as_f64(), value) {
             // As short as an f32 can be.
-            (Kind::Rate, Some(rate), _) => (rate as f32).to_string(),
-            (Kind::Size, ..) => memory_exactly(value.as_u64().unwrap_or_default()),
+            (Rate, Some(rate), _) => (rate as f32).to_string(),
+            (Size, ..) => memory_exactly(value.as_u64().unwrap_or_default()),
             (_, _, Value::String(text)) => text.clone(),
             _ => value.to_string(),
         }
@@ -331,6 +327,6 @@ pub fn typed(table: &str, values: &impl Serialize) -> Vec<(&'static Setting, Str
     // What can't be written down, as a path that is no text, can't be typed.
     let values = serde_json::to_value(values).unwrap_or_default();
     let known = SETTINGS.iter().filter(|setting| setting.table == table);
-    let said = known.filter_map(|setting| Some((setting, values.get(setting.key)?)));
+    let said = known.filter_map(|setting| Some((setting, values.get(setting.key())?)));
     said.map(|(setting, value)| (setting, setting.typed(value))).collect()
 }

@@ -196,8 +196,8 @@ impl Given {
         let all = shared.chain(SETTINGS.iter().filter(|setting| setting.table == table));
         let said = all.filter_map(|setting| match &self.values.get(setting.name)?.0 {
             // What takes several kinds of network goes over them itself.
-            Value::Array(kinds) => Some((setting.key.to_owned(), kinds.first()?.clone())),
-            value => Some((setting.key.to_owned(), value.clone())),
+            Value::Array(kinds) => Some((setting.key().to_owned(), kinds.first()?.clone())),
+            value => Some((setting.key().to_owned(), value.clone())),
         });
         said.collect()
     }

@@ -103,30 +103,10 @@ impl Cli {
     ) -> Result<Self, Error> {
         let arguments = arguments.into_iter().map(Into::into).collect();
         let (matches, file) = layers::parse(command, arguments)?;
-        let mut cli = Self { file, ..Self::from_arg_matches(&matches)? };
+        let cli = Self { file, ..Self::from_arg_matches(&matches)? };
         // One line, as clap's own refusals begin with.
         let refused = |why| Error::raw(ErrorKind::ArgumentConflict, format!("{why}\n"));
         cli.check(&matches).map_err(refused)?;
-        if cli.run.common.quiet {
-            match &mut cli.command {
-                Some(Command::Evaluate(args)) => args.common.quiet = true,
-                Some(Command::Compare(args)) => args.run.common.quiet = true,
-                Some(Command::Bench(args)) => args.quiet = true,
-                Some(Command::Doctor(args)) => args.quiet = true,
-                Some(Command::Export(args)) => args.quiet = true,
-                Some(Command::View(args)) => args.quiet = true,
-                Some(Command::Report(args)) => args.quiet = true,
-                // They say nothing but what was asked for.
-                Some(
-                    Command::Adapters { .. }
-                    | Command::Datasets(_)
-                    | Command::ShowConfig(_)
-                    | Command::Completions { .. }
-                    | Command::Man { .. },
-                )
-                | None => {}
-            }
-        }
         Ok(cli)
     }
 
@@ -213,16 +193,9 @@ impl Cli {
         Ok(())
     }
 
-    /// Whether only errors are to be told.
+    /// Whether only errors are to be told: `--quiet` may also stand before a subcommand that has it.
     pub fn quiet(&self) -> bool {
-        match &self.command {
-            Some(
-                Command::Adapters { .. }
-                | Command::Datasets(_)
-                | Command::ShowConfig(_)
-                | Command::Completions { .. }
-                | Command::Man { .. },
-            ) => false,
+        let own = match &self.command {
             Some(Command::Evaluate(args)) => args.common.quiet,
             Some(Command::Compare(args)) => args.run.common.quiet,
             Some(Command::Bench(args)) => args.quiet,
@@ -230,8 +203,11 @@ impl Cli {
             Some(Command::Export(args)) => args.quiet,
             Some(Command::View(args)) => args.quiet,
             Some(Command::Report(args)) => args.quiet,
-            None => self.run.common.quiet,
-        }
+            // They say nothing but what was asked for.
+            Some(_) => return false,
+            None => false,
+        };
+        own || self.run.common.quiet
     }
 }
 
