@@ -226,6 +226,19 @@ kernels = "plain"  # flag --kernels
     }
 
     #[test]
+    fn what_an_evaluation_takes_from_the_run_is_from_its_flags() {
+        let text = shown("--dataset mnist --net mlp --seed 3 --eval-width 5", None);
+        let (_, evaluation) = text.split_once("[evaluation]").unwrap();
+        let source = |key: &str| {
+            let line =
+                evaluation.lines().find(|line| line.starts_with(&format!("{key} ="))).unwrap();
+            line.split_once("# ").unwrap().1
+        };
+        let sources = ["net", "seed", "width", "depth"].map(source);
+        assert_eq!(sources, ["flag --net", "flag --seed", "flag --eval-width", "default"]);
+    }
+
+    #[test]
     fn the_shown_configuration_resolves_to_the_same_run() {
         let place = tempfile::tempdir().unwrap();
         let file = place.path().join("shown.toml");
@@ -238,6 +251,7 @@ kernels = "plain"  # flag --kernels
             "--dataset glyphs --eval-depth 1 --eval-batch 7 --eval-augment crop --adapter 0",
             "--dataset glyphs --method k-center --ipc 3 --depth 2 --memory-budget 1.5GiB",
             "--dataset glyphs --method whole --depth 2 --seed 4 --eval-epochs 3 --data-dir a'b",
+            "--dataset folder:/pets --resize 16 --test-fraction 0.123456789 --net mlp",
             "--dataset mnist --backend gl --kernels plain --precision f16 --eval-nets 2 --snapshots 3",
         ] {
             fs::write(&file, shown(line, None)).unwrap();

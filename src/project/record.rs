@@ -455,6 +455,12 @@ pub(super) mod tests {
         refused("snapshots", &|r| r.snapshots = Some(1001));
         refused("resize", &|r| r.data.resize = Some(4097));
         refused("test_fraction", &|r| r.data.test_fraction = Some(1.0));
+        refused("test_fraction", &|r| r.data.test_fraction = Some(f64::NAN));
+        #[cfg(unix)]
+        refused("data_dir", &|r| {
+            let path: std::ffi::OsString = std::os::unix::ffi::OsStringExt::from_vec(vec![0xff]);
+            r.data.data_dir = Some(path.into());
+        });
         refused("submit_target", &|r| r.machine.submit_target = Some(0));
         refused("memory_budget", &|r| r.machine.memory_budget = Some(0));
         refused("kernels", &|r| r.machine.kernels = Some("fast".into()));

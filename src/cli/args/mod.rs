@@ -251,7 +251,7 @@ pub enum Command {
 }
 
 /// What flags that a subcommand shares with runs mean there, where it is not the same.
-const OTHERWISE: [(&str, &str, &str); 11] = [
+const OTHERWISE: [(&str, &str, &str); 12] = [
     (
         "evaluate",
         "dataset",
@@ -259,6 +259,12 @@ const OTHERWISE: [(&str, &str, &str); 11] = [
     ),
     ("evaluate", "seed", "Everything random follows from it [default: 0]"),
     ("evaluate", "quiet", "Say nothing but errors and the result"),
+    (
+        "evaluate",
+        "eval_net",
+        "Kinds of network to train, joined by comma, named as --net and --eval-net of runs are; bn: all with batch \
+         norm, all: the published ones without [default: as the run's, else as the set was made with, else convnet]",
+    ),
     ("evaluate", "eval_epochs", "Passes over the set for each of them [default: 300]"),
     (
         "evaluate",
@@ -275,7 +281,7 @@ const OTHERWISE: [(&str, &str, &str); 11] = [
     (
         "evaluate",
         "eval_augment",
-        "Augmentations of which one is drawn for each of their steps [default: all that suit the \
+        "Augmentations of which one is drawn for each training step [default: all that suit the \
          data set]",
     ),
     (

@@ -52,6 +52,21 @@ fn every_flag_arrives() {
     assert!(cli.quiet());
 }
 
+/// A folder of data may have a name that is no text.
+#[cfg(unix)]
+#[test]
+fn paths_arrive_as_they_are() {
+    use std::os::unix::ffi::OsStringExt;
+    let path = OsString::from_vec(vec![b'd', 0xff]);
+    let mut words = ["dm-wgpu", "evaluate", "x", "--data-dir"].map(OsString::from).to_vec();
+    words.push(path.clone());
+    let Some(Command::Evaluate(args)) = Cli::from_arguments(words).unwrap().command else {
+        panic!()
+    };
+    let data = args.given.data("mnist".into());
+    assert_eq!((data.data_dir, data.name.as_str()), (Some(path.into()), "mnist"));
+}
+
 #[test]
 fn adapters_needs_no_data_set() {
     let cli = Cli::try_parse_from(["dm-wgpu", "adapters", "--backend", "vulkan"]).unwrap();
