@@ -99,10 +99,6 @@ pub static SETTINGS: &[Setting] = &[
     setting("data", "test_fraction", Part, "Task").help(
         "Part of each class to test on, where a folder of pictures has no test pictures [default: 0.2]",
     ),
-    setting("", "snapshots", Whole(0, 1000), "Task").of(Methods::Dm).help(
-        "Pictures of the images on the way, besides those at the start, more of them early than late: \
-         for report.html and progress.png [default: 10]",
-    ),
     setting(
         "settings",
         "init",
@@ -166,6 +162,10 @@ pub static SETTINGS: &[Setting] = &[
         .of(Methods::Dm)
         .help("Also evaluate before the first iteration and after every N, to follow the accuracy"),
     setting("", "no_eval", Switch, "Evaluation").help("Leave the accuracy out"),
+    setting("", "snapshots", Whole(0, 1000), "Task").of(Methods::Dm).help(
+        "Pictures of the images on the way, besides those at the start, more of them early than late: \
+         for report.html and progress.png [default: 10]",
+    ),
     setting("machine", "adapter", Text, "Machine").value("NAME-OR-INDEX").help(
         "The adapter: part of its name, or its index in `dm-wgpu adapters` [default: the best]",
     ),
