@@ -1,62 +1,37 @@
 //! What arguments ask for, as the record of a run.
 
 use dm_wgpu::{
-    Gpu, Precision, Subject,
-    project::{Data, Machine, Method, MethodSettings, Record},
+    Subject,
+    project::{Method, MethodSettings, Record},
 };
 
-use super::args::{MachineArgs, PictureArgs, RunArgs};
+use super::args::Given;
 
 /// The method's settings; none for training on all there is.
 pub fn settings<'a>(
-    args: &RunArgs,
+    given: &Given,
     method: Method,
     subject: impl Into<Subject<'a>>,
 ) -> Option<MethodSettings> {
     match method {
-        Method::Dm => Some(MethodSettings::Dm(args.settings(subject))),
-        Method::Selection(by) => Some(MethodSettings::Selection(args.selection(subject, by))),
+        Method::Dm => Some(MethodSettings::Dm(given.settings(subject))),
+        Method::Selection(by) => Some(MethodSettings::Selection(given.selection(subject, by))),
         Method::Whole => None,
     }
 }
 
 /// A run, to be begun.
-pub fn record<'a>(
-    args: &RunArgs,
-    method: Method,
-    evaluate: bool,
-    subject: impl Into<Subject<'a>>,
-) -> Record {
+pub fn record<'a>(given: &Given, method: Method, subject: impl Into<Subject<'a>>) -> Record {
     let subject = subject.into();
-    let evaluation = evaluate.then(|| args.evaluation(subject.clone(), method));
-    let Record { data, machine, .. } = empty(args.dataset(), &args.machine);
+    let evaluation = (!given.no_eval()).then(|| given.evaluation(subject.clone(), method));
+    let settings = settings(given, method, subject);
+    let record = Record::new(given.data(given.dataset()), settings, evaluation);
     Record {
-        // From a file it may stand beside a method that has no iterations.
-        eval_every: args.eval_every.filter(|_| method == Method::Dm),
-        snapshots: (method == Method::Dm).then_some(args.snapshots),
-        machine,
-        ..Record::new(data, settings(args, method, subject), evaluation)
-    }
-}
-
-/// Nothing but which data, from where, and on which machine.
-pub fn empty(dataset: &str, args: &MachineArgs) -> Record {
-    let PictureArgs { resize, test_fraction } = args.pictures;
-    let (name, data_dir) = (dataset.to_owned(), args.data_dir.clone());
-    let data = Data { name, data_dir, resize, test_fraction };
-    Record { machine: machine(args), ..Record::new(data, None, None) }
-}
-
-/// On which machine; what is usual is not written down.
-pub fn machine(args: &MachineArgs) -> Machine {
-    Machine {
-        adapter: args.adapter.clone(),
-        backend: args.backend.clone(),
-        kernels: args.kernels.map(|kernels| kernels.name().to_owned()),
-        precision: (args.precision != Precision::default())
-            .then(|| args.precision.name().to_owned()),
-        submit_target: args.submit_target,
-        memory_budget: args.memory_budget.filter(|bytes| *bytes != Gpu::MEMORY_BUDGET),
+        // From a file they may stand beside a method that has no iterations.
+        eval_every: given.get("eval_every").filter(|_| method == Method::Dm),
+        snapshots: record.snapshots.map(|usual| given.get("snapshots").unwrap_or(usual)),
+        machine: given.machine(),
+        ..record
     }
 }
 
@@ -66,7 +41,7 @@ mod tests {
     use crate::cli::{args::Cli, dataset::tests::tiny};
     use dm_wgpu::{
         Accuracy,
-        project::{Adapter, Outcome},
+        project::{Adapter, Machine, Outcome},
     };
 
     fn asked(line: &str) -> Record {
@@ -78,7 +53,7 @@ mod tests {
             kernels: "tiles".into(),
             precision: "f32".into(),
         };
-        let record = record(&cli.run, cli.method.method, !cli.method.no_eval, &tiny());
+        let record = record(&cli.given, cli.given.method(), &tiny());
         Record { adapter, ..record }
     }
 

@@ -18,12 +18,12 @@ use super::{
     progress::Pieces,
 };
 
-pub fn run(args: &BenchArgs) -> Result<u8, Failure> {
-    let console = Console::new(args.quiet).with_json(args.json);
+pub fn run(args: &BenchArgs, console: Console) -> Result<u8, Failure> {
     let interrupt = Interrupt::install(console);
     interrupt.timing();
     let mut pieces: Option<Pieces> = None;
-    let report = args.bench().run_blocking(&args.adapter_choice(), &mut |progress| {
+    let adapter = args.given.machine().adapter_choice()?;
+    let report = args.bench().run_blocking(&adapter, &mut |progress| {
         if let Progress::Done(done) = progress {
             if let Some(pieces) = &mut pieces {
                 pieces.at(done.into(), f64::from(done) / f64::from(pieces.total.max(1)));

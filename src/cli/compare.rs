@@ -2,10 +2,13 @@
 
 use std::path::Path;
 
-use dm_wgpu::project::{self, Comparison, Method, OutputFolder, Row, files};
+use dm_wgpu::{
+    Subject,
+    project::{self, Comparison, Method, OutputFolder, Row, files},
+};
 
 use super::{
-    args::CompareArgs,
+    args::{CompareArgs, Given},
     asked,
     commands::{again, repeating, resuming},
     console::Console,
@@ -14,21 +17,21 @@ use super::{
     screen::Screen,
 };
 
-pub fn run(args: &CompareArgs) -> Result<u8, Failure> {
-    let run = &args.run;
+pub fn run(args: &CompareArgs, console: Console) -> Result<u8, Failure> {
+    let (given, out): (&Given, _) = (&args.given, args.run.out.as_deref());
     let mut methods: Vec<Method> = Vec::new();
     for &method in &args.methods {
         if !methods.contains(&method) {
             methods.push(method);
         }
     }
-    let console = Console::new(run.machine.quiet).with_json(args.json);
-    OutputFolder::check_for(run.out.as_deref(), run.dataset())?;
+    OutputFolder::check_for(out, &given.dataset())?;
     let screen = &mut Screen::new(console);
-    let setup = open(run, screen)?;
+    let setup = open(given, screen)?;
     let records: Vec<_> =
-        methods.iter().map(|&method| asked::record(run, method, true, &*setup.dataset)).collect();
-    let compared = project::compare(&setup, &records, run.ipc(), run.out.as_deref(), screen)?;
+        methods.iter().map(|&method| asked::record(given, method, &*setup.dataset)).collect();
+    let ipc = given.settings(Subject::named(&given.dataset())).ipc;
+    let compared = project::compare(&setup, &records, ipc, out, screen)?;
     let Some(compared) = compared else {
         console.interrupted(&format!("interrupted before there were results\n{}", again()));
         return Ok(INTERRUPTED);

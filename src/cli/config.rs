@@ -7,87 +7,12 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-/// A key of `run.toml` that says what to do, and the flag that says the same.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Key {
-    /// Empty for keys in no table.
-    pub table: &'static str,
-    pub name: &'static str,
-    /// The flag as clap knows it: `lr_img` for `--lr-img`.
-    pub id: &'static str,
-    kind: Kind,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Text,
-    Number,
-    /// A number of bytes, or a text like `1GiB`.
-    Size,
-    Switch,
-}
-
-const fn key(table: &'static str, name: &'static str, id: &'static str, kind: Kind) -> Key {
-    Key { table, name, id, kind }
-}
-
-pub const KEYS: [Key; 38] = {
-    use Kind::*;
-    [
-        key("", "preset", "preset", Text),
-        key("", "method", "method", Text),
-        key("", "eval_every", "eval_every", Number),
-        key("", "no_eval", "no_eval", Switch),
-        key("", "runs", "runs", Number),
-        key("", "snapshots", "snapshots", Number),
-        // Short for [data] name, and how runs wrote it before there was [data].
-        key("", "dataset", "dataset", Text),
-        key("data", "name", "dataset", Text),
-        key("data", "data_dir", "data_dir", Text),
-        key("data", "resize", "resize", Number),
-        key("data", "test_fraction", "test_fraction", Number),
-        key("settings", "ipc", "ipc", Number),
-        key("settings", "iterations", "iterations", Number),
-        key("settings", "init", "init", Text),
-        key("settings", "net", "net", Text),
-        key("settings", "width", "width", Number),
-        key("settings", "depth", "depth", Number),
-        key("settings", "batch_real", "batch_real", Number),
-        key("settings", "lr_img", "lr_img", Number),
-        key("settings", "augment", "augment", Text),
-        key("settings", "seed", "seed", Number),
-        // Where runs wrote it before it was the machine's, here and in the evaluation.
-        key("settings", "memory_budget", "memory_budget", Size),
-        key("evaluation", "nets", "eval_nets", Number),
-        key("evaluation", "epochs", "eval_epochs", Number),
-        key("evaluation", "net", "eval_net", Text),
-        key("evaluation", "width", "eval_width", Number),
-        key("evaluation", "depth", "eval_depth", Number),
-        key("evaluation", "batch", "eval_batch", Number),
-        key("evaluation", "lr", "eval_lr", Number),
-        key("evaluation", "augment", "eval_augment", Text),
-        // A run has one of each.
-        key("evaluation", "seed", "seed", Number),
-        key("evaluation", "memory_budget", "memory_budget", Size),
-        key("machine", "adapter", "adapter", Text),
-        key("machine", "backend", "backend", Text),
-        key("machine", "kernels", "kernels", Text),
-        key("machine", "precision", "precision", Text),
-        key("machine", "submit_target", "submit_target", Number),
-        key("machine", "memory_budget", "memory_budget", Size),
-    ]
-};
+use dm_wgpu::project::settings::{Kind, SETTINGS, Setting};
 
 /// What `run.toml` tells of a run, but asks of none.
 const TOLD: [&str; 4] = ["version", "adapter", "outcome", "settings.selection"];
 
 const TABLES: [&str; 4] = ["data", "settings", "evaluation", "machine"];
-
-impl Key {
-    pub fn find(table: &str, name: &str) -> Option<&'static Self> {
-        KEYS.iter().find(|key| key.table == table && key.name == name)
-    }
-}
 
 fn full(table: &str, name: &str) -> String {
     if table.is_empty() { name.to_owned() } else { format!("{table}.{name}") }
@@ -102,7 +27,9 @@ pub struct ConfigFile {
 
 #[derive(Debug)]
 struct Given {
-    key: &'static Key,
+    setting: &'static Setting,
+    /// Where it stands, `settings.ipc`.
+    place: String,
     /// As it would be typed behind the flag.
     text: String,
     line: usize,
@@ -122,14 +49,9 @@ impl ConfigFile {
         Ok(Self { path, values })
     }
 
-    /// Of the flag with this id.
-    pub fn text(&self, id: &str) -> Option<&str> {
-        self.texts().find(|(other, _)| *other == id).map(|(_, text)| text)
-    }
-
-    /// Ids of flags, with what would be typed behind them.
+    /// Names of settings, with what would be typed behind their flags.
     pub fn texts(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        self.values.iter().map(|given| (given.key.id, given.text.as_str()))
+        self.values.iter().map(|given| (given.setting.name, given.text.as_str()))
     }
 }
 
@@ -177,23 +99,22 @@ impl Reader<'_> {
         at: usize,
         value: &Spanned<DeValue>,
     ) -> Result<(), String> {
-        let shown = full(table, name);
-        let Some(key) = Key::find(table, name) else {
+        let place = full(table, name);
+        let Some(setting) = Setting::find(table, name) else {
             let nearest = nearest(table, name);
-            return Err(self.wrong(at, &format!("unknown key {shown}; the nearest is {nearest}")));
+            return Err(self.wrong(at, &format!("unknown key {place}; the nearest is {nearest}")));
         };
         let given = self.text.get(value.span()).unwrap_or_default();
-        let text = text_of(key.kind, value.get_ref());
-        let text = text.and_then(|text| (self.check)(key.id, &text).map(|()| text));
-        let text = text.map_err(|why| self.wrong(at, &format!("{shown} = {given}: {why}")))?;
+        let text = text_of(setting.kind, value.get_ref());
+        let text = text.and_then(|text| (self.check)(setting.name, &text).map(|()| text));
+        let text = text.map_err(|why| self.wrong(at, &format!("{place} = {given}: {why}")))?;
         let line = self.line(at);
-        match self.values.iter().find(|other| other.key.id == key.id) {
-            None => self.values.push(Given { key, text, line }),
+        match self.values.iter().find(|other| other.setting.name == setting.name) {
+            None => self.values.push(Given { setting, place, text, line }),
             Some(other) if other.text == text => {}
-            Some(Given { key, text, line }) => {
-                let other = full(key.table, key.name);
+            Some(Given { place: other, text, line, .. }) => {
                 let why = format!(
-                    "{shown} = {given}, but line {line} says {other} = {text}; leave one of them out"
+                    "{place} = {given}, but line {line} says {other} = {text}; leave one of them out"
                 );
                 return Err(self.wrong(at, &why));
             }
@@ -210,32 +131,34 @@ impl Reader<'_> {
     }
 }
 
-/// A value as it would be typed, if it is of a type that the key has.
+/// A value as it would be typed, if it is of a type that the setting has.
 fn text_of(kind: Kind, value: &DeValue) -> Result<String, String> {
-    match (kind, value) {
-        (Kind::Text | Kind::Size, DeValue::String(text)) => Ok(text.clone().into_owned()),
-        (Kind::Number | Kind::Size, DeValue::Integer(number)) => {
-            i128::from_str_radix(number.as_str(), number.radix())
-                .map(|number| number.to_string())
+    let (number, size) =
+        (matches!(kind, Kind::Whole(..) | Kind::Rate | Kind::Part), matches!(kind, Kind::Size));
+    let switch = matches!(kind, Kind::Switch);
+    match value {
+        DeValue::String(text) if !number && !switch => Ok(text.clone().into_owned()),
+        DeValue::Integer(whole) if number || size => {
+            i128::from_str_radix(whole.as_str(), whole.radix())
+                .map(|whole| whole.to_string())
                 .map_err(|_| "too large".to_owned())
         }
-        (Kind::Number, DeValue::Float(number)) => Ok(number.as_str().to_owned()),
-        (Kind::Switch, DeValue::Boolean(on)) => Ok(on.to_string()),
-        (Kind::Text, _) => Err("a text is needed, in quotes".into()),
-        (Kind::Number, _) => Err("a number is needed, without quotes".into()),
-        (Kind::Size, _) => Err("a number of bytes is needed, or a text like \"1GiB\"".into()),
-        (Kind::Switch, _) => Err("true or false is needed".into()),
+        DeValue::Float(float) if number => Ok(float.as_str().to_owned()),
+        DeValue::Boolean(on) if switch => Ok(on.to_string()),
+        _ if number => Err("a number is needed, without quotes".into()),
+        _ if size => Err("a number of bytes is needed, or a text like \"1GiB\"".into()),
+        _ if switch => Err("true or false is needed".into()),
+        _ => Err("a text is needed, in quotes".into()),
     }
 }
 
 /// The known key that an unknown one is most like, by its own name before that of its table.
 fn nearest(table: &str, name: &str) -> String {
-    let distance = |key: &&Key| {
-        let own = strsim::damerau_levenshtein(name, key.name);
-        2 * own + usize::from(table != key.table)
+    let distance = |(of, key): &(&str, &str)| {
+        2 * strsim::damerau_levenshtein(name, key) + usize::from(table != *of)
     };
-    let key = KEYS.iter().min_by_key(distance);
-    let table = TABLES.iter().min_by_key(|table| 2 * strsim::damerau_levenshtein(name, table));
+    let key = SETTINGS.iter().flat_map(Setting::places).min_by_key(distance);
+    let table = TABLES.iter().min_by_key(|table| strsim::damerau_levenshtein(name, table));
     match (key, table) {
         // A table may be misspelt as well.
         (Some(key), Some(table))
@@ -243,7 +166,7 @@ fn nearest(table: &str, name: &str) -> String {
         {
             format!("the table [{table}]")
         }
-        (Some(key), _) => full(key.table, key.name),
+        (Some((table, key)), _) => full(table, key),
         (None, _) => String::new(),
     }
 }

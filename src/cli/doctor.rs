@@ -41,8 +41,7 @@ enum State {
     Unusable(String),
 }
 
-pub fn run(args: &DoctorArgs) -> Result<u8, Failure> {
-    let console = Console::new(args.quiet).with_json(args.json);
+pub fn run(args: &DoctorArgs, console: Console) -> Result<u8, Failure> {
     let backend = args.backend.clone();
     let found = adapters_blocking(backend.as_deref())?;
     let chosen = match &args.adapter {

@@ -8,14 +8,13 @@ use serde_json::{Map, Value, json};
 use dm_wgpu::{
     Accuracy, EvaluationSettings, import,
     project::{
-        self, Adapter, Measured, Record, Saved, Setup, WidthFrom, check_evaluations,
+        self, Adapter, Measured, Saved, Setup, WidthFrom, check_evaluations,
         words::{counted, how},
     },
 };
 
 use super::{
     args::EvaluateArgs,
-    asked,
     commands::again,
     console::Console,
     dataset::{NAMES, is_known},
@@ -42,25 +41,24 @@ struct Answer<'a> {
     seconds: f64,
 }
 
-pub fn run(args: &EvaluateArgs) -> Result<u8, Failure> {
-    let console = Console::new(args.machine.quiet).with_json(args.json);
+pub fn run(args: &EvaluateArgs, console: Console) -> Result<u8, Failure> {
     let screen = &mut Screen::new(console);
     let saved = Saved::at(&args.path)?;
     let found = import::read(&args.path).map_err(Failure::of_data)?;
     let name = dataset_of(saved.dataset(found.dataset()).as_deref(), args)?;
-    let Record { machine, data, .. } = asked::empty(&name, &args.machine);
-    let setup = Setup::open(&machine, &saved.data(data), screen)?;
+    let given = &args.given;
+    let setup = Setup::open(&given.machine(), &saved.data(given.data(name.clone())), screen)?;
     let set = found.into_set(&setup.dataset).map_err(Failure::of_data)?;
     let images = set.labels.len();
-    let (suited, from) = saved.settings(&set, &setup, args.layers.preset);
-    let settings = args.eval.over(EvaluationSettings { seed: args.seed, ..suited });
+    let (suited, from) = saved.settings(&set, &setup, given.preset());
+    let settings = given.evaluation_over(&suited);
     let width_from = match from {
-        _ if args.eval.eval_width.is_some() => "as asked for",
+        _ if given.origin("eval_width").is_some() => "as asked for",
         WidthFrom::Evaluation => "as the run's own evaluation",
         WidthFrom::Making => "as the set was made with",
         WidthFrom::Recipe => "by default",
     };
-    let asked = args.eval.eval_net.as_ref().map_or(vec![settings.net], |kinds| kinds.0.clone());
+    let asked = given.networks().unwrap_or(vec![settings.net]);
     let kinds: Vec<_> =
         asked.into_iter().map(|net| EvaluationSettings { net, ..settings.clone() }).collect();
     check_evaluations(&setup, &name, images, &kinds)?;
@@ -169,11 +167,13 @@ fn table(rows: &[Row<'_>], setup: &Setup) -> String {
 fn dataset_of(said: Option<&str>, args: &EvaluateArgs) -> Result<String, Failure> {
     let path = args.path.display();
     let names = format!("{}|folder:PATH", NAMES.join("|"));
-    match (said, args.dataset.as_deref()) {
-        (Some(said), Some(asked)) if said != asked && NAMES.contains(&said) => Err(Failure::Usage(
-            format!("--dataset {asked}: {path} was made from {said}; leave --dataset out"),
-        )),
-        (_, Some(asked)) => Ok(asked.to_owned()),
+    match (said, args.given.get("dataset")) {
+        (Some(said), Some::<String>(asked)) if said != asked && NAMES.contains(&said) => {
+            Err(Failure::Usage(format!(
+                "--dataset {asked}: {path} was made from {said}; leave --dataset out"
+            )))
+        }
+        (_, Some(asked)) => Ok(asked),
         (Some(said), None) if is_known(said) => Ok(said.to_owned()),
         (Some(said), None) => Err(Failure::Usage(format!(
             "{path} was made from {said:?}, which is not at hand here; say with --dataset {names} \

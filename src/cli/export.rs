@@ -7,11 +7,11 @@ use std::{
 
 use dm_wgpu::{
     SyntheticSet, export, import,
-    project::{Data, check_set, files::SET, load, report_of, words::counted},
+    project::{check_set, files::SET, load, report_of, words::counted},
 };
 
 use super::{
-    args::{ExportArgs, Format, PictureArgs},
+    args::{ExportArgs, Format},
     console::Console,
     dataset::{NAMES, name_of},
     failure::Failure,
@@ -19,8 +19,7 @@ use super::{
     screen::Screen,
 };
 
-pub fn run(args: &ExportArgs) -> Result<u8, Failure> {
-    let console = Console::new(args.quiet);
+pub fn run(args: &ExportArgs, console: Console) -> Result<u8, Failure> {
     let format = match (args.format, &args.out) {
         (Some(format), _) => format,
         (None, Some(out)) => Format::of_path(out).ok_or_else(|| {
@@ -80,7 +79,7 @@ pub fn run(args: &ExportArgs) -> Result<u8, Failure> {
             }
         }
     }
-    if !args.quiet {
+    if !console.quiet() {
         let images = counted(sets.iter().map(|set| set.labels.len()).sum(), "image");
         let runs = if sets.len() > 1 { format!(" of {} runs", sets.len()) } else { String::new() };
         say::out(&format!("{images}{runs} in {}{notes}", out.display()))
@@ -138,26 +137,26 @@ fn read(path: &Path, args: &ExportArgs, console: &Console) -> Result<SyntheticSe
     check_set(path)?;
     let found = import::read(path).map_err(Failure::of_data)?;
     if let Some(set) = found.own_set() {
-        return match args.dataset.as_deref() {
-            Some(asked) if name_of(asked) != name_of(&set.dataset) => Err(Failure::Usage(format!(
-                "--dataset {asked}: {} was made from {}; leave --dataset out",
-                path.display(),
-                set.dataset
-            ))),
+        return match args.given.get::<String>("dataset") {
+            Some(asked) if name_of(&asked) != name_of(&set.dataset) => {
+                Err(Failure::Usage(format!(
+                    "--dataset {asked}: {} was made from {}; leave --dataset out",
+                    path.display(),
+                    set.dataset
+                )))
+            }
             _ => Ok(set.clone()),
         };
     }
-    let Some(name) = &args.dataset else {
+    if args.given.origin("dataset").is_none() {
         return Err(Failure::Usage(format!(
             "{} does not say from which data set it was made, nor how it is normalised: add \
              --dataset {}",
             path.display(),
             NAMES.join(" or ")
         )));
-    };
-    let PictureArgs { resize, test_fraction } = args.pictures;
-    let data = Data { name: name.clone(), data_dir: args.data_dir.clone(), resize, test_fraction };
-    let dataset = load(&data, &mut Screen::new(*console))?;
+    }
+    let dataset = load(&args.given.data(args.given.dataset()), &mut Screen::new(*console))?;
     found.into_set(&dataset).map_err(Failure::of_data)
 }
 

@@ -37,6 +37,7 @@ mod view;
 use std::process::ExitCode;
 
 use args::Command;
+use console::Console;
 use events::Event;
 
 /// What a bare `dm-wgpu` answers: enough to go on with, not all that there is.
@@ -71,26 +72,24 @@ pub fn run() -> ExitCode {
         environment::prepare(!cli.f16());
     }
     interrupt::survive_file_limits();
+    let console = Console::new(cli.quiet()).with_json(cli.json());
     let outcome = match &cli.command {
         Some(Command::Adapters { backend }) => adapters::list(backend.as_deref()),
-        Some(Command::Doctor(args)) => doctor::run(args),
+        Some(Command::Doctor(args)) => doctor::run(args, console),
         Some(Command::Datasets(args)) => datasets::list(args),
-        Some(Command::Evaluate(args)) => evaluate::run(args),
-        Some(Command::Compare(args)) if !args.runs.is_empty() => side_by_side::run(args),
-        Some(Command::Compare(args)) => compare::run(args),
-        Some(Command::ShowConfig(args)) => show_config::run(args, &cli.origins),
-        Some(Command::Bench(args)) => bench::run(args),
-        Some(Command::Export(args)) => export::run(args),
+        Some(Command::Evaluate(args)) => evaluate::run(args, console),
+        Some(Command::Compare(args)) if !args.runs.is_empty() => side_by_side::run(args, console),
+        Some(Command::Compare(args)) => compare::run(args, console),
+        Some(Command::ShowConfig(args)) => show_config::run(args),
+        Some(Command::Bench(args)) => bench::run(args, console),
+        Some(Command::Export(args)) => export::run(args, console),
         Some(Command::Completions { shell }) => manual::completions(*shell),
         Some(Command::Man { folder }) => manual::pages(folder.as_deref()),
-        Some(Command::View(args)) => view::run(args),
-        Some(Command::Report(args)) => report::run(args),
+        Some(Command::View(args)) => view::run(args, console),
+        Some(Command::Report(args)) => report::run(args, cli.quiet()),
         None => match &cli.lasting.resume {
-            Some(dir) => resume::run(dir, &cli),
-            None => {
-                let runs = cli.run.runs(&cli.lasting, cli.method.method);
-                run::run(&cli.run, cli.method, &cli.lasting, runs)
-            }
+            Some(dir) => resume::run(dir, &cli, console),
+            None => run::run(&cli, console),
         },
     };
     match outcome {

@@ -4,9 +4,9 @@ use dm_wgpu::project::page;
 
 use super::{args::ReportArgs, failure::Failure, say};
 
-pub fn run(args: &ReportArgs) -> Result<u8, Failure> {
+pub fn run(args: &ReportArgs, quiet: bool) -> Result<u8, Failure> {
     let path = page::write(&args.path)?;
-    if !args.quiet {
+    if !quiet {
         say::out(&format!("page      {}", path.display()))
             .map_err(|error| Failure::Failed(format!("stdout: {error}")))?;
     }

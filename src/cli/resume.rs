@@ -13,16 +13,15 @@ use super::{
 };
 
 /// Goes on and gives the exit code.
-pub fn run(dir: &Path, cli: &Cli) -> Result<u8, Failure> {
-    let machine = &cli.run.machine;
+pub fn run(dir: &Path, cli: &Cli, console: Console) -> Result<u8, Failure> {
+    let given = &cli.given;
     let changes = Changes {
-        iterations: cli.other_iterations,
-        data_dir: machine.data_dir.clone(),
-        submit_target: machine.submit_target,
-        memory_budget: machine.memory_budget,
-        dataset: cli.run.dataset.clone(),
+        iterations: given.get("iterations"),
+        data_dir: given.data_dir.clone(),
+        submit_target: given.get("submit_target"),
+        memory_budget: given.get("memory_budget"),
+        dataset: given.get("dataset"),
     };
-    let console = Console::new(machine.quiet).with_json(cli.method.json);
     let screen = &mut Screen::new(console);
     match project::resume(dir, &changes, cli.lasting.checkpoint_every, screen)? {
         Resumed::One(ran) => told(*ran, &console),

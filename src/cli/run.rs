@@ -5,13 +5,13 @@ use std::path::Path;
 use serde::Serialize;
 
 use dm_wgpu::project::{
-    self, Figures, Losses, MethodSettings, OfSeed, OutputFolder, Ran, Record, Repeated, Repeats,
-    Seconds, Setup, Together, files, over,
+    self, Figures, Losses, MethodSettings, OfSeed, OutputFolder, Ran, Repeated, Repeats, Seconds,
+    Setup, Together, files, over,
     words::{counted, how, number},
 };
 
 use super::{
-    args::{LastingArgs, MethodArgs, RunArgs},
+    args::{Cli, Given},
     asked,
     commands::{again, go_on},
     console::Console,
@@ -28,21 +28,16 @@ struct Finished<'a> {
 }
 
 /// Runs once, or with so many seeds, and gives the exit code.
-pub fn run(
-    args: &RunArgs,
-    method: MethodArgs,
-    lasting: &LastingArgs,
-    runs: Option<u32>,
-) -> Result<u8, Failure> {
+pub fn run(cli: &Cli, console: Console) -> Result<u8, Failure> {
+    let (given, runs): (&Given, _) = (&cli.given, cli.given.runs());
     if let Some(runs) = runs {
-        Repeats::check(runs, args.seed)?;
+        Repeats::check(runs, given.get("seed").unwrap_or_default())?;
     }
-    let console = Console::new(args.machine.quiet).with_json(method.json);
-    let (out, every) = (args.out.as_deref(), lasting.checkpoint_every);
-    OutputFolder::check_for(out, args.dataset())?;
+    let (out, every) = (cli.run.out.as_deref(), cli.lasting.checkpoint_every);
+    OutputFolder::check_for(out, &given.dataset())?;
     let screen = &mut Screen::new(console);
-    let setup = open(args, screen)?;
-    let record = asked::record(args, method.method, !method.no_eval, &*setup.dataset);
+    let setup = open(given, screen)?;
+    let record = asked::record(given, given.method(), &*setup.dataset);
     match runs {
         None => told(project::run(&setup, record, out, every, screen)?, &console),
         Some(runs) => {
@@ -53,9 +48,8 @@ pub fn run(
 }
 
 /// Device and data set, as these arguments ask.
-pub fn open(args: &RunArgs, screen: &mut Screen) -> Result<Setup, Failure> {
-    let Record { machine, data, .. } = asked::empty(args.dataset(), &args.machine);
-    Ok(Setup::open(&machine, &data, screen)?)
+pub fn open(given: &Given, screen: &mut Screen) -> Result<Setup, Failure> {
+    Ok(Setup::open(&given.machine(), &given.data(given.dataset()), screen)?)
 }
 
 /// Tells what came of a run, and gives the exit code.

@@ -1,11 +1,12 @@
 //! Reports of the library's loops, for people or for programs, and where they ask whether to stop.
 
 use dm_wgpu::{
-    Dataset, EvaluationSettings, Gpu, Precision, Settings,
+    Dataset, EvaluationSettings, Gpu, Precision,
     data::Known,
     project::{
         Adapter, Error, Event, Expected, Job, MethodSettings, Observer, Record, Series,
-        words::{counted, how, network, quoted},
+        settings::{Setting, typed},
+        words::{counted, how, quoted},
     },
     wgpu::DeviceType,
 };
@@ -208,25 +209,25 @@ fn introduction(gpu: &Gpu, dataset: &Dataset) -> String {
 
 /// What a run is asked, in lines.
 fn asked(settings: Option<&MethodSettings>, evaluation: Option<&EvaluationSettings>) -> String {
-    let what = match settings {
-        Some(MethodSettings::Dm(settings)) => {
-            let Settings { ipc, iterations, init, batch_real, lr_img, augment, seed, .. } =
-                settings;
-            format!(
-                "ipc {ipc}, {}, init {}, {}, batch-real {batch_real}, lr-img {lr_img}, augment {augment}, seed {seed}",
-                counted(*iterations as usize, "iteration"),
-                init.name(),
-                network(settings.net, settings.width, settings.depth)
-            )
-        }
-        Some(MethodSettings::Selection(settings)) => format!(
-            "{}, ipc {}, width {}, depth {}, seed {}",
-            settings.selection, settings.ipc, settings.width, settings.depth, settings.seed
-        ),
-        None => "the whole training set".to_owned(),
+    let mut words = Vec::new();
+    match settings {
+        Some(MethodSettings::Selection(settings)) => words.push(settings.selection.to_string()),
+        Some(MethodSettings::Dm(_)) => {}
+        None => words.push("the whole training set".to_owned()),
+    }
+    let convnet = match settings {
+        Some(MethodSettings::Dm(settings)) => settings.net.is_convnet(),
+        _ => true,
     };
+    for (setting, value) in typed("settings", &settings) {
+        match setting.name {
+            "iterations" => words.push(counted(value.parse().unwrap_or_default(), "iteration")),
+            "width" | "depth" if !convnet => {}
+            name => words.push(format!("{} {value}", name.replace('_', "-"))),
+        }
+    }
     let evaluation = evaluation.map(|settings| format!("evaluate  {}\n", how(settings)));
-    format!("settings  {what}\n{}", evaluation.unwrap_or_default())
+    format!("settings  {}\n{}", words.join(", "), evaluation.unwrap_or_default())
 }
 
 /// What a run that is finished has done.
@@ -276,6 +277,7 @@ fn ahead(expected: &Expected<'_>) -> String {
 
 /// The command of a record that has the settings of the preset `small`.
 fn quicker(record: &Record, series: &Series) -> String {
+    const MACHINE: [&str; 2] = ["adapter", "backend"];
     let (verb, runs, methods) = match series {
         Series::Single => ("", None, None),
         Series::Runs { asked, .. } => ("", Some(asked.to_string()), None),
@@ -284,26 +286,18 @@ fn quicker(record: &Record, series: &Series) -> String {
             (" compare", None, Some(names.join(",")))
         }
     };
-    let ipc = match &record.settings {
-        Some(MethodSettings::Dm(settings)) => Some(settings.ipc.to_string()),
-        _ => None,
-    };
-    let mut command = format!("dm-wgpu{verb} --dataset {}", quoted(&record.data.name));
-    let data_dir = record.data.data_dir.as_ref().map(|path| path.to_string_lossy().into_owned());
-    for (flag, value) in [
-        ("data-dir", data_dir),
-        ("resize", record.data.resize.map(|size| size.to_string())),
-        ("test-fraction", record.data.test_fraction.map(|part| part.to_string())),
-        ("ipc", ipc),
-        ("preset", Some("small".to_owned())),
-        ("runs", runs),
-        ("methods", methods),
-        ("adapter", record.machine.adapter.clone()),
-        ("backend", record.machine.backend.clone()),
-    ] {
-        if let Some(value) = value {
-            command += &format!(" --{flag} {}", quoted(&value));
-        }
+    let ipc = typed("settings", &record.settings);
+    let ipc = ipc.into_iter().filter(|(setting, _)| setting.name == "ipc");
+    let machine = typed("machine", &record.machine);
+    let machine = machine.into_iter().filter(|(setting, _)| MACHINE.contains(&setting.name));
+    let flag = |(setting, value): (&Setting, _)| (setting.flag(), value);
+    let other = |flag: &str, value| Some(("--".to_owned() + flag, value?));
+    let data = typed("data", &record.data).into_iter().chain(ipc).map(flag);
+    let small = other("preset", Some("small".to_owned())).into_iter();
+    let all = data.chain(small).chain(other("runs", runs)).chain(other("methods", methods));
+    let mut command = format!("dm-wgpu{verb}");
+    for (flag, value) in all.chain(machine.map(flag)) {
+        command += &format!(" {flag} {}", quoted(&value));
     }
     if record.evaluation.is_none() {
         command += " --no-eval";
@@ -350,7 +344,7 @@ mod tests {
 
         let command = |line: &str, series: &Series| {
             let cli = Cli::from_arguments(line.split_whitespace()).unwrap();
-            let record = asked::record(&cli.run, Method::Dm, !cli.method.no_eval, &tiny());
+            let record = asked::record(&cli.given, Method::Dm, &tiny());
             quicker(&record, series)
         };
         let line = "dm-wgpu --dataset glyphs --adapter 0";

@@ -1,59 +1,63 @@
 //! `dm-wgpu show-config`: what a run would do, as a file for `--config`, and where each value is from.
 
-use std::fmt::Write;
+use std::{fmt::Write, path::Path};
 
 use toml::{Table, Value};
 
-use dm_wgpu::{Recipe, Subject, project::MethodSettings};
+use dm_wgpu::{
+    Recipe, Subject,
+    project::{
+        MethodSettings,
+        settings::{Kind, Setting},
+    },
+};
 
 use super::{
-    args::{Origin, Origins, ShowConfigArgs},
-    asked,
-    config::Key,
-    dataset,
+    args::{Given, Origin, ShowConfigArgs},
+    asked, dataset,
     failure::Failure,
     say,
 };
 
 /// Prints and gives the exit code.
-pub fn run(args: &ShowConfigArgs, origins: &Origins) -> Result<u8, Failure> {
-    refuse(args)?;
-    let text = text(args, origins, Subject::named(args.run.dataset()))?;
+pub fn run(args: &ShowConfigArgs) -> Result<u8, Failure> {
+    refuse(&args.given)?;
+    let text = text(args, Subject::named(&args.given.dataset()))?;
     say::out(text.trim_end()).map_err(|error| Failure::Failed(format!("stdout: {error}")))?;
     Ok(0)
 }
 
 /// Refuses what the run would, as far as that shows without an adapter and the images.
-fn refuse(args: &ShowConfigArgs) -> Result<(), Failure> {
-    let (run, method) = (&args.run, args.method.method);
-    let data = dataset::look(&asked::empty(run.dataset(), &run.machine).data)?;
+fn refuse(given: &Given) -> Result<(), Failure> {
+    let method = given.method();
+    let data = dataset::look(&given.data(given.dataset()))?;
     let Some(data) = data else { return Ok(()) };
-    match asked::settings(run, method, &data) {
+    match asked::settings(given, method, &data) {
         Some(MethodSettings::Dm(settings)) => settings.check(&data)?,
         Some(MethodSettings::Selection(settings)) => settings.check(&data)?,
         None => {}
     }
-    if !args.method.no_eval {
-        run.evaluation(&data, method).check(&data)?;
+    if !given.no_eval() {
+        given.evaluation(&data, method).check(&data)?;
     }
     Ok(())
 }
 
 /// The file's text.
-fn text(args: &ShowConfigArgs, origins: &Origins, subject: Subject) -> Result<String, Failure> {
-    let (run, method) = (&args.run, args.method.method);
-    let evaluate = !args.method.no_eval;
-    let record = asked::record(run, method, evaluate, subject.clone());
+fn text(args: &ShowConfigArgs, subject: Subject) -> Result<String, Failure> {
+    let (given, method): (&Given, _) = (&args.given, args.given.method());
+    let record = asked::record(given, method, subject.clone());
     let mut table = Table::try_from(&record)
         .map_err(|error| Failure::Failed(format!("the settings as TOML: {error}")))?;
     // There is none yet, and what version this is is told above.
     table.retain(|key, _| !matches!(key, "adapter" | "version"));
-    let recipe = run.recipe(subject, method);
-    let sources = Sources { origins, recipe: &recipe };
+    let recipe = given.recipe(subject, method);
+    let file = args.run.common.config.as_deref();
+    let sources = Sources { given, file, recipe: &recipe };
 
     let mut text =
         format!("# What dm-wgpu {} would run; a file for --config.\n\n", env!("CARGO_PKG_VERSION"));
-    let preset = sources.line("", "preset", &Value::from(run.layers.preset.name()));
+    let preset = sources.line("", "preset", &Value::from(given.preset().name()));
     let mut in_tables = ["settings", "evaluation"]
         .iter()
         .filter_map(|&name| Some((name, table.get(name)?.as_table()?)))
@@ -64,7 +68,7 @@ fn text(args: &ShowConfigArgs, origins: &Origins, subject: Subject) -> Result<St
     if !idle || sources.asked("", "preset").is_some() {
         top.push(preset);
     }
-    if let Some(runs) = run.runs(&args.lasting, method) {
+    if let Some(runs) = given.runs() {
         top.push(sources.line("", "runs", &Value::from(runs)));
     }
     let of_top = table.iter().filter(|(_, value)| !value.is_table());
@@ -98,16 +102,18 @@ fn write(text: &mut String, lines: impl IntoIterator<Item = Line>) {
 }
 
 struct Sources<'a> {
-    origins: &'a Origins,
+    given: &'a Given,
+    file: Option<&'a Path>,
     recipe: &'a Recipe,
 }
 
 impl Sources<'_> {
     fn line(&self, table: &str, name: &str, value: &Value) -> Line {
-        let value = match value {
+        let kind = Setting::find(table, name).map(|setting| setting.kind);
+        let value = match (kind, value) {
             // As short as an f32 can be.
-            Value::Float(number) => format!("{:?}", *number as f32),
-            other => other.to_string(),
+            (Some(Kind::Rate), Value::Float(rate)) => format!("{:?}", *rate as f32),
+            _ => value.to_string(),
         };
         let said = format!("{name} = {value}");
         if let Some(source) = self.asked(table, name) {
@@ -129,25 +135,25 @@ impl Sources<'_> {
     fn asked(&self, table: &str, name: &str) -> Option<String> {
         // An evaluation takes after the run, and a selection is a method.
         let elsewhere = match (table, name) {
-            ("evaluation", "width" | "depth") => Key::find("settings", name),
-            ("settings", "selection") => Key::find("", "method"),
+            ("evaluation", _) => Setting::find("settings", name).filter(|setting| setting.shared),
+            ("settings", "selection") => Setting::find("", "method"),
             _ => None,
         };
-        let mut keys = [Key::find(table, name), elsewhere].into_iter().flatten();
-        let source = |key: &Key| match (self.origins.of(key.id)?, &self.origins.file) {
+        let mut settings = [Setting::find(table, name), elsewhere].into_iter().flatten();
+        let source = |setting: &Setting| match (self.given.origin(setting.name)?, self.file) {
             // A comment has one line.
             (Origin::File, Some(file)) => {
                 Some(file.display().to_string().replace(char::is_control, "?"))
             }
-            _ => Some(format!("flag --{}", key.id.replace('_', "-"))),
+            _ => Some(format!("flag {}", setting.flag())),
         };
-        keys.find_map(source)
+        settings.find_map(source)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, path::Path};
+    use std::fs;
 
     use super::*;
     use crate::cli::args::{Cli, Command};
@@ -160,16 +166,15 @@ mod tests {
     fn shown(line: &str, subject: Option<Subject>) -> String {
         let cli = parsed(&format!("dm-wgpu show-config {line}"));
         let Some(Command::ShowConfig(args)) = &cli.command else { panic!("another command") };
-        let subject = subject.unwrap_or_else(|| Subject::named(args.run.dataset()));
-        text(args, &cli.origins, subject).unwrap()
+        let dataset = args.given.dataset();
+        text(args, subject.unwrap_or_else(|| Subject::named(&dataset))).unwrap()
     }
 
     /// What a run with these arguments would write down.
     fn record(line: &str) -> Record {
         let cli = parsed(&format!("dm-wgpu {line}"));
-        let (run, method) = (&cli.run, cli.method.method);
-        let subject = Subject::named(run.dataset());
-        asked::record(run, method, !cli.method.no_eval, subject)
+        let dataset = cli.given.dataset();
+        asked::record(&cli.given, cli.given.method(), Subject::named(&dataset))
     }
 
     #[test]
@@ -221,6 +226,19 @@ kernels = "plain"  # flag --kernels
     }
 
     #[test]
+    fn what_an_evaluation_takes_from_the_run_is_from_its_flags() {
+        let text = shown("--dataset mnist --net mlp --seed 3 --eval-width 5", None);
+        let (_, evaluation) = text.split_once("[evaluation]").unwrap();
+        let source = |key: &str| {
+            let line =
+                evaluation.lines().find(|line| line.starts_with(&format!("{key} ="))).unwrap();
+            line.split_once("# ").unwrap().1
+        };
+        let sources = ["net", "seed", "width", "depth"].map(source);
+        assert_eq!(sources, ["flag --net", "flag --seed", "flag --eval-width", "default"]);
+    }
+
+    #[test]
     fn the_shown_configuration_resolves_to_the_same_run() {
         let place = tempfile::tempdir().unwrap();
         let file = place.path().join("shown.toml");
@@ -233,6 +251,7 @@ kernels = "plain"  # flag --kernels
             "--dataset glyphs --eval-depth 1 --eval-batch 7 --eval-augment crop --adapter 0",
             "--dataset glyphs --method k-center --ipc 3 --depth 2 --memory-budget 1.5GiB",
             "--dataset glyphs --method whole --depth 2 --seed 4 --eval-epochs 3 --data-dir a'b",
+            "--dataset folder:/pets --resize 16 --test-fraction 0.123456789 --net mlp",
             "--dataset mnist --backend gl --kernels plain --precision f16 --eval-nets 2 --snapshots 3",
         ] {
             fs::write(&file, shown(line, None)).unwrap();

@@ -42,8 +42,7 @@ struct Run<'a> {
     seconds: &'a serde_json::Value,
 }
 
-pub fn run(args: &CompareArgs) -> Result<u8, Failure> {
-    let console = Console::new(args.run.machine.quiet).with_json(args.json);
+pub fn run(args: &CompareArgs, console: Console) -> Result<u8, Failure> {
     let out = args.run.out.as_deref();
     OutputFolder::check(out)?;
     let runs = named(&args.runs)?;

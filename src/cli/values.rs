@@ -24,11 +24,6 @@ pub fn count<T: TryFrom<u64>>(most: u64) -> impl Fn(&str) -> Result<T, String> +
     whole(1..=most)
 }
 
-/// Of a run or an evaluation. TOML, which `run.toml` is in, has no larger integers.
-pub fn seed(text: &str) -> Result<u64, String> {
-    whole(0..=i64::MAX as u64)(text)
-}
-
 /// A part of something, which is not all of it.
 pub fn part(text: &str) -> Result<f64, String> {
     match text.trim().parse::<f64>() {
@@ -60,7 +55,7 @@ pub fn architecture(text: &str) -> Result<Architecture, String> {
 }
 
 /// Kinds of network, joined by comma; `all` and `bn` for those of the published tables.
-pub fn architectures(text: &str) -> Result<Architectures, String> {
+pub fn architectures(text: &str) -> Result<Vec<Architecture>, String> {
     let kinds = match text {
         "all" => Architecture::PUBLISHED.to_vec(),
         "bn" => Architecture::BATCH_NORM.to_vec(),
@@ -68,13 +63,9 @@ pub fn architectures(text: &str) -> Result<Architectures, String> {
     };
     match kinds.iter().enumerate().find(|(i, kind)| kinds[..*i].contains(kind)) {
         Some((_, kind)) => Err(format!("{kind} is named twice")),
-        None => Ok(Architectures(kinds)),
+        None => Ok(kinds),
     }
 }
-
-/// Some kinds of network, at least one.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Architectures(pub Vec<Architecture>);
 
 /// Names of augmentations, in the library's own words where one is wrong.
 pub fn strategy(text: &str) -> Result<Strategy, String> {
@@ -102,7 +93,7 @@ mod tests {
     fn whole_numbers_are_read_or_refused() {
         assert_eq!(count::<usize>(5)("5"), Ok(5));
         assert_eq!(whole::<u32>(0..=9)(" 0 "), Ok(0));
-        assert_eq!(seed("9223372036854775807"), Ok(i64::MAX as u64));
+        assert_eq!(whole(0..=i64::MAX as u64)("9223372036854775807"), Ok(i64::MAX as u64));
         for text in ["0", "6", "-1", "1.5", "ten", "", "99999999999999999999", "٣"] {
             let message = count::<usize>(5)(text).unwrap_err();
             assert_eq!(message, "a whole number from 1 to 5 is needed", "{text}");

@@ -37,6 +37,7 @@ mod repeats;
 mod resume;
 mod run;
 mod series;
+pub mod settings;
 mod setup;
 mod snapshots;
 pub mod words;

@@ -8,18 +8,13 @@ use std::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use toml::{Table, Value};
 
-use super::{
-    Method, Result,
-    files::text_of,
-    words::{memory_exactly, quoted},
-};
+use super::{Method, Result, files::text_of, settings::SETTINGS, words::quoted};
 use crate::{
     Accuracy, AdapterChoice, Error, EvaluationSettings, Gpu, Kernels, Precision, SelectionSettings,
     Settings, data, report,
 };
 
-/// Pictures on the way that a run may be asked for, and how many it has if nothing is asked.
-const MOST_SNAPSHOTS: u32 = 1000;
+/// Pictures on the way that a run has if nothing is asked.
 const USUAL_SNAPSHOTS: u32 = 10;
 
 /// Everything that it takes to do a run again, or to go on with it, and what is known of it so far.
@@ -272,7 +267,7 @@ impl Record {
         let wrong = |name, given: &dyn ToString, expected: &str| {
             Err(Error::setting(name, given.to_string(), expected))
         };
-        let Data { name, resize, test_fraction, .. } = &self.data;
+        let Data { name, data_dir, .. } = &self.data;
         let method = self.method();
         let named = method.is_some_and(|method| method.name() == self.method);
         if !(data::NAMES.contains(&name.as_str()) || pictures(name).is_some()) {
@@ -283,22 +278,18 @@ impl Record {
         } else if method == Some(Method::Whole) && self.evaluation.is_none() {
             return wrong("method", &self.method, "without an evaluation there is nothing to do");
         }
-        let numbers = [
-            ("eval_every", self.eval_every.map(u64::from), u32::MAX.into()),
-            ("resize", resize.map(|size| size as u64), 4096),
-            ("submit_target", self.machine.submit_target.map(u64::from), 60_000),
-            ("memory_budget", self.machine.memory_budget, i64::MAX as u64),
-        ];
-        for (name, value, most) in numbers {
-            if let Some(value) = value.filter(|value| !(1..=most).contains(value)) {
-                return wrong(name, &value, &format!("1 to {most} is possible"));
+        let Ok(record) = serde_json::to_value(self) else {
+            let path = data_dir.as_deref().unwrap_or(Path::new("")).display();
+            return wrong("data_dir", &path, "a path in UTF-8 is needed");
+        };
+        // The data set has a say about the others.
+        let own = SETTINGS.iter().filter(|s| !["settings", "evaluation"].contains(&s.table));
+        for setting in own {
+            if let Some(value) = setting.value_in(&record)
+                && let Some(possible) = setting.possible(value)
+            {
+                return wrong(setting.name, value, &possible);
             }
-        }
-        if let Some(count) = self.snapshots.filter(|count| *count > MOST_SNAPSHOTS) {
-            return wrong("snapshots", &count, &format!("0 to {MOST_SNAPSHOTS} is possible"));
-        }
-        if let Some(part) = test_fraction.filter(|part| !(0.0..1.0).contains(part)) {
-            return wrong("test_fraction", &part, "0 to below 1 is possible");
         }
         self.machine.adapter_choice().map(drop)
     }
@@ -319,75 +310,27 @@ impl Record {
         Ok(parse(&text).map_err(|error| failed(format!("no record of a run: {error}")))?)
     }
 
-    /// The command that does the same again.
+    /// The command that does the same again: every setting resolved, as defaults may change, and no `--out`, as that
+    /// folder is full now.
     fn command(&self) -> String {
-        let words: Vec<_> = self.arguments().iter().map(|word| quoted(word)).collect();
-        words.join(" ")
-    }
-
-    /// Its words: every setting resolved, as defaults may change, and no `--out`, as that folder is
-    /// full now.
-    fn arguments(&self) -> Vec<String> {
-        let mut words = vec!["dm-wgpu".to_owned()];
-        let mut say = |flag: &str, value: &dyn ToString| {
-            words.extend([format!("--{flag}"), value.to_string()]);
-        };
-        say("dataset", &self.data.name);
-        match &self.settings {
-            Some(MethodSettings::Dm(settings)) => dm_flags(settings, &mut say),
-            Some(MethodSettings::Selection(settings)) => {
-                let SelectionSettings { selection, ipc, width, depth, seed } = settings;
-                say("method", selection);
-                say("ipc", ipc);
-                say("width", width);
-                say("depth", depth);
-                say("seed", seed);
-            }
-            None => say("method", &self.method),
+        let mut record = serde_json::to_value(self).unwrap_or_default();
+        // What is usual is not written down, but here.
+        if let Some(MethodSettings::Dm(settings)) = &self.settings {
+            record["settings"]["net"] = settings.net.to_string().into();
         }
         if let Some(settings) = &self.evaluation {
-            let EvaluationSettings { nets, net, epochs, width, depth, batch, lr, augment, seed } =
-                settings;
-            if self.settings.is_none() {
-                say("seed", seed);
-            }
-            say("eval-net", net);
-            say("eval-depth", depth);
-            say("eval-batch", batch);
-            say("eval-lr", lr);
-            say("eval-augment", augment);
-            say("eval-nets", nets);
-            say("eval-epochs", epochs);
-            say("eval-width", width);
+            record["evaluation"]["net"] = settings.net.to_string().into();
         }
-        if let Some(every) = &self.eval_every {
-            say("eval-every", every);
-        }
-        if let Some(snapshots) = &self.snapshots {
-            say("snapshots", snapshots);
-        }
-        let data_dir = self.data.data_dir.as_ref().map(|path| path.to_string_lossy().into_owned());
-        let Machine { adapter, backend, kernels, precision, submit_target, memory_budget } =
-            &self.machine;
-        for (flag, value) in [
-            ("data-dir", &data_dir),
-            ("resize", &self.data.resize.map(|size| size.to_string())),
-            ("test-fraction", &self.data.test_fraction.map(|part| part.to_string())),
-            ("adapter", adapter),
-            ("backend", backend),
-            ("kernels", kernels),
-            ("precision", precision),
-            ("submit-target", &submit_target.map(|ms| ms.to_string())),
-            ("memory-budget", &memory_budget.map(memory_exactly)),
-        ] {
-            if let Some(value) = value {
-                say(flag, value);
+        let mut command = "dm-wgpu".to_owned();
+        for setting in SETTINGS {
+            if let Some(value) = setting.value_in(&record) {
+                command += &format!(" {}", setting.flag());
+                if !value.is_boolean() {
+                    command += &format!(" {}", quoted(&setting.typed(value)));
+                }
             }
         }
-        if self.evaluation.is_none() {
-            words.push("--no-eval".into());
-        }
-        words
+        command
     }
 }
 
@@ -444,22 +387,6 @@ fn move_budget(record: &mut Table) {
 #[allow(clippy::trivially_copy_pass_by_ref)]
 fn is_false(value: &bool) -> bool {
     !value
-}
-
-fn dm_flags(settings: &Settings, say: &mut impl FnMut(&str, &dyn ToString)) {
-    // Whoever adds a setting is told here that the command lacks it.
-    let Settings { ipc, iterations, init, net, width, depth, batch_real, lr_img, augment, seed } =
-        settings;
-    say("ipc", ipc);
-    say("iterations", iterations);
-    say("init", &init.name());
-    say("net", net);
-    say("width", width);
-    say("depth", depth);
-    say("batch-real", batch_real);
-    say("lr-img", lr_img);
-    say("augment", augment);
-    say("seed", seed);
 }
 
 #[cfg(test)]
@@ -528,6 +455,12 @@ pub(super) mod tests {
         refused("snapshots", &|r| r.snapshots = Some(1001));
         refused("resize", &|r| r.data.resize = Some(4097));
         refused("test_fraction", &|r| r.data.test_fraction = Some(1.0));
+        refused("test_fraction", &|r| r.data.test_fraction = Some(f64::NAN));
+        #[cfg(unix)]
+        refused("data_dir", &|r| {
+            let path: std::ffi::OsString = std::os::unix::ffi::OsStringExt::from_vec(vec![0xff]);
+            r.data.data_dir = Some(path.into());
+        });
         refused("submit_target", &|r| r.machine.submit_target = Some(0));
         refused("memory_budget", &|r| r.machine.memory_budget = Some(0));
         refused("kernels", &|r| r.machine.kernels = Some("fast".into()));

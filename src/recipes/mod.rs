@@ -203,6 +203,12 @@ impl Recipe {
         self.entry(table, key).is_some_and(|entry| entry.open)
     }
 
+    /// A value as one would type it.
+    pub(crate) fn text(&self, table: &str, key: &str) -> Option<String> {
+        let value = &self.entry(table, key)?.value;
+        Some(value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+    }
+
     fn entry(&self, table: &str, key: &str) -> Option<&Entry> {
         match table {
             "settings" => self.settings.get(key),

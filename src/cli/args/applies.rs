@@ -2,21 +2,12 @@
 
 use clap::{ArgMatches, CommandFactory, parser::ValueSource};
 
-use dm_wgpu::project::Method;
+use dm_wgpu::project::{
+    Method,
+    settings::{SETTINGS, Setting},
+};
 
 use super::Cli;
-
-/// Options that not every method heeds.
-const SOME: [&str; 8] =
-    ["ipc", "iterations", "init", "augment", "batch_real", "lr_img", "eval_every", "snapshots"];
-
-fn heeds(method: Method, option: &str) -> bool {
-    match method {
-        Method::Dm => true,
-        Method::Selection(_) => option == "ipc",
-        Method::Whole => false,
-    }
-}
 
 fn was_given(matches: &ArgMatches, id: &str) -> bool {
     matches.value_source(id) == Some(ValueSource::CommandLine)
@@ -57,11 +48,12 @@ pub(super) fn flag(id: &str) -> String {
 /// Refuses options that none of the methods heeds, where the user gave them: every option has a
 /// default, which bothers nobody. `said` is how the methods were asked for.
 pub(super) fn check(given: &ArgMatches, methods: &[Method], said: &str) -> Result<(), String> {
-    let idle: Vec<_> = SOME
+    let unused = |setting: &&Setting| !methods.iter().any(|&method| setting.used_by(method));
+    let idle: Vec<_> = SETTINGS
         .iter()
-        .filter(|id| was_given(given, id))
-        .filter(|id| !methods.iter().any(|&method| heeds(method, id)))
-        .map(|id| flag(id))
+        .filter(unused)
+        .filter(|setting| was_given(given, setting.name))
+        .map(Setting::flag)
         .collect();
     match &idle[..] {
         [] => Ok(()),

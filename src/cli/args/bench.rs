@@ -1,18 +1,16 @@
 //! Flags of benchmarks.
 
-use std::time::Duration;
-
 use clap::{
     Args,
     builder::{PossibleValuesParser, TypedValueParser},
 };
 
 use dm_wgpu::{
-    AdapterChoice, Architecture, Kernels, Precision,
+    Architecture,
     bench::{Bench, Shape},
 };
 
-use super::{BACKENDS, kernels, precision};
+use super::given::{BENCH, Flags};
 use crate::cli::values::{self, count};
 
 const MEASURED: &str = "\
@@ -75,36 +73,8 @@ pub struct BenchArgs {
     /// Print JSON, one object per line: events as they come, then the result; with --quiet it alone.
     #[arg(long, help_heading = "Task")]
     pub json: bool,
-    /// The adapter: part of its name, or its index in `dm-wgpu adapters` [default: the best].
-    #[arg(long, value_name = "NAME-OR-INDEX", help_heading = "Machine")]
-    pub adapter: Option<String>,
-    /// The graphics API [default: any].
-    #[arg(
-        long, value_name = "API", help_heading = "Machine",
-        value_parser = PossibleValuesParser::new(BACKENDS)
-    )]
-    pub backend: Option<String>,
-    /// The family of kernels: plain, lanes or tiles [default: the one that suits the adapter].
-    #[arg(long, value_name = "NAME", help_heading = "Machine", value_parser = kernels())]
-    pub kernels: Option<Kernels>,
-    /// What convolutions round their factors to: f32, or f16 for cooperative matrices (tensor cores).
-    #[arg(
-        long, value_name = "TYPE", default_value = "f32", help_heading = "Machine",
-        value_parser = precision()
-    )]
-    pub precision: Precision,
-    /// GPU memory to stay within, e.g. 256MiB or 1GiB; batches are cut to fit [default: 512MiB].
-    #[arg(
-        long, value_name = "SIZE", help_heading = "Machine",
-        allow_negative_numbers = true, value_parser = values::memory
-    )]
-    pub memory_budget: Option<u64>,
-    /// Milliseconds that a submission should take at most, before work is cut smaller [default: 100].
-    #[arg(
-        long, value_name = "MS", help_heading = "Machine",
-        allow_negative_numbers = true, value_parser = count::<u32>(60_000)
-    )]
-    pub submit_target: Option<u32>,
+    #[command(flatten)]
+    pub given: Flags<BENCH>,
     /// Say nothing but errors and the result.
     #[arg(long, short, help_heading = "Machine")]
     pub quiet: bool,
@@ -127,17 +97,6 @@ impl BenchArgs {
             width: self.width,
             batch_real: self.batch_real,
             iterations: self.iterations,
-        }
-    }
-
-    pub fn adapter_choice(&self) -> AdapterChoice {
-        AdapterChoice {
-            adapter: self.adapter.clone(),
-            backend: self.backend.clone(),
-            kernels: self.kernels,
-            precision: self.precision,
-            submit_target: self.submit_target.map(|ms| Duration::from_millis(ms.into())),
-            memory_budget: self.memory_budget,
         }
     }
 }

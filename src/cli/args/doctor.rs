@@ -2,7 +2,7 @@
 
 use clap::{Args, builder::PossibleValuesParser};
 
-use super::BACKENDS;
+use dm_wgpu::project::settings::BACKENDS;
 
 const EXAMINED: &str = "\
 What is examined, on every adapter or the one that is named:

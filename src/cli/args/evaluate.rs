@@ -6,8 +6,11 @@ use clap::Args;
 
 use dm_wgpu::project::Method;
 
-use super::{EvalArgs, LastingArgs, LayerArgs, MachineArgs, MethodArgs, RunArgs, help, methods};
-use crate::cli::{dataset, values};
+use super::{
+    CommonArgs, LastingArgs, RunArgs,
+    given::{COMPARE, EVALUATE, Flags, RUN},
+    help, methods,
+};
 
 /// `dm-wgpu evaluate`.
 #[derive(Debug, Args)]
@@ -15,28 +18,13 @@ use crate::cli::{dataset, values};
 pub struct EvaluateArgs {
     /// The set: a run's folder, .safetensors, .npz, or a folder of pictures.
     pub path: PathBuf,
-    /// The data set whose test images count; needed where the set doesn't say what it was made from.
-    #[arg(
-        long, value_name = "NAME", help_heading = "Task",
-        value_parser = dataset::parser()
-    )]
-    pub dataset: Option<String>,
-    /// Everything random follows from it.
-    #[arg(
-        long, value_name = "N", default_value_t = 0, help_heading = "Task",
-        allow_negative_numbers = true,
-        value_parser = values::seed
-    )]
-    pub seed: u64,
+    #[command(flatten)]
+    pub given: Flags<EVALUATE>,
     /// Print JSON, one object per line: events as they come, then the result; with --quiet it alone.
     #[arg(long, help_heading = "Task")]
     pub json: bool,
     #[command(flatten)]
-    pub layers: LayerArgs,
-    #[command(flatten)]
-    pub eval: EvalArgs,
-    #[command(flatten)]
-    pub machine: MachineArgs,
+    pub common: CommonArgs,
 }
 
 /// `dm-wgpu compare`.
@@ -56,6 +44,8 @@ pub struct CompareArgs {
     )]
     pub methods: Vec<Method>,
     #[command(flatten)]
+    pub given: Flags<COMPARE>,
+    #[command(flatten)]
     pub run: RunArgs,
     /// Print JSON, one object per line: events as they come, then what is in compare.json; with
     /// --quiet it alone.
@@ -71,9 +61,12 @@ pub struct CompareArgs {
 )]
 pub struct ShowConfigArgs {
     #[command(flatten)]
-    pub run: RunArgs,
+    pub given: Flags<RUN>,
     #[command(flatten)]
-    pub method: MethodArgs,
+    pub run: RunArgs,
+    /// Known for what it is refused with alone.
+    #[arg(long, hide = true)]
+    pub json: bool,
     #[command(flatten)]
     pub lasting: LastingArgs,
 }

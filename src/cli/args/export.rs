@@ -7,8 +7,7 @@ use clap::{
     builder::{PossibleValuesParser, TypedValueParser},
 };
 
-use super::PictureArgs;
-use crate::cli::dataset;
+use super::given::{self, Flags};
 
 const EXPORT: &str = "\
 Examples:
@@ -83,17 +82,8 @@ pub struct ExportArgs {
     /// File to write, or folder for png; nothing is overwritten [default: beside the set].
     #[arg(long, short, value_name = "PATH", help_heading = "Task")]
     pub out: Option<PathBuf>,
-    /// The data set whose classes and normalisation it has, where the set doesn't say.
-    #[arg(
-        long, value_name = "NAME", help_heading = "Task",
-        value_parser = dataset::parser()
-    )]
-    pub dataset: Option<String>,
-    /// Where data sets are, or are downloaded to [default: DM_WGPU_DATA, else the user's cache].
-    #[arg(long, value_name = "DIR", help_heading = "Machine")]
-    pub data_dir: Option<PathBuf>,
     #[command(flatten)]
-    pub pictures: PictureArgs,
+    pub given: Flags<{ given::EXPORT }>,
     /// Say nothing but errors.
     #[arg(long, short, help_heading = "Machine")]
     pub quiet: bool,

@@ -1,4 +1,4 @@
-//! Flags of runs that last: checkpoints, going on after a stop, repeats.
+//! Flags of runs that last: checkpoints, going on after a stop.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -7,7 +7,7 @@ use clap::{ArgMatches, Args, parser::ValueSource};
 use dm_wgpu::project::pictures;
 
 use super::applies::flag;
-use crate::cli::values::{self, count};
+use crate::cli::values;
 
 #[derive(Debug, Args)]
 pub struct LastingArgs {
@@ -16,12 +16,6 @@ pub struct LastingArgs {
     /// folder:PATH, --checkpoint-every, --json and --quiet may stand beside it.
     #[arg(long, value_name = "DIR", help_heading = "Long runs")]
     pub resume: Option<PathBuf>,
-    /// Repeat the run with N seeds, --seed and those after it, each in a folder of its own.
-    #[arg(
-        long, value_name = "N", help_heading = "Long runs",
-        allow_negative_numbers = true, value_parser = count::<u32>(10_000)
-    )]
-    pub runs: Option<u32>,
     /// Seconds between checkpoints, which --resume goes on from; 0 for none until the end or Ctrl-C.
     #[arg(
         long, value_name = "SECONDS", default_value = "30", help_heading = "Long runs",
@@ -45,15 +39,14 @@ const BESIDE: [&str; 10] = [
 ];
 
 /// Refuses what a run that goes on has settled already.
-pub(super) fn check(given: &ArgMatches) -> Result<(), String> {
+pub(super) fn check(given: &ArgMatches, dataset: &str) -> Result<(), String> {
     let was_given = |id: &str| given.value_source(id) == Some(ValueSource::CommandLine);
     if !was_given("resume") {
         return Ok(());
     }
     // Groups, which clap makes of flattened structs, have capitals.
     let mut ids = given.ids().map(clap::Id::as_str).filter(|id| id.starts_with(char::is_lowercase));
-    let dataset = given.get_one::<String>("dataset");
-    let published = dataset.is_some_and(|name| pictures(name).is_none());
+    let published = pictures(dataset).is_none();
     let settled = |id: &str| !BESIDE.contains(&id) || (id == "dataset" && published);
     match ids.find(|id| was_given(id) && settled(id)) {
         None => Ok(()),
@@ -63,10 +56,4 @@ pub(super) fn check(given: &ArgMatches) -> Result<(), String> {
             flag(id)
         )),
     }
-}
-
-/// The iterations, if they were asked for beside `--resume`.
-pub(super) fn iterations(given: &ArgMatches) -> Option<u32> {
-    let asked = given.value_source("iterations") == Some(ValueSource::CommandLine);
-    asked.then(|| given.get_one("iterations").copied()).flatten()
 }

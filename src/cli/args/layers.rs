@@ -1,80 +1,20 @@
-//! What the flags stand on: a preset, and a file whose values are the flags' defaults.
+//! What the flags stand on: a file whose values are the flags' defaults.
 
-use std::{collections::BTreeMap, ffi::OsString, path::PathBuf};
+use std::{ffi::OsString, path::PathBuf};
 
 use clap::{
-    ArgMatches, Args, Command, Error,
-    builder::{PossibleValuesParser, TypedValueParser},
+    ArgMatches, Command, Error,
     error::{ContextKind, ContextValue, ErrorKind},
-    parser::ValueSource,
 };
 
-use dm_wgpu::Preset;
-
 use super::applies::flag;
-use crate::cli::config::{ConfigFile, KEYS};
+use crate::cli::config::ConfigFile;
 
-#[derive(Debug, Args)]
-pub struct LayerArgs {
-    /// How much effort to make: quick, for a GPU; paper, 5 runs of 20 000 iterations and 20 networks
-    /// of 1000 epochs as published; small, minutes on a CPU; smoke, seconds even there.
-    #[arg(
-        long, value_name = "NAME", default_value = "quick", help_heading = "Task",
-        value_parser = preset_parser()
-    )]
-    pub preset: Preset,
-    /// Take what flags don't say from this file: a run's run.toml, what show-config prints, or a few
-    /// keys of either.
-    #[arg(long, value_name = "FILE", help_heading = "Task")]
-    pub config: Option<PathBuf>,
-}
-
-fn preset_parser() -> impl TypedValueParser<Value = Preset> {
-    PossibleValuesParser::new(Preset::ALL.map(Preset::name)).map(|name| {
-        // clap lets no other name through.
-        Preset::ALL.into_iter().find(|preset| preset.name() == name).unwrap_or_default()
-    })
-}
-
-/// Where values are from that are not a recipe's.
-#[derive(Debug, Default)]
-pub struct Origins {
-    pub file: Option<PathBuf>,
-    by_id: BTreeMap<&'static str, Origin>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Origin {
-    Flag,
-    File,
-}
-
-impl Origins {
-    /// Of the flag with this id; none if neither flags nor file say anything.
-    pub fn of(&self, id: &str) -> Option<Origin> {
-        self.by_id.get(id).copied()
-    }
-
-    fn note(given: &ArgMatches, file: Option<&ConfigFile>) -> Self {
-        let in_file = |id: &str| file.is_some_and(|file| file.text(id).is_some());
-        let mut by_id = BTreeMap::new();
-        for id in KEYS.iter().map(|key| key.id) {
-            // What a subcommand does not have is no one's.
-            match given.try_contains_id(id).is_ok().then(|| given.value_source(id)).flatten() {
-                Some(ValueSource::CommandLine) => _ = by_id.insert(id, Origin::Flag),
-                Some(_) if in_file(id) => _ = by_id.insert(id, Origin::File),
-                _ => {}
-            }
-        }
-        Self { file: file.map(|file| file.path.clone()), by_id }
-    }
-}
-
-/// Parses arguments above the file that they name, if they name one.
+/// Parses arguments above the file that they name, if they name one; it is given as well.
 pub(super) fn parse(
     command: fn() -> Command,
     arguments: Vec<OsString>,
-) -> Result<(ArgMatches, Origins), Error> {
+) -> Result<(ArgMatches, Option<PathBuf>), Error> {
     let file = match named_file(command(), &arguments) {
         None => None,
         Some(path) => {
@@ -84,10 +24,7 @@ pub(super) fn parse(
         }
     };
     let command = file.iter().fold(command(), above);
-    let matches = command.try_get_matches_from(arguments)?;
-    let given = matches.subcommand().map_or(&matches, |(_, given)| given);
-    let origins = Origins::note(given, file.as_ref());
-    Ok((matches, origins))
+    Ok((command.try_get_matches_from(arguments)?, file.map(|file| file.path)))
 }
 
 /// What `--config` names, however wrong the rest is: that is refused later, with the file.

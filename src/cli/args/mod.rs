@@ -4,9 +4,9 @@ mod applies;
 mod bench;
 mod datasets;
 mod doctor;
-mod eval;
 mod evaluate;
 mod export;
+mod given;
 mod help;
 mod hints;
 mod lasting;
@@ -22,36 +22,24 @@ use clap::{
     error::ErrorKind,
 };
 use clap_complete::Shell;
-use dm_wgpu::{Kernels, Precision, project::Method};
+use dm_wgpu::{
+    Precision,
+    project::{Method, settings::BACKENDS},
+};
 
-use super::say;
+use super::{dataset, say};
 
 pub use bench::BenchArgs;
 pub use datasets::DatasetsArgs;
 pub use doctor::DoctorArgs;
-pub use eval::EvalArgs;
 pub use evaluate::{CompareArgs, EvaluateArgs, ShowConfigArgs};
 pub use export::{ExportArgs, Format};
+pub use given::{Flags, Given, Origin};
 pub use lasting::LastingArgs;
-pub use layers::{LayerArgs, Origin, Origins};
 pub use look::{ReportArgs, ViewArgs, Way};
-pub use run::{MachineArgs, MethodArgs, PictureArgs, RunArgs};
-
-const BACKENDS: [&str; 4] = ["vulkan", "metal", "dx12", "gl"];
+pub use run::{CommonArgs, RunArgs};
 
 /// For clap, which then knows all names.
-fn kernels() -> impl TypedValueParser<Value = Kernels> {
-    PossibleValuesParser::new(Kernels::ALL.map(Kernels::name)).map(|name| {
-        // clap has let no other name through.
-        Kernels::ALL.into_iter().find(|kernels| kernels.name() == name).unwrap_or(Kernels::Plain)
-    })
-}
-
-fn precision() -> impl TypedValueParser<Value = Precision> {
-    PossibleValuesParser::new(Precision::ALL.map(Precision::name))
-        .map(|name| Precision::ALL.into_iter().find(|of| of.name() == name).unwrap_or_default())
-}
-
 fn methods() -> impl TypedValueParser<Value = Method> {
     PossibleValuesParser::new(Method::ALL.map(Method::name))
         .map(|name| Method::named(&name).unwrap_or(Method::Dm))
@@ -77,9 +65,12 @@ pub struct Cli {
     #[command(subcommand)]
     pub command: Option<Command>,
     #[command(flatten)]
-    pub run: RunArgs,
+    pub given: Flags<{ given::RUN }>,
     #[command(flatten)]
-    pub method: MethodArgs,
+    pub run: RunArgs,
+    /// Print JSON, one object per line: events as they come, then the result; with --quiet it alone.
+    #[arg(long, help_heading = "Machine")]
+    pub json: bool,
     /// Log on stderr what is chosen and found; -vv logs more. Beside what RUST_LOG asks for.
     #[arg(
         long, short, global = true, action = ArgAction::Count, help_heading = "Machine",
@@ -88,11 +79,9 @@ pub struct Cli {
     pub verbose: u8,
     #[command(flatten)]
     pub lasting: LastingArgs,
-    /// What `--iterations` says, if it stands beside `--resume`.
+    /// What `--config` names, here or behind a subcommand.
     #[arg(skip)]
-    pub other_iterations: Option<u32>,
-    #[arg(skip)]
-    pub origins: Origins,
+    pub file: Option<PathBuf>,
 }
 
 /// The program's arguments. The error also carries `--help` and `--version`, as clap has it.
@@ -106,43 +95,18 @@ impl Cli {
     /// Whether the same arguments say the same a second time: a pipe as `--config`, as shells make of `<(…)`, is
     /// empty by then.
     pub fn can_be_read_again(&self) -> bool {
-        self.origins.file.as_ref().is_none_or(|file| file.is_file())
+        self.file.as_ref().is_none_or(|file| file.is_file())
     }
 
     pub fn from_arguments<T: Into<OsString> + Clone>(
         arguments: impl IntoIterator<Item = T>,
     ) -> Result<Self, Error> {
         let arguments = arguments.into_iter().map(Into::into).collect();
-        let (matches, origins) = layers::parse(command, arguments)?;
-        let mut cli = Self { origins, ..Self::from_arg_matches(&matches)? };
-        cli.method.reconcile(&mut cli.run, &cli.origins);
-        if let Some(Command::ShowConfig(args)) = &mut cli.command {
-            args.method.reconcile(&mut args.run, &cli.origins);
-        }
+        let (matches, file) = layers::parse(command, arguments)?;
+        let cli = Self { file, ..Self::from_arg_matches(&matches)? };
         // One line, as clap's own refusals begin with.
         let refused = |why| Error::raw(ErrorKind::ArgumentConflict, format!("{why}\n"));
         cli.check(&matches).map_err(refused)?;
-        cli.other_iterations = lasting::iterations(&matches);
-        if cli.run.machine.quiet {
-            match &mut cli.command {
-                Some(Command::Evaluate(args)) => args.machine.quiet = true,
-                Some(Command::Compare(args)) => args.run.machine.quiet = true,
-                Some(Command::Bench(args)) => args.quiet = true,
-                Some(Command::Doctor(args)) => args.quiet = true,
-                Some(Command::Export(args)) => args.quiet = true,
-                Some(Command::View(args)) => args.quiet = true,
-                Some(Command::Report(args)) => args.quiet = true,
-                // They say nothing but what was asked for.
-                Some(
-                    Command::Adapters { .. }
-                    | Command::Datasets(_)
-                    | Command::ShowConfig(_)
-                    | Command::Completions { .. }
-                    | Command::Man { .. },
-                )
-                | None => {}
-            }
-        }
         Ok(cli)
     }
 
@@ -159,7 +123,7 @@ impl Cli {
                 applies::with_runs(given)
             }
             (Some(Command::Compare(args)), Some((_, given))) => {
-                args.run.check_dataset()?;
+                Self::check_task(&args.given)?;
                 let names: Vec<_> = args.methods.iter().map(|method| method.name()).collect();
                 let said = format!("--methods {}", names.join(","));
                 applies::check(given, &args.methods, &said)
@@ -169,29 +133,31 @@ impl Cli {
                      with the run's run.toml"
                     .into())
             }
-            (Some(Command::ShowConfig(args)), _) if args.method.json => {
+            (Some(Command::ShowConfig(args)), _) if args.json => {
                 Err("--json does nothing with show-config, which prints TOML; leave it out".into())
             }
             (Some(Command::ShowConfig(args)), Some((_, given))) => {
-                Self::check_run(&args.run, args.method, given)
+                Self::check_run(&args.given, given)
             }
             (Some(_), _) => Ok(()),
             // A run that goes on knows all it needs.
-            (None, _) if self.lasting.resume.is_some() => lasting::check(matches),
-            (None, _) => Self::check_run(&self.run, self.method, matches),
+            (None, _) if self.lasting.resume.is_some() => {
+                lasting::check(matches, &self.given.dataset())
+            }
+            (None, _) => Self::check_run(&self.given, matches),
         }
     }
 
     /// Whether f16 was asked for.
     pub fn f16(&self) -> bool {
-        let precision = match &self.command {
-            Some(Command::Evaluate(args)) => args.machine.precision,
-            Some(Command::Compare(args)) => args.run.machine.precision,
-            Some(Command::Bench(args)) => args.precision,
-            None => self.run.machine.precision,
-            Some(_) => Precision::F32,
+        let given: &Given = match &self.command {
+            Some(Command::Evaluate(args)) => &args.given,
+            Some(Command::Compare(args)) => &args.given,
+            Some(Command::Bench(args)) => &args.given,
+            Some(_) => return false,
+            None => &self.given,
         };
-        precision == Precision::F16
+        given.machine().precision.as_deref() == Some(Precision::F16.name())
     }
 
     /// Whether a program reads the output.
@@ -202,38 +168,46 @@ impl Cli {
             Some(Command::Bench(args)) => args.json,
             Some(Command::Doctor(args)) => args.json,
             Some(_) => false,
-            None => self.method.json,
+            None => self.json,
         }
     }
 
-    fn check_run(run: &RunArgs, method: MethodArgs, given: &ArgMatches) -> Result<(), String> {
-        run.check_dataset()?;
-        let MethodArgs { method, no_eval, .. } = method;
-        if method == Method::Whole && no_eval {
+    fn check_run(given: &Given, matches: &ArgMatches) -> Result<(), String> {
+        Self::check_task(given)?;
+        let method = given.method();
+        if method == Method::Whole && given.no_eval() {
             return Err("--no-eval leaves nothing to do for --method whole".into());
         }
-        applies::check(given, &[method], &format!("--method {method}"))
+        applies::check(matches, &[method], &format!("--method {method}"))
     }
 
-    /// Whether only errors are to be told.
+    /// Clap can't, as the data set may be in a file, and as `evaluate` takes several kinds of network.
+    fn check_task(given: &Given) -> Result<(), String> {
+        if given.networks().is_some_and(|kinds| kinds.len() > 1) {
+            return Err("--eval-net takes one kind of network here; `dm-wgpu evaluate RUN --eval-net …` takes several".into());
+        }
+        if given.origin("dataset").is_none() {
+            let names = dataset::NAMES.join(", ");
+            return Err(format!("--dataset <NAME> is needed: {names}; or --config <FILE> with it"));
+        }
+        Ok(())
+    }
+
+    /// Whether only errors are to be told: `--quiet` may also stand before a subcommand that has it.
     pub fn quiet(&self) -> bool {
-        match &self.command {
-            Some(
-                Command::Adapters { .. }
-                | Command::Datasets(_)
-                | Command::ShowConfig(_)
-                | Command::Completions { .. }
-                | Command::Man { .. },
-            ) => false,
-            Some(Command::Evaluate(args)) => args.machine.quiet,
-            Some(Command::Compare(args)) => args.run.machine.quiet,
+        let own = match &self.command {
+            Some(Command::Evaluate(args)) => args.common.quiet,
+            Some(Command::Compare(args)) => args.run.common.quiet,
             Some(Command::Bench(args)) => args.quiet,
             Some(Command::Doctor(args)) => args.quiet,
             Some(Command::Export(args)) => args.quiet,
             Some(Command::View(args)) => args.quiet,
             Some(Command::Report(args)) => args.quiet,
-            None => self.run.machine.quiet,
-        }
+            // They say nothing but what was asked for.
+            Some(_) => return false,
+            None => false,
+        };
+        own || self.run.common.quiet
     }
 }
 
@@ -277,8 +251,20 @@ pub enum Command {
 }
 
 /// What flags that a subcommand shares with runs mean there, where it is not the same.
-const OTHERWISE: [(&str, &str, &str); 7] = [
+const OTHERWISE: [(&str, &str, &str); 12] = [
+    (
+        "evaluate",
+        "dataset",
+        "The data set whose test images count; needed where the set doesn't say what it was made from",
+    ),
+    ("evaluate", "seed", "Everything random follows from it [default: 0]"),
     ("evaluate", "quiet", "Say nothing but errors and the result"),
+    (
+        "evaluate",
+        "eval_net",
+        "Kinds of network to train, joined by comma, named as --net and --eval-net of runs are; bn: all with batch \
+         norm, all: the published ones without [default: as the run's, else as the set was made with, else convnet]",
+    ),
     ("evaluate", "eval_epochs", "Passes over the set for each of them [default: 300]"),
     (
         "evaluate",
@@ -295,8 +281,18 @@ const OTHERWISE: [(&str, &str, &str); 7] = [
     (
         "evaluate",
         "eval_augment",
-        "Augmentations of which one is drawn for each of their steps [default: all that suit the \
+        "Augmentations of which one is drawn for each training step [default: all that suit the \
          data set]",
+    ),
+    (
+        "export",
+        "dataset",
+        "The data set whose classes and normalisation it has, where the set doesn't say",
+    ),
+    (
+        "export",
+        "data_dir",
+        "Where data sets are, or are downloaded to [default: DM_WGPU_DATA, else the user's cache]",
     ),
     ("compare", "quiet", "Say nothing but errors and the result"),
     (
@@ -314,10 +310,8 @@ pub fn command() -> clap::Command {
     let command = OTHERWISE.into_iter().fold(command, |command, (subcommand, id, help)| {
         command.mut_subcommand(subcommand, |command| command.mut_arg(id, |arg| arg.help(help)))
     });
-    // Known there for what they are refused with alone.
-    ["json", "resume"].into_iter().fold(command, |command, id| {
-        command.mut_subcommand("show-config", |command| command.mut_arg(id, |arg| arg.hide(true)))
-    })
+    // Known there for what it is refused with alone.
+    command.mut_subcommand("show-config", |command| command.mut_arg("resume", |arg| arg.hide(true)))
 }
 
 #[cfg(test)]

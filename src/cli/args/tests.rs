@@ -1,7 +1,7 @@
 use super::*;
 use crate::cli::dataset;
 use dm_wgpu::{
-    Architecture, EvaluationSettings, Init, Settings,
+    Architecture, EvaluationSettings, Init, Kernels, Settings,
     augment::Strategy,
     bench::{Bench, Shape},
 };
@@ -15,11 +15,11 @@ fn claps_own_checks_pass() {
 fn defaults_are_the_librarys() {
     let dataset = dataset::tests::tiny();
     let cli = Cli::from_arguments(["dm-wgpu", "--dataset", "mnist"]).unwrap();
-    assert_eq!(cli.run.settings(&dataset), Settings::for_dataset(&dataset));
-    let evaluation = cli.run.evaluation(&dataset, Method::Dm);
+    assert_eq!(cli.given.settings(&dataset), Settings::for_dataset(&dataset));
+    let evaluation = cli.given.evaluation(&dataset, Method::Dm);
     assert_eq!(evaluation, EvaluationSettings::for_dataset(&dataset));
-    assert_eq!(cli.run.evaluation(&dataset, Method::Whole).epochs, 20);
-    assert_eq!(cli.method, MethodArgs { method: Method::Dm, no_eval: false, json: false });
+    assert_eq!(cli.given.evaluation(&dataset, Method::Whole).epochs, 20);
+    assert_eq!((cli.given.method(), cli.given.no_eval(), cli.json), (Method::Dm, false, false));
 }
 
 #[test]
@@ -43,14 +43,28 @@ fn every_flag_arrives() {
         augment: Strategy::none(),
         seed: 4,
     };
-    assert_eq!(cli.run.settings(&dataset::tests::tiny()), expected);
-    let choice =
-        crate::cli::asked::empty("glyphs", &cli.run.machine).machine.adapter_choice().unwrap();
+    assert_eq!(cli.given.settings(&dataset::tests::tiny()), expected);
+    let choice = cli.given.machine().adapter_choice().unwrap();
     assert_eq!((choice.adapter.as_deref(), choice.backend.as_deref()), (Some("7"), Some("gl")));
     assert_eq!(choice.kernels, Some(Kernels::Tiles));
     assert_eq!(choice.precision, Precision::F16);
     assert_eq!(choice.memory_budget, Some(1 << 30));
     assert!(cli.quiet());
+}
+
+/// A folder of data may have a name that is no text.
+#[cfg(unix)]
+#[test]
+fn paths_arrive_as_they_are() {
+    use std::os::unix::ffi::OsStringExt;
+    let path = OsString::from_vec(vec![b'd', 0xff]);
+    let mut words = ["dm-wgpu", "evaluate", "x", "--data-dir"].map(OsString::from).to_vec();
+    words.push(path.clone());
+    let Some(Command::Evaluate(args)) = Cli::from_arguments(words).unwrap().command else {
+        panic!()
+    };
+    let data = args.given.data("mnist".into());
+    assert_eq!((data.data_dir, data.name.as_str()), (Some(path.into()), "mnist"));
 }
 
 #[test]
@@ -65,7 +79,7 @@ fn an_evaluation_inherits_settings_from_the_run() {
     let line = "dm-wgpu --dataset glyphs --width 6 --depth 1 --seed 4 \
                 --augment none --eval-nets 7 --eval-epochs 8 --eval-every 9 --method k-center";
     let cli = Cli::try_parse_from(line.split_whitespace()).unwrap();
-    let evaluation = cli.run.evaluation(&dataset::tests::tiny(), cli.method.method);
+    let evaluation = cli.given.evaluation(&dataset::tests::tiny(), cli.given.method());
     let expected = EvaluationSettings {
         nets: 7,
         epochs: 8,
@@ -75,7 +89,7 @@ fn an_evaluation_inherits_settings_from_the_run() {
         ..EvaluationSettings::for_dataset(&dataset::tests::tiny())
     };
     assert_eq!(evaluation, expected);
-    assert_eq!(cli.run.eval_every, Some(9));
+    assert_eq!(cli.given.get("eval_every"), Some(9));
 }
 
 #[test]
@@ -118,17 +132,7 @@ fn only_quiet_may_stand_before_a_subcommand() {
         "--quiet compare --dataset glyphs",
         "evaluate x -q",
     ] {
-        let cli = answer(&format!("dm-wgpu {line}")).unwrap();
-        let quiet = match cli.command.as_ref().unwrap() {
-            Command::Evaluate(args) => args.machine.quiet,
-            Command::Compare(args) => args.run.machine.quiet,
-            Command::Bench(args) => args.quiet,
-            Command::Export(args) => args.quiet,
-            Command::View(args) => args.quiet,
-            Command::Report(args) => args.quiet,
-            _ => false,
-        };
-        assert!(quiet && cli.quiet(), "{line}");
+        assert!(answer(&format!("dm-wgpu {line}")).unwrap().quiet(), "{line}");
     }
     for line in ["--dataset glyphs compare --dataset glyphs", "--ipc 10 evaluate x"] {
         let error = answer(&format!("dm-wgpu {line}")).unwrap_err().to_string();
@@ -164,7 +168,7 @@ fn subcommands_have_flags_of_their_own() {
     let cli = Cli::try_parse_from(line.split_whitespace()).unwrap();
     assert!(cli.quiet());
     let Some(Command::Compare(args)) = cli.command else { panic!("another command") };
-    assert_eq!((args.methods, args.run.ipc), (vec![Method::Whole, Method::Dm], Some(2)));
+    assert_eq!((args.methods, args.given.get("ipc")), (vec![Method::Whole, Method::Dm], Some(2)));
     for wrong in [
         "dm-wgpu compare",
         "dm-wgpu compare --dataset glyphs --method dm",

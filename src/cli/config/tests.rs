@@ -94,8 +94,11 @@ fn errors_name_the_line() {
 
 #[test]
 fn keys_are_those_of_a_record() {
-    for key in &KEYS {
-        assert_eq!(Key::find(key.table, key.name), Some(key), "{key:?} is there twice");
-        assert!(key.table.is_empty() || TABLES.contains(&key.table), "{key:?}");
+    for setting in SETTINGS {
+        for (table, key) in setting.places() {
+            let found = Setting::find(table, key).map(|found| found.name);
+            assert_eq!(found, Some(setting.name), "[{table}] {key} is there twice");
+            assert!(table.is_empty() || TABLES.contains(&table), "{setting:?}");
+        }
     }
 }

@@ -25,8 +25,7 @@ use screen::Environment;
 /// Pixels of a terminal's cell from left to right, about.
 const CELL: usize = 9;
 
-pub fn run(args: &ViewArgs) -> Result<u8, Failure> {
-    let console = Console::new(args.quiet);
+pub fn run(args: &ViewArgs, console: Console) -> Result<u8, Failure> {
     check_set(&args.path)?;
     let sheet = import::read(&args.path).and_then(import::Imported::into_sheet);
     let sheet = chosen(sheet.map_err(Failure::of_data)?, &args.classes)?;

@@ -81,14 +81,13 @@ pub struct SelectionSettings {
 impl SelectionSettings {
     /// What suits a data set, as [`Settings::for_dataset`](crate::Settings::for_dataset) has it.
     pub fn for_dataset(dataset: &Dataset, selection: Selector) -> Self {
-        let suited = crate::Settings::for_dataset(dataset);
-        Self {
-            selection,
-            ipc: suited.ipc,
-            width: suited.width,
-            depth: suited.depth,
-            seed: suited.seed,
-        }
+        Self::like(&crate::Settings::for_dataset(dataset), selection)
+    }
+
+    /// As many images per class as these settings have, by a network as large, with their seed.
+    pub fn like(settings: &crate::Settings, selection: Selector) -> Self {
+        let crate::Settings { ipc, width, depth, seed, .. } = *settings;
+        Self { selection, ipc, width, depth, seed }
     }
 
     /// Checks every value alone and against the data set.

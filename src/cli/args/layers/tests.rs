@@ -1,13 +1,12 @@
 use std::{fs, path::Path};
 
-use super::*;
 use crate::cli::{
-    args::{Cli, command},
+    args::{Cli, Given, command},
     dataset,
 };
 use dm_wgpu::{
-    EvaluationSettings, Gpu, Recipe, Settings, Subject,
-    project::{Method, words::memory_text},
+    EvaluationSettings, Gpu, Preset, Recipe, Settings, Subject,
+    project::{Method, settings::SETTINGS, words::memory_text},
 };
 
 fn parsed(line: &str) -> Result<Cli, String> {
@@ -44,9 +43,9 @@ fn flags_stand_on_the_file_and_the_file_on_the_recipe() {
         let path = file(place.path(), in_file);
         let preset = if preset.is_empty() { String::new() } else { format!("--preset {preset}") };
         let line = format!("dm-wgpu --dataset mnist {preset} --config {path} {flags}");
-        let run = parsed(&line).unwrap().run;
-        let settings = run.settings(Subject::named("mnist"));
-        let evaluation = run.evaluation(Subject::named("mnist"), Method::Dm);
+        let given = parsed(&line).unwrap().given;
+        let settings = given.settings(Subject::named("mnist"));
+        let evaluation = given.evaluation(Subject::named("mnist"), Method::Dm);
         assert_eq!(
             (settings.iterations, settings.width, evaluation.nets, evaluation.width),
             (iterations, width, nets, eval_width),
@@ -64,22 +63,21 @@ fn a_config_file_can_set_everything() {
          machine.kernels = 'plain'\nsettings.memory_budget = '1GiB'\nevaluation.seed = 5",
     );
     let cli = parsed(&format!("dm-wgpu --config {path}")).unwrap();
-    assert_eq!(cli.method.method.name(), "herding");
-    assert_eq!((cli.run.dataset(), cli.run.seed, cli.run.eval_every), ("glyphs", 5, Some(3)));
-    let machine = &cli.run.machine;
-    assert_eq!(machine.data_dir.as_deref(), Some(Path::new("d")));
-    assert_eq!(
-        (machine.memory_budget, machine.kernels.map(|k| k.name())),
-        (Some(1 << 30), Some("plain"))
-    );
+    assert_eq!(cli.given.method().name(), "herding");
+    let asked = |given: &Given| (given.dataset(), given.get("seed"));
+    assert_eq!(asked(&cli.given), ("glyphs".into(), Some(5)));
+    assert_eq!(cli.given.get("eval_every"), Some(3));
+    assert_eq!(cli.given.data_dir.as_deref(), Some(Path::new("d")));
+    let machine = cli.given.machine();
+    assert_eq!((machine.memory_budget, machine.kernels.as_deref()), (Some(1 << 30), Some("plain")));
 
     // In subcommands what they have.
     let cli = parsed(&format!("dm-wgpu compare --config {path} --seed 6")).unwrap();
     let Some(crate::cli::args::Command::Compare(args)) = &cli.command else { panic!() };
-    assert_eq!((args.run.dataset(), args.run.seed), ("glyphs", 6));
+    assert_eq!(asked(&args.given), ("glyphs".into(), Some(6)));
     let cli = parsed(&format!("dm-wgpu evaluate x --config {path}")).unwrap();
     let Some(crate::cli::args::Command::Evaluate(args)) = &cli.command else { panic!() };
-    assert_eq!((args.dataset.as_deref(), args.seed), (Some("glyphs"), 5));
+    assert_eq!(asked(&args.given), ("glyphs".into(), Some(5)));
 }
 
 #[test]
@@ -88,11 +86,11 @@ fn flags_override_no_eval_of_a_config_file() {
     let without = file(place.path(), "no_eval = true\nevaluation.nets = 2");
     for (flags, no_eval) in [("", true), ("--eval-nets 4", false), ("--eval-every 2", false)] {
         let cli = parsed(&format!("dm-wgpu --dataset mnist --config {without} {flags}")).unwrap();
-        assert_eq!(cli.method.no_eval, no_eval, "{flags}");
+        assert_eq!(cli.given.no_eval(), no_eval, "{flags}");
     }
     let with = file(place.path(), "eval_every = 5\nevaluation.nets = 2");
     let cli = parsed(&format!("dm-wgpu --dataset mnist --config {with} --no-eval")).unwrap();
-    assert_eq!((cli.method.no_eval, cli.run.eval_every), (true, None));
+    assert_eq!((cli.given.no_eval(), cli.given.get::<u32>("eval_every")), (true, None));
 }
 
 /// What a file says does not count as an option that "does nothing".
@@ -164,8 +162,8 @@ fn a_data_set_is_needed_from_somewhere() {
 #[test]
 fn every_key_has_its_flag() {
     let command = command();
-    for key in &KEYS {
-        assert!(command.get_arguments().any(|arg| arg.get_id() == key.id), "{key:?}");
+    for setting in SETTINGS {
+        assert!(command.get_arguments().any(|arg| arg.get_id() == setting.name), "{setting:?}");
     }
 }
 
@@ -224,7 +222,7 @@ fn a_config_from_a_pipe_is_read_once() {
     };
     let cli = parsed(&format!("dm-wgpu --dataset glyphs --config {}", pipe.display())).unwrap();
     writer.join().unwrap();
-    assert!(cli.run.ipc == Some(7) && !cli.can_be_read_again());
+    assert!(cli.given.get("ipc") == Some(7) && !cli.can_be_read_again());
     let file = file(place.path(), "settings.ipc = 7");
     let cli = parsed(&format!("dm-wgpu --dataset glyphs --config {file}")).unwrap();
     assert!(cli.can_be_read_again() && parsed("dm-wgpu datasets").unwrap().can_be_read_again());

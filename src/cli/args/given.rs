@@ -1,0 +1,292 @@
+//! Flags made of the library's table of settings, and what was given for them.
+
+use std::{collections::BTreeMap, ops::Deref, path::PathBuf};
+
+use clap::{
+    Arg, ArgAction, ArgMatches, Args, Command, Error, FromArgMatches,
+    builder::{PossibleValuesParser, StringValueParser, TypedValueParser},
+    parser::ValueSource,
+    value_parser,
+};
+use serde::{Serialize, de::DeserializeOwned};
+use toml::{Table, Value};
+
+use dm_wgpu::{
+    Architecture, EvaluationSettings, Gpu, Precision, Preset, Recipe, SelectionSettings, Selector,
+    Settings, Subject,
+    project::{
+        Data, Machine, Method,
+        settings::{Kind, SETTINGS, Setting},
+    },
+};
+
+use crate::cli::{dataset, values};
+
+/// The commands that have settings, for [`Flags`].
+pub const RUN: usize = 0;
+pub const COMPARE: usize = 1;
+pub const EVALUATE: usize = 2;
+pub const BENCH: usize = 3;
+pub const EXPORT: usize = 4;
+
+/// Which settings a command has.
+fn has(command: usize, setting: &Setting) -> bool {
+    match command {
+        COMPARE => !["method", "no_eval", "runs"].contains(&setting.name),
+        EVALUATE => {
+            ["evaluation", "machine", "data"].contains(&setting.table)
+                || ["preset", "seed"].contains(&setting.name)
+        }
+        BENCH => setting.table == "machine",
+        EXPORT => setting.table == "data",
+        _ => true,
+    }
+}
+
+/// The flags of a command's settings.
+#[derive(Debug, Clone, Default)]
+pub struct Flags<const COMMAND: usize>(Given);
+
+impl<const COMMAND: usize> Deref for Flags<COMMAND> {
+    type Target = Given;
+
+    fn deref(&self) -> &Given {
+        &self.0
+    }
+}
+
+impl<const COMMAND: usize> Args for Flags<COMMAND> {
+    fn augment_args(command: Command) -> Command {
+        command.args(SETTINGS.iter().filter(|setting| has(COMMAND, setting)).map(arg))
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl<const COMMAND: usize> FromArgMatches for Flags<COMMAND> {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
+        let settings = SETTINGS.iter().filter(|setting| has(COMMAND, setting));
+        Ok(Self(Given::of(matches, settings)))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
+        Self::from_arg_matches(matches).map(|given| *self = given)
+    }
+}
+
+/// The flag of a setting. Its value arrives as `run.toml` would have it, that of a path as one.
+fn arg(setting: &'static Setting) -> Arg {
+    let arg = Arg::new(setting.name).long(setting.name.replace('_', "-"));
+    let arg = arg.help(setting.help_text()).help_heading(setting.heading);
+    let arg = match setting.kind {
+        Kind::Switch => {
+            let others = SETTINGS.iter().filter(|other| contradicts(setting, other));
+            arg.action(ArgAction::SetTrue).conflicts_with_all(others.map(|other| other.name))
+        }
+        _ => arg.value_name(setting.value_name),
+    };
+    match setting.kind {
+        Kind::Switch => arg,
+        Kind::Whole(least, most) => {
+            arg.allow_negative_numbers(true).value_parser(move |text: &str| {
+                values::whole::<i64>(least..=most)(text).map(Value::from)
+            })
+        }
+        Kind::Rate => arg
+            .allow_negative_numbers(true)
+            .value_parser(|text: &str| values::positive(text).map(Value::from)),
+        Kind::Part => arg
+            .allow_negative_numbers(true)
+            .value_parser(|text: &str| values::part(text).map(Value::from)),
+        Kind::Size => arg
+            .allow_negative_numbers(true)
+            .value_parser(|text: &str| values::memory(text).map(|bytes| Value::from(bytes as i64))),
+        Kind::OneOf(names) => arg.value_parser(PossibleValuesParser::new(names()).map(Value::from)),
+        Kind::Dataset => arg.value_parser(dataset::parser().map(Value::from)),
+        Kind::Network => arg.value_parser(|text: &str| values::architecture(text).map(named)),
+        Kind::Networks => arg.value_parser(|text: &str| {
+            values::architectures(text)
+                .map(|kinds| Value::Array(kinds.into_iter().map(named).collect()))
+        }),
+        Kind::Augmentations => arg.value_parser(|text: &str| {
+            values::strategy(text).map(|all| Value::from(all.to_string()))
+        }),
+        Kind::Path => arg.value_parser(value_parser!(PathBuf)),
+        Kind::Text => arg.value_parser(StringValueParser::new().map(Value::from)),
+    }
+}
+
+fn named(kind: Architecture) -> Value {
+    kind.to_string().into()
+}
+
+/// Whether a setting has no say beside a switch that is on.
+fn contradicts(switch: &Setting, setting: &Setting) -> bool {
+    switch.name == "no_eval" && setting.heading == switch.heading && setting.name != switch.name
+}
+
+/// Where a value is from that is not a recipe's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    Flag,
+    File,
+}
+
+/// What flags and a file say of settings.
+#[derive(Debug, Clone, Default)]
+pub struct Given {
+    values: BTreeMap<&'static str, (Value, Origin)>,
+    /// As it was typed, even if it is no text.
+    pub data_dir: Option<PathBuf>,
+}
+
+impl Given {
+    fn of(matches: &ArgMatches, settings: impl Iterator<Item = &'static Setting>) -> Self {
+        let mut given = Self::default();
+        for setting in settings {
+            // No flag has a default but what is in a file.
+            let origin = match matches.value_source(setting.name) {
+                Some(ValueSource::CommandLine) => Origin::Flag,
+                Some(_) => Origin::File,
+                None => continue,
+            };
+            let value = match setting.kind {
+                Kind::Switch => matches.get_flag(setting.name).then_some(Value::Boolean(true)),
+                Kind::Path => {
+                    given.data_dir = matches.get_one(setting.name).cloned();
+                    given.data_dir.as_ref().map(|path| path.to_string_lossy().as_ref().into())
+                }
+                _ => matches.get_one(setting.name).cloned(),
+            };
+            given.values.extend(value.map(|value| (setting.name, (value, origin))));
+        }
+        given.reconcile();
+        given
+    }
+
+    /// Where a file contradicts flags, the flags are right.
+    fn reconcile(&mut self) {
+        for switch in SETTINGS.iter().filter(|setting| matches!(setting.kind, Kind::Switch)) {
+            let others: Vec<_> = SETTINGS.iter().filter(|s| contradicts(switch, s)).collect();
+            let flag = |setting: &&Setting| self.origin(setting.name) == Some(Origin::Flag);
+            if self.origin(switch.name) == Some(Origin::File) && others.iter().any(flag) {
+                self.values.remove(switch.name);
+            }
+            if self.values.contains_key(switch.name) {
+                self.values.retain(|name, _| others.iter().all(|other| other.name != *name));
+            }
+        }
+    }
+
+    /// Where the value of the setting with this name is from, if anywhere.
+    pub fn origin(&self, name: &str) -> Option<Origin> {
+        self.values.get(name).map(|(_, origin)| *origin)
+    }
+
+    /// The value of the setting with this name.
+    pub fn get<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
+        self.values.get(name).and_then(|(value, _)| value.clone().try_into().ok())
+    }
+
+    /// As a table of `run.toml` has it: an evaluation is by networks like the run's where nothing else is asked.
+    fn table(&self, table: &str) -> Table {
+        let shared = SETTINGS.iter().filter(|s| s.shared && table == "evaluation");
+        let all = shared.chain(SETTINGS.iter().filter(|setting| setting.table == table));
+        let said = all.filter_map(|setting| match &self.values.get(setting.name)?.0 {
+            // What takes several kinds of network goes over them itself.
+            Value::Array(kinds) => Some((setting.key().to_owned(), kinds.first()?.clone())),
+            value => Some((setting.key().to_owned(), value.clone())),
+        });
+        said.collect()
+    }
+
+    /// These values, but for those that were given.
+    fn over<T: Serialize + DeserializeOwned>(&self, table: &str, suited: &T) -> T {
+        let mut all = Table::try_from(suited).unwrap_or_default();
+        all.extend(self.table(table));
+        // Clap has let no other values through.
+        all.try_into().unwrap_or_else(|error| unreachable!("the settings' table: {error}"))
+    }
+
+    /// The data set's name; [`Cli::from_arguments`](super::Cli::from_arguments) sees to it that there
+    /// is one.
+    pub fn dataset(&self) -> String {
+        self.get("dataset").unwrap_or_default()
+    }
+
+    pub fn method(&self) -> Method {
+        self.get("method").and_then(|name: String| Method::named(&name)).unwrap_or(Method::Dm)
+    }
+
+    pub fn preset(&self) -> Preset {
+        self.get("preset").unwrap_or_default()
+    }
+
+    pub fn no_eval(&self) -> bool {
+        self.values.contains_key("no_eval")
+    }
+
+    /// The kinds of network to evaluate by, if any were given.
+    pub fn networks(&self) -> Option<Vec<Architecture>> {
+        self.get("eval_net")
+    }
+
+    /// What suits a data set, or what is known of it, at this preset and number of images.
+    pub fn recipe<'a>(&self, subject: impl Into<Subject<'a>>, method: Method) -> Recipe {
+        let mut subject = subject.into();
+        (subject.preset, subject.ipc) = (self.preset(), self.get("ipc"));
+        subject.whole = method == Method::Whole;
+        Recipe::new(subject)
+    }
+
+    /// How often to repeat the run; none for once.
+    pub fn runs(&self) -> Option<u32> {
+        let dataset = self.dataset();
+        let recipe = self.recipe(Subject::named(&dataset), self.method());
+        self.get("runs").or(recipe.runs())
+    }
+
+    /// Everything resolved for a data set.
+    pub fn settings<'a>(&self, subject: impl Into<Subject<'a>>) -> Settings {
+        self.over("settings", &Settings::of(&self.recipe(subject, Method::Dm)))
+    }
+
+    /// The same for a selection.
+    pub fn selection<'a>(
+        &self,
+        subject: impl Into<Subject<'a>>,
+        selection: Selector,
+    ) -> SelectionSettings {
+        SelectionSettings::like(&self.settings(subject), selection)
+    }
+
+    /// The same for the evaluation of what a method made.
+    pub fn evaluation<'a>(
+        &self,
+        subject: impl Into<Subject<'a>>,
+        method: Method,
+    ) -> EvaluationSettings {
+        self.evaluation_over(&EvaluationSettings::of(&self.recipe(subject, method)))
+    }
+
+    /// What was given, and else what suits.
+    pub fn evaluation_over(&self, suited: &EvaluationSettings) -> EvaluationSettings {
+        self.over("evaluation", suited)
+    }
+
+    /// Which data, from where.
+    pub fn data(&self, name: String) -> Data {
+        let data = Data { name, ..Data::default() };
+        Data { data_dir: self.data_dir.clone(), ..self.over("data", &data) }
+    }
+
+    /// On which machine; what is usual is not written down.
+    pub fn machine(&self) -> Machine {
+        let mut machine: Machine = self.over("machine", &Machine::default());
+        machine.precision.take_if(|name| *name == Precision::default().name());
+        machine.memory_budget.take_if(|bytes| *bytes == Gpu::MEMORY_BUDGET);
+        machine
+    }
+}

@@ -1,0 +1,403 @@
+//! Everything that a run can be asked, each setting declared once: its place in `run.toml`, its flag, its help, its
+//! bounds and the methods that use it. Flags, `--config`, records, commands and messages all go by this table.
+//!
+//! The values are fields of [`Settings`](crate::Settings), [`EvaluationSettings`](crate::EvaluationSettings),
+//! [`SelectionSettings`](crate::SelectionSettings) and [`Record`](super::Record); their defaults are in `recipes.toml`.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use Kind::*;
+
+use super::{Method, words::memory_exactly};
+use crate::{Init, Kernels, Precision, Preset, Recipe, Subject, data::NAMES};
+
+/// One setting.
+#[derive(Debug, Clone, Copy)]
+pub struct Setting {
+    /// The table of `run.toml` that it is in, empty for the top.
+    pub table: &'static str,
+    /// Its name in errors, and with hyphens as its flag.
+    pub name: &'static str,
+    /// What its values are.
+    pub kind: Kind,
+    /// Where it stands in the help.
+    pub heading: &'static str,
+    /// What its value is called in the help.
+    pub value_name: &'static str,
+    /// The methods that use it.
+    pub methods: Methods,
+    /// Whether an evaluation has it as well, and takes the run's where nothing else is asked of it.
+    pub shared: bool,
+    /// Other tables in which its name is read: short forms, and where earlier versions wrote it.
+    pub read_in: &'static [&'static str],
+    help: &'static str,
+}
+
+/// What values a setting has.
+#[derive(Debug, Clone, Copy)]
+pub enum Kind {
+    /// Whole numbers from the first to the second.
+    Whole(u64, u64),
+    /// A rate: a number above 0.
+    Rate,
+    /// A part of something that is not all of it: from 0 to below 1.
+    Part,
+    /// A number of bytes, typed as `1GiB`.
+    Size,
+    /// Yes or no; its flag has no value.
+    Switch,
+    /// One of these names.
+    OneOf(fn() -> Vec<&'static str>),
+    /// A data set: one of the names, or `folder:` and a path.
+    Dataset,
+    /// A kind of network.
+    Network,
+    /// One or several kinds of network, joined by comma. A run takes one.
+    Networks,
+    /// Names of augmentations.
+    Augmentations,
+    /// A path.
+    Path,
+    /// Any text.
+    Text,
+}
+
+/// Which methods use a setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Methods {
+    /// All of them.
+    All,
+    /// Those that make a set: all but training on the whole data set.
+    WithSet,
+    /// Distribution matching alone.
+    Dm,
+}
+
+/// All settings, in the order of the help.
+pub static SETTINGS: &[Setting] = &[
+    setting("data", "dataset", Dataset, "Task")
+        .read_in(&[""])
+        .help("The data set to condense, or folder: and the path of pictures, one sub-folder per class"),
+    setting("", "method", OneOf(|| Method::ALL.map(Method::name).to_vec()), "Task").help(
+        "What makes the set: dm condenses; random, herding and k-center choose real images; whole \
+         trains on all of them, as an upper bound [default: dm]",
+    ),
+    setting("", "preset", OneOf(|| Preset::ALL.map(Preset::name).to_vec()), "Task").help(
+        "How much effort to make: quick, for a GPU; paper, 5 runs of 20 000 iterations and 20 networks \
+         of 1000 epochs as published; small, minutes on a CPU; smoke, seconds even there \
+         [default: quick]",
+    ),
+    setting("settings", "ipc", Whole(1, 1_000_000), "Task")
+        .of(Methods::WithSet)
+        .help("Synthetic images per class, or chosen ones [default: {}]"),
+    setting("settings", "iterations", Whole(1, u32::MAX as u64), "Task")
+        .of(Methods::Dm)
+        .help("Steps of condensing; each draws a fresh random network [default: {}]"),
+    setting("data", "resize", Whole(1, 4096), "Task")
+        .help("Cut pictures to squares and resample them to N×N [default: all must be square and alike]"),
+    setting("data", "test_fraction", Part, "Task").help(
+        "Part of each class to test on, where a folder of pictures has no test pictures [default: 0.2]",
+    ),
+    setting(
+        "settings",
+        "init",
+        OneOf(|| [Init::Real, Init::Noise].map(Init::name).to_vec()),
+        "Method",
+    )
+    .value("START")
+    .of(Methods::Dm)
+    .help("How the synthetic images begin: as real ones drawn at random, or as noise [default: {}]"),
+    setting("settings", "net", Network, "Method").shared().help(
+        "Kind of network that embeds the images: convnet, mlp, lenet, alexnet, vgg11, resnet18, or another ConvNet such as \
+         convnet:norm=group:act=swish:pool=max [default: convnet]",
+    ),
+    setting("settings", "width", Whole(1, 4096), "Method")
+        .shared()
+        .help("Channels of each convolution of a ConvNet [default: {}]"),
+    setting("settings", "depth", Whole(1, 5), "Method")
+        .shared()
+        .help("Blocks of a ConvNet, 1 to 5 [default: {}; 4 for images of 64×64 and larger]"),
+    setting("settings", "batch_real", Whole(1, 1_000_000), "Method")
+        .of(Methods::Dm)
+        .help("Real images per class and iteration; a smaller class gives all it has [default: {}]"),
+    setting("settings", "lr_img", Rate, "Method")
+        .of(Methods::Dm)
+        .help("Learning rate of the pixels [default: {}; 10 for cifar10 from --ipc 100 on]"),
+    setting("settings", "augment", Augmentations, "Method").of(Methods::Dm).help(
+        "Augmentations of which one is drawn for each iteration and class: any of color, crop, cutout, \
+         flip, scale, rotate, joined by comma or underscore, or none [default: all; without flip for \
+         one-channel images, digits and letters]",
+    ),
+    // TOML has no larger integers.
+    setting("settings", "seed", Whole(0, i64::MAX as u64), "Task")
+        .shared()
+        .read_in(&["evaluation"])
+        .help(
+            "Everything random follows from it: the same seed on the same adapter, the same images \
+             [default: {}]",
+        ),
+    setting("evaluation", "eval_nets", Whole(1, 1000), "Evaluation").help(
+        "Networks to train on the set; the accuracy is their mean ± standard deviation [default: {}]",
+    ),
+    setting("evaluation", "eval_epochs", Whole(1, 100_000), "Evaluation")
+        .help("Passes over the set for each of them [default: {}; 20 over a whole training set]"),
+    setting("evaluation", "eval_net", Networks, "Evaluation").help(
+        "Kind of network to train: convnet, mlp, lenet, alexnet, vgg11, resnet18, with batch norm alexnet-bn, vgg11-bn, \
+         resnet18-bn, resnet18-bn-ap, or another ConvNet such as convnet:norm=batch:act=swish:pool=max [default: as --net]",
+    ),
+    setting("evaluation", "eval_width", Whole(1, 4096), "Evaluation")
+        .help("Channels of each of their convolutions [default: as --width]"),
+    setting("evaluation", "eval_depth", Whole(1, 5), "Evaluation")
+        .help("Their blocks, 1 to 5 [default: as --depth]"),
+    setting("evaluation", "eval_batch", Whole(1, 1_000_000), "Evaluation")
+        .help("Images per training step [default: {}]"),
+    setting("evaluation", "eval_lr", Rate, "Evaluation")
+        .help("Their learning rate; from half-way on it is a tenth [default: {}]"),
+    setting("evaluation", "eval_augment", Augmentations, "Evaluation").help(
+        "Augmentations of which one is drawn for each training step [default: all that suit the data \
+         set, whatever --augment says]",
+    ),
+    setting("", "eval_every", Whole(1, u32::MAX as u64), "Evaluation")
+        .of(Methods::Dm)
+        .help("Also evaluate before the first iteration and after every N, to follow the accuracy"),
+    setting("", "no_eval", Switch, "Evaluation").help("Leave the accuracy out"),
+    setting("", "snapshots", Whole(0, 1000), "Task").of(Methods::Dm).help(
+        "Pictures of the images on the way, besides those at the start, more of them early than late: \
+         for report.html and progress.png [default: 10]",
+    ),
+    setting("machine", "adapter", Text, "Machine").value("NAME-OR-INDEX").help(
+        "The adapter: part of its name, or its index in `dm-wgpu adapters` [default: the best]",
+    ),
+    setting("machine", "backend", OneOf(|| BACKENDS.to_vec()), "Machine")
+        .value("API")
+        .help("The graphics API [default: any]"),
+    setting("machine", "kernels", OneOf(|| Kernels::ALL.map(Kernels::name).to_vec()), "Machine")
+        .help("The family of kernels [default: the one that suits the adapter]"),
+    setting(
+        "machine",
+        "precision",
+        OneOf(|| Precision::ALL.map(Precision::name).to_vec()),
+        "Machine",
+    )
+    .value("TYPE")
+    .help(
+        "What convolutions round their factors to: f32, or f16 for cooperative matrices (tensor cores) \
+         [default: f32]",
+    ),
+    setting("machine", "memory_budget", Size, "Machine")
+        .read_in(&["settings", "evaluation"])
+        .help("GPU memory to stay within, e.g. 256MiB or 1GiB; batches are cut to fit [default: 512MiB]"),
+    setting("machine", "submit_target", Whole(1, 60_000), "Machine").value("MS").help(
+        "Milliseconds that a submission should take at most, before work is cut smaller [default: 100]",
+    ),
+    setting("data", "data_dir", Path, "Machine")
+        .help("Where data sets are [default: DM_WGPU_DATA, else the user's cache, with downloads]"),
+    setting("", "runs", Whole(1, 10_000), "Long runs")
+        .help("Repeat the run with N seeds, --seed and those after it, each in a folder of its own"),
+];
+
+/// The graphics APIs by name.
+pub const BACKENDS: [&str; 4] = ["vulkan", "metal", "dx12", "gl"];
+
+type Name = &'static str;
+
+const fn setting(table: Name, name: Name, kind: Kind, heading: Name) -> Setting {
+    let value_name = match kind {
+        Whole(..) => "N",
+        Rate => "RATE",
+        Part => "PART",
+        Size => "SIZE",
+        Augmentations => "NAMES",
+        Path => "DIR",
+        Text => "TEXT",
+        OneOf(_) | Dataset | Network | Networks | Switch => "NAME",
+    };
+    let (methods, shared, read_in, help) = (Methods::All, false, &[], "");
+    Setting { table, name, kind, heading, value_name, methods, shared, read_in, help }
+}
+
+impl Setting {
+    const fn value(self, value_name: Name) -> Self {
+        Self { value_name, ..self }
+    }
+
+    const fn of(self, methods: Methods) -> Self {
+        Self { methods, ..self }
+    }
+
+    const fn shared(self) -> Self {
+        Self { shared: true, ..self }
+    }
+
+    const fn read_in(self, read_in: &'static [Name]) -> Self {
+        Self { read_in, ..self }
+    }
+
+    /// `{}` stands for what recipes say of small images.
+    const fn help(self, help: Name) -> Self {
+        Self { help, ..self }
+    }
+
+    /// Its key in its table.
+    pub fn key(&self) -> &'static str {
+        match (self.table, self.name) {
+            ("data", "dataset") => "name",
+            ("evaluation", name) => name.strip_prefix("eval_").unwrap_or(name),
+            (_, name) => name,
+        }
+    }
+
+    /// The one that a key of `run.toml` sets.
+    pub fn find(table: &str, key: &str) -> Option<&'static Self> {
+        SETTINGS.iter().find(|setting| setting.places().any(|place| place == (table, key)))
+    }
+
+    /// The tables and keys of `run.toml` that set it, its own first.
+    pub fn places(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        let others = self.read_in.iter().map(|table| (*table, self.name));
+        std::iter::once((self.table, self.key())).chain(others)
+    }
+
+    /// `--batch-real`.
+    pub fn flag(&self) -> String {
+        format!("--{}", self.name.replace('_', "-"))
+    }
+
+    /// Its line in the help, with its default.
+    pub fn help_text(&self) -> String {
+        if !self.help.contains("{}") {
+            return self.help.to_owned();
+        }
+        let usual = Recipe::new(Subject::named(NAMES[0]));
+        self.help.replace("{}", &usual.text(self.table, self.key()).unwrap_or_default())
+    }
+
+    /// Whether this method uses it.
+    pub fn used_by(&self, method: Method) -> bool {
+        match self.methods {
+            Methods::All => true,
+            Methods::WithSet => method != Method::Whole,
+            Methods::Dm => method == Method::Dm,
+        }
+    }
+
+    /// What a record, as JSON, says of it.
+    pub(super) fn value_in<'a>(&self, record: &'a Value) -> Option<&'a Value> {
+        self.places().find_map(|(table, key)| match table {
+            "" => record.get(key),
+            _ => record.get(table)?.get(key),
+        })
+    }
+
+    /// What is possible instead of a number that is out of bounds.
+    pub(super) fn possible(&self, value: &Value) -> Option<String> {
+        let (within, possible) = match self.kind {
+            Whole(least, most) => (
+                value.as_u64().is_some_and(|number| (least..=most).contains(&number)),
+                format!("{least} to {most} is possible"),
+            ),
+            Size => (
+                value.as_u64().is_some_and(|bytes| (1..=i64::MAX as u64).contains(&bytes)),
+                format!("1 to {} is possible", i64::MAX),
+            ),
+            Part => (
+                value.as_f64().is_some_and(|part| (0.0..1.0).contains(&part)),
+                "0 to below 1 is possible".to_owned(),
+            ),
+            _ => return None,
+        };
+        (!within).then_some(possible)
+    }
+
+    /// A value as one would type it.
+    pub(super) fn typed(&self, value: &Value) -> String {
+        match (self.kind, value.as_f64(), value) {
+            // As short as an f32 can be.
+            (Rate, Some(rate), _) => (rate as f32).to_string(),
+            (Size, ..) => memory_exactly(value.as_u64().unwrap_or_default()),
+            (_, _, Value::String(text)) => text.clone(),
+            _ => value.to_string(),
+        }
+    }
+}
+
+/// What the values of a table of `run.toml` say, in the order of [`SETTINGS`], each as one would type it.
+pub fn typed(table: &str, values: &impl Serialize) -> Vec<(&'static Setting, String)> {
+    // What can't be written down, as a path that is no text, can't be typed.
+    let values = serde_json::to_value(values).unwrap_or_default();
+    let known = SETTINGS.iter().filter(|setting| setting.table == table);
+    let said = known.filter_map(|setting| Some((setting, values.get(setting.key())?)));
+    said.map(|(setting, value)| (setting, setting.typed(value))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        Architecture,
+        project::{Machine, MethodSettings, record::tests::sample},
+    };
+
+    /// A setting that has a field and no entry would have no flag, and be missing in the command that repeats a run.
+    #[test]
+    fn every_field_of_a_record_has_its_entry() {
+        let mut record = sample(0);
+        (record.eval_every, record.no_eval) = (Some(1), true);
+        record.data.data_dir = Some("d".into());
+        (record.data.resize, record.data.test_fraction) = (Some(8), Some(0.5));
+        if let Some(MethodSettings::Dm(settings)) = &mut record.settings {
+            settings.net = Architecture::Mlp;
+        }
+        record.evaluation.iter_mut().for_each(|settings| settings.net = Architecture::Mlp);
+        let text = || Some("x".to_owned());
+        record.machine = Machine {
+            adapter: text(),
+            backend: text(),
+            kernels: text(),
+            precision: text(),
+            submit_target: Some(1),
+            memory_budget: Some(1),
+        };
+        let record = serde_json::to_value(&record).unwrap();
+        for (table, values) in record.as_object().unwrap() {
+            match values.as_object() {
+                _ if ["version", "adapter"].contains(&table.as_str()) => {}
+                None => assert!(Setting::find("", table).is_some(), "{table}"),
+                Some(values) => {
+                    for key in values.keys() {
+                        assert!(Setting::find(table, key).is_some(), "{table}.{key}");
+                    }
+                }
+            }
+        }
+        for setting in SETTINGS {
+            // A record is what they led to.
+            let asked = ["preset", "runs"].contains(&setting.name);
+            assert_ne!(setting.value_in(&record).is_some(), asked, "{}", setting.name);
+        }
+    }
+
+    #[test]
+    fn defaults_in_the_help_are_those_of_recipes() {
+        for setting in SETTINGS {
+            let help = setting.help_text();
+            assert!(!help.contains("{}") && !help.contains("[default: ]"), "{help}");
+            assert!(!help.contains("[default: ;") && !help.ends_with('.'), "{help}");
+        }
+        let help = |name| Setting::find("settings", name).unwrap().help_text();
+        assert!(help("lr_img").ends_with("[default: 1.0; 10 for cifar10 from --ipc 100 on]"));
+        assert!(help("init").ends_with("[default: real]"));
+    }
+
+    #[test]
+    fn values_are_typed_as_short_as_they_can_be() {
+        let values = serde_json::json!({"memory_budget": 1u64 << 30, "adapter": "0"});
+        let typed: Vec<_> = typed("machine", &values).into_iter().map(|(_, text)| text).collect();
+        assert_eq!(typed, ["0", "1GiB"]);
+        let lr = Setting::find("settings", "lr_img").unwrap();
+        assert_eq!(lr.typed(&serde_json::to_value(0.1f32).unwrap()), "0.1");
+        let part = Setting::find("data", "test_fraction").unwrap();
+        assert_eq!(part.typed(&0.123_456_789.into()), "0.123456789");
+    }
+}
