@@ -6,10 +6,9 @@ use std::path::Path;
 use super::{Known, known::Held};
 #[cfg(feature = "files")]
 use super::{
-    known::Origin,
+    known::{Origin, Published, Unpacked},
     pictures::Shelf,
     remote::{Pinned, Remote},
-    store::{Published, Unpacked},
 };
 
 #[cfg(feature = "files")]

@@ -9,6 +9,7 @@ mod conv_backward_weight;
 mod conv_first;
 mod conv_lanes;
 mod conv_matrices;
+mod conv_plain;
 mod conv_tiles;
 mod count_correct;
 mod init_uniform;
@@ -29,13 +30,14 @@ pub(crate) use augment::{Augment, Item, Source};
 pub(crate) use ceiling::{copy, multiply_add};
 pub(crate) use class_sum::class_sum;
 pub(crate) use conv::{
-    Backward, BlockPlan, BlockShape, ConvKernel, Direction, Forward, Kept, TexelKernel,
-    WeightKernel, conv, conv_backward_weight, conv_kernel, cpu, plan, weight_kernel,
+    Backward, BlockPlan, BlockShape, ConvKernel, Forward, Kept, TexelKernel, WeightKernel, conv,
+    conv_backward_weight, conv_kernel, cpu, plan, weight_kernel,
 };
 use conv_first::First;
 pub(crate) use conv_first::{FirstTarget, conv_first, conv_first_backward};
 use conv_lanes::{Tile, conv_lanes};
 use conv_matrices::{MatrixTile, conv_matrices};
+pub(crate) use conv_plain::Direction;
 use conv_tiles::{PixelTile, conv_tiles};
 pub(crate) use count_correct::count_correct;
 pub(crate) use init_uniform::{NetworkKey, init_uniform};
@@ -76,8 +78,8 @@ const OWN: &[Specialised] = &[
     (&augment::BACKWARD, &[augment::VARIANTS[0]]),
     (&ceiling::COPY, &[&[]]),
     (&class_sum::KERNEL, &[&[]]),
-    (&conv::KERNEL, conv::VARIANTS),
-    (&cpu::PACK, conv::VARIANTS),
+    (&conv_plain::KERNEL, conv_plain::VARIANTS),
+    (&cpu::PACK, conv_plain::VARIANTS),
     (&cpu::TO_TEXELS, &[&[]]),
     (&cpu::FROM_TEXELS, &[&[]]),
     (&conv_backward_weight::KERNEL, &[&[]]),
@@ -89,8 +91,8 @@ const OWN: &[Specialised] = &[
     (&mean_difference::KERNEL, &[&[]]),
     (&norm_relu_pool::FORWARD, norm_relu_pool::VARIANTS),
     (&norm_relu_pool::BACKWARD, &[&[]]),
-    (&pack_weights::KERNEL, conv::VARIANTS),
-    (&pack_weights::MATRICES, conv::VARIANTS),
+    (&pack_weights::KERNEL, conv_plain::VARIANTS),
+    (&pack_weights::MATRICES, conv_plain::VARIANTS),
     (&philox::KERNEL, &[&[]]),
     (&picture::KERNEL, &[&[]]),
     (&sgd::KERNEL, &[&[]]),

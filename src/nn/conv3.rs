@@ -1,9 +1,8 @@
 //! Convolutions 3×3 with stride 1 and padding 1 that are in no block: by the kernels that blocks have for their
 //! convolutions alone, which are many times as fast as the one for any convolution.
 
-use super::{Gradients, Weights, program::Op};
+use super::{Gradients, program::Op};
 use crate::{
-    Result,
     gpu::{Buffer, Caps, Gpu, Memory, Recording},
     kernels::{
         Batch, ConvKernel, Direction, Kernels, Packing, Planes, WeightKernel, conv,
@@ -62,44 +61,42 @@ impl Conv3 {
         self.backward_weight.parts_len(outputs, inputs)
     }
 
-    /// y from x, both dense.
+    /// y from x, both dense, with weights as [`packing`](Self::packing) says.
     #[allow(clippy::too_many_arguments)]
     pub fn forward(
         &self,
         gpu: &Gpu,
         recording: &mut Recording,
         halos: &Halos,
-        (weights, op): (&Weights, &Op),
-        bias: Option<&Buffer<f32>>,
+        (weights, bias): (&Buffer<f32>, Option<&Buffer<f32>>),
         x: &Buffer<f32>,
         y: &Buffer<f32>,
         batch: Batch,
-    ) -> Result<()> {
+    ) {
         let way = Direction::Forward;
-        let own = weights.packed_param(op.first_param, way, self.forward.packing())?;
         let (channels, size) = (self.d_output.channels as usize, self.input.size as usize);
         let (input, result) = ((&halos.input, self.input), (y, Planes::dense(channels, size)));
         recording.push(halo(gpu, x, input, batch.images));
-        recording.push(conv(gpu, self.forward, way, None, input, own, result, batch));
+        recording.push(conv(gpu, self.forward, way, None, input, weights, result, batch));
         if let Some(bias) = bias {
             recording.push(add_bias(gpu, bias, y, (channels, size), batch));
         }
-        Ok(())
     }
 
-    /// The gradients at the weights, if these are wanted, and at x, if that is.
+    /// The gradients at the weights, if these are wanted, and at x, if that is: from weights as
+    /// [`packing`](Self::packing) says.
     #[allow(clippy::too_many_arguments)]
     pub fn backward(
         &self,
         gpu: &Gpu,
         recording: &mut Recording,
         halos: &Halos,
-        (weights, op): (&Weights, &Op),
+        op: &Op,
         gradients: Option<&Gradients>,
         (x, dy): (&Buffer<f32>, &Buffer<f32>),
-        dx: Option<&Buffer<f32>>,
+        to_x: Option<(&Buffer<f32>, &Buffer<f32>)>,
         batch: Batch,
-    ) -> Result<()> {
+    ) {
         let d_output = (&halos.d_output, self.d_output);
         recording.push(halo(gpu, dy, d_output, batch.images));
         if let Some(gradients) = gradients {
@@ -109,14 +106,13 @@ impl Conv3 {
             let (kernel, more) = (self.backward_weight, gradients.accumulate);
             conv_backward_weight(gpu, recording, kernel, input, d_output, own, parts, batch, more);
         }
-        if let Some(dx) = dx {
+        if let Some((weights, dx)) = to_x {
             let way = Direction::BackwardData;
-            let own = weights.packed_param(op.first_param, way, self.backward_data.packing())?;
             let size = self.input.size as usize;
             let result = (dx, Planes::dense(self.input.channels as usize, size));
-            recording.push(conv(gpu, self.backward_data, way, None, d_output, own, result, batch));
+            let (kernel, from) = (self.backward_data, d_output);
+            recording.push(conv(gpu, kernel, way, None, from, weights, result, batch));
         }
-        Ok(())
     }
 }
 

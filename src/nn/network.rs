@@ -9,7 +9,7 @@ use crate::{
     Result,
     gpu::{Buffer, Gpu, Memory, Recording},
     kernels::{
-        Batch, Planes, class_sum,
+        Batch, Direction, Planes, class_sum,
         layers::{Norm, Statistics, act_backward, act_forward, spread, sum},
     },
 };
@@ -164,8 +164,8 @@ impl Network {
                     let bias = bias.then(|| param(1));
                     match &self.convs[at] {
                         Some(fast) => {
-                            let own = (weights, op);
-                            fast.forward(gpu, recording, &self.halos, own, bias, x, y, batch)?;
+                            let own = packed(weights, op, fast, Direction::Forward)?;
+                            fast.forward(gpu, recording, &self.halos, (own, bias), x, y, batch);
                         }
                         None => recording.push(conv.forward(gpu, x, (param(0), bias), y, batch)),
                     }
@@ -263,9 +263,11 @@ impl Network {
                     recording.push(conv.backward_bias(gpu, dy, &own, batch, more));
                 }
                 if let Some(fast) = &self.convs[at] {
-                    let (halos, own, dx) = (&self.halos, (weights, op), goes_on.then_some(dx));
-                    let ends = (x, dy);
-                    return fast.backward(gpu, recording, halos, own, gradients, ends, dx, batch);
+                    let (halos, ends) = (&self.halos, (x, dy));
+                    let own = || packed(weights, op, fast, Direction::BackwardData);
+                    let to_x = goes_on.then(own).transpose()?.map(|own| (own, dx));
+                    fast.backward(gpu, recording, halos, op, gradients, ends, to_x, batch);
+                    return Ok(());
                 }
                 if let Some(gradients) = gradients {
                     let (own, more) = (of(gradients, 0), gradients.accumulate);
@@ -320,4 +322,14 @@ impl Network {
         }
         Ok(())
     }
+}
+
+/// The weights of a convolution as its fast kernel of a direction wants them.
+fn packed<'a>(
+    weights: &'a Weights,
+    op: &Op,
+    fast: &Conv3,
+    direction: Direction,
+) -> Result<&'a Buffer<f32>> {
+    weights.packed_param(op.first_param, direction, fast.packing(direction))
 }

@@ -5,7 +5,7 @@ use wgpu::util::StagingBelt;
 use super::{
     ConvNet,
     conv3::Conv3,
-    embedder::forms,
+    forms::{Form, Ways, forms},
     program::{Param, Program},
 };
 use crate::{
@@ -68,24 +68,6 @@ impl<P: PartialEq, B> Packed<P, B> {
             Error::gpu("record a network", reason)
         })
     }
-}
-
-/// Which ways images go through the networks, and so what their weights are needed for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ways {
-    /// Forward alone.
-    Ahead,
-    /// Also forward keeping what backward needs, and from there to the images, perhaps to the weights as well.
-    ToImages,
-    /// The same, but to the weights alone.
-    ToWeights,
-}
-
-/// How a kernel wants weights rearranged, and where.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
-    Buffer(Packing),
-    Texels(Winograd),
 }
 
 impl<M: Memory> Weights<M> {
