@@ -53,7 +53,7 @@ pub fn run(args: &EvaluateArgs) -> Result<u8, Failure> {
     let set = found.into_set(&setup.dataset).map_err(Failure::of_data)?;
     let images = set.labels.len();
     let (suited, from) = saved.settings(&set, &setup, args.layers.preset);
-    let settings = args.eval.over(EvaluationSettings { seed: args.seed, ..suited });
+    let settings = args.eval.over(suited.seed(args.seed));
     let width_from = match from {
         _ if args.eval.eval_width.is_some() => "as asked for",
         WidthFrom::Evaluation => "as the run's own evaluation",
@@ -61,8 +61,7 @@ pub fn run(args: &EvaluateArgs) -> Result<u8, Failure> {
         WidthFrom::Recipe => "by default",
     };
     let asked = args.eval.eval_net.as_ref().map_or(vec![settings.net], |kinds| kinds.0.clone());
-    let kinds: Vec<_> =
-        asked.into_iter().map(|net| EvaluationSettings { net, ..settings.clone() }).collect();
+    let kinds: Vec<_> = asked.into_iter().map(|net| settings.clone().net(net)).collect();
     check_evaluations(&setup, &name, images, &kinds)?;
     setup.begins(screen);
     let how = match &kinds[..] {

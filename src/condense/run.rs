@@ -49,7 +49,7 @@ pub struct Loss {
 ///
 /// let gpu = Gpu::headless_blocking(&AdapterChoice::default())?;
 /// let dataset = Arc::new(data::glyphs(0)?);
-/// let settings = Settings { ipc: 1, iterations: 100, ..Settings::for_dataset(&dataset) };
+/// let settings = Settings::for_dataset(&dataset).ipc(1).iterations(100);
 /// let mut run = Condensation::new(&gpu, dataset, settings)?;
 /// while !run.is_done() {
 ///     run.step()?;
@@ -206,7 +206,7 @@ impl Condensation {
     /// # Errors
     /// [`Error::Setting`] for what is no positive number; the former one stays.
     pub fn set_lr_img(&mut self, lr_img: f32) -> Result<()> {
-        let settings = Settings { lr_img, ..self.settings.clone() };
+        let settings = self.settings.clone().lr_img(lr_img);
         settings.check(&self.dataset)?;
         self.matching.set_rates(rates(&settings));
         self.settings = settings;

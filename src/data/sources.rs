@@ -2,18 +2,23 @@
 
 use std::path::{Path, PathBuf};
 
-/// Where data sets may come from, and what becomes of pictures.
-#[derive(Debug, Clone, Default)]
-pub struct Sources {
-    /// The only folder to look in. Without one: what the environment variable `DM_WGPU_DATA`
-    /// names, or else the user's cache folder, with downloads.
-    pub data_dir: Option<PathBuf>,
-    /// Height and width to which pictures are cut and resampled, of [`folder`] and `tiny-imagenet`.
-    /// Without it they have to be alike.
-    pub resize: Option<usize>,
-    /// The part of each class of a [`folder`] without test pictures of its own that is set aside
-    /// for the test, from 0 to below 1; else [`TEST_FRACTION`](super::TEST_FRACTION).
-    pub test_fraction: Option<f64>,
+use crate::setters::with_setters;
+
+with_setters! {
+    /// Where data sets may come from, and what becomes of pictures. Every field can be read, and set by the method of its
+    /// name.
+    #[derive(Debug, Clone, Default)]
+    pub struct Sources {
+        /// The only folder to look in. Without one: what the environment variable `DM_WGPU_DATA`
+        /// names, or else the user's cache folder, with downloads.
+        pub data_dir: Option<PathBuf>,
+        /// Height and width to which pictures are cut and resampled, of [`folder`] and `tiny-imagenet`.
+        /// Without it they have to be alike.
+        pub resize: Option<usize>,
+        /// The part of each class of a [`folder`] without test pictures of its own that is set aside
+        /// for the test, from 0 to below 1; else [`TEST_FRACTION`](super::TEST_FRACTION).
+        pub test_fraction: Option<f64>,
+    }
 }
 
 /// How far a download, or the decoding of pictures, has come.

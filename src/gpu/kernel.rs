@@ -52,6 +52,7 @@ impl Slot {
 }
 
 /// Puts a source where a device that has not used this kernel yet will look for it.
+#[cfg(feature = "testing")]
 pub(crate) fn compile_as(
     gpu: &Gpu,
     name: &str,

@@ -23,7 +23,7 @@ mod watch;
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU32},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -32,8 +32,10 @@ pub(crate) use buffer::{Buffer, Readback};
 pub use caps::Kernels;
 pub(crate) use caps::{Caps, TILES_BYTES};
 pub(crate) use dispatch::{Dispatch, dispatch, fold};
+pub(crate) use kernel::Kernel;
 pub use kernel::Slot;
-pub(crate) use kernel::{Kernel, compile_as};
+#[cfg(feature = "testing")]
+pub(crate) use kernel::compile_as;
 pub(crate) use memory::{Memory, Table, most};
 pub(crate) use pace::Cost;
 #[doc(hidden)]
@@ -85,7 +87,8 @@ struct Shared {
     fault: Arc<Mutex<Option<String>>>,
     made: Mutex<Made>,
     /// How many checks are still to find no memory left.
-    pretended: AtomicU32,
+    #[cfg(feature = "testing")]
+    pretended: std::sync::atomic::AtomicU32,
     /// Checks that the browser has not answered yet, and what they are of.
     #[cfg(target_arch = "wasm32")]
     unanswered: Mutex<Vec<(String, Unanswered)>>,
@@ -134,7 +137,7 @@ impl Gpu {
         info: wgpu::AdapterInfo,
         fault: Arc<Mutex<Option<String>>>,
     ) -> Self {
-        let (pipelines, made, pretended) = Default::default();
+        let (pipelines, made) = Default::default();
         let caps = Caps::of(&info, device.features(), &device.limits());
         let (first_groups, watches) = (FirstGroups::new(&device), Watches::default());
         let shared = Shared {
@@ -146,7 +149,8 @@ impl Gpu {
             watches,
             fault,
             made,
-            pretended,
+            #[cfg(feature = "testing")]
+            pretended: Default::default(),
             #[cfg(target_arch = "wasm32")]
             unanswered: Mutex::default(),
         };
@@ -395,6 +399,7 @@ impl Gpu {
     }
 
     /// The keys of all pipelines: names with constants.
+    #[cfg(feature = "testing")]
     pub(crate) fn compiled(&self) -> Vec<String> {
         self.pipelines().keys().cloned().collect()
     }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use dm_wgpu::{
-    EvaluationSettings, Settings, SyntheticSet,
+    EvaluationSettings, SyntheticSet,
     project::{
         self, Changes, Checkpoints, Data, Error, Event, Job, Machine, Method, MethodSettings,
         Observer, Record, Resumed, Setup,
@@ -51,14 +51,9 @@ fn setup() -> (Setup, Data) {
 
 /// Six iterations, and an evaluation of next to nothing.
 fn record(setup: &Setup, data: Data) -> Record {
-    let settings = Settings { ipc: 1, ..quick(&setup.dataset, 6) };
-    let evaluation = EvaluationSettings {
-        nets: 1,
-        epochs: 1,
-        width: 4,
-        depth: 1,
-        ..EvaluationSettings::for_dataset(&setup.dataset)
-    };
+    let settings = quick(&setup.dataset, 6).ipc(1);
+    let evaluation =
+        EvaluationSettings::for_dataset(&setup.dataset).nets(1).epochs(1).width(4).depth(1);
     Record::new(data, Some(MethodSettings::Dm(settings)), Some(evaluation))
 }
 

@@ -131,13 +131,12 @@ impl BenchArgs {
     }
 
     pub fn adapter_choice(&self) -> AdapterChoice {
-        AdapterChoice {
-            adapter: self.adapter.clone(),
-            backend: self.backend.clone(),
-            kernels: self.kernels,
-            precision: self.precision,
-            submit_target: self.submit_target.map(|ms| Duration::from_millis(ms.into())),
-            memory_budget: self.memory_budget,
-        }
+        AdapterChoice::default()
+            .adapter(self.adapter.clone())
+            .backend(self.backend.clone())
+            .kernels(self.kernels)
+            .precision(self.precision)
+            .submit_target(self.submit_target.map(|ms| Duration::from_millis(ms.into())))
+            .memory_budget(self.memory_budget)
     }
 }

@@ -73,16 +73,15 @@ impl EvalArgs {
 
     /// What was asked for, and where nothing was, what suits.
     pub fn over(&self, suited: EvaluationSettings) -> EvaluationSettings {
-        EvaluationSettings {
-            net: self.eval_net.as_ref().map_or(suited.net, |kinds| kinds.0[0]),
-            nets: self.eval_nets.unwrap_or(suited.nets),
-            epochs: self.eval_epochs.unwrap_or(suited.epochs),
-            width: self.eval_width.unwrap_or(suited.width),
-            depth: self.eval_depth.unwrap_or(suited.depth),
-            batch: self.eval_batch.unwrap_or(suited.batch),
-            lr: self.eval_lr.unwrap_or(suited.lr),
-            augment: self.eval_augment.clone().unwrap_or(suited.augment),
-            seed: suited.seed,
-        }
+        suited
+            .clone()
+            .net(self.eval_net.as_ref().map_or(suited.net, |kinds| kinds.0[0]))
+            .nets(self.eval_nets.unwrap_or(suited.nets))
+            .epochs(self.eval_epochs.unwrap_or(suited.epochs))
+            .width(self.eval_width.unwrap_or(suited.width))
+            .depth(self.eval_depth.unwrap_or(suited.depth))
+            .batch(self.eval_batch.unwrap_or(suited.batch))
+            .lr(self.eval_lr.unwrap_or(suited.lr))
+            .augment(self.eval_augment.clone().unwrap_or(suited.augment))
     }
 }

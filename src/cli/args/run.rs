@@ -244,12 +244,9 @@ impl RunArgs {
 
     /// What suits a data set, or what is known of it, at this preset and number of images.
     pub fn recipe<'a>(&self, subject: impl Into<Subject<'a>>, method: Method) -> Recipe {
-        Recipe::new(Subject {
-            preset: self.layers.preset,
-            ipc: self.ipc,
-            whole: method == Method::Whole,
-            ..subject.into()
-        })
+        Recipe::new(
+            subject.into().preset(self.layers.preset).ipc(self.ipc).whole(method == Method::Whole),
+        )
     }
 
     /// How often to repeat the run; none for once.
@@ -266,18 +263,18 @@ impl RunArgs {
     /// Everything resolved for a data set.
     pub fn settings<'a>(&self, subject: impl Into<Subject<'a>>) -> Settings {
         let suited = Settings::of(&self.recipe(subject, Method::Dm));
-        Settings {
-            ipc: self.ipc.unwrap_or(suited.ipc),
-            iterations: self.iterations.unwrap_or(suited.iterations),
-            init: self.init.unwrap_or(suited.init),
-            net: self.net.unwrap_or(suited.net),
-            width: self.width.unwrap_or(suited.width),
-            depth: self.depth.unwrap_or(suited.depth),
-            batch_real: self.batch_real.unwrap_or(suited.batch_real),
-            lr_img: self.lr_img.unwrap_or(suited.lr_img),
-            augment: self.augment.clone().unwrap_or(suited.augment),
-            seed: self.seed,
-        }
+        suited
+            .clone()
+            .ipc(self.ipc.unwrap_or(suited.ipc))
+            .iterations(self.iterations.unwrap_or(suited.iterations))
+            .init(self.init.unwrap_or(suited.init))
+            .net(self.net.unwrap_or(suited.net))
+            .width(self.width.unwrap_or(suited.width))
+            .depth(self.depth.unwrap_or(suited.depth))
+            .batch_real(self.batch_real.unwrap_or(suited.batch_real))
+            .lr_img(self.lr_img.unwrap_or(suited.lr_img))
+            .augment(self.augment.clone().unwrap_or(suited.augment))
+            .seed(self.seed)
     }
 
     /// The same for a selection.
@@ -286,8 +283,10 @@ impl RunArgs {
         subject: impl Into<Subject<'a>>,
         selection: Selector,
     ) -> SelectionSettings {
+        let subject = subject.into();
+        let suited = SelectionSettings::of(&self.recipe(subject.clone(), Method::Dm), selection);
         let Settings { ipc, width, depth, seed, .. } = self.settings(subject);
-        SelectionSettings { selection, ipc, width, depth, seed }
+        suited.ipc(ipc).width(width).depth(depth).seed(seed)
     }
 
     /// The same for the evaluation of what a method made.
@@ -299,6 +298,6 @@ impl RunArgs {
         let subject = subject.into();
         let suited = EvaluationSettings::of(&self.recipe(subject.clone(), method));
         let Settings { net, width, depth, seed, .. } = self.settings(subject);
-        self.eval.over(EvaluationSettings { net, width, depth, seed, ..suited })
+        self.eval.over(suited.net(net).width(width).depth(depth).seed(seed))
     }
 }

@@ -7,11 +7,12 @@ use std::{fmt, ops::ControlFlow, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::{SyntheticSet, check_images, check_real, sample::draw};
+use super::{Settings, SyntheticSet, check_images, check_real, sample::draw};
 use crate::{
-    ConvNet, Dataset, Error, Gpu, Result, Text,
+    ConvNet, Dataset, Error, Gpu, Recipe, Result, Text,
     gpu::{Table, blocking},
     rng::{Purpose, Stream},
+    setters::with_setters,
 };
 use embed::{ClassEmbedder, PREPARE};
 
@@ -61,34 +62,35 @@ impl FromStr for Selector {
     }
 }
 
-/// The settings of a selection: [`for_dataset`](Self::for_dataset), and `..` of that for others, since
-/// more may follow.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SelectionSettings {
-    /// By what images are chosen.
-    pub selection: Selector,
-    /// Images per class, from 1. No class may have fewer.
-    pub ipc: usize,
-    /// Channels of every convolution of the embedding network.
-    pub width: usize,
-    /// Blocks of that network.
-    pub depth: usize,
-    /// Everything random follows from it: the choice, or the network's weights.
-    pub seed: u64,
+with_setters! {
+    /// The settings of a selection: [`for_dataset`](Self::for_dataset) fills in what suits a data set. Every field can be
+    /// read, and set by the method of its name.
+    #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub struct SelectionSettings {
+        /// By what images are chosen.
+        pub selection: Selector,
+        /// Images per class, from 1. No class may have fewer.
+        pub ipc: usize,
+        /// Channels of every convolution of the embedding network.
+        pub width: usize,
+        /// Blocks of that network.
+        pub depth: usize,
+        /// Everything random follows from it: the choice, or the network's weights.
+        pub seed: u64,
+    }
 }
 
 impl SelectionSettings {
-    /// What suits a data set, as [`Settings::for_dataset`](crate::Settings::for_dataset) has it.
+    /// What suits a data set, as [`Settings::for_dataset`] has it.
     pub fn for_dataset(dataset: &Dataset, selection: Selector) -> Self {
-        let suited = crate::Settings::for_dataset(dataset);
-        Self {
-            selection,
-            ipc: suited.ipc,
-            width: suited.width,
-            depth: suited.depth,
-            seed: suited.seed,
-        }
+        Self::of(&Recipe::new(dataset), selection)
+    }
+
+    /// What a recipe says, as [`Settings::of`] has it.
+    pub fn of(recipe: &Recipe, selection: Selector) -> Self {
+        let Settings { ipc, width, depth, seed, .. } = Settings::of(recipe);
+        Self { selection, ipc, width, depth, seed }
     }
 
     /// Checks every value alone and against the data set.
