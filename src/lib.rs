@@ -41,6 +41,7 @@
 //! | [`Selection`] | Real images chosen instead: at random, by herding or k-center |
 //! | [`Checkpoint`] | A run in the middle, to be saved and resumed |
 //! | [`Evaluation`] | How good a set is: networks trained on it, tested on real images |
+//! | [`Advance`] | What these loops have in common, to drive any of them by one function |
 //! | [`SyntheticSet`] | The result: pixels, labels, normalisation; saved as and loaded from safetensors |
 //! | [`report`] | Pictures and tables of it |
 //! | [`doctor`] | Whether a device computes what it should |
@@ -130,6 +131,7 @@
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
 
+mod advance;
 pub mod augment;
 pub mod bench;
 mod clock;
@@ -170,6 +172,7 @@ pub mod cli;
 #[cfg(all(fuzzing, feature = "cli"))]
 extern crate self as dm_wgpu;
 
+pub use advance::Advance;
 pub use condense::{
     Checkpoint, Condensation, Init, Loss, Picture, Selection, SelectionSettings, Selector,
     Settings, SyntheticSet,

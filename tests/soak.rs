@@ -109,7 +109,7 @@ fn what_programs_do(gpu: &Gpu, dataset: &Arc<Dataset>, run: &mut Condensation) {
     let train = TrainingSet::Synthetic(set);
     let mut evaluation = Evaluation::new(gpu, dataset.clone(), train, few).unwrap();
     while !evaluation.is_done() {
-        evaluation.advance().unwrap();
+        evaluation.step().unwrap();
         evaluation.wait_blocking(2).unwrap();
     }
     evaluation.accuracy_blocking().unwrap();

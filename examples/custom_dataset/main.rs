@@ -65,7 +65,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let settings = EvaluationSettings::for_dataset(&dataset).nets(2).epochs(200).depth(2).width(16);
     let mut evaluation = Evaluation::new(&gpu, dataset, TrainingSet::Synthetic(set), settings)?;
     while !evaluation.is_done() {
-        evaluation.advance()?;
+        evaluation.step()?;
         evaluation.wait_blocking(2)?;
     }
     println!("accuracy of networks trained on six images: {}", evaluation.accuracy_blocking()?);

@@ -36,7 +36,7 @@ pub struct Loss {
 
 /// A condensation by distribution matching (Zhao & Bilen, WACV 2023) that advances step by step.
 ///
-/// Each step draws a random network, a batch of real images and one augmentation a class, and
+/// Each step draws a random network, a batch of real images and one augmentation per class, and
 /// moves the synthetic pixels down the gradient of the squared distance between the classes' mean
 /// embeddings. Everything random follows from (seed, iteration, class, purpose), so the result
 /// depends neither on memory budget nor on timing: same seed and adapter, same bits.
@@ -218,9 +218,19 @@ impl Condensation {
         self.iteration
     }
 
+    /// The same: an iteration is a step.
+    pub fn done(&self) -> u32 {
+        self.iteration
+    }
+
+    /// The settings' iterations.
+    pub fn total(&self) -> u32 {
+        self.settings.iterations
+    }
+
     /// Whether the settings' iterations have all been submitted.
     pub fn is_done(&self) -> bool {
-        self.iteration >= self.settings.iterations
+        self.done() >= self.total()
     }
 
     /// Iterations submitted that the GPU is not known to have finished.

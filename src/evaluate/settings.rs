@@ -25,11 +25,11 @@ with_setters! {
         pub width: usize,
         /// Blocks of a ConvNet.
         pub depth: usize,
-        /// Images per step; the last step of an epoch takes what is left.
+        /// Images per batch; the last batch of an epoch takes what is left.
         pub batch: usize,
         /// Learning rate of SGD with momentum 0.9 and weight decay 5e-4.
         pub lr: f32,
-        /// One is drawn for each step, with parameters for each image.
+        /// One is drawn for each batch, with parameters for each image.
         #[serde(with = "as_text")]
         pub augment: Strategy,
         /// Everything random follows from it: network n of a seed is always the same.

@@ -48,7 +48,7 @@ pub(crate) use record::{Place, Recording};
 #[doc(hidden)]
 pub use requirements::{INVOCATIONS, STORAGE_BUFFERS, WORKGROUP_BYTES};
 pub use requirements::{preferred_features, preferred_limits};
-pub(crate) use share::{Share, Ticket};
+pub(crate) use share::{Share, Ticket, duration};
 pub(crate) use submit::{Between, Submissions, Submitted, WAITING};
 pub(crate) use texels::Texels;
 pub(crate) use waiting::blocking;

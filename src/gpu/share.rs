@@ -61,7 +61,7 @@ impl Share {
 
     /// Time that what was encoded is expected to take.
     pub fn expected(&self) -> Duration {
-        Duration::try_from_secs_f64(self.expected).unwrap_or(Duration::MAX)
+        duration(self.expected)
     }
 
     /// The same for as much of it as is measured.
@@ -277,6 +277,11 @@ impl Ticket {
             pipeline.pace.learn(factor, seconds / expected);
         }
     }
+}
+
+/// So many seconds, or as many as there can be.
+pub(crate) fn duration(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
 }
 
 /// Seconds that work took until `at` which began when it was encoded, or when what was before it was done.

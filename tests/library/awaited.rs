@@ -110,7 +110,7 @@ fn an_evaluation_that_is_only_awaited_gives_the_same_accuracy() {
         let small = loop {
             let small = gpu.clone().with_memory_budget(budget);
             match start(&small) {
-                Ok(run) if run.pieces() == 2 * 3 => break small,
+                Ok(run) if run.total() == 2 * 3 => break small,
                 _ => budget += budget / 8,
             }
             assert!(budget < 512 << 20, "all networks fit at once");
@@ -125,7 +125,7 @@ fn an_evaluation_that_is_only_awaited_gives_the_same_accuracy() {
             }
             let (estimate, frames) = frame_by_frame(&gpu, run.estimate());
             assert!(estimate.unwrap() > Duration::ZERO && frames > 0);
-            at_once(&gpu, run.advance_async()).unwrap();
+            at_once(&gpu, run.step_async()).unwrap();
             let (finished, frames) = frame_by_frame(&gpu, run.finished(0));
             finished.unwrap();
             assert!(frames > 0 && run.in_flight() == 0);
@@ -143,7 +143,7 @@ fn a_selection_that_is_only_awaited_chooses_the_same() {
         let expected = expected.set_blocking().unwrap();
         let new = Selection::new_async(&gpu, dataset.clone(), settings);
         let mut selection = at_once(&gpu, new).unwrap();
-        let (class, frames) = frame_by_frame(&gpu, selection.class());
+        let (class, frames) = frame_by_frame(&gpu, selection.step_async());
         class.unwrap();
         assert!(frames > 0 && selection.done() == 1);
         assert_eq!(complete_on(&gpu, selection.set()).unwrap(), expected);

@@ -115,12 +115,12 @@ fn the_memory_budget_changes_no_accuracy() {
             Err(other) => panic!("{other}"),
         }
     };
-    assert_eq!(least.pieces(), 3 * 7, "three turns of six epochs and a test");
+    assert_eq!(least.total(), 3 * 7, "three turns of six epochs and a test");
     assert_eq!(least.accuracy_blocking().unwrap(), ample, "{budget} bytes");
     // The next more that changes something: two networks, then one.
     let more = (1..).map(|eighths| start(budget + eighths * budget / 8).unwrap());
-    let mut between = more.into_iter().find(|run| run.pieces() < 3 * 7).unwrap();
-    assert_eq!(between.pieces(), 2 * 7, "two turns");
+    let mut between = more.into_iter().find(|run| run.total() < 3 * 7).unwrap();
+    assert_eq!(between.total(), 2 * 7, "two turns");
     assert_eq!(between.accuracy_blocking().unwrap(), ample);
 }
 
@@ -138,7 +138,7 @@ fn watching_a_piece_changes_nothing_and_leaving_it_ends_the_evaluation() {
     assert!(estimate > Duration::ZERO && estimate < Duration::from_secs(60), "{estimate:?}");
     while !watched.is_done() {
         let mut parts = Vec::new();
-        let ended = watched.advance_blocking(&mut |part| {
+        let ended = watched.step_blocking(&mut |part| {
             parts.push(part);
             ControlFlow::Continue(())
         });
@@ -151,27 +151,27 @@ fn watching_a_piece_changes_nothing_and_leaving_it_ends_the_evaluation() {
 
     let mut left = begin();
     assert_eq!(
-        left.advance_blocking(&mut |_| ControlFlow::Break(())).unwrap(),
+        left.step_blocking(&mut |_| ControlFlow::Break(())).unwrap(),
         ControlFlow::Break(())
     );
     assert_eq!(left.done(), 0);
-    for outcome in [left.advance(), left.accuracy_blocking().map(drop)] {
+    for outcome in [left.step(), left.accuracy_blocking().map(drop)] {
         assert!(outcome.unwrap_err().to_string().contains("stopped in the middle"));
     }
 }
 
 #[test]
-fn pieces_are_counted() {
+fn steps_are_counted() {
     let mut run = start(real(glyphs(), 1), &settings()).unwrap();
-    assert_eq!((run.pieces(), run.done(), run.in_flight(), run.is_done()), (11, 0, 0, false));
-    run.advance().unwrap();
+    assert_eq!((run.total(), run.done(), run.in_flight(), run.is_done()), (11, 0, 0, false));
+    run.step().unwrap();
     assert_eq!((run.done(), run.in_flight()), (1, 1));
     run.wait_blocking(0).unwrap();
     assert_eq!((run.done(), run.in_flight()), (1, 0));
     // What is left is done on the way to the answer, which stays the same.
     let accuracy = run.accuracy_blocking().unwrap();
     assert!(run.is_done());
-    run.advance().unwrap();
+    run.step().unwrap();
     assert_eq!(run.done(), 11);
     assert_eq!(run.accuracy_blocking().unwrap(), accuracy);
 }

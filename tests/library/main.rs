@@ -4,6 +4,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod advance;
 mod awaited;
 #[cfg(feature = "files")]
 mod checkpoint;

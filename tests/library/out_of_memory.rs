@@ -124,10 +124,10 @@ fn an_evaluation_trains_fewer_networks_at_a_time() {
     let accuracy = new().unwrap().accuracy_blocking().unwrap();
     run_out_of_memory(&gpu, 1);
     let mut fewer = new().unwrap();
-    assert_eq!(fewer.pieces(), 2 * 3, "two networks, then one");
+    assert_eq!(fewer.total(), 2 * 3, "two networks, then one");
     assert_eq!(fewer.accuracy_blocking().unwrap(), accuracy);
     run_out_of_memory(&gpu, 1);
-    assert!(matches!(new().unwrap().advance(), Ok(())), "it was used up by the preparation");
+    assert!(matches!(new().unwrap().step(), Ok(())), "it was used up by the preparation");
     run_out_of_memory(&gpu, u32::MAX);
     assert!(matches!(new(), Err(Error::OutOfMemory { .. })));
 }
