@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     Dataset, Error, Gpu, Result,
-    gpu::{Readback, Recording, Submitted, Table, Ticket, blocking},
+    gpu::{Readback, Recording, Submitted, Ticket, blocking},
     kernels::{Cells, Rates},
     rng::{Purpose, Stream},
 };
@@ -418,7 +418,8 @@ impl Condensation {
     }
 
     /// What its buffers take.
-    pub(crate) fn table(&self) -> Result<Table> {
+    #[cfg(feature = "testing")]
+    pub(crate) fn table(&self) -> Result<crate::gpu::Table> {
         let plan = checked_plan(&self.gpu, &self.dataset, &self.settings)?;
         Ok(self.matching.table(&plan))
     }

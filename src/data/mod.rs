@@ -43,13 +43,13 @@ pub use held::from_bytes;
 pub use known::Known;
 #[cfg(feature = "files")]
 pub use load::{check, load, mnist};
+#[cfg(all(feature = "files", feature = "testing"))]
+pub(crate) use pictures::fitted_picture;
 #[cfg(feature = "files")]
-pub(crate) use pictures::{
-    endings, fitted_picture, is_picture, pixels, planes, read as read_picture,
-};
+pub(crate) use pictures::{endings, is_picture, pixels, planes, read as read_picture};
 #[cfg(feature = "files")]
 pub use sources::{Progress, Sources, Work};
-#[cfg(feature = "files")]
+#[cfg(all(feature = "files", feature = "testing"))]
 pub(crate) use tiny_imagenet::zipped_pictures;
 
 use pixels::Pixels;

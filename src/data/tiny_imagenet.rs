@@ -13,7 +13,7 @@ use super::{
 
 #[cfg(feature = "files")]
 mod files;
-#[cfg(feature = "files")]
+#[cfg(all(feature = "files", feature = "testing"))]
 pub(crate) use files::zipped_pictures;
 #[cfg(feature = "files")]
 use files::{FOLDER, load};

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     Dataset, Error, Gpu, Net, Result, SyntheticSet,
-    gpu::{Between, Recording, Submissions, Submitted, Table, blocking, duration},
+    gpu::{Between, Recording, Submissions, Submitted, blocking, duration},
     kernels::{NetworkKey, Rates},
     rng::Purpose,
 };
@@ -404,7 +404,8 @@ impl Evaluation {
     }
 
     /// What its buffers take.
-    pub(crate) fn table(&self) -> Table {
+    #[cfg(feature = "testing")]
+    pub(crate) fn table(&self) -> crate::gpu::Table {
         self.load().table(self.gpu.caps(), Sizes { nets: self.bench.nets, ..self.sizes })
     }
 

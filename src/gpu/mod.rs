@@ -45,7 +45,7 @@ pub use precision::Precision;
 pub(crate) use precision::{MATRICES_BYTES, Matrices};
 pub(crate) use profile::{Clock, Timed};
 pub(crate) use record::{Place, Recording};
-#[doc(hidden)]
+#[cfg(feature = "testing")]
 pub use requirements::{INVOCATIONS, STORAGE_BUFFERS, WORKGROUP_BYTES};
 pub use requirements::{preferred_features, preferred_limits};
 pub(crate) use share::{Share, Ticket, duration};

@@ -24,6 +24,8 @@ pub struct ClassifierParams {
 
 /// What [`train_classifiers`] leaves of one network.
 #[derive(Debug, Clone)]
+// Tests read all of it.
+#[cfg_attr(not(feature = "testing"), allow(dead_code))]
 pub struct Trained {
     /// Before each step, (N, classes).
     pub logits: Vec<Vec<f32>>,

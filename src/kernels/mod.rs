@@ -45,6 +45,7 @@ pub(crate) use linear::Linear;
 pub(crate) use mean_difference::mean_difference;
 pub(crate) use norm_relu_pool::{Norm, norm_relu_pool_backward, norm_relu_pool_forward};
 pub(crate) use pack_weights::{Packing, pack_weights};
+#[cfg(feature = "testing")]
 pub(crate) use philox::philox4x32;
 pub(crate) use picture::{Cells, picture};
 pub(crate) use planes::Planes;

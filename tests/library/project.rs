@@ -5,7 +5,7 @@ use std::path::Path;
 use dm_wgpu::{
     EvaluationSettings, SyntheticSet,
     project::{
-        self, Changes, Checkpoints, Data, Error, Event, Job, Machine, Method, MethodSettings,
+        self, CHECKPOINT_EVERY, Changes, Data, Error, Event, Job, Machine, Method, MethodSettings,
         Observer, Record, Resumed, Setup,
     },
 };
@@ -69,7 +69,7 @@ fn a_run_that_an_observer_stops_is_resumed_to_the_same_bits() {
     let record = record(&setup, data);
     let run = |name: &str, notes: &mut Notes| {
         let out = place.path().join(name);
-        project::run(&setup, record.clone(), Some(&out), Checkpoints::USUAL, notes).unwrap()
+        project::run(&setup, record.clone(), Some(&out), CHECKPOINT_EVERY, notes).unwrap()
     };
     let mut notes = Notes::default();
     let whole = run("whole", &mut notes);
@@ -82,19 +82,19 @@ fn a_run_that_an_observer_stops_is_resumed_to_the_same_bits() {
     let done = figures.completed_iterations.unwrap();
     assert!(figures.interrupted && figures.accuracy.is_none() && (2..6).contains(&done), "{done}");
     let few = Changes { iterations: Some(1), ..Changes::default() };
-    let refused = project::resume(&stopped.folder, &few, Checkpoints::USUAL, &mut ()).unwrap_err();
+    let refused = project::resume(&stopped.folder, &few, CHECKPOINT_EVERY, &mut ()).unwrap_err();
     assert!(matches!(refused, Error::TooFewIterations { asked: 1, .. }), "{refused}");
 
     let mut notes = Notes::default();
     let resume = |notes: &mut Notes| {
-        project::resume(&stopped.folder, &Changes::default(), Checkpoints::USUAL, notes).unwrap()
+        project::resume(&stopped.folder, &Changes::default(), CHECKPOINT_EVERY, notes).unwrap()
     };
     let Resumed::One(ran) = resume(&mut notes) else { panic!("it was not finished") };
     assert!(!ran.figures.unwrap().interrupted);
     assert_eq!((notes.resumed, notes.losses), (Some(done), 6 - done));
     assert_eq!(images(&stopped.folder), images(&whole.folder));
     assert!(matches!(resume(&mut notes), Resumed::Finished(_)));
-    let nowhere = project::resume(place.path(), &Changes::default(), Checkpoints::USUAL, &mut ());
+    let nowhere = project::resume(place.path(), &Changes::default(), CHECKPOINT_EVERY, &mut ());
     assert!(nowhere.unwrap_err().is_usage());
 
     // Before its first iteration nothing is worth keeping.
@@ -107,7 +107,7 @@ fn several_runs_and_methods_are_put_together() {
     let place = tempfile::tempdir().unwrap();
     let (setup, data) = setup();
     let record = record(&setup, data.clone());
-    let (out, every) = (place.path().join("seeds"), Checkpoints::USUAL);
+    let (out, every) = (place.path().join("seeds"), CHECKPOINT_EVERY);
     let mut notes = Notes::default();
     let several =
         project::repeat(&setup, record.clone(), 2, Some(&out), every, &mut notes).unwrap();

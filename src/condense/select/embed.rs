@@ -65,6 +65,7 @@ impl ClassEmbedder {
     }
 
     /// What its buffers take.
+    #[cfg(feature = "testing")]
     pub fn table(&self, gpu: &Gpu, dataset: &Dataset, net: &ConvNet) -> Table {
         Self::table_of(gpu, dataset, net, self.chunk)
     }

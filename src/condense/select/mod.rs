@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{Settings, SyntheticSet, check_images, check_real, sample::draw};
 use crate::{
     ConvNet, Dataset, Error, Gpu, Recipe, Result, Text,
-    gpu::{Table, blocking, duration},
+    gpu::{blocking, duration},
     rng::{Purpose, Stream},
     setters::with_setters,
 };
@@ -185,9 +185,10 @@ impl Selection {
     }
 
     /// What its buffers take; nothing where no network looks.
-    pub(crate) fn table(&self) -> Result<Table> {
+    #[cfg(feature = "testing")]
+    pub(crate) fn table(&self) -> Result<crate::gpu::Table> {
         let net = self.settings.network(&self.dataset)?;
-        let none = || Table::new(self.gpu.caps());
+        let none = || crate::gpu::Table::new(self.gpu.caps());
         let table = |embedder: &ClassEmbedder| embedder.table(&self.gpu, &self.dataset, &net);
         Ok(self.embedder.as_ref().map_or_else(none, table))
     }
