@@ -1,4 +1,4 @@
-//! A door for this crate's own tests: every kernel alone, and what [`hosted`](crate::hosted) has.
+//! A door for this crate's own tests: every kernel alone, and what `hosted` has.
 //!
 //! Not part of the public interface: it is compiled with the cargo feature `testing` only, which the tests turn on. Every
 //! function blocks until the result is on the host. Images are NCHW f32 unless said otherwise.
