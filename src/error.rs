@@ -19,7 +19,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// use dm_wgpu::{Settings, data};
 ///
 /// let dataset = data::glyphs(0)?;
-/// let settings = Settings { ipc: 2000, ..Settings::for_dataset(&dataset) };
+/// let settings = Settings::for_dataset(&dataset).ipc(2000);
 /// let error = settings.check(&dataset).unwrap_err();
 /// assert!(error.is_usage()); // asked for wrongly, nothing was tried
 /// println!("{error}"); // how many there are, and what else can be done

@@ -1,6 +1,6 @@
 //! Dataset condensation with distribution matching, on any GPU.
 //!
-//! A labelled image set of tens of thousands becomes a synthetic one of a few images a class, such
+//! A labelled image set of tens of thousands becomes a synthetic one of a few images per class, such
 //! that random networks see in them, on average, what they see in the real ones
 //! ([Zhao & Bilen, WACV 2023](https://arxiv.org/abs/2110.04181)). The networks are computed in WGSL
 //! through [`wgpu`](https://docs.rs/wgpu), which speaks Vulkan, Metal, DirectX 12 and OpenGL: on a device of this
@@ -14,7 +14,7 @@
 //!
 //! let gpu = Gpu::headless_blocking(&AdapterChoice::default())?;
 //! let dataset = Arc::new(data::glyphs(0)?); // ten classes of drawn digits, embedded
-//! let settings = Settings { ipc: 1, iterations: 100, ..Settings::for_dataset(&dataset) };
+//! let settings = Settings::for_dataset(&dataset).ipc(1).iterations(100);
 //!
 //! let mut run = Condensation::new(&gpu, dataset, settings)?;
 //! while !run.is_done() {
@@ -39,8 +39,9 @@
 //! | [`Settings`] | Everything a run can be told; [`Settings::for_dataset`] has the published values |
 //! | [`Condensation`] | The run, advanced step by step |
 //! | [`Selection`] | Real images chosen instead: at random, by herding or k-center |
-//! | [`Checkpoint`] | A run in the middle, to be saved and gone on from |
+//! | [`Checkpoint`] | A run in the middle, to be saved and resumed |
 //! | [`Evaluation`] | How good a set is: networks trained on it, tested on real images |
+//! | [`Advance`] | What these loops have in common, to drive any of them by one function |
 //! | [`SyntheticSet`] | The result: pixels, labels, normalisation; saved as and loaded from safetensors |
 //! | [`report`] | Pictures and tables of it |
 //! | [`doctor`] | Whether a device computes what it should |
@@ -59,7 +60,7 @@
 //!     class_names: vec!["dark".into(), "light".into()],
 //!     channels: 1,
 //!     size: 16,
-//!     mean: vec![0.5], // of pixels in 0…1, each channel
+//!     mean: vec![0.5], // of pixels in 0…1, per channel
 //!     std: vec![0.25],
 //! };
 //! let pixels: Vec<u8> = (0..4 * 256).map(|i| if i < 512 { 60 } else { 200 }).collect();
@@ -67,7 +68,7 @@
 //! let none = (vec![], vec![]); // the test split may be empty
 //! let dataset = Dataset::new(info, (pixels, labels), none)?;
 //!
-//! let settings = Settings { ipc: 1, depth: 2, ..Settings::for_dataset(&dataset) };
+//! let settings = Settings::for_dataset(&dataset).ipc(1).depth(2);
 //! settings.check(&dataset)?;
 //! # Ok::<(), dm_wgpu::Error>(())
 //! ```
@@ -108,16 +109,16 @@
 //! change the interface, the random numbers that are drawn, or how files are written; the changelog then says
 //! so. Files of another format's version are refused, never misread.
 //!
-//! - Enums and results that may grow are `#[non_exhaustive]`. Structs that you fill in grow as well, in any
-//!   release: end [`Settings`], [`EvaluationSettings`], [`SelectionSettings`], [`Subject`],
-//!   [`AdapterChoice`] and [`data::Sources`] with `..` of their constructor.
+//! - Enums, results and settings may grow in any release, and are `#[non_exhaustive]`. Settings have a method for each
+//!   field, which sets it: [`Settings`], [`EvaluationSettings`], [`SelectionSettings`], [`Subject`],
+//!   [`AdapterChoice`] and [`data::Sources`].
 //! - [`wgpu`](https://docs.rs/wgpu) is part of the interface: another major version of it is a minor release here before 1.0, and
 //!   a major one after.
 //! - A later compiler may be needed after a minor release, not after a patch.
 //!
 //! # Cargo features
 //!
-//! All are on by default; a program that embeds the library wants `default-features = false`, and `files` if it reads
+//! These are on by default; a program that embeds the library wants `default-features = false`, and `files` if it reads
 //! or writes any.
 //!
 //! - `cli`: the program `dm-wgpu`. Includes `download`.
@@ -130,6 +131,7 @@
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
 
+mod advance;
 pub mod augment;
 pub mod bench;
 mod clock;
@@ -142,8 +144,11 @@ pub mod export;
 #[cfg(feature = "files")]
 mod files;
 mod gpu;
+mod hosted;
 pub mod import;
 mod impostors;
+// The lists of every specialisation are for the tests.
+#[cfg_attr(not(feature = "testing"), allow(dead_code))]
 mod kernels;
 #[cfg(feature = "files")]
 mod listing;
@@ -156,6 +161,7 @@ mod recipes;
 #[cfg(feature = "files")]
 pub mod report;
 mod rng;
+mod setters;
 mod text;
 
 // How the fuzzer gets at the program's own readers of files.
@@ -166,6 +172,7 @@ pub mod cli;
 #[cfg(all(fuzzing, feature = "cli"))]
 extern crate self as dm_wgpu;
 
+pub use advance::Advance;
 pub use condense::{
     Checkpoint, Condensation, Init, Loss, Picture, Selection, SelectionSettings, Selector,
     Settings, SyntheticSet,
@@ -180,6 +187,7 @@ pub use gpu::{
 pub use nn::{Activation, Architecture, ConvNet, Layer, Net, NormKind, PoolKind};
 pub use recipes::{Preset, Recipe, Subject};
 pub use text::{Text, Words};
+#[cfg(feature = "testing")]
 #[doc(hidden)]
 pub mod testing;
 pub use wgpu;

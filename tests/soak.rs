@@ -46,13 +46,13 @@ fn memory_does_not_grow() {
     let time = Duration::from_secs(seconds);
     let every = Duration::from_secs(60).min(time / FEWEST);
 
-    let choice = AdapterChoice { memory_budget: Some(64 << 20), ..Default::default() };
+    let choice = AdapterChoice::default().memory_budget(Some(64 << 20));
     let gpu = Gpu::headless_blocking(&choice).unwrap();
     println!("{}, {}", gpu.info().name, gpu.info().driver_info);
     println!("{:>7} {:>9} {:>11} {:>11}", "seconds", "steps", "resident", "on device");
     println!("{:>7} {:>9} {:>7.1} MiB", 0, 0, mib(before));
     let dataset = Arc::new(data::glyphs(0).unwrap());
-    let endless = Settings { iterations: u32::MAX, ..settings(&dataset) };
+    let endless = settings(&dataset).iterations(u32::MAX);
     let mut run = Condensation::new(&gpu, dataset.clone(), endless).unwrap();
     let mut samples = Vec::new();
     let begun = Instant::now();
@@ -82,7 +82,7 @@ fn memory_does_not_grow() {
 }
 
 fn settings(dataset: &Dataset) -> Settings {
-    Settings { ipc: 1, iterations: 10, width: 16, batch_real: 16, ..Settings::for_dataset(dataset) }
+    Settings::for_dataset(dataset).ipc(1).iterations(10).width(16).batch_real(16)
 }
 
 /// Files, pictures, runs that begin, go on elsewhere or are dropped, evaluations.
@@ -105,16 +105,11 @@ fn what_programs_do(gpu: &Gpu, dataset: &Arc<Dataset>, run: &mut Condensation) {
     }
     drop(other.images_blocking().unwrap());
 
-    let few = EvaluationSettings {
-        nets: 1,
-        epochs: 2,
-        width: 16,
-        ..EvaluationSettings::for_dataset(dataset)
-    };
+    let few = EvaluationSettings::for_dataset(dataset).nets(1).epochs(2).width(16);
     let train = TrainingSet::Synthetic(set);
     let mut evaluation = Evaluation::new(gpu, dataset.clone(), train, few).unwrap();
     while !evaluation.is_done() {
-        evaluation.advance().unwrap();
+        evaluation.step().unwrap();
         evaluation.wait_blocking(2).unwrap();
     }
     evaluation.accuracy_blocking().unwrap();

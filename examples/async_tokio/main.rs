@@ -20,13 +20,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     });
 
     let dataset = Arc::new(data::glyphs(0)?);
-    let settings = Settings {
-        ipc: 1,
-        iterations: 30,
-        width: 16,
-        batch_real: 32,
-        ..Settings::for_dataset(&dataset)
-    };
+    let settings = Settings::for_dataset(&dataset).ipc(1).iterations(30).width(16).batch_real(32);
     let mut run = Condensation::new(&gpu, dataset, settings)?;
     while !run.is_done() {
         run.step()?;

@@ -20,13 +20,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let dataset = Arc::new(data::glyphs(0)?);
 
     // Published settings where they matter little for the time, smaller ones where they do.
-    let settings = Settings {
-        ipc: 1, // synthetic images per class
-        iterations: 50,
-        width: 32,      // channels of the networks, 128 as published
-        batch_real: 64, // real images per class and step, 256 as published
-        ..Settings::for_dataset(&dataset)
-    };
+    let settings = Settings::for_dataset(&dataset)
+        .ipc(1) // synthetic images per class
+        .iterations(50)
+        .width(32) // channels of the networks, 128 as published
+        .batch_real(64); // real images per class and step, 256 as published
 
     let mut run = Condensation::new(&gpu, dataset, settings)?;
     while !run.is_done() {

@@ -47,16 +47,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let dataset = Arc::new(Dataset::new(info, pictures(200, 0), pictures(50, 1000))?);
 
     let gpu = Gpu::headless_blocking(&AdapterChoice::default())?;
-    let settings = Settings {
-        ipc: 3,
-        iterations: 60,
-        depth: 2, // 16 pixels are halved twice
-        width: 16,
-        batch_real: 32,
+    let settings = Settings::for_dataset(&dataset)
+        .ipc(3)
+        .iterations(60)
+        .depth(2) // 16 pixels are halved twice
+        .width(16)
+        .batch_real(32)
         // Turned or mirrored, lying stripes would be standing ones.
-        augment: "crop_cutout".parse()?,
-        ..Settings::for_dataset(&dataset)
-    };
+        .augment("crop_cutout".parse()?);
     let mut run = Condensation::new(&gpu, dataset.clone(), settings)?;
     while !run.is_done() {
         run.step()?;
@@ -64,16 +62,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let set = run.images_blocking()?;
 
-    let settings = EvaluationSettings {
-        nets: 2,
-        epochs: 200,
-        depth: 2,
-        width: 16,
-        ..EvaluationSettings::for_dataset(&dataset)
-    };
+    let settings = EvaluationSettings::for_dataset(&dataset).nets(2).epochs(200).depth(2).width(16);
     let mut evaluation = Evaluation::new(&gpu, dataset, TrainingSet::Synthetic(set), settings)?;
     while !evaluation.is_done() {
-        evaluation.advance()?;
+        evaluation.step()?;
         evaluation.wait_blocking(2)?;
     }
     println!("accuracy of networks trained on six images: {}", evaluation.accuracy_blocking()?);

@@ -13,13 +13,11 @@ const WINDOW: usize = 20;
 fn main() -> Result<(), Box<dyn Error>> {
     let gpu = Gpu::headless_blocking(&AdapterChoice::default())?;
     let dataset = Arc::new(data::glyphs(0)?);
-    let settings = Settings {
-        ipc: 1,
-        iterations: 300, // at most
-        width: 16,
-        batch_real: 32,
-        ..Settings::for_dataset(&dataset)
-    };
+    let settings = Settings::for_dataset(&dataset)
+        .ipc(1)
+        .iterations(300) // at most
+        .width(16)
+        .batch_real(32);
 
     let mut run = Condensation::new(&gpu, dataset.clone(), settings)?;
     let mut losses = Vec::new();

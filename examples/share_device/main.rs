@@ -24,8 +24,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let gpu = Gpu::from_parts(device.clone(), queue.clone(), adapter.get_info());
 
     let dataset = Arc::new(data::glyphs(0)?);
-    let settings =
-        Settings { ipc: 8, width: 16, batch_real: 16, ..Settings::for_dataset(&dataset) };
+    let settings = Settings::for_dataset(&dataset).ipc(8).width(16).batch_real(16);
     let mut run = Condensation::new(&gpu, dataset, settings)?;
     let picture = run.picture()?;
 

@@ -139,7 +139,7 @@ fn tiny() -> Dataset {
 /// The published set of this name, from these files.
 fn load(name: &str, files: &[(String, &[u8])]) -> bool {
     in_folder(files, |folder| {
-        let sources = Sources { data_dir: Some(folder.to_path_buf()), ..Sources::default() };
+        let sources = Sources::default().data_dir(Some(folder.to_path_buf()));
         data::load(name, &sources, &mut |_| {}).is_ok_and(|set| check(&set))
     })
 }

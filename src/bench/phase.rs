@@ -33,7 +33,7 @@ impl Work for Condensation {
 
 impl Work for Evaluation {
     fn submit(&mut self) -> Result<()> {
-        self.advance()
+        self.step()
     }
     fn wait(&mut self, at_most: u32) -> Result<()> {
         self.wait_blocking(at_most)

@@ -12,7 +12,7 @@ pub fn list(args: &DatasetsArgs) -> Result<u8, Failure> {
         let folder = folder.display();
         return Err(Failure::Usage(format!("--data-dir {folder}: there is no such folder")));
     }
-    let sources = Sources { data_dir: args.data_dir.clone(), ..Default::default() };
+    let sources = Sources::default().data_dir(args.data_dir.clone());
     // Without a place to look in there is a list all the same.
     let folder = sources.folder().ok();
     let mut sets = Vec::new();

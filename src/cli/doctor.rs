@@ -61,11 +61,8 @@ pub fn run(args: &DoctorArgs, console: Console) -> Result<u8, Failure> {
     for index in chosen {
         let report = &found[index];
         let name = report.info.name.clone();
-        let choice = AdapterChoice {
-            adapter: Some(index.to_string()),
-            backend: backend.clone(),
-            ..Default::default()
-        };
+        let choice =
+            AdapterChoice::default().adapter(Some(index.to_string())).backend(backend.clone());
         let begin = &mut |what: &str| console.say(&format!("checking {name}: {what}"));
         let state = match doctor::examine_blocking(&choice, begin) {
             Ok(examination) => State::Examined(Box::new(examination)),

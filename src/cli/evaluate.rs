@@ -59,8 +59,7 @@ pub fn run(args: &EvaluateArgs, console: Console) -> Result<u8, Failure> {
         WidthFrom::Recipe => "by default",
     };
     let asked = given.networks().unwrap_or(vec![settings.net]);
-    let kinds: Vec<_> =
-        asked.into_iter().map(|net| EvaluationSettings { net, ..settings.clone() }).collect();
+    let kinds: Vec<_> = asked.into_iter().map(|net| settings.clone().net(net)).collect();
     check_evaluations(&setup, &name, images, &kinds)?;
     setup.begins(screen);
     let how = match &kinds[..] {

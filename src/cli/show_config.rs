@@ -284,7 +284,7 @@ kernels = "plain"  # flag --kernels
 
     #[test]
     fn values_that_depend_on_unknown_images_are_left_out() {
-        let unknown = || Some(Subject { channels: None, size: None, ..Subject::named("x") });
+        let unknown = || Some(Subject::named("x").channels(None).size(None));
         let text = shown("--dataset glyphs --ipc 3", unknown());
         for key in ["depth", "augment"] {
             let line = format!("# {key}");

@@ -33,7 +33,7 @@ const FORMAT_VERSION: &str = "1";
 ///
 /// # let gpu = Gpu::headless_blocking(&AdapterChoice::default())?;
 /// # let dataset = Arc::new(data::glyphs(0)?);
-/// # let small = Settings { ipc: 1, width: 8, batch_real: 4, ..Settings::for_dataset(&dataset) };
+/// # let small = Settings::for_dataset(&dataset).ipc(1).width(8).batch_real(4);
 /// # let mut run = Condensation::new(&gpu, dataset.clone(), small)?;
 /// run.step()?;
 /// let bytes = run.checkpoint_blocking()?.to_bytes()?; // `save` writes them to a file
@@ -99,7 +99,7 @@ impl Checkpoint {
     /// # Errors
     /// [`Error::Shape`] naming what differs.
     pub fn with_settings(self, settings: Settings) -> Result<Self> {
-        let own = Settings { iterations: settings.iterations, ..self.settings.clone() };
+        let own = self.settings.clone().iterations(settings.iterations);
         if own != settings {
             let fields = |settings: &Settings| serde_json::to_value(settings).unwrap_or_default();
             let (own, asked) = (fields(&own), fields(&settings));

@@ -16,7 +16,7 @@ use wgpu::util::StagingBelt;
 use crate::{
     Error, Result,
     augment::Row,
-    gpu::{Buffer, Gpu, Readback, Recording, Table, blocking},
+    gpu::{Buffer, Gpu, Readback, Recording, blocking},
     kernels::{Batch, NetworkKey, Rates, sgd},
     nn::{Mode, Program, Target, Weights},
     objective::MeanEmbeddings,
@@ -163,7 +163,8 @@ impl Iteration {
     }
 
     /// What its buffers take.
-    pub fn table(&self, plan: &Plan<'_>) -> Table {
+    #[cfg(feature = "testing")]
+    pub fn table(&self, plan: &Plan<'_>) -> crate::gpu::Table {
         plan.table(self.gpu.caps(), self.sizes)
     }
 

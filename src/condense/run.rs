@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     Dataset, Error, Gpu, Result,
-    gpu::{Readback, Recording, Submitted, Table, Ticket, blocking},
+    gpu::{Readback, Recording, Submitted, Ticket, blocking},
     kernels::{Cells, Rates},
     rng::{Purpose, Stream},
 };
@@ -36,7 +36,7 @@ pub struct Loss {
 
 /// A condensation by distribution matching (Zhao & Bilen, WACV 2023) that advances step by step.
 ///
-/// Each step draws a random network, a batch of real images and one augmentation a class, and
+/// Each step draws a random network, a batch of real images and one augmentation per class, and
 /// moves the synthetic pixels down the gradient of the squared distance between the classes' mean
 /// embeddings. Everything random follows from (seed, iteration, class, purpose), so the result
 /// depends neither on memory budget nor on timing: same seed and adapter, same bits.
@@ -49,7 +49,7 @@ pub struct Loss {
 ///
 /// let gpu = Gpu::headless_blocking(&AdapterChoice::default())?;
 /// let dataset = Arc::new(data::glyphs(0)?);
-/// let settings = Settings { ipc: 1, iterations: 100, ..Settings::for_dataset(&dataset) };
+/// let settings = Settings::for_dataset(&dataset).ipc(1).iterations(100);
 /// let mut run = Condensation::new(&gpu, dataset, settings)?;
 /// while !run.is_done() {
 ///     run.step()?;
@@ -206,7 +206,7 @@ impl Condensation {
     /// # Errors
     /// [`Error::Setting`] for what is no positive number; the former one stays.
     pub fn set_lr_img(&mut self, lr_img: f32) -> Result<()> {
-        let settings = Settings { lr_img, ..self.settings.clone() };
+        let settings = self.settings.clone().lr_img(lr_img);
         settings.check(&self.dataset)?;
         self.matching.set_rates(rates(&settings));
         self.settings = settings;
@@ -218,9 +218,19 @@ impl Condensation {
         self.iteration
     }
 
+    /// The same: an iteration is a step.
+    pub fn done(&self) -> u32 {
+        self.iteration
+    }
+
+    /// The settings' iterations.
+    pub fn total(&self) -> u32 {
+        self.settings.iterations
+    }
+
     /// Whether the settings' iterations have all been submitted.
     pub fn is_done(&self) -> bool {
-        self.iteration >= self.settings.iterations
+        self.done() >= self.total()
     }
 
     /// Iterations submitted that the GPU is not known to have finished.
@@ -408,7 +418,8 @@ impl Condensation {
     }
 
     /// What its buffers take.
-    pub(crate) fn table(&self) -> Result<Table> {
+    #[cfg(feature = "testing")]
+    pub(crate) fn table(&self) -> Result<crate::gpu::Table> {
         let plan = checked_plan(&self.gpu, &self.dataset, &self.settings)?;
         Ok(self.matching.table(&plan))
     }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::check_real;
 use crate::{
     Architecture, Dataset, Error, Net, Recipe, Result, Text, augment::Strategy, nn::is_usual,
+    setters::with_setters,
 };
 
 /// How the synthetic images begin.
@@ -29,50 +30,52 @@ impl Init {
     }
 }
 
-/// The settings of one condensation. [`Settings::for_dataset`] fills in what suits a data set.
-///
-/// Every field can be set. More may follow, so end with `..` of something that has them all:
-///
-/// ```
-/// use dm_wgpu::{Settings, data};
-///
-/// let dataset = data::glyphs(0)?;
-/// let settings = Settings { ipc: 1, seed: 7, ..Settings::for_dataset(&dataset) };
-/// settings.check(&dataset)?; // `Condensation::new` does so too
-/// # Ok::<(), dm_wgpu::Error>(())
-/// ```
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Settings {
-    /// Synthetic images per class, from 1; with [`Init::Real`] up to the size of the smallest class.
-    pub ipc: usize,
-    /// Steps, from 1. Each draws a fresh random network.
-    pub iterations: u32,
-    /// How the synthetic images begin.
-    pub init: Init,
-    /// The kind of network that embeds images; one without batch norm.
-    #[serde(default, skip_serializing_if = "is_usual")]
-    pub net: Architecture,
-    /// Channels of every convolution of a ConvNet, from 1 (128 as published).
-    pub width: usize,
-    /// Blocks of a ConvNet, 1 to 5.
-    pub depth: usize,
-    /// Real images a class and iteration, from 1. A smaller class gives all it has.
-    pub batch_real: usize,
-    /// Learning rate of the pixels (SGD with momentum 0.5).
-    pub lr_img: f32,
-    /// The augmentations of which one is drawn for each iteration and class.
-    #[serde(with = "as_text")]
-    pub augment: Strategy,
-    /// Everything random follows from it.
-    pub seed: u64,
+with_setters! {
+    /// The settings of one condensation. [`Settings::for_dataset`] fills in what suits a data set.
+    ///
+    /// Every field can be read, and set by the method of its name:
+    ///
+    /// ```
+    /// use dm_wgpu::{Settings, data};
+    ///
+    /// let dataset = data::glyphs(0)?;
+    /// let settings = Settings::for_dataset(&dataset).ipc(1).seed(7);
+    /// settings.check(&dataset)?; // `Condensation::new` does so too
+    /// # Ok::<(), dm_wgpu::Error>(())
+    /// ```
+    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub struct Settings {
+        /// Synthetic images per class, from 1; with [`Init::Real`] up to the size of the smallest class.
+        pub ipc: usize,
+        /// Steps, from 1. Each draws a fresh random network.
+        pub iterations: u32,
+        /// How the synthetic images begin.
+        pub init: Init,
+        /// The kind of network that embeds images; one without batch norm.
+        #[serde(default, skip_serializing_if = "is_usual")]
+        pub net: Architecture,
+        /// Channels of every convolution of a ConvNet, from 1 (128 as published).
+        pub width: usize,
+        /// Blocks of a ConvNet, 1 to 5.
+        pub depth: usize,
+        /// Real images per class and iteration, from 1. A smaller class gives all it has.
+        pub batch_real: usize,
+        /// Learning rate of the pixels (SGD with momentum 0.5).
+        pub lr_img: f32,
+        /// The augmentations of which one is drawn for each iteration and class.
+        #[serde(with = "as_text")]
+        pub augment: Strategy,
+        /// Everything random follows from it.
+        pub seed: u64,
+    }
 }
 
 /// Far more than any adapter has room for, far less than would overflow a count of bytes.
 const MOST_IPC: usize = 1_000_000;
 
 impl Settings {
-    /// What suits a data set: the published settings, for ten images a class and fewer iterations.
+    /// What suits a data set: the published settings, for ten images per class and fewer iterations.
     ///
     /// For other numbers of images, and other presets, ask a [`Recipe`] and [`Settings::of`]: what
     /// suits may depend on them.
@@ -85,7 +88,7 @@ impl Settings {
     /// ```
     /// use dm_wgpu::{Preset, Recipe, Settings, Subject};
     ///
-    /// let subject = Subject { preset: Preset::Paper, ipc: Some(50), ..Subject::named("mnist") };
+    /// let subject = Subject::named("mnist").preset(Preset::Paper).ipc(Some(50));
     /// let settings = Settings::of(&Recipe::new(subject));
     /// assert_eq!((settings.ipc, settings.iterations), (50, 20_000));
     /// ```

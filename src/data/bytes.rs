@@ -1,5 +1,7 @@
 //! The bytes of data files, decompressed on the way, and never more than a data set can have.
 
+#[cfg(feature = "files")]
+use std::path::PathBuf;
 use std::{
     io::{self, BufReader, Read},
     path::Path,
@@ -67,6 +69,12 @@ impl<'a, P: AsRef<Path> + ?Sized> From<&'a P> for File<'a> {
     fn from(path: &'a P) -> Self {
         Self::OnDisk(path.as_ref())
     }
+}
+
+/// The files of these paths.
+#[cfg(feature = "files")]
+pub(super) fn on_disk(paths: &[PathBuf]) -> Vec<File<'_>> {
+    paths.iter().map(File::from).collect()
 }
 
 /// Whether `raw` is gzip, and a reader of its plain bytes.

@@ -5,10 +5,9 @@ use std::path::Path;
 use super::{Known, bytes::File, known::Held};
 #[cfg(feature = "files")]
 use super::{
-    folder,
-    known::Origin,
+    class_folders,
+    known::{Origin, Published, Unpacked, Unread},
     remote::{Pinned, Remote},
-    store::{Published, Unpacked, Unread},
 };
 use crate::{Dataset, DatasetInfo, Error, Result};
 
@@ -75,7 +74,7 @@ pub(super) const CIFAR10: Known = Known {
                 ],
                 read: |known, paths, _, on_progress| {
                     let root = paths[0].ancestors().nth(2).unwrap_or(Path::new("."));
-                    folder::published(known, TEN.names, root, on_progress)
+                    class_folders::published(known, TEN.names, root, on_progress)
                 },
             },
         ],

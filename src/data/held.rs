@@ -2,10 +2,7 @@
 
 use std::path::Path;
 
-use super::{
-    bytes::File,
-    known::{Held, known},
-};
+use super::{bytes::File, catalogue::known, known::Held};
 use crate::{Dataset, Error, Result};
 
 /// The data set of this name, one of [`NAMES`](super::NAMES), from the content of its files: each under the name

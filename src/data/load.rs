@@ -1,88 +1,17 @@
-//! Data sets by name, and what loading one needs to know.
+//! Data sets by name.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::{
-    FOLDER,
+    FOLDER, Progress, Sources,
+    catalogue::known,
     folder::{self, folder},
-    known::{Origin, known},
+    known::Origin,
+    mnist::MNIST,
     store::{self, Place},
     tiny_imagenet::TINY_IMAGENET,
 };
 use crate::{Dataset, Error, Result};
-
-/// Where data sets may come from, and what becomes of pictures.
-#[derive(Debug, Clone, Default)]
-pub struct Sources {
-    /// The only folder to look in. Without one: what the environment variable `DM_WGPU_DATA`
-    /// names, or else the user's cache folder, with downloads.
-    pub data_dir: Option<PathBuf>,
-    /// Height and width to which pictures are cut and resampled, of [`folder`] and `tiny-imagenet`.
-    /// Without it they have to be alike.
-    pub resize: Option<usize>,
-    /// The part of each class of a [`folder`] without test pictures of its own that is set aside
-    /// for the test, from 0 to below 1; else [`TEST_FRACTION`](super::TEST_FRACTION).
-    pub test_fraction: Option<f64>,
-}
-
-impl Sources {
-    /// The folder in which data sets are looked for: in folders of their names and, if somebody named
-    /// it, in itself.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`](crate::Error::NotFound) if nobody named one and there is no home folder.
-    pub fn folder(&self) -> Result<PathBuf> {
-        match Place::of(self)? {
-            Place::Named(folder, _) | Place::Cache(folder) => Ok(folder),
-        }
-    }
-
-    /// Whether what is missing there is downloaded: not to a folder that somebody named.
-    pub fn downloads(&self) -> bool {
-        cfg!(feature = "download") && matches!(Place::of(self), Ok(Place::Cache(_)))
-    }
-}
-
-/// How far a download, or the decoding of pictures, has come.
-#[derive(Debug, Clone, Copy)]
-#[non_exhaustive]
-pub struct Progress<'a> {
-    /// What is being done, and so what is counted.
-    pub work: Work,
-    /// The file that is downloaded, e.g. `train-images-idx3-ubyte`, or the data set that is decoded.
-    pub file: &'a str,
-    /// What has been done, with what an earlier download left. Begins again at 0 where a server sends
-    /// everything once more.
-    pub done: u64,
-    /// What there is to do: the bytes that the server announced, or all pictures.
-    pub total: Option<u64>,
-    /// The file that is not whole yet and that nobody could go on with. A program that ends here and
-    /// now should remove it; else it is removed when the same is loaded again.
-    pub unfinished: Option<&'a Path>,
-}
-
-/// What a [`Progress`] tells of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Work {
-    /// Bytes arrive.
-    Downloading,
-    /// Pictures are decoded.
-    Decoding,
-}
-
-impl<'a> Progress<'a> {
-    /// Of a file that is called `unfinished` until it is whole, if what there is of it is not kept.
-    #[cfg(feature = "download")]
-    pub(super) fn downloading(
-        file: &'a str,
-        unfinished: Option<&'a Path>,
-        done: u64,
-        total: Option<u64>,
-    ) -> Self {
-        Self { work: Work::Downloading, file, done, total, unfinished }
-    }
-}
 
 /// The data set of this name: one of [`NAMES`](super::NAMES), or `folder:` and the path of a
 /// [`folder`].
@@ -122,6 +51,20 @@ pub fn load(
             store::load(known, published, &Place::of(sources)?, sources, on_progress)
         }
     }
+}
+
+/// MNIST (LeCun, Cortes, Burges): 60 000 training and 10 000 test images of 1×28×28.
+///
+/// The same as [`load`] with the name `mnist`, which says where it is looked for.
+/// Files that you provide may be a subset or otherwise your own, of 28×28 pixels and labels 0 to
+/// 9; a download must be the original.
+///
+/// `on_progress` hears of each piece that is downloaded.
+///
+/// # Errors
+/// As [`load`].
+pub fn mnist(sources: &Sources, on_progress: &mut dyn FnMut(Progress<'_>)) -> Result<Dataset> {
+    load(MNIST.name, sources, on_progress)
 }
 
 /// Whether [`load`] could load this, as far as that can be told without reading or downloading anything.

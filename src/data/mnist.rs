@@ -13,9 +13,8 @@ use super::{
 };
 #[cfg(feature = "files")]
 use super::{
-    Progress, Sources,
-    known::Origin,
-    store::{Published, Unpacked, on_disk},
+    bytes::on_disk,
+    known::{Origin, Published, Unpacked},
 };
 use crate::{Dataset, DatasetInfo, Error, Result};
 
@@ -196,21 +195,6 @@ const KMNIST_FILES: [Remote<'static>; 4] = [
 
 const fn gzipped(which: usize, len: u64, sha256: &str) -> Remote<'_> {
     Remote { name: NAMES[which], pinned: Pinned::Gzip, len, sha256 }
-}
-
-/// MNIST (LeCun, Cortes, Burges): 60 000 training and 10 000 test images of 1×28×28.
-///
-/// The same as [`load`](super::load) with the name `mnist`, which says where it is looked for.
-/// Files that you provide may be a subset or otherwise your own, of 28×28 pixels and labels 0 to
-/// 9; a download must be the original.
-///
-/// `on_progress` hears of each piece that is downloaded.
-///
-/// # Errors
-/// As [`load`](super::load).
-#[cfg(feature = "files")]
-pub fn mnist(sources: &Sources, on_progress: &mut dyn FnMut(Progress<'_>)) -> Result<Dataset> {
-    super::load(MNIST.name, sources, on_progress)
 }
 
 /// The sets' files have the same names, so that one may lie where another is looked for.

@@ -3,7 +3,10 @@
 #[cfg(feature = "files")]
 mod archive;
 mod bytes;
+mod catalogue;
 mod cifar;
+#[cfg(feature = "files")]
+mod class_folders;
 #[cfg(feature = "download")]
 mod fetch;
 #[cfg(feature = "files")]
@@ -24,24 +27,29 @@ mod pixels;
 mod remote;
 mod skeletons;
 #[cfg(feature = "files")]
+mod sources;
+#[cfg(feature = "files")]
 mod store;
 mod svhn;
 mod tiny_imagenet;
 
+pub use catalogue::{KNOWN, NAMES};
 #[cfg(feature = "files")]
-pub use folder::{FOLDER, TEST_FRACTION, folder, name_of};
+pub use class_folders::TEST_FRACTION;
+#[cfg(feature = "files")]
+pub use folder::{FOLDER, folder, name_of};
 pub use glyphs::glyphs;
 pub use held::from_bytes;
-pub use known::{KNOWN, Known, NAMES};
+pub use known::Known;
 #[cfg(feature = "files")]
-pub use load::{Progress, Sources, Work, check, load};
+pub use load::{check, load, mnist};
+#[cfg(all(feature = "files", feature = "testing"))]
+pub(crate) use pictures::fitted_picture;
 #[cfg(feature = "files")]
-pub use mnist::mnist;
+pub(crate) use pictures::{endings, is_picture, pixels, planes, read as read_picture};
 #[cfg(feature = "files")]
-pub(crate) use pictures::{
-    endings, fitted_picture, is_picture, pixels, planes, read as read_picture,
-};
-#[cfg(feature = "files")]
+pub use sources::{Progress, Sources, Work};
+#[cfg(all(feature = "files", feature = "testing"))]
 pub(crate) use tiny_imagenet::zipped_pictures;
 
 use pixels::Pixels;

@@ -5,7 +5,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Known, Progress, Sources, bytes::File, remote::Remote};
+use super::{
+    Known, Progress, Sources,
+    known::{Origin, Published, Read, Unread},
+    remote::Remote,
+};
 use crate::{Dataset, Error, Result};
 
 /// Names a folder that holds the data sets, for those who do not want the cache folder.
@@ -15,54 +19,6 @@ pub(super) const CACHE_VARIABLE: &str = "XDG_CACHE_HOME";
 /// Replaces the mirrors: the address that `/<data set>/<file>` or `/<file>` is appended to.
 #[cfg(feature = "download")]
 const MIRROR_VARIABLE: &str = "DM_WGPU_MIRROR";
-
-/// What there is to know of a data set's files.
-#[derive(Debug)]
-pub(super) struct Published {
-    /// Addresses that the names of files are appended to, asked in turn.
-    #[cfg_attr(not(feature = "download"), allow(dead_code))]
-    pub(super) mirrors: &'static [&'static str],
-    /// What is downloaded, in the order that `read` takes.
-    pub(super) files: &'static [Remote<'static>],
-    /// Bytes of them all as the mirrors have them.
-    pub(super) download: u64,
-    /// Makes the data set of the paths of `files`.
-    pub(super) read: Read,
-    /// What becomes of them when they are unpacked, or otherwise prepared, by hand. The first that
-    /// is there is taken.
-    pub(super) unpacked: &'static [Unpacked],
-    /// Other forms of it that people have, which are not read here.
-    pub(super) unread: &'static [Unread],
-}
-
-/// A form of a data set that can't be read.
-#[derive(Debug)]
-pub(super) struct Unread {
-    /// Files or folders by which it is known.
-    pub(super) names: &'static [&'static str],
-    /// What it is and what to do.
-    pub(super) what: &'static str,
-}
-
-/// Makes a data set of the paths of its files. Sets of pictures are decoded, which may take a while.
-pub(super) type Read =
-    fn(&Known, &[PathBuf], &Sources, &mut dyn FnMut(Progress<'_>)) -> Result<Dataset>;
-
-/// The files of these paths.
-pub(super) fn on_disk(paths: &[PathBuf]) -> Vec<File<'_>> {
-    paths.iter().map(File::from).collect()
-}
-
-/// An archive's content, as unpacking leaves it.
-#[derive(Debug)]
-pub(super) struct Unpacked {
-    /// The folder in which the archive has it. Any end of this path will do.
-    pub(super) folder: &'static str,
-    /// Files or folders in it without which it is not complete.
-    pub(super) files: &'static [&'static str],
-    /// Makes the data set of their paths.
-    pub(super) read: Read,
-}
 
 /// A complete copy on this machine.
 pub(super) struct Found {
@@ -111,6 +67,41 @@ impl Place {
         match self {
             Self::Named(folder, _) => vec![folder.join(name), folder.clone()],
             Self::Cache(folder) => vec![folder.join(name)],
+        }
+    }
+}
+
+impl Sources {
+    /// The folder in which data sets are looked for: in folders of their names and, if somebody named
+    /// it, in itself.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`](crate::Error::NotFound) if nobody named one and there is no home folder.
+    pub fn folder(&self) -> Result<PathBuf> {
+        match Place::of(self)? {
+            Place::Named(folder, _) | Place::Cache(folder) => Ok(folder),
+        }
+    }
+
+    /// Whether what is missing there is downloaded: not to a folder that somebody named.
+    pub fn downloads(&self) -> bool {
+        cfg!(feature = "download") && matches!(Place::of(self), Ok(Place::Cache(_)))
+    }
+}
+
+impl Known {
+    /// Where it is on this machine, by the rules of [`load`](crate::data::load): its file or, of several,
+    /// their folder. None if files are missing, or if it needs none.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`](crate::Error::NotFound) if there is no home folder to look in.
+    pub fn on_disk(&self, sources: &Sources) -> Result<Option<PathBuf>> {
+        match &self.origin {
+            Origin::Drawn(_) => Ok(None),
+            Origin::Published(published) => {
+                let place = Place::of(sources)?;
+                Ok(published.locate(&place, self.name).map(|found| found.shown()))
+            }
         }
     }
 }

@@ -3,9 +3,9 @@
 use super::{Known, bytes::File, known::Held, mat};
 #[cfg(feature = "files")]
 use super::{
-    known::Origin,
+    bytes::on_disk,
+    known::{Origin, Published},
     remote::{Pinned, Remote},
-    store::{Published, on_disk},
 };
 use crate::{Dataset, DatasetInfo, Error, Result};
 

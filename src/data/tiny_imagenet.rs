@@ -6,15 +6,14 @@ use std::path::Path;
 use super::{Known, known::Held};
 #[cfg(feature = "files")]
 use super::{
-    known::Origin,
+    known::{Origin, Published, Unpacked},
     pictures::Shelf,
     remote::{Pinned, Remote},
-    store::{Published, Unpacked},
 };
 
 #[cfg(feature = "files")]
 mod files;
-#[cfg(feature = "files")]
+#[cfg(all(feature = "files", feature = "testing"))]
 pub(crate) use files::zipped_pictures;
 #[cfg(feature = "files")]
 use files::{FOLDER, load};

@@ -3,8 +3,8 @@
 
 use crate::{
     Activation, ConvNet, Gpu, Layer, Net, NormKind, PoolKind, Result,
+    hosted::{self, ClassifierParams, DmCase, DmSession, Images, Row},
     rng::{Purpose, Stream},
-    testing::{self, ClassifierParams, DmCase, DmSession, Images, Row},
 };
 
 /// A task with a name.
@@ -69,7 +69,7 @@ pub struct Training {
 pub struct Layers {
     /// Its layers.
     pub net: Net,
-    /// Parameters in the order of [`testing::net_parameters`].
+    /// Parameters in the order of [`hosted::net_parameters`].
     pub init: Vec<Vec<f32>>,
     /// One batch.
     pub x: Images,
@@ -117,23 +117,23 @@ impl Case {
     pub fn compute(&self, gpu: &Gpu) -> Result<Vec<Computed>> {
         Ok(match self.task()? {
             Task::Weights(net, seed, iteration) => {
-                let weights = testing::random_weights(gpu, &net, seed, iteration)?;
+                let weights = hosted::random_weights(gpu, &net, seed, iteration)?;
                 vec![value("weights", weights.concat())]
             }
             Task::Augment(pixels, mean, std, x, dy, rows) => {
                 let (mean, std) = (vec![mean; x.channels], vec![std; x.channels]);
                 let from_pixels =
-                    testing::augment_pixels(gpu, &pixels, x.channels, x.size, &mean, &std, &rows)?;
+                    hosted::augment_pixels(gpu, &pixels, x.channels, x.size, &mean, &std, &rows)?;
                 vec![
                     value("pixels", from_pixels.values),
-                    value("images", testing::augment_forward(gpu, &x, &rows)?.values),
-                    gradient("gradient", testing::augment_backward(gpu, &dy, &rows)?.values),
+                    value("images", hosted::augment_forward(gpu, &x, &rows)?.values),
+                    gradient("gradient", hosted::augment_backward(gpu, &dy, &rows)?.values),
                 ]
             }
             Task::Embed(net, weights, x, d_embedding) => {
                 // Alone, as real images are embedded, and again with what is kept for the way back.
-                let alone = testing::embed(gpu, &net, &weights, &x, None)?.blocks;
-                let kept = testing::embed(gpu, &net, &weights, &x, Some(&d_embedding))?;
+                let alone = hosted::embed(gpu, &net, &weights, &x, None)?.blocks;
+                let kept = hosted::embed(gpu, &net, &weights, &x, Some(&d_embedding))?;
                 vec![
                     value("embedding", alone.last().cloned().unwrap_or_default()),
                     value("kept embedding", kept.blocks.last().cloned().unwrap_or_default()),
@@ -152,10 +152,10 @@ impl Case {
             Task::Train(Training { net, init, x, labels, steps, lr }) => {
                 let classes = init.fc_bias.len();
                 let init = std::slice::from_ref(&init);
-                let tested = testing::classify(gpu, &net, classes, init, &x)?;
+                let tested = hosted::classify(gpu, &net, classes, init, &x)?;
                 // In parts of which the last is smaller.
                 let part = x.n - 1;
-                let trained = testing::train_classifiers(
+                let trained = hosted::train_classifiers(
                     gpu, &net, classes, init, &x, &labels, part, steps, lr,
                 )?;
                 let trained = trained.into_iter().next();
@@ -170,10 +170,10 @@ impl Case {
             }
             Task::Layers(Layers { net, init, x, labels, d_embedding }) => {
                 let shared = (&d_embedding[..], x.n);
-                let (embedding, d_images) = testing::embed_net(gpu, &net, &init, &x, shared)?;
+                let (embedding, d_images) = hosted::embed_net(gpu, &net, &init, &x, shared)?;
                 let nets = std::slice::from_ref(&init);
-                let tested = testing::classify_nets(gpu, &net, nets, &x)?;
-                let trained = testing::train_nets(gpu, &net, nets, &x, &labels, x.n, 2, 0.05)?;
+                let tested = hosted::classify_nets(gpu, &net, nets, &x)?;
+                let trained = hosted::train_nets(gpu, &net, nets, &x, &labels, x.n, 2, 0.05)?;
                 let Some(trained) = trained.into_iter().next() else { return Ok(Vec::new()) };
                 vec![
                     value("embedding", embedding),
@@ -309,7 +309,7 @@ fn layers() -> Result<Task> {
     ];
     let net = Net::new(3, 16, layers)?;
     let mut draw = Draw::new(31);
-    let init = testing::net_parameters(&net).into_iter().zip(testing::net_lengths(&net));
+    let init = hosted::net_parameters(&net).into_iter().zip(hosted::net_lengths(&net));
     let init = init
         .map(|((_, what), len)| {
             let mut values = draw.uniform(len, 0.25);

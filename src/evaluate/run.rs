@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     Dataset, Error, Gpu, Net, Result, SyntheticSet,
-    gpu::{Between, Recording, Submissions, Submitted, Table, blocking},
+    gpu::{Between, Recording, Submissions, Submitted, blocking, duration},
     kernels::{NetworkKey, Rates},
     rng::Purpose,
 };
@@ -32,9 +32,9 @@ pub enum TrainingSet {
 }
 
 /// Trains fresh ConvNets on a set and counts what they get right on a data set's test images,
-/// piece by piece: an epoch at a time, then the test.
+/// step by step: an epoch at a time, then the test.
 ///
-/// SGD with momentum 0.9, weight decay 5e-4, batches of 256 shuffled each epoch, one augmentation a
+/// SGD with momentum 0.9, weight decay 5e-4, batches of 256 shuffled each epoch, one augmentation per
 /// batch; the learning rate falls to a tenth half-way (the protocol of Zhao & Bilen, WACV 2023).
 /// Several networks train in the same dispatches. Network n of a seed comes out the same to the
 /// last bit however many train beside it and whatever the memory budget.
@@ -50,7 +50,7 @@ pub enum TrainingSet {
 /// let settings = EvaluationSettings::for_dataset(&dataset);
 /// let mut run = Evaluation::new(&gpu, dataset, TrainingSet::Synthetic(set), settings)?;
 /// while !run.is_done() {
-///     run.advance()?;
+///     run.step()?;
 ///     run.wait_blocking(2)?;
 /// }
 /// println!("{}", run.accuracy_blocking()?);
@@ -159,22 +159,22 @@ impl Evaluation {
         Sizes::of(gpu, &Load { dataset, net, settings, images }).map(drop)
     }
 
-    /// Pieces of work that there are: epochs and the test, of each turn of networks.
-    pub fn pieces(&self) -> u32 {
+    /// The number of steps: epochs and the test, of each turn of networks.
+    pub fn total(&self) -> u32 {
         self.turns() * (self.settings.epochs + 1)
     }
 
-    /// Pieces submitted so far.
+    /// Steps submitted so far.
     pub fn done(&self) -> u32 {
         self.done
     }
 
-    /// Whether every piece has been submitted.
+    /// Whether every step has been submitted.
     pub fn is_done(&self) -> bool {
-        self.done >= self.pieces()
+        self.done >= self.total()
     }
 
-    /// Pieces submitted that the GPU is not known to have finished.
+    /// Steps submitted that the GPU is not known to have finished.
     pub fn in_flight(&self) -> u32 {
         self.in_flight.len() as u32
     }
@@ -184,43 +184,43 @@ impl Evaluation {
         &self.settings
     }
 
-    /// Submits the next piece and returns without waiting for it. After the last, does nothing.
+    /// Submits the next step and returns without waiting for it. After the last, does nothing.
     ///
     /// # Errors
     /// [`Error::Gpu`] if the device was lost.
-    pub fn advance(&mut self) -> Result<()> {
+    pub fn step(&mut self) -> Result<()> {
         self.submit(None).map(drop)
     }
 
-    /// As [`advance`](Self::advance), but waits so that only a few of the piece's submissions are unfinished at a
-    /// time, and calls `between` after each with the part of the piece, from 0 to 1, that the GPU is known to have
+    /// As [`step`](Self::step), but waits so that only a few of the step's submissions are unfinished at a
+    /// time, and calls `between` after each with the part of the step, from 0 to 1, that the GPU is known to have
     /// done. Where that breaks, networks are left half trained: the evaluation is over, and everything that would
     /// resume it fails.
     ///
     /// # Errors
-    /// As [`advance`](Self::advance).
-    pub fn advance_blocking(
+    /// As [`step`](Self::step).
+    pub fn step_blocking(
         &mut self,
         between: &mut dyn FnMut(f64) -> ControlFlow<()>,
     ) -> Result<ControlFlow<()>> {
         self.submit(Some(between))
     }
 
-    /// As [`advance`](Self::advance), for browsers: a last turn of fewer networks needs other buffers, and they
+    /// As [`step`](Self::step), for browsers: a last turn of fewer networks needs other buffers, and they
     /// answer only later whether the device took them. Elsewhere it completes at once.
     ///
     /// # Errors
-    /// As [`advance`](Self::advance).
-    pub async fn advance_async(&mut self) -> Result<()> {
+    /// As [`step`](Self::step).
+    pub async fn step_async(&mut self) -> Result<()> {
         if !self.left && !self.is_done() {
             self.fit_turn().await?;
         }
-        self.advance()
+        self.step()
     }
 
     fn submit(&mut self, between: Option<Between<'_>>) -> Result<ControlFlow<()>> {
         if self.left {
-            return Err(Error::gpu(DOING, "it was stopped in the middle of a piece"));
+            return Err(Error::gpu(DOING, "it was stopped in the middle of a step"));
         }
         self.gpu.check(DOING)?;
         if self.is_done() {
@@ -280,11 +280,11 @@ impl Evaluation {
         Ok(())
     }
 
-    /// How long all of it takes on this device, measured on a slice of each kernel: seconds where they are compiled
-    /// first, a moment else. To be asked before the first piece is submitted.
+    /// How long all of it takes on this device, measured on a slice of each kernel: seconds where kernels are compiled
+    /// first, a moment else. To be asked before the first step is submitted.
     ///
     /// # Errors
-    /// [`Error::Gpu`] if the device was lost, or some pieces are submitted already.
+    /// [`Error::Gpu`] if the device was lost, or some steps are submitted already.
     pub fn estimate_blocking(&self) -> Result<Duration> {
         let measured = self.to_be_measured()?;
         self.gpu.measure_paces(measured)?;
@@ -310,14 +310,13 @@ impl Evaluation {
 
     fn estimated(&self) -> Duration {
         let turn = f64::from(self.settings.epochs) * self.epoch_seconds() + self.test_seconds();
-        Duration::from_secs_f64(turn * self.settings.nets as f64 / self.sizes.nets as f64)
+        duration(turn * self.settings.nets as f64 / self.sizes.nets as f64)
     }
 
     /// How long an epoch and the test of one turn of networks take on this device, as far as is known: what
     /// [`estimate_blocking`](Self::estimate_blocking) measured, at first a guess.
     pub fn expected(&self) -> (Duration, Duration) {
-        let time = |seconds| Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
-        (time(self.epoch_seconds()), time(self.test_seconds()))
+        (duration(self.epoch_seconds()), duration(self.test_seconds()))
     }
 
     fn epoch_seconds(&self) -> f64 {
@@ -328,7 +327,7 @@ impl Evaluation {
         self.gpu.expected(self.bench.test_recordings())
     }
 
-    /// Waits until at most so many pieces are in flight.
+    /// Waits until at most so many steps are in flight.
     ///
     /// # Errors
     /// [`Error::Gpu`] if the device was lost.
@@ -340,7 +339,7 @@ impl Evaluation {
         self.gpu.check(DOING)
     }
 
-    /// Completes when at most so many pieces are in flight. Polling the device lets it: a program that draws does
+    /// Completes when at most so many steps are in flight. Polling the device lets it: a program that draws does
     /// so with every frame, another calls [`Gpu::poll`] now and then.
     ///
     /// # Errors
@@ -361,7 +360,7 @@ impl Evaluation {
     /// As [`accuracy_blocking`](Self::accuracy_blocking).
     pub async fn accuracy(&mut self) -> Result<Accuracy> {
         while !self.is_done() {
-            self.advance_async().await?;
+            self.step_async().await?;
             self.finished(2).await?;
         }
         self.finished(0).await?;
@@ -379,7 +378,7 @@ impl Evaluation {
     /// [`Error::NetworkDiverged`] if a network's training did, [`Error::Gpu`] if the device was lost.
     pub fn accuracy_blocking(&mut self) -> Result<Accuracy> {
         while !self.is_done() {
-            self.advance()?;
+            self.step()?;
             self.wait_blocking(2)?;
         }
         self.wait_blocking(0)?;
@@ -405,7 +404,8 @@ impl Evaluation {
     }
 
     /// What its buffers take.
-    pub(crate) fn table(&self) -> Table {
+    #[cfg(feature = "testing")]
+    pub(crate) fn table(&self) -> crate::gpu::Table {
         self.load().table(self.gpu.caps(), Sizes { nets: self.bench.nets, ..self.sizes })
     }
 

@@ -4,35 +4,37 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Architecture, Dataset, Error, Net, Recipe, Result, augment::Strategy, condense::as_text,
-    nn::is_usual,
+    nn::is_usual, setters::with_setters,
 };
 
-/// The settings of an evaluation. The defaults are those of the published protocol (Zhao & Bilen,
-/// WACV 2023) but for fewer networks and epochs.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct EvaluationSettings {
-    /// Networks, each trained from its own random weights; from 1.
-    pub nets: usize,
-    /// Passes over the training images, from 1. From half of them plus one on, the learning rate
-    /// is a tenth, and the momenta begin anew.
-    pub epochs: u32,
-    /// The kind of network.
-    #[serde(default, skip_serializing_if = "is_usual")]
-    pub net: Architecture,
-    /// Channels of every convolution of a ConvNet.
-    pub width: usize,
-    /// Blocks of a ConvNet.
-    pub depth: usize,
-    /// Images a step; the last step of an epoch takes what is left.
-    pub batch: usize,
-    /// Learning rate of SGD with momentum 0.9 and weight decay 5e-4.
-    pub lr: f32,
-    /// One is drawn for each step, with parameters for each image.
-    #[serde(with = "as_text")]
-    pub augment: Strategy,
-    /// Everything random follows from it: network n of a seed is always the same.
-    pub seed: u64,
+with_setters! {
+    /// The settings of an evaluation. The defaults are those of the published protocol (Zhao & Bilen,
+    /// WACV 2023) but for fewer networks and epochs. Every field can be read, and set by the method of its name.
+    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub struct EvaluationSettings {
+        /// Networks, each trained from its own random weights; from 1.
+        pub nets: usize,
+        /// Passes over the training images, from 1. From half of them plus one on, the learning rate
+        /// is a tenth, and the momenta begin anew.
+        pub epochs: u32,
+        /// The kind of network.
+        #[serde(default, skip_serializing_if = "is_usual")]
+        pub net: Architecture,
+        /// Channels of every convolution of a ConvNet.
+        pub width: usize,
+        /// Blocks of a ConvNet.
+        pub depth: usize,
+        /// Images per batch; the last batch of an epoch takes what is left.
+        pub batch: usize,
+        /// Learning rate of SGD with momentum 0.9 and weight decay 5e-4.
+        pub lr: f32,
+        /// One is drawn for each batch, with parameters for each image.
+        #[serde(with = "as_text")]
+        pub augment: Strategy,
+        /// Everything random follows from it: network n of a seed is always the same.
+        pub seed: u64,
+    }
 }
 
 impl EvaluationSettings {

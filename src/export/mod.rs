@@ -16,9 +16,6 @@
 //! # let dataset = Arc::new(data::glyphs(0)?);
 //! # let settings = SelectionSettings::for_dataset(&dataset, Selector::Random);
 //! # let mut selection = Selection::new(&gpu, dataset.clone(), settings)?;
-//! # while !selection.is_done() {
-//! #     selection.class_blocking()?;
-//! # }
 //! # let set = selection.set_blocking()?;
 //! let bytes = export::npz_bytes(&set)?; // `export::npz` writes them to a file
 //! let again = import::from_bytes("set.npz", &bytes)?.into_set(&dataset)?;

@@ -3,36 +3,34 @@
 use std::time::Duration;
 
 use super::{Kernels, Precision, blocking};
-use crate::{Error, Result};
+use crate::{Error, Result, setters::with_setters};
 
-/// Which adapter to take; the default is the best there is. More may follow, so end with `..`:
-///
-/// ```no_run
-/// use dm_wgpu::{AdapterChoice, Gpu, Kernels};
-///
-/// let choice = AdapterChoice {
-///     adapter: Some("radeon".into()),
-///     kernels: Some(Kernels::Plain),
-///     ..Default::default()
-/// };
-/// let gpu = Gpu::headless_blocking(&choice)?;
-/// # Ok::<(), dm_wgpu::Error>(())
-/// ```
-#[derive(Debug, Clone, Default)]
-pub struct AdapterChoice {
-    /// Part of a name (any case), or an index into [`adapters_blocking`]'s list.
-    pub adapter: Option<String>,
-    /// `vulkan`, `metal`, `dx12` or `gl`; in a browser `webgpu`.
-    pub backend: Option<String>,
-    /// The family of kernels, instead of the one that suits the adapter.
-    pub kernels: Option<Kernels>,
-    /// What convolutions round their factors to.
-    pub precision: Precision,
-    /// How long submissions are to take at most, as [`Gpu::with_submit_target`](super::Gpu::with_submit_target)
-    /// has it.
-    pub submit_target: Option<Duration>,
-    /// Bytes that the buffers of a run may take, as [`Gpu::with_memory_budget`](super::Gpu::with_memory_budget) has it.
-    pub memory_budget: Option<u64>,
+with_setters! {
+    /// Which adapter to take; the default is the best there is. Every field can be read, and set by the method of its name:
+    ///
+    /// ```no_run
+    /// use dm_wgpu::{AdapterChoice, Gpu, Kernels};
+    ///
+    /// let choice = AdapterChoice::default().adapter(Some("radeon".into())).kernels(Some(Kernels::Plain));
+    /// let gpu = Gpu::headless_blocking(&choice)?;
+    /// # Ok::<(), dm_wgpu::Error>(())
+    /// ```
+    #[derive(Debug, Clone, Default)]
+    pub struct AdapterChoice {
+        /// Part of a name (any case), or an index into [`adapters_blocking`]'s list.
+        pub adapter: Option<String>,
+        /// `vulkan`, `metal`, `dx12` or `gl`; in a browser `webgpu`.
+        pub backend: Option<String>,
+        /// The family of kernels, instead of the one that suits the adapter.
+        pub kernels: Option<Kernels>,
+        /// What convolutions round their factors to.
+        pub precision: Precision,
+        /// How long submissions are to take at most, as [`Gpu::with_submit_target`](super::Gpu::with_submit_target)
+        /// has it.
+        pub submit_target: Option<Duration>,
+        /// Bytes that the buffers of a run may take, as [`Gpu::with_memory_budget`](super::Gpu::with_memory_budget) has it.
+        pub memory_budget: Option<u64>,
+    }
 }
 
 /// What an adapter says of itself.

@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
-use super::{Gpu, Place, Recording, Share, Ticket, record::Dispatch};
+use super::{Dispatch, Gpu, Place, Recording, Share, Ticket};
 use crate::{Result, clock::Instant};
 
 const DOING: &str = "measure how long the work takes";

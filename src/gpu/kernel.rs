@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use super::{Cost, Dispatch, Field, Fields, Gpu, pace::Pace};
+use super::{Field, Fields, Gpu, pace::Pace};
 use crate::clock::Instant;
 
 /// One WGSL file with its bindings, all in group 0, numbered from 0. Group 1 is where a slice of the grid
@@ -52,6 +52,7 @@ impl Slot {
 }
 
 /// Puts a source where a device that has not used this kernel yet will look for it.
+#[cfg(feature = "testing")]
 pub(crate) fn compile_as(
     gpu: &Gpu,
     name: &str,
@@ -65,54 +66,12 @@ pub(crate) fn compile_as(
 #[derive(Debug)]
 pub(super) struct Pipeline {
     pub raw: wgpu::ComputePipeline,
-    layout: wgpu::BindGroupLayout,
+    pub layout: wgpu::BindGroupLayout,
     pub pace: Pace,
 }
 
-impl Kernel {
-    /// A dispatch of `grid` workgroups with these override constants and bindings, in slot order.
-    ///
-    /// Compiles the pipeline unless this device has it already.
-    pub fn dispatch(
-        &self,
-        gpu: &Gpu,
-        constants: &[(&str, f64)],
-        bindings: &[wgpu::BindingResource<'_>],
-        grid: [u32; 3],
-    ) -> Dispatch {
-        dispatch(gpu, self.name, || self.source.into(), self.slots, constants, bindings, grid)
-    }
-}
-
-/// As [`Kernel::dispatch`], for a source that is made when a device first needs it; `name` must tell sources
-/// apart.
-pub(crate) fn dispatch<'a>(
-    gpu: &Gpu,
-    name: &str,
-    source: impl FnOnce() -> Cow<'a, str>,
-    slots: &[Slot],
-    constants: &[(&str, f64)],
-    bindings: &[wgpu::BindingResource<'_>],
-    grid: [u32; 3],
-) -> Dispatch {
-    debug_assert_eq!(slots.len(), bindings.len(), "{name}");
-    let pipeline = pipeline(gpu, name, source, slots, constants);
-    let entries: Vec<_> = (0..)
-        .zip(bindings)
-        .map(|(binding, resource)| wgpu::BindGroupEntry { binding, resource: resource.clone() })
-        .collect();
-    let bind_group = gpu.device().create_bind_group(&wgpu::BindGroupDescriptor {
-        label: Some(name),
-        layout: &pipeline.layout,
-        entries: &entries,
-    });
-    // What paints a picture has a grid of two sides.
-    let flat = !slots.contains(&Slot::Picture);
-    let (label, whole) = (name.to_owned(), gpu.first_group(0));
-    Dispatch { label, pipeline, bind_group, whole, grid, flat, cost: Cost::default() }
-}
-
-fn pipeline<'a>(
+/// The pipeline of this source, compiled unless this device has it already.
+pub(super) fn pipeline<'a>(
     gpu: &Gpu,
     name: &str,
     source: impl FnOnce() -> Cow<'a, str>,

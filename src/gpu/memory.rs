@@ -102,6 +102,7 @@ impl Table {
     }
 
     /// Everything that was written down, in order.
+    #[cfg(feature = "testing")]
     pub fn lines(&self) -> Vec<Line> {
         self.lines.borrow().clone()
     }

@@ -3,6 +3,7 @@
 mod adapter;
 mod buffer;
 mod caps;
+mod dispatch;
 mod estimate;
 mod first_group;
 mod kernel;
@@ -14,6 +15,7 @@ mod profile;
 mod record;
 mod requirements;
 mod scopes;
+mod share;
 mod submit;
 mod texels;
 mod waiting;
@@ -21,7 +23,7 @@ mod watch;
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU32},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -29,20 +31,24 @@ pub use adapter::{AdapterChoice, AdapterReport, adapters, adapters_blocking};
 pub(crate) use buffer::{Buffer, Readback};
 pub use caps::Kernels;
 pub(crate) use caps::{Caps, TILES_BYTES};
+pub(crate) use dispatch::{Dispatch, dispatch, fold};
+pub(crate) use kernel::Kernel;
 pub use kernel::Slot;
-pub(crate) use kernel::{Kernel, compile_as, dispatch};
+#[cfg(feature = "testing")]
+pub(crate) use kernel::compile_as;
 pub(crate) use memory::{Memory, Table, most};
-pub(crate) use pace::{Share, Ticket};
+pub(crate) use pace::Cost;
 #[doc(hidden)]
 pub use params::Field;
 pub(crate) use params::{Fields, params};
 pub use precision::Precision;
 pub(crate) use precision::{MATRICES_BYTES, Matrices};
 pub(crate) use profile::{Clock, Timed};
-pub(crate) use record::{Cost, Dispatch, Place, Recording, fold};
-#[doc(hidden)]
+pub(crate) use record::{Place, Recording};
+#[cfg(feature = "testing")]
 pub use requirements::{INVOCATIONS, STORAGE_BUFFERS, WORKGROUP_BYTES};
 pub use requirements::{preferred_features, preferred_limits};
+pub(crate) use share::{Share, Ticket, duration};
 pub(crate) use submit::{Between, Submissions, Submitted, WAITING};
 pub(crate) use texels::Texels;
 pub(crate) use waiting::blocking;
@@ -81,7 +87,8 @@ struct Shared {
     fault: Arc<Mutex<Option<String>>>,
     made: Mutex<Made>,
     /// How many checks are still to find no memory left.
-    pretended: AtomicU32,
+    #[cfg(feature = "testing")]
+    pretended: std::sync::atomic::AtomicU32,
     /// Checks that the browser has not answered yet, and what they are of.
     #[cfg(target_arch = "wasm32")]
     unanswered: Mutex<Vec<(String, Unanswered)>>,
@@ -130,7 +137,7 @@ impl Gpu {
         info: wgpu::AdapterInfo,
         fault: Arc<Mutex<Option<String>>>,
     ) -> Self {
-        let (pipelines, made, pretended) = Default::default();
+        let (pipelines, made) = Default::default();
         let caps = Caps::of(&info, device.features(), &device.limits());
         let (first_groups, watches) = (FirstGroups::new(&device), Watches::default());
         let shared = Shared {
@@ -142,7 +149,8 @@ impl Gpu {
             watches,
             fault,
             made,
-            pretended,
+            #[cfg(feature = "testing")]
+            pretended: Default::default(),
             #[cfg(target_arch = "wasm32")]
             unanswered: Mutex::default(),
         };
@@ -391,6 +399,7 @@ impl Gpu {
     }
 
     /// The keys of all pipelines: names with constants.
+    #[cfg(feature = "testing")]
     pub(crate) fn compiled(&self) -> Vec<String> {
         self.pipelines().keys().cloned().collect()
     }

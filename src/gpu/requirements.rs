@@ -14,9 +14,10 @@ const LIMITS_VARIABLE: &str = "DM_WGPU_LIMITS";
 /// [`encode_some`](crate::Condensation::encode_some)) and [`bench`](crate::bench) times single kernels.
 const USEFUL: Features = Features::SUBGROUP.union(Features::TIMESTAMP_QUERY);
 
-/// The features of this adapter to open a device with, beside your own: `SUBGROUP`, for faster kernels on CPUs
-/// that act as GPUs, and `TIMESTAMP_QUERY`, by which [`encode_some`](crate::Condensation::encode_some) and
-/// [`bench`](crate::bench) know how long work takes. None is needed: without any, other kernels and clocks serve. [`Precision::features`](super::Precision::features) has those of half precision.
+/// The features that are preferred, of those that this adapter has: open a device with them, beside your own. None is
+/// required. `SUBGROUP` is for faster kernels on CPUs that act as GPUs; by `TIMESTAMP_QUERY`
+/// [`encode_some`](crate::Condensation::encode_some) and [`bench`](crate::bench) know how long work takes. Without them, other
+/// kernels and clocks serve. [`Precision::features`](super::Precision::features) has those of half precision.
 ///
 /// ```no_run
 /// # async fn open(adapter: &dm_wgpu::wgpu::Adapter) -> Result<(), Box<dyn std::error::Error>> {
@@ -40,9 +41,9 @@ pub(super) fn useful(features: Features) -> Features {
     features & USEFUL
 }
 
-/// The limits of this adapter to open a device with: WebGPU's defaults, or what the adapter has where that is
-/// less, but buffers as large as it binds at once, so that the training set can stay on the device and
-/// batches need not be cut. The defaults suffice as well; workgroups of less than 256 invocations or 16 KiB
+/// The limits that are preferred: WebGPU's defaults, or what the adapter has where that is less, but buffers as large as it
+/// binds at once, so that the training set can stay on the device and batches need not be cut. They are not required:
+/// WebGPU's defaults suffice as well; workgroups of less than 256 invocations or 16 KiB
 /// are served by the `plain` kernels only.
 pub fn preferred_limits(adapter: &Adapter) -> Limits {
     limits(&adapter.limits())

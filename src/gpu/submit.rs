@@ -109,6 +109,15 @@ impl<'a> Submissions<'a> {
     }
 }
 
+impl Recording {
+    /// Submits everything.
+    pub fn submit(&self, gpu: &Gpu, label: &str) -> Submitted {
+        let mut submissions = Submissions::new(gpu);
+        submissions.run(self, label);
+        submissions.finish()
+    }
+}
+
 /// One piece of work that was submitted, in order.
 #[derive(Debug, Default)]
 pub(crate) struct Submitted(Vec<Ticket>);

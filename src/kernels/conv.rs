@@ -1,5 +1,4 @@
-//! Convolution 3×3 and its gradient at the input, in the simplest version; which version a block takes is
-//! [planned](plan()).
+//! Convolution 3×3 and its gradients: [planned](plan()) for a block on a device, and launched as planned.
 
 pub(crate) mod cpu;
 mod launch;
@@ -10,81 +9,3 @@ pub(crate) use plan::{
     Backward, BlockPlan, BlockShape, ConvKernel, Forward, Kept, LayerKernel, TexelKernel,
     WeightKernel, conv_kernel, layer_kernel, linear_kernel, plan, weight_kernel,
 };
-
-use super::{Batch, Planes, WORKGROUP, wgsl};
-use crate::gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold, params};
-
-params! {
-    pub(super) struct Params {
-        input: Planes,
-        result: Planes,
-        images: u32,
-        images_per_net: u32,
-        first_image: u32,
-        sharing: u32,
-    }
-}
-
-impl Params {
-    pub fn new(input: Planes, result: Planes, Batch { images, nets }: Batch) -> Self {
-        let images_per_net = (images / nets) as u32;
-        let (images, first_image, sharing) = (images as u32, 0, 1);
-        Self { input, result, images, images_per_net, first_image, sharing }
-    }
-
-    /// With image i of a backward pass taking the gradient of image (`first_image` + i) / `sharing`.
-    pub fn sharing(self, (first_image, sharing): (usize, usize)) -> Self {
-        Self { first_image: first_image as u32, sharing: sharing as u32, ..self }
-    }
-}
-
-pub(super) const KERNEL: Kernel = Kernel {
-    name: "conv",
-    source: wgsl!("shared/grid", "shared/planes", "shared/conv", "conv"),
-    slots: &[Slot::params::<Params>(), Slot::Read, Slot::Read, Slot::Write],
-};
-
-pub(super) const VARIANTS: &[&[(&str, f64)]] = &[&[("TRANSPOSED", 0.0)], &[("TRANSPOSED", 1.0)]];
-
-/// Which way a convolution goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Direction {
-    /// From a block's input to its planes.
-    Forward,
-    /// From the gradient at its planes to the one at its input (`backward_data`).
-    BackwardData,
-}
-
-impl Direction {
-    /// As override constants.
-    pub fn constants(self) -> &'static [(&'static str, f64)] {
-        VARIANTS[usize::from(self == Self::BackwardData)]
-    }
-}
-
-/// Multiplications and additions of a convolution of so many images, whichever way it goes.
-pub(super) fn flops(input: Planes, result: Planes, images: usize) -> usize {
-    2 * 9 * images * input.values() * result.channels as usize
-}
-
-/// `result` = `input`, which has a zero halo, convolved with `weights` (nets, outputs, inputs, 3, 3).
-fn conv_plain(
-    gpu: &Gpu,
-    direction: Direction,
-    (input, from): (&Buffer<f32>, Planes),
-    weights: &Buffer<f32>,
-    (result, to): (&Buffer<f32>, Planes),
-    batch: Batch,
-) -> Dispatch {
-    let params = Buffer::params(gpu, "conv params", &Params::new(from, to, batch));
-    let values = batch.images * to.channels as usize * (to.size as usize).pow(2);
-    KERNEL
-        .dispatch(
-            gpu,
-            direction.constants(),
-            &[params.binding(), input.binding(), weights.binding(), result.binding()],
-            fold(values.div_ceil(WORKGROUP)),
-        )
-        .flops(flops(from, to, batch.images))
-        .values(batch.images * (from.values() + to.values()) + weights.len())
-}

@@ -3,7 +3,7 @@
 
 use minijinja::context;
 
-use super::{Batch, Generated, Planes, WORKGROUP, conv::flops, wgsl};
+use super::{Batch, Generated, Planes, WORKGROUP, conv_plain::flops, wgsl};
 use crate::gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold, params};
 
 params! {

@@ -4,7 +4,7 @@ use minijinja::context;
 
 use super::{
     Batch, Generated, Planes,
-    conv::{Params, flops},
+    conv_plain::{Params, flops},
     wgsl,
 };
 use crate::gpu::{Buffer, Dispatch, Gpu, Slot, fold};

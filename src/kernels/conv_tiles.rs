@@ -5,7 +5,7 @@ use minijinja::context;
 
 use super::{
     Batch, Constants, Generated, Planes,
-    conv::{Params, flops},
+    conv_plain::{Params, flops},
     pack_weights::{Order, Packing},
     wgsl,
 };

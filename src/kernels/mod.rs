@@ -9,6 +9,7 @@ mod conv_backward_weight;
 mod conv_first;
 mod conv_lanes;
 mod conv_matrices;
+mod conv_plain;
 mod conv_tiles;
 mod count_correct;
 mod init_uniform;
@@ -29,14 +30,15 @@ pub(crate) use augment::{Augment, Item, Source};
 pub(crate) use ceiling::{copy, multiply_add};
 pub(crate) use class_sum::class_sum;
 pub(crate) use conv::{
-    Backward, BlockPlan, BlockShape, ConvKernel, Direction, Forward, Kept, LayerKernel,
-    TexelKernel, WeightKernel, conv, conv_backward_weight, conv_kernel, cpu, layer_kernel,
-    linear_kernel, plan, weight_kernel,
+    Backward, BlockPlan, BlockShape, ConvKernel, Forward, Kept, LayerKernel, TexelKernel,
+    WeightKernel, conv, conv_backward_weight, conv_kernel, cpu, layer_kernel, linear_kernel, plan,
+    weight_kernel,
 };
 use conv_first::First;
 pub(crate) use conv_first::{FirstTarget, conv_first, conv_first_backward};
 use conv_lanes::{Tile, conv_lanes};
 use conv_matrices::{MatrixTile, conv_matrices};
+pub(crate) use conv_plain::Direction;
 use conv_tiles::{PixelTile, conv_tiles};
 pub(crate) use count_correct::count_correct;
 pub(crate) use init_uniform::{NetworkKey, init_uniform};
@@ -44,6 +46,7 @@ pub(crate) use linear::Linear;
 pub(crate) use mean_difference::mean_difference;
 pub(crate) use norm_relu_pool::{Norm, norm_relu_pool_backward, norm_relu_pool_forward};
 pub(crate) use pack_weights::{Packing, pack_weights};
+#[cfg(feature = "testing")]
 pub(crate) use philox::philox4x32;
 pub(crate) use picture::{Cells, picture};
 pub(crate) use planes::Planes;
@@ -76,9 +79,9 @@ const OWN: &[Specialised] = &[
     (&augment::BACKWARD, &[augment::VARIANTS[0]]),
     (&ceiling::COPY, &[&[]]),
     (&class_sum::KERNEL, &[&[]]),
-    (&conv::KERNEL, conv::VARIANTS),
-    (&cpu::PACK, conv::VARIANTS),
-    (&cpu::PACK_TAPS, conv::VARIANTS),
+    (&conv_plain::KERNEL, conv_plain::VARIANTS),
+    (&cpu::PACK, conv_plain::VARIANTS),
+    (&cpu::PACK_TAPS, conv_plain::VARIANTS),
     (&cpu::TO_POSITIONS, &[&[]]),
     (&cpu::TO_TEXELS, &[&[]]),
     (&cpu::FROM_TEXELS, &[&[]]),
@@ -91,8 +94,8 @@ const OWN: &[Specialised] = &[
     (&mean_difference::KERNEL, &[&[]]),
     (&norm_relu_pool::FORWARD, norm_relu_pool::VARIANTS),
     (&norm_relu_pool::BACKWARD, &[&[]]),
-    (&pack_weights::KERNEL, conv::VARIANTS),
-    (&pack_weights::MATRICES, conv::VARIANTS),
+    (&pack_weights::KERNEL, conv_plain::VARIANTS),
+    (&pack_weights::MATRICES, conv_plain::VARIANTS),
     (&philox::KERNEL, &[&[]]),
     (&picture::KERNEL, &[&[]]),
     (&sgd::KERNEL, &[&[]]),

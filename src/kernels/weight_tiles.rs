@@ -2,7 +2,9 @@
 
 use minijinja::context;
 
-use super::{Batch, Generated, Planes, class_sum, conv::flops, conv_backward_weight::Params, wgsl};
+use super::{
+    Batch, Generated, Planes, class_sum, conv_backward_weight::Params, conv_plain::flops, wgsl,
+};
 use crate::gpu::{Buffer, Gpu, Recording, Slot, fold};
 
 /// What a workgroup owns: the taps of 4·`lots_k` × `lots_c` channel pairs.

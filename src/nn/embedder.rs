@@ -1,17 +1,15 @@
 //! The ConvNet over a chunk of images: its buffers, its forward and its backward pass.
 
 use super::{
-    ConvNet, Weights,
+    ConvNet, Target, Weights,
     texel_blocks::{TexelBlocks, TexelPlan},
-    weights::{Form, Ways},
 };
 use crate::{
     Result,
     gpu::{Buffer, Gpu, Memory, Recording},
     kernels::{
-        Backward, Batch, BlockPlan, Direction, FirstTarget, Forward, Kept, Norm, Packing, Planes,
-        TexelKernel, WeightKernel, class_sum, conv, conv_backward_weight, conv_first,
-        conv_first_backward, cpu::TexelPacking, norm_relu_pool_backward, norm_relu_pool_forward,
+        Backward, Batch, BlockPlan, Direction, FirstTarget, Forward, Kept, Norm, Planes, conv,
+        conv_first, conv_first_backward, norm_relu_pool_backward, norm_relu_pool_forward,
     },
 };
 
@@ -256,118 +254,7 @@ impl Embedder {
     }
 }
 
-/// What the backward pass is after.
-#[derive(Clone, Copy)]
-pub(crate) struct Target<'a> {
-    /// Whether that is the gradient at the images.
-    pub input: bool,
-    /// Where the gradients at the weights are to be, if these are wanted.
-    pub weights: Option<&'a Gradients>,
-}
-
-impl<'a> Target<'a> {
-    pub const INPUT: Self = Self { input: true, weights: None };
-
-    pub fn weights(gradients: &'a Gradients) -> Self {
-        Self { input: false, weights: Some(gradients) }
-    }
-}
-
-/// Gradients at [`Weights`], of the same shapes.
-#[derive(Debug)]
-pub(crate) struct Gradients {
-    pub convs: Vec<Buffer<f32>>,
-    pub affines: Vec<Buffer<f32>>,
-    /// Of the operations after the blocks; empty for what has no gradient.
-    pub others: Vec<Buffer<f32>>,
-    /// Where each network's images begin in the batch.
-    pub starts: Buffer<u32>,
-    /// Room for the parts of a convolution's gradient, for the kernels that make such.
-    pub parts: Buffer<f32>,
-    /// Whether to add to what is there, for batches that are processed in parts.
-    pub accumulate: bool,
-}
-
-impl Gradients {
-    #[allow(clippy::too_many_arguments)]
-    fn record(
-        &self,
-        gpu: &Gpu,
-        recording: &mut Recording,
-        block: usize,
-        kernel: WeightKernel,
-        input: (&Buffer<f32>, Planes),
-        d_planes: (&Buffer<f32>, Planes),
-        d_affine: &Buffer<f32>,
-        batch: Batch,
-    ) {
-        let (conv, more) = (&self.convs[block], self.accumulate);
-        conv_backward_weight(
-            gpu,
-            recording,
-            kernel,
-            input,
-            d_planes,
-            conv,
-            &self.parts,
-            batch,
-            more,
-        );
-        self.add_up(gpu, recording, d_affine, &self.affines[block], batch);
-    }
-
-    /// Adds up, for each network, what each image has left of a gradient.
-    fn add_up(
-        &self,
-        gpu: &Gpu,
-        recording: &mut Recording,
-        parts: &Buffer<f32>,
-        gradient: &Buffer<f32>,
-        batch: Batch,
-    ) {
-        let (images, nets, values) = (0..batch.images, 0..batch.nets, gradient.len() / batch.nets);
-        let (starts, more) = (&self.starts, self.accumulate);
-        recording.push(class_sum(gpu, starts, parts, gradient, values, images, nets, more));
-    }
-}
-
 /// Whether a block leaves its result in a texture, for one that reads it there.
 fn within(plan: Option<&TexelPlan>, block: usize) -> bool {
     plan.is_some_and(|plan| plan.blocks().contains(&block) && block + 1 < plan.blocks().end)
-}
-
-/// The forms in which kernels read the weights of each block, where images go these ways.
-pub(super) fn forms(plans: &[BlockPlan], ways: Ways) -> Vec<(usize, Direction, Form)> {
-    let form = |packing: Option<Packing>| packing.map(Form::Buffer);
-    let mut all = Vec::new();
-    for (b, plan) in plans.iter().enumerate() {
-        let [ahead, keep, back] = match plan.forward {
-            Forward::Texels(kernel) => {
-                let form = Some(Form::Texels(TexelPacking::Winograd(kernel.packing())));
-                // First blocks go back by the weights as they are forward.
-                let back = form.filter(|_| !matches!(kernel, TexelKernel::First(_)));
-                [form, form, back]
-            }
-            _ => {
-                let back = match plan.backward {
-                    Backward::Apart { data, .. } => form(data.packing()),
-                    _ => None,
-                };
-                [form(plan.forward.packing()), form(plan.forward_keep.packing()), back]
-            }
-        };
-        let mut add = |direction, form: Option<Form>| {
-            all.extend(form.map(|form| (b, direction, form)));
-        };
-        add(Direction::Forward, ahead);
-        if ways == Ways::Ahead {
-            continue;
-        }
-        add(Direction::Forward, keep.filter(|_| keep != ahead));
-        // Nothing goes to the images where networks are trained.
-        if b > 0 || ways == Ways::ToImages {
-            add(Direction::BackwardData, back);
-        }
-    }
-    all
 }

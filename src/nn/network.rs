@@ -2,7 +2,8 @@
 
 use super::{
     Embedder, Gradients, Target, Weights,
-    fast::{Ends, Fast, Room},
+    fast::Fast,
+    fast_passes::{Ends, Room},
     program::{Op, OpKind, Program},
 };
 use crate::{
@@ -63,8 +64,7 @@ impl<M: Memory> Network<M> {
             (len > 0).then(|| zeros(format!("statistics {i}"), len))
         };
         let means = program.ops.iter().map(segments).max().unwrap_or(0);
-        let fast: Vec<_> =
-            program.ops.iter().map(|op| Fast::of(memory.caps(), op.kind)).collect();
+        let fast: Vec<_> = program.ops.iter().map(|op| Fast::of(memory.caps(), op.kind)).collect();
         let first = if blocks.is_some() { 0 } else { images * program.values[0].len };
         Self {
             blocks,
@@ -269,7 +269,15 @@ impl Network {
         }
         if let Some(fast) = &self.fast[at] {
             let ends = Ends { x, dy, dx: goes_on.then_some(dx) };
-            return fast.backward(gpu, recording, &self.room, (weights, op), gradients, ends, batch);
+            return fast.backward(
+                gpu,
+                recording,
+                &self.room,
+                (weights, op),
+                gradients,
+                ends,
+                batch,
+            );
         }
         match op.kind {
             OpKind::Conv { conv, .. } => {

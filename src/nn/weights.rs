@@ -4,8 +4,8 @@ use wgpu::util::StagingBelt;
 
 use super::{
     ConvNet,
-    embedder::forms,
     fast::Fast,
+    forms::{Form, Ways, forms},
     program::{Param, Program},
 };
 use crate::{
@@ -70,24 +70,6 @@ impl<P: PartialEq, B> Packed<P, B> {
     }
 }
 
-/// Which ways images go through the networks, and so what their weights are needed for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ways {
-    /// Forward alone.
-    Ahead,
-    /// Also forward keeping what backward needs, and from there to the images, perhaps to the weights as well.
-    ToImages,
-    /// The same, but to the weights alone.
-    ToWeights,
-}
-
-/// How a kernel wants weights rearranged, and where.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
-    Buffer(Packing),
-    Texels(TexelPacking),
-}
-
 impl<M: Memory> Weights<M> {
     /// Room for them, as drawn and as their kernels want them. Nothing is recorded.
     pub fn room(memory: &M, program: &Program, nets: usize, ways: Ways) -> Self {
@@ -133,14 +115,7 @@ impl<M: Memory> Weights<M> {
         weights
     }
 
-    fn add(
-        &mut self,
-        memory: &M,
-        of: Of,
-        direction: Direction,
-        form: Form,
-        shape: (usize, usize),
-    ) {
+    fn add(&mut self, memory: &M, of: Of, direction: Direction, form: Form, shape: (usize, usize)) {
         let label = format!("packed weights {of} {direction:?}");
         match form {
             Form::Buffer(packing) => {

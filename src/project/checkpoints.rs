@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::{Error, Event, Observer, OutputFolder, Result, files::CHECKPOINT};
 use crate::{Accuracy, Checkpoint, Error as Failure, report::Measurement};
 
+/// The time between two checkpoints, unless something else is asked for.
+pub const CHECKPOINT_EVERY: Duration = Duration::from_secs(30);
+
 /// What was measured of a run so far.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -22,7 +25,7 @@ pub struct History {
 }
 
 impl History {
-    /// A row an iteration, and one before the first if the images were measured then.
+    /// A row per iteration, and one before the first if the images were measured then.
     pub fn rows(&self) -> Vec<Measurement> {
         let accuracy = |iteration| {
             let at = self.curve.iter().find(|(measured, _)| *measured == iteration);
@@ -87,9 +90,6 @@ pub struct Checkpoints {
 }
 
 impl Checkpoints {
-    /// Between checkpoints, unless something else is asked for.
-    pub const USUAL: Duration = Duration::from_secs(30);
-
     /// One as often as this. Zero is never.
     pub fn new(every: Duration) -> Self {
         Self { every, last: Instant::now(), saved: None }

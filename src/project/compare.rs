@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::{
-    Checkpoints, Error, Event, Figures, Method, MethodSettings, Observer, OutputFolder, Record,
-    Result, Seconds, Setup,
+    CHECKPOINT_EVERY, Error, Event, Figures, Method, MethodSettings, Observer, OutputFolder,
+    Record, Result, Seconds, Setup,
     expected::Series,
     files::{COMPARISON, COMPARISON_TABLE, write_json},
     page,
@@ -76,7 +76,7 @@ pub fn compare(
     let mut setup = setup.clone();
     let mut tasks = Vec::new();
     for record in records {
-        Task::new(&setup, record, Checkpoints::USUAL)?;
+        Task::new(&setup, record, CHECKPOINT_EVERY)?;
         tasks.extend(record.method().map(|method| (method, record)));
     }
     let seed = records[0].seed();
@@ -117,7 +117,7 @@ pub fn compare(
         }
         observer.see(Event::Method { method, number, of: tasks.len() });
         let ran = OutputFolder::reserve(Some(&place(method)), "").and_then(|mut own| {
-            Task::new(&setup, record, Checkpoints::USUAL)?.run(&mut own, observer)
+            Task::new(&setup, record, CHECKPOINT_EVERY)?.run(&mut own, observer)
         });
         match ran.map(|ran| ran.figures) {
             Ok(Some(figures)) => {

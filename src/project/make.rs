@@ -9,16 +9,14 @@ use super::{
     Checkpoints, Error, Event, History, Job, Left, Measured, Observer, OutputFolder, Record,
     Result, Setup, Snapshots, Start,
     expected::{Evaluations, Series},
-    observer::goes_on,
+    observer::{finish, goes_on},
     record::pictures,
 };
 use crate::{
     Checkpoint, Condensation, Error as Failure, Evaluation, EvaluationSettings, Selection,
-    SelectionSettings, Settings, SyntheticSet, Text, TrainingSet, report::Measurement,
+    SelectionSettings, Settings, SyntheticSet, Text, TrainingSet, advance::IN_FLIGHT,
+    report::Measurement,
 };
-
-/// Iterations that the GPU may be behind: enough to keep it busy, few enough to stop soon.
-const IN_FLIGHT: u32 = 2;
 
 /// A set and how it came about.
 pub(super) struct Made {
@@ -282,19 +280,9 @@ fn choose(
 ) -> Result<Option<Made>> {
     let begun = Instant::now();
     let classes = setup.dataset.classes() as f64;
-    let at = |done: f64| Event::Progress { done, part: done / classes.max(1.0) };
-    observer.see(at(0.0));
     let mut selection = Selection::new(&setup.gpu, Arc::clone(&setup.dataset), settings)?;
-    while !selection.is_done() {
-        if observer.stops() {
-            return Ok(None);
-        }
-        let before = selection.done() as f64;
-        let _ = selection.advance_blocking(&mut |part| {
-            observer.see(at(before + part));
-            goes_on(observer)
-        })?;
-        observer.see(at(selection.done() as f64));
+    if !finish(&mut selection, |done| done / classes.max(1.0), observer)? {
+        return Ok(None);
     }
     let set = selection.set_blocking()?;
     let seconds = begun.elapsed().as_secs_f64();

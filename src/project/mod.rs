@@ -43,7 +43,8 @@ mod snapshots;
 pub mod words;
 
 pub use changes::Changes;
-pub use checkpoints::{Checkpoints, History, Start};
+pub use checkpoints::CHECKPOINT_EVERY;
+use checkpoints::{Checkpoints, History, Start};
 pub use compare::{Compared, Comparison, Row, compare};
 pub use differences::Differences;
 pub use error::{Error, FolderFault, Left, PlaceFault, Result};
@@ -60,4 +61,4 @@ pub use resume::{Resumed, resume};
 pub use run::{Ran, run};
 pub use series::{Repeated, repeat};
 pub use setup::{Measured, Setup, load};
-pub use snapshots::{Snapshots, animate};
+use snapshots::{Snapshots, animate};

@@ -12,7 +12,7 @@ use super::{
     expected::{Evaluations, Expected},
     words::counted,
 };
-use crate::{Accuracy, Architecture, Dataset, Gpu, data};
+use crate::{Accuracy, Advance, Architecture, Dataset, Gpu, data};
 
 /// Who watches a run. Everything has a default, so that `()` watches nothing.
 pub trait Observer {
@@ -222,6 +222,20 @@ impl fmt::Display for Job {
 /// For work that asks in between whether it goes on.
 pub(super) fn goes_on(observer: &dyn Observer) -> ControlFlow<()> {
     if observer.stops() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+}
+
+/// Does the steps that are left, and reports how far they are and which share of the time that is; whether it came to its
+/// end.
+pub(super) fn finish(
+    work: &mut dyn Advance,
+    share: impl Fn(f64) -> f64,
+    observer: &mut dyn Observer,
+) -> Result<bool> {
+    let mut see = |done: f64| {
+        observer.see(Event::Progress { done, part: share(done) });
+        goes_on(observer)
+    };
+    Ok(see(0.0).is_continue() && work.run_blocking(&mut see)?.is_continue())
 }
 
 /// Reports what is made ready, and its end however that goes.

@@ -10,8 +10,8 @@ use super::{
     observer::prepare,
 };
 use crate::{
-    Condensation, Dataset, Evaluation, EvaluationSettings, Gpu, Preset, Recipe, Settings, Subject,
-    TrainingSet,
+    Advance, Condensation, Dataset, Evaluation, EvaluationSettings, Gpu, Preset, Recipe, Settings,
+    Subject, TrainingSet,
 };
 
 /// Multiplications and additions that are over in no time on a GPU, and in minutes on a CPU.
@@ -107,7 +107,7 @@ fn measured(
     evaluation: Option<&EvaluationSettings>,
 ) -> Result<Speeds> {
     let mut run = Condensation::new(device.0, Arc::clone(device.1), settings.clone())?;
-    let iteration = mean(|| run.estimate_blocking())?;
+    let iteration = mean(&run)? / settings.iterations.max(1);
     let set = TrainingSet::Synthetic(run.images_blocking()?);
     drop(run);
     let evaluation = evaluation.map(|settings| evaluating(device, set, settings)).transpose()?;
@@ -120,12 +120,12 @@ fn evaluating(
     settings: &EvaluationSettings,
 ) -> Result<Duration> {
     let evaluation = Evaluation::new(gpu, Arc::clone(dataset), set, settings.clone())?;
-    Ok(mean(|| evaluation.estimate_blocking())?)
+    Ok(mean(&evaluation)?)
 }
 
 /// Of two estimates, because slices are short, and what else the machine does makes some of them longer.
-fn mean(estimate: impl Fn() -> crate::Result<Duration>) -> crate::Result<Duration> {
-    Ok((estimate()? + estimate()?) / 2)
+fn mean(work: &dyn Advance) -> crate::Result<Duration> {
+    Ok(work.estimate_blocking()? / 2 + work.estimate_blocking()? / 2)
 }
 
 /// The same data set with the preset for slow devices.

@@ -30,12 +30,12 @@ pub struct Ran {
 }
 
 /// Runs what is asked of this data set and device, in the folder `out` or in a new one named after the run.
-/// `checkpoint_every` is the time between checkpoints, such as [`Checkpoints::USUAL`]; zero is never.
+/// `checkpoint_every` is the time between checkpoints, such as [`CHECKPOINT_EVERY`](super::CHECKPOINT_EVERY); zero is never.
 ///
 /// ```no_run
 /// use dm_wgpu::{
 ///     EvaluationSettings, Settings,
-///     project::{self, Checkpoints, Data, Event, Machine, MethodSettings, Observer, Record, Setup},
+///     project::{self, CHECKPOINT_EVERY, Data, Event, Machine, MethodSettings, Observer, Record, Setup},
 /// };
 ///
 /// struct Losses;
@@ -53,7 +53,7 @@ pub struct Ran {
 /// let settings = MethodSettings::Dm(Settings::for_dataset(&setup.dataset));
 /// let evaluation = EvaluationSettings::for_dataset(&setup.dataset);
 /// let record = Record::new(data, Some(settings), Some(evaluation));
-/// let ran = project::run(&setup, record, None, Checkpoints::USUAL, &mut Losses)?;
+/// let ran = project::run(&setup, record, None, CHECKPOINT_EVERY, &mut Losses)?;
 /// println!("{}", ran.folder.display());
 /// # Ok::<(), project::Error>(())
 /// ```

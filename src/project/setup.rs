@@ -8,7 +8,7 @@ use std::{
 use super::{
     Data, Error, Event, Job, Machine, Observer, Record, Result,
     expected::Speeds,
-    observer::{goes_on, prepare},
+    observer::{finish, prepare},
     outlook::Outlook,
     record::pictures,
 };
@@ -17,9 +17,6 @@ use crate::{
     TrainingSet,
     data::{self, Sources},
 };
-
-/// Pieces that the GPU may be behind: enough to keep it busy, few enough to stop soon.
-const IN_FLIGHT: u32 = 2;
 
 /// A device and a data set.
 #[derive(Debug, Clone)]
@@ -96,7 +93,7 @@ impl Setup {
             }
             Ok(evaluation)
         })?;
-        let pieces = evaluation.pieces();
+        let pieces = evaluation.total();
         let (share, all) = share(settings.epochs, pieces, evaluation.expected());
         observer.see(Event::Began { job, pieces, expected: Some(all) });
         let measured = train_and_test(&mut evaluation, &share, observer);
@@ -111,25 +108,10 @@ fn train_and_test(
     observer: &mut dyn Observer,
 ) -> Result<Option<Measured>> {
     let begun = Instant::now();
-    let at = |done: f64| Event::Progress { done, part: share(done) };
-    observer.see(at(0.0));
-    while !evaluation.is_done() {
-        if observer.stops() {
-            return Ok(None);
-        }
-        let before = f64::from(evaluation.done() - evaluation.in_flight());
-        let _ = evaluation.advance_blocking(&mut |part| {
-            observer.see(at(before + part));
-            goes_on(observer)
-        })?;
-        if observer.stops() {
-            continue;
-        }
-        evaluation.wait_blocking(IN_FLIGHT)?;
-        observer.see(at(f64::from(evaluation.done() - evaluation.in_flight())));
+    if !finish(evaluation, share, observer)? {
+        return Ok(None);
     }
     let accuracy = evaluation.accuracy_blocking()?;
-    observer.see(at(evaluation.pieces().into()));
     Ok(Some(Measured { accuracy, seconds: begun.elapsed().as_secs_f64() }))
 }
 

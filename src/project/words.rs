@@ -114,7 +114,7 @@ pub fn memory_text(bytes: u64) -> String {
 }
 
 /// The same without rounding, as [`memory`] takes it.
-pub fn memory_exactly(bytes: u64) -> String {
+pub(crate) fn memory_exactly(bytes: u64) -> String {
     Some(memory_text(bytes))
         .filter(|text| memory(text) == Ok(bytes))
         .unwrap_or_else(|| bytes.to_string())

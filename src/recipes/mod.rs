@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, sync::LazyLock};
 use serde::{Deserialize, de::DeserializeOwned};
 use toml::{Table, Value};
 
-use crate::{Dataset, data::Known};
+use crate::{Dataset, data::Known, setters::with_setters};
 
 pub use preset::Preset;
 
@@ -52,21 +52,24 @@ fn rules(text: &str) -> Vec<Rule> {
     }
 }
 
-/// What a recipe is for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Subject<'a> {
-    /// The data set's name.
-    pub dataset: &'a str,
-    /// Channels of its images; none if they are not known yet.
-    pub channels: Option<usize>,
-    /// Height and width of its images in pixels; none if they are not known yet.
-    pub size: Option<usize>,
-    /// How much effort there shall be.
-    pub preset: Preset,
-    /// Synthetic images a class; none for as many as the preset has.
-    pub ipc: Option<usize>,
-    /// Whether networks are trained on all real images instead of a synthetic set.
-    pub whole: bool,
+with_setters! {
+    /// What a recipe is for: [`named`](Self::named), or made from a `&Dataset`. Every field can be read, and set by the
+    /// method of its name.
+    #[derive(Debug, Clone, PartialEq, Eq)]
+    pub struct Subject<'a> {
+        /// The data set's name.
+        pub dataset: &'a str,
+        /// Channels of its images; none if they are not known yet.
+        pub channels: Option<usize>,
+        /// Height and width of its images in pixels; none if they are not known yet.
+        pub size: Option<usize>,
+        /// How much effort there shall be.
+        pub preset: Preset,
+        /// Synthetic images per class; none for as many as the preset has.
+        pub ipc: Option<usize>,
+        /// Whether networks are trained on all real images instead of a synthetic set.
+        pub whole: bool,
+    }
 }
 
 impl<'a> Subject<'a> {
@@ -108,7 +111,7 @@ impl<'a> From<&'a Dataset> for Subject<'a> {
 /// use dm_wgpu::{Preset, Recipe, Settings, Subject};
 ///
 /// // It needs a name, no images.
-/// let many = Subject { preset: Preset::Paper, ipc: Some(100), ..Subject::named("cifar10") };
+/// let many = Subject::named("cifar10").preset(Preset::Paper).ipc(Some(100));
 /// let recipe = Recipe::new(many);
 /// assert_eq!(Settings::of(&recipe).lr_img, 10.0);
 /// println!("because of: {}", recipe.rule("settings", "lr_img").unwrap_or("no rule"));

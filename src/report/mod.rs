@@ -20,5 +20,5 @@ pub use images::write_images;
 pub(crate) use images::write_pictures;
 pub use metrics::{Measurement, read_metrics, write_metrics};
 pub(crate) use names::folders as class_folders;
-pub use page::{Chart, Curve, Fact, Gallery, List, Page, Point, Row, Table, write_page};
+pub(crate) use page::{Chart, Curve, Fact, Gallery, List, Page, Point, Row, Table, write_page};
 pub use sheet::Sheet;

@@ -76,7 +76,7 @@ pub fn gpus() -> &'static [Gpu] {
 /// The same adapter with f16, or none, after a line that says what it lacks.
 pub fn gpu_f16() -> Option<&'static Gpu> {
     static GPU: OnceLock<Option<Gpu>> = OnceLock::new();
-    let choice = || AdapterChoice { precision: Precision::F16, ..Default::default() };
+    let choice = || AdapterChoice::default().precision(Precision::F16);
     let opened = || match Gpu::headless_blocking(&choice()) {
         Ok(gpu) => Some(gpu),
         Err(missing) if missing.is_usage() => {

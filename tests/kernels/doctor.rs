@@ -189,7 +189,7 @@ fn every_kernel_is_checked() {
     let idle = ["philox", "picture", "copy", "multiply_add"];
     for gpu in gpus() {
         let kernels = gpu.kernels();
-        let choice = AdapterChoice { kernels: Some(kernels), ..Default::default() };
+        let choice = AdapterChoice::default().kernels(Some(kernels));
         let fresh = Gpu::headless_blocking(&choice).unwrap();
         doctor::check_blocking(&fresh);
         let used = testing::used(&fresh);
@@ -279,6 +279,6 @@ fn an_adapter_is_examined_in_every_variant() {
     let names: Vec<_> = found.variants.iter().map(|variant| variant.name.as_str()).collect();
     assert_eq!(names, ["plain", "lanes", "tiles", "f16"]);
     assert_eq!(found.variants.iter().filter(|variant| variant.default).count(), 1);
-    let unknown = AdapterChoice { adapter: Some("no such".into()), ..Default::default() };
+    let unknown = AdapterChoice::default().adapter(Some("no such".into()));
     assert!(doctor::examine_blocking(&unknown, &mut |_| {}).unwrap_err().is_usage());
 }

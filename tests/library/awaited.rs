@@ -100,13 +100,7 @@ fn a_run_that_is_only_awaited_gives_the_same_bits() {
 #[test]
 fn an_evaluation_that_is_only_awaited_gives_the_same_accuracy() {
     let dataset = &Arc::new(evaluate::part_of_glyphs(100, 50));
-    let settings = EvaluationSettings {
-        nets: 3,
-        epochs: 2,
-        width: 8,
-        batch: 50,
-        ..EvaluationSettings::for_dataset(dataset)
-    };
+    let settings = EvaluationSettings::for_dataset(dataset).nets(3).epochs(2).width(8).batch(50);
     for gpu in devices() {
         let start =
             |gpu: &Gpu| Evaluation::new(gpu, dataset.clone(), TrainingSet::Whole, settings.clone());
@@ -116,7 +110,7 @@ fn an_evaluation_that_is_only_awaited_gives_the_same_accuracy() {
         let small = loop {
             let small = gpu.clone().with_memory_budget(budget);
             match start(&small) {
-                Ok(run) if run.pieces() == 2 * 3 => break small,
+                Ok(run) if run.total() == 2 * 3 => break small,
                 _ => budget += budget / 8,
             }
             assert!(budget < 512 << 20, "all networks fit at once");
@@ -131,7 +125,7 @@ fn an_evaluation_that_is_only_awaited_gives_the_same_accuracy() {
             }
             let (estimate, frames) = frame_by_frame(&gpu, run.estimate());
             assert!(estimate.unwrap() > Duration::ZERO && frames > 0);
-            at_once(&gpu, run.advance_async()).unwrap();
+            at_once(&gpu, run.step_async()).unwrap();
             let (finished, frames) = frame_by_frame(&gpu, run.finished(0));
             finished.unwrap();
             assert!(frames > 0 && run.in_flight() == 0);
@@ -144,16 +138,12 @@ fn an_evaluation_that_is_only_awaited_gives_the_same_accuracy() {
 fn a_selection_that_is_only_awaited_chooses_the_same() {
     let dataset = glyphs();
     for (gpu, selector) in devices().into_iter().zip([Selector::Herding, Selector::KCenter]) {
-        let settings = SelectionSettings {
-            ipc: 2,
-            width: 8,
-            ..SelectionSettings::for_dataset(&dataset, selector)
-        };
+        let settings = SelectionSettings::for_dataset(&dataset, selector).ipc(2).width(8);
         let mut expected = Selection::new(&gpu, dataset.clone(), settings.clone()).unwrap();
         let expected = expected.set_blocking().unwrap();
         let new = Selection::new_async(&gpu, dataset.clone(), settings);
         let mut selection = at_once(&gpu, new).unwrap();
-        let (class, frames) = frame_by_frame(&gpu, selection.class());
+        let (class, frames) = frame_by_frame(&gpu, selection.step_async());
         class.unwrap();
         assert!(frames > 0 && selection.done() == 1);
         assert_eq!(complete_on(&gpu, selection.set()).unwrap(), expected);
@@ -164,12 +154,7 @@ fn a_selection_that_is_only_awaited_chooses_the_same() {
 #[test]
 fn a_future_can_be_left() {
     let dataset = evaluate::glyphs();
-    let settings = EvaluationSettings {
-        nets: 2,
-        epochs: 2,
-        width: 8,
-        ..EvaluationSettings::for_dataset(dataset)
-    };
+    let settings = EvaluationSettings::for_dataset(dataset).nets(2).epochs(2).width(8);
     let start =
         || Evaluation::new(gpu(), dataset.clone(), TrainingSet::Whole, settings.clone()).unwrap();
     let expected = start().accuracy_blocking().unwrap();
@@ -198,10 +183,7 @@ fn adapters_are_listed_alike() {
         reports.iter().map(|report| report.info.name.clone()).collect()
     };
     assert_eq!(names(&listed), names(&dm_wgpu::adapters_blocking(None).unwrap()));
-    let unknown = complete(Gpu::headless(&AdapterChoice {
-        backend: Some("webgpu".into()),
-        ..Default::default()
-    }));
+    let unknown = complete(Gpu::headless(&AdapterChoice::default().backend(Some("webgpu".into()))));
     let unknown = unknown.unwrap_err().to_string();
     assert!(unknown.contains("vulkan, metal, dx12 and gl"), "webgpu is for browsers: {unknown}");
 }

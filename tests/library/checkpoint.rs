@@ -78,7 +78,7 @@ fn taking_checkpoints_changes_no_bit() {
 fn files_are_read_back_with_their_notes() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("checkpoint.safetensors");
-    let mut made = checkpoint(gpu(), Settings { lr_img: 0.1, ..quick() }, 1);
+    let mut made = checkpoint(gpu(), quick().lr_img(0.1), 1);
     for notes in ["", "čáp\n\"0\""] {
         made.notes = notes.into();
         made.save(&path).unwrap();
@@ -91,24 +91,23 @@ fn files_are_read_back_with_their_notes() {
 #[test]
 fn settings_that_would_change_iterations_are_refused() {
     let made = checkpoint(gpu(), quick(), 2);
-    let longer = Settings { iterations: 7, ..quick() };
+    let longer = quick().iterations(7);
     let longer = made.clone().with_settings(longer).unwrap();
     let mut second = resume(&gpu().clone().with_memory_budget(2 << 20), longer);
     advance(&mut second, 7);
-    let mut whole =
-        Condensation::new(gpu(), glyphs(), Settings { iterations: 7, ..quick() }).unwrap();
+    let mut whole = Condensation::new(gpu(), glyphs(), quick().iterations(7)).unwrap();
     advance(&mut whole, 7);
     assert!(run_bits(&mut second) == run_bits(&mut whole));
 
     for (settings, words) in [
-        (Settings { ipc: 1, ..quick() }, "ipc = 2, not 1"),
-        (Settings { width: 9, ..quick() }, "width = 8, not 9"),
-        (Settings { depth: 2, ..quick() }, "depth = 3, not 2"),
-        (Settings { batch_real: 9, ..quick() }, "batch_real = 8, not 9"),
-        (Settings { lr_img: 0.5, ..quick() }, "lr_img = 1.0, not 0.5"),
-        (Settings { seed: 1, ..quick() }, "seed = 0, not 1"),
-        (Settings { init: Init::Noise, ..quick() }, "init = \"real\", not \"noise\""),
-        (Settings { augment: Strategy::none(), ..quick() }, "augment = "),
+        (quick().ipc(1), "ipc = 2, not 1"),
+        (quick().width(9), "width = 8, not 9"),
+        (quick().depth(2), "depth = 3, not 2"),
+        (quick().batch_real(9), "batch_real = 8, not 9"),
+        (quick().lr_img(0.5), "lr_img = 1.0, not 0.5"),
+        (quick().seed(1), "seed = 0, not 1"),
+        (quick().init(Init::Noise), "init = \"real\", not \"noise\""),
+        (quick().augment(Strategy::none()), "augment = "),
     ] {
         let error = made.clone().with_settings(settings).unwrap_err();
         assert!(error.is_usage(), "{error}");
@@ -147,7 +146,7 @@ fn another_data_set_is_refused() {
 #[test]
 fn a_diverged_run_has_no_checkpoint() {
     for gpu in gpus() {
-        let settings = Settings { lr_img: 1e30, ..quick() };
+        let settings = quick().lr_img(1e30);
         let mut run = Condensation::new(gpu, glyphs(), settings).unwrap();
         run.step().unwrap();
         let error = run.checkpoint_blocking().unwrap_err();
@@ -234,7 +233,7 @@ fn broken_files_are_refused_with_what_is_wrong() {
 fn no_cut_and_no_changed_byte_panics() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("checkpoint.safetensors");
-    checkpoint(gpu(), Settings { ipc: 1, ..quick() }, 1).save(&path).unwrap();
+    checkpoint(gpu(), quick().ipc(1), 1).save(&path).unwrap();
     let file = fs::read(&path).unwrap();
     for at in (0..file.len()).step_by(997).chain(0..600) {
         fs::write(&path, &file[..at]).unwrap();

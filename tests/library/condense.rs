@@ -32,7 +32,7 @@ pub fn run(gpu: &Gpu, dataset: &Arc<Dataset>, settings: Settings) -> (SyntheticS
 fn a_seed_decides_every_bit() {
     let dataset = glyphs();
     for gpu in gpus() {
-        let with = |seed| run(gpu, &dataset, Settings { seed, ..quick(&dataset) });
+        let with = |seed| run(gpu, &dataset, quick(&dataset).seed(seed));
         let ((first, losses), (again, same_losses), (other, _)) = (with(5), with(5), with(6));
         assert_eq!(bits(&first), bits(&again));
         assert_eq!(losses, same_losses);
@@ -48,7 +48,7 @@ fn watching_and_leaving_an_iteration_changes_no_bit() {
     let dataset = glyphs();
     for gpu in gpus() {
         let gpu = gpu.clone().with_submit_target(Duration::from_micros(100));
-        let settings = Settings { iterations: 2, ..quick(&dataset) };
+        let settings = quick(&dataset).iterations(2);
         let (plain, _) = run(&gpu, &dataset, settings.clone());
         let mut watched = Condensation::new(&gpu, dataset.clone(), settings).unwrap();
         let estimate = watched.estimate_blocking().unwrap();
@@ -85,7 +85,7 @@ fn the_memory_budget_changes_no_bit() {
     // few images and leaves no room for the 7.8 MB of training pixels, which are then streamed.
     let dataset = glyphs();
     for gpu in gpus() {
-        let settings = || Settings { iterations: 2, ..quick(&dataset) };
+        let settings = || quick(&dataset).iterations(2);
         let with = |budget| gpu.clone().with_memory_budget(budget);
         let (ample, losses) = run(&with(1 << 30), &dataset, settings());
         let refused = |budget: &u64| {
@@ -107,7 +107,7 @@ fn the_memory_budget_changes_no_bit() {
 fn short_submissions_change_no_bit() {
     let dataset = glyphs();
     for gpu in gpus() {
-        let settings = Settings { iterations: 2, ..quick(&dataset) };
+        let settings = quick(&dataset).iterations(2);
         let (whole, losses) = run(gpu, &dataset, settings.clone());
         for micros in [0, 200] {
             let short = gpu.clone().with_submit_target(Duration::from_micros(micros));
@@ -129,10 +129,7 @@ fn too_little_memory_says_how_much_is_needed() {
     assert!(error.to_string().contains("need at least 1 MiB"), "{error}");
     assert_eq!(checked.to_string(), error.to_string());
     Condensation::check(gpu(), &dataset, &quick(&dataset)).unwrap();
-    let choosing = SelectionSettings {
-        width: 8,
-        ..SelectionSettings::for_dataset(&dataset, Selector::KCenter)
-    };
+    let choosing = SelectionSettings::for_dataset(&dataset, Selector::KCenter).width(8);
     let error = Selection::check(tiny, &dataset, &choosing).unwrap_err();
     assert!(error.to_string().contains("selecting with these settings needs"), "{error}");
     Selection::check(gpu(), &dataset, &choosing).unwrap();
@@ -142,7 +139,7 @@ fn too_little_memory_says_how_much_is_needed() {
 fn kernel_families_agree_to_rounding() {
     // Two steps only: what rounding differs by grows with every further one.
     let dataset = glyphs();
-    let settings = Settings { iterations: 2, ..quick(&dataset) };
+    let settings = quick(&dataset).iterations(2);
     let sets: Vec<_> = gpus().iter().map(|gpu| run(gpu, &dataset, settings.clone()).0).collect();
     for set in &sets[1..] {
         assert_close("images", &set.images, &sets[0].images, 1e-4);
@@ -155,14 +152,7 @@ fn the_loss_halves_from_noise() {
     // of kernels, at seed 0. Runs that learn nothing stay at 1; half of that gain is asked for, since
     // other adapters round otherwise and each iteration's network is drawn anew.
     let dataset = glyphs();
-    let settings = Settings {
-        ipc: 1,
-        iterations: 60,
-        init: Init::Noise,
-        width: 16,
-        batch_real: 32,
-        ..quick(&dataset)
-    };
+    let settings = quick(&dataset).ipc(1).iterations(60).init(Init::Noise).width(16).batch_real(32);
     let (_, losses) = run(gpu(), &dataset, settings);
     let mean = |losses: &[Loss]| losses.iter().map(|l| l.loss).sum::<f32>() / losses.len() as f32;
     let (first, last) = (mean(&losses[..5]), mean(&losses[55..]));
@@ -173,7 +163,7 @@ fn the_loss_halves_from_noise() {
 #[test]
 fn all_losses_arrive_in_order() {
     let dataset = glyphs();
-    let settings = Settings { iterations: 7, ..quick(&dataset) };
+    let settings = quick(&dataset).iterations(7);
     let mut run = Condensation::new(gpu(), dataset, settings).unwrap();
     assert_eq!((run.iteration(), run.in_flight(), run.is_done()), (0, 0, false));
     assert_eq!(run.take_losses().unwrap(), []);
@@ -206,7 +196,7 @@ fn steps_in_flight_are_counted() {
     // That a step does not wait cannot be seen on a CPU: Mesa's software device computes most of it
     // within the submission. So this holds the accounting only.
     let dataset = glyphs();
-    let settings = Settings { ipc: 1, width: 32, batch_real: 64, ..quick(&dataset) };
+    let settings = quick(&dataset).ipc(1).width(32).batch_real(64);
     let mut run = Condensation::new(gpu(), dataset, settings).unwrap();
     for step in 1..=3 {
         run.step().unwrap();
@@ -225,7 +215,7 @@ fn divergence_is_an_error() {
     // zero: losses stay finite, so the images themselves must tell.
     let dataset = glyphs();
     for gpu in gpus() {
-        let settings = Settings { lr_img: 1e30, ..quick(&dataset) };
+        let settings = quick(&dataset).lr_img(1e30);
         let mut run = Condensation::new(gpu, dataset.clone(), settings).unwrap();
         while !run.is_done() {
             run.step().unwrap();
@@ -272,7 +262,7 @@ fn initial(dataset: &Arc<Dataset>, settings: Settings) -> Vec<Vec<Vec<u32>>> {
 #[test]
 fn init_real_takes_distinct_training_images() {
     for (dataset, ipc) in [(glyphs(), 10), (noise(3, 16, &[12, 5, 9]), 5)] {
-        let with = |seed| Settings { ipc, seed, init: Init::Real, ..quick(&dataset) };
+        let with = |seed| quick(&dataset).ipc(ipc).seed(seed).init(Init::Real);
         let start = initial(&dataset, with(0));
         for (class, images) in start.iter().enumerate() {
             let members: HashSet<_> = members(&dataset, class).into_iter().collect();
@@ -287,7 +277,7 @@ fn init_real_takes_distinct_training_images() {
 #[test]
 fn init_noise_is_standard_normal() {
     let dataset = glyphs();
-    let settings = Settings { init: Init::Noise, ipc: 10, ..quick(&dataset) };
+    let settings = quick(&dataset).init(Init::Noise).ipc(10);
     let values: Vec<f64> = initial(&dataset, settings)
         .iter()
         .flatten()
@@ -305,21 +295,17 @@ fn init_noise_is_standard_normal() {
 fn classes_of_unequal_size_and_in_colour() {
     // A class of one image, one smaller than the batch and than ipc, and one larger.
     let dataset = noise(3, 16, &[1, 3, 40]);
-    let settings = Settings { ipc: 5, depth: 2, batch_real: 8, ..quick(&dataset) };
+    let settings = quick(&dataset).ipc(5).depth(2).batch_real(8);
     let error = settings.check(&dataset).unwrap_err();
     assert!(error.is_usage(), "{error}");
     let expected = "ipc = 5: class \"class 0\" has only 1 training image; use 1 or fewer, or \
                     start from init = noise";
     assert_eq!(error.to_string(), expected);
-    let choosing = SelectionSettings {
-        ipc: 2,
-        depth: 2,
-        ..SelectionSettings::for_dataset(&dataset, Selector::Herding)
-    };
+    let choosing = SelectionSettings::for_dataset(&dataset, Selector::Herding).ipc(2).depth(2);
     let error = Selection::new(gpu(), dataset.clone(), choosing).unwrap_err();
     assert!(error.to_string().contains("\"class 0\" has only 1"), "{error}");
 
-    let settings = Settings { init: Init::Noise, ..settings };
+    let settings = settings.init(Init::Noise);
     let start = initial(&dataset, settings.clone());
     let mut first = None;
     for gpu in gpus() {
@@ -341,20 +327,20 @@ fn classes_of_unequal_size_and_in_colour() {
 fn impossible_settings_are_refused() {
     let tiny = noise(3, 4, &[2, 2]);
     for (settings, word) in [
-        (Settings { depth: 3, ..quick(&tiny) }, "too small for 3 blocks: use depth 2"),
-        (Settings { depth: 6, ..quick(&tiny) }, "depth"),
-        (Settings { depth: 2, width: 0, ..quick(&tiny) }, "width"),
-        (Settings { depth: 2, ipc: 0, ..quick(&tiny) }, "ipc"),
-        (Settings { depth: 2, batch_real: 0, ..quick(&tiny) }, "batch_real"),
-        (Settings { depth: 2, iterations: 0, ..quick(&tiny) }, "iterations"),
-        (Settings { depth: 2, lr_img: f32::NAN, ..quick(&tiny) }, "lr_img"),
-        (Settings { depth: 2, ipc: usize::MAX / 2, ..quick(&tiny) }, "ipc"),
-        (Settings { depth: 2, ipc: 1_000_000, ..quick(&tiny) }, "ipc"),
+        (quick(&tiny).depth(3), "too small for 3 blocks: use depth 2"),
+        (quick(&tiny).depth(6), "depth"),
+        (quick(&tiny).depth(2).width(0), "width"),
+        (quick(&tiny).depth(2).ipc(0), "ipc"),
+        (quick(&tiny).depth(2).batch_real(0), "batch_real"),
+        (quick(&tiny).depth(2).iterations(0), "iterations"),
+        (quick(&tiny).depth(2).lr_img(f32::NAN), "lr_img"),
+        (quick(&tiny).depth(2).ipc(usize::MAX / 2), "ipc"),
+        (quick(&tiny).depth(2).ipc(1_000_000), "ipc"),
     ] {
         let error = Condensation::new(gpu(), tiny.clone(), settings).unwrap_err();
         assert!(error.is_usage() && error.to_string().contains(word), "{word}: {error}");
     }
     // With two blocks it works: 4 → 2 → 1.
-    let (set, _) = run(gpu(), &tiny, Settings { depth: 2, ..quick(&tiny) });
+    let (set, _) = run(gpu(), &tiny, quick(&tiny).depth(2));
     assert!(set.images.iter().all(|v| v.is_finite()));
 }

@@ -41,13 +41,7 @@ pub fn part_of_glyphs(train: usize, test: usize) -> Dataset {
 
 /// Small and short, but enough steps to leave chance: there all networks give much the same answers.
 fn settings() -> EvaluationSettings {
-    EvaluationSettings {
-        nets: 3,
-        epochs: 10,
-        width: 8,
-        batch: 16,
-        ..EvaluationSettings::for_dataset(glyphs())
-    }
+    EvaluationSettings::for_dataset(glyphs()).nets(3).epochs(10).width(8).batch(16)
 }
 
 /// Each class's first images.
@@ -85,7 +79,7 @@ fn a_seed_decides_the_accuracy() {
     let first = accuracy(&set, &settings());
     assert_eq!(first.runs.len(), 3);
     assert_eq!(first, accuracy(&set, &settings()));
-    let other = accuracy(&set, &EvaluationSettings { seed: 1, ..settings() });
+    let other = accuracy(&set, &settings().seed(1));
     assert_ne!(first.runs, other.runs);
 }
 
@@ -96,7 +90,7 @@ fn a_network_does_not_depend_on_those_trained_beside_it() {
     let three = accuracy(&set, &settings()).runs;
     println!("{three:?}");
     assert!(three[0] != three[1] && three[1] != three[2], "{three:?}");
-    let one = accuracy(&set, &EvaluationSettings { nets: 1, ..settings() }).runs;
+    let one = accuracy(&set, &settings().nets(1)).runs;
     assert_eq!(one, three[..1]);
 }
 
@@ -104,7 +98,7 @@ fn a_network_does_not_depend_on_those_trained_beside_it() {
 fn the_memory_budget_changes_no_accuracy() {
     // Batches that a part of 64 and one of 11 make up.
     let set = real(glyphs(), 15);
-    let settings = EvaluationSettings { epochs: 6, batch: 75, lr: 0.02, ..settings() };
+    let settings = settings().epochs(6).batch(75).lr(0.02);
     let ample = accuracy(&set, &settings);
     println!("{ample}");
     // The least budget makes networks take turns.
@@ -121,19 +115,19 @@ fn the_memory_budget_changes_no_accuracy() {
             Err(other) => panic!("{other}"),
         }
     };
-    assert_eq!(least.pieces(), 3 * 7, "three turns of six epochs and a test");
+    assert_eq!(least.total(), 3 * 7, "three turns of six epochs and a test");
     assert_eq!(least.accuracy_blocking().unwrap(), ample, "{budget} bytes");
     // The next more that changes something: two networks, then one.
     let more = (1..).map(|eighths| start(budget + eighths * budget / 8).unwrap());
-    let mut between = more.into_iter().find(|run| run.pieces() < 3 * 7).unwrap();
-    assert_eq!(between.pieces(), 2 * 7, "two turns");
+    let mut between = more.into_iter().find(|run| run.total() < 3 * 7).unwrap();
+    assert_eq!(between.total(), 2 * 7, "two turns");
     assert_eq!(between.accuracy_blocking().unwrap(), ample);
 }
 
 #[test]
 fn watching_a_piece_changes_nothing_and_leaving_it_ends_the_evaluation() {
     let gpu = gpu().clone().with_submit_target(Duration::from_micros(100));
-    let settings = EvaluationSettings { nets: 1, epochs: 2, ..settings() };
+    let settings = settings().nets(1).epochs(2);
     let begin = || {
         let set = TrainingSet::Synthetic(real(glyphs(), 2));
         Evaluation::new(&gpu, glyphs().clone(), set, settings.clone()).unwrap()
@@ -144,7 +138,7 @@ fn watching_a_piece_changes_nothing_and_leaving_it_ends_the_evaluation() {
     assert!(estimate > Duration::ZERO && estimate < Duration::from_secs(60), "{estimate:?}");
     while !watched.is_done() {
         let mut parts = Vec::new();
-        let ended = watched.advance_blocking(&mut |part| {
+        let ended = watched.step_blocking(&mut |part| {
             parts.push(part);
             ControlFlow::Continue(())
         });
@@ -157,27 +151,27 @@ fn watching_a_piece_changes_nothing_and_leaving_it_ends_the_evaluation() {
 
     let mut left = begin();
     assert_eq!(
-        left.advance_blocking(&mut |_| ControlFlow::Break(())).unwrap(),
+        left.step_blocking(&mut |_| ControlFlow::Break(())).unwrap(),
         ControlFlow::Break(())
     );
     assert_eq!(left.done(), 0);
-    for outcome in [left.advance(), left.accuracy_blocking().map(drop)] {
+    for outcome in [left.step(), left.accuracy_blocking().map(drop)] {
         assert!(outcome.unwrap_err().to_string().contains("stopped in the middle"));
     }
 }
 
 #[test]
-fn pieces_are_counted() {
+fn steps_are_counted() {
     let mut run = start(real(glyphs(), 1), &settings()).unwrap();
-    assert_eq!((run.pieces(), run.done(), run.in_flight(), run.is_done()), (11, 0, 0, false));
-    run.advance().unwrap();
+    assert_eq!((run.total(), run.done(), run.in_flight(), run.is_done()), (11, 0, 0, false));
+    run.step().unwrap();
     assert_eq!((run.done(), run.in_flight()), (1, 1));
     run.wait_blocking(0).unwrap();
     assert_eq!((run.done(), run.in_flight()), (1, 0));
     // What is left is done on the way to the answer, which stays the same.
     let accuracy = run.accuracy_blocking().unwrap();
     assert!(run.is_done());
-    run.advance().unwrap();
+    run.step().unwrap();
     assert_eq!(run.done(), 11);
     assert_eq!(run.accuracy_blocking().unwrap(), accuracy);
 }
@@ -185,10 +179,10 @@ fn pieces_are_counted() {
 #[test]
 fn accuracy_rises_with_more_images() {
     // Both long enough to learn their set; the many also have more images to pass over.
-    let settings = EvaluationSettings { nets: 2, batch: 64, lr: 0.02, ..settings() };
-    let one = EvaluationSettings { epochs: 50, ..settings.clone() };
+    let settings = settings().nets(2).batch(64).lr(0.02);
+    let one = settings.clone().epochs(50);
     let one = accuracy(&real(glyphs(), 1), &one);
-    let many = accuracy(&real(glyphs(), 50), &EvaluationSettings { epochs: 8, ..settings });
+    let many = accuracy(&real(glyphs(), 50), &settings.epochs(8));
     println!("one a class {one}, fifty {many}");
     assert!(one.mean + 15.0 < many.mean, "{one} with one image a class, {many} with fifty");
 }
@@ -196,7 +190,7 @@ fn accuracy_rises_with_more_images() {
 #[test]
 fn the_whole_training_set_can_be_trained_on() {
     // Not a multiple of the batch: 10 batches of 48 and one of 20.
-    let settings = EvaluationSettings { nets: 2, epochs: 2, batch: 48, lr: 0.05, ..settings() };
+    let settings = settings().nets(2).epochs(2).batch(48).lr(0.05);
     let new = || Evaluation::new(gpu(), glyphs().clone(), TrainingSet::Whole, settings.clone());
     let accuracy = new().unwrap().accuracy_blocking().unwrap();
     println!("two epochs of all: {accuracy}");
@@ -224,8 +218,8 @@ fn batches_that_do_not_divide_the_set() {
     println!("batches of 16: {accuracy}");
     assert!(accuracy.mean > 25.0, "{accuracy}");
     // A batch beyond the set is the set.
-    let all = EvaluationSettings { batch: 50, epochs: 3, ..settings() };
-    let beyond = EvaluationSettings { batch: 1000, ..all.clone() };
+    let all = settings().batch(50).epochs(3);
+    let beyond = all.clone().batch(1000);
     assert_eq!(self::accuracy(&set, &all), self::accuracy(&set, &beyond));
 }
 
@@ -304,7 +298,7 @@ fn a_training_that_diverges_is_an_error() {
     let mut poisoned = real(glyphs(), 2);
     poisoned.images[300] = f32::NAN;
     poisoned.images[5000] = f32::INFINITY;
-    let fast = EvaluationSettings { lr: 1e30, ..settings() };
+    let fast = settings().lr(1e30);
     for (set, settings) in [(poisoned, settings()), (real(glyphs(), 2), fast)] {
         let error = start(set, &settings).unwrap().accuracy_blocking().unwrap_err();
         assert!(matches!(error, Error::NetworkDiverged { network: 0 }), "{error}");
@@ -319,13 +313,7 @@ fn a_training_that_diverges_is_an_error() {
 #[test]
 fn condensing_raises_accuracy_over_its_real_images() {
     let dataset = Arc::new(part_of_glyphs(1000, 300));
-    let condensing = Settings {
-        ipc: 1,
-        iterations: 60,
-        width: 8,
-        batch_real: 32,
-        ..Settings::for_dataset(&dataset)
-    };
+    let condensing = Settings::for_dataset(&dataset).ipc(1).iterations(60).width(8).batch_real(32);
     let mut run = Condensation::new(gpu(), dataset.clone(), condensing).unwrap();
     let before = run.images_blocking().unwrap();
     while !run.is_done() {
@@ -333,14 +321,12 @@ fn condensing_raises_accuracy_over_its_real_images() {
         run.wait_blocking(2).unwrap();
     }
     let after = run.images_blocking().unwrap();
-    let judging = EvaluationSettings {
-        nets: 3,
-        epochs: 40,
-        width: 8,
-        lr: 0.02,
-        augment: Strategy::none(),
-        ..EvaluationSettings::for_dataset(&dataset)
-    };
+    let judging = EvaluationSettings::for_dataset(&dataset)
+        .nets(3)
+        .epochs(40)
+        .width(8)
+        .lr(0.02)
+        .augment(Strategy::none());
     let judge = |set: SyntheticSet| {
         let set = TrainingSet::Synthetic(set);
         let mut run = Evaluation::new(gpu(), dataset.clone(), set, judging.clone()).unwrap();

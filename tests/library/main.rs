@@ -4,6 +4,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod advance;
 mod awaited;
 #[cfg(feature = "files")]
 mod checkpoint;
@@ -50,7 +51,7 @@ fn noise(channels: usize, size: usize, counts: &[usize]) -> Arc<Dataset> {
 
 /// Small enough for a CPU to do in a moment.
 fn quick(dataset: &Dataset, iterations: u32) -> Settings {
-    Settings { ipc: 2, iterations, width: 8, batch_real: 8, ..Settings::for_dataset(dataset) }
+    Settings::for_dataset(dataset).ipc(2).iterations(iterations).width(8).batch_real(8)
 }
 
 fn bits(set: &SyntheticSet) -> Vec<u32> {

@@ -14,7 +14,7 @@ fn net(name: &str) -> Architecture {
 }
 
 fn settings(dataset: &Dataset, name: &str) -> Settings {
-    Settings { net: net(name), ..quick(dataset, 3) }
+    quick(dataset, 3).net(net(name))
 }
 
 fn run(dataset: &Arc<Dataset>, settings: &Settings, budget: u64) -> dm_wgpu::Result<Condensation> {
@@ -80,14 +80,12 @@ fn a_network_is_the_same_beside_others() {
     part.dataset = glyphs.name().into();
     for name in ["lenet", "convnet:norm=batch"] {
         let accuracy = |nets| {
-            let settings = EvaluationSettings {
-                net: net(name),
-                nets,
-                epochs: 4,
-                width: 8,
-                batch: 12,
-                ..EvaluationSettings::for_dataset(&glyphs)
-            };
+            let settings = EvaluationSettings::for_dataset(&glyphs)
+                .net(net(name))
+                .nets(nets)
+                .epochs(4)
+                .width(8)
+                .batch(12);
             let train = TrainingSet::Synthetic(part.clone());
             let dataset = crate::evaluate::glyphs().clone();
             Evaluation::new(gpu(), dataset, train, settings).unwrap().accuracy_blocking().unwrap()

@@ -116,12 +116,7 @@ fn an_evaluation_trains_fewer_networks_at_a_time() {
     let mut run = Condensation::new(&gpu, dataset.clone(), settings(&dataset)).unwrap();
     step(&mut run);
     let set = run.images_blocking().unwrap();
-    let settings = EvaluationSettings {
-        nets: 3,
-        epochs: 2,
-        width: 8,
-        ..EvaluationSettings::for_dataset(&dataset)
-    };
+    let settings = EvaluationSettings::for_dataset(&dataset).nets(3).epochs(2).width(8);
     let new = || {
         let train = TrainingSet::Synthetic(set.clone());
         Evaluation::new(&gpu, dataset.clone(), train, settings.clone())
@@ -129,10 +124,10 @@ fn an_evaluation_trains_fewer_networks_at_a_time() {
     let accuracy = new().unwrap().accuracy_blocking().unwrap();
     run_out_of_memory(&gpu, 1);
     let mut fewer = new().unwrap();
-    assert_eq!(fewer.pieces(), 2 * 3, "two networks, then one");
+    assert_eq!(fewer.total(), 2 * 3, "two networks, then one");
     assert_eq!(fewer.accuracy_blocking().unwrap(), accuracy);
     run_out_of_memory(&gpu, 1);
-    assert!(matches!(new().unwrap().advance(), Ok(())), "it was used up by the preparation");
+    assert!(matches!(new().unwrap().step(), Ok(())), "it was used up by the preparation");
     run_out_of_memory(&gpu, u32::MAX);
     assert!(matches!(new(), Err(Error::OutOfMemory { .. })));
 }
@@ -201,31 +196,20 @@ fn tables_have_what_is_allocated() {
     for shared in gpus().iter().chain(gpu_f16()) {
         // What others allocate at the same time is not in it.
         let (kernels, precision) = (Some(shared.kernels()), shared.precision());
-        let choice = AdapterChoice { kernels, precision, ..Default::default() };
+        let choice = AdapterChoice::default().kernels(kernels).precision(precision);
         let gpu = Gpu::headless_blocking(&choice).unwrap();
         for (channels, size, width, depth) in nets {
             let dataset = match (channels, size) {
                 (1, 28) => glyphs(),
                 _ => noise(channels, size),
             };
-            let settings = Settings {
-                ipc: 3,
-                width,
-                depth,
-                batch_real: 12,
-                ..Settings::for_dataset(&dataset)
-            };
-            let choice = SelectionSettings {
-                width,
-                depth,
-                ..SelectionSettings::for_dataset(&dataset, Selector::Herding)
-            };
-            let judged = EvaluationSettings {
-                nets: 3,
-                width,
-                depth,
-                ..EvaluationSettings::for_dataset(&dataset)
-            };
+            let settings =
+                Settings::for_dataset(&dataset).ipc(3).width(width).depth(depth).batch_real(12);
+            let choice = SelectionSettings::for_dataset(&dataset, Selector::Herding)
+                .width(width)
+                .depth(depth);
+            let judged =
+                EvaluationSettings::for_dataset(&dataset).nets(3).width(width).depth(depth);
             let mut set = None;
             // All at once, less, and next to nothing.
             for budget in [1 << 30, 12 << 20, 5 << 20, 2 << 20] {
@@ -273,7 +257,7 @@ fn what_no_binding_can_show_is_refused() {
     let limits = wgpu::Limits::default();
     let gpu = device_of(wgpu::Limits { max_storage_buffer_binding_size: 1 << 20, ..limits });
     let dataset = glyphs();
-    let wide = Settings { width: 256, ..settings(&dataset) };
+    let wide = settings(&dataset).width(256);
     let error = Condensation::check(&gpu, &dataset, &wide).unwrap_err();
     assert!(error.is_usage(), "{error}");
     let said =

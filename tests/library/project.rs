@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use dm_wgpu::{
-    EvaluationSettings, Settings, SyntheticSet,
+    EvaluationSettings, SyntheticSet,
     project::{
-        self, Changes, Checkpoints, Data, Error, Event, Job, Machine, Method, MethodSettings,
+        self, CHECKPOINT_EVERY, Changes, Data, Error, Event, Job, Machine, Method, MethodSettings,
         Observer, Record, Resumed, Setup,
     },
 };
@@ -51,14 +51,9 @@ fn setup() -> (Setup, Data) {
 
 /// Six iterations, and an evaluation of next to nothing.
 fn record(setup: &Setup, data: Data) -> Record {
-    let settings = Settings { ipc: 1, ..quick(&setup.dataset, 6) };
-    let evaluation = EvaluationSettings {
-        nets: 1,
-        epochs: 1,
-        width: 4,
-        depth: 1,
-        ..EvaluationSettings::for_dataset(&setup.dataset)
-    };
+    let settings = quick(&setup.dataset, 6).ipc(1);
+    let evaluation =
+        EvaluationSettings::for_dataset(&setup.dataset).nets(1).epochs(1).width(4).depth(1);
     Record::new(data, Some(MethodSettings::Dm(settings)), Some(evaluation))
 }
 
@@ -74,7 +69,7 @@ fn a_run_that_an_observer_stops_is_resumed_to_the_same_bits() {
     let record = record(&setup, data);
     let run = |name: &str, notes: &mut Notes| {
         let out = place.path().join(name);
-        project::run(&setup, record.clone(), Some(&out), Checkpoints::USUAL, notes).unwrap()
+        project::run(&setup, record.clone(), Some(&out), CHECKPOINT_EVERY, notes).unwrap()
     };
     let mut notes = Notes::default();
     let whole = run("whole", &mut notes);
@@ -87,19 +82,19 @@ fn a_run_that_an_observer_stops_is_resumed_to_the_same_bits() {
     let done = figures.completed_iterations.unwrap();
     assert!(figures.interrupted && figures.accuracy.is_none() && (2..6).contains(&done), "{done}");
     let few = Changes { iterations: Some(1), ..Changes::default() };
-    let refused = project::resume(&stopped.folder, &few, Checkpoints::USUAL, &mut ()).unwrap_err();
+    let refused = project::resume(&stopped.folder, &few, CHECKPOINT_EVERY, &mut ()).unwrap_err();
     assert!(matches!(refused, Error::TooFewIterations { asked: 1, .. }), "{refused}");
 
     let mut notes = Notes::default();
     let resume = |notes: &mut Notes| {
-        project::resume(&stopped.folder, &Changes::default(), Checkpoints::USUAL, notes).unwrap()
+        project::resume(&stopped.folder, &Changes::default(), CHECKPOINT_EVERY, notes).unwrap()
     };
     let Resumed::One(ran) = resume(&mut notes) else { panic!("it was not finished") };
     assert!(!ran.figures.unwrap().interrupted);
     assert_eq!((notes.resumed, notes.losses), (Some(done), 6 - done));
     assert_eq!(images(&stopped.folder), images(&whole.folder));
     assert!(matches!(resume(&mut notes), Resumed::Finished(_)));
-    let nowhere = project::resume(place.path(), &Changes::default(), Checkpoints::USUAL, &mut ());
+    let nowhere = project::resume(place.path(), &Changes::default(), CHECKPOINT_EVERY, &mut ());
     assert!(nowhere.unwrap_err().is_usage());
 
     // Before its first iteration nothing is worth keeping.
@@ -112,7 +107,7 @@ fn several_runs_and_methods_are_put_together() {
     let place = tempfile::tempdir().unwrap();
     let (setup, data) = setup();
     let record = record(&setup, data.clone());
-    let (out, every) = (place.path().join("seeds"), Checkpoints::USUAL);
+    let (out, every) = (place.path().join("seeds"), CHECKPOINT_EVERY);
     let mut notes = Notes::default();
     let several =
         project::repeat(&setup, record.clone(), 2, Some(&out), every, &mut notes).unwrap();

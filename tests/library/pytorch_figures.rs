@@ -24,7 +24,7 @@ fn data_dir(what: &str) -> Option<PathBuf> {
 }
 
 fn mnist() -> Option<Arc<Dataset>> {
-    let sources = data::Sources { data_dir: Some(data_dir("MNIST")?), ..Default::default() };
+    let sources = data::Sources::default().data_dir(Some(data_dir("MNIST")?));
     Some(Arc::new(data::load("mnist", &sources, &mut |_| {}).unwrap()))
 }
 
@@ -62,8 +62,7 @@ fn cifar10() -> Option<Arc<Dataset>> {
 }
 
 fn evaluate(dataset: &Arc<Dataset>, set: SyntheticSet, seed: u64) -> Accuracy {
-    let settings =
-        EvaluationSettings { nets: 2, width: 32, seed, ..EvaluationSettings::for_dataset(dataset) };
+    let settings = EvaluationSettings::for_dataset(dataset).nets(2).width(32).seed(seed);
     let set = TrainingSet::Synthetic(set);
     Evaluation::new(gpu(), dataset.clone(), set, settings).unwrap().accuracy_blocking().unwrap()
 }
@@ -71,7 +70,7 @@ fn evaluate(dataset: &Arc<Dataset>, set: SyntheticSet, seed: u64) -> Accuracy {
 /// The accuracies of one seed's set after so many iterations.
 fn curve(dataset: &Arc<Dataset>, ipc: usize, init: Init, seed: u64, at: &[u32]) -> Vec<Vec<f64>> {
     let settings =
-        Settings { ipc, init, width: 32, batch_real: 64, seed, ..Settings::for_dataset(dataset) };
+        Settings::for_dataset(dataset).ipc(ipc).init(init).width(32).batch_real(64).seed(seed);
     let mut run = Condensation::new(gpu(), dataset.clone(), settings).unwrap();
     at.iter()
         .map(|&iterations| {

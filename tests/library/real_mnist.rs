@@ -23,13 +23,7 @@ fn the_loss_falls_on_real_digits() {
     let counts: Vec<_> = (0..10).map(|k| dataset.train().of_class(k).len()).collect();
     assert_eq!(counts, [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]);
 
-    let settings = Settings {
-        ipc: 1,
-        iterations: 15,
-        width: 16,
-        batch_real: 16,
-        ..Settings::for_dataset(&dataset)
-    };
+    let settings = Settings::for_dataset(&dataset).ipc(1).iterations(15).width(16).batch_real(16);
     let mut run = Condensation::new(gpu(), dataset, settings).unwrap();
     while !run.is_done() {
         run.step().unwrap();

@@ -9,12 +9,8 @@ fn a_selection_depends_on_seed_and_method_not_on_memory() {
     let dataset = glyphs();
     let chosen = |selection, seed, budget| {
         let gpu = gpu().clone().with_memory_budget(budget);
-        let settings = SelectionSettings {
-            ipc: 3,
-            width: 8,
-            seed,
-            ..SelectionSettings::for_dataset(&dataset, selection)
-        };
+        let settings =
+            SelectionSettings::for_dataset(&dataset, selection).ipc(3).width(8).seed(seed);
         let mut selection = Selection::new(&gpu, dataset.clone(), settings).unwrap();
         let set = selection.set_blocking().unwrap();
         assert_eq!(set.labels.len(), 3 * dataset.classes());

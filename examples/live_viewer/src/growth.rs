@@ -26,14 +26,12 @@ impl Growth {
     pub fn new(gpu: Gpu, dataset: Arc<Dataset>) -> Result<Self, Box<dyn Error>> {
         let small = gpu.info().device_type == wgpu::DeviceType::Cpu;
         let (width, batch_real) = if small { (16, 16) } else { (64, 128) };
-        let settings = Settings {
-            ipc: 10,
-            iterations: u32::MAX, // until the window is closed
-            init: Init::Noise,
-            width,
-            batch_real,
-            ..Settings::for_dataset(&dataset)
-        };
+        let settings = Settings::for_dataset(&dataset)
+            .ipc(10)
+            .iterations(u32::MAX) // until the window is closed
+            .init(Init::Noise)
+            .width(width)
+            .batch_real(batch_real);
         let run = Condensation::new(&gpu, dataset.clone(), settings)?;
         let picture = run.picture()?;
         let (recent, means) = Default::default();

@@ -31,18 +31,17 @@ fn every_flag_arrives() {
             .split_whitespace(),
     )
     .unwrap();
-    let expected = Settings {
-        net: Architecture::LeNet,
-        ipc: 2,
-        iterations: 3,
-        init: Init::Noise,
-        width: 6,
-        depth: 1,
-        batch_real: 5,
-        lr_img: 0.5,
-        augment: Strategy::none(),
-        seed: 4,
-    };
+    let expected = Settings::for_dataset(&dataset::tests::tiny())
+        .net(Architecture::LeNet)
+        .ipc(2)
+        .iterations(3)
+        .init(Init::Noise)
+        .width(6)
+        .depth(1)
+        .batch_real(5)
+        .lr_img(0.5)
+        .augment(Strategy::none())
+        .seed(4);
     assert_eq!(cli.given.settings(&dataset::tests::tiny()), expected);
     let choice = cli.given.machine().adapter_choice().unwrap();
     assert_eq!((choice.adapter.as_deref(), choice.backend.as_deref()), (Some("7"), Some("gl")));
@@ -80,14 +79,12 @@ fn an_evaluation_inherits_settings_from_the_run() {
                 --augment none --eval-nets 7 --eval-epochs 8 --eval-every 9 --method k-center";
     let cli = Cli::try_parse_from(line.split_whitespace()).unwrap();
     let evaluation = cli.given.evaluation(&dataset::tests::tiny(), cli.given.method());
-    let expected = EvaluationSettings {
-        nets: 7,
-        epochs: 8,
-        width: 6,
-        depth: 1,
-        seed: 4,
-        ..EvaluationSettings::for_dataset(&dataset::tests::tiny())
-    };
+    let expected = EvaluationSettings::for_dataset(&dataset::tests::tiny())
+        .nets(7)
+        .epochs(8)
+        .width(6)
+        .depth(1)
+        .seed(4);
     assert_eq!(evaluation, expected);
     assert_eq!(cli.given.get("eval_every"), Some(9));
 }

@@ -7,7 +7,7 @@ use crate::{
     Dataset, Error, Result,
     augment::Row,
     condense::{Iteration, Progress, RealBatch, Settings, Step, sample::draw_batch},
-    gpu::{Between, Readback, Share, Submitted, WAITING},
+    gpu::{Between, Readback, Share, Submitted, WAITING, duration},
     kernels::NetworkKey,
     rng::{Purpose, Stream},
 };
@@ -129,14 +129,22 @@ impl Condensation {
         }
     }
 
-    /// How long an iteration takes on this device, measured on a slice of each of its kernels: seconds where they
-    /// are compiled first, a moment else. Nothing that counts is computed.
+    /// As [`step`](Self::step), which never waits, under the name that other work has in browsers. Completes at once.
+    ///
+    /// # Errors
+    /// As [`step`](Self::step).
+    pub async fn step_async(&mut self) -> Result<()> {
+        self.step()
+    }
+
+    /// How long the iterations that are left take on this device, measured on a slice of each kernel: seconds where
+    /// kernels are compiled first, a moment else. No image changes.
     ///
     /// # Errors
     /// [`Error::Gpu`] if the device was lost.
     pub fn estimate_blocking(&self) -> Result<Duration> {
         self.gpu.measure_paces(self.matching.recordings_but_the_update())?;
-        Ok(Duration::from_secs_f64(self.matching.expected(&Progress::default()).0))
+        Ok(self.estimated())
     }
 
     /// As [`estimate_blocking`](Self::estimate_blocking), completing as [`finished`](Self::finished) does.
@@ -145,7 +153,12 @@ impl Condensation {
     /// As [`estimate_blocking`](Self::estimate_blocking).
     pub async fn estimate(&self) -> Result<Duration> {
         self.gpu.measure_paces_async(self.matching.recordings_but_the_update()).await?;
-        Ok(Duration::from_secs_f64(self.matching.expected(&Progress::default()).0))
+        Ok(self.estimated())
+    }
+
+    fn estimated(&self) -> Duration {
+        let left = f64::from(self.total().saturating_sub(self.done()));
+        duration(left * self.matching.expected(&Progress::default()).0)
     }
 
     /// Encodes one iteration into the caller's encoder, to be submitted to the queue of

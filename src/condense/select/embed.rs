@@ -65,6 +65,7 @@ impl ClassEmbedder {
     }
 
     /// What its buffers take.
+    #[cfg(feature = "testing")]
     pub fn table(&self, gpu: &Gpu, dataset: &Dataset, net: &ConvNet) -> Table {
         Self::table_of(gpu, dataset, net, self.chunk)
     }
@@ -106,6 +107,17 @@ impl ClassEmbedder {
         self.features
     }
 
+    /// What is submitted for each chunk of images.
+    pub fn recording(&self) -> &Recording {
+        &self.recording
+    }
+
+    /// Seconds that classes of these sizes are expected to take.
+    pub fn seconds(&self, gpu: &Gpu, classes: impl Iterator<Item = usize>) -> f64 {
+        let chunks: usize = classes.map(|images| images.div_ceil(self.chunk)).sum();
+        chunks as f64 * gpu.expected([&self.recording])
+    }
+
     /// The embeddings of these training images, one after the other. Waits for them, and calls `between` with the part
     /// that is done. None where that breaks.
     pub fn embed_blocking(
@@ -140,9 +152,7 @@ impl ClassEmbedder {
         let mut embeddings = Vec::with_capacity(members.len() * self.features);
         for images in members.chunks(self.chunk) {
             self.send(gpu, dataset, images);
-            let mut submissions = Submissions::new(gpu);
-            submissions.run(&self.recording, DOING);
-            submissions.finish().all_but(0, gpu).await?;
+            self.recording.submit(gpu, DOING).all_but(0, gpu).await?;
             let mut values = self.network.output().read(gpu).await?;
             gpu.check(DOING)?;
             values.truncate(images.len() * self.features);

@@ -3,15 +3,16 @@
 mod embed;
 mod greedy;
 
-use std::{fmt, ops::ControlFlow, str::FromStr, sync::Arc};
+use std::{fmt, ops::ControlFlow, str::FromStr, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use super::{SyntheticSet, check_images, check_real, sample::draw};
+use super::{Settings, SyntheticSet, check_images, check_real, sample::draw};
 use crate::{
     ConvNet, Dataset, Error, Gpu, Result, Text,
-    gpu::{Table, blocking},
+    gpu::{blocking, duration},
     rng::{Purpose, Stream},
+    setters::with_setters,
 };
 use embed::{ClassEmbedder, PREPARE};
 
@@ -61,32 +62,34 @@ impl FromStr for Selector {
     }
 }
 
-/// The settings of a selection: [`for_dataset`](Self::for_dataset), and `..` of that for others, since
-/// more may follow.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SelectionSettings {
-    /// By what images are chosen.
-    pub selection: Selector,
-    /// Images per class, from 1. No class may have fewer.
-    pub ipc: usize,
-    /// Channels of every convolution of the embedding network.
-    pub width: usize,
-    /// Blocks of that network.
-    pub depth: usize,
-    /// Everything random follows from it: the choice, or the network's weights.
-    pub seed: u64,
+with_setters! {
+    /// The settings of a selection: [`for_dataset`](Self::for_dataset) fills in what suits a data set. Every field can be
+    /// read, and set by the method of its name.
+    #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub struct SelectionSettings {
+        /// By what images are chosen.
+        pub selection: Selector,
+        /// Images per class, from 1. No class may have fewer.
+        pub ipc: usize,
+        /// Channels of every convolution of the embedding network.
+        pub width: usize,
+        /// Blocks of that network.
+        pub depth: usize,
+        /// Everything random follows from it: the choice, or the network's weights.
+        pub seed: u64,
+    }
 }
 
 impl SelectionSettings {
-    /// What suits a data set, as [`Settings::for_dataset`](crate::Settings::for_dataset) has it.
+    /// What suits a data set, as [`Settings::for_dataset`] has it.
     pub fn for_dataset(dataset: &Dataset, selection: Selector) -> Self {
-        Self::like(&crate::Settings::for_dataset(dataset), selection)
+        Self::like(&Settings::for_dataset(dataset), selection)
     }
 
     /// As many images per class as these settings have, by a network as large, with their seed.
-    pub fn like(settings: &crate::Settings, selection: Selector) -> Self {
-        let crate::Settings { ipc, width, depth, seed, .. } = *settings;
+    pub fn like(settings: &Settings, selection: Selector) -> Self {
+        let Settings { ipc, width, depth, seed, .. } = *settings;
         Self { selection, ipc, width, depth, seed }
     }
 
@@ -107,7 +110,7 @@ impl SelectionSettings {
     }
 }
 
-/// A selection of real training images in progress, a class at a time.
+/// A selection of real training images in progress, one class per step.
 ///
 /// Herding and k-center see the images through one fixed ConvNet with random weights that follow
 /// from the seed. The baselines in the literature use a network trained on the whole set, whose
@@ -121,9 +124,6 @@ impl SelectionSettings {
 /// let dataset = Arc::new(data::glyphs(0)?);
 /// let settings = SelectionSettings::for_dataset(&dataset, Selector::Herding);
 /// let mut selection = Selection::new(&gpu, dataset, settings)?;
-/// while !selection.is_done() {
-///     selection.class_blocking()?;
-/// }
 /// selection.set_blocking()?.save("herding.safetensors".as_ref())?;
 /// # Ok::<(), dm_wgpu::Error>(())
 /// ```
@@ -185,9 +185,10 @@ impl Selection {
     }
 
     /// What its buffers take; nothing where no network looks.
-    pub(crate) fn table(&self) -> Result<Table> {
+    #[cfg(feature = "testing")]
+    pub(crate) fn table(&self) -> Result<crate::gpu::Table> {
         let net = self.settings.network(&self.dataset)?;
-        let none = || Table::new(self.gpu.caps());
+        let none = || crate::gpu::Table::new(self.gpu.caps());
         let table = |embedder: &ClassEmbedder| embedder.table(&self.gpu, &self.dataset, &net);
         Ok(self.embedder.as_ref().map_or_else(none, table))
     }
@@ -197,30 +198,75 @@ impl Selection {
         &self.settings
     }
 
+    /// The number of classes, which is that of steps.
+    pub fn total(&self) -> u32 {
+        self.dataset.classes() as u32
+    }
+
     /// Classes that have been chosen from so far.
-    pub fn done(&self) -> usize {
-        self.chosen.len()
+    pub fn done(&self) -> u32 {
+        self.chosen.len() as u32
     }
 
     /// Whether there is no class left.
     pub fn is_done(&self) -> bool {
-        self.chosen.len() >= self.dataset.classes()
+        self.done() >= self.total()
     }
 
-    /// Chooses from the next class, waiting for its embeddings. After the last, does nothing.
+    /// Steps that are submitted and unfinished: none between two calls, as a step ends with the choice.
+    pub fn in_flight(&self) -> u32 {
+        0
+    }
+
+    /// There is nothing to wait for between two calls, as a step ends with the choice.
     ///
     /// # Errors
     /// [`Error::Gpu`] if the device was lost.
-    pub fn class_blocking(&mut self) -> Result<()> {
-        self.advance_blocking(&mut |_| ControlFlow::Continue(())).map(drop)
+    pub fn wait_blocking(&mut self, _at_most: u32) -> Result<()> {
+        self.gpu.check(PREPARE)
     }
 
-    /// As [`class_blocking`](Self::class_blocking), and calls `between` now and then with the part of the class that is
-    /// embedded, from 0 to 1. Where that breaks, the class is left, to be chosen from anew.
+    /// Completes at once, as [`wait_blocking`](Self::wait_blocking) does.
     ///
     /// # Errors
-    /// As [`class_blocking`](Self::class_blocking).
-    pub fn advance_blocking(
+    /// As [`wait_blocking`](Self::wait_blocking).
+    pub async fn finished(&mut self, at_most: u32) -> Result<()> {
+        self.wait_blocking(at_most)
+    }
+
+    /// How long the classes that are left take on this device, measured on a slice of each kernel: seconds where kernels
+    /// are compiled first, a moment else, and nothing where no network looks. Without what the host needs to choose.
+    ///
+    /// # Errors
+    /// [`Error::Gpu`] if the device was lost.
+    pub fn estimate_blocking(&self) -> Result<Duration> {
+        self.gpu.measure_paces(self.embedder.as_ref().map(ClassEmbedder::recording))?;
+        Ok(self.estimated())
+    }
+
+    /// As [`estimate_blocking`](Self::estimate_blocking), completing as [`step_async`](Self::step_async) does.
+    ///
+    /// # Errors
+    /// As [`estimate_blocking`](Self::estimate_blocking).
+    pub async fn estimate(&self) -> Result<Duration> {
+        self.gpu.measure_paces_async(self.embedder.as_ref().map(ClassEmbedder::recording)).await?;
+        Ok(self.estimated())
+    }
+
+    fn estimated(&self) -> Duration {
+        let members = |class| self.dataset.train().of_class(class).len();
+        let left = (self.chosen.len()..self.dataset.classes()).map(members);
+        let seconds = |embedder: &ClassEmbedder| embedder.seconds(&self.gpu, left);
+        duration(self.embedder.as_ref().map_or(0.0, seconds))
+    }
+
+    /// Chooses from the next class, waiting for its embeddings, and calls `between` now and then with the part of the
+    /// class that is embedded, from 0 to 1. Where that breaks, the class is left, to be chosen from anew. After the last
+    /// class, does nothing.
+    ///
+    /// # Errors
+    /// [`Error::Gpu`] if the device was lost.
+    pub fn step_blocking(
         &mut self,
         between: &mut dyn FnMut(f64) -> ControlFlow<()>,
     ) -> Result<ControlFlow<()>> {
@@ -247,7 +293,7 @@ impl Selection {
     ///
     /// # Errors
     /// [`Error::Gpu`] if the device was lost.
-    pub async fn class(&mut self) -> Result<()> {
+    pub async fn step_async(&mut self) -> Result<()> {
         if self.is_done() {
             return Ok(());
         }
@@ -289,18 +335,18 @@ impl Selection {
     /// [`Error::Gpu`] if the device was lost.
     pub fn set_blocking(&mut self) -> Result<SyntheticSet> {
         while !self.is_done() {
-            self.class_blocking()?;
+            let _ = self.step_blocking(&mut |_| ControlFlow::Continue(()))?;
         }
         self.chosen_set()
     }
 
-    /// As [`set_blocking`](Self::set_blocking), completing as [`class`](Self::class) does.
+    /// As [`set_blocking`](Self::set_blocking), completing as [`step_async`](Self::step_async) does.
     ///
     /// # Errors
     /// As [`set_blocking`](Self::set_blocking).
     pub async fn set(&mut self) -> Result<SyntheticSet> {
         while !self.is_done() {
-            self.class().await?;
+            self.step_async().await?;
         }
         self.chosen_set()
     }

@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 use super::{Form, Part, Python, assemble, from_files};
 use crate::{
     Dataset, Error, Result,
-    data::{Known, archive, bytes::File, store::on_disk},
+    data::{
+        Known, archive,
+        bytes::{File, on_disk},
+    },
 };
 
 pub(super) fn from_folder(known: &Known, form: &Form, paths: &[PathBuf]) -> Result<Dataset> {

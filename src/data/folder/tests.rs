@@ -1,8 +1,12 @@
 //! Layouts of folders, and what people have in them.
 
 use super::*;
+use crate::data::{
+    class_folders::*,
+    pictures::{Picture, is_picture},
+};
 use image::{GrayImage, RgbImage};
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, path::PathBuf};
 
 /// A folder with these files: pictures of 2×2 pixels by their ending, else text.
 fn place(files: &[&str]) -> tempfile::TempDir {

@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::data::{
+    Sources,
     idx::tests::{gzip, idx},
+    mnist,
     store::{self, DATA_VARIABLE, Place},
 };
 use std::{fs, path::Path};

@@ -150,6 +150,7 @@ impl Form {
 }
 
 /// A picture's planes, cut and resampled, by itself: else why it is refused.
+#[cfg(feature = "testing")]
 pub(crate) fn fitted_picture(
     bytes: &[u8],
     channels: usize,

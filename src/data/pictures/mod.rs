@@ -15,7 +15,9 @@ use std::{
     sync::Arc,
 };
 
-pub(crate) use decode::{endings, fitted_picture, is_picture, pixels, planes, read};
+#[cfg(feature = "testing")]
+pub(crate) use decode::fitted_picture;
+pub(crate) use decode::{endings, is_picture, pixels, planes, read};
 pub(super) use shelf::{Entry, Shelf};
 
 use super::{

@@ -1,10 +1,10 @@
 //! Tiny ImageNet in the layout in which it is published, unpacked or as its archive.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    path::Path,
-};
+use std::collections::{BTreeMap, HashMap};
+#[cfg(feature = "testing")]
+use std::path::Path;
 
+#[cfg(any(test, feature = "testing"))]
 use super::TINY_IMAGENET;
 use crate::{
     Dataset, Error, Result,
@@ -28,6 +28,7 @@ pub(super) fn load(
 }
 
 /// What an archive in this layout has, its pictures made `size` wide and decoded into `cache`.
+#[cfg(feature = "testing")]
 pub(crate) fn zipped_pictures(archive: &Path, size: usize, cache: &Path) -> Result<Dataset> {
     let shelf = Shelf::zip(archive, FOLDER)?;
     arrange(&TINY_IMAGENET, shelf, Some(size))?.load(cache, &mut |_| {})

@@ -2,10 +2,12 @@
 
 use super::{
     super::{
-        Batch, Planes, conv_backward_weight::conv_backward_weight as one_kernel,
-        conv_backward_weight_tiles, conv_lanes, conv_matrices, conv_tiles,
+        Batch, Planes,
+        conv_backward_weight::conv_backward_weight as one_kernel,
+        conv_backward_weight_tiles, conv_lanes, conv_matrices,
+        conv_plain::{Direction, conv_plain},
+        conv_tiles,
     },
-    Direction, conv_plain,
     plan::{ConvKernel, WeightKernel},
 };
 use crate::gpu::{Buffer, Dispatch, Gpu, Recording};

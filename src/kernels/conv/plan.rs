@@ -5,10 +5,9 @@
 
 use super::{
     super::{
-        First, MatrixTile, Packing, PixelTile, Planes, Tile, WeightTiles,
+        Direction, First, MatrixTile, Packing, PixelTile, Planes, Tile, WeightTiles,
         conv_backward_weight::WeightTile,
     },
-    Direction,
     cpu::{FirstBlock, Product, SmallPlanes, WidePlanes, Winograd},
 };
 use crate::{

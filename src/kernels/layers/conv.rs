@@ -161,7 +161,12 @@ impl Conv {
         2 * batch.images * self.weights() * self.out_size * self.out_size
     }
 
-    pub(in crate::kernels) fn params(self, gpu: &Gpu, batch: Batch, accumulate: bool) -> Buffer<Params> {
+    pub(in crate::kernels) fn params(
+        self,
+        gpu: &Gpu,
+        batch: Batch,
+        accumulate: bool,
+    ) -> Buffer<Params> {
         let params = Params {
             inputs: self.inputs as u32,
             outputs: self.outputs as u32,

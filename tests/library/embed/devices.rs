@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use dm_wgpu::{Condensation, Gpu, Settings, wgpu};
+use dm_wgpu::{Condensation, Gpu, wgpu};
 
 use super::{encoder, finish, settings, submit};
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
 #[test]
 fn two_runs_share_a_device() {
     let dataset = glyphs();
-    let alike = |seed| Settings { seed, iterations: 3, ..settings(&dataset) };
+    let alike = |seed| settings(&dataset).seed(seed).iterations(3);
     let alone = |seed| {
         let mut run = Condensation::new(gpu(), dataset.clone(), alike(seed)).unwrap();
         (0..3).for_each(|_| run.step().unwrap());

@@ -1,6 +1,6 @@
 //! The images where they are: as a texture, as a buffer.
 
-use dm_wgpu::{Condensation, Gpu, Init, Picture, Settings, wgpu};
+use dm_wgpu::{Condensation, Gpu, Init, Picture, wgpu};
 
 use super::{picture_twin::picture, settings};
 use crate::{
@@ -49,7 +49,7 @@ fn the_picture_shows_every_image() {
     ] {
         let dataset = noise(channels, size, &vec![1; classes]);
         let ipc = if init == Init::Real { 1 } else { 3 };
-        let settings = Settings { ipc, depth: 1, init, ..settings(&dataset) };
+        let settings = settings(&dataset).ipc(ipc).depth(1).init(init);
         let mut run = Condensation::new(gpu, dataset.clone(), settings).unwrap();
         run.step().unwrap();
         let shown = run.picture().unwrap();
@@ -80,7 +80,7 @@ fn the_picture_shows_every_image() {
 #[test]
 fn the_images_can_be_had_as_a_buffer() {
     let dataset = noise(1, 8, &[1; 3]);
-    let settings = Settings { ipc: 1, depth: 1, ..settings(&dataset) };
+    let settings = settings(&dataset).ipc(1).depth(1);
     let mut run = Condensation::new(gpu(), dataset, settings).unwrap();
     let bytes = run.images_buffer().size() as usize;
     assert_eq!(bytes, 4 * run.images_blocking().unwrap().images.len());
@@ -90,7 +90,7 @@ fn the_images_can_be_had_as_a_buffer() {
 fn a_picture_larger_than_a_texture_is_refused() {
     let limits = wgpu::Limits { max_texture_dimension_2d: 64, ..wgpu::Limits::default() };
     let dataset = noise(1, 70, &[1; 2]);
-    let settings = Settings { ipc: 1, depth: 1, ..settings(&dataset) };
+    let settings = settings(&dataset).ipc(1).depth(1);
     let run = Condensation::new(&common::device_of(limits), dataset, settings).unwrap();
     let error = run.picture().unwrap_err().to_string();
     assert!(error.contains("64 texels a side"), "{error}");

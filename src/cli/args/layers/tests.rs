@@ -196,7 +196,7 @@ fn the_help_knows_the_defaults() {
         let told = of_clap.as_deref().or(said);
         assert_eq!(told, Some(default.as_str()), "{id}: {help}");
     }
-    let paper = Recipe::new(Subject { preset: Preset::Paper, ..Subject::named("mnist") });
+    let paper = Recipe::new(Subject::named("mnist").preset(Preset::Paper));
     let help = command.get_arguments().find(|arg| arg.get_id() == "preset").unwrap();
     let help = help.get_help().unwrap().to_string().replace("20 000", "20000");
     for number in [

@@ -19,7 +19,10 @@ pub(crate) use product::Product;
 pub(crate) use texels::{from_texels, to_texels};
 pub(crate) use weight_gradient::weight_gradient;
 pub(in crate::kernels) use {
-    pack::{KERNEL as PACK, TAPS as PACK_TAPS}, product::TO_POSITIONS, texels::FROM as FROM_TEXELS, texels::TO as TO_TEXELS,
+    pack::{KERNEL as PACK, TAPS as PACK_TAPS},
+    product::TO_POSITIONS,
+    texels::FROM as FROM_TEXELS,
+    texels::TO as TO_TEXELS,
 };
 
 use crate::{

@@ -26,6 +26,8 @@ pub struct DmCase {
 
 /// What one step of [`DmSession`] left.
 #[derive(Debug, Clone)]
+// Tests read all of it.
+#[cfg_attr(not(feature = "testing"), allow(dead_code))]
 pub struct DmResult {
     /// Sum over classes.
     pub loss: f32,

@@ -1,0 +1,63 @@
+//! What loading a data set needs to know, and how it tells of its progress.
+
+use std::path::{Path, PathBuf};
+
+use crate::setters::with_setters;
+
+with_setters! {
+    /// Where data sets may come from, and what becomes of pictures. Every field can be read, and set by the method of its
+    /// name.
+    #[derive(Debug, Clone, Default)]
+    pub struct Sources {
+        /// The only folder to look in. Without one: what the environment variable `DM_WGPU_DATA`
+        /// names, or else the user's cache folder, with downloads.
+        pub data_dir: Option<PathBuf>,
+        /// Height and width to which pictures are cut and resampled, of [`folder`] and `tiny-imagenet`.
+        /// Without it they have to be alike.
+        pub resize: Option<usize>,
+        /// The part of each class of a [`folder`] without test pictures of its own that is set aside
+        /// for the test, from 0 to below 1; else [`TEST_FRACTION`](super::TEST_FRACTION).
+        pub test_fraction: Option<f64>,
+    }
+}
+
+/// How far a download, or the decoding of pictures, has come.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct Progress<'a> {
+    /// What is being done, and so what is counted.
+    pub work: Work,
+    /// The file that is downloaded, e.g. `train-images-idx3-ubyte`, or the data set that is decoded.
+    pub file: &'a str,
+    /// What has been done, with what an earlier download left. Begins again at 0 where a server sends
+    /// everything once more.
+    pub done: u64,
+    /// What there is to do: the bytes that the server announced, or all pictures.
+    pub total: Option<u64>,
+    /// The file that is not whole yet and that nobody could go on with. A program that ends here and
+    /// now should remove it; else it is removed when the same is loaded again.
+    pub unfinished: Option<&'a Path>,
+}
+
+/// What a [`Progress`] tells of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Work {
+    /// Bytes arrive.
+    Downloading,
+    /// Pictures are decoded.
+    Decoding,
+}
+
+impl<'a> Progress<'a> {
+    /// Of a file that is called `unfinished` until it is whole, if what there is of it is not kept.
+    #[cfg(feature = "download")]
+    pub(super) fn downloading(
+        file: &'a str,
+        unfinished: Option<&'a Path>,
+        done: u64,
+        total: Option<u64>,
+    ) -> Self {
+        Self { work: Work::Downloading, file, done, total, unfinished }
+    }
+}

@@ -1,0 +1,156 @@
+//! One kernel over one grid: what it is bound to, what it costs, and how any range of its workgroups is encoded.
+
+use std::{borrow::Cow, sync::Arc};
+
+use super::{
+    Cost, Gpu, Kernel, Share, Slot,
+    kernel::{Pipeline, pipeline},
+};
+
+/// One kernel over one grid, ready to be encoded.
+#[derive(Debug, Clone)]
+pub(crate) struct Dispatch {
+    pub(super) label: String,
+    pub(super) pipeline: Arc<Pipeline>,
+    pub(super) bind_group: wgpu::BindGroup,
+    /// What a slice is bound to that begins with the first workgroup.
+    pub(super) whole: wgpu::BindGroup,
+    pub(super) grid: [u32; 3],
+    /// Whether its workgroups have flat numbers, so that any number of them can be a slice.
+    pub(super) flat: bool,
+    pub(super) cost: Cost,
+}
+
+impl Kernel {
+    /// A dispatch of `grid` workgroups with these override constants and bindings, in slot order.
+    ///
+    /// Compiles the pipeline unless this device has it already.
+    pub fn dispatch(
+        &self,
+        gpu: &Gpu,
+        constants: &[(&str, f64)],
+        bindings: &[wgpu::BindingResource<'_>],
+        grid: [u32; 3],
+    ) -> Dispatch {
+        dispatch(gpu, self.name, || self.source.into(), self.slots, constants, bindings, grid)
+    }
+}
+
+/// As [`Kernel::dispatch`], for a source that is made when a device first needs it; `name` must tell sources
+/// apart.
+pub(crate) fn dispatch<'a>(
+    gpu: &Gpu,
+    name: &str,
+    source: impl FnOnce() -> Cow<'a, str>,
+    slots: &[Slot],
+    constants: &[(&str, f64)],
+    bindings: &[wgpu::BindingResource<'_>],
+    grid: [u32; 3],
+) -> Dispatch {
+    debug_assert_eq!(slots.len(), bindings.len(), "{name}");
+    let pipeline = pipeline(gpu, name, source, slots, constants);
+    let entries: Vec<_> = (0..)
+        .zip(bindings)
+        .map(|(binding, resource)| wgpu::BindGroupEntry { binding, resource: resource.clone() })
+        .collect();
+    let bind_group = gpu.device().create_bind_group(&wgpu::BindGroupDescriptor {
+        label: Some(name),
+        layout: &pipeline.layout,
+        entries: &entries,
+    });
+    // What paints a picture has a grid of two sides.
+    let flat = !slots.contains(&Slot::Picture);
+    let (label, whole) = (name.to_owned(), gpu.first_group(0));
+    Dispatch { label, pipeline, bind_group, whole, grid, flat, cost: Cost::default() }
+}
+
+/// A dispatch has no more slices than these: enough for any watchdog, few enough to keep what each is
+/// bound to.
+const SLICES: usize = 256;
+
+impl Dispatch {
+    /// Says how many multiplications and additions it is, where that is well defined.
+    pub fn flops(mut self, flops: usize) -> Self {
+        self.cost.flops = Some(flops as u64);
+        self
+    }
+
+    /// Says how many 4-byte values must be read and written at least.
+    pub fn values(self, values: usize) -> Self {
+        self.bytes(4 * values)
+    }
+
+    /// Says how many bytes must be read and written at least.
+    pub fn bytes(mut self, bytes: usize) -> Self {
+        self.cost.bytes = Some(bytes as u64);
+        self
+    }
+
+    pub(super) fn encode(&self, pass: &mut wgpu::ComputePass<'_>) {
+        self.encode_grid(pass, &self.whole, self.grid);
+    }
+
+    fn encode_grid(
+        &self,
+        pass: &mut wgpu::ComputePass<'_>,
+        first: &wgpu::BindGroup,
+        grid: [u32; 3],
+    ) {
+        pass.push_debug_group(&self.label);
+        pass.set_pipeline(&self.pipeline.raw);
+        pass.set_bind_group(0, &self.bind_group, &[]);
+        pass.set_bind_group(1, first, &[]);
+        pass.dispatch_workgroups(grid[0], grid[1], grid[2]);
+        pass.pop_debug_group();
+    }
+
+    pub(super) fn groups(&self) -> usize {
+        self.grid.iter().map(|&side| side as usize).product()
+    }
+
+    /// Seconds that its workgroups from `first` on are expected to take.
+    pub(super) fn expected(&self, gpu: &Gpu, first: usize) -> f64 {
+        let left = (self.groups() - first) as f64 / self.groups() as f64;
+        left * self.pipeline.pace.seconds(gpu, self.cost, self.groups())
+    }
+
+    /// Encodes as many workgroups from `first` on as there is room for, and says how many these are.
+    pub(super) fn encode_some(
+        &self,
+        gpu: &Gpu,
+        first: usize,
+        share: &mut Share,
+        pass: &mut wgpu::ComputePass<'_>,
+    ) -> usize {
+        let (left, room) = (self.groups() - first, share.room());
+        let expected = self.expected(gpu, first);
+        // A slice must not run on into the next one, as rows that are not full would.
+        let slice = if self.flat { self.groups().div_ceil(SLICES).min(ROW) } else { left };
+        let fitting = (room / expected * left as f64).min(ROW as f64) as usize;
+        let count = match fitting / slice * slice {
+            _ if expected <= room => left,
+            // Whatever happens, it goes on.
+            0 if share.is_untouched() => slice.min(left),
+            some => some,
+        };
+        if count > 0 {
+            let grid = if count == self.groups() { self.grid } else { fold(count) };
+            match first {
+                0 => self.encode_grid(pass, &self.whole, grid),
+                _ => self.encode_grid(pass, &gpu.first_group(first as u32), grid),
+            }
+            share.take(&self.pipeline, expected * count as f64 / left as f64);
+        }
+        count
+    }
+}
+
+/// The most workgroups along a side of a grid that WebGPU allows.
+const ROW: usize = 65_535;
+
+/// A grid of at least `workgroups`, folded into rows.
+///
+/// The shader counts them through `shared/grid.wgsl` and ignores the surplus.
+pub(crate) fn fold(workgroups: usize) -> [u32; 3] {
+    [workgroups.clamp(1, ROW) as u32, workgroups.div_ceil(ROW).max(1) as u32, 1]
+}

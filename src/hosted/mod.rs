@@ -1,0 +1,192 @@
+//! What a device computes, from host memory to host memory: for the doctor, whose cases go this way, and by way of
+//! `testing` for this crate's own tests.
+//!
+//! Every function blocks until the result is on the host. Images are NCHW f32 unless said otherwise.
+
+mod classifier;
+mod dm;
+
+pub use classifier::*;
+pub use dm::*;
+
+pub use crate::augment::row::Row;
+use crate::{
+    ConvNet, Gpu, Result,
+    gpu::{Buffer, Recording, Submissions, blocking},
+    kernels::{Augment, Batch, Item, NetworkKey, Planes, Source},
+    nn::{Embedder, Program, Target, Ways, Weights},
+    rng::Purpose,
+};
+
+/// A batch of images on the host.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Images {
+    /// N × channels × size × size values.
+    pub values: Vec<f32>,
+    /// Number of images.
+    pub n: usize,
+    /// Planes an image.
+    pub channels: usize,
+    /// Height and width.
+    pub size: usize,
+}
+
+/// What [`embed`] returns.
+#[derive(Debug, Clone)]
+pub struct Embedded {
+    /// Output of each block, (N, width, s/2, s/2); the last is the embedding.
+    pub blocks: Vec<Vec<f32>>,
+    /// Gradient at the input, if a gradient at the embedding was given.
+    pub dx: Option<Vec<f32>>,
+}
+
+/// The random network of (seed, iteration): each block's weights, (width, inputs, 3, 3).
+pub fn random_weights(
+    gpu: &Gpu,
+    net: &ConvNet,
+    seed: u64,
+    iteration: u32,
+) -> Result<Vec<Vec<f32>>> {
+    let weights = Weights::new(gpu, &Program::of_blocks(net), 1, Ways::Ahead);
+    let mut submissions = Submissions::new(gpu);
+    weights.draw(gpu, &mut submissions, NetworkKey::new(seed, Purpose::Weights, iteration));
+    submissions.finish();
+    (0..net.depth()).map(|block| weights.conv(block).read_blocking(gpu)).collect()
+}
+
+/// One row an image.
+pub fn augment_forward(gpu: &Gpu, x: &Images, rows: &[Row]) -> Result<Images> {
+    let values = Buffer::from_slice(gpu, "x", &x.values);
+    augment(gpu, Source::Values(&values), (x.channels, x.size), rows)
+}
+
+/// 8-bit NCHW pixels, normalised by the channels' mean and std, then augmented.
+pub fn augment_pixels(
+    gpu: &Gpu,
+    pixels: &[u8],
+    channels: usize,
+    size: usize,
+    mean: &[f32],
+    std: &[f32],
+    rows: &[Row],
+) -> Result<Images> {
+    let bytes = &Buffer::from_slice(gpu, "pixels", pixels);
+    augment(gpu, Source::Pixels { bytes, mean, std }, (channels, size), rows)
+}
+
+fn augment(
+    gpu: &Gpu,
+    source: Source<'_>,
+    (channels, size): (usize, usize),
+    rows: &[Row],
+) -> Result<Images> {
+    let layout = Planes::dense(channels, size);
+    let result = Buffer::zeros(gpu, "y", rows.len() * layout.image_len());
+    let lists = Lists::new(gpu, rows);
+    run(gpu, |r| {
+        lists.augment().forward(gpu, r, source, layout, &result, layout, 0, rows.len());
+    })?;
+    Ok(Images { values: result.read_blocking(gpu)?, n: rows.len(), channels, size })
+}
+
+/// The gradient at the input of [`augment_forward`] from the one at its output.
+pub fn augment_backward(gpu: &Gpu, dy: &Images, rows: &[Row]) -> Result<Images> {
+    let layout = Planes::dense(dy.channels, dy.size);
+    let from = Buffer::from_slice(gpu, "dy", &dy.values);
+    let result = Buffer::zeros(gpu, "dx", dy.values.len());
+    let lists = Lists::new(gpu, rows);
+    run(gpu, |r| {
+        lists.augment().backward(gpu, r, &from, layout, &result, layout, 0, rows.len());
+    })?;
+    Ok(Images { values: result.read_blocking(gpu)?, ..*dy })
+}
+
+/// Buffers that say: image i under row i.
+struct Lists {
+    items: Buffer<Item>,
+    rows: Buffer<Row>,
+    means: Buffer<f32>,
+}
+
+impl Lists {
+    fn new(gpu: &Gpu, rows: &[Row]) -> Self {
+        let items: Vec<_> = (0..rows.len() as u32).map(|i| Item { image: i, row: i }).collect();
+        Self {
+            items: Buffer::from_slice(gpu, "items", &items),
+            rows: Buffer::from_slice(gpu, "rows", rows),
+            means: Buffer::zeros(gpu, "means", rows.len()),
+        }
+    }
+
+    fn augment(&self) -> Augment<'_> {
+        Augment { items: &self.items, rows: &self.rows, means: &self.means }
+    }
+}
+
+/// The network's forward and, if `d_embedding` (N, features) is given, its backward to the input.
+pub fn embed(
+    gpu: &Gpu,
+    net: &ConvNet,
+    weights: &[Vec<f32>],
+    x: &Images,
+    d_embedding: Option<&[f32]>,
+) -> Result<Embedded> {
+    let held = Weights::new(gpu, &Program::of_blocks(net), 1, Ways::ToImages);
+    for (block, values) in weights.iter().enumerate() {
+        held.conv(block).write(gpu, values);
+    }
+    let embedder = Embedder::new(gpu, net, x.n, x.n);
+    let (input, layout) = embedder.input();
+    scatter(gpu, &x.values, input, layout);
+    let mut forward = Recording::default();
+    let batch = Batch { images: x.n, nets: 1 };
+    embedder.forward(gpu, &mut forward, &held, batch, d_embedding.is_some())?;
+    let pooled = embedder.pooled(gpu, &mut forward, x.n);
+    held.packing().submit(gpu, "pack weights");
+    run(gpu, |r| *r = forward)?;
+    let blocks = pooled
+        .iter()
+        .map(|(buffer, layout)| gather(gpu, buffer, *layout, x.n))
+        .collect::<Result<_>>()?;
+    let Some(d_embedding) = d_embedding else { return Ok(Embedded { blocks, dx: None }) };
+    let d_embedding = Buffer::from_slice(gpu, "d embedding", d_embedding);
+    let mut backward = Recording::default();
+    let own = (0, 1);
+    embedder.backward(gpu, &mut backward, &held, &d_embedding, own, batch, Target::INPUT)?;
+    run(gpu, |r| *r = backward)?;
+    let (d_input, layout) = embedder.d_input();
+    Ok(Embedded { blocks, dx: Some(gather(gpu, d_input, layout, x.n)?) })
+}
+
+/// Records, submits and checks.
+pub(crate) fn run(gpu: &Gpu, record: impl FnOnce(&mut Recording)) -> Result<()> {
+    let doing = "run a kernel";
+    let checked = gpu.checked(doing, || {
+        let mut recording = Recording::default();
+        record(&mut recording);
+        recording.submit(gpu, "test");
+        Ok(())
+    });
+    blocking(doing, checked)
+}
+
+/// Element `index` of dense planes, in another layout.
+fn place(layout: Planes, index: usize) -> usize {
+    let size = layout.size as usize;
+    let (plane, y, x) = (index / (size * size), index / size % size, index % size);
+    plane * layout.stride as usize + layout.origin as usize + y * layout.pitch as usize + x
+}
+
+/// Writes dense values into a buffer of another layout, with zeros between.
+pub(crate) fn scatter(gpu: &Gpu, values: &[f32], to: &Buffer<f32>, layout: Planes) {
+    let mut spread = vec![0.0; to.len()];
+    values.iter().enumerate().for_each(|(i, &v)| spread[place(layout, i)] = v);
+    to.write(gpu, &spread);
+}
+
+/// Reads `n` images of a layout as dense values.
+pub(crate) fn gather(gpu: &Gpu, from: &Buffer<f32>, layout: Planes, n: usize) -> Result<Vec<f32>> {
+    let spread = from.read_blocking(gpu)?;
+    let len = n * layout.channels as usize * (layout.size as usize).pow(2);
+    Ok((0..len).map(|i| spread[place(layout, i)]).collect())
+}

@@ -1,0 +1,59 @@
+//! The forms in which kernels read the weights of blocks.
+
+use crate::kernels::{
+    Backward, BlockPlan, Direction, Forward, Packing, TexelKernel, cpu::TexelPacking,
+};
+
+/// Which ways images go through the networks, and so what their weights are needed for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ways {
+    /// Forward alone.
+    Ahead,
+    /// Also forward keeping what backward needs, and from there to the images, perhaps to the weights as well.
+    ToImages,
+    /// The same, but to the weights alone.
+    ToWeights,
+}
+
+/// How a kernel wants weights rearranged, and where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    Buffer(Packing),
+    Texels(TexelPacking),
+}
+
+/// The forms in which kernels read the weights of each block, where images go these ways.
+pub(super) fn forms(plans: &[BlockPlan], ways: Ways) -> Vec<(usize, Direction, Form)> {
+    let form = |packing: Option<Packing>| packing.map(Form::Buffer);
+    let mut all = Vec::new();
+    for (b, plan) in plans.iter().enumerate() {
+        let [ahead, keep, back] = match plan.forward {
+            Forward::Texels(kernel) => {
+                let form = Some(Form::Texels(TexelPacking::Winograd(kernel.packing())));
+                // First blocks go back by the weights as they are forward.
+                let back = form.filter(|_| !matches!(kernel, TexelKernel::First(_)));
+                [form, form, back]
+            }
+            _ => {
+                let back = match plan.backward {
+                    Backward::Apart { data, .. } => form(data.packing()),
+                    _ => None,
+                };
+                [form(plan.forward.packing()), form(plan.forward_keep.packing()), back]
+            }
+        };
+        let mut add = |direction, form: Option<Form>| {
+            all.extend(form.map(|form| (b, direction, form)));
+        };
+        add(Direction::Forward, ahead);
+        if ways == Ways::Ahead {
+            continue;
+        }
+        add(Direction::Forward, keep.filter(|_| keep != ahead));
+        // Nothing goes to the images where networks are trained.
+        if b > 0 || ways == Ways::ToImages {
+            add(Direction::BackwardData, back);
+        }
+    }
+    all
+}
