@@ -1,4 +1,4 @@
-// Adds the bias of each output channel. One workgroup a plane.
+// Adds the bias of each output channel. One task a plane.
 
 struct Params {
     channels: u32,
@@ -15,14 +15,15 @@ struct Params {
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 
 @compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-    let plane = flat_group(group);
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) index: u32) {
+    let plane = task(group, index);
+    let lane = task_lane(index);
     let place = parts(plane, params.channels);
     if place.x >= params.images {
         return;
     }
     let own = bias[quotient(place.x, params.images_per_net) * params.channels + place.y];
-    for (var at = lane; at < params.positions; at += 64u) {
+    for (var at = lane; at < params.positions; at += TEAM) {
         y[plane * params.positions + at] += own;
     }
 }

@@ -1,5 +1,6 @@
 // The gradient at a norm's weight and bias: the sums of dy · x̂ and of dy over the values that share them, where x̂ is the
-// normalised value. One workgroup a channel; with PER_VALUE, one invocation a value of an image.
+// normalised value. One task a channel, with
+// PER_VALUE of its values one after the other.
 
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read> statistics: array<vec2f>;
@@ -18,9 +19,10 @@ fn add(affine: u32, sums: vec2f) {
     d_affine[affine] = sums + select(vec2f(), d_affine[affine], params.accumulate == 1u);
 }
 
-@compute @workgroup_size(TEAM)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-    let place = parts(flat_group(group), params.channels);
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) index: u32) {
+    let place = parts(task(group, index), params.channels);
+    let lane = task_lane(index);
     let first = place.x * params.images_per_net;
     if first >= params.images {
         return;
@@ -40,9 +42,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     for (var i = 0u; i < params.images_per_net; i++) {
         let own = plane(place.x, first + i, place.y);
         let mean_variance = statistics[own.segment];
+        var of_plane = vec2f();
         for (var at = lane; at < params.positions; at += TEAM) {
-            sums += term(own, mean_variance, at);
+            of_plane += term(own, mean_variance, at);
         }
+        sums += of_plane;
     }
     let both = workgroup_sum(lane, sums);
     if lane == 0u {

@@ -1,6 +1,6 @@
 // The gradient at a norm's input, from the one at its output: (g − mean of g − x̂ · mean of g · x̂) / √(variance + 1e-5),
 // where g = dy · weight and x̂ is the normalised value. With FROZEN statistics, which do not depend on the input, the means
-// are left out. One workgroup a plane.
+// are left out. One task a plane.
 
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read> statistics: array<vec2f>;
@@ -13,8 +13,9 @@
 override FROZEN: bool;
 
 @compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-    let number = flat_group(group);
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) index: u32) {
+    let number = task(group, index);
+    let lane = task_lane(index);
     if number >= params.images * params.channels {
         return;
     }
@@ -25,7 +26,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     if !FROZEN {
         mean = means[own.segment];
     }
-    for (var at = lane; at < params.positions; at += 64u) {
+    for (var at = lane; at < params.positions; at += TEAM) {
         let g = dy[own.start + at] * affine[affine_at(own, at)].x;
         let hat = (x[own.start + at] - mean_variance.x) * inv_std;
         dx[own.start + at] = (g - mean.x - hat * mean.y) * inv_std;

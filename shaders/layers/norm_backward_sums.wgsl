@@ -1,5 +1,5 @@
 // What the gradient at a norm's input needs of each segment: the means of g and of g · x̂, where g = dy · weight and
-// x̂ is the normalised value. One workgroup a segment.
+// x̂ is the normalised value. One task a segment.
 
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read> statistics: array<vec2f>;
@@ -8,9 +8,10 @@
 // (segments, 2).
 @group(0) @binding(5) var<storage, read_write> means: array<vec2f>;
 
-@compute @workgroup_size(TEAM)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-    let segment = flat_group(group);
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) index: u32) {
+    let segment = task(group, index);
+    let lane = task_lane(index);
     let own = segment_planes(segment);
     if !own.exists {
         return;
@@ -20,10 +21,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     var sums = vec2f();
     for (var p = 0u; p < own.count; p++) {
         let plane = plane_of(own.first + p * own.step);
+        var of_plane = vec2f();
         for (var at = lane; at < params.positions; at += TEAM) {
             let g = dy[plane.start + at] * affine[affine_at(plane, at)].x;
-            sums += vec2f(g, g * (x[plane.start + at] - mean_variance.x) * inv_std);
+            of_plane += vec2f(g, g * (x[plane.start + at] - mean_variance.x) * inv_std);
         }
+        sums += of_plane;
     }
     let both = workgroup_sum(lane, sums);
     if lane == 0u {

@@ -1,4 +1,4 @@
-// y = (x − mean) / √(variance + 1e-5) · weight + bias. One workgroup a plane.
+// y = (x − mean) / √(variance + 1e-5) · weight + bias. One task a plane.
 
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 // Mean and variance, (segments, 2).
@@ -8,15 +8,16 @@
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;
 
 @compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-    let number = flat_group(group);
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) index: u32) {
+    let number = task(group, index);
+    let lane = task_lane(index);
     if number >= params.images * params.channels {
         return;
     }
     let own = plane_of(number);
     let mean_variance = statistics[own.segment];
     let inv_std = inverseSqrt(mean_variance.y + EPSILON);
-    for (var at = lane; at < params.positions; at += 64u) {
+    for (var at = lane; at < params.positions; at += TEAM) {
         let weight_bias = affine[affine_at(own, at)];
         let hat = (x[own.start + at] - mean_variance.x) * inv_std;
         y[own.start + at] = hat * weight_bias.x + weight_bias.y;

@@ -12,7 +12,7 @@ use super::{Error, Result, files::LOCK};
 /// Held as long as it lives.
 #[derive(Debug)]
 pub struct Lock {
-    _file: Option<File>,
+    file: Option<File>,
 }
 
 impl Lock {
@@ -22,16 +22,25 @@ impl Lock {
             let file = OpenOptions::new().create(true).append(true).open(&path);
             let file = file.map_err(|source| Error::Lock { path: path.clone(), source })?;
             match file.try_lock() {
-                Ok(()) if lies_at(&file, &path) => return Ok(Self { _file: Some(file) }),
+                Ok(()) if lies_at(&file, &path) => return Ok(Self { file: Some(file) }),
                 // Whoever had it took the file away before he let go of it.
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => return Err(Error::Busy(folder.to_path_buf())),
                 Err(TryLockError::Error(error)) => {
                     // Some network file systems have no locks. The run itself needs none.
                     unlocked(&path, &error);
-                    return Ok(Self { _file: None });
+                    return Ok(Self { file: None });
                 }
             }
+        }
+    }
+}
+
+/// Closing the file is not enough: a process that was started meanwhile has it open until its own program begins.
+impl Drop for Lock {
+    fn drop(&mut self) {
+        if let Some(Err(error)) = self.file.as_ref().map(File::unlock) {
+            log::warn!("a lock was not given back: {error}");
         }
     }
 }
@@ -60,6 +69,16 @@ fn unlocked(path: &Path, error: &io::Error) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_lock_ends_though_its_file_is_open_elsewhere() {
+        let folder = tempfile::tempdir().unwrap();
+        let lock = Lock::of(folder.path()).unwrap();
+        let elsewhere = lock.file.as_ref().unwrap().try_clone().unwrap();
+        drop(lock);
+        Lock::of(folder.path()).unwrap();
+        drop(elsewhere);
+    }
 
     #[test]
     fn only_one_process_holds_a_lock() {

@@ -1,5 +1,6 @@
 //! Convolutions of any square kernel, stride and zero padding.
 
+use super::tasks::{Tasks, tasks};
 use crate::{
     gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold, params},
     kernels::{Batch, Constants, WORKGROUP, wgsl},
@@ -51,18 +52,11 @@ pub(in crate::kernels) const BACKWARD_WEIGHT: Kernel = Kernel {
     slots: &[PARAMS, Slot::Read, Slot::Read, Slot::Write],
 };
 
-pub(in crate::kernels) const BACKWARD_BIAS: Kernel = Kernel {
-    name: "layers/conv_backward_bias",
-    source: wgsl!(
-        "shared/grid",
-        "shared/quotient",
-        "shared/team",
-        "shared/reduce",
-        "shared/layer_conv",
-        "layers/conv_backward_bias"
-    ),
-    slots: &[PARAMS, Slot::Read, Slot::Write],
-};
+pub(in crate::kernels) static BACKWARD_BIAS: Tasks = tasks!(
+    "layers/conv_backward_bias",
+    &[PARAMS, Slot::Read, Slot::Write],
+    ("shared/layer_conv", "layers/conv_backward_bias")
+);
 
 pub(in crate::kernels) const VARIANTS: &[Constants] = &[&[("BIAS", 0.0)], &[("BIAS", 1.0)]];
 
@@ -154,7 +148,8 @@ impl Conv {
         let params = self.params(gpu, batch, accumulate);
         let bindings = [params.binding(), dy.binding(), d_bias.binding()];
         let values = batch.images * self.outputs * self.out_size * self.out_size;
-        BACKWARD_BIAS.dispatch(gpu, &[], &bindings, fold(batch.nets * self.outputs)).values(values)
+        let tasks = batch.nets * self.outputs;
+        BACKWARD_BIAS.dispatch(gpu, &[], &bindings, tasks).values(values)
     }
 
     pub(in crate::kernels) fn flops(self, batch: Batch) -> usize {

@@ -1,5 +1,6 @@
 //! What the kernels of convolutions 3×3 leave to others: the zeros around their input, and the bias.
 
+use super::tasks::{Tasks, tasks};
 use crate::{
     gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold, params},
     kernels::{Batch, Planes, WORKGROUP, wgsl},
@@ -29,11 +30,11 @@ pub(in crate::kernels) const HALO: Kernel = Kernel {
     slots: &[Slot::params::<Params>(), Slot::Read, Slot::Write],
 };
 
-pub(in crate::kernels) const BIAS: Kernel = Kernel {
-    name: "layers/bias",
-    source: wgsl!("shared/grid", "shared/quotient", "layers/bias"),
-    slots: &[Slot::params::<BiasParams>(), Slot::Read, Slot::Write],
-};
+pub(in crate::kernels) static BIAS: Tasks = tasks!(
+    "layers/bias",
+    &[Slot::params::<BiasParams>(), Slot::Read, Slot::Write],
+    ("layers/bias")
+);
 
 /// Puts dense images into [haloed](Planes::haloed) planes, whose halos become zeros.
 pub(crate) fn halo(
@@ -68,5 +69,5 @@ pub(crate) fn add_bias(
     let params = Buffer::params(gpu, "bias params", &params);
     let bindings = [params.binding(), bias.binding(), y.binding()];
     let planes = batch.images * channels;
-    BIAS.dispatch(gpu, &[], &bindings, fold(planes)).values(2 * planes * size * size)
+    BIAS.dispatch(gpu, &[], &bindings, planes).values(2 * planes * size * size)
 }

@@ -8,6 +8,7 @@ mod norm;
 mod pool;
 mod spread;
 mod sum;
+mod tasks;
 
 pub use act::Activation;
 pub(crate) use act::{act_backward, act_forward};
@@ -39,15 +40,22 @@ pub(super) const ALL: &[Specialised] = &[
     (&conv::FORWARD, conv::VARIANTS),
     (&conv::BACKWARD_DATA, PLAIN),
     (&conv::BACKWARD_WEIGHT, PLAIN),
-    (&conv::BACKWARD_BIAS, PLAIN),
+    (&conv::BACKWARD_BIAS.0[0], PLAIN),
+    (&conv::BACKWARD_BIAS.0[1], PLAIN),
     (&halo::HALO, PLAIN),
-    (&halo::BIAS, PLAIN),
-    (&norm::STATISTICS, norm::VARIANTS),
+    (&halo::BIAS.0[0], PLAIN),
+    (&halo::BIAS.0[1], PLAIN),
+    (&norm::STATISTICS.0[0], norm::VARIANTS),
+    (&norm::STATISTICS.0[1], norm::VARIANTS),
     (&norm::TRACK, &[norm::VARIANTS[2]]),
-    (&norm::FORWARD, norm::VARIANTS),
-    (&norm::BACKWARD_SUMS, norm::VARIANTS),
-    (&norm::BACKWARD_DATA, norm::DATA_VARIANTS),
-    (&norm::BACKWARD_AFFINE, norm::VARIANTS),
+    (&norm::FORWARD.0[0], norm::VARIANTS),
+    (&norm::FORWARD.0[1], norm::VARIANTS),
+    (&norm::BACKWARD_SUMS.0[0], norm::VARIANTS),
+    (&norm::BACKWARD_SUMS.0[1], norm::VARIANTS),
+    (&norm::BACKWARD_DATA.0[0], norm::DATA_VARIANTS),
+    (&norm::BACKWARD_DATA.0[1], norm::DATA_VARIANTS),
+    (&norm::BACKWARD_AFFINE.0[0], norm::VARIANTS),
+    (&norm::BACKWARD_AFFINE.0[1], norm::VARIANTS),
     (&pool::FORWARD, pool::VARIANTS),
     (&pool::BACKWARD, pool::VARIANTS),
     (&spread::KERNEL, PLAIN),

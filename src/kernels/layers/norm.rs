@@ -1,5 +1,6 @@
 //! Batch, layer, instance and group norm.
 
+use super::tasks::{Tasks, tasks};
 use crate::{
     gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold, params},
     kernels::{Batch, Constants, WORKGROUP, wgsl},
@@ -19,18 +20,11 @@ params! {
 
 const PARAMS: Slot = Slot::params::<Params>();
 
-pub(in crate::kernels) const STATISTICS: Kernel = Kernel {
-    name: "layers/norm_statistics",
-    source: wgsl!(
-        "shared/grid",
-        "shared/quotient",
-        "shared/team",
-        "shared/reduce",
-        "shared/layer_norm",
-        "layers/norm_statistics"
-    ),
-    slots: &[PARAMS, Slot::Read, Slot::Write],
-};
+pub(in crate::kernels) static STATISTICS: Tasks = tasks!(
+    "layers/norm_statistics",
+    &[PARAMS, Slot::Read, Slot::Write],
+    ("shared/layer_norm", "layers/norm_statistics")
+);
 
 pub(in crate::kernels) const TRACK: Kernel = Kernel {
     name: "layers/norm_track",
@@ -38,48 +32,29 @@ pub(in crate::kernels) const TRACK: Kernel = Kernel {
     slots: &[PARAMS, Slot::Read, Slot::Write],
 };
 
-pub(in crate::kernels) const FORWARD: Kernel = Kernel {
-    name: "layers/norm_forward",
-    source: wgsl!("shared/grid", "shared/quotient", "shared/layer_norm", "layers/norm_forward"),
-    slots: &[PARAMS, Slot::Read, Slot::Read, Slot::Read, Slot::Write],
-};
+pub(in crate::kernels) static FORWARD: Tasks = tasks!(
+    "layers/norm_forward",
+    &[PARAMS, Slot::Read, Slot::Read, Slot::Read, Slot::Write],
+    ("shared/layer_norm", "layers/norm_forward")
+);
 
-pub(in crate::kernels) const BACKWARD_SUMS: Kernel = Kernel {
-    name: "layers/norm_backward_sums",
-    source: wgsl!(
-        "shared/grid",
-        "shared/quotient",
-        "shared/team",
-        "shared/reduce",
-        "shared/layer_norm",
-        "layers/norm_backward_sums"
-    ),
-    slots: &[PARAMS, Slot::Read, Slot::Read, Slot::Read, Slot::Read, Slot::Write],
-};
+pub(in crate::kernels) static BACKWARD_SUMS: Tasks = tasks!(
+    "layers/norm_backward_sums",
+    &[PARAMS, Slot::Read, Slot::Read, Slot::Read, Slot::Read, Slot::Write],
+    ("shared/layer_norm", "layers/norm_backward_sums")
+);
 
-pub(in crate::kernels) const BACKWARD_DATA: Kernel = Kernel {
-    name: "layers/norm_backward_data",
-    source: wgsl!(
-        "shared/grid",
-        "shared/quotient",
-        "shared/layer_norm",
-        "layers/norm_backward_data"
-    ),
-    slots: &[PARAMS, Slot::Read, Slot::Read, Slot::Read, Slot::Read, Slot::Read, Slot::Write],
-};
+pub(in crate::kernels) static BACKWARD_DATA: Tasks = tasks!(
+    "layers/norm_backward_data",
+    &[PARAMS, Slot::Read, Slot::Read, Slot::Read, Slot::Read, Slot::Read, Slot::Write],
+    ("shared/layer_norm", "layers/norm_backward_data")
+);
 
-pub(in crate::kernels) const BACKWARD_AFFINE: Kernel = Kernel {
-    name: "layers/norm_backward_affine",
-    source: wgsl!(
-        "shared/grid",
-        "shared/quotient",
-        "shared/team",
-        "shared/reduce",
-        "shared/layer_norm",
-        "layers/norm_backward_affine"
-    ),
-    slots: &[PARAMS, Slot::Read, Slot::Read, Slot::Read, Slot::Write],
-};
+pub(in crate::kernels) static BACKWARD_AFFINE: Tasks = tasks!(
+    "layers/norm_backward_affine",
+    &[PARAMS, Slot::Read, Slot::Read, Slot::Read, Slot::Write],
+    ("shared/layer_norm", "layers/norm_backward_affine")
+);
 
 /// By what statistics are taken over and what has a weight and bias.
 pub(in crate::kernels) const VARIANTS: &[Constants] = &[
@@ -139,8 +114,8 @@ impl Norm {
     ) -> Dispatch {
         let params = self.params(gpu, batch, false);
         let bindings = [params.binding(), x.binding(), statistics.binding()];
-        let grid = fold(self.segments(batch));
-        STATISTICS.dispatch(gpu, self.variant(), &bindings, grid).values(self.values(batch))
+        let tasks = self.segments(batch);
+        STATISTICS.dispatch(gpu, self.variant(), &bindings, tasks).values(self.values(batch))
     }
 
     /// Moves a batch norm's running mean and variance (nets, channels, 2) towards those of a batch.
@@ -170,8 +145,8 @@ impl Norm {
         let params = self.params(gpu, batch, false);
         let bindings =
             [params.binding(), x.binding(), statistics.binding(), affine.binding(), y.binding()];
-        let grid = fold(batch.images * self.channels);
-        FORWARD.dispatch(gpu, self.variant(), &bindings, grid).values(2 * self.values(batch))
+        let tasks = batch.images * self.channels;
+        FORWARD.dispatch(gpu, self.variant(), &bindings, tasks).values(2 * self.values(batch))
     }
 
     /// What [`backward_data`](Self::backward_data) needs of each segment, (segments, 2).
@@ -193,8 +168,8 @@ impl Norm {
             dy.binding(),
             means.binding(),
         ];
-        let grid = fold(self.segments(batch));
-        BACKWARD_SUMS.dispatch(gpu, self.variant(), &bindings, grid).values(2 * self.values(batch))
+        let tasks = self.segments(batch);
+        BACKWARD_SUMS.dispatch(gpu, self.variant(), &bindings, tasks).values(2 * self.values(batch))
     }
 
     /// The gradient at x, from `dy` at y. Without `means`, the statistics do not depend on x.
@@ -220,9 +195,9 @@ impl Norm {
             dx.binding(),
         ];
         let variant = self.number() + usize::from(means.is_none());
-        let grid = fold(batch.images * self.channels);
+        let tasks = batch.images * self.channels;
         let values = 3 * self.values(batch);
-        BACKWARD_DATA.dispatch(gpu, DATA_VARIANTS[variant], &bindings, grid).values(values)
+        BACKWARD_DATA.dispatch(gpu, DATA_VARIANTS[variant], &bindings, tasks).values(values)
     }
 
     /// The gradient at weights and biases (nets, affines, 2), from `dy` at y.
@@ -240,9 +215,9 @@ impl Norm {
         let params = self.params(gpu, batch, accumulate);
         let bindings =
             [params.binding(), x.binding(), statistics.binding(), dy.binding(), d_affine.binding()];
-        let grid = fold(batch.nets * self.channels);
+        let tasks = batch.nets * self.channels;
         let values = 2 * self.values(batch);
-        BACKWARD_AFFINE.dispatch(gpu, self.variant(), &bindings, grid).values(values)
+        BACKWARD_AFFINE.dispatch(gpu, self.variant(), &bindings, tasks).values(values)
     }
 
     fn segments(self, batch: Batch) -> usize {
