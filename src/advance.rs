@@ -72,7 +72,8 @@ pub trait Advance {
     fn estimate_blocking(&self) -> Result<Duration>;
 
     /// Does the steps that are left and waits for them. Calls `between` with the number of steps that are done, such as
-    /// 2.5, several times per step. Where `between` breaks, the work is left as
+    /// 2.5, several times per step. Parts of steps are estimates, which become better: one that is less than the one
+    /// before is not shown. Where `between` breaks, the work is left as
     /// [`step_blocking`](Self::step_blocking) leaves it.
     ///
     /// # Errors
@@ -81,14 +82,19 @@ pub trait Advance {
         &mut self,
         between: &mut dyn FnMut(f64) -> ControlFlow<()>,
     ) -> Result<ControlFlow<()>> {
+        let mut most = 0.0_f64;
+        let mut see = |done: f64| {
+            most = most.max(done);
+            between(most)
+        };
         while !self.is_done() {
             let before = f64::from(self.done() - self.in_flight());
-            if self.step_blocking(&mut |part| between(before + part))?.is_break() {
+            if self.step_blocking(&mut |part| see(before + part))?.is_break() {
                 return Ok(ControlFlow::Break(()));
             }
             self.wait_blocking(if self.is_done() { 0 } else { IN_FLIGHT })?;
             let finished = f64::from(self.done() - self.in_flight());
-            if between(finished).is_break() && !self.is_done() {
+            if see(finished).is_break() && !self.is_done() {
                 return Ok(ControlFlow::Break(()));
             }
         }

@@ -83,6 +83,7 @@ impl Fast {
     }
 
     /// The gradients at the weights, if these are wanted, and at x, if that is.
+    #[allow(clippy::too_many_arguments)]
     pub fn backward(
         &self,
         gpu: &Gpu,

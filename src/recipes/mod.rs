@@ -207,6 +207,7 @@ impl Recipe {
     }
 
     /// A value as one would type it.
+    #[cfg(feature = "files")]
     pub(crate) fn text(&self, table: &str, key: &str) -> Option<String> {
         let value = &self.entry(table, key)?.value;
         Some(value.as_str().map_or_else(|| value.to_string(), str::to_owned))

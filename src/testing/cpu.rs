@@ -50,7 +50,8 @@ pub fn cpu_block(
     upload(gpu, x, &input)?;
     run(gpu, |r| {
         let (forward, shape) = (Direction::Forward, (outputs, x.channels));
-        r.push(cpu::pack_winograd(gpu, forward, packing, shape, &weights, &packed));
+        let winograd = cpu::TexelPacking::Winograd(packing);
+        r.push(cpu::pack_texels(gpu, forward, winograd, shape, &weights, &packed));
         let to = (&result, outputs);
         let block = match kernel {
             TexelKernel::First(first) => {
@@ -99,7 +100,8 @@ pub fn cpu_convolution(
     upload(gpu, x, &input)?;
     run(gpu, |r| {
         let shape = (channels, x.channels);
-        r.push(cpu::pack_winograd(gpu, direction, packing, shape, &weights, &packed));
+        let winograd = cpu::TexelPacking::Winograd(packing);
+        r.push(cpu::pack_texels(gpu, direction, winograd, shape, &weights, &packed));
         let (from, to) = ((&input, from), (&result, channels));
         let batch = Batch { images: x.n, nets: 1 };
         r.push(cpu::convolve(gpu, lanes, cpu::Finish::Store, from, &packed, to, batch));
@@ -127,7 +129,8 @@ pub fn cpu_first_backward(
     upload(gpu, dy, &d_planes)?;
     run(gpu, |r| {
         let (forward, shape) = (Direction::Forward, (dy.channels, channels));
-        r.push(cpu::pack_winograd(gpu, forward, packing, shape, &weights, &packed));
+        let winograd = cpu::TexelPacking::Winograd(packing);
+        r.push(cpu::pack_texels(gpu, forward, winograd, shape, &weights, &packed));
         let batch = Batch { images: dy.n, nets: 1 };
         let given = (&d_planes, dy.channels);
         r.push(cpu::first_block_backward(gpu, first, given, &packed, &d_input, batch));

@@ -87,7 +87,7 @@ fn a_broken_record_is_named() {
     let path = place.path().join("run/run.toml");
     let record = fs::read_to_string(&path).unwrap();
     for (from, to, said) in [
-        ("method", "meth", "error: run/run.toml: no record of a run: "),
+        ("\nmethod", "\nmeth", "error: run/run.toml: no record of a run: "),
         ("name = \"glyphs\"", "name = \"stones\"", "error: run.toml asks for what is no run: "),
     ] {
         fs::write(&path, record.replacen(from, to, 1)).unwrap();

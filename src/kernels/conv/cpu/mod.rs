@@ -14,7 +14,7 @@ pub(crate) use block::{Finish, SmallPlanes, WidePlanes, convolve};
 pub(crate) use first_block::{FirstBlock, first_block, first_block_backward};
 pub(crate) use norm_backward::norm_backward;
 pub(crate) use norm_forward::norm_forward;
-pub(crate) use pack::{TexelPacking, Winograd, pack_texels, pack_winograd};
+pub(crate) use pack::{TexelPacking, Winograd, pack_texels};
 pub(crate) use product::Product;
 pub(crate) use texels::{from_texels, to_texels};
 pub(crate) use weight_gradient::weight_gradient;

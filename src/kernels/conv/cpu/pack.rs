@@ -135,7 +135,7 @@ fn pack_taps(
 
 /// Packs weights (nets, outputs, inputs, 3, 3), or the transposed ones, whose `outputs` and `inputs` are then
 /// the other way round.
-pub(crate) fn pack_winograd(
+fn pack_winograd(
     gpu: &Gpu,
     direction: Direction,
     packing: Winograd,
