@@ -32,7 +32,7 @@ pub struct Progress<'a> {
     /// What has been done, with what an earlier download left. Begins again at 0 where a server sends
     /// everything once more.
     pub done: u64,
-    /// What there is to do: the bytes that the server announced, or all pictures.
+    /// All of the work: the bytes that the server announced, or all pictures.
     pub total: Option<u64>,
     /// The file that is not whole yet and that nobody could go on with. A program that ends here and
     /// now should remove it; else it is removed when the same is loaded again.
@@ -50,7 +50,7 @@ pub enum Work {
 }
 
 impl<'a> Progress<'a> {
-    /// Of a file that is called `unfinished` until it is whole, if what there is of it is not kept.
+    /// Of a file that is called `unfinished` until it is whole, if the part that came is not kept.
     #[cfg(feature = "download")]
     pub(super) fn downloading(
         file: &'a str,

@@ -95,7 +95,7 @@ impl Share {
         encoder.begin_compute_pass(&wgpu::ComputePassDescriptor { label, timestamp_writes })
     }
 
-    /// The end of what is encoded in one go, to be submitted by whoever has the encoder.
+    /// The end of what is encoded in one go, to be submitted by the encoder's owner.
     pub fn end(self, encoder: &mut wgpu::CommandEncoder) -> Ticket {
         let how = match self.watch {
             Some(mut watch) => {
@@ -138,7 +138,7 @@ pub(crate) struct Ticket {
 enum How {
     /// The device writes it down.
     Stamped(Watch),
-    /// It is noticed when it is done, by whoever polls the device.
+    /// It is noticed when it is done, where the device is polled.
     Seen(Arc<Mutex<Sight>>),
 }
 

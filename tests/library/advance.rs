@@ -11,7 +11,7 @@ use crate::{awaited::complete, common::gpu, evaluate, glyphs, quick, run_bits};
 
 /// Short submissions, so that there is something to be called between.
 fn cut() -> Gpu {
-    gpu().clone().with_submit_target(Duration::from_micros(100))
+    gpu().clone().with_submit_target(Duration::from_millis(2))
 }
 
 fn condensation(gpu: &Gpu) -> Condensation {

@@ -20,7 +20,7 @@ pub(in crate::data) enum Origin {
     Published(Published),
 }
 
-/// What there is to know of a data set's files.
+/// What is known of a data set's files.
 #[derive(Debug)]
 pub(in crate::data) struct Published {
     /// Addresses that the names of files are appended to, asked in turn.

@@ -52,7 +52,7 @@ const WEIGHT_SLOTS: &[Slot] =
 
 const BIAS: [Constants; 2] = [&[("BIAS", 0.0)], &[("BIAS", 1.0)]];
 
-/// Turns that the gradient at the weights sums before it adds to what there is.
+/// Turns that the gradient at the weights sums before it adds them to its total.
 const TURNS: usize = 32;
 
 /// A layer's kernels on subgroups of so many lanes.
