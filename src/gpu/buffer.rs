@@ -181,12 +181,21 @@ impl Arrival {
 
 /// Who waits for a copy hears of it in any case.
 #[derive(Debug)]
-struct Notice(Arc<Arrival>);
+struct Notice(Option<Arc<Arrival>>);
+
+impl Notice {
+    /// Once this is noticed, another thread may request the next copy: nothing more may be said of this one.
+    fn is(mut self, state: State) {
+        if let Some(arrival) = self.0.take() {
+            arrival.set(state);
+        }
+    }
+}
 
 impl Drop for Notice {
     fn drop(&mut self) {
-        if self.0.state() == State::Requested {
-            self.0.set(State::Dropped);
+        if let Some(arrival) = self.0.take() {
+            arrival.set(State::Dropped);
         }
     }
 }
@@ -217,9 +226,9 @@ impl<T: NoUninit + AnyBitPattern> Readback<T> {
     ) {
         encoder.copy_buffer_to_buffer(source, 0, &self.raw, 0, self.raw.size());
         self.arrival.set(State::Requested);
-        let notice = Notice(self.arrival.clone());
+        let notice = Notice(Some(self.arrival.clone()));
         encoder.map_buffer_on_submit(&self.raw, wgpu::MapMode::Read, .., move |result| {
-            notice.0.set(if result.is_ok() { State::Ready } else { State::Failed });
+            notice.is(if result.is_ok() { State::Ready } else { State::Failed });
         });
     }
 

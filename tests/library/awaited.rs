@@ -25,6 +25,15 @@ pub fn complete<T>(future: impl Future<Output = T>) -> T {
     complete_on(gpu(), future)
 }
 
+/// Ends the thread that polls, though the future panics.
+struct Ends<'a>(&'a AtomicBool);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
 fn complete_on<T>(gpu: &Gpu, future: impl Future<Output = T>) -> T {
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -34,9 +43,8 @@ fn complete_on<T>(gpu: &Gpu, future: impl Future<Output = T>) -> T {
                 std::thread::sleep(Duration::from_millis(1));
             }
         });
-        let value = pollster::block_on(future);
-        done.store(true, Ordering::SeqCst);
-        value
+        let _ends = Ends(&done);
+        pollster::block_on(future)
     })
 }
 
