@@ -12,10 +12,10 @@ with_setters! {
         /// The only folder to look in. Without one: what the environment variable `DM_WGPU_DATA`
         /// names, or else the user's cache folder, with downloads.
         pub data_dir: Option<PathBuf>,
-        /// Height and width to which pictures are cut and resampled, of [`folder`] and `tiny-imagenet`.
+        /// Height and width to which pictures are cut and resampled, of [`folder`](super::folder()) and `tiny-imagenet`.
         /// Without it they have to be alike.
         pub resize: Option<usize>,
-        /// The part of each class of a [`folder`] without test pictures of its own that is set aside
+        /// The part of each class of a [`folder`](super::folder()) without test pictures of its own that is set aside
         /// for the test, from 0 to below 1; else [`TEST_FRACTION`](super::TEST_FRACTION).
         pub test_fraction: Option<f64>,
     }
