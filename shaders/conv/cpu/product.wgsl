@@ -4,7 +4,7 @@
 //
 // A workgroup is one subgroup: it has {{ lanes }} positions of all images of a network, and {{ 2 * lanes }} outputs.
 // A lane loads what its own position reads, four inputs at a time, and the weights of its own two outputs;
-// subgroupBroadcast brings each value to all lanes. So {{ 3 }} loads serve {{ 8 * lanes }} multiply-adds of each lane.
+// subgroupBroadcast brings each value to all lanes. So three loads serve {{ 8 * lanes }} multiply-adds of each lane.
 
 // [image][position][input / 4].
 @group(0) @binding(1) var x: texture_storage_2d<rgba32float, read>;
