@@ -9,6 +9,9 @@ use std::{
 
 use crate::{Error, Result};
 
+/// What the names of files begin with that are not whole yet.
+pub(crate) const WRITING: &str = ".writing-";
+
 /// Writes `bytes` to `path` so that nobody ever sees half of it; a file that was there is replaced.
 ///
 /// # Errors
@@ -101,7 +104,7 @@ fn is_unsupported(error: &io::Error) -> bool {
 /// The bytes in a file that only needs its name.
 fn beside(path: &Path, bytes: &[u8]) -> std::io::Result<tempfile::NamedTempFile> {
     let folder = folder_of(path);
-    let mut file = temporary(".writing-", &folder).map_err(|error| without_name(error, &folder))?;
+    let mut file = temporary(WRITING, &folder).map_err(|error| without_name(error, &folder))?;
     // Not through the temporary file, whose errors would name it instead of what it becomes.
     file.as_file_mut().write_all(bytes)?;
     // Without this a crash of the machine could keep the new name and lose what it stands for.

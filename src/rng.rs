@@ -31,6 +31,8 @@ pub(crate) enum Purpose {
     Selection = 9,
     /// Pixels that stand for a data set where only time is measured.
     MadeUp = 10,
+    /// Which real images an iteration's batch norms go by.
+    NormStatistics = 11,
 }
 
 /// One block of four words: ten rounds of Philox on `counter` under `key`.

@@ -1,5 +1,5 @@
 // A batch norm's running mean and variance after a batch: 0.9 of what they were, 0.1 of the batch's, of the variance
-// the unbiased one. One invocation a channel.
+// the unbiased one. Unless `accumulate` says otherwise, what they were is a fresh norm's: 0 and 1. One invocation a channel.
 
 // Mean and biased variance, (nets, channels, 2).
 @group(0) @binding(1) var<storage, read> statistics: array<vec2f>;
@@ -13,5 +13,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     }
     let count = f32(params.images_per_net * params.positions);
     let own = statistics[segment];
-    running[segment] = 0.9 * running[segment] + 0.1 * vec2f(own.x, own.y * (count / (count - 1.0)));
+    let before = select(vec2f(0.0, 1.0), running[segment], params.accumulate != 0u);
+    running[segment] = 0.9 * before + 0.1 * vec2f(own.x, own.y * (count / (count - 1.0)));
 }

@@ -158,7 +158,7 @@ impl Bench {
             shape: self.shape,
             classes: self.classes,
             ipc: self.ipc,
-            net: self.net,
+            net: self.net.clone(),
             width: self.width,
             depth: settings.depth,
             batch_real: self.batch_real,
@@ -189,7 +189,8 @@ impl Bench {
     }
 
     fn settings(&self, dataset: &Dataset) -> Settings {
-        let Self { ipc, net, width, batch_real, .. } = *self;
+        let Self { ipc, width, batch_real, .. } = *self;
+        let net = self.net.clone();
         let iterations = self.pieces().saturating_add(1);
         let suited = Settings::for_dataset(dataset);
         Settings { ipc, iterations, net, width, batch_real, ..suited }
@@ -200,7 +201,7 @@ impl Bench {
             nets: 1,
             // One is in flight behind the last that is timed.
             epochs: self.pieces().saturating_add(1),
-            net: self.net,
+            net: self.net.clone(),
             width: self.width,
             ..EvaluationSettings::for_dataset(dataset)
         }

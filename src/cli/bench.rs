@@ -93,7 +93,7 @@ fn table(report: &Report) -> String {
         "work       {shape}, {classes} class{}, ipc {ipc}, batch-real {batch_real}, {}, \
          made-up images",
         if *classes == 1 { "" } else { "es" },
-        network(*net, *width, *depth)
+        network(net, *width, *depth)
     ));
     line(String::new());
     line("               median     fastest     slowest       first   preparing".to_owned());

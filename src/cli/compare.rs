@@ -3,13 +3,14 @@
 use std::path::Path;
 
 use dm_wgpu::{
-    Subject,
-    project::{self, Comparison, Method, OutputFolder, Row, files},
+    Architecture, Subject,
+    project::{self, Comparison, Method, OutputFolder, files, words::quoted},
 };
 
 use super::{
     args::{CompareArgs, Given},
     asked,
+    columns::columns,
     commands::{again, repeating, resuming},
     console::Console,
     failure::{Failure, INTERRUPTED},
@@ -31,7 +32,9 @@ pub fn run(args: &CompareArgs, console: Console) -> Result<u8, Failure> {
     let records: Vec<_> =
         methods.iter().map(|&method| asked::record(given, method, &*setup.dataset)).collect();
     let ipc = given.settings(Subject::named(&given.dataset())).ipc;
-    let compared = project::compare(&setup, &records, ipc, out, screen)?;
+    let others = given.networks().unwrap_or_default();
+    let others = others.get(1..).unwrap_or_default();
+    let compared = project::compare(&setup, &records, ipc, others, out, screen)?;
     let Some(compared) = compared else {
         console.interrupted(&format!("interrupted before there were results\n{}", again()));
         return Ok(INTERRUPTED);
@@ -47,7 +50,7 @@ pub fn run(args: &CompareArgs, console: Console) -> Result<u8, Failure> {
         console.say(&format!("table     {}", folder.join(files::COMPARISON_TABLE).display()));
         console.say(&format!("page      {}", compared.page.display()));
         if table.interrupted {
-            console.say(&go_on(table, folder));
+            console.say(&go_on(table, folder, others));
         }
     }
     let failures = compared.failures.len();
@@ -63,10 +66,18 @@ pub fn run(args: &CompareArgs, console: Console) -> Result<u8, Failure> {
 }
 
 /// How what is missing is made: a run that began by resuming it, the others by a comparison of their own.
-fn go_on(table: &Comparison, folder: &Path) -> String {
+fn go_on(table: &Comparison, folder: &Path, nets: &[Architecture]) -> String {
     let missing = table.methods.iter().filter(|row| row.accuracy.is_none());
     let (begun, others): (Vec<_>, Vec<_>) = missing.partition(|row| row.folder.is_some());
     let mut commands: Vec<_> = begun.iter().map(|row| resuming(&folder.join(row.method))).collect();
+    let partly = table.methods.iter().filter(|row| row.accuracy.is_some() && row.images.is_some());
+    commands.extend(partly.filter_map(|row| {
+        let left = nets.iter().filter(|net| !row.architectures.contains_key(&net.label()));
+        let left: Vec<_> = left.map(Architecture::to_string).collect();
+        let of = quoted(&folder.join(row.method).to_string_lossy());
+        let nets = quoted(&left.join(","));
+        (!left.is_empty()).then(|| format!("dm-wgpu evaluate {of} --eval-net {nets}"))
+    }));
     if !others.is_empty() {
         let names: Vec<_> = others.iter().map(|row| row.method).collect();
         let words = std::env::args().skip(1);
@@ -76,21 +87,8 @@ fn go_on(table: &Comparison, folder: &Path) -> String {
     format!("go on     {}", commands.join("\n          "))
 }
 
-/// For the terminal: columns under each other.
+/// For the terminal.
 fn plain(table: &Comparison) -> String {
-    let mut rows = vec![Comparison::HEADER.map(str::to_owned)];
-    rows.extend(table.methods.iter().map(Row::cells));
-    let mut widths = [0; 5];
-    for row in &rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = cell.chars().count().max(*width);
-        }
-    }
-    let line = |row: &[String; 5]| {
-        let [first, ..] = widths;
-        let rest = row.iter().zip(widths).skip(1);
-        let rest: String = rest.map(|(cell, width)| format!("  {cell:>width$}")).collect();
-        format!("{:<first$}{rest}", row[0]).trim_end().to_owned()
-    };
-    rows.iter().map(line).collect::<Vec<_>>().join("\n")
+    let rows = table.methods.iter().map(|row| row.cells(&table.networks));
+    columns(&[table.header()].into_iter().chain(rows).collect::<Vec<_>>())
 }

@@ -3,18 +3,18 @@
 use std::path::Path;
 
 use serde::Serialize;
-use serde_json::{Map, Value, json};
 
 use dm_wgpu::{
-    Accuracy, EvaluationSettings, import,
+    Accuracy, EvaluationSettings, TrainingSet, import,
     project::{
-        self, Adapter, Measured, Saved, Setup, WidthFrom, check_evaluations,
+        self, Adapter, Saved, Setup, WidthFrom, Worth, Worths, check_evaluations, files, run_of,
         words::{counted, how},
     },
 };
 
 use super::{
     args::EvaluateArgs,
+    columns::columns,
     commands::again,
     console::Console,
     dataset::{NAMES, is_known},
@@ -34,8 +34,8 @@ struct Answer<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     accuracy: Option<&'a Accuracy>,
     /// Of several kinds, what each came to.
-    #[serde(skip_serializing_if = "Map::is_empty")]
-    architectures: Map<String, Value>,
+    #[serde(skip_serializing_if = "Worths::is_empty")]
+    architectures: Worths,
     settings: &'a EvaluationSettings,
     adapter: Adapter,
     seconds: f64,
@@ -58,8 +58,12 @@ pub fn run(args: &EvaluateArgs, console: Console) -> Result<u8, Failure> {
         WidthFrom::Making => "as the set was made with",
         WidthFrom::Recipe => "by default",
     };
-    let asked = given.networks().unwrap_or(vec![settings.net]);
-    let kinds: Vec<_> = asked.into_iter().map(|net| settings.clone().net(net)).collect();
+    let asked = given.networks();
+    let kinds = match (args.sweep, &asked) {
+        (Some(sweep), _) => sweep.kinds(&settings),
+        (None, Some(nets)) => nets.iter().map(|net| settings.clone().net(net.clone())).collect(),
+        (None, None) => vec![settings.clone()],
+    };
     check_evaluations(&setup, &name, images, &kinds)?;
     setup.begins(screen);
     let how = match &kinds[..] {
@@ -77,38 +81,44 @@ pub fn run(args: &EvaluateArgs, console: Console) -> Result<u8, Failure> {
         args.path.display(),
     );
     console.tell(&said, &Event::Set { path: &args.path, images, evaluation: &kinds[0] });
-    let measured = project::evaluate(&setup, &set, &kinds, screen)?;
-    let rows: Vec<_> =
-        kinds.iter().zip(measured).map(|(settings, measured)| Row { settings, measured }).collect();
+    let worths = project::evaluate(&setup, &TrainingSet::Synthetic(set), &kinds, screen)?;
     let answer = Answer {
         version: env!("CARGO_PKG_VERSION"),
         path: &args.path,
         dataset: setup.dataset.name(),
         images,
-        accuracy: rows.first().filter(|_| kinds.len() == 1).map(|row| &row.measured.accuracy),
+        accuracy: worths.first().filter(|_| kinds.len() == 1).map(|(_, worth)| &worth.accuracy),
         architectures: match kinds.len() {
-            1 => Map::new(),
-            _ => rows.iter().map(|row| row.json(&setup)).collect(),
+            1 => Worths::new(),
+            _ => worths.iter().cloned().collect(),
         },
         settings: &kinds[0],
         adapter: Adapter::of(&setup.gpu),
-        seconds: rows.iter().map(|row| row.measured.seconds).sum(),
+        seconds: worths.iter().map(|(_, worth)| worth.seconds).sum(),
     };
-    let text = match (&kinds[..], &rows[..]) {
-        ([_], [Row { measured, .. }]) => format!(
+    let text = match (&kinds[..], &worths[..]) {
+        ([_], [(_, worth)]) => format!(
             "accuracy  {} ({}, {how}, {:.1} seconds)",
-            measured.accuracy,
+            worth.accuracy,
             counted(images, "image"),
-            measured.seconds
+            worth.seconds
         ),
-        _ => table(&rows, &setup),
+        _ => table(&worths),
     };
-    if rows.len() < kinds.len() {
+    // Other networks than those that judged the run tell more of it, so its folder keeps that.
+    let told = asked.is_some() || args.sweep.is_some();
+    let folder = run_of(&args.path);
+    let kept = if told && !worths.is_empty() && !saved.report.is_null() {
+        project::keep(folder, worths.clone()).map(|()| true)
+    } else {
+        Ok(false)
+    };
+    if worths.len() < kinds.len() {
         // What was measured is not lost.
-        if !rows.is_empty() {
+        if !worths.is_empty() {
             console.say(&text);
         }
-        let what = match rows.len() {
+        let what = match worths.len() {
             0 => "the accuracy was not measured".to_owned(),
             some => format!("{some} of {} kinds were measured", kinds.len()),
         };
@@ -116,50 +126,17 @@ pub fn run(args: &EvaluateArgs, console: Console) -> Result<u8, Failure> {
         return Ok(INTERRUPTED);
     }
     console.result(&text, &answer)?;
+    if kept? && !args.json {
+        console.say(&format!("page      {}", folder.join(files::PAGE).display()));
+    }
     Ok(0)
 }
 
-/// What one kind of network came to.
-struct Row<'a> {
-    settings: &'a EvaluationSettings,
-    measured: Measured,
-}
-
-impl Row<'_> {
-    /// Parameters of one network.
-    fn parameters(&self, setup: &Setup) -> usize {
-        let EvaluationSettings { net, width, depth, .. } = *self.settings;
-        let images = (setup.dataset.channels(), setup.dataset.size());
-        net.net(images, setup.dataset.classes(), (width, depth)).map_or(0, |net| net.parameters())
-    }
-
-    fn json(&self, setup: &Setup) -> (String, Value) {
-        let Accuracy { mean, std, runs, .. } = &self.measured.accuracy;
-        let (parameters, seconds) = (self.parameters(setup), self.measured.seconds);
-        let value = json!({
-            "mean": mean, "std": std, "runs": runs, "parameters": parameters, "seconds": seconds
-        });
-        (self.settings.net.to_string(), value)
-    }
-}
-
 /// One line per kind.
-fn table(rows: &[Row<'_>], setup: &Setup) -> String {
-    let mut cells = vec![["network", "parameters", "accuracy", "seconds"].map(str::to_owned)];
-    cells.extend(rows.iter().map(|row| {
-        let Measured { accuracy, seconds } = &row.measured;
-        let (net, parameters) = (row.settings.net.to_string(), row.parameters(setup).to_string());
-        [net, parameters, accuracy.to_string(), format!("{seconds:.1}")]
-    }));
-    let width = |column: usize| cells.iter().map(|row| row[column].chars().count()).max();
-    let widths = [0, 1, 2, 3].map(|column| width(column).unwrap_or(0));
-    let line = |row: &[String; 4]| {
-        let [net, numbers @ ..] = row;
-        let numbers = numbers.iter().zip(&widths[1..]);
-        let numbers: String = numbers.map(|(cell, width)| format!("  {cell:>width$}")).collect();
-        format!("{net:<0$}{numbers}", widths[0])
-    };
-    cells.iter().map(line).collect::<Vec<_>>().join("\n")
+fn table(worths: &[(String, Worth)]) -> String {
+    let header = Worth::HEADER.map(str::to_owned);
+    let rows = worths.iter().map(|(name, worth)| worth.cells(name).to_vec());
+    columns(&[header.to_vec()].into_iter().chain(rows).collect::<Vec<_>>())
 }
 
 /// The data set to test on: what the set or its run says, or else what was asked for.

@@ -4,6 +4,7 @@ mod adapters;
 mod args;
 mod asked;
 mod bench;
+mod columns;
 mod commands;
 mod compare;
 mod config;

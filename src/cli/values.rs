@@ -59,12 +59,30 @@ pub fn architectures(text: &str) -> Result<Vec<Architecture>, String> {
     let kinds = match text {
         "all" => Architecture::PUBLISHED.to_vec(),
         "bn" => Architecture::BATCH_NORM.to_vec(),
-        list => list.split(',').map(architecture).collect::<Result<_, _>>()?,
+        list => split(list).into_iter().map(architecture).collect::<Result<_, _>>()?,
     };
     match kinds.iter().enumerate().find(|(i, kind)| kinds[..*i].contains(kind)) {
-        Some((_, kind)) => Err(format!("{kind} is named twice")),
+        Some((_, kind)) => Err(format!("{} is named twice", kind.label())),
         None => Ok(kinds),
     }
+}
+
+/// At the commas, but for those within the layers of a network.
+fn split(list: &str) -> Vec<&str> {
+    let (mut depth, mut parts, mut first) = (0usize, Vec::new(), 0);
+    for (at, c) in list.char_indices() {
+        match c {
+            '[' | '{' => depth += 1,
+            ']' | '}' => depth = depth.saturating_sub(1),
+            ',' if depth == 0 => {
+                parts.push(&list[first..at]);
+                first = at + 1;
+            }
+            _ => {}
+        }
+    }
+    parts.push(&list[first..]);
+    parts
 }
 
 /// Names of augmentations, in the library's own words where one is wrong.

@@ -33,6 +33,8 @@ pub(crate) struct Plan<'a> {
     pub net: Program,
     /// Real images of each class in a batch.
     pub real_counts: Vec<usize>,
+    /// Real images whose statistics freeze batch norms; 0 where there are none.
+    pub norm_images: usize,
     /// Synthetic images of each class.
     pub ipc: usize,
     pub rates: Rates,
@@ -79,6 +81,8 @@ pub(crate) struct Iteration {
 /// What a step submits after its network was drawn, in this order.
 #[derive(Debug)]
 struct Recorded {
+    /// Empty without batch norms.
+    statistics: Recording,
     chunks: Vec<Chunk>,
     synthetic: Recording,
     /// What moves the pixels.
@@ -105,10 +109,10 @@ pub(crate) struct Step<'a> {
 
 /// A batch of real images for one step, class after class.
 pub(crate) enum RealBatch<'a> {
-    /// Indices into the training set whose pixels are `all`.
-    Indices { indices: &'a [u32], all: &'a [u8] },
-    /// Normalised values of all images.
-    Values(&'a [f32]),
+    /// Indices into the training set whose pixels are `all`; `norm` are those that batch norms go by.
+    Indices { indices: &'a [u32], norm: &'a [u32], all: &'a [u8] },
+    /// Normalised values of all images, and of those that batch norms go by.
+    Values { batch: &'a [f32], norm: &'a [f32] },
 }
 
 /// The synthetic images that the next step begins with.
@@ -225,7 +229,7 @@ impl Iteration {
         let network = [self.weights.drawing(), self.weights.packing()];
         let images = self.recorded.iter().flat_map(|recorded| {
             let chunks = recorded.chunks.iter().map(|chunk| &chunk.recording);
-            chunks.chain([&recorded.synthetic])
+            [&recorded.statistics].into_iter().chain(chunks).chain([&recorded.synthetic])
         });
         network.into_iter().chain(images)
     }
@@ -247,6 +251,14 @@ fn record(
         if resident { "stays on the device" } else { "is sent piece by piece" }
     );
     let of = |images: &Range<usize>| Batch { images: images.len(), nets: 1 };
+
+    // In one piece: each batch norm needs all of it before the next layer can begin.
+    let mut statistics = Recording::default();
+    if plan.norm_images > 0 {
+        let images = 0..plan.norm_images;
+        feed.norm(gpu, &mut statistics, network.input(), &images);
+        network.forward(gpu, &mut statistics, weights, of(&images), Mode::Measure)?;
+    }
 
     let mut chunks = Vec::new();
     for images in cut(reals, chunk) {
@@ -282,7 +294,7 @@ fn record(
 
     let mut update = Recording::default();
     update.push(sgd(gpu, rates, &pixels.images, &pixels.velocity, gradient));
-    Ok(Recorded { chunks, synthetic, update })
+    Ok(Recorded { statistics, chunks, synthetic, update })
 }
 
 /// So many images in chunks of at most so many.

@@ -12,12 +12,16 @@ use crate::{
     Dataset, Error, Gpu, Result,
     gpu::{Readback, Recording, Submitted, Ticket, blocking},
     kernels::{Cells, Rates},
+    nn::Program,
     rng::{Purpose, Stream},
 };
 
 use advance::Begun;
 
 const PREPARE: &str = "prepare the run";
+/// Real images per class whose statistics freeze the batch norms of an iteration, as published.
+const NORM_IMAGES: usize = 16;
+
 const RESUME: &str = "resume the run";
 
 /// Momentum of the pixels' optimiser, as published.
@@ -64,6 +68,8 @@ pub struct Condensation {
     dataset: Arc<Dataset>,
     settings: Settings,
     real_counts: Vec<usize>,
+    /// Per class, of what batch norms go by; 0 where there are none.
+    norm_images: usize,
     matching: Iteration,
     iteration: u32,
     /// The iteration that goes on with the next call.
@@ -158,13 +164,14 @@ impl Condensation {
         images: &[f32],
     ) -> Result<Self> {
         let plan = checked_plan(gpu, &dataset, &settings)?;
-        let real_counts = plan.real_counts.clone();
+        let (real_counts, norm_images) = (plan.real_counts.clone(), norm_images(&plan.net));
         let matching = Iteration::new(gpu, &plan, images).await?;
         Ok(Self {
             gpu: gpu.clone(),
             dataset,
             settings,
             real_counts,
+            norm_images,
             matching,
             iteration: 0,
             begun: None,
@@ -494,17 +501,25 @@ fn checked_plan<'a>(gpu: &Gpu, dataset: &'a Dataset, settings: &Settings) -> Res
     settings.check(dataset)?;
     check_images(dataset, settings.ipc, gpu.max_binding())?;
     let train = dataset.train();
+    let net = settings.network(dataset)?.program().embedding();
+    let of_classes = |count: usize| -> Vec<usize> {
+        (0..dataset.classes()).map(|class| train.of_class(class).len().min(count)).collect()
+    };
     let plan = Plan {
-        net: settings.network(dataset)?.program().embedding(),
-        real_counts: (0..dataset.classes())
-            .map(|class| train.of_class(class).len().min(settings.batch_real))
-            .collect(),
+        real_counts: of_classes(settings.batch_real),
+        norm_images: of_classes(norm_images(&net)).iter().sum(),
+        net,
         ipc: settings.ipc,
         rates: rates(settings),
         real: RealFormat::Pixels { all: train.pixels(), mean: dataset.mean(), std: dataset.std() },
     };
     plan.check(gpu)?;
     Ok(plan)
+}
+
+/// Real images per class that batch norms go by (Zhao et al., ICLR 2021, main.py).
+fn norm_images(net: &Program) -> usize {
+    if net.has_batch_norm() { NORM_IMAGES } else { 0 }
 }
 
 fn rates(settings: &Settings) -> Rates {

@@ -23,11 +23,15 @@ pub(crate) fn draw(members: &[u32], count: usize, mut stream: Stream) -> Vec<u32
         .collect()
 }
 
-/// The batch of an iteration: up to `count` images of every class, class after class.
-pub(crate) fn draw_batch(split: &Split, count: usize, seed: u64, iteration: u32) -> Vec<u32> {
+/// Up to `count` images of every class, class after class, for some purpose of an iteration.
+pub(crate) fn draw_batch(
+    split: &Split,
+    count: usize,
+    (seed, purpose, iteration): (u64, Purpose, u32),
+) -> Vec<u32> {
     (0..split.classes())
         .flat_map(|class| {
-            let stream = Stream::new(seed, Purpose::RealBatch, iteration, class as u32);
+            let stream = Stream::new(seed, purpose, iteration, class as u32);
             draw(split.of_class(class), count, stream)
         })
         .collect()

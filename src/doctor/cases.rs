@@ -142,7 +142,7 @@ impl Case {
             }
             Task::Step(case, syn, weights, rows, real) => {
                 let mut session = DmSession::new(gpu, &case, &syn)?;
-                let result = session.step(&weights, &rows, &real.values)?;
+                let result = session.step(&weights, &rows, &real.values, &[])?;
                 vec![
                     value("loss", vec![result.loss]),
                     gradient("gradient", result.grad),
@@ -264,7 +264,8 @@ fn step() -> Result<Task> {
     let syn = draw.images(classes * ipc, 3, 32).values;
     let real = draw.images(classes * batch_real, 3, 32);
     let rows = vec![Row::rotate(0.125), Row::crop(3, -2)];
-    let case = DmCase { net, classes, ipc, batch_real, lr: 1.0 };
+    let net = Net::of_convnet(&net, classes)?;
+    let case = DmCase { net, classes, ipc, batch_real, norm_images: 0, lr: 1.0 };
     Ok(Task::Step(case, syn, weights, rows, real))
 }
 

@@ -69,9 +69,9 @@ impl EvaluationSettings {
     }
 
     pub(crate) fn network(&self, dataset: &Dataset) -> Result<Net> {
-        let Self { net, width, depth, .. } = *self;
+        let Self { net, width, depth, .. } = self;
         let images = (dataset.channels(), dataset.size());
-        net.net(images, dataset.classes(), (width, depth)).map_err(|error| match error {
+        net.net(images, dataset.classes(), (*width, *depth)).map_err(|error| match error {
             // Named as what was set.
             Error::Setting { name: "width", given, expected } => {
                 Error::Setting { name: "eval_width", given, expected }

@@ -1,25 +1,26 @@
 //! The door to whole steps of distribution matching.
 
 use crate::{
-    ConvNet, Gpu, Result,
+    Gpu, Net, Result,
     augment::row::Row,
     condense::{Iteration, Plan, Progress, RealBatch, RealFormat, Step},
     gpu::blocking,
     kernels::Rates,
-    nn::Program,
 };
 
 /// Settings of a [`DmSession`].
 #[derive(Debug, Clone)]
 pub struct DmCase {
-    /// The network.
-    pub net: ConvNet,
+    /// The network, whose last layer is left out.
+    pub net: Net,
     /// Number of classes.
     pub classes: usize,
     /// Synthetic images a class.
     pub ipc: usize,
     /// Real images a class.
     pub batch_real: usize,
+    /// Real images that batch norms go by; 0 without such.
+    pub norm_images: usize,
     /// Learning rate of the pixels.
     pub lr: f32,
 }
@@ -51,8 +52,9 @@ impl DmSession {
     pub fn new(gpu: &Gpu, case: &DmCase, syn: &[f32]) -> Result<Self> {
         let real_counts = vec![case.batch_real; case.classes];
         let plan = Plan {
-            net: Program::of_blocks(&case.net),
+            net: case.net.program().embedding(),
             real_counts: real_counts.clone(),
+            norm_images: case.norm_images,
             ipc: case.ipc,
             rates: Rates::new(case.lr, 0.5, 0.0),
             real: RealFormat::Values,
@@ -61,19 +63,25 @@ impl DmSession {
         Ok(Self { gpu: gpu.clone(), real_counts, matching })
     }
 
-    /// One step: weights (width, inputs, 3, 3) of each block, one row a class, real images
-    /// class-major.
-    pub fn step(&mut self, weights: &[Vec<f32>], rows: &[Row], real: &[f32]) -> Result<DmResult> {
+    /// One step: the network's first parameters, those of blocks (width, inputs, 3, 3) before all others; one row a class;
+    /// real images class-major, and those that batch norms go by.
+    pub fn step(
+        &mut self,
+        parameters: &[Vec<f32>],
+        rows: &[Row],
+        real: &[f32],
+        norm: &[f32],
+    ) -> Result<DmResult> {
         let matching = &mut self.matching;
-        for (block, values) in weights.iter().enumerate() {
-            matching.weights.conv(block).write(&self.gpu, values);
+        for (buffer, values) in matching.weights.all().zip(parameters) {
+            buffer.write(&self.gpu, values);
         }
         let mut losses = matching.loss_readback();
         let step = Step {
             network: None,
             rows,
             real_counts: &self.real_counts,
-            batch: RealBatch::Values(real),
+            batch: RealBatch::Values { batch: real, norm },
         };
         let mut progress = Progress::default();
         let submission = loop {

@@ -4,12 +4,13 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::{Activation, ConvNet, Net, NormKind, PoolKind};
+use super::{Activation, ConvNet, Layer, Net, NormKind, PoolKind, own};
 use crate::{Error, Result};
 
 /// A kind of network, which becomes a [`Net`] for images of some shape.
 ///
-/// Written as its name. A ConvNet may say what it does otherwise than the published one:
+/// Written as its name. A ConvNet may say what it does otherwise than the published one; `file:PATH` is a network of the
+/// user's own, whose text from then on has all its layers, `layers:NAME=[…]`:
 ///
 /// ```
 /// use dm_wgpu::{Architecture, NormKind};
@@ -20,7 +21,7 @@ use crate::{Error, Result};
 /// assert!(net.has_batch_norm());
 /// # Ok::<(), dm_wgpu::Error>(())
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Architecture {
     /// Blocks of convolution 3×3, norm, activation and pool; the only kind with a width and depth to choose.
@@ -50,6 +51,13 @@ pub enum Architecture {
     ResNet18Bn,
     /// [`Net::resnet18_bn_ap`].
     ResNet18BnAp,
+    /// The user's own, see [`from_toml`](Self::from_toml).
+    Layers {
+        /// What tables call it.
+        name: String,
+        /// All of it.
+        layers: Vec<Layer>,
+    },
 }
 
 /// The published ConvNet.
@@ -120,8 +128,29 @@ impl Architecture {
         Self::ResNet18BnAp,
     ];
 
+    /// ConvNets like the published one with each `norm`, `act` or `pool` that there is.
+    #[cfg(feature = "files")]
+    pub(crate) fn convnets(by: &str) -> Vec<Self> {
+        let (usual_norm, usual_act, usual_pool) =
+            (NormKind::Instance, Activation::Relu, Some(PoolKind::Avg));
+        let of = |norm, act, pool| Self::ConvNet { norm, act, pool };
+        match by {
+            "norm" => NORMS.iter().map(|(_, norm)| of(*norm, usual_act, usual_pool)).collect(),
+            "act" => ACTS.iter().map(|(_, act)| of(usual_norm, *act, usual_pool)).collect(),
+            _ => POOLS.iter().map(|(_, pool)| of(usual_norm, usual_act, *pool)).collect(),
+        }
+    }
+
+    /// What tables call it: its text, or the name of a network of the user's own.
+    pub fn label(&self) -> String {
+        match self {
+            Self::Layers { name, .. } => name.clone(),
+            named => named.to_string(),
+        }
+    }
+
     /// Whether width and depth matter to it.
-    pub fn is_convnet(self) -> bool {
+    pub fn is_convnet(&self) -> bool {
         matches!(self, Self::ConvNet { .. })
     }
 
@@ -130,12 +159,12 @@ impl Architecture {
     /// # Errors
     /// [`Error::Shape`] when the images are too small for it, [`Error::Setting`] for a width of 0 or a depth outside 1…5.
     pub fn net(
-        self,
+        &self,
         images: (usize, usize),
         classes: usize,
         (width, depth): (usize, usize),
     ) -> Result<Net> {
-        match self {
+        match *self {
             Self::ConvNet { norm, act, pool } => {
                 match pool {
                     // Each block halves the images.
@@ -153,6 +182,7 @@ impl Architecture {
             Self::ResNet18 => Net::resnet18(images, classes, false),
             Self::ResNet18Bn => Net::resnet18(images, classes, true),
             Self::ResNet18BnAp => Net::resnet18_bn_ap(images, classes),
+            Self::Layers { ref name, ref layers } => own::net(name, layers, images, classes),
         }
     }
 }
@@ -167,8 +197,10 @@ fn name_of<T: PartialEq>(names: &[(&'static str, T)], value: &T) -> String {
 
 impl fmt::Display for Architecture {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self::ConvNet { norm, act, pool } = self else {
-            return f.write_str(&name_of(&NAMES, self));
+        let (norm, act, pool) = match self {
+            Self::ConvNet { norm, act, pool } => (norm, act, pool),
+            Self::Layers { name, layers } => return f.write_str(&own::whole(name, layers)),
+            named => return f.write_str(&name_of(&NAMES, named)),
         };
         f.write_str("convnet")?;
         let Self::ConvNet { norm: usual_norm, act: usual_act, pool: usual_pool } = Self::default()
@@ -199,15 +231,19 @@ impl FromStr for Architecture {
         let possible = || {
             let names: Vec<_> = NAMES.iter().map(|(name, _)| *name).collect();
             format!(
-                "possible are convnet, {}, and other ConvNets as convnet:norm=…:act=…:pool=…",
+                "possible are convnet, {}, other ConvNets as convnet:norm=…:act=…:pool=…, and file:PATH of a TOML list \
+                 of layers",
                 names.join(", ")
             )
         };
+        if let Some(own) = Self::own(text) {
+            return own;
+        }
         let (name, own) = text.split_once(':').unwrap_or((text, ""));
         if name != "convnet" {
             let found = NAMES.iter().find(|(known, _)| *known == text);
             return found
-                .map(|(_, own)| *own)
+                .map(|(_, own)| own.clone())
                 .ok_or_else(|| Error::setting("net", text, possible()));
         }
         let (mut norm, mut act, mut pool) =

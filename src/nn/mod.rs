@@ -11,6 +11,7 @@ mod layer;
 mod named;
 mod net;
 mod network;
+mod own;
 mod program;
 mod spec;
 mod texel_blocks;

@@ -39,10 +39,24 @@ pub(crate) struct Network<M: Memory = Gpu> {
 pub(crate) enum Mode {
     /// By this batch, which moves the running statistics; backward can follow.
     Train,
+    /// By this batch, from which running statistics are made anew, as a fresh network's first; backward cannot follow.
+    Measure,
     /// By the running statistics; backward can follow.
     Frozen,
     /// By the running statistics; backward cannot follow.
     Test,
+}
+
+impl Mode {
+    /// Whether norms over a batch go by the running statistics.
+    fn is_frozen(self) -> bool {
+        matches!(self, Self::Frozen | Self::Test)
+    }
+
+    /// Whether backward can follow.
+    fn keeps(self) -> bool {
+        matches!(self, Self::Train | Self::Frozen)
+    }
 }
 
 impl<M: Memory> Network<M> {
@@ -136,7 +150,7 @@ impl Network {
         mode: Mode,
     ) -> (&'a Buffer<f32>, bool) {
         match (norm.statistics, running) {
-            (Statistics::Batch, Some(running)) if mode != Mode::Train => (running, true),
+            (Statistics::Batch, Some(running)) if mode.is_frozen() => (running, true),
             _ => (self.statistics[at].as_ref().unwrap_or(&self.means), false),
         }
     }
@@ -151,7 +165,7 @@ impl Network {
         mode: Mode,
     ) -> Result<()> {
         if let Some(blocks) = &self.blocks {
-            blocks.forward(gpu, recording, weights, batch, mode != Mode::Test)?;
+            blocks.forward(gpu, recording, weights, batch, mode.keeps())?;
         }
         let images = batch.images;
         for (at, op) in self.program.ops.iter().enumerate() {
@@ -174,8 +188,9 @@ impl Network {
                     if !frozen {
                         recording.push(norm.statistics(gpu, x, statistics, batch));
                     }
-                    if let (Some(running), Mode::Train) = (running, mode) {
-                        recording.push(norm.track(gpu, statistics, running, batch));
+                    if let Some(running) = running.filter(|_| !frozen) {
+                        let anew = mode == Mode::Measure;
+                        recording.push(norm.track(gpu, statistics, running, batch, anew));
                     }
                     recording.push(norm.forward(gpu, x, (statistics, param(0)), y, batch));
                 }

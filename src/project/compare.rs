@@ -5,16 +5,19 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::{
-    CHECKPOINT_EVERY, Error, Event, Figures, Method, MethodSettings, Observer, OutputFolder,
-    Record, Result, Seconds, Setup,
+    CHECKPOINT_EVERY, Error, Event, Figures, Job, Method, MethodSettings, Observer, OutputFolder,
+    Record, Result, Seconds, Setup, Worth, Worths,
     expected::Series,
-    files::{COMPARISON, COMPARISON_TABLE, write_json},
-    page,
+    files::{COMPARISON, COMPARISON_TABLE, SET, write_json},
+    keep, names, page,
     record::short,
     run::Task,
     words::counted,
 };
-use crate::{Accuracy, Selector, data::name_of, report};
+use crate::{
+    Accuracy, Architecture, Evaluation, EvaluationSettings, Selector, SyntheticSet, TrainingSet,
+    data::name_of, report,
+};
 
 /// What came of several methods.
 #[derive(Debug)]
@@ -36,6 +39,9 @@ pub struct Comparison {
     dataset: String,
     ipc: usize,
     seed: u64,
+    /// Kinds of network, where several were asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub networks: Vec<String>,
     /// In the order in which they were asked for.
     pub methods: Vec<Row>,
     /// Whether methods are missing that were asked for.
@@ -51,8 +57,11 @@ pub struct Row {
     pub folder: Option<&'static str>,
     /// That networks are trained on.
     pub images: Option<usize>,
-    /// In per cent.
+    /// In per cent; by the first kind of network, if there are several.
     pub accuracy: Option<Accuracy>,
+    /// By each of several kinds.
+    #[serde(skip_serializing_if = "Worths::is_empty")]
+    pub architectures: Worths,
     /// How long it took.
     pub seconds: Option<Seconds>,
     /// Why there is no accuracy.
@@ -60,7 +69,8 @@ pub struct Row {
 }
 
 /// Runs each method's record and puts them side by side, in the folder `out` or in a new one. `ipc` is for names: training
-/// on a whole data set has no such number. Nothing if it was stopped before anything was saved.
+/// on a whole data set has no such number. `others` are kinds of network to evaluate by after that of the records. Nothing
+/// if it was stopped before anything was saved.
 ///
 /// # Errors
 /// What is impossible, and the first failure if all methods fail. A failure among others is in [`Compared::failures`].
@@ -68,6 +78,7 @@ pub fn compare(
     setup: &Setup,
     records: &[Record],
     ipc: usize,
+    others: &[Architecture],
     out: Option<&Path>,
     observer: &mut dyn Observer,
 ) -> Result<Option<Compared>> {
@@ -77,6 +88,10 @@ pub fn compare(
     let mut tasks = Vec::new();
     for record in records {
         Task::new(&setup, record, CHECKPOINT_EVERY)?;
+        let images = record.settings.is_some().then(|| ipc * setup.dataset.classes());
+        for settings in kinds(record, others).iter().skip(1) {
+            Evaluation::check(&setup.gpu, &setup.dataset, images, settings)?;
+        }
         tasks.extend(record.method().map(|method| (method, record)));
     }
     let seed = records[0].seed();
@@ -105,6 +120,10 @@ pub fn compare(
         dataset: name_of(&data.name),
         ipc,
         seed,
+        networks: match others {
+            [] => Vec::new(),
+            _ => names(&kinds(&records[0], others)),
+        },
         methods: Vec::new(),
         interrupted: false,
     };
@@ -122,8 +141,20 @@ pub fn compare(
         match ran.map(|ran| ran.figures) {
             Ok(Some(figures)) => {
                 table.interrupted = figures.interrupted;
-                table.methods.push(Row::of(method, figures));
+                let mut row = Row::of(method, figures);
                 worth_keeping = true;
+                if !others.is_empty() && !table.interrupted {
+                    match by_others(&setup, record, others, &mut row, &place(method), observer) {
+                        Ok(all) => table.interrupted = !all,
+                        Err(failure) => {
+                            observer.see(Event::Failed(method, &failure));
+                            row.error = Some(observer.describe(&failure));
+                            failures.push(failure);
+                            setup.reopen()?;
+                        }
+                    }
+                }
+                table.methods.push(row);
             }
             Ok(None) => {
                 table.interrupted = true;
@@ -151,6 +182,50 @@ pub fn compare(
     Ok(Some(Compared { folder: folder.path().into(), page, table, failures }))
 }
 
+/// The evaluation of a record, then those by the other kinds.
+fn kinds(record: &Record, others: &[Architecture]) -> Vec<EvaluationSettings> {
+    let first = record.evaluation.iter();
+    let others =
+        first.clone().flat_map(|own| others.iter().map(|net| own.clone().net(net.clone())));
+    first.cloned().chain(others).collect()
+}
+
+/// Evaluates what a method left in its folder by the other kinds of network; whether by all of them.
+fn by_others(
+    setup: &Setup,
+    record: &Record,
+    others: &[Architecture],
+    row: &mut Row,
+    folder: &Path,
+    observer: &mut dyn Observer,
+) -> Result<bool> {
+    let train = match record.settings {
+        Some(_) => TrainingSet::Synthetic(SyntheticSet::load(&folder.join(SET))?),
+        None => TrainingSet::Whole,
+    };
+    let kinds = kinds(record, others);
+    let names = names(&kinds);
+    let (Some(accuracy), Some(seconds)) = (&row.accuracy, &mut row.seconds) else {
+        return Ok(true);
+    };
+    let first = Worth::of(&setup.dataset, &kinds[0], accuracy.clone(), seconds.evaluating);
+    row.architectures.insert(names[0].clone(), first);
+    // One by one, so that what was measured is kept whatever happens to the next.
+    let mut all = true;
+    for (name, settings) in names.iter().zip(&kinds).skip(1) {
+        let job = Job::EvaluatingBy(name.clone());
+        let Some(measured) = setup.measure(train.clone(), settings, job, observer)? else {
+            all = false;
+            break;
+        };
+        seconds.evaluating += measured.seconds;
+        let worth = Worth::of(&setup.dataset, settings, measured.accuracy, measured.seconds);
+        row.architectures.insert(name.clone(), worth);
+        keep(folder, row.architectures.clone())?;
+    }
+    Ok(all)
+}
+
 /// What the table says of a method that was stopped.
 const INTERRUPTED: &str = "interrupted";
 
@@ -162,6 +237,7 @@ impl Row {
             folder: Some(method.name()),
             images: Some(figures.images),
             accuracy: figures.accuracy,
+            architectures: Worths::new(),
             seconds: Some(figures.seconds),
             error,
         }
@@ -174,46 +250,58 @@ impl Row {
             folder: None,
             images: None,
             accuracy: None,
+            architectures: Worths::new(),
             seconds: None,
             error: Some(error),
         }
     }
 
-    /// What stands below [`Comparison::HEADER`].
-    pub fn cells(&self) -> [String; 5] {
+    /// What stands below [`Comparison::header`], where these kinds of network were asked for.
+    pub fn cells(&self, networks: &[String]) -> Vec<String> {
         // What took no time at all was not done.
         let seconds = |of: fn(&Seconds) -> f64| match self.seconds.as_ref().map(of) {
             Some(seconds) if seconds > 0.0 => format!("{seconds:.1}"),
             _ => String::new(),
         };
-        let accuracy = match (&self.accuracy, &self.error) {
-            (Some(accuracy), _) => accuracy.to_string(),
-            (None, Some(error)) => error.replace(['|', '\n'], " "),
-            (None, None) => String::new(),
-        };
-        [
+        let error = || self.error.as_deref().unwrap_or_default().replace(['|', '\n'], " ");
+        let accuracy = self.accuracy.as_ref().map_or_else(error, Accuracy::to_string);
+        let mut cells = vec![
             self.method.to_owned(),
             self.images.map(|images| images.to_string()).unwrap_or_default(),
             accuracy,
-            seconds(|s| s.condensing),
-            seconds(|s| s.evaluating),
-        ]
+        ];
+        // The first is that of the method's own evaluation.
+        cells.extend(networks.iter().skip(1).map(|name| {
+            let worth = self.architectures.get(name);
+            worth.map(|worth| worth.accuracy.to_string()).unwrap_or_default()
+        }));
+        cells.extend([seconds(|s| s.condensing), seconds(|s| s.evaluating)]);
+        cells
     }
 }
 
 impl Comparison {
     /// What the columns are.
-    pub const HEADER: [&str; 5] =
-        ["method", "images", "accuracy", "seconds to make", "seconds to evaluate"];
+    pub fn header(&self) -> Vec<String> {
+        let accuracies = match &self.networks[..] {
+            [] => vec!["accuracy".to_owned()],
+            networks => networks.to_vec(),
+        };
+        let others = ["seconds to make", "seconds to evaluate"].map(str::to_owned);
+        let first = ["method", "images"].map(str::to_owned);
+        first.into_iter().chain(accuracies).chain(others).collect()
+    }
 
     fn write(&self, folder: &OutputFolder) -> Result<()> {
         write_json(self, &folder.path().join(COMPARISON))?;
         let Self { dataset, ipc, seed, .. } = self;
         let images = counted(*ipc, "image");
         let mut text = format!("{dataset}, {images} per class, seed {seed}\n\n");
-        text += &format!("| {} |\n|---|--:|--:|--:|--:|\n", Self::HEADER.join(" | "));
+        let header = self.header();
+        let right = "--:|".repeat(header.len() - 1);
+        text += &format!("| {} |\n|---|{right}\n", header.join(" | "));
         for row in &self.methods {
-            text += &format!("| {} |\n", row.cells().join(" | "));
+            text += &format!("| {} |\n", row.cells(&self.networks).join(" | "));
         }
         if let Some(note) = self.note() {
             text += &format!("\n{note}\n");
@@ -239,17 +327,22 @@ mod tests {
     #[test]
     fn a_row_says_what_is_missing() {
         let failed = Row::without(Method::Whole, "a | b\nc".into());
-        assert_eq!(failed.cells(), ["whole", "", "a   b c", "", ""]);
+        assert_eq!(failed.cells(&[]), ["whole", "", "a   b c", "", ""]);
         let herding = Method::Selection(Selector::Herding);
         let mut row = Row::without(herding, INTERRUPTED.into());
         row.seconds = Some(Seconds { condensing: 0.25, evaluating: 0.0 });
         row.images = Some(10);
-        assert_eq!(row.cells(), ["herding", "10", "interrupted", "0.2", ""]);
+        assert_eq!(row.cells(&[]), ["herding", "10", "interrupted", "0.2", ""]);
         row.accuracy = Some(Accuracy::of(vec![89.0, 90.0]));
-        assert_eq!(row.cells()[2], "89.50 ± 0.50 %");
+        assert_eq!(row.cells(&[])[2], "89.50 ± 0.50 %");
+        let networks = ["convnet", "mlp"].map(str::to_owned);
+        assert_eq!(row.cells(&networks)[2..4], ["89.50 ± 0.50 %", ""], "one is missing");
         let (dataset, seed, interrupted) = ("mnist".into(), 0, false);
+        let (version, networks) = ("0", networks.to_vec());
+        let methods = vec![row];
         let mut table =
-            Comparison { version: "0", dataset, ipc: 1, seed, methods: vec![row], interrupted };
+            Comparison { version, dataset, ipc: 1, seed, networks, methods, interrupted };
+        assert_eq!(table.header()[2..4], ["convnet", "mlp"]);
         assert!(table.note().is_none(), "one of the two is not there");
         let other = Method::Selection(Selector::KCenter);
         table.methods.push(Row::without(other, String::new()));

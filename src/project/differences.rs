@@ -95,6 +95,7 @@ mod tests {
     fn differing_settings_are_listed_and_equal_ones_are_not() {
         let past = |method: &str, settings: &str| Past {
             folder: PathBuf::new(),
+            worths: Default::default(),
             figures: serde_json::from_str(&format!(
                 r#"{{"dataset": "glyphs", "method": "{method}", "version": "0",
                     "settings": {settings}, "evaluation": {{"width": 8}}}}"#

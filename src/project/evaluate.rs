@@ -5,14 +5,11 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::{
-    Data, Job, Measured, Observer, Record, Result, Setup, check_set,
+    Data, Record, Result, Setup, check_set,
     files::{FIGURES, IMAGES, RECORD, SET, text_of},
     setup::check_test,
 };
-use crate::{
-    Evaluation, EvaluationSettings, Preset, Recipe, Subject, SyntheticSet, TrainingSet,
-    data::name_of,
-};
+use crate::{Evaluation, EvaluationSettings, Preset, Recipe, Subject, SyntheticSet, data::name_of};
 
 /// A set with what its run left beside it, if a run made it.
 #[derive(Debug)]
@@ -112,28 +109,6 @@ pub fn check_evaluations(
     Ok(())
 }
 
-/// Evaluates a set by each of these settings; fewer results if it was stopped.
-pub fn evaluate(
-    setup: &Setup,
-    set: &SyntheticSet,
-    kinds: &[EvaluationSettings],
-    observer: &mut dyn Observer,
-) -> Result<Vec<Measured>> {
-    let mut all = Vec::new();
-    for settings in kinds {
-        let job = match kinds.len() {
-            1 => Job::Evaluating,
-            _ => Job::EvaluatingBy(settings.net),
-        };
-        let train = TrainingSet::Synthetic(set.clone());
-        match setup.measure(train, settings, job, observer)? {
-            Some(measured) => all.push(measured),
-            None => break,
-        }
-    }
-    Ok(all)
-}
-
 /// What a run left beside the set, if the path is a run's folder or one of its sets; else null.
 pub fn report_of(path: &Path) -> Value {
     let text = text_of(&run_of(path).join(FIGURES)).unwrap_or_default();
@@ -142,7 +117,7 @@ pub fn report_of(path: &Path) -> Value {
 }
 
 /// The run's folder, if the path is that or one of the sets in it.
-fn run_of(path: &Path) -> &Path {
+pub fn run_of(path: &Path) -> &Path {
     let left_by_runs = [SET, IMAGES];
     let in_a_run = path.file_name().is_some_and(|name| left_by_runs.iter().any(|n| name == *n));
     if in_a_run { path.parent().unwrap_or(path) } else { path }

@@ -15,6 +15,8 @@ pub const RECORD: &str = "run.toml";
 pub const SEEDS: &str = "runs.toml";
 /// All figures of a run, or of several.
 pub const FIGURES: &str = "report.json";
+/// What the set is worth to other kinds of network, where that was asked.
+pub const ARCHITECTURES: &str = "architectures.json";
 /// The page for people.
 pub const PAGE: &str = "report.html";
 /// A comparison's table, for programs.

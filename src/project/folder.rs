@@ -2,6 +2,7 @@
 //! it, gone again if the run fails before there is anything to keep.
 
 use std::{
+    ffi::OsStr,
     fs, io,
     path::{Path, PathBuf},
 };
@@ -12,6 +13,7 @@ use super::{
     lock::Lock,
     record::pictures,
 };
+use crate::files::WRITING;
 
 /// A folder that is there, empty and writable. Dropped before [`keep`](Self::keep), it takes along
 /// every folder that was made for it, as long as nothing was saved there.
@@ -55,7 +57,7 @@ impl OutputFolder {
         }
         // What is not there yet is made in the nearest folder that is.
         let nearest = path.ancestors().find(|folder| folder.is_dir()).unwrap_or(Path::new("."));
-        let probe = tempfile::Builder::new().prefix(".writing-").tempfile_in(nearest);
+        let probe = tempfile::Builder::new().prefix(WRITING).tempfile_in(nearest);
         match probe {
             Ok(_) => Ok(()),
             // The error itself would name the probe.
@@ -217,18 +219,24 @@ fn real(path: &Path) -> PathBuf {
 /// do the folders of a run beside this one.
 pub fn remove_empty(made: &[PathBuf]) {
     for folder in made.iter().rev() {
-        remove_bare(folder);
-        let _ = fs::remove_dir(folder);
+        // Another thread may be about to write down what was asked: then it is there a moment later.
+        let gone = |_: &i32| {
+            remove_bare(folder);
+            fs::remove_dir(folder).is_ok() || !folder.exists()
+        };
+        let _ = (0..3).find(gone);
     }
 }
 
-/// Empties a folder that holds nothing but what a run was asked.
+/// Empties a folder that holds nothing but what a run was asked, whole or in the writing.
 fn remove_bare(folder: &Path) {
-    let bare = [RECORD, LOCK];
-    let Ok(entries) = fs::read_dir(folder) else { return };
-    if entries.flatten().all(|entry| bare.iter().any(|name| entry.file_name() == *name)) {
-        for file in bare {
-            let _ = fs::remove_file(folder.join(file));
+    let bare = |name: &OsStr| {
+        name == RECORD || name == LOCK || name.to_string_lossy().starts_with(WRITING)
+    };
+    let entries: Vec<_> = fs::read_dir(folder).into_iter().flatten().flatten().collect();
+    if entries.iter().all(|entry| bare(&entry.file_name())) {
+        for entry in entries {
+            let _ = fs::remove_file(entry.path());
         }
     }
 }
@@ -238,7 +246,7 @@ fn remove_unfinished(folder: &Path) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        if name.starts_with(".writing-") {
+        if name.starts_with(WRITING) {
             let _ = fs::remove_file(entry.path());
         } else if name.starts_with(".images-") {
             let _ = fs::remove_dir_all(entry.path());
@@ -283,6 +291,22 @@ mod tests {
         drop(OutputFolder::exactly(&mine).unwrap());
         assert!(mine.is_dir(), "what was there before stays");
         assert_eq!(entries(&mine), 0);
+    }
+
+    /// A signal may come while the record is being written.
+    #[test]
+    fn a_folder_without_results_is_taken_away_with_a_half_written_record() {
+        let place = tempfile::tempdir().unwrap();
+        let (outer, run) = (place.path().join("runs"), place.path().join("runs/a"));
+        fs::create_dir_all(&run).unwrap();
+        let made = [outer.clone(), run.clone()];
+        let write = |name: &str| fs::write(run.join(name), "").unwrap();
+        [LOCK, ".writing-x", "grid.png"].into_iter().for_each(write);
+        remove_empty(&made);
+        assert_eq!(entries(&run), 3, "there is a result");
+        fs::remove_file(run.join("grid.png")).unwrap();
+        remove_empty(&made);
+        assert!(!outer.exists());
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::{
     expected::{Evaluations, Expected},
     words::counted,
 };
-use crate::{Accuracy, Advance, Architecture, Dataset, Gpu, data};
+use crate::{Accuracy, Advance, Dataset, Gpu, data};
 
 /// Who watches a run. Everything has a default, so that `()` watches nothing.
 pub trait Observer {
@@ -179,7 +179,7 @@ pub enum Event<'a> {
 }
 
 /// Work that takes its time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Job {
     /// Making ready for a condensation.
@@ -189,14 +189,14 @@ pub enum Job {
     /// Evaluating what is saved already.
     Evaluating,
     /// The same by one of several kinds of network.
-    EvaluatingBy(Architecture),
+    EvaluatingBy(String),
     /// Evaluating on the way, after so many iterations.
     EvaluatingAfter(u32),
 }
 
 impl Job {
     /// What its pieces are.
-    pub fn unit(self) -> &'static str {
+    pub fn unit(&self) -> &'static str {
         match self {
             Self::Choosing => "classes",
             Self::Condensing => "iterations",

@@ -1,13 +1,16 @@
 //! What the page of a run says, or that of several side by side: figures and images become what
 //! `report::Page` shows.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
-    Differences, Error, FolderFault, Past, Result,
+    Differences, Error, FolderFault, Past, Result, Worth,
     figures::Losses,
     files::{COMPARISON, FIGURES, PAGE, SEEDS, are_several, text_of},
     repeats::{Repeats, over},
@@ -288,7 +291,39 @@ fn footer() -> String {
     format!("Made by dm-wgpu {}.", env!("CARGO_PKG_VERSION"))
 }
 
+/// By kind of network, where others than that of the evaluation were asked for.
+fn worths(past: &Past) -> Option<Table> {
+    let row = |(name, worth): (&String, &Worth)| Row {
+        bar: Some((2, worth.accuracy.mean / 100.0)),
+        cells: worth.cells(name).into(),
+    };
+    (!past.worths.is_empty()).then(|| Table {
+        title: "By kind of network".into(),
+        header: Worth::HEADER.map(str::to_owned).into(),
+        rows: past.worths.iter().map(row).collect(),
+    })
+}
+
+/// The same of several sets: a column for each kind.
+fn worths_of_several(runs: &[(String, Past)]) -> Option<Table> {
+    let kinds: BTreeSet<_> = runs.iter().flat_map(|(_, past)| past.worths.keys()).collect();
+    let row = |(name, past): &(String, Past)| {
+        let cell = |kind: &&String| match past.worths.get(*kind) {
+            Some(worth) => worth.accuracy.to_string(),
+            None => "–".into(),
+        };
+        Row { bar: None, cells: [name.clone()].into_iter().chain(kinds.iter().map(cell)).collect() }
+    };
+    let header = kinds.iter().map(|kind| kind.to_string());
+    (!kinds.is_empty()).then(|| Table {
+        title: "By kind of network".into(),
+        header: [String::new()].into_iter().chain(header).collect(),
+        rows: runs.iter().map(row).collect(),
+    })
+}
+
 fn of_run(past: Past) -> Page {
+    let tables = worths(&past).into_iter().collect();
     let (title, lead, facts, lists) = (title(&past), lead(&past), facts(&past), lists(&past));
     let galleries = galleries(&past);
     let commands = past.command.iter().map(|line| (String::new(), line.clone())).collect();
@@ -297,6 +332,7 @@ fn of_run(past: Past) -> Page {
         title,
         lead,
         facts,
+        tables,
         galleries,
         charts,
         lists,
@@ -354,7 +390,11 @@ fn of_several(title: &str, runs: &[(String, Past)]) -> Page {
     Page {
         title: title.to_owned(),
         lead: format!("{} side by side.", counted(runs.len(), "set")),
-        tables: vec![accuracies, different],
+        tables: [accuracies]
+            .into_iter()
+            .chain(worths_of_several(runs))
+            .chain([different])
+            .collect(),
         galleries: runs.iter().filter_map(gallery).collect(),
         charts: charts(runs),
         lists: [("In common".to_owned(), settings.common)]

@@ -8,9 +8,9 @@ use std::{
 use serde_json::Value;
 
 use super::{
-    Error, FolderFault, Result,
+    Error, FolderFault, Result, Worths,
     files::{COMPARISON, FIGURES, METRICS, RECORD, SET, are_several, text_of},
-    snapshots,
+    kept, snapshots,
 };
 use crate::{
     Accuracy, SyntheticSet,
@@ -30,6 +30,8 @@ pub struct Past {
     pub images: Option<Sheet>,
     /// The images on the way, after so many iterations.
     pub snapshots: Vec<(u32, Sheet)>,
+    /// What the images are worth to other kinds of network, where that was asked.
+    pub worths: Worths,
     /// What repeats it.
     pub command: Option<String>,
 }
@@ -71,6 +73,7 @@ impl Past {
                 .map(|like| snapshots::read(folder, like))
                 .unwrap_or_default(),
             folder: folder.to_path_buf(),
+            worths: kept(folder),
             figures,
             rows,
             images,

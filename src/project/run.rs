@@ -8,7 +8,7 @@ use std::{
 use super::{
     Checkpoints, Error, Event, Figures, Job, Left, Losses, MethodSettings, Observer, OutputFolder,
     Point, Record, Result, Seconds, Seeds, Setup, animate,
-    files::{CHECKPOINT, FIGURES, GRID, IMAGES, METRICS, RECORD, SET},
+    files::{ARCHITECTURES, CHECKPOINT, FIGURES, GRID, IMAGES, METRICS, RECORD, SET},
     make::{Made, check_condensing, condense, select},
     page,
     setup::check_test,
@@ -165,6 +165,7 @@ impl<'a> Task<'a> {
         figures.interrupted = stopped || figures.evaluation.is_some();
         figures.curve = curve(&made.rows());
         let data = folder.path().join(SET);
+        let before = std::fs::read(&data).ok();
         if let Err(failure) = folder.restore().and_then(|()| Ok(made.set.save(&data)?)) {
             let stays = checkpoints.saved().is_some_and(|saved| Some(saved) == made.iterations);
             return Err(match &made.checkpoint {
@@ -174,6 +175,10 @@ impl<'a> Task<'a> {
             });
         }
         folder.keep();
+        if before != std::fs::read(&data).ok() {
+            // Of other images than these.
+            let _ = std::fs::remove_file(folder.path().join(ARCHITECTURES));
+        }
         let safe = |failure: Error| failure.with(Left::Images(data.clone()));
         self.save(&made, &figures, folder).map_err(safe)?;
 

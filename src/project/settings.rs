@@ -109,8 +109,9 @@ pub static SETTINGS: &[Setting] = &[
     .of(Methods::Dm)
     .help("How the synthetic images begin: as real ones drawn at random, or as noise [default: {}]"),
     setting("settings", "net", Network, "Method").shared().help(
-        "Kind of network that embeds the images: convnet, mlp, lenet, alexnet, vgg11, resnet18, or another ConvNet such as \
-         convnet:norm=group:act=swish:pool=max [default: convnet]",
+        "Kind of network that embeds the images: convnet, mlp, lenet, alexnet, vgg11, resnet18, with batch norm alexnet-bn, \
+         vgg11-bn, resnet18-bn, resnet18-bn-ap, another ConvNet such as convnet:norm=group:act=swish:pool=max, or file:PATH \
+         of a list of layers [default: convnet]",
     ),
     setting("settings", "width", Whole(1, 4096), "Method")
         .shared()
@@ -144,7 +145,8 @@ pub static SETTINGS: &[Setting] = &[
         .help("Passes over the set for each of them [default: {}; 20 over a whole training set]"),
     setting("evaluation", "eval_net", Networks, "Evaluation").help(
         "Kind of network to train: convnet, mlp, lenet, alexnet, vgg11, resnet18, with batch norm alexnet-bn, vgg11-bn, \
-         resnet18-bn, resnet18-bn-ap, or another ConvNet such as convnet:norm=batch:act=swish:pool=max [default: as --net]",
+         resnet18-bn, resnet18-bn-ap, another ConvNet such as convnet:norm=batch:act=swish:pool=max, or file:PATH of a list \
+         of layers [default: as --net]",
     ),
     setting("evaluation", "eval_width", Whole(1, 4096), "Evaluation")
         .help("Channels of each of their convolutions [default: as --width]"),

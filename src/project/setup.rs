@@ -84,7 +84,7 @@ impl Setup {
         observer: &mut dyn Observer,
     ) -> Result<Option<Measured>> {
         let whole = matches!(train, TrainingSet::Whole);
-        let mut evaluation = prepare(observer, (job, true), |_| {
+        let mut evaluation = prepare(observer, (job.clone(), true), |_| {
             let dataset = Arc::clone(&self.dataset);
             let evaluation = Evaluation::new(&self.gpu, dataset, train, settings.clone())?;
             // Every evaluation of a set takes as long.

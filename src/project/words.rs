@@ -14,19 +14,21 @@ pub fn counted(count: usize, what: &str) -> String {
 pub fn how(settings: &EvaluationSettings) -> String {
     let EvaluationSettings { nets, net, epochs, width, .. } = settings;
     let (nets, epochs) = (counted(*nets, "network"), counted(*epochs as usize, "epoch"));
+    let label = net.label();
     match *net == Architecture::default() {
         true => format!("{nets} of width {width}, {epochs}"),
-        false if net.is_convnet() => format!("{nets} ({net}, width {width}), {epochs}"),
-        false => format!("{nets} ({net}), {epochs}"),
+        false if net.is_convnet() => format!("{nets} ({label}, width {width}), {epochs}"),
+        false => format!("{nets} ({label}), {epochs}"),
     }
 }
 
 /// `width 128, depth 3`, or the name of another kind.
-pub fn network(net: Architecture, width: usize, depth: usize) -> String {
-    match net == Architecture::default() {
+pub fn network(net: &Architecture, width: usize, depth: usize) -> String {
+    let label = net.label();
+    match *net == Architecture::default() {
         true => format!("width {width}, depth {depth}"),
-        false if net.is_convnet() => format!("net {net}, width {width}, depth {depth}"),
-        false => format!("net {net}"),
+        false if net.is_convnet() => format!("net {label}, width {width}, depth {depth}"),
+        false => format!("net {label}"),
     }
 }
 

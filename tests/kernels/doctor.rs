@@ -7,7 +7,7 @@ use std::{
 };
 
 use dm_wgpu::{
-    AdapterChoice, Gpu, Kernels,
+    AdapterChoice, ConvNet, Gpu, Kernels,
     doctor::{
         self, CASES, Case, GOLDEN, Layers, Outcome, PROJECTIONS, Task, Training, projections,
     },
@@ -73,8 +73,10 @@ fn twins(case: &Case) -> Vec<(&'static str, Vec<f64>)> {
             assert_eq!(rows, ops.map(testing::Row::from));
             let mut syn = Batch::new(widen(&syn), settings.classes * settings.ipc, 3, 32);
             let mut velocity = vec![0.0; syn.values.len()];
+            let (channels, size) = (settings.net.channels(), settings.net.size());
+            let width = weights[0].len() / (9 * channels);
             let result = reference::DmStep {
-                net: &settings.net,
+                net: &ConvNet::new(channels, size, width, weights.len()).unwrap(),
                 weights: &widen_all(&weights),
                 ops: &ops,
                 real: &(&real).into(),

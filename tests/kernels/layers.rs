@@ -1,15 +1,21 @@
 //! Networks of layers in sizes that nobody published, against their twins: odd kernels, strides and paddings, channels
 //! that no workgroup is full of, windows that overlap, and two residuals within one another.
 
-use dm_wgpu::{Activation, Layer, Net, NormKind, PoolKind, testing};
+use dm_wgpu::{
+    Activation, Layer, Net, NormKind, PoolKind,
+    testing::{self, DmCase, DmSession, Images, Row},
+};
 
 use crate::{
     common::{Rng, Tolerance, gpus, relative_error},
-    golden::network::{by_names, from_names},
+    golden::{
+        engine::first_difference,
+        network::{by_names, from_names},
+    },
     images,
     reference::{
         Batch,
-        layers::{Tensors, Training, embed},
+        layers::{Tensors, Training, embed, measured},
         narrow, widen,
     },
 };
@@ -203,6 +209,68 @@ fn embeddings_by_frozen_statistics_are_their_twins() {
             let what = |name: &str| format!("network {i}, {}: {name}", gpu.kernels().name());
             assert_near(&what("embedding"), &out.0, &embedding, limit.values);
             assert_near(&what("dx"), &out.1, &dx, limit.gradients);
+        }
+    }
+}
+
+/// A step of distribution matching whose batch norms are frozen by real images of their own, in one chunk and in the
+/// smallest ones.
+#[test]
+fn steps_by_frozen_batch_norms_are_their_twins() {
+    let limit = Tolerance::GOLDEN;
+    let (classes, ipc, batch_real, norm_images) = (2, 2, 3, 4);
+    let nets = networks().into_iter().map(net).enumerate();
+    for (i, net) in nets.filter(|(_, net)| net.has_batch_norm()) {
+        let rng = &mut Rng(30 + i as u64);
+        let mut draw = |n| images(rng, n, net.channels(), net.size());
+        let (syn, norm) = (draw(classes * ipc), draw(norm_images));
+        let real = draw(classes * batch_real);
+        let params = parameters(rng, &net);
+        let frozen = measured(net.layers(), &with_biases(&net, &params), &Batch::from(&norm));
+        let features = net.features();
+        let embedded = |x: &Images, d: &[f64]| embed(net.layers(), &frozen, &Batch::from(x), d);
+        let mean = |x: &Images, class: usize, count: usize| -> Vec<f64> {
+            let (all, _) = embedded(x, &vec![0.0; x.n * features]);
+            let own = &all[class * count * features..][..count * features];
+            (0..features)
+                .map(|f| own.iter().skip(f).step_by(features).sum::<f64>() / count as f64)
+                .collect()
+        };
+        let difference = |class| -> Vec<f64> {
+            let (own, others) = (mean(&syn, class, ipc), mean(&real, class, batch_real));
+            own.iter().zip(&others).map(|(own, other)| own - other).collect()
+        };
+        let differences: Vec<_> = (0..classes).map(difference).collect();
+        let loss: f64 = differences.iter().flatten().map(|d| d * d).sum();
+        let d_embedding: Vec<f64> = (0..classes * ipc)
+            .flat_map(|n| differences[n / ipc].iter().map(|d| 2.0 * d / ipc as f64))
+            .collect();
+        let (_, grad) = embedded(&syn, &d_embedding);
+        for gpu in gpus() {
+            let case = DmCase { net: net.clone(), classes, ipc, batch_real, norm_images, lr: 1.0 };
+            let step = |budget: u64| {
+                let gpu = gpu.clone().with_memory_budget(budget);
+                let own = from_names(&net, &params).unwrap();
+                let rows = vec![Row::NONE; classes];
+                DmSession::new(&gpu, &case, &syn.values)?.step(
+                    &own,
+                    &rows,
+                    &real.values,
+                    &norm.values,
+                )
+            };
+            let out = step(64 << 20).unwrap();
+            let what = |name: &str| format!("network {i}, {}: {name}", gpu.kernels().name());
+            assert_near(&what("loss"), &[out.loss], &[loss], limit.values);
+            assert_near(&what("grad"), &out.grad, &grad, limit.gradients);
+            let mut budget = 1024;
+            let least = loop {
+                match step(budget) {
+                    Err(error) if error.is_usage() => budget += budget / 8,
+                    least => break least.unwrap(),
+                }
+            };
+            assert_eq!(first_difference(&out, &least), None, "{}, {budget} bytes", what("bits"));
         }
     }
 }

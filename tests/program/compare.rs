@@ -107,3 +107,39 @@ fn ctrl_c_leaves_a_table_that_says_what_was_not_run() {
     assert_eq!(table["methods"][1]["error"], "not run");
     assert!(table["methods"][1]["folder"].is_null() && table["methods"][0]["folder"] == "dm");
 }
+
+/// A column for each kind of network, in the terminal, the files and on the page.
+#[test]
+fn methods_are_compared_by_several_kinds_of_network() {
+    let place = tempfile::tempdir().unwrap();
+    let mut command = program(&place);
+    command.args(["compare", "--dataset", "glyphs", "--ipc", "1", "--iterations", "2"]);
+    command.args(["--width", "8", "--batch-real", "8", "--out", "out"]).args(EVALUATION);
+    command.args(["--methods", "random,dm", "--eval-net", "convnet,mlp", "--quiet"]);
+    let output = succeed(&mut command);
+    let told = text(&output.stdout);
+    let lines: Vec<_> = told.lines().collect();
+    let header: Vec<_> = lines[0].split_whitespace().take(4).collect();
+    assert_eq!(header, ["method", "images", "convnet", "mlp"]);
+    let table = json(&place.path().join("out/compare.json"));
+    assert_eq!(table["networks"], serde_json::json!(["convnet", "mlp"]));
+    for (row, line) in table["methods"].as_array().unwrap().iter().zip(&lines[1..]) {
+        let by = &row["architectures"];
+        assert_eq!(by["convnet"]["runs"], row["accuracy"]["runs"]);
+        let mean = format!("{:.2} ± ", by["mlp"]["mean"].as_f64().unwrap());
+        let markdown = fs::read_to_string(place.path().join("out/compare.md")).unwrap();
+        assert!(line.contains(&mean) && markdown.contains(&mean), "{line}");
+        let own = place.path().join("out").join(row["method"].as_str().unwrap());
+        assert_eq!(&json(&own.join("architectures.json")), by);
+        // As `evaluate` has it.
+        if row["method"] == "dm" {
+            let mut command = program(&place);
+            command.arg("evaluate").arg(&own).args(["--eval-net", "mlp", "--json", "--quiet"]);
+            let output = succeed(command.args(EVALUATION));
+            let alone: Value = serde_json::from_slice(&output.stdout).unwrap();
+            assert_eq!(alone["accuracy"]["runs"], by["mlp"]["runs"]);
+        }
+    }
+    let page = fs::read_to_string(place.path().join("out/report.html")).unwrap();
+    assert!(page.contains("By kind of network"));
+}

@@ -279,10 +279,74 @@ fn several_kinds_of_network_make_a_table() {
     assert_eq!((&mlp["mean"], &mlp["parameters"]), (&same["accuracy"]["mean"], &118_282.into()));
     assert_eq!(convnet["runs"].as_array().unwrap().len(), 2);
 
+    // The run's folder keeps it, and its page shows it.
+    let kept = || json(&place.path().join("run/architectures.json"));
+    assert_eq!(kept(), several["architectures"]);
+    let page = std::fs::read_to_string(place.path().join("run/report.html")).unwrap();
+    assert!(page.contains("By kind of network") && page.contains("convnet:norm=batch:pool=max"));
+    let swept = evaluated(&place, &[&["run", "--sweep", "depths"][..], &small[..2]].concat());
+    let depths: Vec<_> = swept["architectures"].as_object().unwrap().keys().cloned().collect();
+    assert_eq!(depths, [1, 2, 3, 4].map(|depth| format!("convnet:depth={depth}")));
+    assert_eq!(kept().as_object().unwrap().len(), 6, "those of before as well");
+
     let mut command = program(&place);
     command.args(["evaluate", "run", "--quiet", "--eval-net", kinds]).args(small);
     let output = succeed(command.args(EVALUATION));
     let lines: Vec<_> = text(&output.stdout).lines().map(str::to_owned).collect();
     assert_eq!(lines.len(), 3, "{lines:?}");
     assert!(lines[0].starts_with("network ") && lines[1].starts_with("mlp "), "{lines:?}");
+}
+
+/// A list of layers of the user's own condenses and judges; the run needs the file no more.
+#[test]
+fn a_network_of_ones_own_is_a_file() {
+    let place = tempfile::tempdir().unwrap();
+    let file = place.path().join("small.toml");
+    let layers = |out: usize| {
+        format!(
+            "layers = [{{ op = \"conv\", out = 4, kernel = 5, stride = 3 }}, {{ op = \"norm\", kind = \"batch\" }},
+             {{ op = \"act\", kind = \"swish\" }}, {{ op = \"flatten\" }}, {{ op = \"linear\", out = {out} }}]"
+        )
+    };
+    let with = |text: String| {
+        std::fs::write(&file, text).unwrap();
+        let mut command = tiny(&place);
+        command.args(["--net", "file:small.toml", "--out", "run"]);
+        command
+    };
+    for (wrong, expected) in [
+        (layers(9), "9 outputs; 10 are needed"),
+        (layers(10).replace("stride = 3", "stride = 0"), "layer 0 (conv 5×5)"),
+        (layers(10).replace("swish", "gelu"), "unknown variant `gelu`"),
+        ("layers = []".to_owned(), "the last layer must be linear"),
+    ] {
+        let output = with(wrong).output().unwrap();
+        let told = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{told}");
+        assert!(told.contains(expected), "{told}");
+        assert!(!place.path().join("run").exists());
+    }
+    succeed(&mut with(layers(10)));
+    std::fs::remove_file(&file).unwrap();
+    let report = json(&place.path().join("run/report.json"));
+    let net = report["settings"]["net"].as_str().unwrap().to_owned();
+    assert!(net.starts_with("layers:small=[{\"op\":\"conv\",\"out\":4"), "{net}");
+    // The command in the record does the same again.
+    let record = std::fs::read_to_string(place.path().join("run/run.toml")).unwrap();
+    let command = record.lines().find_map(|line| line.strip_prefix("# dm-wgpu ")).unwrap();
+    assert!(command.contains(&format!("--net '{net}'")), "{command}");
+    succeed(tiny(&place).args(["--net", &net, "--out", "again"]));
+    let images = |run: &str| {
+        SyntheticSet::load(&place.path().join(run).join("synthetic.safetensors")).unwrap().images
+    };
+    assert_eq!(images("run"), images("again"));
+    let judged = evaluated(&place, &["run", "--eval-net", &format!("{net},mlp")]);
+    let names: Vec<_> = judged["architectures"].as_object().unwrap().keys().collect();
+    assert_eq!(names, ["mlp", "small"]);
+    let gone = program(&place).args(["evaluate", "run", "--eval-net", "file:small.toml"]).output();
+    let told = text(&gone.unwrap().stderr);
+    assert!(told.contains("small.toml") && told.contains("a list of layers is needed"), "{told}");
+    // Another set in its place has not been judged.
+    succeed(program(&place).args(["--resume", "run", "--iterations", "7"]));
+    assert!(!place.path().join("run/architectures.json").exists());
 }

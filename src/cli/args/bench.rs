@@ -93,7 +93,7 @@ impl BenchArgs {
             shape: self.shape,
             classes: self.classes.unwrap_or(self.shape.classes()),
             ipc: self.ipc,
-            net: self.net,
+            net: self.net.clone(),
             width: self.width,
             batch_real: self.batch_real,
             iterations: self.iterations,

@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use dm_wgpu::project::Method;
+use dm_wgpu::project::{Method, Sweep};
 
 use super::{
     CommonArgs, LastingArgs, RunArgs,
     given::{COMPARE, EVALUATE, Flags, RUN},
-    help, methods,
+    help, methods, sweeps,
 };
 
 /// `dm-wgpu evaluate`.
@@ -20,6 +20,12 @@ pub struct EvaluateArgs {
     pub path: PathBuf,
     #[command(flatten)]
     pub given: Flags<EVALUATE>,
+    /// Evaluate by ConvNets that differ in one thing, and print a table.
+    #[arg(
+        long, value_name = "WHAT", help_heading = "Evaluation", conflicts_with = "eval_net",
+        value_parser = sweeps()
+    )]
+    pub sweep: Option<Sweep>,
     /// Print JSON, one object per line: events as they come, then the result; with --quiet it alone.
     #[arg(long, help_heading = "Task")]
     pub json: bool,

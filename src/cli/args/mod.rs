@@ -24,7 +24,7 @@ use clap::{
 use clap_complete::Shell;
 use dm_wgpu::{
     Precision,
-    project::{Method, settings::BACKENDS},
+    project::{Method, Sweep, settings::BACKENDS},
 };
 
 use super::{dataset, say};
@@ -43,6 +43,13 @@ pub use run::{CommonArgs, RunArgs};
 fn methods() -> impl TypedValueParser<Value = Method> {
     PossibleValuesParser::new(Method::ALL.map(Method::name))
         .map(|name| Method::named(&name).unwrap_or(Method::Dm))
+}
+
+fn sweeps() -> impl TypedValueParser<Value = Sweep> {
+    PossibleValuesParser::new(Sweep::ALL.map(Sweep::name)).map(|name| {
+        let named = |sweep: &Sweep| sweep.name() == name;
+        Sweep::ALL.into_iter().find(named).unwrap_or(Sweep::Widths)
+    })
 }
 
 /// Dataset condensation by distribution matching, on any GPU: turns a labelled image set into a few
@@ -123,7 +130,7 @@ impl Cli {
                 applies::with_runs(given)
             }
             (Some(Command::Compare(args)), Some((_, given))) => {
-                Self::check_task(&args.given)?;
+                Self::check_dataset(&args.given)?;
                 let names: Vec<_> = args.methods.iter().map(|method| method.name()).collect();
                 let said = format!("--methods {}", names.join(","));
                 applies::check(given, &args.methods, &said)
@@ -181,11 +188,15 @@ impl Cli {
         applies::check(matches, &[method], &format!("--method {method}"))
     }
 
-    /// Clap can't, as the data set may be in a file, and as `evaluate` takes several kinds of network.
+    /// Clap can't, as the data set may be in a file, and as `evaluate` and `compare` take several kinds of network.
     fn check_task(given: &Given) -> Result<(), String> {
         if given.networks().is_some_and(|kinds| kinds.len() > 1) {
             return Err("--eval-net takes one kind of network here; `dm-wgpu evaluate RUN --eval-net …` takes several".into());
         }
+        Self::check_dataset(given)
+    }
+
+    fn check_dataset(given: &Given) -> Result<(), String> {
         if given.origin("dataset").is_none() {
             let names = dataset::NAMES.join(", ");
             return Err(format!("--dataset <NAME> is needed: {names}; or --config <FILE> with it"));

@@ -42,7 +42,12 @@ impl<M: Memory> Buffers<M> {
         let Plan { net, real_counts, ipc, .. } = plan;
         Self {
             weights: Weights::room(memory, net, 1, Ways::ToImages),
-            network: Network::new(memory, net, chunk.max(syn_chunk), syn_chunk),
+            network: Network::new(
+                memory,
+                net,
+                chunk.max(syn_chunk).max(plan.norm_images),
+                syn_chunk,
+            ),
             rates: memory.buffer("rates", 1),
             feed: Feed::room(memory, plan, sizes),
             objective: MeanEmbeddings::room(memory, net.features(), real_counts, *ipc),

@@ -20,6 +20,8 @@ enum Stage {
     #[default]
     Network,
     Pack,
+    /// What batch norms go by.
+    Statistics,
     /// A chunk of real images.
     Real(usize),
     Synthetic,
@@ -56,9 +58,10 @@ impl Iteration {
         let at = match progress.stage {
             Stage::Network => 0,
             Stage::Pack => 1,
-            Stage::Real(chunk) => 2 + chunk,
-            Stage::Synthetic => 2 + self.chunks(),
-            Stage::Update => 3 + self.chunks(),
+            Stage::Statistics => 2,
+            Stage::Real(chunk) => 3 + chunk,
+            Stage::Synthetic => 3 + self.chunks(),
+            Stage::Update => 4 + self.chunks(),
         };
         let whole = self.gpu.expected(self.recordings());
         let mut left = self.recordings().skip(at);
@@ -118,10 +121,12 @@ impl Iteration {
             self.send(encoder, progress.stage, step)?;
             progress.sent = true;
         }
-        let Some(Recorded { chunks, synthetic, update }) = &self.recorded else { return Ok(false) };
+        let Some(recorded) = &self.recorded else { return Ok(false) };
+        let Recorded { statistics, chunks, synthetic, update } = recorded;
         let (recording, label) = match progress.stage {
             Stage::Network => (self.weights.drawing(), "draw networks"),
             Stage::Pack => (self.weights.packing(), "pack weights"),
+            Stage::Statistics => (statistics, "statistics of batch norms"),
             Stage::Real(chunk) => (&chunks[chunk].recording, "real images"),
             Stage::Synthetic => (synthetic, "synthetic images"),
             Stage::Update => {
@@ -139,7 +144,8 @@ impl Iteration {
         }
         *progress = Progress::at(match progress.stage {
             Stage::Network => Stage::Pack,
-            Stage::Pack => Stage::Real(0),
+            Stage::Pack => Stage::Statistics,
+            Stage::Statistics => Stage::Real(0),
             Stage::Real(chunk) if chunk + 1 < chunks.len() => Stage::Real(chunk + 1),
             Stage::Real(_) => Stage::Synthetic,
             Stage::Synthetic | Stage::Update => Stage::Update,
@@ -174,6 +180,7 @@ impl Iteration {
                 Some(images) => feed.send_real(belt, encoder, &step.batch, images),
                 None => Ok(()),
             },
+            Stage::Statistics => feed.send_norm(belt, encoder, &step.batch),
             Stage::Pack | Stage::Synthetic => Ok(()),
             Stage::Update => match changed_rates.take() {
                 Some(changed) => rates.stage(belt, encoder, &[changed]),

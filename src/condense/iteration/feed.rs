@@ -18,11 +18,13 @@ use crate::{
 pub(super) struct Feed<M: Memory = Gpu> {
     /// How a network's input looks from outside: dense.
     dense: Planes,
-    /// One row per class: siamese augmentation.
+    /// One row per class: siamese augmentation. After them, where batch norms go by real images, one that leaves images
+    /// as they are.
     rows: M::Buffer<Row>,
     means: M::Buffer<f32>,
     real: RealSource<M>,
     real_items: M::Buffer<Item>,
+    norm_items: M::Buffer<Item>,
     synthetic_items: M::Buffer<Item>,
     /// Mean and standard deviation of each channel, of pixels.
     normalise: (Vec<f32>, Vec<f32>),
@@ -40,22 +42,27 @@ impl<M: Memory> Feed<M> {
     pub fn room(memory: &M, plan: &Plan<'_>, sizes: Sizes) -> Self {
         let Sizes { chunk, syn_chunk, resident } = sizes;
         let image_len = plan.image_len();
+        let norm = plan.norm_images;
+        // Room for real images on their way.
+        let reals = chunk.max(norm);
         Self {
             dense: Planes::dense(plan.net.images.0, plan.net.images.1),
-            rows: memory.buffer("augmentation rows", plan.real_counts.len()),
-            means: memory.buffer("image means", chunk.max(syn_chunk)),
+            rows: memory
+                .buffer("augmentation rows", plan.real_counts.len() + usize::from(norm > 0)),
+            means: memory.buffer("image means", reals.max(syn_chunk)),
             real: match plan.real {
                 RealFormat::Pixels { all, .. } if resident => {
                     RealSource::Resident(memory.buffer("training pixels", all.len()))
                 }
                 RealFormat::Pixels { .. } => {
-                    RealSource::StreamedPixels(memory.buffer("real pixels", chunk * image_len))
+                    RealSource::StreamedPixels(memory.buffer("real pixels", reals * image_len))
                 }
                 RealFormat::Values => {
-                    RealSource::StreamedValues(memory.buffer("real values", chunk * image_len))
+                    RealSource::StreamedValues(memory.buffer("real values", reals * image_len))
                 }
             },
             real_items: memory.buffer("real items", plan.reals()),
+            norm_items: memory.buffer("items of batch norms", norm),
             synthetic_items: memory.buffer("synthetic items", plan.syns()),
             normalise: match plan.real {
                 RealFormat::Pixels { mean, std, .. } => (mean.to_vec(), std.to_vec()),
@@ -68,7 +75,7 @@ impl<M: Memory> Feed<M> {
 impl Feed {
     /// Writes what does not change from step to step.
     pub fn write(&self, gpu: &Gpu, plan: &Plan<'_>) {
-        self.rows.write(gpu, &vec![Row::NONE; plan.real_counts.len()]);
+        self.rows.write(gpu, &vec![Row::NONE; self.rows.len()]);
         if let (RealSource::Resident(pixels), RealFormat::Pixels { all, .. }) =
             (&self.real, plan.real)
         {
@@ -77,6 +84,10 @@ impl Feed {
         let item = |image: u32| Item { image, row: image / plan.ipc as u32 };
         let items: Vec<_> = (0..plan.syns() as u32).map(item).collect();
         self.synthetic_items.write(gpu, &items);
+        // What is sent is numbered in its order; of what is on the device already, each step says which it is.
+        let row = plan.real_counts.len() as u32;
+        let items: Vec<_> = (0..plan.norm_images as u32).map(|image| Item { image, row }).collect();
+        self.norm_items.write(gpu, &items);
     }
 
     /// Records a chunk of the batch's real images into a network's input.
@@ -84,6 +95,28 @@ impl Feed {
         &self,
         gpu: &Gpu,
         recording: &mut Recording,
+        input: (&Buffer<f32>, Planes),
+        images: &Range<usize>,
+    ) {
+        self.real_by(gpu, recording, &self.real_items, input, images);
+    }
+
+    /// Records the real images that batch norms go by into a network's input, as they are.
+    pub fn norm(
+        &self,
+        gpu: &Gpu,
+        recording: &mut Recording,
+        input: (&Buffer<f32>, Planes),
+        images: &Range<usize>,
+    ) {
+        self.real_by(gpu, recording, &self.norm_items, input, images);
+    }
+
+    fn real_by(
+        &self,
+        gpu: &Gpu,
+        recording: &mut Recording,
+        items: &Buffer<Item>,
         (input, layout): (&Buffer<f32>, Planes),
         images: &Range<usize>,
     ) {
@@ -95,7 +128,7 @@ impl Feed {
             }
         };
         let (first, count) = (images.start, images.len());
-        let augment = self.augment(&self.real_items);
+        let augment = self.augment(items);
         augment.forward(gpu, recording, source, self.dense, input, layout, first, count);
     }
 
@@ -176,15 +209,43 @@ impl Feed {
     ) -> Result<()> {
         let len = self.dense.image_len();
         match (batch, &self.real) {
-            (RealBatch::Indices { indices, all }, RealSource::StreamedPixels(room)) => {
-                let image = |&i: &u32| all[i as usize * len..][..len].iter().copied();
-                let gathered: Vec<u8> = indices[images].iter().flat_map(image).collect();
-                room.stage(belt, encoder, &gathered)
+            (RealBatch::Indices { indices, all, .. }, RealSource::StreamedPixels(room)) => {
+                room.stage(belt, encoder, &gathered(&indices[images], all, len))
             }
-            (RealBatch::Values(values), RealSource::StreamedValues(room)) => {
-                room.stage(belt, encoder, &values[images.start * len..images.end * len])
+            (RealBatch::Values { batch, .. }, RealSource::StreamedValues(room)) => {
+                room.stage(belt, encoder, &batch[images.start * len..images.end * len])
             }
             _ => Ok(()),
         }
     }
+
+    /// Sends the images that batch norms go by, or which they are.
+    pub fn send_norm(
+        &self,
+        belt: &mut StagingBelt,
+        encoder: &mut wgpu::CommandEncoder,
+        batch: &RealBatch<'_>,
+    ) -> Result<()> {
+        let len = self.dense.image_len();
+        match (batch, &self.real) {
+            (RealBatch::Indices { norm, .. }, RealSource::Resident(_)) => {
+                let row = self.rows.len().saturating_sub(1) as u32;
+                let items: Vec<_> = norm.iter().map(|&image| Item { image, row }).collect();
+                self.norm_items.stage(belt, encoder, &items)
+            }
+            (RealBatch::Indices { norm, all, .. }, RealSource::StreamedPixels(room)) => {
+                room.stage(belt, encoder, &gathered(norm, all, len))
+            }
+            (RealBatch::Values { norm, .. }, RealSource::StreamedValues(room)) => {
+                room.stage(belt, encoder, norm)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The pixels of these images, of so many values each.
+fn gathered(indices: &[u32], all: &[u8], len: usize) -> Vec<u8> {
+    let image = |&i: &u32| all[i as usize * len..][..len].iter().copied();
+    indices.iter().flat_map(image).collect()
 }

@@ -34,6 +34,8 @@ struct Drawn {
     network: NetworkKey,
     rows: Vec<Row>,
     indices: Vec<u32>,
+    /// What batch norms go by.
+    norm: Vec<u32>,
 }
 
 impl Drawn {
@@ -43,7 +45,7 @@ impl Drawn {
             network: Some(self.network),
             rows: &self.rows,
             real_counts,
-            batch: RealBatch::Indices { indices: &self.indices, all },
+            batch: RealBatch::Indices { indices: &self.indices, norm: &self.norm, all },
         }
     }
 }
@@ -309,10 +311,13 @@ impl Condensation {
             let mut stream = Stream::new(seed, Purpose::Augment, iteration, class);
             self.settings.augment.draw(&mut stream, size)
         };
+        let train = self.dataset.train();
+        let images = |count, purpose| draw_batch(train, count, (seed, purpose, iteration));
         let drawn = Drawn {
             network: NetworkKey::new(seed, Purpose::Weights, iteration),
             rows: (0..self.dataset.classes() as u32).map(row).collect(),
-            indices: draw_batch(self.dataset.train(), batch_real, seed, iteration),
+            indices: images(batch_real, Purpose::RealBatch),
+            norm: images(self.norm_images, Purpose::NormStatistics),
         };
         let losses = self.idle.pop().unwrap_or_else(|| self.matching.loss_readback());
         let (progress, submitted) = Default::default();

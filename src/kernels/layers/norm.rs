@@ -118,15 +118,17 @@ impl Norm {
         STATISTICS.dispatch(gpu, self.variant(), &bindings, tasks).values(self.values(batch))
     }
 
-    /// Moves a batch norm's running mean and variance (nets, channels, 2) towards those of a batch.
+    /// Moves a batch norm's running mean and variance (nets, channels, 2) towards those of a batch; `anew`, from a fresh
+    /// norm's 0 and 1.
     pub fn track(
         self,
         gpu: &Gpu,
         statistics: &Buffer<f32>,
         running: &Buffer<f32>,
         batch: Batch,
+        anew: bool,
     ) -> Dispatch {
-        let params = self.params(gpu, batch, false);
+        let params = self.params(gpu, batch, !anew);
         let bindings = [params.binding(), statistics.binding(), running.binding()];
         let segments = self.segments(batch);
         let grid = fold(segments.div_ceil(WORKGROUP));

@@ -1,7 +1,7 @@
 //! Who computes a golden case: the GPU, or the f64 twins.
 
 use dm_wgpu::{
-    ConvNet, Gpu,
+    ConvNet, Gpu, Net,
     testing::{self, ClassifierParams, DmResult, DmSession, Embedded, Images, Trained},
 };
 
@@ -194,15 +194,17 @@ pub fn training_difference(a: &Trained, b: &Trained) -> Option<String> {
 /// All steps of a case within so many bytes of device memory.
 pub fn run_dm(gpu: &Gpu, case: &DmCase, memory_budget: u64) -> dm_wgpu::Result<Vec<DmResult>> {
     let settings = testing::DmCase {
-        net: case.net.clone(),
+        net: Net::of_convnet(&case.net, case.classes)?,
         classes: case.classes,
         ipc: case.ipc,
         batch_real: case.batch_real,
+        norm_images: 0,
         lr: case.lr,
     };
     let gpu = gpu.clone().with_memory_budget(memory_budget);
     let mut session = DmSession::new(&gpu, &settings, &case.syn0.values)?;
-    let step = |s: &super::vectors::DmStep| session.step(&s.weights, &rows(&s.ops), &s.real.values);
+    let step =
+        |s: &super::vectors::DmStep| session.step(&s.weights, &rows(&s.ops), &s.real.values, &[]);
     case.steps.iter().map(step).collect()
 }
 

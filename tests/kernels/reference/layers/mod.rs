@@ -8,6 +8,6 @@ mod pool;
 
 pub use act::{act_backward, act_forward};
 pub use conv::{Conv, conv_backward, conv_forward};
-pub use network::{Tensors, Training, embed, evaluate};
+pub use network::{Tensors, Training, embed, evaluate, measured};
 pub use norm::{Norm, norm_backward, norm_forward, running};
 pub use pool::{Pool, pool_backward, pool_forward};

@@ -178,6 +178,23 @@ pub struct Step {
     pub dx: Vec<f64>,
 }
 
+/// The parameters with the running statistics that one batch gives a fresh network.
+pub fn measured(layers: &[Layer], params: &Tensors, x: &Batch) -> Tensors {
+    let mut fresh = params.clone();
+    for (name, values) in &mut fresh {
+        if name.ends_with("running_mean") {
+            values.fill(0.0);
+        } else if name.ends_with("running_var") {
+            values.fill(1.0);
+        }
+    }
+    let mut pass = Pass::new(&fresh, false);
+    pass.list("", layers, x.clone());
+    let running = pass.running;
+    fresh.extend(running);
+    fresh
+}
+
 impl Training {
     pub fn new(params: Tensors) -> Self {
         let zeros = |(name, values): (&String, &Vec<f64>)| (name.clone(), vec![0.0; values.len()]);

@@ -1,0 +1,197 @@
+//! Networks that are nobody's but the user's: a list of layers in a file or a text.
+
+use serde::Deserialize;
+
+use super::{Architecture, Layer, Net};
+use crate::{Error, Result};
+
+/// What a file holds.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    layers: Vec<Layer>,
+}
+
+/// What begins the text that has all of a network.
+const WHOLE: &str = "layers:";
+/// What begins the text that says where it is.
+const PLACE: &str = "file:";
+/// Far more than anybody writes.
+const LONGEST: usize = 1 << 20;
+
+impl Architecture {
+    /// A network of the user's own by a list of [`Layer`]s as TOML, `[[layers]]`. The last one must be linear, with one
+    /// output per class. `name` is what tables call it.
+    ///
+    /// ```
+    /// use dm_wgpu::Architecture;
+    ///
+    /// let text = r#"
+    ///     layers = [
+    ///         { op = "conv", out = 16, kernel = 5, stride = 2, pad = 2 },
+    ///         { op = "norm", kind = "instance" },
+    ///         { op = "act", kind = "relu" },
+    ///         { op = "flatten" },
+    ///         { op = "linear", out = 10 },
+    ///     ]"#;
+    /// let own = Architecture::from_toml("mine", text)?;
+    /// assert_eq!(own.label(), "mine");
+    /// assert_eq!(own.net((1, 28), 10, (0, 0))?.features(), 16 * 14 * 14);
+    /// # Ok::<(), dm_wgpu::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for what is no such list, with the line. Whether the layers fit images of some size says
+    /// [`net`](Self::net).
+    pub fn from_toml(name: &str, text: &str) -> Result<Self> {
+        let file: File = toml::from_str(text).map_err(|error| {
+            let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+            let line = before.matches('\n').count() + 1;
+            Error::setting("net", name, format!("line {line}: {}", error.message()))
+        })?;
+        Self::of_layers(name, file.layers)
+    }
+
+    fn of_layers(name: &str, layers: Vec<Layer>) -> Result<Self> {
+        match layers.last() {
+            Some(Layer::Linear { .. }) => Ok(Self::Layers { name: plain(name), layers }),
+            _ => Err(Error::setting(
+                "net",
+                name,
+                "the last layer must be linear, with one output per class",
+            )),
+        }
+    }
+
+    /// What text stands for a network of the user's own, if it is of that kind.
+    pub(super) fn own(text: &str) -> Option<Result<Self>> {
+        if let Some(path) = text.strip_prefix(PLACE) {
+            return Some(read(path).and_then(|file| Self::from_toml(stem(path), &file)).map_err(
+                |error| match error {
+                    // Named as it was given.
+                    Error::Setting { name, expected, .. } => Error::setting(name, text, expected),
+                    other => other,
+                },
+            ));
+        }
+        let (name, layers) = text.strip_prefix(WHOLE)?.split_once('=')?;
+        Some(match serde_json::from_str(layers) {
+            Ok(layers) => Self::of_layers(name, layers),
+            Err(error) => Err(Error::setting("net", name, error.to_string())),
+        })
+    }
+}
+
+/// All of it as a text, which needs no file.
+pub(super) fn whole(name: &str, layers: &[Layer]) -> String {
+    // Layers are numbers and names, which JSON has.
+    let layers = serde_json::to_string(layers).unwrap_or_default();
+    format!("{WHOLE}{name}={layers}")
+}
+
+/// The network on such images.
+pub(super) fn net(
+    name: &str,
+    layers: &[Layer],
+    (channels, size): (usize, usize),
+    classes: usize,
+) -> Result<Net> {
+    let net = Net::new(channels, size, layers.to_vec())?;
+    match net.classes() {
+        own if own == classes => Ok(net),
+        own => {
+            let expected = format!(
+                "its last layer has {own} outputs; {classes} are needed, one per class of the data set"
+            );
+            Err(Error::setting("net", name, expected))
+        }
+    }
+}
+
+/// A name that can stand in tables and commands.
+fn plain(name: &str) -> String {
+    let kept = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' };
+    let name: String = name.chars().map(kept).collect();
+    if name.is_empty() { "own".to_owned() } else { name }
+}
+
+/// `mine` of `nets/mine.toml`.
+fn stem(path: &str) -> &str {
+    let stem = std::path::Path::new(path).file_stem();
+    stem.and_then(|stem| stem.to_str()).unwrap_or(path)
+}
+
+#[cfg(feature = "files")]
+fn read(path: &str) -> Result<String> {
+    use std::io::Read;
+
+    let wrong = |reason: String| Error::setting("net", path, reason);
+    let needed = "a TOML file with a list of layers is needed";
+    let refused = |error: std::io::Error| wrong(format!("{error}; {needed}"));
+    // What is no file, such as a pipe, might never end.
+    if !std::fs::metadata(path).map_err(refused)?.is_file() {
+        return Err(wrong(format!("this is no file; {needed}")));
+    }
+    let mut text = String::new();
+    let file = std::fs::File::open(path).map_err(refused)?;
+    file.take(LONGEST as u64 + 1).read_to_string(&mut text).map_err(refused)?;
+    match text.len() {
+        0..=LONGEST => Ok(text),
+        _ => Err(wrong(format!("this is longer than {LONGEST} bytes; {needed}"))),
+    }
+}
+
+#[cfg(not(feature = "files"))]
+fn read(path: &str) -> Result<String> {
+    let expected = "no file is read without the feature `files`; use Architecture::from_toml";
+    Err(Error::setting("net", path, expected))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = r#"
+        [[layers]]
+        op = "residual"
+        body = [{ op = "conv", out = 3, kernel = 3, pad = 1 }, { op = "norm", kind = "batch" }]
+        [[layers]]
+        op = "flatten"
+        [[layers]]
+        op = "linear"
+        out = 7
+    "#;
+
+    #[test]
+    fn what_is_written_down_is_read_again() {
+        let own = Architecture::from_toml("a net, mine", TEXT).unwrap();
+        assert_eq!(own.label(), "a-net--mine");
+        let text = own.to_string();
+        assert!(text.starts_with("layers:a-net--mine=[{\"op\":\"residual\""), "{text}");
+        assert_eq!(text.parse::<Architecture>().unwrap(), own);
+        assert!(own.net((3, 8), 7, (0, 0)).unwrap().has_batch_norm());
+    }
+
+    #[test]
+    fn what_is_no_list_of_layers_is_refused() {
+        let message = |text: &str| Architecture::from_toml("x", text).unwrap_err().to_string();
+        for (text, expected) in [
+            ("layers = 3", "line 1: invalid type"),
+            ("\n\nlayers = [{ op = \"dropout\" }]", "line 3: unknown variant `dropout`"),
+            ("layers = [{ op = \"conv\", kernel = 3 }]", "missing field `out`"),
+            ("layers = [{ op = \"linear\", out = 3, bias = 1 }]", "unknown field `bias`"),
+            ("layers = []", "the last layer must be linear"),
+            ("layers = [{ op = \"flatten\" }]", "the last layer must be linear"),
+            ("name = \"x\"", "unknown field `name`"),
+            ("[", "line 1"),
+        ] {
+            assert!(message(text).contains(expected), "{text}: {}", message(text));
+        }
+        let own = Architecture::from_toml("x", TEXT).unwrap();
+        let error = own.net((3, 8), 10, (0, 0)).unwrap_err().to_string();
+        assert!(error.contains("7 outputs; 10 are needed"), "{error}");
+        for text in ["layers:x", "layers:x=[", "layers:x=[]", "file:"] {
+            assert!(text.parse::<Architecture>().is_err(), "{text}");
+        }
+    }
+}

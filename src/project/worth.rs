@@ -1,0 +1,188 @@
+//! What a set is worth to several kinds of network: the table, and the file beside a run's figures that keeps it.
+
+use std::{collections::BTreeMap, path::Path};
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Job, Observer, Result, Setup,
+    files::{ARCHITECTURES, text_of, write_json},
+    page,
+};
+use crate::{Accuracy, Architecture, EvaluationSettings, TrainingSet, data::Dataset};
+
+/// What networks of one kind came to.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Worth {
+    /// In per cent.
+    #[serde(flatten)]
+    pub accuracy: Accuracy,
+    /// Parameters of one network.
+    pub parameters: usize,
+    /// What it took.
+    pub seconds: f64,
+    /// How they were trained.
+    pub settings: EvaluationSettings,
+}
+
+/// By the names of the kinds.
+pub type Worths = BTreeMap<String, Worth>;
+
+/// Networks that differ in one thing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Sweep {
+    /// ConvNets of width 32, 64, 128 and 256.
+    Widths,
+    /// Of 1 to 4 blocks.
+    Depths,
+    /// Of every activation.
+    Activations,
+    /// Of every pool.
+    Pools,
+    /// Of every norm.
+    Norms,
+}
+
+impl Sweep {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::Widths, Self::Depths, Self::Activations, Self::Pools, Self::Norms];
+
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Widths => "widths",
+            Self::Depths => "depths",
+            Self::Activations => "activations",
+            Self::Pools => "pools",
+            Self::Norms => "norms",
+        }
+    }
+
+    /// ConvNets like these settings' that differ in it (Zhao et al., ICLR 2021; Zhao & Bilen, ICML 2021).
+    pub fn kinds(self, settings: &EvaluationSettings) -> Vec<EvaluationSettings> {
+        let convnet = settings.clone().net(Architecture::default());
+        let by = |vary: &dyn Fn(usize) -> EvaluationSettings, values: &[usize]| {
+            values.iter().map(|&value| vary(value)).collect()
+        };
+        match self {
+            Self::Widths => by(&|width| convnet.clone().width(width), &[32, 64, 128, 256]),
+            Self::Depths => by(&|depth| convnet.clone().depth(depth), &[1, 2, 3, 4]),
+            Self::Activations | Self::Pools | Self::Norms => {
+                let all = Architecture::convnets(match self {
+                    Self::Activations => "act",
+                    Self::Pools => "pool",
+                    _ => "norm",
+                });
+                all.into_iter().map(|net| convnet.clone().net(net)).collect()
+            }
+        }
+    }
+}
+
+/// What tables call each of these kinds: the network, with what else tells it from others.
+pub fn names(kinds: &[EvaluationSettings]) -> Vec<String> {
+    let name = |kind: &EvaluationSettings| {
+        let mut name = kind.net.label();
+        let alike = kinds.iter().filter(|other| other.net == kind.net);
+        if alike.clone().any(|other| other.width != kind.width) {
+            name += &format!(":width={}", kind.width);
+        }
+        if alike.clone().any(|other| other.depth != kind.depth) {
+            name += &format!(":depth={}", kind.depth);
+        }
+        name
+    };
+    kinds.iter().map(name).collect()
+}
+
+/// Trains networks by each of these settings and tests them; fewer results if it was stopped.
+pub fn evaluate(
+    setup: &Setup,
+    train: &TrainingSet,
+    kinds: &[EvaluationSettings],
+    observer: &mut dyn Observer,
+) -> Result<Vec<(String, Worth)>> {
+    let mut all = Vec::new();
+    for (name, settings) in names(kinds).into_iter().zip(kinds) {
+        let job = match kinds.len() {
+            1 => Job::Evaluating,
+            _ => Job::EvaluatingBy(name.clone()),
+        };
+        let Some(measured) = setup.measure(train.clone(), settings, job, observer)? else { break };
+        all.push((name, Worth::of(&setup.dataset, settings, measured.accuracy, measured.seconds)));
+    }
+    Ok(all)
+}
+
+/// Keeps them beside a run's figures, in place of what was kept of the same kinds, and shows them on its page.
+pub fn keep(folder: &Path, worths: impl IntoIterator<Item = (String, Worth)>) -> Result<()> {
+    let mut all = kept(folder);
+    all.extend(worths);
+    write_json(&all, &folder.join(ARCHITECTURES))?;
+    page::write(folder).map(drop)
+}
+
+/// What is kept in a run's folder.
+pub fn kept(folder: &Path) -> Worths {
+    // Someone else's file is as good as none.
+    let text = text_of(&folder.join(ARCHITECTURES)).unwrap_or_default();
+    serde_json::from_str(&text).unwrap_or_default()
+}
+
+impl Worth {
+    /// What stands above the [`cells`](Self::cells).
+    pub const HEADER: [&str; 4] = ["network", "parameters", "accuracy", "seconds"];
+
+    pub(super) fn of(
+        dataset: &Dataset,
+        settings: &EvaluationSettings,
+        accuracy: Accuracy,
+        seconds: f64,
+    ) -> Self {
+        // It was trained by them.
+        let parameters = settings.network(dataset).map_or(0, |net| net.parameters());
+        Self { accuracy, parameters, seconds, settings: settings.clone() }
+    }
+
+    /// One line of a table.
+    pub fn cells(&self, name: &str) -> [String; 4] {
+        let Self { accuracy, parameters, seconds, .. } = self;
+        [name.to_owned(), parameters.to_string(), accuracy.to_string(), format!("{seconds:.1}")]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Preset, Recipe, Subject};
+
+    #[test]
+    fn sweeps_differ_in_one_thing_and_are_named_by_it() {
+        let subject = Subject::named("mnist").preset(Preset::Small);
+        let base = EvaluationSettings::of(&Recipe::new(subject)).net(Architecture::LeNet);
+        for (sweep, expected) in [
+            (
+                Sweep::Widths,
+                "convnet:width=32 convnet:width=64 convnet:width=128 convnet:width=256",
+            ),
+            (Sweep::Depths, "convnet:depth=1 convnet:depth=2 convnet:depth=3 convnet:depth=4"),
+            (Sweep::Pools, "convnet:pool=none convnet:pool=max convnet"),
+            (
+                Sweep::Activations,
+                "convnet convnet:act=leaky_relu convnet:act=sigmoid convnet:act=swish",
+            ),
+            (
+                Sweep::Norms,
+                "convnet:norm=none convnet:norm=batch convnet:norm=layer convnet convnet:norm=group",
+            ),
+        ] {
+            let kinds = sweep.kinds(&base);
+            assert_eq!(names(&kinds).join(" "), expected, "{}", sweep.name());
+            assert!(kinds.iter().all(|kind| kind.epochs == base.epochs && kind.nets == base.nets));
+        }
+        let both = [base.clone(), base.net(Architecture::Mlp)];
+        assert_eq!(names(&both), ["lenet", "mlp"]);
+    }
+}
