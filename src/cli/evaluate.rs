@@ -68,7 +68,12 @@ pub fn run(args: &EvaluateArgs, console: Console) -> Result<u8, Failure> {
     setup.begins(screen);
     let how = match &kinds[..] {
         [one] => how(one),
-        several => format!("{} of each of {} kinds", how(&settings), several.len()),
+        several => format!(
+            "{} kinds, {} and {} each",
+            several.len(),
+            counted(settings.nets, "network"),
+            counted(settings.epochs as usize, "epoch")
+        ),
     };
     let width = if kinds.iter().any(|kind| kind.net.is_convnet()) {
         format!(" (width {width_from})")
