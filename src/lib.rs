@@ -184,6 +184,7 @@ pub use gpu::{
     AdapterChoice, AdapterReport, Gpu, Kernels, Precision, adapters, adapters_blocking,
     preferred_features, preferred_limits,
 };
+pub use kernels::Distance;
 pub use nn::{Activation, Architecture, ConvNet, Layer, Net, NormKind, PoolKind};
 pub use recipes::{Preset, Recipe, Subject};
 pub use text::{Text, Words};

@@ -31,8 +31,12 @@ pub(crate) enum Purpose {
     Selection = 9,
     /// Pixels that stand for a data set where only time is measured.
     MadeUp = 10,
+    /// In which order a network sees the synthetic images that it is trained on between moves of the pixels.
+    TrainOrder = 11,
+    /// How those images are augmented.
+    TrainAugment = 12,
     /// Which real images an iteration's batch norms go by.
-    NormStatistics = 11,
+    NormStatistics = 13,
 }
 
 /// One block of four words: ten rounds of Philox on `counter` under `key`.

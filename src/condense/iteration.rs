@@ -24,8 +24,8 @@ use crate::{
 
 use buffers::{Buffers, Pixels};
 pub(crate) use encode::Progress;
-use feed::Feed;
-use sizes::Sizes;
+pub(super) use feed::Feed;
+pub(super) use sizes::Sizes;
 
 /// What a [`Iteration`] is built for.
 pub(crate) struct Plan<'a> {
@@ -298,6 +298,6 @@ fn record(
 }
 
 /// So many images in chunks of at most so many.
-fn cut(images: usize, chunk: usize) -> impl Iterator<Item = Range<usize>> {
+pub(super) fn cut(images: usize, chunk: usize) -> impl Iterator<Item = Range<usize>> {
     (0..images).step_by(chunk.max(1)).map(move |first| first..images.min(first + chunk))
 }

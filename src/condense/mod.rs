@@ -1,6 +1,7 @@
 //! A method turns (data set, settings, device) into a [`SyntheticSet`].
 
 mod checkpoint;
+mod gradients;
 mod identity;
 mod iteration;
 mod picture;
@@ -13,6 +14,8 @@ mod tensor_file;
 
 pub use checkpoint::Checkpoint;
 pub(crate) use checkpoint::is_pixel;
+pub(crate) use gradients::{Drawn, Draws, GradientIteration, GradientPlan, GradientProgress};
+use iteration::{Feed, Sizes, cut};
 pub(crate) use iteration::{Iteration, Plan, Progress, RealBatch, RealFormat, Step};
 pub use picture::Picture;
 pub use run::{Condensation, Loss};

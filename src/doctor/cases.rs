@@ -2,8 +2,11 @@
 //! drawn without anything that platforms compute differently.
 
 use crate::{
-    Activation, ConvNet, Gpu, Layer, Net, NormKind, PoolKind, Result,
-    hosted::{self, ClassifierParams, DmCase, DmSession, Images, Row},
+    Activation, ConvNet, Distance, Gpu, Layer, Net, NormKind, PoolKind, Result,
+    hosted::{
+        self, ClassifierParams, DmCase, DmSession, GradientCase, GradientInput, GradientSession,
+        Images, Row,
+    },
     rng::{Purpose, Stream},
 };
 
@@ -16,7 +19,7 @@ pub struct Case {
 }
 
 /// Every case.
-pub const CASES: [Case; 9] = [
+pub const CASES: [Case; 10] = [
     Case { name: "drawn weights", make: weights },
     Case { name: "augmentation", make: augmentation },
     Case { name: "network 1×28×28", make: || network(1, 28, 16, 11) },
@@ -27,6 +30,7 @@ pub const CASES: [Case; 9] = [
     // No kernel is made for planes of 20 and 10.
     Case { name: "training 3×20×20", make: || training(3, 20, 2, 7) },
     Case { name: "layers", make: layers },
+    Case { name: "gradients", make: gradients },
 ];
 
 /// What is computed.
@@ -45,6 +49,8 @@ pub enum Task {
     Train(Training),
     /// A network of every other layer, as trained and as it embeds.
     Layers(Layers),
+    /// Gradient matching, and a direction to go along.
+    Match(Match),
 }
 
 /// A classifier, what it is trained on, for how many steps.
@@ -77,6 +83,21 @@ pub struct Layers {
     pub labels: Vec<u32>,
     /// One row for all images.
     pub d_embedding: Vec<f32>,
+}
+
+/// Two moves of gradient matching with a step of training between them.
+#[derive(Debug)]
+pub struct Match {
+    /// What it goes by.
+    pub case: GradientCase,
+    /// Parameters and a direction, in the order of [`hosted::net_parameters_apart`].
+    pub init: Vec<Vec<f32>>,
+    /// See there.
+    pub direction: Vec<Vec<f32>>,
+    /// Synthetic images.
+    pub syn: Images,
+    /// Augmentations and real images.
+    pub input: GradientInput,
 }
 
 /// Which tolerance a result is held to.
@@ -183,6 +204,21 @@ impl Case {
                     gradient("gradients", trained.gradients.concat()),
                     gradient("gradient of the loss at the images", trained.d_images),
                     gradient("parameters after two steps", trained.params.concat()),
+                ]
+            }
+            Task::Match(Match { case, init, direction, syn, input }) => {
+                let result = GradientSession::new(gpu, &case, &syn)?.run(&init, &input)?;
+                let labels = &case.labels;
+                let nets = [(init, direction)];
+                let along = hosted::along(gpu, &case.net, &nets, &syn, labels, syn.n)?;
+                let (d_images, changes) = along.into_iter().next().unwrap_or_default();
+                vec![
+                    value("distances", result.distances),
+                    gradient("gradient", result.grad),
+                    gradient("images", result.syn),
+                    gradient("parameters after a step", result.net.concat()),
+                    gradient("change of the gradient at the images", d_images),
+                    gradient("changes of the gradients", changes.concat()),
                 ]
             }
         })
@@ -329,4 +365,57 @@ fn layers() -> Result<Task> {
     let x = draw.images(5, 3, 16);
     let d_embedding = draw.uniform(net.features(), 1.0);
     Ok(Task::Layers(Layers { net, init, x, labels: vec![0, 2, 1, 1, 0], d_embedding }))
+}
+
+/// Every layer with a kernel of its own along a direction, none with a kink.
+fn gradients() -> Result<Task> {
+    let conv = |out, kernel, stride, pad| Layer::Conv { out, kernel, stride, pad, bias: true };
+    let act = |kind| Layer::Act { kind };
+    let pool = |kind| Layer::Pool { kind, kernel: 2, stride: 2, pad: 0 };
+    let body = vec![conv(4, 3, 1, 1), Layer::Norm(NormKind::Instance)];
+    let layers = vec![
+        conv(4, 5, 2, 2),
+        Layer::Norm(NormKind::Group { groups: 2 }),
+        act(Activation::Swish),
+        Layer::Residual { body, shortcut: vec![] },
+        pool(PoolKind::Max),
+        Layer::Norm(NormKind::Layer),
+        pool(PoolKind::Avg),
+        act(Activation::Sigmoid),
+        Layer::Flatten,
+        Layer::Linear { out: 2 },
+    ];
+    let case = GradientCase {
+        net: Net::new(3, 16, layers)?,
+        labels: vec![0, 1],
+        ipc: 1,
+        batch_real: 3,
+        distance: Distance::Ours,
+        rates: (0.1, 0.5),
+        lr_net: 0.05,
+        inner: 1,
+        outer: 2,
+        part: 2,
+    };
+    let mut draw = Draw::new(41);
+    let names = hosted::net_parameters_apart(&case.net)?;
+    let params = |draw: &mut Draw| -> Result<Vec<Vec<f32>>> {
+        let all = names.iter().zip(hosted::net_lengths_apart(&case.net)?);
+        let values = all.map(|((_, what), len)| {
+            let mut values = draw.uniform(len, 0.25);
+            // Weights of norms are about 1, the first of each pair.
+            if *what == "affine" {
+                values.iter_mut().step_by(2).for_each(|value| *value += 1.0);
+            }
+            values
+        });
+        Ok(values.collect())
+    };
+    let (init, direction) = (params(&mut draw)?, params(&mut draw)?);
+    let syn = draw.images(2, 3, 16);
+    let rows = [[Row::scale(1.125, 0.875), Row::NONE], [Row::flip(true), Row::crop(1, -2)]];
+    let steps = rows.map(|rows| (rows.to_vec(), draw.images(6, 3, 16).values));
+    let inner = vec![vec![Row::rotate(0.125), Row::cutout(9, 4)]];
+    let input = GradientInput { steps: steps.to_vec(), inner };
+    Ok(Task::Match(Match { case, init, direction, syn, input }))
 }

@@ -18,6 +18,11 @@ impl Recording {
         self.0.push(dispatch);
     }
 
+    /// What another has, after what is here.
+    pub fn extend(&mut self, more: &Self) {
+        self.0.extend_from_slice(&more.0);
+    }
+
     pub(super) fn dispatches(&self) -> &[Dispatch] {
         &self.0
     }

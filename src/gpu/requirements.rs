@@ -105,7 +105,7 @@ fn needed(device: &Limits) -> [(&'static str, &'static str, u32, u32); 3] {
 }
 
 /// Storage buffers that a kernel binds at most.
-pub const STORAGE_BUFFERS: u32 = 7;
+pub const STORAGE_BUFFERS: u32 = 8;
 /// Invocations of the largest workgroup of those that have a choice of none.
 pub const INVOCATIONS: u32 = 64;
 /// And the most workgroup memory that these use.

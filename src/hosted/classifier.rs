@@ -6,7 +6,7 @@ use crate::{
     augment::Row,
     gpu::{Buffer, Recording},
     kernels::{Augment, Batch, Item, Planes, Rates, Source},
-    nn::{Classifiers, Mode, Network, Part, Role, Target, Ways, Weights},
+    nn::{Classifiers, Mode, Network, Part, Program, Role, Target, Ways, Weights},
 };
 
 /// The parameters of one classifier, or their gradients.
@@ -81,13 +81,17 @@ pub struct NetTrained {
 /// The path of each parameter's layer, and what it is: `weight`, `bias`, `affine` (pairs of weight and bias), `running`
 /// (pairs of mean and variance).
 pub fn net_parameters(net: &Net) -> Vec<(String, &'static str)> {
+    parameters_of(net.program())
+}
+
+pub(super) fn parameters_of(program: &Program) -> Vec<(String, &'static str)> {
     let what = |role| match role {
         Role::Weight { .. } => "weight",
         Role::Bias { .. } => "bias",
         Role::Affine => "affine",
         Role::Running => "running",
     };
-    net.program().paths().into_iter().map(|(path, role)| (path, what(role))).collect()
+    program.paths().into_iter().map(|(path, role)| (path, what(role))).collect()
 }
 
 /// The length of each parameter.

@@ -5,9 +5,11 @@
 
 mod classifier;
 mod dm;
+mod gradients;
 
 pub use classifier::*;
 pub use dm::*;
+pub use gradients::*;
 
 pub use crate::augment::row::Row;
 use crate::{

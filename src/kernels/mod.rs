@@ -12,6 +12,7 @@ mod conv_matrices;
 mod conv_plain;
 mod conv_tiles;
 mod count_correct;
+mod gradient_match;
 mod init_uniform;
 pub(crate) mod layers;
 mod linear;
@@ -23,6 +24,7 @@ mod picture;
 mod planes;
 mod sgd;
 mod softmax_cross_entropy;
+mod softmax_tangent;
 mod template;
 mod weight_tiles;
 
@@ -41,6 +43,8 @@ use conv_matrices::{MatrixTile, conv_matrices};
 pub(crate) use conv_plain::Direction;
 use conv_tiles::{PixelTile, conv_tiles};
 pub(crate) use count_correct::count_correct;
+pub use gradient_match::Distance;
+pub(crate) use gradient_match::{PRODUCTS, Rows, distance};
 pub(crate) use init_uniform::{NetworkKey, init_uniform};
 pub(crate) use linear::Linear;
 pub(crate) use mean_difference::mean_difference;
@@ -52,6 +56,7 @@ pub(crate) use picture::{Cells, picture};
 pub(crate) use planes::Planes;
 pub(crate) use sgd::{Rates, sgd};
 pub(crate) use softmax_cross_entropy::softmax_cross_entropy;
+pub(crate) use softmax_tangent::softmax_tangent;
 use weight_tiles::{WeightTiles, conv_backward_weight_tiles};
 
 use crate::gpu::{Dispatch, Gpu, Kernel, Slot, dispatch};
@@ -87,6 +92,9 @@ const OWN: &[Specialised] = &[
     (&cpu::FROM_TEXELS, &[&[]]),
     (&conv_backward_weight::KERNEL, &[&[]]),
     (&count_correct::KERNEL, &[&[]]),
+    (&gradient_match::ROWS, &[&[]]),
+    (&gradient_match::DISTANCE, gradient_match::VARIANTS),
+    (&gradient_match::DIRECTION, gradient_match::VARIANTS),
     (&init_uniform::KERNEL, &[&[]]),
     (&linear::FORWARD, &[&[]]),
     (&linear::BACKWARD_DATA, &[&[]]),
@@ -100,6 +108,7 @@ const OWN: &[Specialised] = &[
     (&picture::KERNEL, &[&[]]),
     (&sgd::KERNEL, &[&[]]),
     (&softmax_cross_entropy::KERNEL, &[&[]]),
+    (&softmax_tangent::KERNEL, &[&[]]),
 ];
 
 /// Every kernel that is read from a file, for the tests that read them all.

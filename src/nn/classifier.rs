@@ -1,6 +1,6 @@
 //! Classifiers, several at once: networks of one kind, trained by SGD.
 
-use super::{Gradients, Mode, Net, Network, Target, Ways, Weights, fast::Fast};
+use super::{ConvNet, Gradients, Mode, Net, Network, Target, Ways, Weights};
 use crate::{
     Result,
     gpu::{Buffer, Caps, Gpu, Memory, Recording, Submissions, Table},
@@ -49,21 +49,12 @@ impl<M: Memory> Classifiers<M> {
     ) -> Self {
         let program = net.program();
         let (most, train) = (nets * train_images.max(test_images), nets * train_images);
-        let blocks = program.blocks.as_ref();
-        let plans = blocks.map(|net| net.plan(memory.caps())).unwrap_or_default();
-        let fast = program.ops.iter().filter_map(|op| Fast::of(memory.caps(), op.kind));
-        let parts = plans.iter().map(|plan| plan.parts).chain(fast.map(|fast| fast.parts()));
-        let parts = parts.max().unwrap_or(0);
-        let lens = program.trained();
-        let each = |label: &str| {
-            let buffer =
-                |(i, len): (usize, &usize)| memory.buffer(&format!("{label} {i}"), nets * len);
-            lens.iter().enumerate().map(buffer).collect()
-        };
+        let parts = Gradients::parts_len(memory.caps(), program);
+        let each = |label: &str| Gradients::room(memory, program, nets, label);
         Self {
             nets,
             classes: net.classes(),
-            depth: plans.len(),
+            depth: program.blocks.as_ref().map_or(0, ConvNet::depth),
             ways,
             weights: Weights::room(memory, program, nets, ways),
             network: Network::new(memory, program, most, train),

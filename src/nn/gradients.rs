@@ -1,7 +1,8 @@
 //! The gradients at the parameters of networks, and what a backward pass is after.
 
+use super::{fast::Fast, program::Program};
 use crate::{
-    gpu::{Buffer, Gpu, Recording},
+    gpu::{Buffer, Caps, Gpu, Memory, Recording},
     kernels::{Batch, Planes, WeightKernel, class_sum, conv_backward_weight},
 };
 
@@ -23,7 +24,7 @@ impl<'a> Target<'a> {
 }
 
 /// Gradients at [`Weights`], of the same shapes.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Gradients {
     pub convs: Vec<Buffer<f32>>,
     pub affines: Vec<Buffer<f32>>,
@@ -38,6 +39,31 @@ pub(crate) struct Gradients {
 }
 
 impl Gradients {
+    /// Room for those of one network, or for anything of their shapes, as [`Weights::all`](super::Weights::all) has them;
+    /// empty for what has no gradient.
+    pub fn room<M: Memory>(
+        memory: &M,
+        program: &Program,
+        nets: usize,
+        label: &str,
+    ) -> Vec<M::Buffer<f32>> {
+        let buffer = |(i, len): (usize, usize)| memory.buffer(&format!("{label} {i}"), nets * len);
+        program.trained().into_iter().enumerate().map(buffer).collect()
+    }
+
+    /// Values of [`parts`](Self::parts) that one network needs.
+    pub fn parts_len(caps: &Caps, program: &Program) -> usize {
+        let plans = program.blocks.as_ref().map(|net| net.plan(caps)).unwrap_or_default();
+        let fast = program.ops.iter().filter_map(|op| Fast::of(caps, op.kind));
+        let parts = plans.iter().map(|plan| plan.parts).chain(fast.map(|fast| fast.parts()));
+        parts.max().unwrap_or(0)
+    }
+
+    /// The same, to be added to.
+    pub fn accumulating(&self) -> Self {
+        Self { accumulate: true, ..self.clone() }
+    }
+
     #[allow(clippy::too_many_arguments)]
     pub fn record(
         &self,

@@ -14,6 +14,7 @@ mod network;
 mod own;
 mod program;
 mod spec;
+mod tangent;
 mod texel_blocks;
 mod weights;
 
@@ -26,6 +27,7 @@ pub(crate) use gradients::{Gradients, Target};
 pub use layer::{Activation, Layer, NormKind, PoolKind};
 pub use net::Net;
 pub(crate) use network::{Mode, Network};
-pub(crate) use program::{Program, Role};
+pub(crate) use program::{OpKind, Program, Role};
 pub use spec::ConvNet;
+pub(crate) use tangent::{Along, Tangent};
 pub(crate) use weights::Weights;

@@ -2,7 +2,7 @@
 
 use super::{
     Layer,
-    program::{Program, build},
+    program::{Program, build, build_apart},
 };
 use crate::Result;
 
@@ -68,5 +68,9 @@ impl Net {
     }
     pub(crate) fn program(&self) -> &Program {
         &self.program
+    }
+    /// Its program with every layer an operation of its own, as [`Tangent`](super::Tangent) needs it.
+    pub(crate) fn program_apart(&self) -> Result<Program> {
+        build_apart(self.program.images, &self.layers)
     }
 }

@@ -18,7 +18,7 @@ use crate::{
 /// Room for a chunk of images on their way through a network, and its kernels in order.
 #[derive(Debug)]
 pub(crate) struct Network<M: Memory = Gpu> {
-    program: Program,
+    pub(super) program: Program,
     /// The blocks at the beginning.
     blocks: Option<Embedder<M>>,
     /// What the first operation reads and the gradient at it, where no block makes and takes them.
@@ -128,7 +128,7 @@ impl Network {
         Planes::dense(channels, size)
     }
 
-    fn value(&self, value: usize) -> &Buffer<f32> {
+    pub(super) fn value(&self, value: usize) -> &Buffer<f32> {
         match (self.program.slot(value), &self.blocks) {
             (Some(slot), _) => &self.slots[slot],
             (None, Some(blocks)) => blocks.embedding(),
@@ -136,13 +136,13 @@ impl Network {
         }
     }
 
-    fn gradient(&self, value: usize) -> &Buffer<f32> {
+    pub(super) fn gradient(&self, value: usize) -> &Buffer<f32> {
         // A value that an operation reads or makes has one.
         self.program.gradient_slot(value).map_or(&self.means, |slot| &self.gradient_slots[slot])
     }
 
     /// Statistics of an operation that is a norm.
-    fn statistics<'a>(
+    pub(super) fn statistics<'a>(
         &'a self,
         at: usize,
         norm: Norm,
@@ -171,15 +171,10 @@ impl Network {
         for (at, op) in self.program.ops.iter().enumerate() {
             let (x, y) = (self.value(op.input), self.value(op.output));
             let param = |more: usize| weights.other(op.first_param + more);
-            if let Some(fast) = &self.fast[at] {
-                let bias = op.kind.has_bias().then(|| param(1));
-                fast.forward(gpu, recording, &self.room, (weights, op), bias, (x, y), batch)?;
-                continue;
-            }
             match op.kind {
-                OpKind::Conv { conv, bias } => {
-                    let own = (param(0), bias.then(|| param(1)));
-                    recording.push(conv.forward(gpu, x, own, y, batch));
+                OpKind::Conv { .. } | OpKind::Linear(_) => {
+                    let bias = op.kind.has_bias().then(|| param(1));
+                    self.product(gpu, recording, (weights, at), bias, (x, y), batch)?;
                 }
                 OpKind::Norm(norm) => {
                     let batch_norm = norm.statistics == Statistics::Batch;
@@ -198,9 +193,6 @@ impl Network {
                     recording.push(act_forward(gpu, kind, x, y, images * self.len(op.input)));
                 }
                 OpKind::Pool(pool) => recording.push(pool.forward(gpu, x, y, images)),
-                OpKind::Linear(linear) => {
-                    recording.push(linear.forward(gpu, x, (param(0), param(1)), y, batch));
-                }
                 // Both ways read the same tensor.
                 OpKind::Part { .. } => {}
                 OpKind::Meet { other } => {
@@ -212,8 +204,103 @@ impl Network {
         Ok(())
     }
 
-    fn len(&self, value: usize) -> usize {
+    pub(super) fn len(&self, value: usize) -> usize {
         self.program.values[value].len
+    }
+
+    /// Forward through a convolution or a linear layer, which has a bias in any case: y from x, by the weights of
+    /// operation `at` and this bias.
+    pub(super) fn product(
+        &self,
+        gpu: &Gpu,
+        recording: &mut Recording,
+        (weights, at): (&Weights, usize),
+        bias: Option<&Buffer<f32>>,
+        (x, y): (&Buffer<f32>, &Buffer<f32>),
+        batch: Batch,
+    ) -> Result<()> {
+        let op = &self.program.ops[at];
+        if let Some(fast) = &self.fast[at] {
+            return fast.forward(gpu, recording, &self.room, (weights, op), bias, (x, y), batch);
+        }
+        let own = weights.other(op.first_param);
+        match (op.kind, bias) {
+            (OpKind::Conv { conv, .. }, bias) => {
+                recording.push(conv.forward(gpu, x, (own, bias), y, batch));
+            }
+            (OpKind::Linear(linear), Some(bias)) => {
+                recording.push(linear.forward(gpu, x, (own, bias), y, batch));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Its way back: the gradients at the weights, if these are wanted, and at x, if that is.
+    pub(super) fn product_back(
+        &self,
+        gpu: &Gpu,
+        recording: &mut Recording,
+        (weights, at): (&Weights, usize),
+        gradients: Option<&Gradients>,
+        ends: Ends<'_>,
+        batch: Batch,
+    ) -> Result<()> {
+        let op = &self.program.ops[at];
+        if let Some(fast) = &self.fast[at] {
+            let (room, own) = (&self.room, (weights, op));
+            return fast.backward(gpu, recording, room, own, gradients, ends, batch);
+        }
+        let (own, Ends { x, dy, dx }) = (weights.other(op.first_param), ends);
+        let to = gradients.map(|all| (&all.others[op.first_param], all.accumulate));
+        match op.kind {
+            OpKind::Conv { conv, .. } => {
+                if let Some((to, more)) = to {
+                    recording.push(conv.backward_weight(gpu, x, dy, to, batch, more));
+                }
+                if let Some(dx) = dx {
+                    recording.push(conv.backward_data(gpu, dy, own, dx, batch));
+                }
+            }
+            OpKind::Linear(linear) => {
+                if let Some((to, more)) = to {
+                    recording.push(linear.backward_weight(gpu, dy, x, to, batch, more));
+                }
+                if let Some(dx) = dx {
+                    recording.push(linear.backward_data(gpu, dy, own, dx, batch));
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The gradient at the bias of operation `at`, if it has one.
+    pub(super) fn bias_back(
+        &self,
+        gpu: &Gpu,
+        recording: &mut Recording,
+        at: usize,
+        gradients: &Gradients,
+        dy: &Buffer<f32>,
+        batch: Batch,
+    ) {
+        let op = &self.program.ops[at];
+        if !op.kind.has_bias() {
+            return;
+        }
+        let (own, more) = (&gradients.others[op.first_param + 1], gradients.accumulate);
+        match op.kind {
+            OpKind::Conv { conv, .. } => {
+                recording.push(conv.backward_bias(gpu, dy, own, batch, more));
+            }
+            OpKind::Linear(linear) => {
+                let (images, nets) = (0..batch.images, 0..batch.nets);
+                let (starts, classes) = (&gradients.starts, linear.classes);
+                recording.push(class_sum(gpu, starts, dy, own, classes, images, nets, more));
+            }
+            _ => {}
+        }
     }
 
     /// From the gradient at the output down to the `target`, after [`forward`](Self::forward) in this mode.
@@ -249,7 +336,7 @@ impl Network {
 
     /// One operation's way back.
     #[allow(clippy::too_many_arguments)]
-    fn back(
+    pub(super) fn back(
         &self,
         gpu: &Gpu,
         recording: &mut Recording,
@@ -266,50 +353,20 @@ impl Network {
         let goes_on = self.blocks.is_some() || target.input || !self.program.is_first(op.input);
         let param = |more: usize| weights.other(op.first_param + more);
         let gradients = target.weights;
-        let of =
-            |gradients: &'_ Gradients, more: usize| gradients.others[op.first_param + more].clone();
-        if let Some(gradients) = gradients.filter(|_| op.kind.has_bias()) {
-            let (own, more) = (of(gradients, 1), gradients.accumulate);
-            match op.kind {
-                OpKind::Conv { conv, .. } => {
-                    recording.push(conv.backward_bias(gpu, dy, &own, batch, more));
-                }
-                OpKind::Linear(linear) => {
-                    let (images, nets) = (0..batch.images, 0..batch.nets);
-                    let (starts, classes) = (&gradients.starts, linear.classes);
-                    recording.push(class_sum(gpu, starts, dy, &own, classes, images, nets, more));
-                }
-                _ => {}
-            }
-        }
-        if let Some(fast) = &self.fast[at] {
-            let ends = Ends { x, dy, dx: goes_on.then_some(dx) };
-            return fast.backward(
-                gpu,
-                recording,
-                &self.room,
-                (weights, op),
-                gradients,
-                ends,
-                batch,
-            );
-        }
         match op.kind {
-            OpKind::Conv { conv, .. } => {
+            OpKind::Conv { .. } | OpKind::Linear(_) => {
                 if let Some(gradients) = gradients {
-                    let (own, more) = (of(gradients, 0), gradients.accumulate);
-                    recording.push(conv.backward_weight(gpu, x, dy, &own, batch, more));
+                    self.bias_back(gpu, recording, at, gradients, dy, batch);
                 }
-                if goes_on {
-                    recording.push(conv.backward_data(gpu, dy, param(0), dx, batch));
-                }
+                let ends = Ends { x, dy, dx: goes_on.then_some(dx) };
+                self.product_back(gpu, recording, (weights, at), gradients, ends, batch)?;
             }
             OpKind::Norm(norm) => {
                 let running = (norm.statistics == Statistics::Batch).then(|| param(1));
                 let (statistics, frozen) = self.statistics(at, norm, running, mode);
                 if let Some(gradients) = gradients {
-                    let (own, more) = (of(gradients, 0), gradients.accumulate);
-                    recording.push(norm.backward_affine(gpu, x, statistics, dy, &own, batch, more));
+                    let (own, more) = (&gradients.others[op.first_param], gradients.accumulate);
+                    recording.push(norm.backward_affine(gpu, x, statistics, dy, own, batch, more));
                 }
                 if goes_on {
                     let own = (statistics, param(0));
@@ -326,15 +383,6 @@ impl Network {
             }
             OpKind::Pool(pool) if goes_on => {
                 recording.push(pool.backward(gpu, x, dy, dx, batch.images));
-            }
-            OpKind::Linear(linear) => {
-                if let Some(gradients) = gradients {
-                    let (own, more) = (of(gradients, 0), gradients.accumulate);
-                    recording.push(linear.backward_weight(gpu, dy, x, &own, batch, more));
-                }
-                if goes_on {
-                    recording.push(linear.backward_data(gpu, dy, param(0), dx, batch));
-                }
             }
             OpKind::Part { other } if goes_on => {
                 recording.push(sum(gpu, dy, self.gradient(other), dx, count));

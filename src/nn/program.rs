@@ -10,7 +10,7 @@ use crate::kernels::{
     layers::{Activation, Conv, Norm, Pool},
 };
 
-pub(super) use build::build;
+pub(super) use build::{build, build_apart};
 
 /// What a network does to a batch, in order.
 ///

@@ -167,6 +167,11 @@ impl Weights {
             let bound = 1.0 / (fan_in as f32).sqrt();
             self.draw.push(init_uniform(gpu, &self.key, number, bound, values, self.nets));
         }
+        self.record_packing(gpu);
+    }
+
+    /// Records how they are rearranged alone, for what is not drawn and begins as zeros: a direction.
+    pub fn record_packing(&mut self, gpu: &Gpu) {
         self.pack = Recording::default();
         for &Packed { of, direction, packing, shape, ref values } in &self.packed {
             let plain = self.plain(of);
@@ -180,14 +185,27 @@ impl Weights {
 
     /// Makes every norm's weight 1 and bias 0, running means 0 and variances 1, before what is submitted next.
     pub fn reset_affines(&self, gpu: &Gpu) {
+        for (buffer, values) in self.first_pairs() {
+            buffer.write(gpu, &values);
+        }
+    }
+
+    /// The same for what comes after it in `encoder`.
+    pub fn reset_affines_staged(
+        &self,
+        belt: &mut StagingBelt,
+        encoder: &mut wgpu::CommandEncoder,
+    ) -> Result<()> {
+        self.first_pairs().try_for_each(|(buffer, values)| buffer.stage(belt, encoder, &values))
+    }
+
+    /// What is not drawn, and what it begins as.
+    fn first_pairs(&self) -> impl Iterator<Item = (&Buffer<f32>, Vec<f32>)> {
         let blocks = self.affines.iter().map(|affine| (affine, Some([1.0, 0.0])));
         let others = self.others.iter().zip(&self.params);
         let others = others.map(|(values, param)| (values, param.role.begins_with()));
-        for (values, pair) in blocks.chain(others) {
-            if let Some(pair) = pair {
-                values.write(gpu, &pair.repeat(values.len() / 2));
-            }
-        }
+        let all = blocks.chain(others);
+        all.filter_map(|(values, pair)| Some((values, pair?.repeat(values.len() / 2))))
     }
 
     /// Draws the networks that `key` names, and rearranges them. What is submitted before does not see it.

@@ -1,6 +1,8 @@
 //! What condensing makes alike in real and synthetic images: an objective absorbs what a network makes of both sides,
 //! chunk by chunk, compares them, and gives back gradients at what it absorbed of the synthetic side.
 
+mod gradients;
 mod mean_embeddings;
 
+pub(crate) use gradients::{MatchedGradients, Side};
 pub(crate) use mean_embeddings::MeanEmbeddings;

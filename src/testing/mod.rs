@@ -10,6 +10,7 @@ mod cpu;
 mod files;
 mod memory;
 mod spoil;
+mod tangents;
 
 pub use block::*;
 pub use classifier::*;
@@ -18,6 +19,7 @@ pub use cpu::*;
 pub use files::*;
 pub use memory::*;
 pub use spoil::{spoil, used};
+pub use tangents::*;
 
 pub use crate::gpu::{Field, INVOCATIONS, STORAGE_BUFFERS, Slot, WORKGROUP_BYTES};
 pub use crate::hosted::*;

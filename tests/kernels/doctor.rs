@@ -9,14 +9,18 @@ use std::{
 use dm_wgpu::{
     AdapterChoice, ConvNet, Gpu, Kernels,
     doctor::{
-        self, CASES, Case, GOLDEN, Layers, Outcome, PROJECTIONS, Task, Training, projections,
+        self, CASES, Case, GOLDEN, Layers, Match, Outcome, PROJECTIONS, Task, Training, projections,
     },
     testing, wgpu,
 };
 
 use crate::{
     common::{assert_close, device_of, gpus},
-    golden::network::{by_names, values_of},
+    golden::{
+        gradients::match_gradients_twin,
+        network::{by_names, by_names_of, from_names_of, values_of},
+        vectors::{GradientsCase, GradientsStep},
+    },
     reference::{self, Batch, Op, Params, layers, widen, widen_all},
 };
 
@@ -125,7 +129,75 @@ fn twins(case: &Case) -> Vec<(&'static str, Vec<f64>)> {
                 ("parameters after two steps", values_of(&net, &training.params, true)),
             ]
         }
+        Task::Match(given) => match_twins(&given),
     }
+}
+
+/// Gradient matching by the twins. What changes along the direction is a difference, so small that it is exact enough.
+fn match_twins(
+    Match { case, init, direction, syn, input }: &Match,
+) -> Vec<(&'static str, Vec<f64>)> {
+    let ops = [[Op::Scale { x: 1.125, y: 0.875 }, Op::None], [Op::Flip, Op::Crop { y: 1, x: -2 }]];
+    let trained = [Op::Rotate(0.125), Op::Cutout { y: 9, x: 4 }];
+    assert_eq!(input.inner, [trained.map(testing::Row::from)]);
+    let names = testing::net_parameters_apart(&case.net).unwrap();
+    // The twin's convolutions before an instance norm have a bias, of which nothing comes.
+    let with_bias = |values: &[Vec<f32>]| {
+        let mut all = by_names_of(&names, values);
+        all.insert("3.body.0.bias".into(), vec![0.0; 4]);
+        all
+    };
+    let step = |(s, (rows, real)): (usize, &(Vec<testing::Row>, Vec<f32>))| {
+        assert_eq!(*rows, ops[s].map(testing::Row::from));
+        let n = case.batch_real * case.labels.len();
+        GradientsStep {
+            ops: ops[s].to_vec(),
+            real: testing::Images { values: real.clone(), n, ..*syn },
+            distances: vec![],
+            grad: vec![],
+            moved: None,
+            inner: if s == 0 { vec![(trained.to_vec(), 0.0)] } else { vec![] },
+            trained: layers::Tensors::new(),
+        }
+    };
+    let run = GradientsCase {
+        net: case.net.clone(),
+        init: with_bias(init),
+        labels: case.labels.clone(),
+        ipc: case.ipc,
+        distance: case.distance,
+        rates: case.rates,
+        lr_net: case.lr_net,
+        inner: case.inner as usize,
+        syn0: syn.clone(),
+        steps: input.steps.iter().enumerate().map(step).collect(),
+    };
+    let last = match_gradients_twin(&run).pop().unwrap();
+    let own = |tensors: &layers::Tensors| widen(&from_names_of(&names, tensors).unwrap().concat());
+    let (params, way) = (with_bias(init), with_bias(direction));
+    let h = 1e-6;
+    let at = |h: f64| {
+        let mut moved = params.clone();
+        for (name, values) in &mut moved {
+            values.iter_mut().zip(&way[name]).for_each(|(p, v)| *p += h * v);
+        }
+        let x = Batch::from(syn);
+        layers::Training::new(moved).step(case.net.layers(), &x, &case.labels, 0.0)
+    };
+    let (ahead, behind) = (at(h), at(-h));
+    let slope = |a: &[f64], b: &[f64]| -> Vec<f64> {
+        a.iter().zip(b).map(|(a, b)| (a - b) / (2.0 * h)).collect()
+    };
+    let changes =
+        ahead.gradients.iter().map(|(name, a)| (name.clone(), slope(a, &behind.gradients[name])));
+    vec![
+        ("distances", widen(&last.distances)),
+        ("gradient", widen(&last.grad)),
+        ("images", widen(&last.syn)),
+        ("parameters after a step", own(&last.net)),
+        ("change of the gradient at the images", slope(&ahead.dx, &behind.dx)),
+        ("changes of the gradients", own(&changes.collect())),
+    ]
 }
 
 /// With `DM_WGPU_WRITE_GOLDEN=1` the file is written instead.

@@ -37,7 +37,7 @@ fn act(kind: Activation) -> Layer {
 }
 
 /// (channels, size, layers before the last, which are flattened).
-fn networks() -> Vec<(usize, usize, Vec<Layer>)> {
+pub fn networks() -> Vec<(usize, usize, Vec<Layer>)> {
     use Activation::{LeakyRelu, Relu, Sigmoid, Swish};
     let inner =
         Layer::Residual { body: vec![conv(5, 1, 1, 0, true), act(Sigmoid)], shortcut: vec![] };
@@ -97,7 +97,7 @@ fn networks() -> Vec<(usize, usize, Vec<Layer>)> {
     ]
 }
 
-fn net((channels, size, mut layers): (usize, usize, Vec<Layer>)) -> Net {
+pub fn net((channels, size, mut layers): (usize, usize, Vec<Layer>)) -> Net {
     layers.extend([
         Layer::Flatten,
         Layer::Linear { out: 6 },
@@ -108,7 +108,7 @@ fn net((channels, size, mut layers): (usize, usize, Vec<Layer>)) -> Net {
 }
 
 /// Values for each parameter; a running variance is positive.
-fn parameters(rng: &mut Rng, net: &Net) -> Tensors {
+pub fn parameters(rng: &mut Rng, net: &Net) -> Tensors {
     let mut tensors = Tensors::new();
     for ((path, what), len) in
         testing::net_parameters(net).into_iter().zip(testing::net_lengths(net))
@@ -133,7 +133,7 @@ fn parameters(rng: &mut Rng, net: &Net) -> Tensors {
 }
 
 /// As the twin needs them: the biases that a fast block leaves out are 0.
-fn with_biases(net: &Net, tensors: &Tensors) -> Tensors {
+pub fn with_biases(net: &Net, tensors: &Tensors) -> Tensors {
     let mut all = tensors.clone();
     for (i, layer) in net.layers().iter().enumerate() {
         if let Layer::Conv { out, bias: true, .. } = layer {
@@ -144,7 +144,7 @@ fn with_biases(net: &Net, tensors: &Tensors) -> Tensors {
 }
 
 #[track_caller]
-fn assert_near(what: &str, out: &[f32], reference: &[f64], limit: f64) {
+pub fn assert_near(what: &str, out: &[f32], reference: &[f64], limit: f64) {
     let error = relative_error(out, reference);
     assert!(error <= limit, "{what}: relative error {error:.1e}");
 }

@@ -22,6 +22,7 @@ mod norm;
 mod random;
 mod sixteen_lanes;
 mod sums;
+mod tangents;
 mod training;
 mod twins;
 

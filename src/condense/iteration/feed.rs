@@ -15,7 +15,7 @@ use crate::{
 
 /// The buffers between images as they are kept and as a network reads them.
 #[derive(Debug)]
-pub(super) struct Feed<M: Memory = Gpu> {
+pub(in crate::condense) struct Feed<M: Memory = Gpu> {
     /// How a network's input looks from outside: dense.
     dense: Planes,
     /// One row per class: siamese augmentation. After them, where batch norms go by real images, one that leaves images

@@ -10,7 +10,7 @@ use crate::{
 
 /// How batches are cut so that everything fits.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Sizes {
+pub(in crate::condense) struct Sizes {
     /// Real images at a time.
     pub chunk: usize,
     /// Synthetic images at a time.

@@ -8,6 +8,7 @@ mod norm;
 mod pool;
 mod spread;
 mod sum;
+mod tangent;
 mod tasks;
 
 pub use act::Activation;
@@ -19,7 +20,8 @@ pub(crate) use norm::{Norm, Statistics};
 pub(crate) use pool::Pool;
 pub use pool::PoolKind;
 pub(crate) use spread::spread;
-pub(crate) use sum::sum;
+pub(crate) use sum::{add, sum};
+pub(crate) use tangent::{Dual, KEPT, act_tangent};
 
 use super::{Constants, Specialised};
 use crate::gpu::params;
@@ -60,4 +62,18 @@ pub(super) const ALL: &[Specialised] = &[
     (&pool::BACKWARD, pool::VARIANTS),
     (&spread::KERNEL, PLAIN),
     (&sum::KERNEL, PLAIN),
+    (&sum::ADD, PLAIN),
+    (&tangent::ACT, tangent::ACT_VARIANTS),
+    (&tangent::POOL, &[pool::VARIANTS[1]]),
+    (&tangent::AFFINE, PLAIN),
+    (&tangent::SUMS.0[0], norm::DATA_VARIANTS),
+    (&tangent::SUMS.0[1], norm::DATA_VARIANTS),
+    (&tangent::FORWARD.0[0], norm::VARIANTS),
+    (&tangent::FORWARD.0[1], norm::VARIANTS),
+    (&tangent::BACKWARD_SUMS.0[0], norm::VARIANTS),
+    (&tangent::BACKWARD_SUMS.0[1], norm::VARIANTS),
+    (&tangent::BACKWARD_DATA.0[0], norm::VARIANTS),
+    (&tangent::BACKWARD_DATA.0[1], norm::VARIANTS),
+    (&tangent::BACKWARD_AFFINE.0[0], norm::VARIANTS),
+    (&tangent::BACKWARD_AFFINE.0[1], norm::VARIANTS),
 ];

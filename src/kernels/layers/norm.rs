@@ -7,7 +7,7 @@ use crate::{
 };
 
 params! {
-    struct Params {
+    pub(in crate::kernels) struct Params {
         channels: u32,
         positions: u32,
         run: u32,
@@ -222,29 +222,29 @@ impl Norm {
         BACKWARD_AFFINE.dispatch(gpu, self.variant(), &bindings, tasks).values(values)
     }
 
-    fn segments(self, batch: Batch) -> usize {
+    pub(super) fn segments(self, batch: Batch) -> usize {
         match self.statistics {
             Statistics::Groups(groups) => batch.images * groups,
             Statistics::Batch => batch.nets * self.channels,
         }
     }
 
-    fn values(self, batch: Batch) -> usize {
+    pub(super) fn values(self, batch: Batch) -> usize {
         batch.images * self.channels * self.positions
     }
 
-    fn variant(self) -> Constants {
+    pub(super) fn variant(self) -> Constants {
         VARIANTS[self.number()]
     }
 
-    fn number(self) -> usize {
+    pub(super) fn number(self) -> usize {
         match self.statistics {
             Statistics::Groups(_) => usize::from(self.per_value),
             Statistics::Batch => 2,
         }
     }
 
-    fn params(self, gpu: &Gpu, batch: Batch, accumulate: bool) -> Buffer<Params> {
+    pub(super) fn params(self, gpu: &Gpu, batch: Batch, accumulate: bool) -> Buffer<Params> {
         let groups = match self.statistics {
             Statistics::Groups(groups) => groups,
             Statistics::Batch => 1,

@@ -8,7 +8,7 @@ use crate::{
 };
 
 params! {
-    struct Params {
+    pub(in crate::kernels) struct Params {
         planes: u32,
         size: u32,
         out_size: u32,
@@ -19,16 +19,18 @@ params! {
     }
 }
 
+pub(super) const PARAMS: Slot = Slot::params::<Params>();
+
 pub(in crate::kernels) const FORWARD: Kernel = Kernel {
     name: "layers/pool_forward",
     source: wgsl!("shared/grid", "shared/quotient", "shared/layer_pool", "layers/pool_forward"),
-    slots: &[Slot::params::<Params>(), Slot::Read, Slot::Write],
+    slots: &[PARAMS, Slot::Read, Slot::Write],
 };
 
 pub(in crate::kernels) const BACKWARD: Kernel = Kernel {
     name: "layers/pool_backward",
     source: wgsl!("shared/grid", "shared/quotient", "shared/layer_pool", "layers/pool_backward"),
-    slots: &[Slot::params::<Params>(), Slot::Read, Slot::Read, Slot::Write],
+    slots: &[PARAMS, Slot::Read, Slot::Read, Slot::Write],
 };
 
 pub(in crate::kernels) const VARIANTS: &[Constants] = &[&[("MAX", 0.0)], &[("MAX", 1.0)]];
@@ -81,16 +83,16 @@ impl Pool {
         BACKWARD.dispatch(gpu, self.variant(), &bindings, grid).values(2 * ahead + behind)
     }
 
-    fn values(self, images: usize) -> (usize, usize) {
+    pub(super) fn values(self, images: usize) -> (usize, usize) {
         let planes = images * self.channels;
         (planes * self.size * self.size, planes * self.out_size * self.out_size)
     }
 
-    fn variant(self) -> Constants {
+    pub(super) fn variant(self) -> Constants {
         VARIANTS[usize::from(self.kind == PoolKind::Max)]
     }
 
-    fn params(self, gpu: &Gpu, images: usize) -> Buffer<Params> {
+    pub(super) fn params(self, gpu: &Gpu, images: usize) -> Buffer<Params> {
         let params = Params {
             planes: (images * self.channels) as u32,
             size: self.size as u32,

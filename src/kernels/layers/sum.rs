@@ -1,4 +1,4 @@
-//! The sum of two tensors.
+//! Sums of tensors.
 
 use super::Count;
 use crate::{
@@ -12,6 +12,12 @@ pub(in crate::kernels) const KERNEL: Kernel = Kernel {
     slots: &[Slot::params::<Count>(), Slot::Read, Slot::Read, Slot::Write],
 };
 
+pub(in crate::kernels) const ADD: Kernel = Kernel {
+    name: "layers/add",
+    source: wgsl!("shared/grid", "layers/add"),
+    slots: &[Slot::params::<Count>(), Slot::Read, Slot::Write],
+};
+
 /// result ← a + b, of the first `count` values.
 pub(crate) fn sum(
     gpu: &Gpu,
@@ -23,4 +29,11 @@ pub(crate) fn sum(
     let params = Buffer::params(gpu, "sum params", &Count { count: count as u32 });
     let bindings = [params.binding(), a.binding(), b.binding(), result.binding()];
     KERNEL.dispatch(gpu, &[], &bindings, fold(count.div_ceil(WORKGROUP))).values(3 * count)
+}
+
+/// result ← result + more, of the first `count` values.
+pub(crate) fn add(gpu: &Gpu, more: &Buffer<f32>, result: &Buffer<f32>, count: usize) -> Dispatch {
+    let params = Buffer::params(gpu, "sum params", &Count { count: count as u32 });
+    let bindings = [params.binding(), more.binding(), result.binding()];
+    ADD.dispatch(gpu, &[], &bindings, fold(count.div_ceil(WORKGROUP))).values(3 * count)
 }

@@ -11,7 +11,36 @@ use crate::{
 };
 
 /// The program of these layers on (channels, size, size) images.
-pub(in crate::nn) fn build((channels, size): (usize, usize), layers: &[Layer]) -> Result<Program> {
+pub(in crate::nn) fn build(images: (usize, usize), layers: &[Layer]) -> Result<Program> {
+    let (blocks, taken) = blocks(images, layers);
+    of_layers(images, layers, (blocks, taken))
+}
+
+/// The same with every layer an operation of its own: what the fast blocks keep to themselves is there to be read. As in
+/// the blocks, a convolution has no bias that the instance norm after it would cancel.
+pub(in crate::nn) fn build_apart(images: (usize, usize), layers: &[Layer]) -> Result<Program> {
+    of_layers(images, &without_cancelled(layers), (None, 0))
+}
+
+fn without_cancelled(layers: &[Layer]) -> Vec<Layer> {
+    let norms = layers.iter().skip(1).map(Some).chain([None]);
+    let own = layers.iter().zip(norms).map(|(layer, next)| match (layer, next) {
+        (&Layer::Conv { out, kernel, stride, pad, .. }, Some(Layer::Norm(NormKind::Instance))) => {
+            Layer::Conv { out, kernel, stride, pad, bias: false }
+        }
+        (Layer::Residual { body, shortcut }, _) => {
+            Layer::Residual { body: without_cancelled(body), shortcut: without_cancelled(shortcut) }
+        }
+        (layer, _) => layer.clone(),
+    });
+    own.collect()
+}
+
+fn of_layers(
+    (channels, size): (usize, usize),
+    layers: &[Layer],
+    (blocks, taken): (Option<ConvNet>, usize),
+) -> Result<Program> {
     let what = format!("network on {channels}×{size}×{size} images");
     if !matches!(channels, 1 | 3) || size == 0 {
         return Err(Error::shape(what, "images have 1 or 3 channels, and at least one pixel"));
@@ -19,7 +48,6 @@ pub(in crate::nn) fn build((channels, size): (usize, usize), layers: &[Layer]) -
     if !matches!(layers.last(), Some(Layer::Linear { .. })) {
         return Err(Error::shape(what, "the last layer must be linear, one output per class"));
     }
-    let (blocks, taken) = blocks((channels, size), layers);
     let shape = match &blocks {
         Some(net) => Shape::Planes(net.width(), net.planes()[net.depth() - 1] / 2),
         None => Shape::Planes(channels, size),

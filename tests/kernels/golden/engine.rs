@@ -6,8 +6,9 @@ use dm_wgpu::{
 };
 
 use super::{
+    gradients::{Matched, match_gradients, match_gradients_twin},
     network::{Network, train_network, train_network_twin},
-    vectors::{ClassifierCase, DmCase, NetworkCase, Result},
+    vectors::{ClassifierCase, DmCase, GradientsCase, NetworkCase, Result},
 };
 use crate::reference::{self, Batch, Op, Params, Training, narrow, op::rows, widen, widen_all};
 
@@ -29,6 +30,8 @@ pub trait Engine {
     fn classifier(&self, case: &ClassifierCase) -> Result<Vec<(String, Trained)>>;
     /// The same of a network of any layers.
     fn network(&self, case: &NetworkCase) -> Result<Vec<(String, Network)>>;
+    /// What each step of gradient matching left, in each way that the engine has of doing it.
+    fn gradients(&self, case: &GradientsCase) -> Result<Vec<(String, Vec<Matched>)>>;
 }
 
 /// The f64 twins; results are rounded to f32 at the very end only.
@@ -81,6 +84,9 @@ impl Engine for Twins {
     }
     fn network(&self, case: &NetworkCase) -> Result<Vec<(String, Network)>> {
         Ok(vec![("twin".into(), train_network_twin(case))])
+    }
+    fn gradients(&self, case: &GradientsCase) -> Result<Vec<(String, Vec<Matched>)>> {
+        Ok(vec![("twin".into(), match_gradients_twin(case))])
     }
 }
 
@@ -156,6 +162,9 @@ impl Engine for Shaders<'_> {
     }
     fn network(&self, case: &NetworkCase) -> Result<Vec<(String, Network)>> {
         train_network(self.0, case)
+    }
+    fn gradients(&self, case: &GradientsCase) -> Result<Vec<(String, Vec<Matched>)>> {
+        match_gradients(self.0, case)
     }
 }
 

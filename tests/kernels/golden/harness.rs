@@ -10,7 +10,10 @@ use dm_wgpu::Layer;
 use super::{
     engine::Engine,
     network::is_cancelled,
-    vectors::{AugmentCase, Case, ClassifierCase, DmCase, EmbedCase, NetworkCase, Result, Vectors},
+    vectors::{
+        AugmentCase, Case, ClassifierCase, DmCase, EmbedCase, GradientsCase, NetworkCase, Result,
+        Vectors,
+    },
 };
 use crate::{
     common::{Tolerance, relative_error},
@@ -134,6 +137,10 @@ fn check_file(path: &Path, engine: &dyn Engine, tolerance: Tolerance) -> Line {
             line.case = "network".into();
             check_network(&case, engine, &mut errors)
         }
+        Ok(Case::Gradients(case)) => {
+            line.case = "gradients".into();
+            check_gradients(&case, engine, &mut errors)
+        }
         Ok(Case::NotSupported(case)) => {
             line.case = case;
             return line;
@@ -252,6 +259,41 @@ fn check_network(case: &NetworkCase, engine: &dyn Engine, errors: &mut Errors) -
                         && case.gradients[name].iter().all(|g| *g == 0.0) => {}
                     None => return Err(format!("{what} did not come back")),
                 }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn check_gradients(case: &GradientsCase, engine: &dyn Engine, errors: &mut Errors) -> Result<()> {
+    for (how, out) in engine.gradients(case)? {
+        if out.len() != case.steps.len() {
+            return Err(format!("{how}: {} steps, not {}", out.len(), case.steps.len()));
+        }
+        // What comes back is the mean over steps so far.
+        let mut distances = vec![0.0; case.labels.len()];
+        for (s, (out, step)) in out.iter().zip(&case.steps).enumerate() {
+            let what = |name: &str| format!("{how}: step{s}.{name}");
+            distances.iter_mut().zip(&step.distances).for_each(|(sum, d)| *sum += d);
+            let mean: Vec<_> = distances.iter().map(|sum| sum / (s + 1) as f32).collect();
+            errors.value(&what("distances"), &out.distances, &mean);
+            errors.gradient(&what("grad"), &out.grad, &step.grad);
+            if let Some((syn, velocity)) = &step.moved {
+                errors.value(&what("syn"), &out.syn, syn);
+                errors.gradient(&what("velocity"), &out.velocity, velocity);
+            }
+            let before = s.checked_sub(1).map(|before| &case.steps[before]);
+            let trained = before.map_or(&case.init, |before| &before.trained);
+            for (name, values) in trained {
+                match out.net.get(name) {
+                    Some(own) => errors.value(&what(name), &narrow(own), &narrow(values)),
+                    None if is_cancelled(&case.net, name) => {}
+                    None => return Err(format!("{} did not come back", what(name))),
+                }
+            }
+            let loss = before.and_then(|before| before.inner.last());
+            if let (Some((_, loss)), Some(own)) = (loss, out.inner_loss) {
+                errors.value(&what("inner loss before it"), &[own], &[*loss]);
             }
         }
     }

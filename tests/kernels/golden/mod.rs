@@ -4,6 +4,7 @@
 //! other folders than the repository's own.
 
 pub mod engine;
+pub mod gradients;
 pub mod harness;
 mod harness_itself;
 pub mod network;

@@ -99,9 +99,15 @@ fn halves(what: &str) -> Option<[&'static str; 2]> {
 }
 
 pub fn from_names(net: &Net, tensors: &Tensors) -> Result<Vec<Vec<f32>>> {
-    let all = testing::net_parameters(net).into_iter();
-    all.map(|(path, what)| Ok(narrow(&in_order(tensors, &path, what)?))).collect()
+    from_names_of(&testing::net_parameters(net), tensors)
 }
+
+/// The values of these parameters: the path of each one's layer, and what it is.
+pub fn from_names_of(names: &Names, tensors: &Tensors) -> Result<Vec<Vec<f32>>> {
+    names.iter().map(|(path, what)| Ok(narrow(&in_order(tensors, path, what)?))).collect()
+}
+
+type Names = [(String, &'static str)];
 
 /// One parameter's values as the library has them.
 fn in_order(tensors: &Tensors, path: &str, what: &str) -> Result<Vec<f64>> {
@@ -121,8 +127,12 @@ pub fn values_of(net: &Net, tensors: &Tensors, running: bool) -> Vec<f64> {
 }
 
 pub fn by_names(net: &Net, tensors: &[Vec<f32>]) -> Tensors {
+    by_names_of(&testing::net_parameters(net), tensors)
+}
+
+pub fn by_names_of(names: &Names, tensors: &[Vec<f32>]) -> Tensors {
     let mut named = Tensors::new();
-    for ((path, what), values) in testing::net_parameters(net).into_iter().zip(tensors) {
+    for ((path, what), values) in names.iter().zip(tensors) {
         // What has no gradient leaves none.
         if values.is_empty() {
             continue;

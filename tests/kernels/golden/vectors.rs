@@ -1,6 +1,7 @@
 //! Reads golden vectors: a safetensors file with its metadata, as one of the cases that are checked.
 
 mod classifier;
+mod gradients;
 mod network;
 
 use std::{collections::HashMap, path::Path};
@@ -8,7 +9,11 @@ use std::{collections::HashMap, path::Path};
 use dm_wgpu::{ConvNet, testing::Images};
 use safetensors::{Dtype, SafeTensors};
 
-pub use self::{classifier::ClassifierCase, network::NetworkCase};
+pub use self::{
+    classifier::ClassifierCase,
+    gradients::{GradientsCase, GradientsStep},
+    network::NetworkCase,
+};
 use crate::reference::Op;
 
 /// Errors are text: they end up in a failed test's message.
@@ -76,6 +81,7 @@ pub enum Case {
     Dm(Box<DmCase>),
     Classifier(Box<ClassifierCase>),
     Network(Box<NetworkCase>),
+    Gradients(Box<GradientsCase>),
     /// Known, but nothing here computes it yet.
     NotSupported(String),
 }
@@ -107,8 +113,11 @@ impl Vectors {
             "dm" => self.dm().map(Box::new).map(Case::Dm),
             "classifier" => self.classifier().map(Box::new).map(Case::Classifier),
             "network" => self.network().map(Box::new).map(Case::Network),
-            name @ ("gradient_match" | "gradient_match_run" | "unroll" | "pack" | "cutmix"
-            | "snapshot_match") => Ok(Case::NotSupported(name.into())),
+            "gradient_match" => self.gradient_match().map(Box::new).map(Case::Gradients),
+            "gradient_match_run" => self.gradient_match_run().map(Box::new).map(Case::Gradients),
+            name @ ("unroll" | "pack" | "cutmix" | "snapshot_match") => {
+                Ok(Case::NotSupported(name.into()))
+            }
             unknown => Err(format!("holds the unknown case {unknown:?}")),
         }
     }

@@ -13,6 +13,7 @@ pub mod conv_backward_data;
 pub mod conv_backward_weight;
 pub mod conv_forward;
 pub mod count_correct;
+pub mod gradient_match;
 pub mod image_mean;
 pub mod init_uniform;
 pub mod layers;
@@ -27,6 +28,7 @@ pub mod op;
 pub mod philox;
 pub mod sgd;
 pub mod softmax_cross_entropy;
+pub mod softmax_tangent;
 
 pub use augment_backward::augment_backward;
 pub use augment_forward::{augment_forward, normalise};
@@ -49,6 +51,7 @@ pub use op::Op;
 pub use philox::philox4x32;
 pub use sgd::{sgd, sgd_with_decay};
 pub use softmax_cross_entropy::softmax_cross_entropy;
+pub use softmax_tangent::softmax_tangent;
 
 use dm_wgpu::testing::Images;
 

@@ -77,7 +77,7 @@ impl Vectors {
     }
 
     /// All tensors whose names begin so, by what follows.
-    fn tensors(&self, prefix: &str) -> Tensors {
+    pub(super) fn tensors(&self, prefix: &str) -> Tensors {
         let own = |(name, (_, values)): (&String, &(Vec<usize>, Values))| match values {
             Values::Floats(values) => Some((name.strip_prefix(prefix)?.to_owned(), widen(values))),
             Values::Integers(_) => None,

@@ -25,7 +25,7 @@ impl Norm<'_> {
     }
 
     /// (segment, number of weight and bias) of each value in order.
-    fn places(self, x: &Batch) -> Vec<(usize, usize)> {
+    pub(super) fn places(self, x: &Batch) -> Vec<(usize, usize)> {
         let (plane, len) = (x.size * x.size, x.channels * x.size * x.size);
         let place = |i: usize| {
             let (image, channel) = (i / len, i / plane % x.channels);
@@ -36,7 +36,7 @@ impl Norm<'_> {
     }
 
     /// Mean, variance and number of values of each segment.
-    fn statistics(self, x: &Batch) -> Vec<(f64, f64, f64)> {
+    pub(super) fn statistics(self, x: &Batch) -> Vec<(f64, f64, f64)> {
         let places = self.places(x);
         let segments = places.iter().map(|p| p.0).max().unwrap() + 1;
         let mut of = vec![(0.0, 0.0, 0.0); segments];
@@ -55,7 +55,7 @@ impl Norm<'_> {
     }
 
     /// The normalised values, before weight and bias.
-    fn normalised(self, x: &Batch) -> Vec<f64> {
+    pub(super) fn normalised(self, x: &Batch) -> Vec<f64> {
         let of = self.statistics(x);
         let each = self.places(x).into_iter().zip(&x.values);
         each.map(|((s, _), x)| (x - of[s].0) / (of[s].1 + 1e-5).sqrt()).collect()

@@ -40,7 +40,7 @@ impl Pool {
     }
 
     /// Calls `meet` with (image, channel, output row and column, input row and column) and what the pixel counts for.
-    fn pixels(self, x: &Batch, mut meet: impl FnMut([usize; 6], f64)) {
+    pub(super) fn pixels(self, x: &Batch, mut meet: impl FnMut([usize; 6], f64)) {
         let size = self.empty(x).size;
         for at in 0..x.n * x.channels * size * size {
             let (i, c) = (at / size / size / x.channels, at / size / size % x.channels);
