@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use dm_wgpu::{
-    Subject,
+    Matching, Subject,
     project::{self, Comparison, Method, OutputFolder, Row, files},
 };
 
@@ -30,7 +30,7 @@ pub fn run(args: &CompareArgs, console: Console) -> Result<u8, Failure> {
     let setup = open(given, screen)?;
     let records: Vec<_> =
         methods.iter().map(|&method| asked::record(given, method, &*setup.dataset)).collect();
-    let ipc = given.settings(Subject::named(&given.dataset())).ipc;
+    let ipc = given.settings(Subject::named(&given.dataset()), Matching::Dm).ipc;
     let compared = project::compare(&setup, &records, ipc, out, screen)?;
     let Some(compared) = compared else {
         console.interrupted(&format!("interrupted before there were results\n{}", again()));
