@@ -14,7 +14,7 @@ pub fn settings<'a>(
     subject: impl Into<Subject<'a>>,
 ) -> Option<MethodSettings> {
     match method {
-        Method::Dm => Some(MethodSettings::Dm(given.settings(subject))),
+        Method::Condensing(by) => Some(MethodSettings::Dm(given.settings(subject, by))),
         Method::Selection(by) => Some(MethodSettings::Selection(given.selection(subject, by))),
         Method::Whole => None,
     }
@@ -28,7 +28,7 @@ pub fn record<'a>(given: &Given, method: Method, subject: impl Into<Subject<'a>>
     let record = Record::new(given.data(given.dataset()), settings, evaluation);
     Record {
         // From a file they may stand beside a method that has no iterations.
-        eval_every: given.get("eval_every").filter(|_| method == Method::Dm),
+        eval_every: given.get("eval_every").filter(|_| method.condenses()),
         snapshots: record.snapshots.map(|usual| given.get("snapshots").unwrap_or(usual)),
         machine: given.machine(),
         ..record
@@ -79,6 +79,8 @@ mod tests {
              --seed 9223372036854775807 --memory-budget 1GiB --adapter 0 --backend gl --data-dir d \
              --no-eval --snapshots 0",
             "dm-wgpu --dataset glyphs --method k-center --ipc 3 --seed 2 --eval-nets 5",
+            "dm-wgpu --dataset glyphs --method dsa --ipc 12 --outer 3 --distance cos --lr-net 0.5 --eval-every 2",
+            "dm-wgpu --dataset glyphs --method dc --inner 0",
             "dm-wgpu --dataset glyphs --method whole --depth 2 --seed 2 --eval-epochs 5",
             "dm-wgpu --dataset glyphs --eval-every 5 --eval-width 9 --kernels plain \
              --precision f16 --snapshots 3 --submit-target 50",

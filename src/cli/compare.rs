@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use dm_wgpu::{
-    Architecture, Subject,
+    Architecture, Matching, Subject,
     project::{self, Comparison, Method, OutputFolder, files, words::quoted},
 };
 
@@ -31,7 +31,7 @@ pub fn run(args: &CompareArgs, console: Console) -> Result<u8, Failure> {
     let setup = open(given, screen)?;
     let records: Vec<_> =
         methods.iter().map(|&method| asked::record(given, method, &*setup.dataset)).collect();
-    let ipc = given.settings(Subject::named(&given.dataset())).ipc;
+    let ipc = given.settings(Subject::named(&given.dataset()), Matching::Dm).ipc;
     let others = given.networks().unwrap_or_default();
     let others = others.get(1..).unwrap_or_default();
     let compared = project::compare(&setup, &records, ipc, others, out, screen)?;

@@ -1,7 +1,7 @@
 //! Reports of the library's loops, for people or for programs, and where they ask whether to stop.
 
 use dm_wgpu::{
-    Dataset, EvaluationSettings, Gpu, Precision,
+    Dataset, EvaluationSettings, Gpu, Matching, Precision,
     data::Known,
     project::{
         Adapter, Error, Event, Expected, Job, MethodSettings, Observer, Record, Series,
@@ -212,6 +212,9 @@ fn asked(settings: Option<&MethodSettings>, evaluation: Option<&EvaluationSettin
     let mut words = Vec::new();
     match settings {
         Some(MethodSettings::Selection(settings)) => words.push(settings.selection.to_string()),
+        Some(MethodSettings::Dm(settings)) if settings.method != Matching::Dm => {
+            words.push(settings.method.to_string());
+        }
         Some(MethodSettings::Dm(_)) => {}
         None => words.push("the whole training set".to_owned()),
     }
@@ -344,7 +347,7 @@ mod tests {
 
         let command = |line: &str, series: &Series| {
             let cli = Cli::from_arguments(line.split_whitespace()).unwrap();
-            let record = asked::record(&cli.given, Method::Dm, &tiny());
+            let record = asked::record(&cli.given, Method::DM, &tiny());
             quicker(&record, series)
         };
         let line = "dm-wgpu --dataset glyphs --adapter 0";

@@ -58,7 +58,8 @@ pub struct Checkpoint {
 }
 
 /// The names of all settings.
-const SETTINGS: [&str; 10] = [
+const SETTINGS: [&str; 15] = [
+    "method",
     "ipc",
     "iterations",
     "init",
@@ -67,6 +68,10 @@ const SETTINGS: [&str; 10] = [
     "depth",
     "batch_real",
     "lr_img",
+    "distance",
+    "outer",
+    "inner",
+    "lr_net",
     "augment",
     "seed",
 ];

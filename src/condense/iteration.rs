@@ -63,6 +63,7 @@ pub(crate) enum RealFormat<'a> {
 pub(crate) struct Iteration {
     gpu: Gpu,
     sizes: Sizes,
+    norm_images: usize,
     /// Takes what changes to the device, in the order of the commands around it.
     belt: StagingBelt,
     pub weights: Weights,
@@ -195,6 +196,7 @@ impl Iteration {
         Ok(Self {
             gpu: gpu.clone(),
             sizes,
+            norm_images: plan.norm_images,
             belt: StagingBelt::new(gpu.device().clone(), send as u64),
             weights,
             rates,
@@ -206,6 +208,11 @@ impl Iteration {
             velocity: pixels.velocity,
             gradient,
         })
+    }
+
+    /// Whether steps need images for batch norms to go by.
+    pub fn has_batch_norm(&self) -> bool {
+        self.norm_images > 0
     }
 
     /// From the next step on.

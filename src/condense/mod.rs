@@ -1,6 +1,7 @@
 //! A method turns (data set, settings, device) into a [`SyntheticSet`].
 
 mod checkpoint;
+mod engine;
 mod gradients;
 mod identity;
 mod iteration;
@@ -14,6 +15,7 @@ mod tensor_file;
 
 pub use checkpoint::Checkpoint;
 pub(crate) use checkpoint::is_pixel;
+use gradients::BATCH;
 pub(crate) use gradients::{Drawn, Draws, GradientIteration, GradientPlan, GradientProgress};
 use iteration::{Feed, Sizes, cut};
 pub(crate) use iteration::{Iteration, Plan, Progress, RealBatch, RealFormat, Step};
@@ -25,7 +27,7 @@ pub use set::SyntheticSet;
 #[cfg(feature = "files")]
 pub(crate) use set::read_file;
 pub(crate) use settings::as_text;
-pub use settings::{Init, Settings};
+pub use settings::{Init, Matching, Settings};
 pub(crate) use tensor_file::{MAX_FILE, check_offsets};
 
 use crate::{Dataset, Error, Result, Text};

@@ -5,23 +5,23 @@ mod advance;
 use std::{collections::VecDeque, sync::Arc};
 
 use super::{
-    Checkpoint, Init, Iteration, Picture, Plan, RealFormat, Settings, SyntheticSet, check_images,
-    checkpoint::is_pixel, identity::Identity, sample::draw,
+    Checkpoint, GradientPlan, Init, Picture, Plan, RealFormat, Settings, SyntheticSet,
+    check_images,
+    checkpoint::is_pixel,
+    engine::{Engine, EnginePlan, NORM_IMAGES},
+    identity::Identity,
+    sample::draw,
 };
 use crate::{
     Dataset, Error, Gpu, Result,
     gpu::{Readback, Recording, Submitted, Ticket, blocking},
     kernels::{Cells, Rates},
-    nn::Program,
     rng::{Purpose, Stream},
 };
 
 use advance::Begun;
 
 const PREPARE: &str = "prepare the run";
-/// Real images per class whose statistics freeze the batch norms of an iteration, as published.
-const NORM_IMAGES: usize = 16;
-
 const RESUME: &str = "resume the run";
 
 /// Momentum of the pixels' optimiser, as published.
@@ -34,15 +34,19 @@ pub struct Loss {
     /// Zero-based iteration.
     pub iteration: u32,
     /// Sum over classes of the squared distance of mean embeddings, divided by the number of
-    /// classes (Zhao & Bilen, WACV 2023, eq. 4).
+    /// classes (Zhao & Bilen, WACV 2023, eq. 4); of gradient matching, of the distance of gradients, the mean over the
+    /// iteration's moves.
     pub loss: f32,
 }
 
-/// A condensation by distribution matching (Zhao & Bilen, WACV 2023) that advances step by step.
+/// A condensation that advances step by step: by distribution matching (Zhao & Bilen, WACV 2023), or by gradient matching
+/// if the settings' [`method`](Settings::method) says so.
 ///
-/// Each step draws a random network, a batch of real images and one augmentation per class, and
+/// In distribution matching, each step draws a random network, a batch of real images and one augmentation per class, and
 /// moves the synthetic pixels down the gradient of the squared distance between the classes' mean
-/// embeddings. Everything random follows from (seed, iteration, class, purpose), so the result
+/// embeddings. In gradient matching, a step is a random network with all moves of the pixels on it, and its training
+/// between them; so nothing lasts from one step to the next but the pixels and their velocities, there as here.
+/// Everything random follows from (seed, iteration, class, purpose), so the result
 /// depends neither on memory budget nor on timing: same seed and adapter, same bits.
 ///
 /// No method waits for the GPU unless its name says so; those that are `async` let others go on.
@@ -68,9 +72,7 @@ pub struct Condensation {
     dataset: Arc<Dataset>,
     settings: Settings,
     real_counts: Vec<usize>,
-    /// Per class, of what batch norms go by; 0 where there are none.
-    norm_images: usize,
-    matching: Iteration,
+    matching: Engine,
     iteration: u32,
     /// The iteration that goes on with the next call.
     begun: Option<Begun>,
@@ -149,7 +151,7 @@ impl Condensation {
         }
         let mut run = Self::with_images(gpu, dataset, settings, &images).await?;
         gpu.checked(RESUME, || {
-            run.matching.velocity.write(gpu, &velocity);
+            run.matching.pixels().1.write(gpu, &velocity);
             Ok(())
         })
         .await?;
@@ -164,14 +166,13 @@ impl Condensation {
         images: &[f32],
     ) -> Result<Self> {
         let plan = checked_plan(gpu, &dataset, &settings)?;
-        let (real_counts, norm_images) = (plan.real_counts.clone(), norm_images(&plan.net));
-        let matching = Iteration::new(gpu, &plan, images).await?;
+        let real_counts = plan.real_counts().to_vec();
+        let matching = Engine::new(gpu, &plan, images).await?;
         Ok(Self {
             gpu: gpu.clone(),
             dataset,
             settings,
             real_counts,
-            norm_images,
             matching,
             iteration: 0,
             begun: None,
@@ -309,7 +310,7 @@ impl Condensation {
     /// [`Error::PixelsDiverged`] when the images themselves are no images any more.
     pub fn images_blocking(&mut self) -> Result<SyntheticSet> {
         self.settle()?;
-        let images = self.matching.images.read_blocking(&self.gpu)?;
+        let images = self.matching.pixels().0.read_blocking(&self.gpu)?;
         synthetic_set(&self.dataset, &self.settings, self.iteration, images)
     }
 
@@ -321,7 +322,7 @@ impl Condensation {
     /// As [`images_blocking`](Self::images_blocking), but of losses that were not finite only
     /// [`take_losses`](Self::take_losses) tells.
     pub fn images(&self) -> impl Future<Output = Result<SyntheticSet>> + wgpu::WasmNotSend + use<> {
-        let copy = self.matching.images.read(&self.gpu);
+        let copy = self.matching.pixels().0.read(&self.gpu);
         let (dataset, settings) = (self.dataset.clone(), self.settings.clone());
         let iteration = self.iteration;
         async move {
@@ -337,8 +338,8 @@ impl Condensation {
     /// As [`images_blocking`](Self::images_blocking): a run that has diverged has no checkpoint.
     pub fn checkpoint_blocking(&mut self) -> Result<Checkpoint> {
         self.settle()?;
-        let images = self.matching.images.read_blocking(&self.gpu)?;
-        let velocity = self.matching.velocity.read_blocking(&self.gpu)?;
+        let images = self.matching.pixels().0.read_blocking(&self.gpu)?;
+        let velocity = self.matching.pixels().1.read_blocking(&self.gpu)?;
         self.checkpoint_of(images, velocity)
     }
 
@@ -349,7 +350,7 @@ impl Condensation {
     pub async fn checkpoint(&mut self) -> Result<Checkpoint> {
         self.finished(0).await?;
         self.check_losses()?;
-        let Iteration { images, velocity, .. } = &self.matching;
+        let (images, velocity) = self.matching.pixels();
         // Both copies are submitted before either is awaited.
         let (images, velocity) = (images.read(&self.gpu), velocity.read(&self.gpu));
         let (images, velocity) = (images.await?, velocity.await?);
@@ -409,19 +410,19 @@ impl Condensation {
             (dataset.mean(), dataset.std()),
             longest,
         );
-        Picture::new(&self.gpu, cells, &self.matching.images).await
+        Picture::new(&self.gpu, cells, self.matching.pixels().0).await
     }
 
     /// The synthetic images on the device: f32, (N, C, H, W), normalised, class-major, as the steps
     /// submitted so far leave them. To be read only; usages are `STORAGE`, `COPY_SRC` and `COPY_DST`.
     pub fn images_buffer(&self) -> &wgpu::Buffer {
-        self.matching.images.raw()
+        self.matching.pixels().0.raw()
     }
 
     /// Everything that one iteration submits, in order. Replayed, it moves the pixels once more by
     /// what was written for the iteration before.
     pub(crate) fn recordings(&self) -> Vec<&Recording> {
-        self.matching.recordings().collect()
+        self.matching.recordings()
     }
 
     /// What its buffers take.
@@ -496,30 +497,50 @@ fn synthetic_set(
 }
 
 /// What a run is built for, if settings, data set and device go together.
-fn checked_plan<'a>(gpu: &Gpu, dataset: &'a Dataset, settings: &Settings) -> Result<Plan<'a>> {
+fn checked_plan<'a>(
+    gpu: &Gpu,
+    dataset: &'a Dataset,
+    settings: &Settings,
+) -> Result<EnginePlan<'a>> {
     gpu.suffices()?;
     settings.check(dataset)?;
     check_images(dataset, settings.ipc, gpu.max_binding())?;
     let train = dataset.train();
-    let net = settings.network(dataset)?.program().embedding();
+    let classes = 0..dataset.classes();
     let of_classes = |count: usize| -> Vec<usize> {
-        (0..dataset.classes()).map(|class| train.of_class(class).len().min(count)).collect()
+        classes.clone().map(|class| train.of_class(class).len().min(count)).collect()
     };
-    let plan = Plan {
-        real_counts: of_classes(settings.batch_real),
-        norm_images: of_classes(norm_images(&net)).iter().sum(),
-        net,
-        ipc: settings.ipc,
-        rates: rates(settings),
-        real: RealFormat::Pixels { all: train.pixels(), mean: dataset.mean(), std: dataset.std() },
+    let real_counts = of_classes(settings.batch_real);
+    let real = RealFormat::Pixels { all: train.pixels(), mean: dataset.mean(), std: dataset.std() };
+    let (ipc, rates, net) = (settings.ipc, rates(settings), settings.network(dataset)?);
+    let plan = match settings.method.of_gradients() {
+        false => {
+            let net = net.program().embedding();
+            let norm_images = match net.has_batch_norm() {
+                true => of_classes(NORM_IMAGES).iter().sum(),
+                false => 0,
+            };
+            EnginePlan::Embeddings(Plan { net, real_counts, norm_images, ipc, rates, real })
+        }
+        true => {
+            let nets = net.programs_apart()?;
+            EnginePlan::Gradients(GradientPlan {
+                labels: classes.map(|class| class as u32).collect(),
+                real_counts,
+                ipc,
+                distance: settings.distance.unwrap_or_default(),
+                rates,
+                lr_net: settings.lr_net.unwrap_or_default(),
+                outer: settings.outer.unwrap_or(1),
+                inner: settings.inner.unwrap_or_default(),
+                real,
+                part: GradientPlan::part(gpu.caps(), &nets),
+                nets,
+            })
+        }
     };
     plan.check(gpu)?;
     Ok(plan)
-}
-
-/// Real images per class that batch norms go by (Zhao et al., ICLR 2021, main.py).
-fn norm_images(net: &Program) -> usize {
-    if net.has_batch_norm() { NORM_IMAGES } else { 0 }
 }
 
 fn rates(settings: &Settings) -> Rates {

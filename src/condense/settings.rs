@@ -4,9 +4,54 @@ use serde::{Deserialize, Serialize};
 
 use super::check_real;
 use crate::{
-    Architecture, Dataset, Error, Net, Recipe, Result, Text, augment::Strategy, nn::is_usual,
-    setters::with_setters,
+    Architecture, Dataset, Distance, Error, Net, Recipe, Result, Text, augment::Strategy,
+    nn::is_usual, setters::with_setters,
 };
+
+/// What is made alike in real and synthetic images.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Matching {
+    /// Mean embeddings: distribution matching (Zhao & Bilen, WACV 2023).
+    #[default]
+    Dm,
+    /// Gradients at the weights of networks that are trained on the way: dataset condensation (Zhao, Mopuri & Bilen, ICLR
+    /// 2021).
+    Dc,
+    /// The same with siamese augmentation (Zhao & Bilen, ICML 2021).
+    Dsa,
+}
+
+impl Matching {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Dm, Self::Dc, Self::Dsa];
+
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Dm => "dm",
+            Self::Dc => "dc",
+            Self::Dsa => "dsa",
+        }
+    }
+
+    /// Whether it is gradients that are matched.
+    pub fn of_gradients(self) -> bool {
+        self != Self::Dm
+    }
+
+    /// Whether nothing needs to be said of it.
+    fn is_usual(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl std::fmt::Display for Matching {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.name())
+    }
+}
 
 /// How the synthetic images begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -46,9 +91,12 @@ with_setters! {
     #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
     #[serde(deny_unknown_fields)]
     pub struct Settings {
+        /// What is made alike in real and synthetic images.
+        #[serde(default, skip_serializing_if = "Matching::is_usual")]
+        pub method: Matching,
         /// Synthetic images per class, from 1; with [`Init::Real`] up to the size of the smallest class.
         pub ipc: usize,
-        /// Steps, from 1. Each draws a fresh random network.
+        /// Steps, from 1. Each draws a fresh random network, on which gradient matching moves the pixels `outer` times.
         pub iterations: u32,
         /// How the synthetic images begin.
         pub init: Init,
@@ -60,11 +108,25 @@ with_setters! {
         pub width: usize,
         /// Blocks of a ConvNet, 1 to 5.
         pub depth: usize,
-        /// Real images per class and iteration, from 1. A smaller class gives all it has.
+        /// Real images per class and move of the pixels, from 1. A smaller class gives all it has.
         pub batch_real: usize,
         /// Learning rate of the pixels (SGD with momentum 0.5).
         pub lr_img: f32,
-        /// The augmentations of which one is drawn for each iteration and class.
+        /// What is called the distance of two gradients. This and the three that follow are of gradient matching, and none
+        /// else.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub distance: Option<Distance>,
+        /// Moves of the pixels in an iteration, from 1 to 10 000.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub outer: Option<u32>,
+        /// Passes over the synthetic images that the network is trained for between two of these, up to 10 000.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub inner: Option<u32>,
+        /// Learning rate of the networks there (SGD without momentum).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub lr_net: Option<f32>,
+        /// The augmentations of which one is drawn for each move of the pixels and class, and by gradient matching for each
+        /// batch that a network is trained on.
         #[serde(with = "as_text")]
         pub augment: Strategy,
         /// Everything random follows from it.
@@ -74,6 +136,8 @@ with_setters! {
 
 /// Far more than any adapter has room for, far less than would overflow a count of bytes.
 const MOST_IPC: usize = 1_000_000;
+/// Moves of the pixels in an iteration, and passes of training between them: two hundred times what was published.
+const MOST_STEPS: u32 = 10_000;
 
 impl Settings {
     /// What suits a data set: the published settings, for ten images per class and fewer iterations.
@@ -118,6 +182,7 @@ impl Settings {
         if !(self.lr_img.is_finite() && self.lr_img > 0.0) {
             return Err(Error::setting("lr_img", self.lr_img, "a positive number is needed"));
         }
+        self.check_gradients()?;
         if self.init == Init::Real {
             let advice = Text::from(", or start from ").value("init", Init::Noise.name());
             check_real(dataset, self.ipc, advice)?;
@@ -125,10 +190,56 @@ impl Settings {
         self.network(dataset).map(drop)
     }
 
+    /// What gradient matching has, and what nothing else has.
+    fn check_gradients(&self) -> Result<()> {
+        let said = [
+            ("distance", self.distance.map(|distance| distance.name().to_owned())),
+            ("outer", self.outer.map(|outer| outer.to_string())),
+            ("inner", self.inner.map(|inner| inner.to_string())),
+            ("lr_net", self.lr_net.map(|lr_net| lr_net.to_string())),
+        ];
+        for (name, value) in said {
+            match (value, self.method.of_gradients()) {
+                (Some(value), false) => {
+                    return Err(Error::setting(name, value, "only dc and dsa have it"));
+                }
+                (None, true) => {
+                    let needed =
+                        format!("{} needs it; a recipe for that method has it", self.method);
+                    return Err(Error::setting(name, "none", needed));
+                }
+                _ => {}
+            }
+        }
+        let steps = [("outer", self.outer, 1), ("inner", self.inner, 0)];
+        for (name, value, least) in steps {
+            if let Some(value) = value.filter(|value| !(least..=MOST_STEPS).contains(value)) {
+                return Err(Error::setting(
+                    name,
+                    value,
+                    format!("{least} to {MOST_STEPS} is possible"),
+                ));
+            }
+        }
+        if let Some(lr_net) = self.lr_net.filter(|lr| !(lr.is_finite() && *lr > 0.0)) {
+            return Err(Error::setting("lr_net", lr_net, "a positive number is needed"));
+        }
+        if self.method == Matching::Dc && !self.augment.members().is_empty() {
+            let other = Text::from("dc has none; take ").value("method", Matching::Dsa.name());
+            return Err(Error::setting("augment", &self.augment, other.then(", which has them")));
+        }
+        Ok(())
+    }
+
     /// The network whose embeddings of this data set's images are compared.
     pub(crate) fn network(&self, dataset: &Dataset) -> Result<Net> {
         let images = (dataset.channels(), dataset.size());
-        self.net.net(images, dataset.classes(), (self.width, self.depth))
+        let net = self.net.net(images, dataset.classes(), (self.width, self.depth))?;
+        if self.method.of_gradients() && net.has_batch_norm() {
+            let possible = "matching gradients needs a network without batch norm";
+            return Err(Error::setting("net", self.net.label(), possible));
+        }
+        Ok(net)
     }
 }
 

@@ -15,11 +15,18 @@ use super::{Gpu, unpoisoned};
 use crate::{Error, Result};
 
 /// `len` values of `T` in device memory.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Buffer<T> {
     raw: wgpu::Buffer,
     len: usize,
     element: PhantomData<T>,
+}
+
+/// The same memory, whatever the values are.
+impl<T> Clone for Buffer<T> {
+    fn clone(&self) -> Self {
+        Self { raw: self.raw.clone(), len: self.len, element: PhantomData }
+    }
 }
 
 const USAGES: wgpu::BufferUsages = wgpu::BufferUsages::STORAGE

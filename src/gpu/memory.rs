@@ -15,7 +15,7 @@ use crate::{Error, Result, Text};
 
 /// What an owner of buffers is made in.
 pub(crate) trait Memory {
-    type Buffer<T: Debug>: Debug;
+    type Buffer<T: Debug>: Debug + Clone;
     type Texels: Debug;
 
     /// What the choice of kernels goes by, and with it that of buffers.

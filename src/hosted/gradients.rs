@@ -106,9 +106,10 @@ impl Draws for Given<'_> {
 impl GradientSession {
     /// Starts from the given synthetic images, class-major.
     pub fn new(gpu: &Gpu, case: &GradientCase, syn: &Images) -> Result<Self> {
-        let program = case.net.program_apart()?;
+        let nets = case.net.programs_apart()?;
+        let program = nets[0].clone();
         let plan = GradientPlan {
-            net: program.clone(),
+            nets,
             labels: case.labels.clone(),
             real_counts: vec![case.batch_real; case.labels.len()],
             ipc: case.ipc,

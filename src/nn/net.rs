@@ -69,8 +69,14 @@ impl Net {
     pub(crate) fn program(&self) -> &Program {
         &self.program
     }
-    /// Its program with every layer an operation of its own, as [`Tangent`](super::Tangent) needs it.
-    pub(crate) fn program_apart(&self) -> Result<Program> {
+    /// Its program with every layer an operation of its own, as [`Tangent`](super::Tangent) needs it, and the same with fast
+    /// blocks, whose weights can [share](super::Weights::sharing) those of the former.
+    pub(crate) fn programs_apart(&self) -> Result<[Program; 2]> {
         build_apart(self.program.images, &self.layers)
+    }
+    /// The former alone.
+    pub(crate) fn program_apart(&self) -> Result<Program> {
+        let [apart, _] = self.programs_apart()?;
+        Ok(apart)
     }
 }

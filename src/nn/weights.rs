@@ -83,8 +83,7 @@ impl<M: Memory> Weights<M> {
             blocks.as_ref().map(of_net).unwrap_or_default()
         };
         let other = |param: &Param| memory.buffer(&param.label("parameter"), nets * param.len);
-        let plans = blocks.as_ref().map(|net| net.plan(memory.caps())).unwrap_or_default();
-        let mut weights = Self {
+        let weights = Self {
             nets,
             key: memory.buffer("network key", 1),
             convs: buffers("conv weights", &|net, block| net.inputs(block) * 9),
@@ -97,6 +96,36 @@ impl<M: Memory> Weights<M> {
             pack: Recording::default(),
             blocks,
         };
+        weights.with_forms(memory, program, ways)
+    }
+
+    /// The same values as those of the program with every layer an operation of its own, in the forms that the kernels of
+    /// this one want.
+    pub fn sharing(memory: &M, program: &Program, ways: Ways, plain: &Self) -> Self {
+        let depth = program.blocks.as_ref().map_or(0, ConvNet::depth);
+        // There a block's convolution and norm take turns.
+        let of_blocks = |which| plain.others.iter().skip(which).step_by(2).take(depth).cloned();
+        let weights = Self {
+            blocks: program.blocks.clone(),
+            nets: plain.nets,
+            key: plain.key.clone(),
+            convs: of_blocks(0).collect(),
+            affines: of_blocks(1).collect(),
+            others: plain.others[2 * depth..].to_vec(),
+            params: program.params.clone(),
+            draw: Recording::default(),
+            packed: Vec::new(),
+            packed_texels: Vec::new(),
+            pack: Recording::default(),
+        };
+        weights.with_forms(memory, program, ways)
+    }
+
+    /// Room for the forms in which kernels read them.
+    fn with_forms(self, memory: &M, program: &Program, ways: Ways) -> Self {
+        let mut weights = self;
+        let blocks = program.blocks.as_ref();
+        let plans = blocks.map(|net| net.plan(memory.caps())).unwrap_or_default();
         for (block, direction, form) in forms(&plans, ways) {
             let shape = weights.shape(block, direction);
             weights.add(memory, Of::Block(block), direction, form, shape);

@@ -4,13 +4,15 @@
 use crate::{
     gpu::{Buffer, Gpu, Memory, Recording},
     kernels::{Distance, PRODUCTS, Rows, distance},
-    nn::{Gradients, OpKind, Program, Weights},
+    nn::{ConvNet, Gradients, OpKind, Program, Weights},
 };
 
 /// The gradients of both sides, and what they come to.
 #[derive(Debug)]
 pub(crate) struct MatchedGradients<M: Memory = Gpu> {
     kind: Distance,
+    /// Blocks at the beginning of the network that gradients come from.
+    blocks: usize,
     /// Of each parameter, none for those that do not count.
     rows: Vec<Option<Rows>>,
     real: Vec<M::Buffer<f32>>,
@@ -29,15 +31,22 @@ pub(crate) enum Side {
 }
 
 impl<M: Memory> MatchedGradients<M> {
-    /// For gradients of one network. Nothing is written.
-    pub fn room(memory: &M, program: &Program, kind: Distance, classes: usize) -> Self {
+    /// For gradients of one network, which has every layer as an operation of its own; `fast` is the same with blocks, which
+    /// they come from. Nothing is written.
+    pub fn room(
+        memory: &M,
+        (program, fast): (&Program, &Program),
+        kind: Distance,
+        classes: usize,
+    ) -> Self {
         let rows = rows(program, kind);
         let count: usize = rows.iter().flatten().map(|rows| rows.count()).sum();
         Self {
             kind,
+            blocks: fast.blocks.as_ref().map_or(0, ConvNet::depth),
             real: Gradients::room(memory, program, 1, "gradient of real images"),
             synthetic: Gradients::room(memory, program, 1, "gradient of synthetic images"),
-            parts: memory.buffer("gradient parts", Gradients::parts_len(memory.caps(), program)),
+            parts: memory.buffer("gradient parts", Gradients::parts_len(memory.caps(), fast)),
             products: memory.buffer("products of rows", PRODUCTS * count),
             total: memory.buffer("products of gradients", PRODUCTS),
             losses: memory.buffer("losses", classes),
@@ -49,17 +58,20 @@ impl<M: Memory> MatchedGradients<M> {
 impl MatchedGradients {
     /// Where the gradients of one side are to be, for a part of so many images that is the first or is to be added.
     pub fn side(&self, gpu: &Gpu, side: Side, images: usize, accumulate: bool) -> Gradients {
+        let values = self.values(side);
+        // A block's convolution and norm take turns.
+        let of_blocks = |which| values.iter().skip(which).step_by(2).take(self.blocks).cloned();
         Gradients {
-            convs: Vec::new(),
-            affines: Vec::new(),
-            others: self.values(side).to_vec(),
+            convs: of_blocks(0).collect(),
+            affines: of_blocks(1).collect(),
+            others: values[2 * self.blocks..].to_vec(),
             starts: Buffer::from_slice(gpu, "network starts", &[0, images as u32]),
             parts: self.parts.clone(),
             accumulate,
         }
     }
 
-    /// The gradients of one side, in the order of [`Weights::all`].
+    /// The gradients of one side, in the order of [`Weights::all`] without blocks.
     pub fn values(&self, side: Side) -> &[Buffer<f32>] {
         match side {
             Side::Real => &self.real,

@@ -2,13 +2,13 @@
 
 use std::fmt;
 
-use crate::Selector;
+use crate::{Matching, Selector};
 
 /// What makes a set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
-    /// Distribution matching.
-    Dm,
+    /// Condensing.
+    Condensing(Matching),
     /// Real images, chosen.
     Selection(Selector),
     /// All of them.
@@ -16,19 +16,29 @@ pub enum Method {
 }
 
 impl Method {
+    /// Distribution matching.
+    pub const DM: Self = Self::Condensing(Matching::Dm);
+
     /// All of them.
-    pub const ALL: [Self; 5] = [
-        Self::Dm,
+    pub const ALL: [Self; 7] = [
+        Self::DM,
+        Self::Condensing(Matching::Dc),
+        Self::Condensing(Matching::Dsa),
         Self::Selection(Selector::Random),
         Self::Selection(Selector::Herding),
         Self::Selection(Selector::KCenter),
         Self::Whole,
     ];
 
+    /// Whether it condenses.
+    pub fn condenses(self) -> bool {
+        matches!(self, Self::Condensing(_))
+    }
+
     /// `dm`, `herding` …
     pub fn name(self) -> &'static str {
         match self {
-            Self::Dm => "dm",
+            Self::Condensing(matching) => matching.name(),
             Self::Selection(selector) => selector.name(),
             Self::Whole => "whole",
         }

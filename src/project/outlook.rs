@@ -130,7 +130,9 @@ fn mean(work: &dyn Advance) -> crate::Result<Duration> {
 
 /// The same data set with the preset for slow devices.
 fn small(dataset: &Dataset, asked: &Settings, record: &Record) -> (Settings, Record) {
-    let subject = Subject { preset: Preset::Small, ipc: Some(asked.ipc), ..Subject::from(dataset) };
+    let Settings { ipc, method, .. } = *asked;
+    let (preset, ipc) = (Preset::Small, Some(ipc));
+    let subject = Subject { preset, ipc, method, ..Subject::from(dataset) };
     let recipe = Recipe::new(subject);
     let settings = Settings::of(&recipe);
     let evaluation = record.evaluation.as_ref().map(|_| EvaluationSettings::of(&recipe));

@@ -141,9 +141,14 @@ fn lead(past: &Past) -> String {
     let images = past.figures["images"].as_u64().unwrap_or(0) as usize;
     let done = past.figures["completed_iterations"].as_u64();
     match (past.text("method"), done) {
-        ("dm", Some(done)) => format!(
-            "{} condensed from the training set by distribution matching, after {}{}.",
+        (by @ ("dm" | "dc" | "dsa"), Some(done)) => format!(
+            "{} condensed from the training set by {}, after {}{}.",
             counted(images, "synthetic image"),
+            match by {
+                "dm" => "distribution matching",
+                "dc" => "gradient matching",
+                _ => "gradient matching with siamese augmentation",
+            },
             iterations(past, done),
             if past.interrupted() { "; stopped before it was complete" } else { "" }
         ),

@@ -8,10 +8,15 @@ use std::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use toml::{Table, Value};
 
-use super::{Method, Result, files::text_of, settings::SETTINGS, words::quoted};
+use super::{
+    Method, Result,
+    files::text_of,
+    settings::{SETTINGS, Setting},
+    words::quoted,
+};
 use crate::{
-    Accuracy, AdapterChoice, Error, EvaluationSettings, Gpu, Kernels, Precision, SelectionSettings,
-    Settings, data, report,
+    Accuracy, AdapterChoice, Error, EvaluationSettings, Gpu, Kernels, Matching, Precision,
+    SelectionSettings, Settings, data, report,
 };
 
 /// Pictures on the way that a run has if nothing is asked.
@@ -195,7 +200,7 @@ impl Record {
         evaluation: Option<EvaluationSettings>,
     ) -> Self {
         let method = match &settings {
-            Some(MethodSettings::Dm(_)) => Method::Dm,
+            Some(MethodSettings::Dm(settings)) => Method::Condensing(settings.method),
             Some(MethodSettings::Selection(settings)) => Method::Selection(settings.selection),
             None => Method::Whole,
         };
@@ -203,7 +208,7 @@ impl Record {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             method: method.name().to_owned(),
             eval_every: None,
-            snapshots: (method == Method::Dm).then_some(USUAL_SNAPSHOTS),
+            snapshots: method.condenses().then_some(USUAL_SNAPSHOTS),
             no_eval: evaluation.is_none(),
             data,
             settings,
@@ -218,7 +223,12 @@ impl Record {
     pub fn name(&self) -> String {
         let dataset = short(&self.data.name);
         match &self.settings {
-            Some(MethodSettings::Dm(settings)) => format!("{dataset}-ipc{}", settings.ipc),
+            Some(MethodSettings::Dm(settings)) if settings.method == Matching::Dm => {
+                format!("{dataset}-ipc{}", settings.ipc)
+            }
+            Some(MethodSettings::Dm(settings)) => {
+                format!("{dataset}-{}-ipc{}", settings.method, settings.ipc)
+            }
             Some(MethodSettings::Selection(settings)) => {
                 format!("{dataset}-{}-ipc{}", settings.selection, settings.ipc)
             }
@@ -229,7 +239,7 @@ impl Record {
     /// What makes the set.
     pub fn method(&self) -> Option<Method> {
         match &self.settings {
-            Some(MethodSettings::Dm(_)) => Some(Method::Dm),
+            Some(MethodSettings::Dm(settings)) => Some(Method::Condensing(settings.method)),
             Some(MethodSettings::Selection(settings)) => {
                 Some(Method::Selection(settings.selection))
             }
@@ -322,7 +332,10 @@ impl Record {
             record["evaluation"]["net"] = settings.net.to_string().into();
         }
         let mut command = "dm-wgpu".to_owned();
-        for setting in SETTINGS {
+        let method = self.method();
+        // What a method has not, its settings may say, but no flag.
+        let own = |setting: &&Setting| method.is_none_or(|method| setting.used_by(method));
+        for setting in SETTINGS.iter().filter(own) {
             if let Some(value) = setting.value_in(&record) {
                 command += &format!(" {}", setting.flag());
                 if !value.is_boolean() {

@@ -10,7 +10,7 @@ use serde_json::Value;
 use Kind::*;
 
 use super::{Method, words::memory_exactly};
-use crate::{Init, Kernels, Precision, Preset, Recipe, Subject, data::NAMES};
+use crate::{Distance, Init, Kernels, Matching, Precision, Preset, Recipe, Subject, data::NAMES};
 
 /// One setting.
 #[derive(Debug, Clone, Copy)]
@@ -70,8 +70,12 @@ pub enum Methods {
     All,
     /// Those that make a set: all but training on the whole data set.
     WithSet,
-    /// Distribution matching alone.
-    Dm,
+    /// Those that condense.
+    Condensing,
+    /// Those of these that augment images.
+    Augmenting,
+    /// Those that match gradients.
+    Gradients,
 }
 
 /// All settings, in the order of the help.
@@ -79,10 +83,13 @@ pub static SETTINGS: &[Setting] = &[
     setting("data", "dataset", Dataset, "Task")
         .read_in(&[""])
         .help("The data set to condense, or folder: and the path of pictures, one sub-folder per class"),
-    setting("", "method", OneOf(|| Method::ALL.map(Method::name).to_vec()), "Task").help(
-        "What makes the set: dm condenses; random, herding and k-center choose real images; whole \
-         trains on all of them, as an upper bound [default: dm]",
-    ),
+    setting("", "method", OneOf(|| Method::ALL.map(Method::name).to_vec()), "Task")
+        .read_in(&["settings"])
+        .help(
+            "What makes the set: dm condenses by matching distributions, dc by matching gradients, dsa by the \
+             same with augmentation; random, herding and k-center choose real images; whole trains on all of \
+             them, as an upper bound [default: dm]",
+        ),
     setting("", "preset", OneOf(|| Preset::ALL.map(Preset::name).to_vec()), "Task").help(
         "How much effort to make: quick, for a GPU; paper, 5 runs of 20 000 iterations and 20 networks \
          of 1000 epochs as published; small, minutes on a CPU; smoke, seconds even there \
@@ -92,7 +99,7 @@ pub static SETTINGS: &[Setting] = &[
         .of(Methods::WithSet)
         .help("Synthetic images per class, or chosen ones [default: {}]"),
     setting("settings", "iterations", Whole(1, u32::MAX as u64), "Task")
-        .of(Methods::Dm)
+        .of(Methods::Condensing)
         .help("Steps of condensing; each draws a fresh random network [default: {}]"),
     setting("data", "resize", Whole(1, 4096), "Task")
         .help("Cut pictures to squares and resample them to N×N [default: all must be square and alike]"),
@@ -106,8 +113,8 @@ pub static SETTINGS: &[Setting] = &[
         "Method",
     )
     .value("START")
-    .of(Methods::Dm)
-    .help("How the synthetic images begin: as real ones drawn at random, or as noise [default: {}]"),
+    .of(Methods::Condensing)
+    .help("How the synthetic images begin: as real ones drawn at random, or as noise [default: {}; dc: noise]"),
     setting("settings", "net", Network, "Method").shared().help(
         "Kind of network that embeds the images: convnet, mlp, lenet, alexnet, vgg11, resnet18, with batch norm alexnet-bn, \
          vgg11-bn, resnet18-bn, resnet18-bn-ap, another ConvNet such as convnet:norm=group:act=swish:pool=max, or file:PATH \
@@ -120,15 +127,38 @@ pub static SETTINGS: &[Setting] = &[
         .shared()
         .help("Blocks of a ConvNet, 1 to 5 [default: {}; 4 for images of 64×64 and larger]"),
     setting("settings", "batch_real", Whole(1, 1_000_000), "Method")
-        .of(Methods::Dm)
-        .help("Real images per class and iteration; a smaller class gives all it has [default: {}]"),
+        .of(Methods::Condensing)
+        .help("Real images per class and move; a smaller class gives all it has [default: {}]"),
     setting("settings", "lr_img", Rate, "Method")
-        .of(Methods::Dm)
-        .help("Learning rate of the pixels [default: {}; 10 for cifar10 from --ipc 100 on]"),
-    setting("settings", "augment", Augmentations, "Method").of(Methods::Dm).help(
-        "Augmentations of which one is drawn for each iteration and class: any of color, crop, cutout, \
+        .of(Methods::Condensing)
+        .help(
+            "Learning rate of the pixels [default: {}; 10 for cifar10 from --ipc 100 on; dc, dsa: 0.1]",
+        ),
+    setting(
+        "settings",
+        "distance",
+        OneOf(|| Distance::ALL.map(Distance::name).to_vec()),
+        "Method",
+    )
+    .of(Methods::Gradients)
+    .help(
+        "What is called the distance of two gradients: ours, 1 - cosine of each output's weights; mse or cos, \
+         of all as one vector [default: ours]",
+    ),
+    setting("settings", "outer", Whole(1, 10_000), "Method").of(Methods::Gradients).help(
+        "Moves of the pixels on each network [default: 1; 10, 20, 30, 40, 50 from so many images per class on]",
+    ),
+    setting("settings", "inner", Whole(0, 10_000), "Method").of(Methods::Gradients).help(
+        "Passes over the synthetic images that a network is trained for between two of these [default: 1; 50, \
+         25, 20, 15, 10 from 10, 20, 30, 40, 50 images per class on]",
+    ),
+    setting("settings", "lr_net", Rate, "Method")
+        .of(Methods::Gradients)
+        .help("Learning rate of the networks there [default: 0.01]"),
+    setting("settings", "augment", Augmentations, "Method").of(Methods::Augmenting).help(
+        "Augmentations of which one is drawn for each move and class: any of color, crop, cutout, \
          flip, scale, rotate, joined by comma or underscore, or none [default: all; without flip for \
-         one-channel images, digits and letters]",
+         one-channel images, digits and letters; dc: none]",
     ),
     // TOML has no larger integers.
     setting("settings", "seed", Whole(0, i64::MAX as u64), "Task")
@@ -161,10 +191,10 @@ pub static SETTINGS: &[Setting] = &[
          set, whatever --augment says]",
     ),
     setting("", "eval_every", Whole(1, u32::MAX as u64), "Evaluation")
-        .of(Methods::Dm)
+        .of(Methods::Condensing)
         .help("Also evaluate before the first iteration and after every N, to follow the accuracy"),
     setting("", "no_eval", Switch, "Evaluation").help("Leave the accuracy out"),
-    setting("", "snapshots", Whole(0, 1000), "Task").of(Methods::Dm).help(
+    setting("", "snapshots", Whole(0, 1000), "Task").of(Methods::Condensing).help(
         "Pictures of the images on the way, besides those at the start, more of them early than late: \
          for report.html and progress.png [default: 10]",
     ),
@@ -280,7 +310,11 @@ impl Setting {
         match self.methods {
             Methods::All => true,
             Methods::WithSet => method != Method::Whole,
-            Methods::Dm => method == Method::Dm,
+            Methods::Condensing => method.condenses(),
+            Methods::Augmenting => method.condenses() && method != Method::Condensing(Matching::Dc),
+            Methods::Gradients => {
+                matches!(method, Method::Condensing(matching) if matching.of_gradients())
+            }
         }
     }
 
@@ -350,6 +384,9 @@ mod tests {
         (record.data.resize, record.data.test_fraction) = (Some(8), Some(0.5));
         if let Some(MethodSettings::Dm(settings)) = &mut record.settings {
             settings.net = Architecture::Mlp;
+            settings.method = Matching::Dsa;
+            settings.distance = Some(Distance::Ours);
+            (settings.outer, settings.inner, settings.lr_net) = (Some(1), Some(1), Some(0.01));
         }
         record.evaluation.iter_mut().for_each(|settings| settings.net = Architecture::Mlp);
         let text = || Some("x".to_owned());
@@ -388,8 +425,11 @@ mod tests {
             assert!(!help.contains("[default: ;") && !help.ends_with('.'), "{help}");
         }
         let help = |name| Setting::find("settings", name).unwrap().help_text();
-        assert!(help("lr_img").ends_with("[default: 1.0; 10 for cifar10 from --ipc 100 on]"));
-        assert!(help("init").ends_with("[default: real]"));
+        assert!(
+            help("lr_img")
+                .ends_with("[default: 1.0; 10 for cifar10 from --ipc 100 on; dc, dsa: 0.1]")
+        );
+        assert!(help("init").ends_with("[default: real; dc: noise]"));
     }
 
     #[test]

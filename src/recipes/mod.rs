@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, sync::LazyLock};
 use serde::{Deserialize, de::DeserializeOwned};
 use toml::{Table, Value};
 
-use crate::{Dataset, data::Known, setters::with_setters};
+use crate::{Dataset, condense::Matching, data::Known, setters::with_setters};
 
 pub use preset::Preset;
 
@@ -42,6 +42,8 @@ struct When {
     size_from: Option<usize>,
     flip: Option<bool>,
     whole: Option<bool>,
+    method: Option<Matching>,
+    gradients: Option<bool>,
 }
 
 fn rules(text: &str) -> Vec<Rule> {
@@ -69,6 +71,8 @@ with_setters! {
         pub ipc: Option<usize>,
         /// Whether networks are trained on all real images instead of a synthetic set.
         pub whole: bool,
+        /// What is made alike in real and synthetic images.
+        pub method: Matching,
     }
 }
 
@@ -84,6 +88,7 @@ impl<'a> Subject<'a> {
             preset: Preset::default(),
             ipc: None,
             whole: false,
+            method: Matching::default(),
         }
     }
 
@@ -176,7 +181,12 @@ impl Recipe {
         if let (Some(ipc), Some(entry)) = (subject.ipc, recipe.settings.get_mut("ipc")) {
             entry.value = Value::Integer(ipc as i64);
         }
-        for shared in ["width", "depth", "augment", "seed"] {
+        if subject.method.of_gradients() {
+            let value = Value::String(subject.method.name().to_owned());
+            let entry = Entry { value, rule: "default", open: false };
+            recipe.settings.insert("method".to_owned(), entry);
+        }
+        for shared in ["width", "depth", "seed"] {
             if let (None, Some(entry)) =
                 (recipe.evaluation.get(shared), recipe.settings.get(shared))
             {
@@ -253,6 +263,8 @@ impl When {
             Some(self.preset.is_none_or(|preset| preset == subject.preset)),
             Some(self.dataset.as_deref().is_none_or(|dataset| dataset == subject.dataset)),
             same(self.whole, Some(subject.whole)),
+            Some(self.method.is_none_or(|method| method == subject.method)),
+            same(self.gradients, Some(subject.method.of_gradients())),
             // Only asked while the preset's ipc is looked up, which nothing above the presets sets.
             enough(self.ipc_from, subject.ipc.or(Some(0))),
             enough(self.size_from, subject.size),

@@ -52,6 +52,11 @@ fn every_preset_of_every_data_set() {
         for (preset, (iterations, width, batch_real, ipc, nets, epochs)) in presets {
             let recipe = recipe(name, Some((channels, size)), preset, None);
             let settings = Settings {
+                method: Default::default(),
+                distance: None,
+                outer: None,
+                inner: None,
+                lr_net: None,
                 ipc,
                 iterations,
                 init: crate::Init::Real,

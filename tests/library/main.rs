@@ -12,6 +12,7 @@ mod condense;
 mod devices;
 mod embed;
 mod evaluate;
+mod gradients;
 mod networks;
 mod out_of_memory;
 #[cfg(feature = "files")]

@@ -118,7 +118,7 @@ fn several_runs_and_methods_are_put_together() {
     let out = place.path().join("compared");
     let whole = Record::new(data, None, record.evaluation.clone());
     let mut notes = Notes::default();
-    let compared = project::compare(&setup, &[record, whole], 1, Some(&out), &mut notes);
+    let compared = project::compare(&setup, &[record, whole], 1, &[], Some(&out), &mut notes);
     let compared = compared.unwrap().unwrap();
     let rows: Vec<_> = compared.table.methods.iter().map(|row| row.method).collect();
     assert_eq!((&rows[..], compared.failures.len()), (&["dm", "whole"][..], 0));

@@ -12,8 +12,9 @@ use serde::{Serialize, de::DeserializeOwned};
 use toml::{Table, Value};
 
 use dm_wgpu::{
-    Architecture, EvaluationSettings, Gpu, Precision, Preset, Recipe, SelectionSettings, Selector,
-    Settings, Subject,
+    Architecture, EvaluationSettings, Gpu, Matching, Precision, Preset, Recipe, SelectionSettings,
+    Selector, Settings, Subject,
+    augment::Strategy,
     project::{
         Data, Machine, Method,
         settings::{Kind, SETTINGS, Setting},
@@ -217,7 +218,7 @@ impl Given {
     }
 
     pub fn method(&self) -> Method {
-        self.get("method").and_then(|name: String| Method::named(&name)).unwrap_or(Method::Dm)
+        self.get("method").and_then(|name: String| Method::named(&name)).unwrap_or(Method::DM)
     }
 
     pub fn preset(&self) -> Preset {
@@ -238,6 +239,9 @@ impl Given {
         let mut subject = subject.into();
         (subject.preset, subject.ipc) = (self.preset(), self.get("ipc"));
         subject.whole = method == Method::Whole;
+        if let Method::Condensing(by) = method {
+            subject.method = by;
+        }
         Recipe::new(subject)
     }
 
@@ -249,8 +253,17 @@ impl Given {
     }
 
     /// Everything resolved for a data set.
-    pub fn settings<'a>(&self, subject: impl Into<Subject<'a>>) -> Settings {
-        self.over("settings", &Settings::of(&self.recipe(subject, Method::Dm)))
+    pub fn settings<'a>(&self, subject: impl Into<Subject<'a>>, by: Matching) -> Settings {
+        let mut settings: Settings =
+            self.over("settings", &Settings::of(&self.recipe(subject, Method::Condensing(by))));
+        // A file or a comparison may have them beside another method.
+        if !by.of_gradients() {
+            let Settings { distance, outer, inner, lr_net, .. } = &mut settings;
+            (*distance, *outer, *inner, *lr_net) = Default::default();
+        } else if by == Matching::Dc {
+            settings.augment = Strategy::none();
+        }
+        settings
     }
 
     /// The same for a selection.
@@ -259,7 +272,7 @@ impl Given {
         subject: impl Into<Subject<'a>>,
         selection: Selector,
     ) -> SelectionSettings {
-        SelectionSettings::like(&self.settings(subject), selection)
+        SelectionSettings::like(&self.settings(subject, Matching::Dm), selection)
     }
 
     /// The same for the evaluation of what a method made.

@@ -17,6 +17,8 @@ Examples:
       as that run, but for the seed
   dm-wgpu --dataset mnist --method herding
       chosen real images instead of synthetic ones
+  dm-wgpu --dataset mnist --method dsa --ipc 1
+      by gradient matching instead of distribution matching
   dm-wgpu --dataset folder:pets --resize 64
       own pictures, in pets/train/cat/… and pets/test/cat/…, or in pets/cat/…
   dm-wgpu --resume runs/mnist-ipc10-seed0

@@ -42,7 +42,7 @@ pub use run::{CommonArgs, RunArgs};
 /// For clap, which then knows all names.
 fn methods() -> impl TypedValueParser<Value = Method> {
     PossibleValuesParser::new(Method::ALL.map(Method::name))
-        .map(|name| Method::named(&name).unwrap_or(Method::Dm))
+        .map(|name| Method::named(&name).unwrap_or(Method::DM))
 }
 
 fn sweeps() -> impl TypedValueParser<Value = Sweep> {

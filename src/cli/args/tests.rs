@@ -1,7 +1,7 @@
 use super::*;
 use crate::cli::dataset;
 use dm_wgpu::{
-    Architecture, EvaluationSettings, Init, Kernels, Settings,
+    Architecture, EvaluationSettings, Init, Kernels, Matching, Settings,
     augment::Strategy,
     bench::{Bench, Shape},
 };
@@ -15,11 +15,11 @@ fn claps_own_checks_pass() {
 fn defaults_are_the_librarys() {
     let dataset = dataset::tests::tiny();
     let cli = Cli::from_arguments(["dm-wgpu", "--dataset", "mnist"]).unwrap();
-    assert_eq!(cli.given.settings(&dataset), Settings::for_dataset(&dataset));
-    let evaluation = cli.given.evaluation(&dataset, Method::Dm);
+    assert_eq!(cli.given.settings(&dataset, Matching::Dm), Settings::for_dataset(&dataset));
+    let evaluation = cli.given.evaluation(&dataset, Method::DM);
     assert_eq!(evaluation, EvaluationSettings::for_dataset(&dataset));
     assert_eq!(cli.given.evaluation(&dataset, Method::Whole).epochs, 20);
-    assert_eq!((cli.given.method(), cli.given.no_eval(), cli.json), (Method::Dm, false, false));
+    assert_eq!((cli.given.method(), cli.given.no_eval(), cli.json), (Method::DM, false, false));
 }
 
 #[test]
@@ -42,7 +42,7 @@ fn every_flag_arrives() {
         .lr_img(0.5)
         .augment(Strategy::none())
         .seed(4);
-    assert_eq!(cli.given.settings(&dataset::tests::tiny()), expected);
+    assert_eq!(cli.given.settings(&dataset::tests::tiny(), Matching::Dm), expected);
     let choice = cli.given.machine().adapter_choice().unwrap();
     assert_eq!((choice.adapter.as_deref(), choice.backend.as_deref()), (Some("7"), Some("gl")));
     assert_eq!(choice.kernels, Some(Kernels::Tiles));
@@ -165,7 +165,7 @@ fn subcommands_have_flags_of_their_own() {
     let cli = Cli::try_parse_from(line.split_whitespace()).unwrap();
     assert!(cli.quiet());
     let Some(Command::Compare(args)) = cli.command else { panic!("another command") };
-    assert_eq!((args.methods, args.given.get("ipc")), (vec![Method::Whole, Method::Dm], Some(2)));
+    assert_eq!((args.methods, args.given.get("ipc")), (vec![Method::Whole, Method::DM], Some(2)));
     for wrong in [
         "dm-wgpu compare",
         "dm-wgpu compare --dataset glyphs --method dm",

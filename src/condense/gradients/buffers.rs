@@ -25,6 +25,7 @@ pub(super) struct Buffers<M: Memory = Gpu> {
     /// Of the shapes of the weights.
     pub direction: Weights<M>,
     pub network: Network<M>,
+    pub fast: Fast<M>,
     pub tangent: Tangent<M>,
     pub matched: MatchedGradients<M>,
     /// Of one class at a time.
@@ -35,6 +36,14 @@ pub(super) struct Buffers<M: Memory = Gpu> {
     pub class: Class<M>,
     pub inner: Inner<M>,
     pub rates: M::Buffer<Rates>,
+}
+
+/// The same network with fast blocks, for gradients at the weights.
+#[derive(Debug)]
+pub(super) struct Fast<M: Memory = Gpu> {
+    /// Those of the other, in other forms.
+    pub weights: Weights<M>,
+    pub network: Network<M>,
 }
 
 /// What one class's turn is about.
@@ -71,14 +80,19 @@ impl<M: Memory> Pixels<M> {
 
 impl<M: Memory> Buffers<M> {
     pub fn new(memory: &M, plan: &GradientPlan<'_>, resident: bool) -> Self {
-        let (net, part) = (&plan.net, plan.part);
+        let ([net, fast], part) = (&plan.nets, plan.part);
         let (of_class, batch) = (plan.ipc * plan.image_len(), BATCH.min(plan.syns()));
+        let weights = Weights::room(memory, net, 1, Ways::ToImages);
         Self {
-            weights: Weights::room(memory, net, 1, Ways::ToImages),
+            fast: Fast {
+                weights: Weights::sharing(memory, fast, Ways::ToWeights, &weights),
+                network: Network::new(memory, fast, part, part),
+            },
+            weights,
             direction: Weights::room(memory, net, 1, Ways::ToImages),
             network: Network::new(memory, net, part, part),
             tangent: Tangent::new(memory, net, part, 1),
-            matched: MatchedGradients::room(memory, net, plan.distance, net.features()),
+            matched: MatchedGradients::room(memory, (net, fast), plan.distance, net.features()),
             feed: Feed::room(memory, &plan.of_class(), plan.sizes(resident)),
             work: Pixels::named(memory, plan, "moving images", "moving velocity"),
             gradient: memory.buffer("gradient at the pixels", plan.syns() * plan.image_len()),
@@ -105,6 +119,7 @@ impl Buffers {
     /// Writes what does not change, and records how weights are drawn and rearranged.
     pub fn write(&mut self, gpu: &Gpu, plan: &GradientPlan<'_>) {
         self.weights.record(gpu);
+        self.fast.weights.record_packing(gpu);
         self.direction.record_packing(gpu);
         self.rates.write(gpu, &[plan.rates]);
         self.inner.rates.write(gpu, &[Rates::new(plan.lr_net, 0.0, 0.0)]);
@@ -114,11 +129,12 @@ impl Buffers {
 
 impl<'a> GradientPlan<'a> {
     /// Images at a time, for a network.
-    pub fn part(caps: &Caps, net: &Program) -> usize {
+    pub fn part(caps: &Caps, [net, fast]: &[Program; 2]) -> usize {
         const PART_BYTES: u64 = 64 << 20;
         let content = |images: usize| {
             let table = Table::new(caps);
             Network::new(&table, net, images, images);
+            Network::new(&table, fast, images, images);
             Tangent::new(&table, net, images, 1);
             table.content()
         };
@@ -129,7 +145,7 @@ impl<'a> GradientPlan<'a> {
     /// As a class's turn looks to the feed.
     fn of_class(&self) -> Plan<'a> {
         Plan {
-            net: self.net.clone(),
+            net: self.nets[1].clone(),
             real_counts: vec![self.most_reals()],
             norm_images: 0,
             ipc: self.ipc,

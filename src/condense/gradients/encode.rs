@@ -144,7 +144,7 @@ impl GradientIteration {
         let (weights, recorded) = (&self.buffers.weights, &self.recorded);
         match stage {
             Stage::Network => (weights.drawing(), "draw networks"),
-            Stage::Pack => (weights.packing(), "pack weights"),
+            Stage::Pack => (&recorded.pack, "pack weights"),
             Stage::Real { class, part, .. } => (&self.parts(class)[part].recording, "real images"),
             Stage::Synthetic { .. } => (&recorded.synthetic, "synthetic images"),
             Stage::Move { .. } | Stage::End => (&recorded.update, "move the pixels"),
@@ -272,7 +272,7 @@ impl GradientIteration {
         let classes: f64 = reals.iter().map(|real| real + synthetic).sum::<f64>() + moved;
         let train = f64::from(self.inner) * pass;
         let (weights, outer) = (&self.buffers.weights, f64::from(self.outer));
-        let network = of(weights.drawing()) + of(weights.packing());
+        let network = of(weights.drawing()) + of(&self.recorded.pack);
         let steps = outer * classes + (outer - 1.0) * train;
         let whole = network + steps;
         let from_class = |class: usize| -> f64 {
@@ -282,7 +282,7 @@ impl GradientIteration {
         let behind = |outer: u32| f64::from(self.outer - 1 - outer) * (classes + train);
         let place = self.recording(progress.stage).0.expected(&self.gpu, progress.place);
         let left = match progress.stage {
-            Stage::Network => return (whole, place + of(weights.packing()) + steps),
+            Stage::Network => return (whole, place + of(&self.recorded.pack) + steps),
             Stage::Pack => place + steps,
             Stage::Real { outer, class, part } => {
                 let rest: f64 =

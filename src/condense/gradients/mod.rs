@@ -21,20 +21,20 @@ use crate::{
         Augment, Batch, Distance, Item, NetworkKey, Planes, Rates, Source, sgd,
         softmax_cross_entropy,
     },
-    nn::{Along, Mode, Program, Target, Weights},
+    nn::{Along, Mode, Network, Program, Target, Weights},
     objective::Side,
 };
 
-use buffers::{Buffers, Pixels};
+use buffers::{Buffers, Fast, Pixels};
 pub(crate) use encode::GradientProgress;
 
 /// Images that a network is trained on at a time, as published.
-pub(crate) const BATCH: usize = 256;
+pub(in crate::condense) const BATCH: usize = 256;
 
 /// What a [`GradientIteration`] is built for.
 pub(crate) struct GradientPlan<'a> {
-    /// From images to logits, without fast blocks.
-    pub net: Program,
+    /// From images to logits, with every layer an operation of its own, and with fast blocks.
+    pub nets: [Program; 2],
     /// The label of each class that is matched.
     pub labels: Vec<u32>,
     /// Real images of each class in a batch.
@@ -68,7 +68,7 @@ impl GradientPlan<'_> {
 
     /// Values of an image.
     pub fn image_len(&self) -> usize {
-        self.net.image_len()
+        self.nets[0].image_len()
     }
 
     /// Images in each step of a pass over the synthetic ones.
@@ -139,6 +139,8 @@ struct Recorded {
     update: Recording,
     /// A step of training, by how many images it has.
     train: BTreeMap<usize, Recording>,
+    /// What must follow every change of the weights.
+    pack: Recording,
 }
 
 #[derive(Debug)]
@@ -260,35 +262,38 @@ impl GradientIteration {
 
     /// Everything that is ever submitted, each recording once.
     pub fn recordings(&self) -> impl Iterator<Item = &Recording> {
-        let Recorded { real, synthetic, update, train } = &self.recorded;
+        let Recorded { real, synthetic, update, train, pack } = &self.recorded;
         let weights = &self.buffers.weights;
         let real = real.values().flatten().map(|part| &part.recording);
-        let own = [weights.drawing(), weights.packing(), synthetic, update];
+        let own = [weights.drawing(), pack, synthetic, update];
         own.into_iter().chain(real).chain(train.values())
     }
 }
 
 /// Records what an iteration is made of, from the weights that are drawn and packed by then.
 fn record(gpu: &Gpu, plan: &GradientPlan<'_>, buffers: &Buffers) -> Result<Recorded> {
-    let Buffers { weights, direction, network, tangent, matched, feed, work, class, .. } = buffers;
-    let classes = plan.net.features();
+    let Buffers { weights, direction, network, tangent, fast, matched, feed, work, class, .. } =
+        buffers;
+    let classes = plan.nets[0].features();
     let of = |images: &Range<usize>| Batch { images: images.len(), nets: 1 };
     // The gradient at the logits, of the mean over so many images of one class.
-    let loss = |recording: &mut Recording, images: &Range<usize>, count: usize| {
-        let (labels, losses) = (&class.labels, &class.losses);
-        // The last layer is linear, so there is such a gradient.
-        let Some(d_logits) = network.d_output() else { return };
-        let logits = (network.output(), classes);
-        let images = images.len();
-        recording
-            .push(softmax_cross_entropy(gpu, logits, labels, losses, d_logits, images, count, 0));
-    };
+    let loss =
+        |recording: &mut Recording, network: &Network, images: &Range<usize>, count: usize| {
+            let (labels, losses) = (&class.labels, &class.losses);
+            // The last layer is linear, so there is such a gradient.
+            let Some(d_logits) = network.d_output() else { return };
+            let logits = (network.output(), classes);
+            let images = images.len();
+            recording.push(softmax_cross_entropy(
+                gpu, logits, labels, losses, d_logits, images, count, 0,
+            ));
+        };
     let gradient = |recording: &mut Recording, side: Side, images: &Range<usize>, count: usize| {
-        network.forward(gpu, recording, weights, of(images), Mode::Frozen)?;
-        loss(recording, images, count);
+        fast.network.forward(gpu, recording, &fast.weights, of(images), Mode::Frozen)?;
+        loss(recording, &fast.network, images, count);
         let gradients = matched.side(gpu, side, images.len(), images.start > 0);
         let (batch, target) = (of(images), Target::weights(&gradients));
-        network.backward(gpu, recording, weights, None, batch, Mode::Frozen, target)
+        fast.network.backward(gpu, recording, &fast.weights, None, batch, Mode::Frozen, target)
     };
 
     let mut real = BTreeMap::new();
@@ -298,7 +303,7 @@ fn record(gpu: &Gpu, plan: &GradientPlan<'_>, buffers: &Buffers) -> Result<Recor
         }
         let parts = cut(count, plan.part).map(|images| {
             let mut recording = Recording::default();
-            feed.real(gpu, &mut recording, network.input(), &images);
+            feed.real(gpu, &mut recording, fast.network.input(), &images);
             gradient(&mut recording, Side::Real, &images, count)?;
             Ok(Part { images, recording })
         });
@@ -308,11 +313,11 @@ fn record(gpu: &Gpu, plan: &GradientPlan<'_>, buffers: &Buffers) -> Result<Recor
 
     let mut synthetic = Recording::default();
     let parts: Vec<_> = cut(plan.ipc, plan.part).collect();
-    let show = |recording: &mut Recording, images: &Range<usize>| {
+    let show = |recording: &mut Recording, network: &Network, images: &Range<usize>| {
         feed.synthetic(gpu, recording, &class.images, network.input(), images);
     };
     for images in &parts {
-        show(&mut synthetic, images);
+        show(&mut synthetic, &fast.network, images);
         gradient(&mut synthetic, Side::Synthetic, images, plan.ipc)?;
     }
     let share = 1.0 / plan.outer as f32;
@@ -321,12 +326,10 @@ fn record(gpu: &Gpu, plan: &GradientPlan<'_>, buffers: &Buffers) -> Result<Recor
     let along = Along { network, weights, direction };
     for images in &parts {
         let (batch, mode) = (of(images), Mode::Frozen);
-        // Of several parts, each passes again, to the same bits.
-        if parts.len() > 1 {
-            show(&mut synthetic, images);
-            network.forward(gpu, &mut synthetic, weights, batch, mode)?;
-        }
-        loss(&mut synthetic, images, plan.ipc);
+        // Again, with all that changes along the direction there to be read.
+        show(&mut synthetic, network, images);
+        network.forward(gpu, &mut synthetic, weights, batch, mode)?;
+        loss(&mut synthetic, network, images, plan.ipc);
         tangent.forward(gpu, &mut synthetic, along, batch, mode)?;
         tangent.loss(gpu, &mut synthetic, network, images.len(), plan.ipc);
         tangent.backward(gpu, &mut synthetic, along, batch, mode, Target::INPUT)?;
@@ -336,13 +339,15 @@ fn record(gpu: &Gpu, plan: &GradientPlan<'_>, buffers: &Buffers) -> Result<Recor
     let mut update = Recording::default();
     update.push(sgd(gpu, &buffers.rates, &work.images, &work.velocity, &buffers.gradient));
 
+    let mut pack = weights.packing().clone();
+    pack.extend(fast.weights.packing());
     let mut train = BTreeMap::new();
     for count in plan.batches().iter().map(Range::len) {
         if !train.contains_key(&count) {
-            train.insert(count, training(gpu, plan, buffers, count)?);
+            train.insert(count, training(gpu, plan, buffers, &pack, count)?);
         }
     }
-    Ok(Recorded { real, synthetic, update, train })
+    Ok(Recorded { real, synthetic, update, train, pack })
 }
 
 /// A step of the network's training on so many synthetic images.
@@ -350,10 +355,11 @@ fn training(
     gpu: &Gpu,
     plan: &GradientPlan<'_>,
     buffers: &Buffers,
+    pack: &Recording,
     count: usize,
 ) -> Result<Recording> {
-    let Buffers { weights, network, matched, work, inner, .. } = buffers;
-    let (channels, size) = plan.net.images;
+    let Buffers { fast: Fast { weights, network }, matched, work, inner, .. } = buffers;
+    let (channels, size) = plan.nets[0].images;
     let dense = Planes::dense(channels, size);
     let augment = Augment { items: &inner.items, rows: &inner.rows, means: &inner.means };
     let mut recording = Recording::default();
@@ -364,7 +370,7 @@ fn training(
         augment.forward(gpu, &mut recording, source, dense, input, layout, first, len);
         network.forward(gpu, &mut recording, weights, batch, Mode::Train)?;
         if let Some(d_logits) = network.d_output() {
-            let logits = (network.output(), plan.net.features());
+            let logits = (network.output(), plan.nets[0].features());
             let losses = &inner.losses;
             recording.push(softmax_cross_entropy(
                 gpu,
@@ -384,11 +390,12 @@ fn training(
     let gradients = matched.values(Side::Synthetic);
     // Without momentum a velocity is the gradient: that of real images has been used by now.
     let velocities = matched.values(Side::Real);
-    for (values, (velocity, gradient)) in weights.all().zip(velocities.iter().zip(gradients)) {
+    let all = buffers.weights.all();
+    for (values, (velocity, gradient)) in all.zip(velocities.iter().zip(gradients)) {
         if gradient.len() > 0 {
             recording.push(sgd(gpu, &inner.rates, values, velocity, gradient));
         }
     }
-    recording.extend(weights.packing());
+    recording.extend(pack);
     Ok(recording)
 }

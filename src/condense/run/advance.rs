@@ -4,50 +4,25 @@ use std::{ops::ControlFlow, time::Duration};
 
 use super::{Condensation, Encoded, InFlight, checked_plan};
 use crate::{
-    Dataset, Error, Result,
-    augment::Row,
-    condense::{Iteration, Progress, RealBatch, Settings, Step, sample::draw_batch},
+    Error, Result,
+    condense::engine::{Draw, Engine, EngineProgress, Work},
     gpu::{Between, Readback, Share, Submitted, WAITING, duration},
-    kernels::NetworkKey,
-    rng::{Purpose, Stream},
 };
 
 /// An iteration that was not submitted to its end.
 #[derive(Debug)]
 pub(super) struct Begun {
-    drawn: Drawn,
+    draw: Draw,
     underway: Underway,
 }
 
 /// How far an iteration has come.
 #[derive(Debug)]
 struct Underway {
-    progress: Progress,
+    progress: EngineProgress,
     /// What was submitted here; nothing if it is the caller who submits.
     submitted: Submitted,
     losses: Readback<f32>,
-}
-
-/// What an iteration is about.
-#[derive(Debug)]
-struct Drawn {
-    network: NetworkKey,
-    rows: Vec<Row>,
-    indices: Vec<u32>,
-    /// What batch norms go by.
-    norm: Vec<u32>,
-}
-
-impl Drawn {
-    fn step<'a>(&'a self, dataset: &'a Dataset, real_counts: &'a [usize]) -> Step<'a> {
-        let all = dataset.train().pixels();
-        Step {
-            network: Some(self.network),
-            rows: &self.rows,
-            real_counts,
-            batch: RealBatch::Indices { indices: &self.indices, norm: &self.norm, all },
-        }
-    }
 }
 
 /// Calls of [`Condensation::encode_some`] whose work may wait for the GPU: those of frames that are drawn while the
@@ -108,12 +83,12 @@ impl Condensation {
         self.collect()?;
         // The caller may not have submitted what it was given of this iteration.
         if let Some(begun) = &mut self.begun {
-            begun.underway.progress = Progress::default();
+            begun.underway.progress = EngineProgress::default();
         }
         loop {
-            let ended = self.advance(|matching, step, underway| {
+            let ended = self.advance(|matching, work, underway| {
                 let Underway { progress, losses, submitted } = underway;
-                let (ticket, ended) = matching.submit_some(step, progress, losses)?;
+                let (ticket, ended) = matching.submit_some(work, progress, losses)?;
                 submitted.push(ticket);
                 Ok(ended)
             })?;
@@ -160,7 +135,7 @@ impl Condensation {
 
     fn estimated(&self) -> Duration {
         let left = f64::from(self.total().saturating_sub(self.done()));
-        duration(left * self.matching.expected(&Progress::default()).0)
+        duration(left * self.matching.expected(&EngineProgress::default()).0)
     }
 
     /// Encodes one iteration into the caller's encoder, to be submitted to the queue of
@@ -253,8 +228,8 @@ impl Condensation {
 
     /// Encodes what there is room for of an iteration; whether it came to its end.
     fn encode(&mut self, encoder: &mut wgpu::CommandEncoder, share: &mut Share) -> Result<bool> {
-        self.advance(|matching, step, Underway { progress, losses, .. }| {
-            matching.encode(encoder, share, step, progress, losses)
+        self.advance(|matching, work, Underway { progress, losses, .. }| {
+            matching.encode(encoder, share, work, progress, losses)
         })
     }
 
@@ -262,12 +237,17 @@ impl Condensation {
     /// has no memory left, it begins again in smaller pieces, as long as there are such.
     fn advance(
         &mut self,
-        mut issue: impl FnMut(&mut Iteration, &Step<'_>, &mut Underway) -> Result<bool>,
+        mut issue: impl FnMut(&mut Engine, &Work<'_>, &mut Underway) -> Result<bool>,
     ) -> Result<bool> {
         let mut begun = self.begin();
         loop {
-            let step = begun.drawn.step(&self.dataset, &self.real_counts);
-            match issue(&mut self.matching, &step, &mut begun.underway) {
+            let work = Work {
+                draw: &begun.draw,
+                dataset: &self.dataset,
+                settings: &self.settings,
+                real_counts: &self.real_counts,
+            };
+            match issue(&mut self.matching, &work, &mut begun.underway) {
                 Ok(true) => {
                     let Underway { submitted, losses, .. } = begun.underway;
                     let iteration = self.iteration;
@@ -280,7 +260,7 @@ impl Condensation {
                     return Ok(false);
                 }
                 Err(error @ Error::OutOfMemory { .. }) => {
-                    begun.underway.progress = Progress::default();
+                    begun.underway.progress = EngineProgress::default();
                     // The copy that was to take the losses may be lost.
                     begun.underway.losses = self.matching.loss_readback();
                     let plan = checked_plan(&self.gpu, &self.dataset, &self.settings)?;
@@ -305,22 +285,9 @@ impl Condensation {
         if let Some(begun) = self.begun.take() {
             return begun;
         }
-        let Settings { seed, batch_real, .. } = self.settings;
-        let (iteration, size) = (self.iteration, self.dataset.size());
-        let row = |class| {
-            let mut stream = Stream::new(seed, Purpose::Augment, iteration, class);
-            self.settings.augment.draw(&mut stream, size)
-        };
-        let train = self.dataset.train();
-        let images = |count, purpose| draw_batch(train, count, (seed, purpose, iteration));
-        let drawn = Drawn {
-            network: NetworkKey::new(seed, Purpose::Weights, iteration),
-            rows: (0..self.dataset.classes() as u32).map(row).collect(),
-            indices: images(batch_real, Purpose::RealBatch),
-            norm: images(self.norm_images, Purpose::NormStatistics),
-        };
+        let draw = self.matching.draw(&self.dataset, &self.settings, self.iteration);
         let losses = self.idle.pop().unwrap_or_else(|| self.matching.loss_readback());
         let (progress, submitted) = Default::default();
-        Begun { drawn, underway: Underway { progress, submitted, losses } }
+        Begun { draw, underway: Underway { progress, submitted, losses } }
     }
 }

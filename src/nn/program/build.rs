@@ -16,10 +16,13 @@ pub(in crate::nn) fn build(images: (usize, usize), layers: &[Layer]) -> Result<P
     of_layers(images, layers, (blocks, taken))
 }
 
-/// The same with every layer an operation of its own: what the fast blocks keep to themselves is there to be read. As in
-/// the blocks, a convolution has no bias that the instance norm after it would cancel.
-pub(in crate::nn) fn build_apart(images: (usize, usize), layers: &[Layer]) -> Result<Program> {
-    of_layers(images, &without_cancelled(layers), (None, 0))
+/// The same twice without biases that the instance norm after a convolution would cancel, in blocks or not: with every layer
+/// an operation of its own, so that what blocks keep to themselves is there to be read, and as it is fast. The parameters
+/// of the former are those of the latter, but of blocks: there convolution and norm take turns.
+pub(in crate::nn) fn build_apart(images: (usize, usize), layers: &[Layer]) -> Result<[Program; 2]> {
+    let layers = without_cancelled(layers);
+    let blocks = blocks(images, &layers);
+    Ok([of_layers(images, &layers, (None, 0))?, of_layers(images, &layers, blocks)?])
 }
 
 fn without_cancelled(layers: &[Layer]) -> Vec<Layer> {

@@ -5,7 +5,7 @@ use crate::cli::{
     dataset,
 };
 use dm_wgpu::{
-    EvaluationSettings, Gpu, Preset, Recipe, Settings, Subject,
+    EvaluationSettings, Gpu, Matching, Preset, Recipe, Settings, Subject,
     project::{Method, settings::SETTINGS, words::memory_text},
 };
 
@@ -44,8 +44,8 @@ fn flags_stand_on_the_file_and_the_file_on_the_recipe() {
         let preset = if preset.is_empty() { String::new() } else { format!("--preset {preset}") };
         let line = format!("dm-wgpu --dataset mnist {preset} --config {path} {flags}");
         let given = parsed(&line).unwrap().given;
-        let settings = given.settings(Subject::named("mnist"));
-        let evaluation = given.evaluation(Subject::named("mnist"), Method::Dm);
+        let settings = given.settings(Subject::named("mnist"), Matching::Dm);
+        let evaluation = given.evaluation(Subject::named("mnist"), Method::DM);
         assert_eq!(
             (settings.iterations, settings.width, evaluation.nets, evaluation.width),
             (iterations, width, nets, eval_width),
@@ -121,7 +121,10 @@ fn values_in_a_file_are_checked_as_flags_are() {
         assert!(error.contains(why), "{error}");
     }
     for (text, message) in [
-        ("method = 'dn'", "1: method = 'dn': possible are dm, random, herding, k-center, whole"),
+        (
+            "method = 'dn'",
+            "1: method = 'dn': possible are dm, dc, dsa, random, herding, k-center, whole",
+        ),
         ("preset = ''", "1: preset = '': possible are quick, paper, small, smoke"),
         ("machine.backend = 'cuda'", "possible are vulkan, metal, dx12, gl"),
         ("settings.augment = 'swirl'", "\"swirl\" is not an augmentation"),

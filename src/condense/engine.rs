@@ -1,0 +1,292 @@
+//! What an iteration is made of, whichever the objective: mean embeddings, or gradients.
+
+use std::ops::Range;
+
+use super::{
+    Drawn, Draws, GradientIteration, GradientPlan, GradientProgress, Iteration, Plan, Progress,
+    RealBatch, Settings, Step, sample,
+};
+use crate::{
+    Dataset, Error, Result,
+    augment::Row,
+    gpu::{Buffer, Gpu, Readback, Recording, Share, Ticket},
+    kernels::{NetworkKey, Rates},
+    rng::{Purpose, Stream},
+};
+
+/// Real images per class whose statistics freeze the batch norms of an iteration, as published (Zhao et al., ICLR 2021).
+pub(super) const NORM_IMAGES: usize = 16;
+
+/// The recorded iteration of an objective.
+#[derive(Debug)]
+pub(super) enum Engine {
+    Embeddings(Box<Iteration>),
+    Gradients(Box<GradientIteration>),
+}
+
+/// What an [`Engine`] is built for.
+pub(super) enum EnginePlan<'a> {
+    Embeddings(Plan<'a>),
+    Gradients(GradientPlan<'a>),
+}
+
+/// How far an iteration was encoded, by whichever engine.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct EngineProgress {
+    embeddings: Progress,
+    gradients: GradientProgress,
+}
+
+/// What an iteration is about, as far as that is drawn at its beginning.
+#[derive(Debug)]
+pub(super) enum Draw {
+    Embeddings {
+        network: NetworkKey,
+        rows: Vec<Row>,
+        indices: Vec<u32>,
+        /// What batch norms go by.
+        norm: Vec<u32>,
+    },
+    /// Its steps draw when their turns come.
+    Gradients { iteration: u32 },
+}
+
+/// A [`Draw`] and what it is from.
+pub(super) struct Work<'a> {
+    pub draw: &'a Draw,
+    pub dataset: &'a Dataset,
+    pub settings: &'a Settings,
+    pub real_counts: &'a [usize],
+}
+
+impl EnginePlan<'_> {
+    pub fn check(&self, gpu: &Gpu) -> Result<()> {
+        match self {
+            Self::Embeddings(plan) => plan.check(gpu),
+            Self::Gradients(plan) => plan.check(gpu),
+        }
+    }
+
+    pub fn real_counts(&self) -> &[usize] {
+        match self {
+            Self::Embeddings(plan) => &plan.real_counts,
+            Self::Gradients(plan) => &plan.real_counts,
+        }
+    }
+}
+
+impl Engine {
+    pub async fn new(gpu: &Gpu, plan: &EnginePlan<'_>, images: &[f32]) -> Result<Self> {
+        Ok(match plan {
+            EnginePlan::Embeddings(plan) => {
+                Self::Embeddings(Box::new(Iteration::new(gpu, plan, images).await?))
+            }
+            EnginePlan::Gradients(plan) => {
+                Self::Gradients(Box::new(GradientIteration::new(gpu, plan, images).await?))
+            }
+        })
+    }
+
+    /// Goes on in smaller pieces after `error`, which said that the device has no memory left.
+    pub fn shrink(&mut self, plan: &EnginePlan<'_>, error: Error) -> Result<()> {
+        match (self, plan) {
+            (Self::Embeddings(own), EnginePlan::Embeddings(plan)) => own.shrink(plan, error),
+            (Self::Gradients(own), EnginePlan::Gradients(plan)) => own.shrink(plan, error),
+            _ => Err(error),
+        }
+    }
+
+    /// The synthetic images, and their velocity.
+    pub fn pixels(&self) -> (&Buffer<f32>, &Buffer<f32>) {
+        match self {
+            Self::Embeddings(own) => (&own.images, &own.velocity),
+            Self::Gradients(own) => (&own.images, &own.velocity),
+        }
+    }
+
+    /// From the next iteration on.
+    pub fn set_rates(&mut self, rates: Rates) {
+        match self {
+            Self::Embeddings(own) => own.set_rates(rates),
+            Self::Gradients(own) => own.set_rates(rates),
+        }
+    }
+
+    /// Room for the losses of one iteration on their way to the host.
+    pub fn loss_readback(&self) -> Readback<f32> {
+        match self {
+            Self::Embeddings(own) => own.loss_readback(),
+            Self::Gradients(own) => own.loss_readback(),
+        }
+    }
+
+    /// Everything that an iteration submits; of gradients each recording once.
+    pub fn recordings(&self) -> Vec<&Recording> {
+        match self {
+            Self::Embeddings(own) => own.recordings().collect(),
+            Self::Gradients(own) => own.recordings().collect(),
+        }
+    }
+
+    /// What leaves the pixels that others see where they are.
+    pub fn recordings_but_the_update(&self) -> Vec<&Recording> {
+        match self {
+            Self::Embeddings(own) => own.recordings_but_the_update().collect(),
+            Self::Gradients(own) => own.recordings().collect(),
+        }
+    }
+
+    /// What its buffers take.
+    #[cfg(feature = "testing")]
+    pub fn table(&self, plan: &EnginePlan<'_>) -> crate::gpu::Table {
+        match (self, plan) {
+            (Self::Embeddings(own), EnginePlan::Embeddings(plan)) => own.table(plan),
+            (Self::Gradients(own), EnginePlan::Gradients(plan)) => own.table(plan),
+            _ => unreachable!("a plan for another objective"),
+        }
+    }
+
+    /// Submits the next part of an iteration, as long as a submission should be; whether that was the last.
+    pub fn submit_some(
+        &mut self,
+        work: &Work<'_>,
+        progress: &mut EngineProgress,
+        readback: &mut Readback<f32>,
+    ) -> Result<(Ticket, bool)> {
+        match self {
+            Self::Embeddings(own) => {
+                own.submit_some(&work.step(), &mut progress.embeddings, readback)
+            }
+            Self::Gradients(own) => own.submit_some(work, &mut progress.gradients, readback),
+        }
+    }
+
+    /// Encodes what there is room for of an iteration; whether that was all.
+    pub fn encode(
+        &mut self,
+        encoder: &mut wgpu::CommandEncoder,
+        share: &mut Share,
+        work: &Work<'_>,
+        progress: &mut EngineProgress,
+        readback: &mut Readback<f32>,
+    ) -> Result<bool> {
+        match self {
+            Self::Embeddings(own) => {
+                let step = work.step();
+                own.encode(encoder, share, &step, &mut progress.embeddings, readback)
+            }
+            Self::Gradients(own) => {
+                own.encode(encoder, share, work, &mut progress.gradients, readback)
+            }
+        }
+    }
+
+    /// What is to follow each encoder that something was encoded into.
+    pub fn end(&mut self, encoder: &wgpu::CommandEncoder) {
+        match self {
+            Self::Embeddings(own) => own.end(encoder),
+            Self::Gradients(own) => own.end(encoder),
+        }
+    }
+
+    /// Seconds that an iteration is expected to take, and what of them is behind `progress`.
+    pub fn expected(&self, progress: &EngineProgress) -> (f64, f64) {
+        match self {
+            Self::Embeddings(own) => own.expected(&progress.embeddings),
+            Self::Gradients(own) => own.expected(&progress.gradients),
+        }
+    }
+
+    /// What an iteration is about.
+    pub fn draw(&self, dataset: &Dataset, settings: &Settings, iteration: u32) -> Draw {
+        let Self::Embeddings(own) = self else { return Draw::Gradients { iteration } };
+        let (seed, size) = (settings.seed, dataset.size());
+        let row = |class| {
+            let mut stream = Stream::new(seed, Purpose::Augment, iteration, class);
+            settings.augment.draw(&mut stream, size)
+        };
+        let images =
+            |count, purpose| sample::draw_batch(dataset.train(), count, (seed, purpose, iteration));
+        let norm_images = if own.has_batch_norm() { NORM_IMAGES } else { 0 };
+        Draw::Embeddings {
+            network: NetworkKey::new(seed, Purpose::Weights, iteration),
+            rows: (0..dataset.classes() as u32).map(row).collect(),
+            indices: images(settings.batch_real, Purpose::RealBatch),
+            norm: images(norm_images, Purpose::NormStatistics),
+        }
+    }
+}
+
+impl Work<'_> {
+    fn step(&self) -> Step<'_> {
+        let (network, rows, indices, norm) = match self.draw {
+            Draw::Embeddings { network, rows, indices, norm } => {
+                (Some(*network), &rows[..], &indices[..], &norm[..])
+            }
+            Draw::Gradients { .. } => (None, &[][..], &[][..], &[][..]),
+        };
+        let all = self.dataset.train().pixels();
+        let batch = RealBatch::Indices { indices, norm, all };
+        Step { network, rows, real_counts: self.real_counts, batch }
+    }
+
+    /// Random numbers of an outer step's class, or of one of its passes: those of step 0 are of the class itself.
+    fn stream(&self, purpose: Purpose, outer: u32, number: u32, of: u32) -> Stream {
+        let iteration = match self.draw {
+            Draw::Gradients { iteration } => *iteration,
+            Draw::Embeddings { .. } => 0,
+        };
+        Stream::new(self.settings.seed, purpose, iteration, outer * of + number)
+    }
+}
+
+impl Draws for Work<'_> {
+    fn network(&self) -> Option<NetworkKey> {
+        match self.draw {
+            Draw::Gradients { iteration } => {
+                Some(NetworkKey::new(self.settings.seed, Purpose::Weights, *iteration))
+            }
+            Draw::Embeddings { .. } => None,
+        }
+    }
+
+    fn row(&self, outer: u32, class: usize) -> Row {
+        let classes = self.dataset.classes() as u32;
+        let mut stream = self.stream(Purpose::Augment, outer, class as u32, classes);
+        self.settings.augment.draw(&mut stream, self.dataset.size())
+    }
+
+    fn real(&self, outer: u32, class: usize) -> Drawn<'_> {
+        let (train, classes) = (self.dataset.train(), self.dataset.classes() as u32);
+        let stream = self.stream(Purpose::RealBatch, outer, class as u32, classes);
+        let indices = sample::draw(train.of_class(class), self.settings.batch_real, stream);
+        Drawn::Indices { indices, all: train.pixels() }
+    }
+
+    fn inner(&self, outer: u32, pass: u32, images: Range<usize>) -> (Vec<u32>, Vec<Row>) {
+        let (settings, size) = (self.settings, self.dataset.size());
+        let passes = settings.inner.unwrap_or_default();
+        let syns = self.dataset.classes() * settings.ipc;
+        // One batch of all has no order.
+        let order: Vec<_> = (0..syns as u32).collect();
+        let order = match images.len() == syns {
+            true => order,
+            false => {
+                sample::draw(&order, syns, self.stream(Purpose::TrainOrder, outer, pass, passes))
+            }
+        };
+        // A batch has an augmentation, an image its parameters; batches of a pass follow one another.
+        let mut stream = self.stream(Purpose::TrainAugment, outer, pass, passes);
+        let mut first = 0;
+        loop {
+            let end = (first + super::BATCH).min(syns);
+            let member = settings.augment.pick(&mut stream);
+            let row = |_| member.map_or(Row::NONE, |member| member.draw(&mut stream, size));
+            let rows: Vec<_> = (first..end).map(row).collect();
+            if first >= images.start || end == syns {
+                return (order[images].to_vec(), rows);
+            }
+            first = end;
+        }
+    }
+}
