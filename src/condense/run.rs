@@ -518,7 +518,7 @@ fn checked_plan<'a>(
         }
         true => {
             let nets = net.programs_apart()?;
-            EnginePlan::Gradients(GradientPlan {
+            EnginePlan::Gradients(Box::new(GradientPlan {
                 labels: classes.map(|class| class as u32).collect(),
                 real_counts,
                 ipc,
@@ -530,7 +530,7 @@ fn checked_plan<'a>(
                 real,
                 part: GradientPlan::part(gpu.caps(), &nets),
                 nets,
-            })
+            }))
         }
     };
     plan.check(gpu)?;
