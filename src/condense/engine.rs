@@ -23,7 +23,7 @@ pub(super) enum Engine {
 
 /// What an [`Engine`] is built for.
 pub(super) enum EnginePlan<'a> {
-    Embeddings(Plan<'a>),
+    Embeddings(Box<Plan<'a>>),
     Gradients(Box<GradientPlan<'a>>),
 }
 

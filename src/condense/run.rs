@@ -514,7 +514,7 @@ fn checked_plan<'a>(
     let plan = match settings.method.of_gradients() {
         false => {
             let net = net.program().embedding();
-            EnginePlan::Embeddings(Plan { net, real_counts, ipc, rates, real })
+            EnginePlan::Embeddings(Box::new(Plan { net, real_counts, ipc, rates, real }))
         }
         true => {
             let nets = net.programs_apart()?;
