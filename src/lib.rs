@@ -174,8 +174,8 @@ extern crate self as dm_wgpu;
 
 pub use advance::Advance;
 pub use condense::{
-    Checkpoint, Condensation, Init, Loss, Matching, Picture, Selection, SelectionSettings,
-    Selector, Settings, SyntheticSet,
+    Checkpoint, Condensation, Init, Loss, Picture, Selection, SelectionSettings, Selector,
+    Settings, SyntheticSet,
 };
 pub use data::{Dataset, DatasetInfo, Split};
 pub use error::{Error, Result};
@@ -186,6 +186,7 @@ pub use gpu::{
 };
 pub use kernels::Distance;
 pub use nn::{Activation, Architecture, ConvNet, Layer, Net, NormKind, PoolKind};
+pub use objective::Matching;
 pub use recipes::{Preset, Recipe, Subject};
 pub use text::{Text, Words};
 #[cfg(feature = "testing")]

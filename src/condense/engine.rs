@@ -26,8 +26,8 @@ pub(super) enum Engine {
 
 /// What an [`Engine`] is built for.
 pub(super) enum EnginePlan<'a> {
-    Embeddings(Plan<'a>),
-    Gradients(GradientPlan<'a>),
+    Embeddings(Box<Plan<'a>>),
+    Gradients(Box<GradientPlan<'a>>),
 }
 
 /// How far an iteration was encoded, by whichever engine.

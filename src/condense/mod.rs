@@ -27,7 +27,7 @@ pub use set::SyntheticSet;
 #[cfg(feature = "files")]
 pub(crate) use set::read_file;
 pub(crate) use settings::as_text;
-pub use settings::{Init, Matching, Settings};
+pub use settings::{Init, Settings};
 pub(crate) use tensor_file::{MAX_FILE, check_offsets};
 
 use crate::{Dataset, Error, Result, Text};

@@ -520,11 +520,18 @@ fn checked_plan<'a>(
                 true => of_classes(NORM_IMAGES).iter().sum(),
                 false => 0,
             };
-            EnginePlan::Embeddings(Plan { net, real_counts, norm_images, ipc, rates, real })
+            EnginePlan::Embeddings(Box::new(Plan {
+                net,
+                real_counts,
+                norm_images,
+                ipc,
+                rates,
+                real,
+            }))
         }
         true => {
             let nets = net.programs_apart()?;
-            EnginePlan::Gradients(GradientPlan {
+            EnginePlan::Gradients(Box::new(GradientPlan {
                 labels: classes.map(|class| class as u32).collect(),
                 real_counts,
                 ipc,
@@ -536,7 +543,7 @@ fn checked_plan<'a>(
                 real,
                 part: GradientPlan::part(gpu.caps(), &nets),
                 nets,
-            })
+            }))
         }
     };
     plan.check(gpu)?;

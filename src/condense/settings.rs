@@ -5,53 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::check_real;
 use crate::{
     Architecture, Dataset, Distance, Error, Net, Recipe, Result, Text, augment::Strategy,
-    nn::is_usual, setters::with_setters,
+    nn::is_usual, objective::Matching, setters::with_setters,
 };
-
-/// What is made alike in real and synthetic images.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum Matching {
-    /// Mean embeddings: distribution matching (Zhao & Bilen, WACV 2023).
-    #[default]
-    Dm,
-    /// Gradients at the weights of networks that are trained on the way: dataset condensation (Zhao, Mopuri & Bilen, ICLR
-    /// 2021).
-    Dc,
-    /// The same with siamese augmentation (Zhao & Bilen, ICML 2021).
-    Dsa,
-}
-
-impl Matching {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Dm, Self::Dc, Self::Dsa];
-
-    /// Its name on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Dm => "dm",
-            Self::Dc => "dc",
-            Self::Dsa => "dsa",
-        }
-    }
-
-    /// Whether it is gradients that are matched.
-    pub fn of_gradients(self) -> bool {
-        self != Self::Dm
-    }
-
-    /// Whether nothing needs to be said of it.
-    fn is_usual(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
-impl std::fmt::Display for Matching {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(self.name())
-    }
-}
 
 /// How the synthetic images begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

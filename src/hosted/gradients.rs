@@ -161,23 +161,26 @@ impl GradientSession {
     }
 }
 
+/// Values of each parameter.
+pub type Values = Vec<Vec<f32>>;
+
 /// How the gradients of the mean cross-entropy at the images and at the parameters change along a direction of the
 /// parameters, in the order of [`net_parameters_apart`], in parts of so many images. Several
 /// networks beside each other see the same images.
 pub fn along(
     gpu: &Gpu,
     net: &Net,
-    nets: &[(Vec<Vec<f32>>, Vec<Vec<f32>>)],
+    nets: &[(Values, Values)],
     x: &Images,
     labels: &[u32],
     part: usize,
-) -> Result<Vec<(Vec<f32>, Vec<Vec<f32>>)>> {
+) -> Result<Vec<(Vec<f32>, Values)>> {
     let (program, count) = (net.program_apart()?, nets.len());
     let weights = Weights::new(gpu, &program, count, Ways::ToImages);
     let mut direction = Weights::room(gpu, &program, count, Ways::ToImages);
     direction.record_packing(gpu);
     for (i, (slot, way)) in weights.all().zip(direction.all()).enumerate() {
-        let all = |of: fn(&(Vec<Vec<f32>>, Vec<Vec<f32>>)) -> &Vec<Vec<f32>>| {
+        let all = |of: fn(&(Values, Values)) -> &Values| {
             nets.iter().flat_map(|net| of(net)[i].clone()).collect::<Vec<_>>()
         };
         slot.write(gpu, &all(|net| &net.0));

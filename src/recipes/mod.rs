@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, sync::LazyLock};
 use serde::{Deserialize, de::DeserializeOwned};
 use toml::{Table, Value};
 
-use crate::{Dataset, condense::Matching, data::Known, setters::with_setters};
+use crate::{Dataset, data::Known, objective::Matching, setters::with_setters};
 
 pub use preset::Preset;
 

@@ -149,12 +149,15 @@ pub fn softmax_tangent(gpu: &Gpu, logits: Changing<'_>, images: usize) -> Result
     result.read_blocking(gpu)
 }
 
+/// Two gradients of a parameter, and its rows.
+pub type TwoGradients = (Vec<f32>, Vec<f32>, (usize, usize));
+
 /// The distance of two gradients of some parameters, and the direction in which it grows with the second. Each parameter has
 /// rows of so many values, so far apart.
 pub fn gradient_distance(
     gpu: &Gpu,
     kind: Distance,
-    params: &[(Vec<f32>, Vec<f32>, (usize, usize))],
+    params: &[TwoGradients],
 ) -> Result<(f32, Vec<Vec<f32>>)> {
     let mut first = 0;
     let held: Vec<_> = params

@@ -154,7 +154,8 @@ fn distances_fall() {
         (Distance::Cos, Architecture::Mlp, 10.0),
         (Distance::Ours, Architecture::LeNet, 1.0),
     ] {
-        let settings = quick(&dataset, Matching::Dc).ipc(1).net(net.clone()).distance(Some(distance));
+        let settings =
+            quick(&dataset, Matching::Dc).ipc(1).net(net.clone()).distance(Some(distance));
         let settings = settings.iterations(20).batch_real(16).outer(Some(1)).lr_img(lr_img);
         let (_, losses) = run(gpu(), &dataset, settings);
         let mean = |losses: &[Loss]| losses.iter().map(|loss| loss.loss).sum::<f32>();

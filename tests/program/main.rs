@@ -11,6 +11,7 @@ mod datasets;
 mod doctor;
 mod evaluate;
 mod export;
+mod gradient_matching;
 mod helpers;
 mod json_events;
 mod logs;

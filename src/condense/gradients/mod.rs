@@ -8,7 +8,10 @@
 mod buffers;
 mod encode;
 
-use std::{collections::BTreeMap, ops::Range};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    ops::Range,
+};
 
 use wgpu::util::StagingBelt;
 
@@ -343,8 +346,8 @@ fn record(gpu: &Gpu, plan: &GradientPlan<'_>, buffers: &Buffers) -> Result<Recor
     pack.extend(fast.weights.packing());
     let mut train = BTreeMap::new();
     for count in plan.batches().iter().map(Range::len) {
-        if !train.contains_key(&count) {
-            train.insert(count, training(gpu, plan, buffers, &pack, count)?);
+        if let Entry::Vacant(vacant) = train.entry(count) {
+            vacant.insert(training(gpu, plan, buffers, &pack, count)?);
         }
     }
     Ok(Recorded { real, synthetic, update, train, pack })

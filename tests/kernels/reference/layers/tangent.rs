@@ -78,7 +78,9 @@ pub fn norm_tangent(
         means(&|i| g_change(i) * hat[i] + g(i) * hat_change[i]),
     ];
     if frozen {
-        [&mut a, &mut b, &mut a_change, &mut b_change].map(|means| means.fill(0.0));
+        [&mut a, &mut b, &mut a_change, &mut b_change]
+            .into_iter()
+            .for_each(|means| means.fill(0.0));
     }
     let dx = (0..hat.len()).map(|i| {
         let s = places[i].0;
