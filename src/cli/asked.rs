@@ -1,4 +1,4 @@
-//! What arguments ask for, as the record of a run.
+//! Makes the record of a run from arguments.
 
 use dm_wgpu::{
     Subject,
@@ -7,7 +7,7 @@ use dm_wgpu::{
 
 use super::args::Given;
 
-/// The method's settings; none for training on all there is.
+/// The method's settings; `None` for training on the whole data set.
 pub fn settings<'a>(
     given: &Given,
     method: Method,
@@ -27,7 +27,7 @@ pub fn record<'a>(given: &Given, method: Method, subject: impl Into<Subject<'a>>
     let settings = settings(given, method, subject);
     let record = Record::new(given.data(given.dataset()), settings, evaluation);
     Record {
-        // From a file they may stand beside a method that has no iterations.
+        // A file may hold these even if the method has no iterations.
         eval_every: given.get("eval_every").filter(|_| method == Method::Dm),
         snapshots: record.snapshots.map(|usual| given.get("snapshots").unwrap_or(usual)),
         machine: given.machine(),
