@@ -1,5 +1,5 @@
 // The exact transpose of augment_forward's linear part: from the gradient at its output (the
-// `source` here) to the one at its input. One workgroup an image.
+// `source` here) to the one at its input. One workgroup per image.
 //
 // Bilinear sampling scatters; without float atomics each input pixel instead looks for the output
 // pixels that sampled it, among the few that the inverse grid brings near.
@@ -20,7 +20,7 @@ fn samplers(m: vec4f, y: i32, x: i32) -> vec4i {
     let det = m.x * m.w - m.y * m.z;
     let inverse = vec4f(m.w, -m.y, -m.z, m.x) / det;
     let centre = affine_source(inverse, y, x, size);
-    // Anything closer than a pixel counts, seen through the inverse; a little more for rounding.
+    // Output pixels closer than one pixel count, seen through the inverse, plus a little for rounding.
     let reach = vec2f(abs(inverse.z) + abs(inverse.w), abs(inverse.x) + abs(inverse.y)) + 0.01;
     let last = vec2f(f32(size) - 1.0);
     return vec4i(
@@ -41,8 +41,8 @@ fn tap_weight(at: vec2f, y: i32, x: i32) -> f32 {
     return along.x * along.y;
 }
 
-// One channel of the gradient at input pixel (y, x). As in augment_forward, all kinds
-// share one load where they can, and what costs more stands in loops.
+// One channel of the gradient at input pixel (y, x). As in augment_forward, all kinds share one
+// load where they can, and expensive work stands in loops.
 fn gathered(row: Row, plane: SourcePlane, y: i32, x: i32, grey: f32, mean: f32) -> f32 {
     let size = u32(plane.size);
     let shift = select(vec2i(0), row.crop, row.kind == CROP);

@@ -1,5 +1,5 @@
 // Reads images, normalises them if they are 8-bit, and applies one augmentation to each
-// (tests/golden/README.md has the formulas). One workgroup an image, so that
+// (tests/golden/README.md has the formulas). One workgroup per image, so that
 // its parameters are read once.
 
 @group(0) @binding(4) var<storage, read> means: array<f32>;
@@ -15,8 +15,8 @@ fn value_or_zero(plane: SourcePlane, y: i32, x: i32) -> f32 {
 
 // One channel of output pixel (y, x).
 //
-// Drivers for CPUs run every branch of a condition, masked, but leave a loop that nobody enters: so
-// all kinds share one load where they can, and what costs more stands in a loop.
+// Drivers for CPUs run every branch of a condition, masked, but skip a loop that no invocation
+// enters. So all kinds share one load where they can, and expensive work stands in a loop.
 fn augmented(row: Row, plane: SourcePlane, y: i32, x: i32, grey: f32, mean: f32) -> f32 {
     let size = u32(plane.size);
     let shift = select(vec2i(0), row.crop, row.kind == CROP);

@@ -1,5 +1,5 @@
-// Adds a chunk's rows (embeddings, or what else each image has) to the sum of each one's class. One
-// invocation a class and feature adds image after image, so where a batch is cut into chunks
+// Adds a chunk's rows (embeddings, or other values of each image) to the sums of their classes. One
+// invocation per class and feature adds image after image, so where a batch is cut into chunks
 // changes no bit of the sum.
 
 struct Params {

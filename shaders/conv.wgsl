@@ -1,5 +1,5 @@
 // Convolution 3×3, stride 1, padding 1, without bias (the norm after it would cancel one).
-// The simplest version, and the yardstick for the others: one invocation a value of the output.
+// The simplest version, and the yardstick for the others: one invocation per value of the output.
 //
 // The input has a zero halo, so no tap needs a bounds test. With TRANSPOSED it is the gradient at
 // the input from the one at the output: the same sum with the kernel turned by half a turn and its

@@ -1,6 +1,6 @@
 // Gradient of convolution 3×3 at its weights: each weight's sum, over the images of its network and
 // all pixels, of the gradient at the output times the input that the weight met there.
-// The simplest version: one invocation a weight.
+// The simplest version: one invocation per weight.
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {

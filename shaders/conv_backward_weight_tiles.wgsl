@@ -3,12 +3,12 @@
 //
 // A workgroup owns the nine taps of 4 · LOTS_K output × INPUTS input channels, a thread those of 4 × 1,
 // in registers. Image by image and tile by tile of 4 × 4 pixels it stages the gradient and the input with
-// its halo. Where so few workgroups would leave a GPU idle, several share a network's images; what each
-// leaves is added up by class_sum. The order of all additions is fixed.
+// its halo. Where these workgroups are too few to fill a GPU, several share a network's images, and class_sum adds up
+// their results. The order of all additions is fixed.
 //
 // Ladder, by count, for a thread and 16 pixels (see docs/kernels.md):
-//   conv_backward_weight.wgsl, a weight a thread: 16 multiply-adds, each with 2 values loaded.
-//   4 × 2 channel pairs a thread by rows of 8: 1152 multiply-adds for 40 vec4f from workgroup memory, but
+//   conv_backward_weight.wgsl, a weight per thread: 16 multiply-adds, each with 2 values loaded.
+//   4 × 2 channel pairs per thread by rows of 8: 1152 multiply-adds for 40 vec4f from workgroup memory, but
 //   176 registers. By rows of 4: 128 with Mesa's compiler, 150 to 180 with NVIDIA's, which leave room for
 //   one workgroup at a time.
 //   4 × 1: 576 for 28, of which 16 are the same for half a subgroup; about 100 registers. Two barriers.
@@ -55,7 +55,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     for (var image = first_image; image < end; image++) {
         for (var y = 0u; y < size; y += 4u) {
             for (var quad = 0u; 4u * quad < size; quad++) {
-                // What was staged before has been read.
+                // All threads have read what was staged before.
                 workgroupBarrier();
                 for (var i = thread; i < 4u * OUTPUTS; i += THREADS) {
                     let k = first_k + i / 4u;

@@ -2,12 +2,12 @@
 // or three channels of images → instance norm → ReLU → average pool 2×2. A template, which
 // kernels/template.rs writes out because drivers do not reliably unroll.
 //
-// A workgroup is one subgroup and takes one image, a patch of COLUMNS × ROWS pixels a lane, which are
-// loaded once, with their surroundings, and serve all output channels, one after the other. Their
-// weights are loaded a different one by each lane and reach the others by subgroupBroadcast. What both
-// directions do alike is in shared/first_block.wgsl.
+// A workgroup is one subgroup and takes one image, a patch of COLUMNS × ROWS pixels per lane, which are
+// loaded once, with their surroundings, and serve all output channels, one after the other. Each lane loads a different
+// one of their weights, and subgroupBroadcast brings it to the others. What both directions do alike is in
+// shared/first_block.wgsl.
 //
-// Ladder (three channels, 128 outputs, 16 lanes, GFLOP/s a core): conv_lanes.wgsl, which loads the
+// Ladder (three channels, 128 outputs, 16 lanes, GFLOP/s per core): conv_lanes.wgsl, which loads the
 // pixels anew for every eight outputs: 25. This, pixel by pixel into the sums that they reach: 67.
 
 // Dense planes.

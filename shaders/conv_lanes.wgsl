@@ -2,9 +2,10 @@
 // size. A template, which kernels/template.rs writes out because drivers do not reliably unroll.
 //
 // A workgroup is one subgroup. Each lane owns a tile of 4·QUADS × ROWS pixels for OUTPUTS output
-// channels, in named vec4f variables. Weights are loaded once a subgroup, a different vec4f by
-// each lane, and reach the others by subgroupBroadcast: no workgroup memory, no barrier, and many
-// multiply-adds for each value loaded. Surplus lanes repeat the last tile and store nothing.
+// channels, in named vec4f variables. Weights are loaded once per subgroup: each lane loads a
+// different vec4f, and subgroupBroadcast brings it to the others: no workgroup memory, no barrier,
+// and many multiply-adds for each value loaded. Surplus lanes repeat the last tile and store
+// nothing.
 
 // Haloed planes, whose rows are whole vec4f.
 @group(0) @binding(1) var<storage, read> input: array<vec4f>;

@@ -14,7 +14,7 @@
 // shared/fused.wgsl.
 //
 // Ladder, by count, for a subgroup on planes of 16, SIDE of 16 (see docs/kernels.md):
-//   A product for each tap, row and 16 outputs, each with 2 matrices loaded: 2 loads a product.
+//   A product for each tap, row and 16 outputs, each with 2 matrices loaded: 2 loads per product.
 //   4 rows × 2 fragments of outputs: 6 loads for 8 products, 0.75.
 //   The same, a row of pixels loaded once for the three taps above each other: 6 + 6 for 24, 0.5.
 
@@ -49,8 +49,8 @@ const PIXELS = SLOTS * WIDE * HIGH;
 // Subgroups that share the same outputs.
 const TEAM = PIXELS / SIDE / RUN;
 
-// Every variable takes whole 16 bytes: matrices must be loaded from multiples of that, and NVIDIA's compiler
-// rounds down what is none.
+// Every variable takes whole 16 bytes: matrices must be loaded from multiples of that, and NVIDIA's compiler rounds
+// other addresses down.
 //
 // [tile / MIXED][row][pixel, tile % MIXED], then channels. An array for each pixel, so that what a matrix is
 // loaded from is known to be aligned: naga clamps the index before, not after, it is multiplied by PITCH.
@@ -104,7 +104,7 @@ fn pool(output: u32, slot: u32, place: vec2u, v: vec4f) {
     }
 }
 
-// What the threads with the same plane have left, always in the same order.
+// The sum of what the threads of the same plane have stored, always in the same order.
 fn plane_sum(first: u32) -> f32 {
     var sum = 0.0;
     for (var i = 0u; i < PARTS / SLOTS; i++) {
@@ -173,8 +173,8 @@ fn main(
     let tiles_x = (size + WIDE - 1u) / WIDE;
     let tiles = tiles_x * ((size + HIGH - 1u) / HIGH);
     let blocks = (params.result.channels + OUTPUTS - 1u) / OUTPUTS;
-    // Neighbouring workgroups read the same pixels. No workgroup serves two networks. Written out, or naga
-    // takes what depends on it for not uniform.
+    // Neighbouring workgroups read the same pixels. No workgroup serves two networks. Written out here, because naga
+    // would otherwise not see that values that depend on it are uniform.
     let flat = first_group.x + group.y * GRID_ROW + group.x;
     let block = flat % blocks;
     let tiles_per_net = params.images_per_net * tiles;
@@ -198,7 +198,7 @@ fn main(
         homes[thread] = vec4u(select(NOBODY, image, wanted == tile), corner, start);
     }
 
-    // Surplus subgroups, where they are smaller than was reckoned with, repeat one and store nothing.
+    // Where subgroups are smaller than expected, the surplus ones repeat one and store nothing.
     let job = min(subgroup, TEAM * COLUMNS - 1u);
     let run = job % TEAM;
     let column = subgroup / TEAM;

@@ -5,16 +5,16 @@
 // A workgroup computes TILES tiles of pixels × GROUPS · OUTPUTS output channels. A tile is ACROSS × DOWN
 // threads, each of which has 4 × 2 pixels of OUTPUTS channels in registers; threads side by side have
 // the same channels, so that all of a subgroup read the same weight at a time. STEP input channels at a
-// time are staged: the pixels with their halo once, not once a tap, and the weights of all nine taps.
+// time are staged: the pixels with their halo once, not once per tap, and the weights of all nine taps.
 //
 // With `fused` the whole block follows in registers: instance norm → ReLU → average pool. A tile then
 // holds a whole plane, and only pooled values are stored, a quarter as many. What such blocks need besides
 // is in shared/fused.wgsl; without it, shared/put.wgsl stores.
 //
 // Ladder, by count, for a thread and input channel on planes of 16 with 64 outputs (see docs/kernels.md):
-//   conv.wgsl: 9 multiply-adds an output, each with 2 values loaded from caches: 1 to 4 % of peak.
-//   Pixels and weights staged, one output a thread: 2 values from workgroup memory each, 10 %.
-//   4 × 2 pixels × 8 outputs a thread: 576 multiply-adds for 26 vec4f from workgroup memory, of which 18
+//   conv.wgsl: 9 multiply-adds per output, each with 2 values loaded from caches: 1 to 4 % of peak.
+//   Pixels and weights staged, one output per thread: 2 values from workgroup memory each, 10 %.
+//   4 × 2 pixels × 8 outputs per thread: 576 multiply-adds for 26 vec4f from workgroup memory, of which 18
 //   are the same for a whole subgroup. Two barriers for 4 channels, 2304 multiply-adds. 15.8 KiB.
 
 // Haloed planes, whose rows are whole vec4f.
@@ -43,10 +43,10 @@ const QUADS = ACROSS + 1u;
 const VECS = OUTPUTS / 4u;
 const CHUNK = 9u * GROUPS * VECS;
 
-// [channel][tile][row][quad]: PITCH vec4f a row and STRIDE a tile, so that the eight threads that are
+// [channel][tile][row][quad]: PITCH vec4f per row and STRIDE per tile, so that the eight threads that are
 // served at a time read from different banks. When the sums are ready, also for adding up planes.
 var<workgroup> staged: array<vec4f, PATCH>;
-// Indexed level by level: naga clamps every index that is not constant, and these only once a channel.
+// Indexed level by level: naga clamps every index that is not constant, and these only once per channel.
 var<workgroup> taps: array<array<array<array<vec4f, VECS>, GROUPS>, 9>, STEP>;
 // Where each tile's patch begins in the input's first channel.
 var<workgroup> corners: array<u32, TILES>;
@@ -58,8 +58,8 @@ fn total(v: vec4f) -> f32 {
 {% if fused %}
 {# Threads that hold a plane. #}
 {% set team = across * down %}
-// Sums over the threads that hold one plane, of four output channels at a time, always in the same
-// order. Every thread must call it, and gets the sums.
+// Sums over the threads that hold one plane, for four output channels at a time, always in the same
+// order. Every thread must call this, and receives the sums.
 fn plane_sum(thread: u32, value: vec4f) -> vec4f {
 {% if team == 1 %}
     return value;

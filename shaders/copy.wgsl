@@ -1,5 +1,5 @@
-// Copies values: the most that an adapter's memory moves, for `bench` to measure the other kernels
-// by.
+// Copies values: the most that an adapter's memory can move. `bench` compares the other kernels
+// with it.
 
 @group(0) @binding(0) var<storage, read> source: array<vec4f>;
 @group(0) @binding(1) var<storage, read_write> result: array<vec4f>;

@@ -1,5 +1,5 @@
-// Counts, for each network, the images whose largest logit is their label's; of equals the first
-// counts. One workgroup a network. Adds to the counts that are there.
+// Counts, for each network, the images whose largest logit is their label's. Of equal logits, the
+// first counts as the largest. One workgroup per network. Adds to the counts that are there.
 
 struct Params {
     classes: u32,

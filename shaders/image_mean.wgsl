@@ -1,5 +1,5 @@
 // The mean of each image over channels and pixels, where its row asks for a change of contrast.
-// One workgroup an image; rows of another kind leave 0.
+// One workgroup per image; rows of another kind leave 0.
 
 @group(0) @binding(4) var<storage, read_write> means: array<f32>;
 

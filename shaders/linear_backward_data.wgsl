@@ -1,5 +1,5 @@
 // Gradient of the classifier's last layer at its embeddings: the weights, transposed, times the
-// gradient at the logits. One invocation an embedding's value.
+// gradient at the logits. One invocation per embedding's value.
 
 struct Params {
     features: u32,

@@ -1,5 +1,5 @@
 // Gradient of the classifier's last layer at its weights: over the images of a network, the sum of
-// the gradient at a logit times an embedding's value. One invocation a weight.
+// the gradient at a logit times an embedding's value. One invocation per weight.
 
 struct Params {
     features: u32,

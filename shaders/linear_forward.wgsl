@@ -1,4 +1,4 @@
-// The classifier's last layer: logits = weight · embedding + bias. One invocation a logit.
+// The classifier's last layer: logits = weight · embedding + bias. One invocation per logit.
 
 struct Params {
     features: u32,

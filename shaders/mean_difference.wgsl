@@ -1,6 +1,6 @@
 // Distribution matching's loss (Zhao & Bilen, WACV 2023, eq. 4) of each class, and its gradient at
 // each of the class's synthetic embeddings: ‖d‖² and −2 d / ipc, with d = mean_real − mean_syn.
-// One workgroup a class.
+// One workgroup per class.
 
 struct Params {
     features: u32,

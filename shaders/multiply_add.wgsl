@@ -1,5 +1,5 @@
 // Multiply-adds and next to nothing else, in chains that hardly wait for each other: the most
-// arithmetic that an adapter does, for `bench` to measure the other kernels by. A template, which
+// arithmetic that an adapter can do. `bench` compares the other kernels with it. A template, which
 // kernels/template.rs writes out because drivers do not reliably unroll.
 
 struct Params {

@@ -1,9 +1,9 @@
-// Gradient of average pool 2×2 ← ReLU ← instance norm. One workgroup a plane; the normalised
+// Gradient of average pool 2×2 ← ReLU ← instance norm. One workgroup per plane; the normalised
 // values that the forward pass kept are replaced by the gradient at the norm's input.
 //
 // With x̂ normalised, g the gradient after weight and bias, and means over the plane:
-// dx = weight · (g − mean(g) − x̂ · mean(g · x̂)) / σ. The sums of g · x̂ and g are also stored: added
-// over a batch they are the gradients of weight and bias.
+// dx = weight · (g − mean(g) − x̂ · mean(g · x̂)) / σ. The sums of g · x̂ and g are also stored; added up over a batch,
+// they are the gradients at weight and bias.
 
 @group(0) @binding(3) var<storage, read> d_pooled: array<f32>;
 @group(0) @binding(4) var<storage, read> inv_std: array<f32>;

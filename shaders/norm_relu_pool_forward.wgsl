@@ -1,5 +1,5 @@
 // Instance norm (biased variance, eps 1e-5), its weight and bias → ReLU → average pool 2×2.
-// One workgroup a plane. An odd last row and column count for the norm but are not pooled.
+// One workgroup per plane. An odd last row and column count for the norm but are not pooled.
 //
 // With KEEP the normalised values, before weight and bias, replace the planes, and 1/σ is stored:
 // what the backward pass needs.
@@ -38,7 +38,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     let scale = inverseSqrt(variance + 1e-5);
     let weight_bias = weight_and_bias(image, channel);
 
-    // Whoever pools four values also normalises them, so nobody reads what another has replaced.
+    // The invocation that pools four values also normalises them, so none reads a value that another has replaced.
     let half = (size + 1u) / 2u;
     let pooled_start = plane_start(params.pooled, image, channel);
     for (var w = walk(lane, half); w.y < half; w = step(w)) {

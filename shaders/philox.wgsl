@@ -1,4 +1,4 @@
-// The generator alone, for its known-answer test: words[i] = Philox(key, counters[i]).
+// The generator by itself, for its known-answer test: words[i] = Philox(key, counters[i]).
 
 struct Params {
     key: vec2u,

@@ -1,5 +1,5 @@
-// All synthetic images as one picture, denormalised: each in its cell of an 8-bit texture, cells a pixel
-// apart, what lies between them transparent.
+// All synthetic images as one picture, denormalised: each in its cell of an 8-bit texture. Cells are one pixel apart,
+// and the pixels between them are transparent.
 
 struct Params {
     mean: vec4f,

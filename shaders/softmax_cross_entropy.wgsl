@@ -1,10 +1,10 @@
 // Cross-entropy of softmax(logits) with a label, of each image, and its share of the gradient of the
-// batch's mean: (softmax − one-hot) / batch. One invocation an image.
+// batch's mean: (softmax − one-hot) / batch. One invocation per image.
 
 struct Params {
     classes: u32,
     images: u32,
-    // Images over which the mean goes: of one network's whole batch.
+    // Images over which the mean is taken: one network's whole batch.
     batch: u32,
     // Of labels and losses: where those of these images begin.
     first: u32,

@@ -1,14 +1,14 @@
-//! What the three loops have in common.
+//! What condensations, selections and evaluations have in common: they advance in steps.
 
 use std::{ops::ControlFlow, time::Duration};
 
 use crate::{Condensation, Evaluation, Result, Selection, wgpu};
 
-/// Steps that the GPU may be behind: enough to keep it busy, few enough to stop soon.
+/// Steps that may be in flight: enough to keep the GPU busy, few enough to stop soon.
 pub(crate) const IN_FLIGHT: u32 = 2;
 
-/// Work that advances in steps, for programs that drive any of it by one function. The methods have the names and the
-/// meaning of the types' own.
+/// Work that advances in steps, for programs that drive any of it by one function. The methods have the same names and
+/// meanings as the types' own methods.
 ///
 /// | work | a step is |
 /// |---|---|
@@ -47,8 +47,9 @@ pub trait Advance {
     fn in_flight(&self) -> u32;
 
     /// Submits the next step, and waits so that only a few of its submissions are unfinished at a time. Calls `between`
-    /// after each submission with the part of the step, from 0 to 1, that the GPU is known to have done. Where `between`
-    /// breaks, the step is left: a condensation or a selection begins it anew the next time, an evaluation is over.
+    /// after each submission with the part of the step, from 0 to 1, that the GPU is known to have done. If `between`
+    /// breaks, the step is abandoned: a condensation or a selection begins it anew the next time, an evaluation is
+    /// over.
     ///
     /// # Errors
     /// [`Error::Gpu`](crate::Error::Gpu) if the device was lost, [`Error::OutOfMemory`](crate::Error::OutOfMemory) if it
@@ -64,17 +65,17 @@ pub trait Advance {
     /// [`Error::Gpu`](crate::Error::Gpu) if the device was lost.
     fn wait_blocking(&mut self, at_most: u32) -> Result<()>;
 
-    /// How long the steps that are left take on this device, measured on a slice of each kernel: seconds where kernels
-    /// are compiled first, a moment else.
+    /// How long the remaining steps will take on this device, measured on a slice of each kernel. Measuring takes
+    /// seconds if kernels must be compiled first, otherwise a moment.
     ///
     /// # Errors
-    /// [`Error::Gpu`](crate::Error::Gpu) if the device was lost, or for an evaluation that has begun.
+    /// [`Error::Gpu`](crate::Error::Gpu) if the device was lost, or if an evaluation has already
+    /// begun.
     fn estimate_blocking(&self) -> Result<Duration>;
 
-    /// Does the steps that are left and waits for them. Calls `between` with the number of steps that are done, such as
-    /// 2.5, several times per step. Parts of steps are estimates, which become better: one that is less than the one
-    /// before is not shown. Where `between` breaks, the work is left as
-    /// [`step_blocking`](Self::step_blocking) leaves it.
+    /// Does the remaining steps and waits for them. Calls `between` several times per step with the number of steps
+    /// that are done, such as 2.5. The fractional part is an estimate that improves; the number that is reported never
+    /// decreases. If `between` breaks, the work is abandoned as [`step_blocking`](Self::step_blocking) does.
     ///
     /// # Errors
     /// As [`step_blocking`](Self::step_blocking).
@@ -101,7 +102,7 @@ pub trait Advance {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// Submits the next step for programs that must not block; of a selection it also completes when the step has been
+    /// Submits the next step, for programs that must not block. For a selection, the future completes when the step is
     /// done.
     ///
     /// # Errors
@@ -110,8 +111,8 @@ pub trait Advance {
     where
         Self: Sized;
 
-    /// Completes when at most so many steps are in flight. Polling the device lets it: a program that draws does so with
-    /// every frame, another calls [`Gpu::poll`](crate::Gpu::poll) now and then.
+    /// Completes when at most so many steps are in flight. This needs somebody to poll the device: a program that draws
+    /// does so in every frame, others call [`Gpu::poll`](crate::Gpu::poll) now and then.
     ///
     /// # Errors
     /// As [`wait_blocking`](Self::wait_blocking).
@@ -128,7 +129,7 @@ pub trait Advance {
         Self: Sized;
 }
 
-/// By the types' own methods of the same names.
+/// Forwards to the types' own methods of the same names.
 macro_rules! advance {
     ($($work:ident),+) => {$(
         impl Advance for $work {

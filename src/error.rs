@@ -13,7 +13,7 @@ use crate::{
 /// A [`Result`](std::result::Result) with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Everything that can go wrong, each with enough in its message to act on.
+/// Everything that can go wrong. Each message says enough to act on.
 ///
 /// ```
 /// use dm_wgpu::{Settings, data};
@@ -54,7 +54,7 @@ pub enum Error {
 
     /// Images or arrays whose shape does not fit.
     Shape {
-        /// What was being shaped, e.g. `ConvNet of depth 5`.
+        /// What has the shape, e.g. `ConvNet of depth 5`.
         what: String,
         /// Why it does not fit and what would.
         reason: Text,
@@ -80,7 +80,7 @@ pub enum Error {
     Download {
         /// The file.
         what: String,
-        /// What each mirror answered, a line each.
+        /// What each mirror answered, one line per mirror.
         reason: String,
         /// What to do by hand.
         help: String,
@@ -107,7 +107,7 @@ pub enum Error {
         reason: String,
     },
 
-    /// The device has no memory left, in the smallest pieces that the work can be cut to neither.
+    /// The device has no memory left, even for the smallest pieces into which the work can be cut.
     OutOfMemory {
         /// What was being done.
         doing: String,
@@ -125,7 +125,7 @@ pub enum Error {
         loss: f32,
     },
 
-    /// A classifier's training ended in weights that are no numbers.
+    /// The training of a network ended with weights that are not finite.
     NetworkDiverged {
         /// Zero-based; the message counts from 1.
         network: usize,
@@ -133,7 +133,7 @@ pub enum Error {
 
     /// The optimisation drove pixels beyond what the networks can tell apart.
     PixelsDiverged {
-        /// Iterations done when it was looked at.
+        /// Iterations done when the pixels were checked.
         iteration: u32,
         /// Class index.
         class: usize,
@@ -151,7 +151,7 @@ impl Error {
         Self::wrong(name, given.to_string(), expected)
     }
 
-    /// The same for a value that holds a size.
+    /// The same, with a value or a possibility that names a size or a setting.
     pub(crate) fn wrong(
         name: &'static str,
         given: impl Into<Text>,
@@ -160,7 +160,7 @@ impl Error {
         Self::Setting { name, given: Some(given.into()), expected: expected.into() }
     }
 
-    /// For a setting that has to be given and was not.
+    /// For a required setting that was not given.
     #[cfg(feature = "files")]
     pub(crate) fn needed(name: &'static str, expected: impl Into<Text>) -> Self {
         Self::Setting { name, given: None, expected: expected.into() }
@@ -192,7 +192,7 @@ impl Error {
         matches!(self, Self::Setting { .. } | Self::Missing { .. } | Self::Shape { .. })
     }
 
-    /// The message, with settings and sizes in a program's own words.
+    /// The message, with settings and sizes written in a program's own words.
     pub fn in_words(&self, words: &dyn Words) -> String {
         self.text().in_words(words)
     }

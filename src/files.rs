@@ -1,4 +1,4 @@
-//! Files that are either whole or not there: written beside their place, then renamed into it.
+//! Files that are either complete or absent: they are written beside their place, then renamed.
 
 use std::{
     fs::File,
@@ -9,10 +9,10 @@ use std::{
 
 use crate::{Error, Result};
 
-/// What the names of files begin with that are not whole yet.
+/// Prefix of unfinished files.
 pub(crate) const WRITING: &str = ".writing-";
 
-/// Writes `bytes` to `path` so that nobody ever sees half of it; a file that was there is replaced.
+/// Writes `bytes` to `path` so that nobody ever sees a half-written file. An existing file is replaced.
 ///
 /// # Errors
 /// [`Error::Io`] naming `path`, which is then as it was before.
@@ -23,7 +23,7 @@ pub fn write_whole(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
     file.persist(path).map_err(|error| failed(error.error)).map(drop::<File>)
 }
 
-/// The same, but a file that is there already stays as it is.
+/// The same, but an existing file is not replaced.
 pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
     let failed = |error| Error::io("write", path)(error);
     let file = beside(path, bytes).map_err(failed)?;
@@ -34,17 +34,17 @@ pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
     if !is_unsupported(&refused.error) {
         return Err(failed(refused.error));
     }
-    // Without links and their like, the name is taken by an empty file, which is then replaced.
+    // On file systems without links, an empty file takes the name first and is then replaced.
     File::create_new(path).map_err(failed)?;
     refused.file.persist(path).map_err(|error| {
-        // It is our own.
+        // This file is our own.
         let _ = std::fs::remove_file(path);
         failed(error.error)
     })?;
     Ok(())
 }
 
-/// Calls that some file systems refuse whatever the file: mounts of other systems' shares, or of buckets.
+/// Calls that some file systems refuse for every file, for instance mounts of network shares or of buckets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Extra {
     /// The content is on the disk, and not only on its way.
@@ -54,8 +54,8 @@ pub(crate) enum Extra {
 }
 
 impl Extra {
-    /// Does it. A file is whole without it, so that a refusal is a warning, once; what tells of a disk that fails
-    /// or is full is an error as ever.
+    /// Makes the call. Files are complete without it, so a file system that refuses it causes one warning; an error of
+    /// a failing or full disk is still an error.
     pub fn give(self, file: &File) -> io::Result<()> {
         match self.attempt(file) {
             Err(error) if is_unsupported(&error) => {
@@ -94,25 +94,25 @@ impl Extra {
     }
 }
 
-/// Whether a file system has no such call, rather than that it failed: `EPERM`, `EINVAL`, `ENOTSUP`, `ENOSYS`
-/// or their like.
+/// Whether the error means that the file system does not support the call (`EPERM`, `EINVAL`, `ENOTSUP`, `ENOSYS` and
+/// similar), not that the call failed.
 fn is_unsupported(error: &io::Error) -> bool {
     use io::ErrorKind::{InvalidInput, PermissionDenied, Unsupported};
     matches!(error.kind(), InvalidInput | PermissionDenied | Unsupported)
 }
 
-/// The bytes in a file that only needs its name.
+/// Writes the bytes to a temporary file that only needs its final name.
 fn beside(path: &Path, bytes: &[u8]) -> std::io::Result<tempfile::NamedTempFile> {
     let folder = folder_of(path);
     let mut file = temporary(WRITING, &folder).map_err(|error| without_name(error, &folder))?;
-    // Not through the temporary file, whose errors would name it instead of what it becomes.
+    // Not through the temporary file's own methods, whose errors would name it instead of the final file.
     file.as_file_mut().write_all(bytes)?;
-    // Without this a crash of the machine could keep the new name and lose what it stands for.
+    // Without this, a crash of the machine could keep the new name and lose the content.
     Extra::Synced.give(file.as_file())?;
     Ok(file)
 }
 
-/// An error without the name of the temporary file, which says nothing to anybody.
+/// The error without the name of the temporary file, which would not help anybody.
 fn without_name(error: io::Error, folder: &Path) -> io::Error {
     use io::ErrorKind::{NotFound, PermissionDenied, ReadOnlyFilesystem, StorageFull};
     match error.kind() {
@@ -132,7 +132,7 @@ pub(crate) fn folder_of(path: &Path) -> PathBuf {
     }
 }
 
-/// A file that will be renamed when it is whole, and is gone if it never is.
+/// A file that is renamed when it is complete, and removed if it never is.
 pub(crate) fn temporary(prefix: &str, folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(prefix);

@@ -1,13 +1,13 @@
-//! What lies in a file's place and is not the file.
+//! Recognises other content under a data file's name, such as a web page or a Git LFS pointer.
 
 use std::path::Path;
 
 use crate::{Error, Result, names::printable};
 
-/// How much of a file tells what it is instead of what its name promises.
+/// How many bytes of a file are enough to recognise other content.
 pub(crate) const START: u64 = 512;
 
-/// Refuses what a download or a clone left in a file's place.
+/// Refuses other content that a download or a clone has left under a file's name.
 pub(crate) fn refuse_impostor(start: &[u8], path: &Path) -> Result<()> {
     let start = String::from_utf8_lossy(&start[..start.len().min(START as usize)]);
     let start = start.trim_start_matches('\u{feff}').trim_start();

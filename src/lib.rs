@@ -1,10 +1,10 @@
 //! Dataset condensation with distribution matching, on any GPU.
 //!
-//! A labelled image set of tens of thousands becomes a synthetic one of a few images per class, such
-//! that random networks see in them, on average, what they see in the real ones
-//! ([Zhao & Bilen, WACV 2023](https://arxiv.org/abs/2110.04181)). The networks are computed in WGSL
-//! through [`wgpu`](https://docs.rs/wgpu), which speaks Vulkan, Metal, DirectX 12 and OpenGL: on a device of this
-//! library's own, or on the one that your program has already.
+//! A labelled set of tens of thousands of images becomes a synthetic set of a few images per class. The synthetic
+//! images are optimised so that random networks embed them, on average, where they embed the real ones ([Zhao & Bilen,
+//! WACV 2023](https://arxiv.org/abs/2110.04181)). The networks are computed in WGSL through
+//! [`wgpu`](https://docs.rs/wgpu), which speaks Vulkan, Metal, DirectX 12 and OpenGL: on a device of this library's
+//! own, or on the one that your program has already.
 //!
 //! # From a data set to synthetic images
 //!
@@ -75,19 +75,18 @@
 //!
 //! # Inside a program that uses wgpu
 //!
-//! [`Gpu::from_parts`] takes clones of your device and queue, and what the adapter says of itself.
-//! [`Condensation::step`] then submits to your queue between your own frames; it and
-//! [`Condensation::take_losses`] never wait for the GPU. Whatever does has `blocking` in its name.
-//! [`Condensation::encode_step`] submits nothing at all: it encodes into your own command encoder, and
-//! [`Condensation::encode_some`] no more than a frame has time for. [`Condensation::set_lr_img`] changes the learning rate on the way.
-//! [`Condensation::picture`] is a texture of the images, painted on the device;
-//! [`Condensation::finished`] and [`Condensation::images`] are futures for async programs.
-//! [`wgpu`](https://docs.rs/wgpu) is re-exported, so that both sides mean the same version.
+//! [`Gpu::from_parts`] takes clones of your device and queue, and the adapter's report. [`Condensation::step`] then
+//! submits to your queue between your own frames; it and [`Condensation::take_losses`] never wait for the GPU. Every
+//! function that waits has `blocking` in its name. [`Condensation::encode_step`] submits nothing at all: it encodes
+//! into your own command encoder, and [`Condensation::encode_some`] no more than a frame has time for.
+//! [`Condensation::set_lr_img`] changes the learning rate on the way. [`Condensation::picture`] is a texture of the
+//! images, painted on the device; [`Condensation::finished`] and [`Condensation::images`] are futures for async
+//! programs. [`wgpu`](https://docs.rs/wgpu) is re-exported, so that both sides mean the same version.
 //!
-//! No feature is required, and WebGPU's default limits suffice; [`preferred_features`] and
-//! [`preferred_limits`] say what more an adapter has that is of use ([`Kernels`]). With the features that
-//! [`Precision::F16`] names, [`Gpu::with_f16`] may use tensor cores. [`Gpu::with_pipeline_cache`] compiles with
-//! a cache of yours. Errors that nothing catches go to your device's own handler.
+//! No feature is required, and WebGPU's default limits suffice; [`preferred_features`] and [`preferred_limits`] name
+//! what else of an adapter is useful ([`Kernels`]). With the features that [`Precision::F16`] names, [`Gpu::with_f16`]
+//! may use tensor cores. [`Gpu::with_pipeline_cache`] compiles with a cache of yours. Errors that are not caught go to
+//! your device's own handler.
 //!
 //! The repository's `examples/share_device` is such a program, `examples/live_viewer` one with a window.
 //!
@@ -99,9 +98,10 @@
 //!
 //! # Errors
 //!
-//! One type, [`Error`]. Its messages name the setting, the shapes or the file and what is possible
-//! instead; [`Error::is_usage`] tells wrong requests from failed work. Accessors that take an index,
-//! such as [`Split::image`] and [`SyntheticSet::image_u8`], panic out of range as slices do.
+//! One type, [`Error`]. Its messages name the setting, the shapes or the file, and what is possible
+//! instead. [`Error::is_usage`] distinguishes wrong requests from failed work. Accessors that take
+//! an index, such as [`Split::image`] and [`SyntheticSet::image_u8`], panic out of range as slices
+//! do.
 //!
 //! # What versions promise
 //!
@@ -114,7 +114,7 @@
 //!   [`AdapterChoice`] and [`data::Sources`].
 //! - [`wgpu`](https://docs.rs/wgpu) is part of the interface: another major version of it is a minor release here before 1.0, and
 //!   a major one after.
-//! - A later compiler may be needed after a minor release, not after a patch.
+//! - A minor release may need a later compiler, a patch release does not.
 //!
 //! # Cargo features
 //!

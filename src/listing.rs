@@ -1,4 +1,4 @@
-//! What lies in people's folders: what of it is theirs, and what can be read as a file.
+//! Folders of people's files: which entries are ignored, and which can be read as files.
 
 use std::{
     fs::{self, File, Metadata},
@@ -12,7 +12,7 @@ use crate::{
     names::some_of,
 };
 
-/// What systems and programs keep beside files for themselves, in small letters.
+/// Names of files and folders that systems and programs keep for themselves, in lower case.
 const OF_SYSTEMS: [&str; 12] = [
     // Synology, QNAP.
     "@eadir",
@@ -31,13 +31,13 @@ const OF_SYSTEMS: [&str; 12] = [
     "icon\r",
 ];
 
-/// Whether a file or folder of this name is none of its owner's and is passed over: a hidden one, or one that
-/// a system or a program keeps there for itself.
+/// Whether a file or folder of this name is ignored: a hidden one, or one that a system or a program keeps there for
+/// itself.
 pub(crate) fn is_hidden(name: &str) -> bool {
     name.starts_with('.') || OF_SYSTEMS.contains(&name.to_lowercase().as_str())
 }
 
-/// What something is that is neither a file nor a folder, and so may never come to an end.
+/// The kind of an entry that is neither a file nor a folder; reading it might never end.
 pub(crate) fn special(about: &Metadata) -> Option<&'static str> {
     if about.is_file() || about.is_dir() {
         return None;
@@ -56,7 +56,7 @@ pub(crate) fn special(about: &Metadata) -> Option<&'static str> {
     Some("a device")
 }
 
-/// Says that these were passed over as no files.
+/// Warns that these entries were ignored because they are not files.
 pub(crate) fn warn_special(folder: &Path, ignored: &[String]) {
     const NAMED: usize = 3;
     if !ignored.is_empty() {
@@ -69,8 +69,7 @@ pub(crate) fn warn_special(folder: &Path, ignored: &[String]) {
     }
 }
 
-/// Opens a file to read it. What is none, but a folder, a pipe or a device, is refused before anything waits
-/// for it.
+/// Opens a file to read it. A folder, a pipe or a device is refused before anything waits for it.
 pub(crate) fn open(path: &Path) -> Result<File> {
     let about = fs::metadata(path).map_err(Error::io("open", path))?;
     let refused = |what| Error::format(path, format!("a file is needed here; this is {what}"));
@@ -83,7 +82,7 @@ pub(crate) fn open(path: &Path) -> Result<File> {
     File::open(path).map_err(Error::io("open", path))
 }
 
-/// The same for a file of data, which is refused by what it is where something else was saved under its name.
+/// The same for a data file. If other content was saved under its name, the error says what it is.
 pub(crate) fn open_data(path: &Path) -> Result<File> {
     let mut file = open(path)?;
     let mut start = Vec::new();

@@ -1,4 +1,4 @@
-//! Names that people and other programs gave to files and classes: shown, compared, guessed at.
+//! Names that people and other programs gave to files and classes: how to show, compare and guess them.
 
 use std::{borrow::Cow, path::Path};
 
@@ -7,8 +7,8 @@ mod compared;
 #[cfg(feature = "files")]
 pub(crate) use compared::{difference, folded, natural, nearest, same_text, some_of};
 
-/// A text of any origin as one line that is safe to show: what could move a terminal's cursor, break the
-/// line or turn the direction of writing stands there escaped (`\n`, `\u{1b}`), all else as it is.
+/// Text of any origin as one line that is safe to show. Characters that could move a terminal's cursor, break the line
+/// or change the direction of writing are escaped (`\n`, `\u{1b}`); all others stay.
 ///
 /// ```
 /// use dm_wgpu::report::printable;

@@ -13,7 +13,7 @@
 pub(crate) enum Purpose {
     /// Weights of the random networks.
     Weights = 1,
-    /// Which real images an iteration looks at.
+    /// Which real images an iteration uses.
     RealBatch = 2,
     /// Which augmentation, and its parameters.
     Augment = 3,
@@ -23,13 +23,13 @@ pub(crate) enum Purpose {
     Glyphs = 5,
     /// Weights of the networks that are trained to judge a set.
     EvaluationWeights = 6,
-    /// In which order those networks see the images.
+    /// The order in which those networks see the images.
     EvaluationOrder = 7,
     /// How those images are augmented.
     EvaluationAugment = 8,
     /// Which real images a selection takes.
     Selection = 9,
-    /// Pixels that stand for a data set where only time is measured.
+    /// Pixels of made-up data sets, where only time is measured.
     MadeUp = 10,
     /// In which order a network sees the synthetic images that it is trained on between moves of the pixels.
     TrainOrder = 11,
@@ -95,7 +95,7 @@ impl Stream {
         (self.next_u32() >> 8) as f32 * (1.0 / 16_777_216.0)
     }
 
-    /// An integer in 0…n−1 (0 if `n` is 0); its bias, below n / 2³², is none that could be seen.
+    /// An integer in 0…n−1 (0 if `n` is 0); its bias, below n / 2³², is too small to be noticed.
     pub(crate) fn below(&mut self, n: u32) -> u32 {
         ((u64::from(self.next_u32()) * u64::from(n)) >> 32) as u32
     }
@@ -103,7 +103,7 @@ impl Stream {
     /// A standard normal number (Box–Muller, cosine half). Takes two words each time, so that the
     /// k-th number does not depend on what was drawn between.
     ///
-    /// `ln` and `cos` are the platform's: equal on one machine, on another to the last bits only.
+    /// `ln` and `cos` are the platform's: equal on one machine; on another, the last bits may differ.
     pub(crate) fn normal(&mut self) -> f32 {
         let (u, v) = (self.uniform(), self.uniform());
         (-2.0 * (1.0 - u).ln()).sqrt() * (std::f32::consts::TAU * v).cos()

@@ -1,9 +1,9 @@
-//! The sentences of errors, in which settings and sizes can be named in another program's words.
+//! The sentences of errors. A program can write the settings and sizes in them in its own words.
 
 use std::fmt;
 
-/// A sentence that may name settings and sizes. As it is displayed, settings have the names of fields; a program writes
-/// them as it calls them with [`in_words`](Self::in_words).
+/// A sentence that may name settings and sizes. Displayed directly, settings have the names of fields; with
+/// [`in_words`](Self::in_words) a program writes its own names for them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Text(Vec<Part>);
 
@@ -17,14 +17,14 @@ enum Part {
     Size(u64, &'static str),
 }
 
-/// How a program calls settings and writes sizes.
+/// A program's words for settings and sizes.
 pub trait Words {
     /// A setting, such as `batch_real`.
     fn setting(&self, name: &str) -> String {
         name.to_owned()
     }
 
-    /// The same in front of a value of it, with what is between.
+    /// The same in front of its value, with the separator.
     fn value(&self, name: &str) -> String {
         format!("{} = ", self.setting(name))
     }
@@ -35,7 +35,7 @@ pub trait Words {
     }
 }
 
-/// This library's own.
+/// This library's own words.
 struct Fields;
 
 impl Words for Fields {}
@@ -46,32 +46,32 @@ impl Text {
         self
     }
 
-    /// Goes on with this.
+    /// Appends this text.
     #[must_use]
     pub fn then(mut self, more: impl Into<Self>) -> Self {
         self.0.extend(more.into().0);
         self
     }
 
-    /// Goes on with a setting's name.
+    /// Appends a setting's name.
     #[must_use]
     pub fn setting(self, name: &'static str) -> Self {
         self.with(Part::Setting(name))
     }
 
-    /// Goes on with a setting and its value.
+    /// Appends a setting and its value.
     #[must_use]
     pub fn value(self, name: &'static str, value: impl Into<Self>) -> Self {
         self.with(Part::Value(name)).then(value)
     }
 
-    /// Goes on with a number of bytes.
+    /// Appends a number of bytes.
     #[must_use]
     pub fn bytes(self, bytes: u64) -> Self {
         self.with(Part::Size(bytes, "bytes"))
     }
 
-    /// Goes on with a number of MiB.
+    /// Appends a number of MiB.
     #[must_use]
     pub fn mebibytes(self, number: u64) -> Self {
         self.with(Part::Size(number, "MiB"))

@@ -1,4 +1,4 @@
-//! The shortest whole program: condenses the embedded data set to one image a class, then saves
+//! The shortest whole program: condenses the embedded data set to one image per class, then saves
 //! the images for other programs and a picture of them for people.
 //!
 //!     cargo run --release --example condense_glyphs

@@ -1,5 +1,5 @@
-// The gradient at an activation's input, from the one at its output. Of what the activation computed, it reads the
-// output; for swish, whose output has no single input, the input.
+// The gradient at an activation's input, from the one at its output. It reads the activation's output; for swish, where
+// two inputs can have the same output, it reads the input.
 
 struct Params {
     // Values.

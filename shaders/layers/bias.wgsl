@@ -1,4 +1,4 @@
-// Adds the bias of each output channel. One task a plane.
+// Adds the bias of each output channel. One task per plane.
 
 struct Params {
     channels: u32,

@@ -1,5 +1,5 @@
-// The gradient at the bias of conv_forward: the sum of the one at its output over images and positions. One task an output
-// channel.
+// The gradient at the bias of conv_forward: the sum of the one at its output over images and positions. One task per
+// output channel.
 
 @group(0) @binding(1) var<storage, read> dy: array<f32>;
 // (nets, outputs).
@@ -18,7 +18,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
     var sum = vec2f();
     for (var i = 0u; i < params.images_per_net; i++) {
         let plane = ((first + i) * params.outputs + place.y) * positions;
-        // Two sums by turns, and of each plane by itself: the shorter a sum, the less it is rounded.
+        // Two sums by turns, and each plane summed by itself: the shorter a sum, the less it is rounded.
         var of_plane = vec2f();
         for (var p = lane; p < positions; p += TEAM) {
             of_plane = vec2f(of_plane.y, of_plane.x + dy[plane + p]);

@@ -1,4 +1,4 @@
-// The gradient at the input of conv_forward, from the one at its output. One invocation a position of four channels.
+// The gradient at the input of conv_forward, from the one at its output. One invocation per position of four channels.
 
 @group(0) @binding(1) var<storage, read> dy: array<f32>;
 // (nets, outputs, inputs, kernel, kernel).

@@ -1,4 +1,4 @@
-// The gradient at the weights of conv_forward, from its input and the gradient at its output. One invocation a weight
+// The gradient at the weights of conv_forward, from its input and the gradient at its output. One invocation per weight
 // of four outputs; it adds up rows, then planes, then images, so that no sum is long.
 
 @group(0) @binding(1) var<storage, read> x: array<f32>;

@@ -1,10 +1,10 @@
 // A convolution of any square kernel, stride and zero padding, forward: y = w ⋆ x (cross-correlation) + bias.
-// One invocation a position of four channels.
+// One invocation per position of four channels.
 
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 // (nets, outputs, inputs, kernel, kernel).
 @group(0) @binding(2) var<storage, read> weights: array<f32>;
-// (nets, outputs); something else without BIAS.
+// (nets, outputs); without BIAS any other buffer, which is not read.
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;
 

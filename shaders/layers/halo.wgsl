@@ -1,5 +1,5 @@
-// Dense planes with a halo of zeros put around, as the kernels of convolutions 3×3 read them. One invocation a value of
-// the result, halo included.
+// Dense planes with a halo of zeros put around, as the kernels of convolutions 3×3 read them. One invocation per value
+// of the result, halo included.
 
 struct Params {
     // Of all images.

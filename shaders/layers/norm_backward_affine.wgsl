@@ -1,6 +1,5 @@
-// The gradient at a norm's weight and bias: the sums of dy · x̂ and of dy over the values that share them, where x̂ is the
-// normalised value. One task a channel, with
-// PER_VALUE of its values one after the other.
+// The gradient at a norm's weight and bias: the sums of dy · x̂ and of dy over the values that share them, where x̂ is
+// the normalised value. One task per channel; with PER_VALUE, it goes through the channel's values one by one.
 
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read> statistics: array<vec2f>;

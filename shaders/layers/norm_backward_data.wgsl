@@ -1,12 +1,12 @@
 // The gradient at a norm's input, from the one at its output: (g − mean of g − x̂ · mean of g · x̂) / √(variance + 1e-5),
 // where g = dy · weight and x̂ is the normalised value. With FROZEN statistics, which do not depend on the input, the means
-// are left out. One task a plane.
+// are left out. One task per plane.
 
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read> statistics: array<vec2f>;
 @group(0) @binding(3) var<storage, read> affine: array<vec2f>;
 @group(0) @binding(4) var<storage, read> dy: array<f32>;
-// As norm_backward_sums leaves them; something else with FROZEN.
+// The means that norm_backward_sums computes; with FROZEN any other buffer, which is not read.
 @group(0) @binding(5) var<storage, read> means: array<vec2f>;
 @group(0) @binding(6) var<storage, read_write> dx: array<f32>;
 

@@ -1,5 +1,5 @@
 // What the gradient at a norm's input needs of each segment: the means of g and of g · x̂, where g = dy · weight and
-// x̂ is the normalised value. One task a segment.
+// x̂ is the normalised value. One task per segment.
 
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read> statistics: array<vec2f>;

@@ -1,4 +1,4 @@
-// y = (x − mean) / √(variance + 1e-5) · weight + bias. One task a plane.
+// y = (x − mean) / √(variance + 1e-5) · weight + bias. One task per plane.
 
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 // Mean and variance, (segments, 2).

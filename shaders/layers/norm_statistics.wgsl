@@ -1,4 +1,4 @@
-// The mean and the biased variance of each segment. One task a segment.
+// The mean and the biased variance of each segment. One task per segment.
 
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 // Mean and variance, (segments, 2).
@@ -9,7 +9,7 @@ fn sum_from(lane: u32, own: Segment, origin: f32, squared: bool) -> f32 {
     var sum = vec2f();
     for (var p = 0u; p < own.count; p++) {
         let start = (own.first + p * own.step) * params.positions;
-        // Two sums by turns, and of each plane by itself: the shorter a sum, the less it is rounded.
+        // Two sums by turns, and each plane summed by itself: the shorter a sum, the less it is rounded.
         var of_plane = vec2f();
         for (var at = lane; at < params.positions; at += TEAM) {
             let d = x[start + at] - origin;

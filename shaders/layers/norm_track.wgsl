@@ -1,5 +1,6 @@
-// A batch norm's running mean and variance after a batch: 0.9 of what they were, 0.1 of the batch's, of the variance
-// the unbiased one. Unless `accumulate` says otherwise, what they were is a fresh norm's: 0 and 1. One invocation a channel.
+// A batch norm's running mean and variance after a batch: 0.9 of what they were plus 0.1 of the batch's mean and
+// unbiased variance. Without `accumulate`, what they were is taken to be 0 and 1, as in a fresh norm. One invocation
+// per channel.
 
 // Mean and biased variance, (nets, channels, 2).
 @group(0) @binding(1) var<storage, read> statistics: array<vec2f>;

@@ -1,6 +1,6 @@
-// The gradient at a pool's input, from the one at its output: with MAX, that of each window goes to the first of its
-// largest values, else in equal parts to all. One invocation a value of the input, which adds up what the windows
-// around it have for it.
+// The gradient at a pool's input, from the one at its output: with MAX, each window's gradient goes to the first of its
+// largest values, else in equal parts to all its values. One invocation per value of the input, which adds up what the
+// windows around it have for it.
 
 // Read with MAX alone.
 @group(0) @binding(1) var<storage, read> x: array<f32>;

@@ -1,4 +1,5 @@
-// Each window's largest value with MAX, else its mean, to which the zeros around a plane count. One invocation a window.
+// Each window's largest value with MAX, else its mean, which includes the zeros around a plane. One invocation per
+// window.
 
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;

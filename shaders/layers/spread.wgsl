@@ -1,4 +1,5 @@
-// A row for each image, from rows that images share: image i takes row (first_image + i) / sharing. One invocation a value.
+// One row per image, from rows that images share: image i takes row (first_image + i) / sharing. One invocation per
+// value.
 
 struct Params {
     features: u32,

@@ -1,5 +1,5 @@
 // Each invocation has an image, plane or segment to itself: for CPUs, where the barriers of a workgroup cost more than
-// the work that they part. Twin of team.wgsl, reduce.wgsl and together.wgsl.
+// the work between them. Twin of team.wgsl, reduce.wgsl and together.wgsl.
 
 const TEAM = 1u;
 

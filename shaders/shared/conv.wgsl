@@ -1,4 +1,4 @@
-// What convolutions are told, whichever way they go.
+// The parameters of convolutions, forward and backward.
 
 struct Params {
     input: Planes,

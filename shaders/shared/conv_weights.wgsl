@@ -1,5 +1,5 @@
-// What gradients of convolutions at their weights are told, and what they read. Planar is what planes are
-// read by.
+// Parameters and inputs of the kernels for gradients at convolutions' weights. `Planar` is the type by which planes are
+// read.
 
 struct Params {
     input: Planes,

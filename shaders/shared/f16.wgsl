@@ -1,2 +1,2 @@
-// Values of 16 bits, which not every adapter has. Stands before all else.
+// Values of 16 bits, which not every adapter has. Must come before everything else.
 enable f16;

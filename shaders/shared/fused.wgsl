@@ -1,4 +1,5 @@
-// What a convolution with the whole block behind it (instance norm → ReLU → average pool) has besides. A template.
+// What a convolution that is fused with the rest of its block (instance norm → ReLU → average pool) has besides. The
+// formulas are in conv_tiles.wgsl and conv_matrices.wgsl. A template.
 
 {% if fused %}
 // The norm's weight and bias, (nets, outputs).
@@ -7,7 +8,7 @@
 // Whether a plane fills its tile.
 override FILLED: bool;
 
-// Nothing beside the plane may count.
+// Values beside the plane must not count.
 fn keep(v: vec4f, inside: vec4<bool>) -> vec4f {
     if FILLED {
         return v;

@@ -5,8 +5,8 @@ const GRID_ROW = 65535u;
 // The workgroup that this slice begins with, in x.
 @group(1) @binding(0) var<uniform> first_group: vec4u;
 
-// a / b for a below 2²². Integer division is slow on many adapters, and on CPUs, which have none
-// for vectors, slower than all that a pixel needs besides.
+// a / b for a below 2²². Integer division is slow on many adapters. CPUs have none for vectors:
+// there it is slower than everything else that a pixel needs.
 fn divide(a: u32, b: u32) -> u32 {
     return u32((f32(a) + 0.5) / f32(b));
 }

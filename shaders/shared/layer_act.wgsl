@@ -7,7 +7,7 @@ const SWISH = 3u;
 
 override KIND: u32;
 
-// Of values that no further value lies behind: exp is asked for what it can hold.
+// σ(x). exp gets −|x|, so it never overflows.
 fn sigmoid(x: f32) -> f32 {
     let e = exp(-abs(x));
     return select(e, 1.0, x >= 0.0) / (1.0 + e);

@@ -1,2 +1,2 @@
-// Cooperative matrices, which few adapters have. Stands before all else.
+// Cooperative matrices, which few adapters have. Must come before everything else.
 enable wgpu_cooperative_matrix;

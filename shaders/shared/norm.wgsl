@@ -1,4 +1,5 @@
-// What both directions of norm_relu_pool are told. Planar is what planes are read by.
+// Parameters and buffers of both directions of norm_relu_pool, whose files have the formulas. `Planar` is the type by
+// which planes are read.
 
 struct Params {
     planes: Planes,

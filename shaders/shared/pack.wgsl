@@ -1,4 +1,4 @@
-// What both ways of packing convolution weights are told, and what they read.
+// Parameters and inputs of both kernels that pack convolution weights.
 
 struct Params {
     outputs: u32,

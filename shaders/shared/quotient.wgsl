@@ -1,7 +1,7 @@
 // a / b, exact. CPUs have no integer division for vectors and do it lane by lane; they have one for floats.
 fn quotient(a: u32, b: u32) -> u32 {
     let near = u32(f32(a) / f32(b));
-    // What rounding left over or took too much of is small.
+    // What is left after the first quotient is small, and may be negative.
     let left = i32(a - near * b);
     let nearer = i32(near) + i32(f32(left) / f32(b));
     let rest = i32(a) - nearer * i32(b);

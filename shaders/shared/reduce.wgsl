@@ -2,9 +2,9 @@
 
 var<workgroup> partial: array<vec2f, TEAM>;
 
-// Every invocation must call it, and gets both sums.
+// Every invocation must call this, and receives both sums.
 fn workgroup_sum(lane: u32, value: vec2f) -> vec2f {
-    // A sum before this one may still be being read.
+    // Another invocation may still be reading the sum before this one.
     workgroupBarrier();
     partial[lane] = value;
     for (var half = TEAM / 2u; half > 0u; half >>= 1u) {

@@ -2,7 +2,7 @@
 
 const TEAM = {{ lanes }}u;
 
-// Every invocation must call it, and gets both sums.
+// Every invocation must call this, and receives both sums.
 fn workgroup_sum(lane: u32, value: vec2f) -> vec2f {
     var sum = value;
     for (var distance = TEAM / 2u; distance > 0u; distance >>= 1u) {

@@ -29,8 +29,8 @@ fn row_of(i: u32) -> Row {
     return rows[items[params.first_item + i].row];
 }
 
-// A plane of the source, read from memory once: what is read again in a loop is loaded again by some
-// drivers, and for CPUs costs as much as the pixel itself.
+// A plane of the source, whose description is read from memory once. Some drivers load again what a
+// loop reads again, and on CPUs that costs as much as the pixel itself.
 struct SourcePlane {
     start: u32,
     size: i32,

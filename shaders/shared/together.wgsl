@@ -1,6 +1,6 @@
 // A workgroup has an image, plane or segment to itself, which its invocations share out. Twin of alone.wgsl.
 
-// Which one an invocation works at, and its number among those that do.
+// Which task an invocation works at, and its number among the invocations of that task.
 fn task(group: vec3u, index: u32) -> u32 {
     return flat_group(group);
 }

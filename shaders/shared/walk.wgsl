@@ -1,4 +1,4 @@
-// Walking over a square, TEAM invocations side by side, without a division a step.
+// Walking over a square, TEAM invocations side by side, without a division per step.
 
 struct Walk {
     y: u32,

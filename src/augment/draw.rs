@@ -16,7 +16,7 @@ impl Strategy {
         self.pick(stream).map_or(Row::NONE, |member| member.draw(stream, size))
     }
 
-    /// Draws one member, uniformly; none if there are none.
+    /// Draws one member, uniformly; `None` if the strategy is empty.
     pub(crate) fn pick(&self, stream: &mut Stream) -> Option<Augmentation> {
         let members = self.members();
         (!members.is_empty()).then(|| members[stream.below(members.len() as u32) as usize])

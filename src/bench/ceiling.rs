@@ -7,18 +7,18 @@ use crate::{
     kernels::{copy, multiply_add},
 };
 
-/// Enough to fill any GPU several times over. A CPU is full with few, and each workgroup more costs
-/// it what is not arithmetic.
+/// Enough to fill any GPU several times over. A few fill a CPU, and there each further workgroup
+/// adds time that is not arithmetic.
 fn invocations(gpu: &Gpu) -> usize {
     if gpu.caps().cpu { 1 << 12 } else { 1 << 19 }
 }
 
-/// Long enough for a clock's grain and a submission's cost not to count.
+/// Long enough that the clock's resolution and the cost of a submission do not matter.
 const LONG: f64 = 0.03;
 /// The best of so many.
 const TRIES: usize = 10;
 
-/// Multiply-adds that take long enough, and what kernels are best timed by.
+/// Multiply-adds that take long enough, and the best way to time kernels on this device.
 pub(super) fn clock(gpu: &Gpu) -> Result<(Recording, Clock)> {
     let result = Buffer::zeros(gpu, "multiply-add result", invocations(gpu));
     let mut loops = 1;

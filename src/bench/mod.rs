@@ -36,19 +36,19 @@ pub struct Bench {
     pub shape: Shape,
     /// Classes, which share out the shape's images.
     pub classes: usize,
-    /// Synthetic images of a class.
+    /// Synthetic images per class.
     pub ipc: usize,
     /// The kind of network.
     pub net: Architecture,
     /// Channels of every convolution of a ConvNet.
     pub width: usize,
-    /// Real images of a class and iteration.
+    /// Real images per class and iteration.
     pub batch_real: usize,
     /// Iterations and epochs that are timed, after three that are not.
     pub iterations: u32,
 }
 
-/// Why measuring ends before its end.
+/// Why a benchmark stopped early.
 enum Stop {
     Asked,
     Failed(Error),
@@ -60,20 +60,20 @@ impl From<Error> for Stop {
     }
 }
 
-/// How far a benchmark is.
+/// The progress of a benchmark.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Progress {
-    /// The adapter is open.
+    /// The adapter was opened.
     Opened(BenchAdapter),
-    /// Something begins that comes in so many pieces.
+    /// A phase begins that has so many pieces.
     Begun(&'static str, u32),
-    /// So many of those are done.
+    /// So many pieces of the phase are done.
     Done(u32),
 }
 
 impl Bench {
-    /// The published settings for a shape, ten times.
+    /// The published settings for a shape, with ten timed iterations and epochs.
     pub fn of(shape: Shape) -> Self {
         Self {
             shape,
@@ -183,7 +183,7 @@ impl Bench {
         }
     }
 
-    /// What is done of each phase, timed or not.
+    /// Pieces of each phase, timed or not.
     fn pieces(&self) -> u32 {
         self.iterations.saturating_add(1 + WARM_UP)
     }
@@ -199,7 +199,7 @@ impl Bench {
     fn evaluation(&self, dataset: &Dataset) -> EvaluationSettings {
         EvaluationSettings {
             nets: 1,
-            // One is in flight behind the last that is timed.
+            // One is in flight after the last that is timed.
             epochs: self.pieces().saturating_add(1),
             net: self.net.clone(),
             width: self.width,
@@ -207,7 +207,7 @@ impl Bench {
         }
     }
 
-    /// The first images of each class: what they show costs nothing.
+    /// The first images of each class: the time does not depend on what they show.
     fn set(&self, dataset: &Dataset, settings: &Settings) -> Result<SyntheticSet> {
         let train = dataset.train();
         let mut images = Vec::new();
@@ -220,7 +220,7 @@ impl Bench {
     }
 }
 
-/// What a device does at most, in a moment.
+/// The most that a device can do, measured in a moment.
 pub(crate) fn ceiling_blocking(gpu: &Gpu) -> Result<Ceiling> {
     let (arithmetic, clock) = ceiling::clock(gpu)?;
     ceiling::measure(gpu, &arithmetic, clock, 128 << 20)

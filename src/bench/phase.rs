@@ -26,7 +26,7 @@ impl Work for Condensation {
     }
     fn wait(&mut self, at_most: u32) -> Result<()> {
         self.wait_blocking(at_most)?;
-        // Times of what has come to nothing would mean nothing.
+        // If the work failed, its times would mean nothing.
         self.take_losses().map(drop)
     }
 }
@@ -66,7 +66,7 @@ pub(super) fn watch<W: Work>(
     work.submit()?;
     let mut before = Instant::now();
     for piece in 1..=WARM_UP + timed {
-        // There is always one more in flight, also behind the last that is timed.
+        // There is always one more in flight, also after the last that is timed.
         work.submit()?;
         allocated = allocated.max(gpu.allocated());
         work.wait(1)?;

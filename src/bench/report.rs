@@ -1,4 +1,4 @@
-//! What a benchmark says.
+//! The report of a benchmark.
 
 use serde::Serialize;
 
@@ -17,7 +17,7 @@ pub struct Report {
     pub shape: Shape,
     /// Classes.
     pub classes: usize,
-    /// Synthetic images of a class.
+    /// Synthetic images per class.
     pub ipc: usize,
     /// The kind of network.
     pub net: Architecture,
@@ -25,7 +25,7 @@ pub struct Report {
     pub width: usize,
     /// Blocks of a ConvNet.
     pub depth: usize,
-    /// Real images of a class and iteration.
+    /// Real images per class and iteration.
     pub batch_real: usize,
     /// Iterations of a condensation.
     pub iteration: Phase,
@@ -49,17 +49,17 @@ pub struct Report {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct BenchAdapter {
-    /// As the adapter says.
+    /// The name that the adapter reports.
     pub name: String,
     /// The graphics API.
     pub backend: String,
-    /// With its version.
+    /// The driver, with its version.
     pub driver: String,
     /// Whether it is a CPU that acts as a GPU.
     pub cpu: bool,
-    /// The family of kernels that it was served by.
+    /// The family of kernels that was used.
     pub kernels: String,
-    /// What its convolutions rounded their factors to.
+    /// The type to which convolutions rounded their factors.
     pub precision: String,
 }
 
@@ -80,17 +80,17 @@ pub struct Phase {
     pub prepare_ms: f64,
     /// The first one, from its submission to its end.
     pub first_ms: f64,
-    /// Pipelines made, which the phase before had not.
+    /// Pipelines that were compiled in this phase.
     pub pipelines: u32,
-    /// Making those: part of `prepare_ms`.
+    /// Time to compile them: part of `prepare_ms`.
     pub compile_ms: f64,
-    /// What the first one took longer than the median. Some drivers compile at the first dispatch.
+    /// How much longer the first one took than the median. Some drivers compile at the first dispatch.
     pub first_use_ms: f64,
-    /// Bytes of all buffers made, which stay until the phase ends. What the driver takes for itself,
-    /// and what waits to be copied to the device, comes on top.
+    /// Bytes of all buffers that were made; they stay until the phase ends. The driver's own
+    /// memory, and data that waits to be copied to the device, come on top.
     pub peak_bytes: u64,
-    /// The most that wgpu was seen to have allocated, with what waits to be copied; not every
-    /// backend tells.
+    /// The most bytes that wgpu reported as allocated, including data that waits to be copied; not
+    /// every backend reports this.
     pub allocated_bytes: Option<u64>,
 }
 
@@ -100,17 +100,17 @@ pub struct Phase {
 pub struct Start {
     /// Opening the adapter.
     pub open_ms: f64,
-    /// That, then preparing, then the first iteration.
+    /// Opening the adapter, preparing, and the first iteration.
     pub total_ms: f64,
 }
 
-/// What an adapter does at most, by kernels that do nothing else.
+/// The most that an adapter can do, measured by kernels that do nothing else.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Ceiling {
-    /// Multiply-adds in f32, each two operations: 10⁹ a second.
+    /// Multiply-adds in f32, each two operations: 10⁹ per second.
     pub gflops: f64,
-    /// Copying from one buffer to another, read and written bytes added up: 10⁹ a second.
+    /// Copying from one buffer to another, read and written bytes added up: 10⁹ per second.
     pub gbytes_per_s: f64,
     /// Length of each of those buffers. Where caches are larger, they are what was measured.
     pub copied_bytes: u64,
@@ -123,7 +123,7 @@ pub struct Ceiling {
 pub enum TimedBy {
     /// The device's own timestamps.
     Timestamps,
-    /// Submitting each alone and waiting for it; the way there and back is in each time.
+    /// Each dispatch is submitted alone and waited for; the time of a round trip to the device is included.
     Waiting,
 }
 
@@ -137,11 +137,11 @@ pub struct KernelTime {
     pub calls: usize,
     /// All of them together.
     pub ms: f64,
-    /// Of the time that all kernels take together: 0…1.
+    /// Its share of the time that all kernels take together: 0…1.
     pub share: f64,
-    /// Multiplications and additions in 10⁹ a second, where they are well defined.
+    /// Multiplications and additions in 10⁹ per second, where they are well defined.
     pub gflops: Option<f64>,
-    /// Bytes that must be read or written, each counted once, in 10⁹ a second.
+    /// Bytes that must be read or written, each counted once, in 10⁹ per second.
     pub gbytes_per_s: Option<f64>,
     /// Part of the adapter's [`Ceiling::gflops`].
     pub of_gflops: Option<f64>,

@@ -42,8 +42,8 @@ impl Shape {
         }
     }
 
-    /// Training and test images of each of so many classes. All together there are as many as in the
-    /// real set, because their number decides whether they stay on the device.
+    /// Training and test images per class, for so many classes. In total there are as many as in
+    /// the real set, because their number decides whether they stay on the device.
     pub(super) fn images_per_class(self, classes: usize) -> (usize, usize) {
         let (train, test) = match self {
             Self::Mnist => (60_000, 10_000),
@@ -66,7 +66,7 @@ impl Shape {
             channels,
             size,
             mean: vec![0.5; channels],
-            // Of bytes that are equally likely.
+            // Mean and standard deviation of bytes that are equally likely.
             std: vec![0.289; channels],
         };
         let (train, test) = self.images_per_class(classes);

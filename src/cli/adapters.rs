@@ -1,4 +1,4 @@
-//! `dm-wgpu adapters`: what there is to run on.
+//! `dm-wgpu adapters`: the adapters that a run can use.
 
 use std::fmt::Write;
 
@@ -21,7 +21,7 @@ pub fn list(backend: Option<&str>) -> Result<u8, Failure> {
         .map_err(|error| Failure::Failed(format!("stdout: {error}")))
 }
 
-/// That there is no adapter, of this API if one was asked for.
+/// The message that there is no adapter (of this API, if one was asked for).
 pub fn none(backend: Option<&str>) -> Failure {
     let which = backend.map(|backend| format!("{backend} ")).unwrap_or_default();
     Failure::Failed(format!(

@@ -1,4 +1,4 @@
-//! What arguments ask for, as the record of a run.
+//! Makes the record of a run from arguments.
 
 use dm_wgpu::{
     Subject,
@@ -7,7 +7,7 @@ use dm_wgpu::{
 
 use super::args::Given;
 
-/// The method's settings; none for training on all there is.
+/// The method's settings; `None` for training on the whole data set.
 pub fn settings<'a>(
     given: &Given,
     method: Method,

@@ -1,10 +1,10 @@
-//! Commands that go on with a run or begin it again, as people type them.
+//! Commands that resume a run or start it again, as people type them.
 
 use std::{fs, path::Path};
 
 use dm_wgpu::project::words::quoted;
 
-/// The command that goes on.
+/// The command that resumes a run.
 pub fn resuming(folder: &Path) -> String {
     format!("dm-wgpu --resume {}", quoted(&folder.to_string_lossy()))
 }
@@ -14,12 +14,12 @@ pub fn go_on(folder: &Path) -> String {
     format!("go on     {}", resuming(folder))
 }
 
-/// The command that was given, as a line of a summary: where nothing was saved, it begins again.
+/// The command that was given, as a line of a summary: if nothing was saved, it starts the work again.
 pub fn again() -> String {
     format!("go on     {}", repeating(std::env::args().skip(1), &[]))
 }
 
-/// A command without these flags, nor an `--out` that is taken by now.
+/// A command without these flags, and without an `--out` whose folder is no longer empty.
 pub fn repeating(words: impl Iterator<Item = String>, without: &[&str]) -> String {
     let (mut command, mut words) = ("dm-wgpu".to_owned(), words.peekable());
     while let Some(word) = words.next() {

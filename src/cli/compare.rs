@@ -65,7 +65,8 @@ pub fn run(args: &CompareArgs, console: Console) -> Result<u8, Failure> {
     }
 }
 
-/// How what is missing is made: a run that began by resuming it, the others by a comparison of their own.
+/// The commands that complete the comparison: a run that has begun is resumed, a set that lacks kinds of network is
+/// evaluated by them, the other methods are compared anew.
 fn go_on(table: &Comparison, folder: &Path, nets: &[Architecture]) -> String {
     let missing = table.methods.iter().filter(|row| row.accuracy.is_none());
     let (begun, others): (Vec<_>, Vec<_>) = missing.partition(|row| row.folder.is_some());

@@ -9,7 +9,7 @@ use toml::{
 
 use dm_wgpu::project::settings::{Kind, SETTINGS, Setting};
 
-/// What `run.toml` tells of a run, but asks of none.
+/// Keys of `run.toml` that describe a run but are not settings.
 const TOLD: [&str; 4] = ["version", "adapter", "outcome", "settings.selection"];
 
 const TABLES: [&str; 4] = ["data", "settings", "evaluation", "machine"];
@@ -18,7 +18,7 @@ fn full(table: &str, name: &str) -> String {
     if table.is_empty() { name.to_owned() } else { format!("{table}.{name}") }
 }
 
-/// What a file says.
+/// A value in a file.
 #[derive(Debug)]
 pub struct ConfigFile {
     pub path: PathBuf,
@@ -28,9 +28,9 @@ pub struct ConfigFile {
 #[derive(Debug)]
 struct Given {
     setting: &'static Setting,
-    /// Where it stands, `settings.ipc`.
+    /// Its place, such as `settings.ipc`.
     place: String,
-    /// As it would be typed behind the flag.
+    /// The value as one would type it after the flag.
     text: String,
     line: usize,
 }
@@ -49,7 +49,7 @@ impl ConfigFile {
         Ok(Self { path, values })
     }
 
-    /// Names of settings, with what would be typed behind their flags.
+    /// Names of settings, each with the text that one would type after its flag.
     pub fn texts(&self) -> impl Iterator<Item = (&'static str, &str)> {
         self.values.iter().map(|given| (given.setting.name, given.text.as_str()))
     }
@@ -131,7 +131,7 @@ impl Reader<'_> {
     }
 }
 
-/// A value as it would be typed, if it is of a type that the setting has.
+/// A value as one would type it, if it has the setting's type.
 fn text_of(kind: Kind, value: &DeValue) -> Result<String, String> {
     let (number, size) =
         (matches!(kind, Kind::Whole(..) | Kind::Rate | Kind::Part), matches!(kind, Kind::Size));
@@ -152,7 +152,7 @@ fn text_of(kind: Kind, value: &DeValue) -> Result<String, String> {
     }
 }
 
-/// The known key that an unknown one is most like, by its own name before that of its table.
+/// The known key that is nearest to an unknown one: first by its own name, then by that of its table.
 fn nearest(table: &str, name: &str) -> String {
     let distance = |(of, key): &(&str, &str)| {
         2 * strsim::damerau_levenshtein(name, key) + usize::from(table != *of)

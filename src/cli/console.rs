@@ -1,4 +1,4 @@
-//! What is told, and to whom: people on stderr, programs on stdout.
+//! Where output goes: text for people to stderr, JSON for programs to stdout.
 
 use std::io::IsTerminal;
 
@@ -11,11 +11,11 @@ use super::{
     say,
 };
 
-/// What is told of a run, and how.
+/// What is reported about a run, and how.
 #[derive(Debug, Clone, Copy)]
 pub struct Console {
     quiet: bool,
-    /// Whether stderr is one that bars can be drawn on.
+    /// Whether stderr is a terminal on which bars can be drawn.
     pub terminal: bool,
     json: bool,
 }
@@ -26,7 +26,7 @@ impl Console {
         Self { quiet, terminal, json: false }
     }
 
-    /// Whether to speak to a program instead of to people.
+    /// Whether the output is for a program (JSON) rather than for people.
     pub fn with_json(self, json: bool) -> Self {
         Self { json, ..self }
     }
@@ -43,7 +43,7 @@ impl Console {
         self.say(&format!("warning: {line}"));
     }
 
-    /// A line for people, or what a program hears instead.
+    /// A line for people, or the event that a program gets instead.
     pub fn tell(&self, line: &str, event: &Event<'_>) {
         match self {
             Self { quiet: true, .. } => {}
@@ -52,17 +52,17 @@ impl Console {
         }
     }
 
-    /// The last word where Ctrl-C left no result.
+    /// The last line if Ctrl-C left no result.
     pub fn interrupted(&self, line: &str) {
         let end = Event::Error { message: line, exit_code: INTERRUPTED };
         match self.json {
-            // The result of quiet programs as well.
+            // For programs it is the result, so it is printed with `--quiet` too.
             true => end.tell(),
             false => self.say(line),
         }
     }
 
-    /// The last word of a program that ends at once, from whatever thread.
+    /// The last line of a program that ends at once; any thread may call this.
     pub fn leaves(&self, line: &str) -> ! {
         let end = Event::Error { message: line, exit_code: INTERRUPTED };
         let json = serde_json::to_string(&end).ok().filter(|_| self.json);
@@ -70,12 +70,12 @@ impl Console {
         say::last(told, self.json, INTERRUPTED)
     }
 
-    /// As a result, but quiet people don't want it.
+    /// Like a result, but not printed for people with `--quiet`.
     pub fn summary(&self, text: &str, value: &impl Serialize) -> Result<(), Failure> {
         if self.quiet && !self.json { Ok(()) } else { self.result(text, value) }
     }
 
-    /// What was asked for: the last event, or else the text, on stdout.
+    /// The result that was asked for, on stdout: the last event, or else the text.
     pub fn result(&self, text: &str, value: &impl Serialize) -> Result<(), Failure> {
         let said = match self.json {
             true => {
@@ -88,7 +88,7 @@ impl Console {
         said.map_err(|error| Failure::Failed(format!("stdout: {error}")))
     }
 
-    /// Whether it speaks to a program.
+    /// Whether the output is for a program.
     pub fn json(&self) -> bool {
         self.json
     }
@@ -97,10 +97,10 @@ impl Console {
         self.quiet
     }
 
-    /// A bar of so many pieces, below those that are there.
+    /// A bar of so many pieces, below the existing bars.
     pub fn bar(&self, length: u64, template: &str) -> ProgressBar {
         let bar = say::BARS.add(ProgressBar::new(length));
-        // A template that indicatif does not take costs its looks, no more.
+        // If indicatif refuses the template, the bar only looks different.
         let style = ProgressStyle::with_template(template);
         bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "))
     }

@@ -15,8 +15,7 @@ use dm_wgpu::{
 
 pub use dm_wgpu::data::{FOLDER, NAMES, name_of};
 
-/// What is wrong with a data set as far as that can be told without reading it; whole it is only where it
-/// needs no files.
+/// Checks a data set as far as possible without reading it. Returns it only if it needs no files.
 pub fn look(asked: &Data) -> Result<Option<Dataset>> {
     let (name, sources) = (&asked.name, asked.sources());
     data::check(name, &sources)?;
@@ -31,7 +30,7 @@ pub fn is_known(name: &str) -> bool {
     NAMES.contains(&name) || pictures(name).is_some_and(Path::is_absolute)
 }
 
-/// For clap: a name that is known, or a folder, whose path then says the same anywhere.
+/// For clap: a known name, or a folder, whose path is made absolute.
 pub fn parser() -> impl TypedValueParser<Value = String> {
     Names(PossibleValuesParser::new(NAMES.into_iter().chain(["folder:PATH"])))
 }
@@ -77,7 +76,7 @@ fn at_home(path: &str, home: Option<PathBuf>) -> Option<PathBuf> {
     }
 }
 
-/// An empty path stays one, for which there is a better error.
+/// An empty path stays empty: a later check has a better error for it.
 fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.into())
 }

@@ -1,4 +1,4 @@
-//! `dm-wgpu datasets`: which data sets there are, and which of them are on this machine.
+//! `dm-wgpu datasets`: lists the data sets with names, and which of them are on this machine.
 
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,7 @@ pub fn list(args: &DatasetsArgs) -> Result<u8, Failure> {
         return Err(Failure::Usage(format!("--data-dir {folder}: there is no such folder")));
     }
     let sources = Sources::default().data_dir(args.data_dir.clone());
-    // Without a place to look in there is a list all the same.
+    // Even without a place to look in, the list is printed.
     let folder = sources.folder().ok();
     let mut sets = Vec::new();
     for known in &KNOWN {
@@ -30,7 +30,7 @@ pub fn list(args: &DatasetsArgs) -> Result<u8, Failure> {
     said.map(|()| 0).map_err(|error| Failure::Failed(format!("stdout: {error}")))
 }
 
-/// The table, where the sets are, and whose they are.
+/// The table, the places of the sets, and their sources.
 fn for_people(
     sets: &[(&Known, Option<PathBuf>)],
     folder: Option<&Path>,
@@ -130,7 +130,7 @@ fn object(known: &Known, path: Option<&Path>) -> Value {
     })
 }
 
-/// As they are written in papers: 0.1307, and not the digits of the nearest f32.
+/// As papers write them: 0.1307 rather than the digits of the nearest f32.
 fn decimals(values: &[f32]) -> Vec<f64> {
     values.iter().map(|value| (f64::from(*value) * 1e6).round() / 1e6).collect()
 }

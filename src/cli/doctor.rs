@@ -26,7 +26,7 @@ struct Report {
 struct Patient {
     index: usize,
     name: String,
-    /// What the adapter says of itself, for people.
+    /// What the adapter reports, for people.
     #[serde(skip)]
     description: String,
     #[serde(flatten)]
@@ -37,7 +37,7 @@ struct Patient {
 #[serde(rename_all = "snake_case")]
 enum State {
     Examined(Box<Examination>),
-    /// It can't be opened: why.
+    /// Why it can't be opened.
     Unusable(String),
 }
 
@@ -103,7 +103,7 @@ fn one(wanted: &str, names: &[&str]) -> Result<usize, Failure> {
     })
 }
 
-/// Whether each adapter that can be used computes what it should, and one can.
+/// Whether at least one adapter can be used, and every such adapter computes what it should.
 fn is_sound(patients: &[Patient]) -> bool {
     let mut examined = patients.iter().filter_map(Patient::examination).peekable();
     examined.peek().is_some() && examined.all(Examination::is_sound)
@@ -164,7 +164,7 @@ fn text(report: &Report) -> String {
     blocks.join("\n\n")
 }
 
-/// As `dm-wgpu adapters` has them.
+/// As `dm-wgpu adapters` lists them.
 fn row(what: &str, value: &str) -> String {
     wrapped(&format!("   {what:<17}"), value)
 }

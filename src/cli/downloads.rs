@@ -1,4 +1,4 @@
-//! How far downloads and the decoding of pictures are.
+//! The progress of downloads and of decoding pictures.
 
 use std::time::Instant;
 
@@ -57,7 +57,7 @@ impl Downloads {
                 .tell();
         }
         if let Some((_, Some(bar))) = &self.current {
-            // Without a total there is no end to draw: it moves along with what came.
+            // Without a total the bar has no end: its length follows what has arrived.
             bar.set_length(total.unwrap_or(done).max(done));
             bar.set_position(done);
         }

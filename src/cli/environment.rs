@@ -1,9 +1,9 @@
-//! What drivers read from the environment when they are loaded.
+//! Environment variables that drivers read when they are loaded.
 
 /// The variable by which Mesa's software device (llvmpipe, lavapipe) is told a vector's width in bits.
 pub const VECTOR_WIDTH: &str = "LP_NATIVE_VECTOR_WIDTH";
 
-/// Starts this program again in its own place, where drivers need another environment than they have:
+/// Starts this program again in its own place (exec), if drivers need other environment variables than are set:
 ///
 /// - On a CPU with AVX-512, Mesa's software device would use half of a vector by itself; all of it is worth a third
 ///   of the time (`wide`; not for f16, as the device's matrices take 256 bits only). A variable that is set already, to
@@ -11,8 +11,8 @@ pub const VECTOR_WIDTH: &str = "LP_NATIVE_VECTOR_WIDTH";
 /// - Mesa's Vulkan asks Wayland which GPU shows the screen. Where nobody has logged in, libwayland complains on stderr
 ///   that it can't look for one; at a place that is absolute it looks, and finds none.
 ///
-/// A process cannot safely change its environment while it runs: hence the new start. If that fails, all goes on as
-/// it was.
+/// A process cannot safely change its environment while it runs: hence the new start. If that fails, the program
+/// continues as it is.
 pub fn prepare(wide: bool) {
     #[cfg(target_os = "linux")]
     {

@@ -30,10 +30,10 @@ struct Answer<'a> {
     path: &'a Path,
     dataset: &'a str,
     images: usize,
-    /// In per cent; none of several kinds of network.
+    /// In per cent; `null` if several kinds of network were asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     accuracy: Option<&'a Accuracy>,
-    /// Of several kinds, what each came to.
+    /// The accuracy by each kind of network, if there are several.
     #[serde(skip_serializing_if = "Worths::is_empty")]
     architectures: Worths,
     settings: &'a EvaluationSettings,
@@ -110,7 +110,7 @@ pub fn run(args: &EvaluateArgs, console: Console) -> Result<u8, Failure> {
         ),
         _ => table(&worths),
     };
-    // Other networks than those that judged the run tell more of it, so its folder keeps that.
+    // Results by other networks than the run's own evaluation say more about the set, so its folder keeps them.
     let told = asked.is_some() || args.sweep.is_some();
     let folder = run_of(&args.path);
     let kept = if told && !worths.is_empty() && !saved.report.is_null() {
@@ -119,7 +119,7 @@ pub fn run(args: &EvaluateArgs, console: Console) -> Result<u8, Failure> {
         Ok(false)
     };
     if worths.len() < kinds.len() {
-        // What was measured is not lost.
+        // A failure here does not lose what was measured.
         if !worths.is_empty() {
             console.say(&text);
         }

@@ -1,4 +1,4 @@
-//! Progress and results for programs: with `--json`, one JSON object a line on stdout.
+//! Progress and results for programs: with `--json`, one JSON object per line on stdout.
 
 use std::path::Path;
 
@@ -17,7 +17,7 @@ use super::say;
 pub enum Event<'a> {
     /// The machine, and the data to be worked on.
     Start { version: &'a str, adapter: Adapter, dataset: Option<About<'a>> },
-    /// A method begins, with all that it was told.
+    /// A method begins, with all its settings.
     Method {
         method: &'a str,
         folder: &'a Path,
@@ -26,22 +26,22 @@ pub enum Event<'a> {
     },
     /// A set was read, and is about to be evaluated.
     Set { path: &'a Path, images: usize, evaluation: &'a EvaluationSettings },
-    /// So many iterations are done. Losses are noisy: the mean is over the last ones.
+    /// So many iterations are done. Losses are noisy, so the mean is over the last ones.
     Iteration {
         iteration: u32,
-        /// The part of the next one that is done.
+        /// The part of the next iteration that is done.
         #[serde(skip_serializing_if = "is_nothing")]
         of_next: f64,
         total: u32,
         loss: Option<f32>,
         mean_loss: Option<f32>,
         seconds: f64,
-        /// Of the iterations, and beside them of the evaluations on the way and at the end; none as long as it is not
-        /// known.
+        /// Time left for the iterations, and separately for the evaluations on the way and at the end; `null` while it
+        /// is unknown.
         seconds_left: Option<f64>,
         evaluation_seconds_left: Option<f64>,
     },
-    /// So many pieces are done of something else.
+    /// So many pieces of other work are done.
     Progress {
         what: &'a str,
         done: u64,
@@ -53,13 +53,13 @@ pub enum Event<'a> {
         seconds: f64,
         seconds_left: Option<f64>,
     },
-    /// What the images are worth after so many iterations, in per cent.
+    /// The accuracy of the images after so many iterations, in per cent.
     Accuracy {
         iteration: u32,
         #[serde(flatten)]
         accuracy: &'a Accuracy,
     },
-    /// What people are told and has no event of its own.
+    /// Text for people that has no event of its own.
     Message { text: &'a str },
     /// Why there is no result.
     Error { message: &'a str, exit_code: u8 },
@@ -93,7 +93,7 @@ impl<'a> About<'a> {
     }
 }
 
-/// What was asked for, as the last line. Not an [`Event`]: a value in between would widen its numbers.
+/// The result, as the last line. It is not an [`Event`]: serialising it through a JSON value would widen its numbers.
 #[derive(Serialize)]
 pub struct Answer<'a, T> {
     event: &'static str,
@@ -108,7 +108,7 @@ impl<'a, T: Serialize> Answer<'a, T> {
 }
 
 impl Event<'_> {
-    /// Writes the line. That nobody reads it is found out when the result is written.
+    /// Writes the line. If nobody reads it, the error shows when the result is written.
     pub fn tell(&self) {
         if let Ok(line) = serde_json::to_string(self) {
             let _ = say::json(&line);

@@ -61,7 +61,7 @@ pub fn run(args: &ExportArgs, console: Console) -> Result<u8, Failure> {
             out.display()
         )));
     }
-    // Better before the work than after it; what appears in between is not replaced either.
+    // This is checked before the work rather than after it. A file that appears in between is not replaced either.
     check_new(&out, format)?;
     let sets =
         paths.iter().map(|path| read(path, args, &console)).collect::<Result<Vec<_>, _>>()?;
@@ -103,7 +103,7 @@ fn runs_of(folder: &Path) -> Option<Vec<PathBuf>> {
     (!runs.is_empty()).then(|| runs.into_iter().map(|(_, path)| path).collect())
 }
 
-/// Where an export goes that was not told: into the run's folder, or beside the file or pictures.
+/// Where an export goes without `--out`: into the run's folder, or beside the file or pictures.
 fn beside(path: &Path, format: Format) -> PathBuf {
     let is_run = path.join(SET).exists() || runs_of(path).is_some();
     let whole = if is_run { path.join("synthetic") } else { path.to_path_buf() };
@@ -112,7 +112,7 @@ fn beside(path: &Path, format: Format) -> PathBuf {
             let stem = whole.file_stem().unwrap_or_default().to_string_lossy();
             whole.with_file_name(format!("{stem}-png"))
         }
-        // A dot in a folder's name begins no ending.
+        // A dot in a folder's name does not begin an ending.
         (_, true) => {
             let name = whole.file_name().unwrap_or_default().to_string_lossy();
             whole.with_file_name(format!("{name}.{}", format.name()))
@@ -132,7 +132,7 @@ fn check_new(out: &Path, format: Format) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A set, which need not say what it was made from if the user does.
+/// A set. If it does not name its data set, the user must.
 fn read(path: &Path, args: &ExportArgs, console: &Console) -> Result<SyntheticSet, Failure> {
     check_set(path)?;
     let found = import::read(path).map_err(Failure::of_data)?;
@@ -160,7 +160,7 @@ fn read(path: &Path, args: &ExportArgs, console: &Console) -> Result<SyntheticSe
     found.into_set(&dataset).map_err(Failure::of_data)
 }
 
-/// The accuracies that the runs had, as a share of 1, by the network's name as the benchmarks have it.
+/// The runs' accuracies, as a share of 1, by the network's name in the benchmarks.
 fn accuracies(paths: &[PathBuf]) -> Vec<(String, Vec<f64>)> {
     let mut models: Vec<(String, Vec<f64>)> = Vec::new();
     for path in paths {

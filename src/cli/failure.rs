@@ -1,4 +1,4 @@
-//! Why the program ends early, in the words of its flags, and with which exit code.
+//! Why the program ends early: the message, which names flags and commands, and the exit code.
 
 use std::fmt;
 
@@ -13,19 +13,19 @@ use dm_wgpu::{
 
 use super::commands::resuming;
 
-/// What shells expect of a program that was interrupted.
+/// The exit code that shells expect of an interrupted program.
 pub const INTERRUPTED: u8 = 130;
 
-/// The end of a run that did not work.
+/// Why a command failed.
 #[derive(Debug)]
 pub enum Failure {
     /// The request was wrong.
     Usage(String),
     /// Carrying it out failed.
     Failed(String),
-    /// What the library answered.
+    /// An error of the library.
     Library(Error),
-    /// What it answered about a run's folder.
+    /// An error of the library about a run's folder.
     Project(project::Error),
 }
 
@@ -39,7 +39,7 @@ impl Failure {
         }
     }
 
-    /// For errors in files rather than in the request, whatever kind the library gives them.
+    /// For errors in files: exit code 1, even if the library reports a wrong request.
     pub fn of_data(error: Error) -> Self {
         Self::Failed(in_flags(&error))
     }
@@ -70,7 +70,7 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Errors about folders with the flags and commands that help.
+/// Errors about folders, with the flags and commands that help.
 pub fn in_commands(error: &project::Error) -> String {
     use project::Error::{
         Checkpoint, Data, Folder, Library, NoIterations, NoTestImages, OtherData, PicturesChanged,
@@ -179,7 +179,7 @@ fn in_commands_left(left: &Left) -> String {
     }
 }
 
-/// The library speaks of `batch_real`; here it was typed as `--batch-real`.
+/// The library says `batch_real`; the user typed `--batch-real`.
 struct Flags;
 
 impl Words for Flags {

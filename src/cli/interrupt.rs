@@ -1,4 +1,5 @@
-//! Ctrl-C, and the signals that ask a program to end: once saves the finished iterations, twice leaves at once.
+//! Ctrl-C, and the signals that ask a program to end. The first saves the finished iterations, a second one ends the
+//! program at once.
 
 use std::{
     io,
@@ -17,19 +18,19 @@ use super::{
     say,
 };
 
-/// There is nothing yet that would be worth saving: the first Ctrl-C leaves.
+/// There is nothing to save yet: the first Ctrl-C ends the program.
 const PREPARING: u8 = 0;
 /// The first Ctrl-C asks the loop to stop.
 const WORKING: u8 = 1;
-/// It was asked to; the next one leaves.
+/// The loop was asked to stop; the next Ctrl-C ends the program.
 const STOPPING: u8 = 2;
-/// As working, but what there is has been saved.
+/// Like `WORKING`, but everything is saved already.
 const MEASURING: u8 = 3;
 
-/// Nothing will be saved: there are only times.
+/// A benchmark runs: nothing will be saved.
 const TIMING: u8 = 4;
 
-/// Whether the user wants an end.
+/// Whether the user wants the program to end.
 #[derive(Clone)]
 pub struct Interrupt {
     state: Arc<AtomicU8>,
@@ -40,8 +41,7 @@ pub struct Interrupt {
 }
 
 impl Interrupt {
-    /// Takes over Ctrl-C, SIGTERM and SIGHUP: what people, `docker stop` and batch systems, and a connection that
-    /// is lost end a program with.
+    /// Handles Ctrl-C, SIGTERM (from `docker stop` and batch systems) and SIGHUP (from a lost connection).
     pub fn install(console: Console) -> Self {
         let state = Arc::new(AtomicU8::new(PREPARING));
         let made = Arc::new(Mutex::new(Vec::new()));
@@ -68,14 +68,14 @@ impl Interrupt {
             if !insists && shared.load(Ordering::SeqCst) == STOPPING {
                 return;
             }
-            // Held until the end, so that no other takes its place meanwhile.
+            // Held until the end, so that no other file takes its place meanwhile.
             let file = file.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(file) = &*file {
                 let _ = std::fs::remove_file(file);
             }
             remove_empty(&folders.lock().unwrap_or_else(PoisonError::into_inner));
             let resumed = resumed.lock().unwrap_or_else(PoisonError::into_inner);
-            // Without its record there is nothing left of it.
+            // Without its record, the run has left nothing.
             let last = match resumed.as_deref().filter(|folder| holds_a_run(folder)) {
                 Some(folder) => {
                     format!("interrupted; its folder has what was saved last\n{}", go_on(folder))
@@ -90,12 +90,12 @@ impl Interrupt {
         Self { state, made, unfinished, resumable }
     }
 
-    /// Leaving takes these folders along where they are empty, the last one first.
+    /// Ending at once removes those of these folders that are empty, the last one first.
     pub fn takes_along(&self, folders: impl IntoIterator<Item = PathBuf>) {
         self.made.lock().unwrap_or_else(PoisonError::into_inner).extend(folders);
     }
 
-    /// Leaving removes this file, which is not whole yet, in place of the one before.
+    /// Ending at once removes this unfinished file, instead of the one that was named before.
     pub fn removes(&self, unfinished: Option<&Path>) {
         let mut file = self.unfinished.lock().unwrap_or_else(PoisonError::into_inner);
         if file.as_deref() != unfinished {
@@ -103,7 +103,7 @@ impl Interrupt {
         }
     }
 
-    /// From here on the run in this folder can be resumed, or already a series of runs that it belongs to.
+    /// From here on, the run in this folder can be resumed, unless a series to which it belongs was named before.
     pub fn resumes(&self, folder: &Path) {
         let mut resumable = self.resumable.lock().unwrap_or_else(PoisonError::into_inner);
         resumable.get_or_insert_with(|| folder.to_path_buf());
@@ -124,7 +124,7 @@ impl Interrupt {
         self.enter(TIMING);
     }
 
-    /// A wish for an end stays one.
+    /// Changes the phase, unless the user has asked for an end.
     fn enter(&self, phase: u8) {
         let enter = |state| (state != STOPPING).then_some(phase);
         let _ = self.state.fetch_update(Ordering::SeqCst, Ordering::SeqCst, enter);
@@ -135,9 +135,9 @@ impl Interrupt {
     }
 }
 
-/// Calls `stop`, on a thread of its own, whenever somebody wants the program to end, with whether another such wish
-/// is to end it at once: people insist by another Ctrl-C, while a terminal that closes may well send its signal
-/// twice. That one stays ignored if it was when the program began: so `nohup` keeps it alive after the terminal is
+/// Calls `stop`, on a thread of its own, for each signal that asks the program to end. The argument is whether a second
+/// such signal ends it at once: a second Ctrl-C does, but a closing terminal may send SIGHUP twice. SIGHUP stays
+/// ignored if it was ignored when the program began, so that `nohup` keeps the program alive after the terminal is
 /// gone.
 #[cfg(unix)]
 fn on_request_to_end(mut stop: impl FnMut(bool) + Send + 'static) -> io::Result<()> {
@@ -168,7 +168,7 @@ fn is_ignored(signal: libc::c_int) -> bool {
     asked == 0 && unsafe { action.assume_init() }.sa_sigaction == libc::SIG_IGN
 }
 
-/// Makes a file that grows over the limit of `ulimit -f` an error, as a full disk is, instead of the program's end.
+/// Turns exceeding `ulimit -f` into an error, like a full disk, instead of a signal that ends the program.
 pub fn survive_file_limits() {
     #[cfg(unix)]
     {

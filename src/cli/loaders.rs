@@ -1,5 +1,5 @@
-//! What is done with a TOML file that anybody may have written: for the fuzzer, and for the test that
-//! replays what it found.
+//! Reads a TOML file from an untrusted source in every way that the program does: for the fuzzer,
+//! and for the test that replays its findings.
 
 use std::fs;
 
@@ -7,8 +7,7 @@ use dm_wgpu::project::Record;
 
 use super::args::Cli;
 
-/// Reads it as `--config` does, and as the record of a run that is to be gone on with: whether it is taken
-/// as either.
+/// Reads it as `--config` does, and as the record of a run that is to be resumed. Returns whether either accepts it.
 pub fn toml(bytes: &[u8]) -> bool {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let path = folder.path().join("run.toml");
@@ -19,7 +18,7 @@ pub fn toml(bytes: &[u8]) -> bool {
     let record = Record::read(&path).ok();
     let record = record.filter(|record| record.check().is_ok());
     if let Some(record) = &record {
-        // What can be gone on with is written and read again as the same.
+        // A record that can be resumed is the same after it was written and read again.
         let again = folder.path().join("again.toml");
         record.write(&again).unwrap_or_else(|failure| panic!("{failure}"));
         let read = Record::read(&again).unwrap_or_else(|failure| panic!("{failure}"));

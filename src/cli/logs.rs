@@ -1,15 +1,15 @@
-//! Logs, on stderr: warnings, as people are told anything else; with `-v` what was chosen and found, with `-vv` every step towards it.
+//! Logs, on stderr: warnings, which look like all other output; with `-v` what was chosen and found, with `-vv` every
+//! step towards it.
 
 use dm_wgpu::report::printable;
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
 use super::{events::Event, say};
 
-/// The program's and the library's own; they have one name.
+/// The program's and the library's own logs; both have the same name.
 const OURS: &str = "dm_wgpu";
 
-/// Listens, as `RUST_LOG` says, or else to warnings, which with `--json` are events. Any `-v` is heard beside
-/// `RUST_LOG`.
+/// Logs what `RUST_LOG` asks for, or else warnings, which are events with `--json`. `-v` and `-vv` add to `RUST_LOG`.
 pub fn listen(quiet: bool, verbose: u8, json: bool) {
     let usual = if quiet { "off" } else { "dm_wgpu=warn" };
     let asked = env_logger::Env::default().default_filter_or(usual);
@@ -30,7 +30,7 @@ pub fn listen(quiet: bool, verbose: u8, json: bool) {
         (false, true) => Style::Event,
         (false, false) => Style::Line,
     };
-    // Only fails where a logger is set already, and then there is one.
+    // This fails only if a logger is set already.
     let _ = log::set_boxed_logger(Box::new(Logger { logger, style }));
 }
 
@@ -40,11 +40,11 @@ struct Logger {
 }
 
 enum Style {
-    /// With level and module, for whoever asked for logs.
+    /// With level and module, if logs were asked for.
     Log,
-    /// A warning among what people are told.
+    /// A warning for people.
     Line,
-    /// The same for a program.
+    /// A warning for a program.
     Event,
 }
 
@@ -54,13 +54,13 @@ impl Log for Logger {
     }
 
     fn log(&self, record: &Record<'_>) {
-        // Most are not meant for anybody.
+        // Most log messages are not shown.
         if !self.logger.matches(record) {
             return;
         }
         let text = || format!("{}: {}", word(record.level()), record.args());
         match self.style {
-            // Progress bars step aside for a line.
+            // Progress bars are hidden while a line is written.
             Style::Log => {
                 let text = record.args().to_string();
                 let (text, about) = (printable(&text), record.metadata().clone());

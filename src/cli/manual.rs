@@ -1,4 +1,4 @@
-//! The program's own description for others to show: completions for shells, manual pages.
+//! Descriptions of the program for other programs: completions for shells, manual pages.
 
 use std::{fs, path::Path};
 
@@ -10,7 +10,7 @@ use dm_wgpu::report;
 
 use super::{args, failure::Failure, say};
 
-/// A script for a shell, on stdout.
+/// A completion script for a shell, on stdout.
 pub fn completions(shell: Shell) -> Result<u8, Failure> {
     let mut script = Vec::new();
     generate(shell, &mut args::command(), "dm-wgpu", &mut script);
@@ -45,8 +45,8 @@ fn page(command: &Command) -> Result<Vec<u8>, Failure> {
     Ok(indented(&String::from_utf8_lossy(&page)).into_bytes())
 }
 
-/// With what is below the help's options as it is there: lines of their own, and what does not fit in one goes
-/// on below its beginning rather than at the margin.
+/// The text below the help's options keeps its lines. A line that is too long is continued below its beginning rather
+/// than at the margin.
 fn indented(page: &str) -> String {
     let mut extra = false;
     let mut out = String::new();
@@ -59,19 +59,19 @@ fn indented(page: &str) -> String {
             // A name, and in the second column what it is.
             let second = text.find("  ").map(|end| {
                 let gap = text[end..].len() - text[end..].trim_start().len();
-                // What stands in the page with a backslash before it is one character.
+                // A backslash and the character after it are one character on the page.
                 text[..end].replace('\\', "").chars().count() + gap
             });
             let hang = second.unwrap_or(0);
             let all = first + hang;
-            // What begins with a dot is no macro.
+            // A line that begins with a dot must not be taken for a macro.
             out += &format!(".br\n.in +{all}n\n.ti -{hang}n\n\\&{text}\n.br\n.in -{all}n\n");
             continue;
         }
         out += line;
         out.push('\n');
         if line == ".SH EXTRA" {
-            // Ragged and without hyphens, or columns would not be ones.
+            // Left-aligned and without hyphenation, so that columns stay aligned.
             out += ".ad l\n.nh\n";
         }
     }

@@ -1,4 +1,4 @@
-//! The command line: from arguments to an exit code (0 done, 1 failed, 2 asked for wrongly, 130 interrupted).
+//! The command line: from arguments to an exit code (0 done, 1 failed, 2 wrong request, 130 interrupted).
 
 mod adapters;
 mod args;
@@ -41,7 +41,7 @@ use args::Command;
 use console::Console;
 use events::Event;
 
-/// What a bare `dm-wgpu` answers: enough to go on with, not all that there is.
+/// What `dm-wgpu` without arguments prints: enough to begin with, not the whole help.
 const SHORT_HELP: &str = "\
 dm-wgpu condenses a labelled image set into a few synthetic images per class, on any GPU.
 
@@ -62,7 +62,7 @@ pub fn run() -> ExitCode {
     }
     let cli = match args::parse() {
         Ok(cli) => cli,
-        // Also how --help and --version arrive. Whoever closed the pipe has read enough.
+        // `--help` and `--version` arrive here too. A reader that closed the pipe has read enough.
         Err(stop) => {
             let _ = stop.print();
             return ExitCode::from(u8::try_from(stop.exit_code()).unwrap_or(2));

@@ -1,4 +1,4 @@
-//! How often something is said, and how fast things go.
+//! How often progress is printed, and how fast work goes.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -12,12 +12,12 @@ pub struct Rhythm {
     pub said: Option<u32>,
 }
 
-/// What it takes beside the ten seconds.
+/// What is needed beside the ten seconds.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Pace {
-    /// Another tenth of the whole.
+    /// Another tenth of the whole work is done.
     Tenths,
-    /// That, or some time, more as time goes on so that a day's log stays readable.
+    /// Another tenth is done, or some time has passed: more and more time, so that the log of a day stays readable.
     Alive,
 }
 
@@ -68,16 +68,16 @@ impl Seconds {
     }
 }
 
-/// How fast something goes of late.
+/// How fast work has gone lately.
 #[derive(Debug)]
 pub struct Speed {
     began: Duration,
     /// The samples that the speed follows from, oldest first, thinned.
     window: VecDeque<Sample>,
     last: Sample,
-    /// Of what came last alone.
+    /// The speed of the most recent samples only.
     lately: Option<f64>,
-    /// Pieces per second: as was measured beforehand, then as was seen.
+    /// Pieces per second: at first as measured beforehand, then as observed.
     rate: Option<f64>,
     /// The same before the window.
     before: Option<f64>,
@@ -86,14 +86,15 @@ pub struct Speed {
 /// Pieces that are done, and when.
 type Sample = (f64, Duration);
 
-/// The least time that the speed is taken over; at least [`PART`] of all the time, so that it stays calm.
+/// The shortest time that the speed is taken over. It is at least [`PART`] of the whole time, so that the speed does
+/// not jump.
 const WINDOW: Duration = Duration::from_secs(20);
 const PART: u32 = 4;
 
-/// What must be seen to tell it.
+/// What must be observed before the speed is known.
 const ENOUGH: Duration = Duration::from_secs(3);
 
-/// Longer than this without progress is something else: kernels are compiled, or the machine slept.
+/// A longer time without progress is not slow work: kernels are compiled, or the machine slept.
 const STALL: Duration = Duration::from_secs(3);
 
 impl Speed {
@@ -110,7 +111,7 @@ impl Speed {
         }
     }
 
-    /// Pieces per second, once that can be told.
+    /// Pieces per second, once they are known.
     pub fn at(&mut self, done: f64, elapsed: Duration) -> Option<f64> {
         let since = |(before, then): Sample| (done - before, elapsed.saturating_sub(then));
         let (more, gap) = since(self.last);
@@ -119,7 +120,7 @@ impl Speed {
         }
         self.last = (done, elapsed);
         let lately = more / gap.as_secs_f64();
-        // Where every piece takes that long, it is no stall.
+        // If every piece takes that long, it is not a stall.
         let usual = self.rate.or(self.lately);
         let stalled = gap > STALL && usual.is_none_or(|usual| lately < usual / 3.0);
         if stalled {
@@ -141,7 +142,8 @@ impl Speed {
         if let Some((some, time)) = self.window.front().copied().map(since)
             && time >= ENOUGH
         {
-            // Parts of a piece are of different speeds: as much as is missing of a whole one is taken to be as before.
+            // Parts of a piece have different speeds: for the part that is missing of a whole piece, the earlier speed
+            // is assumed.
             let missing = (1.0 - some).max(0.0);
             let (assumed, longer) =
                 self.before.map_or((0.0, 0.0), |rate| (missing, missing / rate));

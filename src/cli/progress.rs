@@ -1,4 +1,4 @@
-//! How far a run is, on stderr: a bar on a terminal, now and then a line elsewhere, nothing if quiet. Or, for
+//! The progress of a run, on stderr: a bar on a terminal, a line now and then elsewhere, nothing with `--quiet`. For
 //! programs, events on stdout.
 
 use std::time::{Duration, Instant};
@@ -22,14 +22,14 @@ enum Display {
 }
 
 impl Display {
-    /// With lines of so many columns.
+    /// For lines of so many columns.
     fn of(console: &Console, total: u32, pace: Pace, longest: u16) -> Self {
         if console.quiet() {
             Self::Nothing
         } else if console.json() {
             Self::Events(Seconds::default())
         } else if console.terminal {
-            // What a line has no room for is cut: rather the bar than a number.
+            // A line that is too long loses its bar rather than a number.
             let narrow = ::console::Term::stderr().size().1 < BAR + longest;
             let template = if narrow { "{wide_msg}" } else { "[{bar:16}] {wide_msg}" };
             Self::Bar(console.bar(TICKS * u64::from(total), template))
@@ -70,8 +70,8 @@ const BAR: u16 = 24;
 const TICKS: u64 = 1000;
 
 impl Steps {
-    /// After those that an earlier part of the run did, in so many seconds. With what an iteration takes, as it was
-    /// measured.
+    /// Continues after the iterations of an earlier part of the run, which took so many seconds. `each` is the measured
+    /// time of an iteration.
     pub fn start(
         console: &Console,
         total: u32,
@@ -81,7 +81,7 @@ impl Steps {
         evaluations: Option<Evaluations>,
     ) -> Self {
         let display = Display::of(console, total, Pace::Alive, 100);
-        // What comes from a file may be anything.
+        // Values from a file may be anything.
         let elapsed = Duration::try_from_secs_f64(seconds).unwrap_or_default();
         let work = losses.len() as f64;
         let speed = Speed::new(work, elapsed, Some(1.0 / each.as_secs_f64().max(1e-9)));
@@ -115,7 +115,7 @@ impl Steps {
         let (rate, elapsed) = (self.at(seconds), self.elapsed);
         let due = match &mut self.display {
             Display::Nothing => false,
-            // The bar itself draws no more often than eyes can follow.
+            // The bar itself limits how often it is drawn.
             Display::Bar(_) => true,
             Display::Lines(rhythm) => rhythm.due(done, self.total, elapsed),
             Display::Events(seconds) => seconds.due(done, elapsed),
@@ -148,12 +148,12 @@ impl Steps {
     /// Leaves the last state on the screen.
     pub fn finish(mut self, seconds: f64) {
         let done = self.done();
-        // What is left of an iteration in the middle counts for nothing.
+        // An unfinished iteration does not count.
         self.work = done.into();
         let rate = self.at(seconds);
         match &self.display {
             Display::Nothing => {}
-            // What a bar leaves would go with the next one: a line takes its place.
+            // The remains of a bar would be removed with the next bar, so a line takes its place.
             Display::Bar(bar) => {
                 bar.finish_and_clear();
                 if done > 0 {
@@ -233,8 +233,8 @@ fn status((done, work): (u32, f64), total: u32, loss: Option<f32>, rate: Option<
     status
 }
 
-/// Work before any that makes progress: kernels are compiled, and their speed is measured. On a terminal a line says
-/// so as long as it lasts.
+/// Work before the first progress: kernels are compiled, and their speed is measured. On a terminal, a line says so
+/// while it lasts.
 pub struct Preparing(Option<ProgressBar>);
 
 impl Preparing {
@@ -268,7 +268,7 @@ pub struct Pieces {
 }
 
 impl Pieces {
-    /// Together so long, if that was measured.
+    /// All pieces together will take so long, if that was measured.
     pub fn start(
         console: &Console,
         what: impl Into<String>,
@@ -320,7 +320,7 @@ impl Pieces {
         }
     }
 
-    /// What comes of it is told by whoever began it.
+    /// The caller reports the result.
     pub fn finish(self) {
         if let Display::Bar(bar) = &self.display {
             bar.finish_and_clear();

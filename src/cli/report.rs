@@ -1,4 +1,4 @@
-//! `dm-wgpu report`: the page of a run, of several seeds or of a comparison again, as this version makes it.
+//! `dm-wgpu report`: writes the page of a run, of several seeds or of a comparison again, as this version makes it.
 
 use dm_wgpu::project::page;
 

@@ -1,4 +1,4 @@
-//! `--resume`: goes on with a run, or with several, as its folder tells.
+//! `--resume`: resumes a run, or a series of runs, from its folder.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use super::{
     screen::{Screen, done},
 };
 
-/// Goes on and gives the exit code.
+/// Resumes and returns the exit code.
 pub fn run(dir: &Path, cli: &Cli, console: Console) -> Result<u8, Failure> {
     let given = &cli.given;
     let changes = Changes {

@@ -1,4 +1,4 @@
-//! One method with one seed or with several, from the arguments to the report at the end.
+//! Runs one method with one seed or several, from the arguments to the report at the end.
 
 use std::path::Path;
 
@@ -19,7 +19,7 @@ use super::{
     screen::Screen,
 };
 
-/// What `--json` ends with.
+/// The last line with `--json`.
 #[derive(Serialize)]
 struct Finished<'a> {
     folder: &'a Path,
@@ -27,7 +27,7 @@ struct Finished<'a> {
     figures: &'a Figures,
 }
 
-/// Runs once, or with so many seeds, and gives the exit code.
+/// Runs once, or with so many seeds, and returns the exit code.
 pub fn run(cli: &Cli, console: Console) -> Result<u8, Failure> {
     let (given, runs): (&Given, _) = (&cli.given, cli.given.runs());
     if let Some(runs) = runs {
@@ -52,7 +52,7 @@ pub fn open(given: &Given, screen: &mut Screen) -> Result<Setup, Failure> {
     Ok(Setup::open(&given.machine(), &given.data(given.dataset()), screen)?)
 }
 
-/// Tells what came of a run, and gives the exit code.
+/// Reports the outcome of a run, and returns the exit code.
 pub fn told(ran: Ran, console: &Console) -> Result<u8, Failure> {
     let Ran { folder, figures, stays, .. } = ran;
     let Some(figures) = figures else {
@@ -127,7 +127,7 @@ fn summary_together(together: &Together, dir: &Path) -> String {
     if let (Some(all), Some(means)) = (&together.accuracy, &together.means) {
         lines.push(format!("accuracy  {all} ({})", over(all, means)));
     }
-    // Before the first has ended there is neither.
+    // Before the first run has ended there is neither.
     if !together.runs.is_empty() {
         lines.push(format!("figures   {}", dir.join(files::FIGURES).display()));
         lines.push(format!("page      {}", dir.join(files::PAGE).display()));

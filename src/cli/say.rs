@@ -1,4 +1,4 @@
-//! Writing to the terminal without the panics of `println!` when nobody listens any more.
+//! Writing to the terminal without the panics of `println!` when the reader is gone.
 
 use std::{
     io::{self, ErrorKind, Write},
@@ -9,8 +9,8 @@ use console::Term;
 use dm_wgpu::report::printable;
 use indicatif::{MultiProgress, ProgressDrawTarget, TermLike};
 
-/// All progress bars. Whatever else writes to the terminal does it while they are away, or they would
-/// run into each other.
+/// All progress bars. They are hidden while other text is written to the terminal; otherwise both
+/// would mix.
 pub static BARS: LazyLock<MultiProgress> = LazyLock::new(|| {
     let term = Term::buffered_stderr();
     let target = match term.is_term() {
@@ -20,14 +20,14 @@ pub static BARS: LazyLock<MultiProgress> = LazyLock::new(|| {
     MultiProgress::with_draw_target(target)
 });
 
-/// A terminal with room to the right of its bars, which fill all the width that they know of: what Ctrl-C
-/// leaves, `^C`, would be on the next line otherwise, and the bar would stay on the screen.
+/// A terminal that reports a smaller width, so that its bars leave room at the right. Otherwise the `^C` that Ctrl-C
+/// prints would go to the next line, and the bar would stay on the screen.
 #[derive(Debug)]
 struct Margin(Term);
 
 impl TermLike for Margin {
     fn width(&self) -> u16 {
-        // For two of them, and a column for the cursor.
+        // Room for the two characters of `^C`, and a column for the cursor.
         self.0.size().1.saturating_sub(5).max(1)
     }
 
@@ -68,19 +68,20 @@ impl TermLike for Margin {
     }
 }
 
-/// Whether the terminal can neither show colours nor move back to draw a bar anew. To be asked by hand: where `CI`
-/// is set, as in continuous integration, crates take colours to be welcome whatever the terminal.
+/// Whether the terminal can neither show colours nor move back to draw a bar anew. This is checked here because crates
+/// use colours on any terminal if `CI` is set, as in continuous integration.
 pub fn dumb() -> bool {
     std::env::var_os("TERM").is_some_and(|name| name == "dumb")
 }
 
-/// A line for people, on stderr. If it can't be told, there is nobody to tell that to.
+/// A line for people, on stderr. If it cannot be written, that cannot be reported either.
 pub fn err(line: &str) {
     let line = lines(line);
     let _ = BARS.suspend(|| writeln!(io::stderr().lock(), "{line}"));
 }
 
-/// What holds names of any origin, so that nothing in them steers the terminal. Lines and columns stay.
+/// Escapes text that may hold names of any origin, so that nothing in them controls the terminal. Lines and columns
+/// stay.
 fn lines(text: &str) -> String {
     let cells = |line: &str| line.split('\t').map(printable).collect::<Vec<_>>().join("\t");
     text.split('\n').map(cells).collect::<Vec<_>>().join("\n")
@@ -91,7 +92,7 @@ pub fn out(text: &str) -> io::Result<()> {
     raw(&lines(text))
 }
 
-/// A JSON value on stdout. Of what could steer a terminal, JSON itself lets some stand, all of it in texts.
+/// A JSON value on stdout. JSON leaves some characters that control terminals as they are, but only inside strings.
 pub fn json(value: &str) -> io::Result<()> {
     raw(&escaped(value))
 }
@@ -104,7 +105,7 @@ fn escaped(value: &str) -> String {
     value.chars().map(escape).collect()
 }
 
-/// The same as it is, on stdout. A reader that left, as `head` does, has what it wanted.
+/// Text on stdout, unchanged. A reader that left, as `head` does, has what it wanted.
 pub fn raw(text: &str) -> io::Result<()> {
     let written = BARS.suspend(|| {
         let mut stdout = io::stdout().lock();
@@ -116,8 +117,7 @@ pub fn raw(text: &str) -> io::Result<()> {
     }
 }
 
-/// Ends the program with a last line, after which no other thread says anything: people's on stderr, a program's JSON
-/// on stdout.
+/// Ends the program with a last line, after which no other thread prints anything: text on stderr, JSON on stdout.
 pub fn last(line: Option<&str>, json: bool, code: u8) -> ! {
     BARS.suspend(|| {
         let _ = match line {

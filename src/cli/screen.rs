@@ -1,4 +1,5 @@
-//! Reports of the library's loops, for people or for programs, and where they ask whether to stop.
+//! The program's [`Observer`]: shows what the library's loops report, to people or programs, and tells them whether to
+//! stop.
 
 use dm_wgpu::{
     Dataset, EvaluationSettings, Gpu, Matching, Precision,
@@ -20,7 +21,7 @@ use super::{
     progress::{Pieces, Preparing, Steps, rough},
 };
 
-/// Tells of everything that the console is to tell.
+/// Reports through this console.
 pub struct Screen {
     pub console: Console,
     pub interrupt: Interrupt,
@@ -31,7 +32,7 @@ pub struct Screen {
 }
 
 impl Screen {
-    /// Takes over Ctrl-C as well.
+    /// Handles Ctrl-C as well.
     pub fn new(console: Console) -> Self {
         Self {
             console,
@@ -79,7 +80,7 @@ impl Observer for Screen {
                 console.say(&format!("\nrun       seed{seed} ({number} of {of})"));
             }
             Event::Finished(record) => console.say(&format!("finished  {}", done(record))),
-            // Programs hear of it by the method's own event.
+            // For programs, the method's own event reports this.
             Event::Method { .. } if console.json() => {}
             Event::Method { method, number, of } => {
                 console.say(&format!("\nmethod    {method} ({number} of {of})"));
@@ -106,7 +107,7 @@ impl Observer for Screen {
                     Job::Evaluating | Job::EvaluatingBy(_) => interrupt.measuring(),
                     _ => {}
                 }
-                // One bar at a time, or those of what is over would pile up below it.
+                // One bar at a time; otherwise finished bars would pile up below it.
                 self.steps.iter().for_each(Steps::hide);
                 self.preparing = Some(Preparing::start(console, &job.to_string()));
             }
@@ -207,7 +208,7 @@ fn introduction(gpu: &Gpu, dataset: &Dataset) -> String {
     )
 }
 
-/// What a run is asked, in lines.
+/// The settings of a run, in lines.
 fn asked(settings: Option<&MethodSettings>, evaluation: Option<&EvaluationSettings>) -> String {
     let mut words = Vec::new();
     match settings {
@@ -233,7 +234,7 @@ fn asked(settings: Option<&MethodSettings>, evaluation: Option<&EvaluationSettin
     format!("settings  {}\n{}", words.join(", "), evaluation.unwrap_or_default())
 }
 
-/// What a run that is finished has done.
+/// The summary of a run that was already finished.
 pub fn done(record: &Record) -> String {
     let iterations = match &record.settings {
         Some(MethodSettings::Dm(settings)) => {
@@ -248,7 +249,7 @@ pub fn done(record: &Record) -> String {
     done.join(", ")
 }
 
-/// How long it will take, and which command is quicker.
+/// How long the command will take, and which command is quicker.
 fn ahead(expected: &Expected<'_>) -> String {
     let Expected { condensing, evaluating, .. } = *expected;
     let what = match expected.series {

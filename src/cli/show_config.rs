@@ -1,4 +1,4 @@
-//! `dm-wgpu show-config`: what a run would do, as a file for `--config`, and where each value is from.
+//! `dm-wgpu show-config`: the settings of a run, as a file for `--config`, and where each value comes from.
 
 use std::{fmt::Write, path::Path};
 
@@ -19,7 +19,7 @@ use super::{
     say,
 };
 
-/// Prints and gives the exit code.
+/// Prints the file and returns the exit code.
 pub fn run(args: &ShowConfigArgs) -> Result<u8, Failure> {
     refuse(&args.given)?;
     let text = text(args, Subject::named(&args.given.dataset()))?;
@@ -27,7 +27,7 @@ pub fn run(args: &ShowConfigArgs) -> Result<u8, Failure> {
     Ok(0)
 }
 
-/// Refuses what the run would, as far as that shows without an adapter and the images.
+/// Refuses what the run would refuse, as far as this can be checked without an adapter and the images.
 fn refuse(given: &Given) -> Result<(), Failure> {
     let method = given.method();
     let data = dataset::look(&given.data(given.dataset()))?;
@@ -49,7 +49,7 @@ fn text(args: &ShowConfigArgs, subject: Subject) -> Result<String, Failure> {
     let record = asked::record(given, method, subject.clone());
     let mut table = Table::try_from(&record)
         .map_err(|error| Failure::Failed(format!("the settings as TOML: {error}")))?;
-    // There is none yet, and what version this is is told above.
+    // A run that has not begun has no adapter, and the version is in the first line.
     table.retain(|key, _| !matches!(key, "adapter" | "version"));
     let recipe = given.recipe(subject, method);
     let file = args.run.common.config.as_deref();
@@ -62,7 +62,8 @@ fn text(args: &ShowConfigArgs, subject: Subject) -> Result<String, Failure> {
         .iter()
         .filter_map(|&name| Some((name, table.get(name)?.as_table()?)))
         .flat_map(|(name, values)| values.keys().map(move |key| (name, key)));
-    // Where all is settled without it, it has no say, and a default of its own would say so wrongly.
+    // If every value that a preset can set is given, the preset has no effect, and printing its default would be
+    // misleading.
     let idle = in_tables.all(|(name, key)| sources.asked(name, key).is_some());
     let mut top = Vec::new();
     if !idle || sources.asked("", "preset").is_some() {
@@ -83,16 +84,16 @@ fn text(args: &ShowConfigArgs, subject: Subject) -> Result<String, Failure> {
     Ok(text)
 }
 
-/// A line of the file, and what stands behind it.
+/// A line of the file, and the comment behind it.
 struct Line {
     said: String,
     source: String,
 }
 
-/// Lines with what stands behind them in one column.
+/// Lines, with their comments in one column.
 fn write(text: &mut String, lines: impl IntoIterator<Item = Line>) {
     let lines: Vec<_> = lines.into_iter().collect();
-    // Long values stand out by themselves.
+    // Long values do not widen the column.
     let width = |line: &Line| Some(line.said.chars().count()).filter(|&width| width <= 32);
     let width = lines.iter().filter_map(width).max().unwrap_or(0);
     for Line { said, source } in lines {
@@ -131,9 +132,9 @@ impl Sources<'_> {
         Line { said, source }
     }
 
-    /// The flag or the file that a value is from.
+    /// The flag or the file that a value comes from.
     fn asked(&self, table: &str, name: &str) -> Option<String> {
-        // An evaluation takes after the run, and a selection is a method.
+        // An evaluation takes these values from the run, and a selection is a method.
         let elsewhere = match (table, name) {
             ("evaluation", _) => Setting::find("settings", name).filter(|setting| setting.shared),
             ("settings", "selection") => Setting::find("", "method"),
@@ -141,7 +142,7 @@ impl Sources<'_> {
         };
         let mut settings = [Setting::find(table, name), elsewhere].into_iter().flatten();
         let source = |setting: &Setting| match (self.given.origin(setting.name)?, self.file) {
-            // A comment has one line.
+            // A comment must stay on one line.
             (Origin::File, Some(file)) => {
                 Some(file.display().to_string().replace(char::is_control, "?"))
             }
@@ -170,7 +171,7 @@ mod tests {
         text(args, subject.unwrap_or_else(|| Subject::named(&dataset))).unwrap()
     }
 
-    /// What a run with these arguments would write down.
+    /// The record that a run with these arguments would write.
     fn record(line: &str) -> Record {
         let cli = parsed(&format!("dm-wgpu {line}"));
         let dataset = cli.given.dataset();
@@ -271,7 +272,7 @@ kernels = "plain"  # flag --kernels
             record(line).write(&file).unwrap();
             let again = format!("--config {}", file.display());
             assert_eq!(record(&again), record(line));
-            // They say nothing of a preset, nor would one change anything.
+            // Records name no preset, and none would change anything.
             let text = shown(&again, None);
             assert!(!text.contains("preset"), "{text}");
         }

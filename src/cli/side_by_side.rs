@@ -74,7 +74,7 @@ fn by_name(settings: &[(String, String)]) -> BTreeMap<&str, &str> {
     settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
 }
 
-/// The runs in these folders, each with a name of its own. All must have come to their end.
+/// The runs in these folders, each with a name of its own. All must have ended.
 fn named(folders: &[PathBuf]) -> Result<Vec<(String, Past)>, Failure> {
     if folders.len() < 2 {
         return Err(Failure::Usage(
@@ -104,7 +104,7 @@ impl<'a> Run<'a> {
     fn of(name: &'a str, past: &'a Past) -> Self {
         Self {
             name,
-            // Found again from wherever one asks.
+            // Absolute, so that the folders can be found from anywhere.
             folder: std::fs::canonicalize(&past.folder).unwrap_or_else(|_| past.folder.clone()),
             dataset: past.text("dataset"),
             method: past.text("method"),

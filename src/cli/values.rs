@@ -1,5 +1,4 @@
-//! Values of flags, and our own words for those that are wrong: clap adds which flag, and what was
-//! given.
+//! Parses values of flags. The errors say what is possible; clap adds the flag and the value.
 
 use std::{ops::RangeInclusive, time::Duration};
 
@@ -7,7 +6,7 @@ use dm_wgpu::{Architecture, Error, augment::Strategy};
 
 pub use dm_wgpu::project::words::memory;
 
-/// A whole number within a range, so that nonsense is found before any work begins.
+/// A whole number within a range, so that impossible values are found before any work begins.
 pub fn whole<T: TryFrom<u64>>(
     range: RangeInclusive<u64>,
 ) -> impl Fn(&str) -> Result<T, String> + Clone {
@@ -24,7 +23,7 @@ pub fn count<T: TryFrom<u64>>(most: u64) -> impl Fn(&str) -> Result<T, String> +
     whole(1..=most)
 }
 
-/// A part of something, which is not all of it.
+/// A part of a whole: from 0 to below 1.
 pub fn part(text: &str) -> Result<f64, String> {
     match text.trim().parse::<f64>() {
         Ok(part) if (0.0..1.0).contains(&part) => Ok(part),
@@ -67,7 +66,7 @@ pub fn architectures(text: &str) -> Result<Vec<Architecture>, String> {
     }
 }
 
-/// At the commas, but for those within the layers of a network.
+/// Splits at commas, except those within the layers of a network.
 fn split(list: &str) -> Vec<&str> {
     let (mut depth, mut parts, mut first) = (0usize, Vec::new(), 0);
     for (at, c) in list.char_indices() {

@@ -1,5 +1,6 @@
-//! A run in the middle, to go on from: images, their velocities, and how many iterations made them.
-//! Whatever is random follows from the seed and the iteration, so nothing else has a state.
+//! A run in the middle, from which it can be resumed: images, their velocities, and how many
+//! iterations made them. Whatever is random follows from the seed and the iteration, so nothing
+//! else has a state.
 
 use std::path::Path;
 
@@ -17,7 +18,7 @@ use crate::{Error, Result, Text};
 use crate::{condense::tensor_file::read, files};
 
 const FORMAT: &str = "dm-wgpu checkpoint";
-/// Counts up when a reader of the previous one would misread a file, or go on otherwise.
+/// Incremented when a reader of the previous version would misread a file, or would continue differently.
 const FORMAT_VERSION: &str = "1";
 
 /// The state of a [`Condensation`](crate::Condensation) between two iterations.
@@ -52,8 +53,8 @@ pub struct Checkpoint {
     pub(super) settings: Settings,
     pub(super) dataset: Identity,
     pub(super) version: String,
-    /// Text that the caller wants to find again beside the state, such as the losses so far; empty
-    /// unless the caller sets it.
+    /// Text of the caller's that is kept beside the state, such as the losses so far; empty unless
+    /// the caller sets it.
     pub notes: String,
 }
 
@@ -77,7 +78,7 @@ const SETTINGS: [&str; 15] = [
 ];
 
 impl Checkpoint {
-    /// Iterations that made it.
+    /// Iterations done when it was taken.
     pub fn iteration(&self) -> u32 {
         self.iteration
     }
@@ -92,14 +93,13 @@ impl Checkpoint {
         &self.dataset.name
     }
 
-    /// Version of this crate that made it. Another one may draw other random numbers, as its changelog
-    /// then says.
+    /// Version of this crate that made it. Another version may draw other random numbers; its changelog says so.
     pub fn version(&self) -> &str {
         &self.version
     }
 
-    /// To go on with these settings. Only `iterations`, on which no iteration depends, may be others than the run
-    /// had.
+    /// The same state, to be resumed with these settings. They may differ from the run's only in `iterations`, on which
+    /// no iteration depends.
     ///
     /// # Errors
     /// [`Error::Shape`] naming what differs.
@@ -138,7 +138,7 @@ impl Checkpoint {
     /// What [`save`](Self::save) writes.
     ///
     /// # Errors
-    /// [`Error::Shape`] when its settings are nothing that JSON could hold.
+    /// [`Error::Shape`] when its settings cannot be written as JSON.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         self.encode().map_err(|error| Error::shape("checkpoint", error.to_string()))
     }
@@ -152,8 +152,8 @@ impl Checkpoint {
         Self::of_file(&read(path, "a checkpoint")?, path)
     }
 
-    /// The checkpoint that [`to_bytes`](Self::to_bytes) or [`save`](Self::save) made these bytes of, checked as
-    /// [`load`](Self::load) does it.
+    /// The checkpoint from which [`to_bytes`](Self::to_bytes) or [`save`](Self::save) made these bytes, checked as by
+    /// [`load`](Self::load).
     ///
     /// # Errors
     /// [`Error::Format`] when they are not a checkpoint's.
@@ -233,7 +233,7 @@ impl Checkpoint {
         }
     }
 
-    /// A value that no run can go on from, with its class.
+    /// A value from which no run can continue, with its class.
     pub(super) fn unsound(&self) -> Option<(usize, f32)> {
         let pixel = self.images.iter().position(|value| !is_pixel(value));
         let velocity = self.velocity.iter().position(|value| !value.is_finite());
@@ -246,7 +246,7 @@ impl Checkpoint {
     }
 }
 
-/// Settings as files have them. Earlier ones had a memory budget among them, which is the device's.
+/// Settings as files have them. Files of earlier versions also hold a memory budget, which now belongs to the device.
 fn settings_of(mut settings: Value) -> Result<Settings, String> {
     if let Some(settings) = settings.as_object_mut() {
         settings.remove("memory_budget");

@@ -5,8 +5,8 @@ use sha2::{Digest, Sha256};
 
 use crate::{Dataset, data::Split};
 
-/// Images of a split that are looked at, evenly spread: a change of one pixel may go unnoticed, another
-/// set, another order or another preparation does not.
+/// Number of images of a split that are hashed, evenly spread. A change of one pixel may go unnoticed; another set,
+/// another order or another preparation does not.
 const SAMPLED: usize = 1024;
 
 /// The data set that a checkpoint was made with.
@@ -49,7 +49,7 @@ impl Identity {
         self.size.checked_mul(self.size)?.checked_mul(self.channels)
     }
 
-    /// In words, what the other data set has otherwise; nothing if they are the same.
+    /// In words, what differs in the other data set; `None` if they are the same.
     pub fn difference(&self, other: &Self) -> Option<String> {
         if self == other {
             return None;

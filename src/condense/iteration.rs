@@ -1,5 +1,5 @@
-//! One iteration as recorded GPU work: chunks of real images, then the synthetic ones, what the objective makes of
-//! both, and its gradient down to the pixels.
+//! One iteration as recorded GPU work: chunks of real images, the synthetic ones, the objective's loss, and its
+//! gradient down to the pixels. With batch norm, real images come first whose statistics freeze the norms.
 //!
 //! Everything that changes from step to step (which images, which augmentation, which network) is
 //! a few bytes copied before it; pipelines, bind groups and buffers are made once.
@@ -33,7 +33,7 @@ pub(crate) struct Plan<'a> {
     pub net: Program,
     /// Real images of each class in a batch.
     pub real_counts: Vec<usize>,
-    /// Real images whose statistics freeze batch norms; 0 where there are none.
+    /// Real images whose statistics freeze batch norms; 0 if the network has no batch norm.
     pub norm_images: usize,
     /// Synthetic images of each class.
     pub ipc: usize,
@@ -72,7 +72,7 @@ pub(crate) struct Iteration {
     changed_rates: Option<Rates>,
     feed: Feed,
     objective: MeanEmbeddings,
-    /// None after the device had no memory left for smaller pieces.
+    /// `None` once the device had no memory left even for smaller pieces.
     recorded: Option<Recorded>,
     pub images: Buffer<f32>,
     pub velocity: Buffer<f32>,
@@ -99,9 +99,9 @@ struct Chunk {
 
 /// What changes from step to step.
 pub(crate) struct Step<'a> {
-    /// The network to draw, or else the one that `weights` hold by then.
+    /// The network to draw; `None` for the one that `weights` already hold.
     pub network: Option<NetworkKey>,
-    /// One row a class.
+    /// One row per class.
     pub rows: &'a [Row],
     /// Real images of each class.
     pub real_counts: &'a [usize],
@@ -110,9 +110,9 @@ pub(crate) struct Step<'a> {
 
 /// A batch of real images for one step, class after class.
 pub(crate) enum RealBatch<'a> {
-    /// Indices into the training set whose pixels are `all`; `norm` are those that batch norms go by.
+    /// Indices into the training set whose pixels are `all`; `norm` are those whose statistics batch norms take.
     Indices { indices: &'a [u32], norm: &'a [u32], all: &'a [u8] },
-    /// Normalised values of all images, and of those that batch norms go by.
+    /// Normalised values of all images, and of those whose statistics batch norms take.
     Values { batch: &'a [f32], norm: &'a [f32] },
 }
 
@@ -131,7 +131,7 @@ impl Iteration {
         Self::fitting(gpu, plan, Sizes::of(gpu, plan)?, &Start::Given(images)).await
     }
 
-    /// In pieces of these sizes, or smaller ones as long as the device has no memory left for them.
+    /// In pieces of these sizes, or in smaller ones if the device has no memory left for these.
     async fn fitting(
         gpu: &Gpu,
         plan: &Plan<'_>,
@@ -150,14 +150,13 @@ impl Iteration {
         }
     }
 
-    /// Goes on in smaller pieces after `error`, which said that the device has no memory left; a step
-    /// that was begun begins again. If there are no smaller pieces, no step can follow, but the pixels
-    /// are still there.
+    /// Continues in smaller pieces after `error`, which reported that the device has no memory left; an unfinished step
+    /// begins again. If there are no smaller pieces, no step can follow, but the pixels are kept.
     pub fn shrink(&mut self, plan: &Plan<'_>, error: Error) -> Result<()> {
         let Some(smaller) = self.sizes.smaller() else { return Err(error) };
         log::warn!("{error}; now {smaller} instead of {}", self.sizes);
         let gpu = self.gpu.clone();
-        // What is there makes room first.
+        // The existing buffers are freed first.
         self.recorded = None;
         self.feed = Feed::room(&gpu, plan, Sizes::NOTHING);
         gpu.poll()?;
@@ -167,7 +166,7 @@ impl Iteration {
         Ok(())
     }
 
-    /// What its buffers take.
+    /// The memory that its buffers take.
     #[cfg(feature = "testing")]
     pub fn table(&self, plan: &Plan<'_>) -> crate::gpu::Table {
         plan.table(self.gpu.caps(), self.sizes)
@@ -191,7 +190,7 @@ impl Iteration {
         buffers.objective.write(gpu);
         let recorded = record(gpu, plan, sizes, &buffers, &pixels)?;
         let Buffers { weights, rates, feed, objective, gradient, .. } = buffers;
-        // Whatever one chunk or one step needs fits; what is larger gets a buffer of its own.
+        // Everything that one chunk or one step sends fits; larger sends get a buffer of their own.
         let send = feed.largest_send(plan.real_counts.len(), plan.reals()) + 256;
         Ok(Self {
             gpu: gpu.clone(),
@@ -231,7 +230,7 @@ impl Iteration {
         self.recordings_but_the_update().chain(update)
     }
 
-    /// What leaves the pixels where they are.
+    /// All recordings of a step but the last, which moves the pixels.
     pub fn recordings_but_the_update(&self) -> impl Iterator<Item = &Recording> {
         let network = [self.weights.drawing(), self.weights.packing()];
         let images = self.recorded.iter().flat_map(|recorded| {
@@ -242,8 +241,8 @@ impl Iteration {
     }
 }
 
-/// Records a step, from the weights that are drawn and packed by then to the pixels: what runs before what is the order
-/// of these lines.
+/// Records a step, from drawn and packed weights to the pixels. The order of these lines is the order in which
+/// everything runs.
 fn record(
     gpu: &Gpu,
     plan: &Plan<'_>,
@@ -259,7 +258,8 @@ fn record(
     );
     let of = |images: &Range<usize>| Batch { images: images.len(), nets: 1 };
 
-    // In one piece: each batch norm needs all of it before the next layer can begin.
+    // In one piece, because each batch norm needs all images before the next layer can begin. These statistics freeze
+    // the batch norms for the rest of the iteration.
     let mut statistics = Recording::default();
     if plan.norm_images > 0 {
         let images = 0..plan.norm_images;
@@ -277,7 +277,8 @@ fn record(
     }
 
     let mut synthetic = Recording::default();
-    // As backward needs it, even where it does not follow: the sums must not depend on how images are cut.
+    // In the form that backward needs, even where no backward follows, so that the sums do not depend on how images are
+    // cut.
     let forward = |recording: &mut Recording, images: &Range<usize>| {
         feed.synthetic(gpu, recording, &pixels.images, network.input(), images);
         network.forward(gpu, recording, weights, of(images), Mode::Frozen)
@@ -289,7 +290,7 @@ fn record(
     }
     objective.compare(gpu, &mut synthetic);
     for images in &syn_chunks {
-        // Of several chunks, each is embedded again, to the same bits.
+        // With several chunks, each is embedded again, to the same bits.
         if syn_chunks.len() > 1 {
             forward(&mut synthetic, images)?;
         }

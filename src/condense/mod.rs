@@ -32,12 +32,12 @@ pub(crate) use tensor_file::{MAX_FILE, check_offsets};
 
 use crate::{Dataset, Error, Result, Text};
 
-/// Larger pixels overflow the sums of squares in the networks' norms, which then answer zero or NaN:
-/// losses may stay finite, but they mean nothing any more.
+/// Larger pixels overflow the sums of squares in the networks' norms, whose results are then zero
+/// or NaN. Losses may stay finite, but they mean nothing any more.
 const LARGEST_PIXEL: f32 = 1e15;
 
-/// Refuses more real images a class than its smallest class has: the rest would be doubles, which no
-/// one asked for. `advice` is what else there is to do.
+/// Refuses more real images per class than the smallest class has: the rest would be repeated images, which nobody
+/// asked for. `advice` says what else can be done.
 fn check_real(dataset: &Dataset, ipc: usize, advice: Text) -> Result<()> {
     let sizes = (0..dataset.classes()).map(|class| dataset.train().of_class(class).len());
     match sizes.zip(dataset.class_names()).min_by_key(|(size, _)| *size) {

@@ -8,12 +8,12 @@ use crate::{
 
 /// All synthetic images of a run in one texture, ready to be drawn, which never leaves the device.
 ///
-/// A row for each class; where they would be more than a texture is high, the classes go on to the
-/// right. Images are a transparent pixel apart, in their own size: sample without a filter to enlarge
-/// them.
+/// One row per class. If the rows would exceed the largest texture, they continue to the right.
+/// Images have their own size, with one transparent pixel between them: sample without a filter to
+/// enlarge them.
 ///
-/// Texels are what a PNG of them would hold, sRGB as pictures are. The texture's format is
-/// `Rgba8Unorm`; who draws in linear colours makes a view of `Rgba8UnormSrgb`, which it allows.
+/// Texels are what a PNG would hold: sRGB, as usual for pictures. The texture's format is
+/// `Rgba8Unorm`; to draw in linear colours, make a view of `Rgba8UnormSrgb`, which it allows.
 ///
 /// ```no_run
 /// # fn frame(
@@ -79,7 +79,7 @@ impl Picture {
         self.cells.corner(image as u32)
     }
 
-    /// Encodes painting the images as they are at that point of the queue.
+    /// Encodes painting the images as they are at this point of the queue.
     pub fn encode(&self, encoder: &mut wgpu::CommandEncoder) {
         self.recording.encode(encoder, "picture");
     }

@@ -49,7 +49,7 @@ pub struct Loss {
 /// Everything random follows from (seed, iteration, class, purpose), so the result
 /// depends neither on memory budget nor on timing: same seed and adapter, same bits.
 ///
-/// No method waits for the GPU unless its name says so; those that are `async` let others go on.
+/// No method waits for the GPU unless its name contains `blocking`; the `async` ones let other tasks run meanwhile.
 ///
 /// ```no_run
 /// use std::sync::Arc;
@@ -74,10 +74,10 @@ pub struct Condensation {
     real_counts: Vec<usize>,
     matching: Engine,
     iteration: u32,
-    /// The iteration that goes on with the next call.
+    /// The iteration that the next call continues.
     begun: Option<Begun>,
     in_flight: VecDeque<InFlight>,
-    /// What was encoded for the caller to submit, until it is known to be done.
+    /// Work that was encoded for the caller to submit, until it is known to be done.
     encoded: VecDeque<Encoded>,
     idle: Vec<Readback<f32>>,
     arrived: Vec<Loss>,
@@ -87,7 +87,7 @@ pub struct Condensation {
 #[derive(Debug)]
 struct InFlight {
     iteration: u32,
-    /// Empty if it is the caller who submits.
+    /// Empty if the caller submits.
     submitted: Submitted,
     losses: Readback<f32>,
 }
@@ -106,13 +106,13 @@ impl Condensation {
     ///
     /// # Errors
     /// [`Error::Setting`] or [`Error::Shape`] for settings that are impossible, for this data set,
-    /// or within the device's memory budget; [`Error::OutOfMemory`] if it has less, in the smallest pieces too;
-    /// [`Error::Gpu`] if it refuses.
+    /// or within the device's memory budget; [`Error::OutOfMemory`] if the device has too little memory left even for
+    /// the smallest pieces; [`Error::Gpu`] if it refuses.
     pub fn new(gpu: &Gpu, dataset: Arc<Dataset>, settings: Settings) -> Result<Self> {
         blocking(PREPARE, Self::new_async(gpu, dataset, settings))
     }
 
-    /// As [`new`](Self::new), for browsers, which answer only later whether the device took it all. Elsewhere
+    /// As [`new`](Self::new), for browsers, which report only later whether the device accepted everything. Elsewhere
     /// it completes at once.
     ///
     /// # Errors
@@ -124,9 +124,9 @@ impl Condensation {
         Self::with_images(gpu, dataset, settings, &images).await
     }
 
-    /// Goes on from a checkpoint, as if there had been no break: on the same adapter with the same
-    /// driver the run ends with the same bits. What [`take_losses`](Self::take_losses) returned
-    /// before is not returned again.
+    /// Resumes a run from a checkpoint, as if it had never stopped: on the same adapter with the
+    /// same driver it ends with the same bits. Losses that [`take_losses`](Self::take_losses) has
+    /// returned before are not returned again.
     ///
     /// # Errors
     /// [`Error::Shape`] if this is not the data set that the checkpoint was made with; else as
@@ -192,11 +192,10 @@ impl Condensation {
         checked_plan(gpu, dataset, settings).map(drop)
     }
 
-    /// Changes the learning rate of the pixels, for the iterations from the next on: a schedule, or a
-    /// slider. Those that are submitted or encoded already keep the former one; one that is encoded in part does
-    /// not.
+    /// Changes the learning rate of the pixels from the next iteration on, for a schedule or a slider. Iterations that
+    /// are already submitted or encoded keep the former rate; one that is encoded in part gets the new one.
     ///
-    /// [`settings`](Self::settings), checkpoints and sets have the new one from now on.
+    /// [`settings`](Self::settings), checkpoints and sets have the new rate from now on.
     ///
     /// ```no_run
     /// # fn condense(run: &mut dm_wgpu::Condensation) -> dm_wgpu::Result<()> {
@@ -212,7 +211,7 @@ impl Condensation {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Setting`] for what is no positive number; the former one stays.
+    /// [`Error::Setting`] if it is not a positive number; the former rate stays.
     pub fn set_lr_img(&mut self, lr_img: f32) -> Result<()> {
         let settings = self.settings.clone().lr_img(lr_img);
         settings.check(&self.dataset)?;
@@ -226,7 +225,7 @@ impl Condensation {
         self.iteration
     }
 
-    /// The same: an iteration is a step.
+    /// Iterations submitted so far, as [`iteration`](Self::iteration): a step is an iteration.
     pub fn done(&self) -> u32 {
         self.iteration
     }
@@ -276,8 +275,8 @@ impl Condensation {
     /// Completes when at most so many iterations are in flight; then [`take_losses`](Self::take_losses)
     /// has the others' losses.
     ///
-    /// Whoever polls the device lets it complete: a program that draws does so with every frame, another
-    /// calls [`Gpu::poll`] now and then. An iteration that was encoded must have been submitted.
+    /// This needs somebody to poll the device: a program that draws does so in every frame, others call [`Gpu::poll`]
+    /// now and then. An iteration that was encoded must have been submitted.
     ///
     /// # Errors
     /// [`Error::Gpu`] if the device was lost.
@@ -307,7 +306,7 @@ impl Condensation {
     ///
     /// # Errors
     /// [`Error::Gpu`] if the device was lost, [`Error::Diverged`] when a loss was not finite,
-    /// [`Error::PixelsDiverged`] when the images themselves are no images any more.
+    /// [`Error::PixelsDiverged`] when pixels are not finite or too large.
     pub fn images_blocking(&mut self) -> Result<SyntheticSet> {
         self.settle()?;
         let images = self.matching.pixels().0.read_blocking(&self.gpu)?;
@@ -319,8 +318,8 @@ impl Condensation {
     /// may go on meanwhile.
     ///
     /// # Errors
-    /// As [`images_blocking`](Self::images_blocking), but of losses that were not finite only
-    /// [`take_losses`](Self::take_losses) tells.
+    /// As [`images_blocking`](Self::images_blocking), except that losses that are not finite are
+    /// reported by [`take_losses`](Self::take_losses) only.
     pub fn images(&self) -> impl Future<Output = Result<SyntheticSet>> + wgpu::WasmNotSend + use<> {
         let copy = self.matching.pixels().0.read(&self.gpu);
         let (dataset, settings) = (self.dataset.clone(), self.settings.clone());
@@ -331,8 +330,9 @@ impl Condensation {
         }
     }
 
-    /// Waits for everything submitted and returns what [`resume`](Self::resume) goes on from. Losses
-    /// are not part of it: [`take_losses`](Self::take_losses) has those so far afterwards.
+    /// Waits for everything submitted and returns the state from which [`resume`](Self::resume)
+    /// continues. Losses are not part of it: afterwards [`take_losses`](Self::take_losses) returns
+    /// those so far.
     ///
     /// # Errors
     /// As [`images_blocking`](Self::images_blocking): a run that has diverged has no checkpoint.
@@ -425,14 +425,14 @@ impl Condensation {
         self.matching.recordings()
     }
 
-    /// What its buffers take.
+    /// The memory that its buffers take.
     #[cfg(feature = "testing")]
     pub(crate) fn table(&self) -> Result<crate::gpu::Table> {
         let plan = checked_plan(&self.gpu, &self.dataset, &self.settings)?;
         Ok(self.matching.table(&plan))
     }
 
-    /// Takes in what the GPU has finished.
+    /// Collects what the GPU has finished.
     fn collect(&mut self) -> Result<()> {
         self.gpu.poll()?;
         self.repeat_dropped();
@@ -453,8 +453,8 @@ impl Condensation {
         Ok(())
     }
 
-    /// Goes back to before the encoders that were dropped, if nothing came after them: what they held is drawn
-    /// and computed again, to the same bits.
+    /// Goes back to the state before encoders that were dropped, if nothing came after them. Their work is drawn and
+    /// computed again, to the same bits.
     fn repeat_dropped(&mut self) {
         let Some(at) = self.encoded.iter().position(|encoded| encoded.ticket.is_dropped()) else {
             return;
@@ -482,7 +482,7 @@ impl Condensation {
     }
 }
 
-/// Images that were read back after so many iterations, if they are images still.
+/// Images that were read back after so many iterations, if their pixels are finite and not too large.
 fn synthetic_set(
     dataset: &Dataset,
     settings: &Settings,

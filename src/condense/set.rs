@@ -13,14 +13,14 @@ use crate::{condense::tensor_file::read, files};
 #[cfg(all(test, feature = "files"))]
 mod tests;
 
-/// What `format` in a file's metadata says.
+/// The value of `format` in a file's metadata.
 pub(crate) const FORMAT: &str = "dm-wgpu synthetic set";
-/// The same for a set whose classes have different numbers of images, or not one after the other: readers
-/// of [`FORMAT`] rely on that.
+/// The same for a set whose classes have different numbers of images, or whose images are not class after class, on
+/// which readers of [`FORMAT`] rely.
 const LOOSE_FORMAT: &str = "dm-wgpu images and labels";
-/// Counts up when a reader of the previous one would misread a file.
+/// Incremented when a reader of the previous version would misread a file.
 const FORMAT_VERSION: &str = "1";
-/// Larger images are a broken header rather than something that a network here could take.
+/// A larger size means a broken header; no network here could take such images.
 pub(super) const MAX_SIZE: usize = 4096;
 
 /// Synthetic images with their labels and all that is needed to use them elsewhere.
@@ -57,7 +57,7 @@ pub(super) const MAX_SIZE: usize = 4096;
 pub struct SyntheticSet {
     /// Normalised pixels, (N, C, H, W) with N = classes × ipc, class-major.
     pub images: Vec<f32>,
-    /// One class index an image.
+    /// One class index per image.
     pub labels: Vec<i64>,
     /// 1 or 3.
     pub channels: usize,
@@ -65,7 +65,7 @@ pub struct SyntheticSet {
     pub size: usize,
     /// The data set it was made from.
     pub dataset: String,
-    /// One name a class.
+    /// One name per class.
     pub class_names: Vec<String>,
     /// Mean of each channel that pixels in 0…1 were normalised with.
     pub mean: Vec<f32>,
@@ -152,8 +152,8 @@ impl SyntheticSet {
         Self::of_file(&read_file(path)?, path)
     }
 
-    /// The set that [`to_bytes`](Self::to_bytes) or [`save`](Self::save) made these bytes of, checked as
-    /// [`load`](Self::load) does it.
+    /// The set from which [`to_bytes`](Self::to_bytes) or [`save`](Self::save) made these bytes, checked as by
+    /// [`load`](Self::load).
     ///
     /// ```
     /// # use dm_wgpu::SyntheticSet;
@@ -226,7 +226,7 @@ impl SyntheticSet {
         })
     }
 
-    /// For whoever is handed a set: its fields are public, so anything may be in them.
+    /// Checks a set that the caller made: its fields are public, so anything may be in them.
     pub(crate) fn check(&self) -> Result<()> {
         self.validate().map_err(|reason| Error::shape("synthetic set", reason))
     }
@@ -237,7 +237,7 @@ impl SyntheticSet {
         self.validate_fields().map_err(|reason| Error::shape("set of images", reason))
     }
 
-    /// Whether the fields agree with each other; what is wrong if not.
+    /// Checks that the fields agree with each other; the error says what is wrong.
     fn validate(&self) -> Result<(), String> {
         let Self { ipc, .. } = *self;
         let classes = self.classes();

@@ -1,4 +1,4 @@
-//! What a run does: every setting, its default, and what is possible.
+//! The settings of a condensation: every field, and what is possible. The defaults are in `recipes.toml`.
 
 use serde::{Deserialize, Serialize};
 
@@ -55,8 +55,8 @@ with_setters! {
         pub iterations: u32,
         /// How the synthetic images begin.
         pub init: Init,
-        /// The kind of network that embeds images. Batch norms go by the statistics of 16 real images per class, drawn
-        /// anew in each iteration, and are frozen for the rest of it.
+        /// The kind of network that embeds images. In each iteration, batch norms take their statistics from 16 real
+        /// images per class, which are drawn anew, and are frozen for the rest of the iteration.
         #[serde(default, skip_serializing_if = "is_usual")]
         pub net: Architecture,
         /// Channels of every convolution of a ConvNet, from 1 (128 as published).
@@ -89,7 +89,7 @@ with_setters! {
     }
 }
 
-/// Far more than any adapter has room for, far less than would overflow a count of bytes.
+/// Far more images than any adapter has room for, and far fewer than would overflow a count of bytes.
 const MOST_IPC: usize = 1_000_000;
 /// Moves of the pixels in an iteration, and passes of training between them: two hundred times what was published.
 const MOST_STEPS: u32 = 10_000;
@@ -97,13 +97,13 @@ const MOST_STEPS: u32 = 10_000;
 impl Settings {
     /// What suits a data set: the published settings, for ten images per class and fewer iterations.
     ///
-    /// For other numbers of images, and other presets, ask a [`Recipe`] and [`Settings::of`]: what
-    /// suits may depend on them.
+    /// For other numbers of images, and for other presets, use a [`Recipe`] and [`Settings::of`]:
+    /// suitable settings may depend on them.
     pub fn for_dataset(dataset: &Dataset) -> Self {
         Self::of(&Recipe::new(dataset))
     }
 
-    /// What a recipe says.
+    /// The settings of a recipe.
     ///
     /// ```
     /// use dm_wgpu::{Preset, Recipe, Settings, Subject};

@@ -12,7 +12,7 @@ use crate::Result;
 #[cfg(feature = "files")]
 use crate::{Error, listing::read_data};
 
-/// Larger files are not ours, and reading one would take the memory of the machine.
+/// Larger files are not ours, and reading one could fill the machine's memory.
 pub(crate) const MAX_FILE: u64 = 4 << 30;
 
 /// An array on its way into a file.
@@ -36,10 +36,10 @@ impl<'a> Part<'a> {
     }
 }
 
-/// A file's bytes. Written by hand, as the crate puts metadata down in random order. Parts of wider
-/// types first keep all of them aligned.
+/// A file's bytes. They are written here because the crate writes metadata in random order. Parts
+/// of wider types come first, so that all parts are aligned.
 pub(super) fn encode(metadata: Value, parts: &[Part<'_>]) -> Vec<u8> {
-    // `Value`'s maps have one order, whatever it is.
+    // `Value`'s maps have a fixed order.
     let mut header = Map::new();
     header.insert("__metadata__".into(), metadata);
     let mut at = 0;

@@ -12,8 +12,8 @@ use tar::{Archive, EntryType};
 use super::bytes::{File, MAX_BYTES, damaged};
 use crate::{Error, Result};
 
-/// The contents of the files of these names in one folder of an archive; those that it lacks are left
-/// out. Only ordinary files count, and of two with one name the first.
+/// The contents of the files of these names in one folder of an archive; missing ones are left out.
+/// Only ordinary files count, and of two with the same name the first.
 ///
 /// # Errors
 /// [`Error::Io`] or [`Error::Format`] naming the archive: damaged, or with a file beyond reason.
@@ -25,8 +25,8 @@ pub(super) fn read_files<'a>(
     let mut archive = Archive::new(File::from(path).open()?);
     let wrong = |error| damaged(path, error);
     let mut files = BTreeMap::new();
-    // As they lie there: what extensions of the format call them is of no interest, and reading
-    // those would believe the sizes that they name.
+    // Raw entries: the names that extensions of the format give are not needed, and reading
+    // extensions would trust the sizes that they name.
     for entry in archive.entries().map_err(wrong)?.raw(true) {
         let entry = entry.map_err(|error| not_tar(path, error))?;
         let Some(name) = wanted(&entry, folder, names) else { continue };
@@ -41,7 +41,7 @@ pub(super) fn read_files<'a>(
             ));
         }
         let mut content = Vec::new();
-        // Grows with what is there, whatever the header says.
+        // The memory grows with the bytes that are really there, whatever the header says.
         let read = entry.take(size).read_to_end(&mut content);
         read.map_err(wrong)?;
         if (content.len() as u64) < size {
@@ -52,12 +52,12 @@ pub(super) fn read_files<'a>(
             break;
         }
     }
-    // To its end, where gzip has its checksum; a bomb is left alone.
+    // Read to the end, where gzip has its checksum, but not if it decompresses to a huge size.
     io::copy(&mut archive.into_inner().take(MAX_BYTES), &mut io::sink()).map_err(wrong)?;
     Ok(files)
 }
 
-/// The name that an entry is wanted under: that of an ordinary file exactly there.
+/// The wanted name that this entry has, if it is an ordinary file in that folder.
 fn wanted<'a>(
     entry: &tar::Entry<'_, impl Read>,
     folder: &str,
@@ -75,7 +75,7 @@ fn wanted<'a>(
         .find(|wanted| place && rest.is_none() && name == Component::Normal((*wanted).as_ref()))
 }
 
-/// The decoder's own complaints say it is damaged; any other is that this is no archive.
+/// An error of the decoder means a damaged file; any other error means that this is not an archive.
 fn not_tar(path: &Path, error: io::Error) -> Error {
     match error.kind() {
         io::ErrorKind::Other => {

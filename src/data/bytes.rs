@@ -11,7 +11,7 @@ use std::{
 use crate::listing::open_data;
 use crate::{Error, Result, impostors::refuse_impostor};
 
-/// More than any set of small images has: a file that promises more is damaged or hostile.
+/// More than any set of small images has: a file that claims more is damaged or hostile.
 pub(super) const MAX_BYTES: u64 = 1 << 30;
 
 /// A file of data, on this machine or in memory.
@@ -19,12 +19,12 @@ pub(super) const MAX_BYTES: u64 = 1 << 30;
 pub(super) enum File<'a> {
     #[cfg(feature = "files")]
     OnDisk(&'a Path),
-    /// What errors call it, and its content.
+    /// Its name in errors, and its content.
     InMemory(&'a Path, &'a [u8]),
 }
 
 impl<'a> File<'a> {
-    /// What errors call it.
+    /// Its name in errors.
     pub fn path(self) -> &'a Path {
         match self {
             #[cfg(feature = "files")]
@@ -45,14 +45,13 @@ impl<'a> File<'a> {
         }
     }
 
-    /// Its bytes, decompressed if they are gzip: the content decides, since names get changed by browsers and
-    /// archivers.
+    /// Its bytes, decompressed if they are gzip. The content decides, since browsers and archivers change names.
     pub fn open(self) -> Result<Box<dyn Read + 'a>> {
         let (_, reader) = decompressed(self.stored()?).map_err(Error::io("read", self.path()))?;
         Ok(reader)
     }
 
-    /// All of these bytes, if a data set can have so many.
+    /// All of these bytes, if they are no more than a data set can have.
     pub fn content(self) -> Result<Vec<u8>> {
         let (path, mut content) = (self.path(), Vec::new());
         let read = self.open()?.take(MAX_BYTES + 1).read_to_end(&mut content);
@@ -90,8 +89,8 @@ pub(super) fn decompressed<'a>(mut raw: impl Read + 'a) -> io::Result<(bool, Box
     })
 }
 
-/// Tells content that is wrong (a decoder's complaints, a file that ends too early) from a disk that
-/// fails.
+/// Distinguishes wrong content (errors of a decoder, a file that ends too early) from a failing
+/// disk.
 pub(super) fn damaged(path: &Path, error: io::Error) -> Error {
     match error.kind() {
         io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => {

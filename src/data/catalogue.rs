@@ -66,7 +66,7 @@ mod tests {
             for mirror in published.mirrors {
                 assert!(mirror.starts_with("http") && mirror.ends_with('/'), "{mirror}");
             }
-            // Where the published files themselves are pinned, their sizes are known.
+            // If the published files themselves are pinned, their sizes are known.
             if published.files.iter().all(|file| file.pinned != Pinned::Content) {
                 let bytes: u64 = published.files.iter().map(|file| file.len).sum();
                 assert_eq!(bytes, published.download, "{name}");

@@ -55,7 +55,7 @@ pub(super) const CIFAR10: Known = Known {
                 files: TEN.files,
                 read: |known, paths, _, _| from_folder(known, &TEN, paths),
             },
-            // As pictures, a sub-folder a class. They come class by class, in the order of their
+            // As pictures, a sub-folder per class. They come class by class, in the order of their
             // names, where the records are shuffled: the same images, drawn otherwise by a seed.
             Unpacked {
                 folder: "cifar10",
@@ -132,23 +132,23 @@ pub(super) const CIFAR100: Known = Known {
     }),
 };
 
-/// How one of them lies in its files.
+/// How one of the two sets is stored in its files.
 struct Form {
     #[cfg_attr(not(feature = "files"), allow(dead_code))]
     folder: &'static str,
     /// Those with training records, then the one with test records.
     files: &'static [&'static str],
-    /// The class names, a line each. Copies of the rest do without.
+    /// The class names, one per line. Copies without this file are accepted.
     names_in: &'static str,
     /// Bytes before a record's pixels, the last of which is the label.
     labels: usize,
-    /// The class names as that file has them.
+    /// The class names in that file.
     names: &'static [&'static str],
     #[cfg_attr(not(feature = "files"), allow(dead_code))]
     python: Python,
 }
 
-/// The same images as Python pickles them, which is not read here.
+/// The same images as Python's pickles, which are not read here.
 #[cfg_attr(not(feature = "files"), allow(dead_code))]
 struct Python {
     /// In its archive.
@@ -228,7 +228,7 @@ fn from_files(
     assemble(known, form, parts, names.map(Part::of).transpose()?)
 }
 
-/// A file's content, and what errors call it.
+/// A file's content, and its name in errors.
 struct Part<'a> {
     path: &'a Path,
     /// Of a file in an archive.
@@ -286,7 +286,7 @@ fn class_names(known: &Known, part: &Part<'_>) -> Result<Vec<String>> {
     Ok(names.into_iter().map(String::from).collect())
 }
 
-/// Pixels and labels of all records, the pixels as they lie there: channel by channel, row by row.
+/// Pixels and labels of all records; pixels in the order of the file: channel by channel, row by row.
 fn split(known: &Known, form: &Form, parts: Vec<Part<'_>>) -> Result<(Vec<u8>, Vec<u32>)> {
     let record = form.labels + known.channels * known.size * known.size;
     let (mut pixels, mut labels) = (Vec::new(), Vec::new());

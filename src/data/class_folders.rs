@@ -1,4 +1,4 @@
-//! Folders of pictures with a sub-folder for each class: which pictures are of which class and split.
+//! Folders of pictures with a sub-folder per class: which pictures belong to which class and split.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -18,15 +18,15 @@ use crate::{
     names::{difference, folded, printable, same_text, some_of},
 };
 
-/// Part of each class that is set aside for the test where a folder has none of its own.
+/// Part of each class that is set aside for the test, if a folder has no test pictures.
 pub const TEST_FRACTION: f64 = 0.2;
 
 /// What the folder beside `train` may be called, in any case, the best first.
 const TESTS: [&str; 4] = ["test", "val", "valid", "validation"];
-/// What runs leave in their folders, by which these are known. A run's own may be one further down.
+/// Files by which folders of runs are recognised. A run's own files may be one level further down.
 const RESULTS: [&str; 3] = ["run.toml", "runs.toml", "report.json"];
 
-/// A published set of which somebody has made such a folder, with classes in the set's own order.
+/// A published set from which somebody has made such a folder; classes have the set's own order.
 pub(super) fn published(
     known: &Known,
     classes: &[&str],
@@ -114,7 +114,7 @@ pub(super) fn subfolders(folder: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Whether runs have left something in a folder, or in those directly in it, as in `runs`.
+/// Whether a folder, or a folder directly in it, holds the results of runs, as `runs` does.
 fn has_results(folder: &Path) -> bool {
     let results = |folder: &Path| RESULTS.iter().any(|name| folder.join(name).is_file());
     let below = |name: &String| results(&folder.join(name));
@@ -135,7 +135,7 @@ fn all_subfolders(folder: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Whether there are folders in it and no pictures beside them.
+/// Whether it holds folders and no pictures beside them.
 fn is_tree(folder: &Path) -> Result<bool> {
     let entries = fs::read_dir(folder).map_err(Error::io("read", folder))?;
     let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
@@ -143,7 +143,7 @@ fn is_tree(folder: &Path) -> Result<bool> {
     Ok(!pictures && !subfolders(folder)?.is_empty())
 }
 
-/// A folder with a sub-folder a class.
+/// A folder with a sub-folder per class.
 struct Tree {
     path: PathBuf,
     /// Each class's pictures, sorted by name.
@@ -151,7 +151,7 @@ struct Tree {
 }
 
 impl Tree {
-    /// Says once what it leaves out.
+    /// Warns once about what is left out.
     fn read(shelf: &Shelf, below: &str) -> Result<Self> {
         const NAMED: usize = 3;
         let path = if below.is_empty() { shelf.path().to_owned() } else { shelf.shown(below) };
@@ -236,12 +236,13 @@ impl Tree {
                 }
             }
         }
-        // Whatever a folder is called, nobody's terminal is to be steered by it.
+        // A folder's name must not control anybody's terminal.
         let classes = names.iter().map(|name| printable(name).into_owned()).collect();
         Ok(Arranged { classes, train, test: tests })
     }
 
-    /// A part of each class for the test, the same whatever else there is and wherever it lies.
+    /// A part of each class for the test. It follows from the pictures' names alone, whatever else the folder holds and
+    /// wherever it is.
     fn divided(self, fraction: f64) -> Result<Arranged> {
         if !(0.0..1.0).contains(&fraction) {
             return Err(Error::setting("test_fraction", fraction, "from 0 to below 1 is possible"));
@@ -249,7 +250,7 @@ impl Tree {
         let (mut train, mut test) = (BTreeMap::new(), BTreeMap::new());
         for (name, pictures) in self.classes {
             refuse_empty(&self.path, &name, &pictures)?;
-            // At least one is left to train on.
+            // At least one picture is left to train on.
             let tested = (pictures.len() as f64 * fraction).round() as usize;
             let tested = tested.min(pictures.len() - 1);
             let within = |file: &Entry| {
@@ -270,8 +271,8 @@ impl Tree {
     }
 }
 
-/// Refuses classes whose names nobody can tell apart, and warns of those that differ in case alone: letters
-/// may be classes, but a mistake is likelier.
+/// Refuses classes whose names look the same, and warns about names that differ only in case: letters may be classes,
+/// but a mistake is likelier.
 fn tell_apart(path: &Path, classes: &BTreeMap<String, Vec<Entry>>) -> Result<()> {
     let mut seen: HashMap<String, &str> = HashMap::new();
     let mut alike = Vec::new();
@@ -299,7 +300,7 @@ fn tell_apart(path: &Path, classes: &BTreeMap<String, Vec<Entry>>) -> Result<()>
     Ok(())
 }
 
-/// A class whose pictures all lie further down is no class, but a folder of some.
+/// A folder whose pictures all lie further down is not a class but a folder of classes.
 fn refuse_deeper(path: &Path, name: &str, pictures: &[Entry]) -> Result<()> {
     let folder = path.join(name);
     if pictures.is_empty() || !is_tree(&folder)? {

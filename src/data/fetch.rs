@@ -1,5 +1,5 @@
-//! Downloads a file into a folder: several mirrors, a pinned SHA-256, and no file of that name
-//! unless it is whole and right. What breaks off is gone on with the next time.
+//! Downloads a file into a folder, from several mirrors, with a pinned SHA-256. The file gets its
+//! name only when it is complete and correct; a download that broke off continues the next time.
 
 use std::{
     fs,
@@ -23,21 +23,21 @@ mod partial;
 #[cfg(test)]
 pub(super) mod tests;
 
-/// What the names of files begin with that are not whole yet and that nobody goes on with.
+/// Prefix of unfinished files that no later download continues.
 const UNFINISHED: &str = ".download-";
-/// Without a new piece for so long, whoever downloads a file is gone: longer than any timeout.
+/// If no new piece arrived for this long, the downloading process is gone: longer than any timeout.
 const ABANDONED: Duration = Duration::from_secs(120);
-/// So long is the beginning of a file kept for another try.
+/// How long the beginning of a file is kept for another attempt.
 const FORGOTTEN: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
-/// Where and how patiently to ask.
+/// Where to download from, and how patiently.
 #[derive(Debug)]
 pub(super) struct Fetcher {
     /// Base addresses, asked in turn: `<mirror>/<file>.gz`.
     pub(super) mirrors: Vec<String>,
-    /// For finding the host and connecting to it.
+    /// Timeout for finding the host and connecting to it.
     pub(super) connect: Duration,
-    /// For each answer and each further piece of it.
+    /// Timeout for each answer and each further piece of it.
     pub(super) read: Duration,
     /// How often all mirrors are asked again.
     pub(super) retries: u32,
@@ -49,11 +49,11 @@ pub(super) struct Fetcher {
 
 /// Why there is no file from a mirror.
 enum Failure {
-    /// Something on this machine, e.g. a full disk: no other mirror would help.
+    /// A problem on this machine, e.g. a full disk: no other mirror would help.
     Here(io::Error),
     /// The mirror may do better next time.
     Passing(String),
-    /// The mirror will say the same again.
+    /// The mirror will give the same answer again.
     Final(String),
 }
 
@@ -70,10 +70,10 @@ impl Fetcher {
         }
     }
 
-    /// Downloads `file` to `folder` as the mirror has it (gzipped, as a rule) and returns its path.
+    /// Downloads `file` to `folder` in the mirror's form (usually gzipped) and returns its path.
     ///
     /// # Errors
-    /// [`Error::Download`] with every mirror's answer; [`Error::Io`] if it cannot be stored.
+    /// [`Error::Download`] with every mirror's answer; [`Error::Io`] if the file cannot be stored.
     pub(super) fn fetch(
         &self,
         file: &Remote<'_>,
@@ -145,19 +145,19 @@ impl Fetcher {
             .timeout_connect(Some(self.connect))
             .timeout_send_request(Some(self.read))
             .timeout_recv_response(Some(self.read))
-            // Bounds each piece, not the whole: a slow line may take as long as it needs.
+            // This limits each piece, not the whole download: a slow connection may take as long as it needs.
             .timeout_per_read(Some(self.read))
             .proxy(self.proxy.clone())
             .user_agent(concat!("dm-wgpu/", env!("CARGO_PKG_VERSION")))
-            // The file is wanted as it lies there.
+            // No transfer compression: the bytes on the server are wanted.
             .accept_encoding("identity")
             .build()
             .new_agent()
     }
 }
 
-/// Removes what downloads left that were killed. Those that go on beside this one write all the time
-/// and are left alone, as are beginnings that are not too old.
+/// Removes the remains of downloads that were killed. Downloads in other processes write all the
+/// time, and their files are left alone, as are beginnings that are not too old.
 pub(super) fn clean(folder: &Path) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
@@ -172,13 +172,13 @@ pub(super) fn clean(folder: &Path) {
         };
         if abandoned().unwrap_or(false) {
             log::info!("removing {}, left by a download that was killed", entry.path().display());
-            // Whoever can't be removed is in nobody's way.
+            // A file that cannot be removed does no harm.
             let _ = fs::remove_file(entry.path());
         }
     }
 }
 
-/// Makes `partial` the whole file, by this mirror; whether it is gzip.
+/// Completes `partial` from this mirror. Returns whether the file is gzip.
 fn fetch_from(
     agent: &ureq::Agent,
     mirror: &str,
@@ -197,12 +197,12 @@ fn fetch_from(
         if !resumed {
             return checked;
         }
-        // Its beginning was of another file, or that has changed since: once more, all of it.
+        // Its beginning is from another file, or the file has changed since: download all of it again.
         log::info!("what there was of {address} does not go with the rest");
     }
 }
 
-/// Appends to `partial` what comes after it; whether there was anything that is still in it.
+/// Appends the rest of the file to `partial`. Returns whether an earlier beginning is still in it.
 fn receive(
     agent: &ureq::Agent,
     address: &str,
@@ -211,7 +211,7 @@ fn receive(
     on_progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<bool, Failure> {
     let limit = match file.pinned {
-        // Compression never makes a file longer by more than a trifle.
+        // Compression never makes a file much longer.
         Pinned::Content => file.len.saturating_add(1 << 16),
         Pinned::Gzip | Pinned::Plain => file.len,
     };
@@ -227,13 +227,13 @@ fn receive(
     }
     let response = match request.call() {
         Ok(response) => response,
-        // Nothing comes after what is there: then that should be all.
+        // The server has nothing after these bytes, so they should be the whole file.
         Err(ureq::Error::StatusCode(416)) if there > 0 => return Ok(true),
         Err(error) => return Err(refusal(error)),
     };
     let resumes = response.status() == StatusCode::PARTIAL_CONTENT;
     if !resumes || begins_at(response.headers()) != Some(there) {
-        // Also servers that don't know of ranges end here, and send everything.
+        // Servers that do not support ranges end up here too, and send everything.
         partial.restart().map_err(Failure::Here)?;
     }
     if resumes && partial.len() != there {
@@ -282,7 +282,7 @@ fn begins_at(headers: &HeaderMap) -> Option<u64> {
     range.trim().strip_prefix("bytes")?.trim_start().split_once('-')?.0.parse().ok()
 }
 
-/// Whether the file is gzip, once the bytes that are pinned have their hash.
+/// Checks the hash of the pinned bytes. Returns whether the file is gzip.
 fn check(stored: fs::File, file: &Remote<'_>) -> Result<bool, Failure> {
     let unreadable = |error| Failure::Passing(format!("sent an unreadable file: {error}"));
     let (gzip, bytes): (bool, Box<dyn Read>) = match file.pinned {

@@ -12,10 +12,10 @@ use crate::{Dataset, Error, Result, names::printable};
 #[cfg(test)]
 mod tests;
 
-/// What the name of a data set begins with that is a folder of pictures: its path follows.
+/// Prefix of a data set's name that means a folder of pictures; the path follows.
 pub const FOLDER: &str = "folder:";
-/// The name of the data set that [`load`](super::load) makes of `dataset`: of a `folder:PATH` the
-/// folder's own, after a `folder:` only where a published set is called the same.
+/// The name of the data set that [`load`](super::load) makes from `dataset`. For a `folder:PATH` it
+/// is the folder's own name, with `folder:` in front only if a published set has the same name.
 ///
 /// ```
 /// use dm_wgpu::data::name_of;
@@ -35,24 +35,25 @@ pub fn name_of(dataset: &str) -> String {
 /// A folder of pictures as a data set whose classes are the names of its sub-folders, sorted.
 ///
 /// Either it has `train` and `test` (or `val`, `valid`, `validation`; in any case), each with a
-/// sub-folder a class, or it is one such tree, of which `sources` say
-/// [how much](Sources::test_fraction) is for the test. Which pictures those are follows from their
-/// names. A class has pictures in its own folder and may have more in further ones below it; hidden
-/// files, what is no picture, and folders with the results of runs are ignored. The set is called
-/// [as the folder is](name_of).
+/// sub-folder per class, or it is one such tree, of which `sources` say [how
+/// much](Sources::test_fraction) is for the test. Which pictures those are follows from their
+/// names. A class has pictures in its own folder and may have more in folders below it. Hidden
+/// files, files that are not pictures, and folders with the results of runs are ignored. The set
+/// has [the folder's name](name_of).
 ///
-/// PNG, JPEG, WebP and BMP are read, grey only if all are grey; what is transparent is put on white,
-/// and 16 bits become 8. Pictures must be square and of one size, or are cut to the largest square in
-/// their middle and resampled to [`Sources::resize`]. Mean and standard deviation are those of the
-/// training images.
+/// PNG, JPEG, WebP and BMP are read. The set is grey only if all pictures are; transparent pixels
+/// are put on white, and 16 bits become 8. Pictures must be square and of one size. With
+/// [`Sources::resize`] they are cut to the largest square in their middle and resampled to that
+/// size. Mean and standard deviation are those of the training images.
 ///
-/// They are decoded on all cores into a file of the user's cache folder, from which they are mapped
-/// into memory, now and the next time, as long as no picture has changed. `on_progress` hears of it.
+/// They are decoded on all cores into a file of the user's cache folder, which is then mapped into
+/// memory; the next time it is used again if no picture has changed. `on_progress` is called with
+/// the progress.
 ///
 /// # Errors
 /// [`Error::Format`] naming the folder or the picture that is not as it should be,
-/// [`Error::Setting`] if there is no such folder, if they have different sizes and `sources` no other,
-/// or if `test_fraction` has nothing to split; [`Error::Io`] for what the system refused.
+/// [`Error::Setting`] if there is no such folder, if pictures have different sizes and `sources` has no `resize`, or if
+/// `test_fraction` has nothing to split; [`Error::Io`] if the system refused to read or write something.
 pub fn folder(
     path: &Path,
     sources: &Sources,

@@ -1,4 +1,4 @@
-//! The embedded data set: handwritten-looking digits, drawn on the spot from stroke skeletons.
+//! The embedded data set: digits that look handwritten, drawn at run time from stroke skeletons.
 //!
 //! Each image follows from (seed, index) alone and is drawn with additions, multiplications,
 //! divisions and square roots only, which are exact to the bit everywhere: a seed gives the same
@@ -18,8 +18,8 @@ use crate::{
     rng::{Purpose, Stream},
 };
 
-/// The data set of this name: everyone's is the same, so that results can be compared. A run's seed
-/// is another matter.
+/// The seed of the data set with this name: it is the same for everyone, so that results can be
+/// compared. A run's seed is separate.
 pub(super) const GLYPHS: Known = Known {
     name: "glyphs",
     title: "glyphs",
@@ -40,9 +40,9 @@ pub(super) const GLYPHS: Known = Known {
 
 /// Height and width in pixels.
 const SIZE: usize = 28;
-/// Training images: 1000 a class.
+/// Training images: 1000 per class.
 const TRAIN: usize = 10_000;
-/// Test images: 200 a class.
+/// Test images: 200 per class.
 const TEST: usize = 2_000;
 /// Pixels that stay free of ink on each side.
 const MARGIN: f32 = 1.0;
@@ -53,7 +53,7 @@ const PIECES: usize = 6;
 /// the same `seed` on every platform. Needs no file and takes a fraction of a second.
 ///
 /// # Errors
-/// None that could occur; the [`Result`] is [`Dataset::new`]'s.
+/// None in practice; the [`Result`] is that of [`Dataset::new`].
 pub fn glyphs(seed: u64) -> Result<Dataset> {
     let train = draw_all(seed, 0..TRAIN);
     let test = draw_all(seed, TRAIN..TRAIN + TEST);
@@ -88,7 +88,7 @@ fn draw_all(seed: u64, indices: Range<usize>) -> Vec<u8> {
     };
     let workers = thread::available_parallelism().map_or(1, |n| n.get());
     if workers == 1 {
-        // Also where there are no threads at all.
+        // This also works on platforms without threads.
         draw_run(indices.start, &mut pixels);
         return pixels;
     }
@@ -113,8 +113,8 @@ fn moments(pixels: &[u8]) -> (f32, f32) {
     ((mean / 255.0) as f32, (variance.sqrt() / 255.0) as f32)
 }
 
-/// Roughly normal with variance 1, never beyond ±3.5: a sum of uniform numbers, since the real
-/// thing needs a logarithm, which platforms round differently.
+/// Roughly normal with variance 1, never beyond ±3.5: a sum of uniform numbers, since an exact
+/// normal number needs a logarithm, which platforms round differently.
 fn bell(random: &mut Stream) -> f32 {
     let sum = random.uniform() + random.uniform() + random.uniform() + random.uniform();
     (sum - 2.0) * 1.732_050_8
@@ -190,7 +190,7 @@ impl Posture {
                     let [vv, uv, uu] = self.bend;
                     let du = vv.0 * v * v + uv.0 * u * v + uu.0 * u * u;
                     let dv = vv.1 * v * v + uv.1 * u * v + uu.1 * u * u;
-                    // A hand strays gradually: half of the last point's error stays.
+                    // A hand strays gradually: half of the last point's error remains.
                     drift.0 = 0.5 * drift.0 + 0.8 * bell(random);
                     drift.1 = 0.5 * drift.1 + 0.8 * bell(random);
                     let u = u + du + self.stray * drift.0;
@@ -229,7 +229,7 @@ fn curve(points: &[Point]) -> Vec<Point> {
     line
 }
 
-/// Moves the lines into the picture, off the centre by chance, and shrinks them if they must.
+/// Moves the lines into the picture, randomly off the centre, and shrinks them if necessary.
 fn fit(lines: &mut [Vec<Point>], reach: f32, random: &mut Stream) {
     let (mut low, mut high) = ((f32::MAX, f32::MAX), (f32::MIN, f32::MIN));
     for &(x, y) in lines.iter().flatten() {
@@ -251,7 +251,7 @@ fn fit(lines: &mut [Vec<Point>], reach: f32, random: &mut Stream) {
     }
 }
 
-/// What the digit is written with.
+/// The pen with which the digit is written.
 struct Pen {
     /// Half the stroke's width in pixels, at its start and at its end.
     radius: (f32, f32),
@@ -385,7 +385,7 @@ mod tests {
                     x.min(y).min(SIZE - 1 - x).min(SIZE - 1 - y) == 0
                 };
                 let at_edge = (0..image.len()).filter(|&at| edge(at)).map(|at| image[at]).max();
-                // 14 is the noise's utmost.
+                // 14 is the largest noise.
                 assert!(at_edge <= Some(14), "image {index} touches the edge: {at_edge:?}");
             }
         }

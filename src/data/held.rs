@@ -1,13 +1,13 @@
-//! Data sets that have names, from the content of their files, for programs without a file system.
+//! Data sets with names, made from the content of their files, for programs without a file system.
 
 use std::path::Path;
 
 use super::{bytes::File, catalogue::known, known::Held};
 use crate::{Dataset, Error, Result};
 
-/// The data set of this name, one of [`NAMES`](super::NAMES), from the content of its files: each under the name
-/// with which it is published, plain or gzipped, with or without `.gz` at the end of its name. They may be a subset
-/// or otherwise your own, of the same form. Files that the set does not have are passed over.
+/// The data set of this name, one of [`NAMES`](super::NAMES), from the content of its files. Each file has its
+/// published name, with or without `.gz`, and is plain or gzipped. The files may hold a subset, or data of your own in
+/// the same format. Files that the set does not have are ignored.
 ///
 /// | name | files |
 /// |---|---|
@@ -35,8 +35,8 @@ use crate::{Dataset, Error, Result};
 ///
 /// # Errors
 /// [`Error::Setting`] for a name that is not known, and for `tiny-imagenet`, whose pictures are decoded only by `load`
-/// of the cargo feature `files`; [`Error::NotFound`] for a file that is missing; [`Error::Format`], with the
-/// name that you gave, for one that is damaged.
+/// of the cargo feature `files`; [`Error::NotFound`] for a file that is missing; [`Error::Format`], with the name that
+/// you gave, for a damaged file.
 pub fn from_bytes(name: &str, files: &[(&str, &[u8])]) -> Result<Dataset> {
     let known = known(name)?;
     match known.held {

@@ -1,7 +1,7 @@
 //! Reads IDX files, the format MNIST comes in: 8-bit images or labels, plain or gzipped.
 //!
-//! Nothing is believed that the file does not back: sizes are checked before they are multiplied,
-//! and memory grows with the bytes that are really there, up to [`MAX_BYTES`].
+//! Sizes in a header are not trusted: they are checked before they are multiplied, and memory grows
+//! with the bytes that are really there, up to [`MAX_BYTES`].
 
 use std::{
     io::{self, Read},
@@ -122,14 +122,14 @@ fn header_word(file: &mut impl Read, path: &Path) -> Result<u32> {
     Ok(u32::from_be_bytes(bytes))
 }
 
-/// Exactly `total` bytes up to the file's end; None stands for a product that overflowed.
+/// Exactly `total` bytes up to the file's end; `None` means that the product of sizes overflowed.
 fn read_content(file: &mut impl Read, path: &Path, total: Option<u64>) -> Result<Vec<u8>> {
     let total = total.filter(|&n| n <= MAX_BYTES).ok_or_else(|| {
         Error::format(path, format!("its header promises more than {MAX_BYTES} bytes: damaged"))
     })?;
     let mut content = Vec::new();
-    // One byte more than promised: it tells a file that goes on, and at the end it makes the
-    // decoder compare gzip's checksum.
+    // One byte more than promised: this detects a file that is too long, and at the end it makes
+    // the decoder compare gzip's checksum.
     let read = file.take(total + 1).read_to_end(&mut content);
     let found = content.len() as u64;
     match read {
@@ -249,7 +249,7 @@ pub(super) mod tests {
         let path = folder.file("huge", &idx(IMAGES, &[u32::MAX, side, side], &[]));
         let message = read_images(&path, side as usize).unwrap_err().to_string();
         assert!(message.contains("promises more than"), "{message}");
-        // Within the limit, what is missing is found out without allocating it.
+        // Within the limit, missing bytes are noticed without allocating room for them.
         let message = folder.images_error(&idx(IMAGES, &[1 << 28, 2, 2], &[7; 12]));
         assert!(message.contains("promises 1073741824 bytes, 12 are there"), "{message}");
     }

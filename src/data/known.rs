@@ -1,4 +1,4 @@
-//! What is known of a data set that has a name: what it is, and where it comes from.
+//! The description of a data set with a name: what it is, and where it comes from.
 
 use super::bytes::File;
 use crate::{Dataset, Result};
@@ -8,7 +8,7 @@ mod files;
 #[cfg(feature = "files")]
 pub(super) use files::{Origin, Published, Read, Unpacked, Unread};
 
-/// A data set that has a name here: what is known of it before it is loaded.
+/// A data set with a name: what is known about it before it is loaded.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Known {
@@ -30,38 +30,38 @@ pub struct Known {
     pub mean: &'static [f32],
     /// Standard deviation of each channel, of pixels in 0…1, likewise.
     pub std: &'static [f32],
-    /// Whether its pictures may be mirrored left to right without becoming something else, as digits
-    /// and letters do.
+    /// Whether its pictures may be mirrored left to right. Digits and letters may not: they would
+    /// become something else.
     pub flip: bool,
-    /// In the words of its publishers, or that there are none.
+    /// The licence in the words of its publishers, or that none is stated.
     pub licence: &'static str,
-    /// Where its publishers present it.
+    /// The address where its publishers present it.
     pub source: &'static str,
-    /// How it is made of its files' content, wherever they are.
+    /// How it is made from the content of its files.
     pub(super) held: Held,
     #[cfg(feature = "files")]
     pub(super) origin: Origin,
 }
 
-/// How a data set is made of bytes.
+/// How a data set is made from bytes.
 #[derive(Debug)]
 pub(super) enum Held {
-    /// By this crate, of none.
+    /// Drawn by this crate, without files.
     Drawn(fn() -> Result<Dataset>),
-    /// Of the content of these files.
+    /// From the content of these files.
     Files {
         names: &'static [&'static str],
-        /// One that may be missing.
+        /// A file that may be missing.
         optional: Option<&'static str>,
         /// Takes the files in the order of `names`, and the optional one.
         read: fn(&Known, &[File<'_>], Option<File<'_>>) -> Result<Dataset>,
     },
-    /// Not at all: it is of pictures, which only the feature `files` decodes.
+    /// Not possible: it consists of pictures, which are decoded only with the feature `files`.
     Pictures,
 }
 
 impl Known {
-    /// Whether it needs files; else it is always at hand.
+    /// Whether it needs files; otherwise it is always available.
     pub fn has_files(&self) -> bool {
         !matches!(self.held, Held::Drawn(_))
     }

@@ -16,20 +16,20 @@ use crate::{Dataset, Error, Result};
 /// The data set of this name: one of [`NAMES`](super::NAMES), or `folder:` and the path of a
 /// [`folder`].
 ///
-/// The files of published ones, plain or gzipped, or their archive as it is published, are looked
-/// for in a folder of the set's name below [`Sources::data_dir`] and in that folder itself; without
-/// one, likewise in the folder that the environment variable `DM_WGPU_DATA` names; without that
-/// either, in the user's cache folder, to which missing files are downloaded (cargo feature
-/// `download`; `DM_WGPU_MIRROR` is another server's address, to which `/<name>/<file>` or `/<file>`
-/// is appended) and checked against their SHA-256. A folder that was named is the only place looked
-/// in; what is in it is taken as it is and may be a subset.
+/// The files of published sets, plain or gzipped, or their archive as it is published, are looked
+/// for in a folder with the set's name below [`Sources::data_dir`] and in that folder itself.
+/// Without `data_dir`, the folder that the environment variable `DM_WGPU_DATA` names is searched in
+/// the same way. Without that too, the user's cache folder is used: missing files are downloaded to
+/// it (cargo feature `download`; `DM_WGPU_MIRROR` is another server's address, to which
+/// `/<name>/<file>` or `/<file>` is appended) and checked against their SHA-256. If a folder is
+/// named, no other place is searched; its files are taken as they are and may be a subset.
 ///
-/// `on_progress` hears of each piece that has to be downloaded; often there is none.
+/// `on_progress` is called for each piece that is downloaded; often there is none.
 ///
 /// # Errors
-/// [`Error::Setting`] for an unknown name or options that it has no use for, [`Error::NotFound`] where the named folder lacks files,
-/// [`Error::Download`] when no mirror gave one, [`Error::Io`] and [`Error::Format`] for files that
-/// cannot be used.
+/// [`Error::Setting`] for an unknown name or for options that have no effect on this set, [`Error::NotFound`] where the
+/// named folder lacks files, [`Error::Download`] when no mirror gave one, [`Error::Io`] and [`Error::Format`] for files
+/// that cannot be used.
 ///
 pub fn load(
     name: &str,
@@ -55,11 +55,11 @@ pub fn load(
 
 /// MNIST (LeCun, Cortes, Burges): 60 000 training and 10 000 test images of 1×28×28.
 ///
-/// The same as [`load`] with the name `mnist`, which says where it is looked for.
-/// Files that you provide may be a subset or otherwise your own, of 28×28 pixels and labels 0 to
-/// 9; a download must be the original.
+/// The same as [`load`] with the name `mnist`; see there for the places that are searched. Your own
+/// files may hold a subset or other data, with 28×28 pixels and labels 0 to 9; a download must be
+/// the original.
 ///
-/// `on_progress` hears of each piece that is downloaded.
+/// `on_progress` is called for each piece that is downloaded.
 ///
 /// # Errors
 /// As [`load`].
@@ -67,11 +67,12 @@ pub fn mnist(sources: &Sources, on_progress: &mut dyn FnMut(Progress<'_>)) -> Re
     load(MNIST.name, sources, on_progress)
 }
 
-/// Whether [`load`] could load this, as far as that can be told without reading or downloading anything.
+/// Whether [`load`] could load this, as far as can be known without reading or downloading anything.
 ///
 /// # Errors
-/// As [`load`]: [`Error::Setting`] for an unknown name, a folder that is none, or options that it has
-/// no use for; [`Error::Io`] or [`Error::Format`] for a folder that can't be read as one of pictures.
+/// As [`load`]: [`Error::Setting`] for an unknown name, a path that is not a folder, or options
+/// that have no effect on this set; [`Error::Io`] or [`Error::Format`] for a folder that can't be
+/// read as pictures.
 pub fn check(name: &str, sources: &Sources) -> Result<()> {
     if let Some(path) = name.strip_prefix(FOLDER) {
         return folder::check(Path::new(path));

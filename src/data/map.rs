@@ -1,5 +1,5 @@
-//! A file of the cache as a slice of memory that the system reads in as it is looked at: the one
-//! place of the data sets that cannot be had in safe Rust.
+//! A file of the cache, mapped as a slice of memory that the system reads when it is accessed. This
+//! is the only unsafe code of the data sets.
 
 use std::{fs::File, ops::Deref};
 
@@ -8,7 +8,7 @@ use std::{fs::File, ops::Deref};
 pub(super) struct Map(memmap2::Mmap);
 
 impl Map {
-    /// Maps a file of decoded [`pictures`](super::pictures) that is whole.
+    /// Maps a complete file of decoded [`pictures`](super::pictures).
     #[allow(unsafe_code)]
     pub fn of(file: &File) -> std::io::Result<Self> {
         // SAFETY: a slice must not change as long as it lives, and a map would if somebody wrote to

@@ -2,7 +2,7 @@
 //!
 //! Such a file is a header and then elements, each with its kind and length; an array is an element
 //! that holds others (flags, dimensions, name, numbers), and may be compressed as a whole.
-//! As in the other formats nothing is believed that the file does not back.
+//! As in the other formats, sizes in the file are not trusted.
 
 use std::{
     io::{self, Read},
@@ -18,7 +18,7 @@ const HEADER: usize = 128;
 const UINT8: u32 = 2;
 const MATRIX: u32 = 14;
 const COMPRESSED: u32 = 15;
-/// Longest flags, dimensions or name that anyone writes.
+/// A bound on the length of flags, dimensions and names; real files are far below it.
 const MOST_HEAD: u64 = 4096;
 
 /// An array of numbers, in MATLAB's order: the first index runs fastest.
@@ -86,7 +86,7 @@ pub(super) fn read_arrays<'a>(file: impl Into<File<'a>>, names: [&str; 2]) -> Re
                     _ => None,
                 };
                 if array.is_some() {
-                    // Padding, and then the checksum; a bomb is left alone.
+                    // Padding, then the checksum; not read if it decompresses to a huge size.
                     io::copy(&mut plain.take(8), &mut io::sink()).map_err(|e| wrong(path, e))?;
                 }
                 array
@@ -127,7 +127,7 @@ fn check_header(file: &mut impl Read, path: &Path) -> Result<()> {
     Err(Error::format(path, reason))
 }
 
-/// Kind and length of the element that begins here, or None at the end of what there is.
+/// Kind and length of the element that begins here; `None` at the end of the data.
 fn element(from: &mut impl Read, path: &Path) -> Result<Option<(u32, u64)>> {
     let mut head = Vec::with_capacity(8);
     from.by_ref().take(8).read_to_end(&mut head).map_err(|error| wrong(path, error))?;
@@ -140,8 +140,8 @@ fn element(from: &mut impl Read, path: &Path) -> Result<Option<(u32, u64)>> {
     }
 }
 
-/// The array whose element begins here and which of the names it has; None if it has another, or is
-/// not of real numbers.
+/// The array whose element begins here, and which of the names it has; `None` if it has another
+/// name or does not hold real numbers.
 fn matrix(from: &mut impl Read, path: &Path, names: [&str; 2]) -> Result<Option<(usize, Array)>> {
     let (_, flags) = part(from, path, MOST_HEAD)?;
     let (_, dims) = part(from, path, MOST_HEAD)?;
@@ -178,7 +178,8 @@ fn matrix(from: &mut impl Read, path: &Path, names: [&str; 2]) -> Result<Option<
     Ok(Some((which, Array { dims, kind, data })))
 }
 
-/// A part of an array, of `most` bytes: its kind and content. Up to four bytes lie in its very head.
+/// A part of an array, of at most `most` bytes: its kind and content. Content of up to four bytes is in the header
+/// itself.
 fn part(from: &mut impl Read, path: &Path, most: u64) -> Result<(u32, Vec<u8>)> {
     let ends = || Error::format(path, "ends within an array: truncated");
     let (kind, size) = element(from, path)?.ok_or_else(ends)?;
@@ -194,7 +195,7 @@ fn part(from: &mut impl Read, path: &Path, most: u64) -> Result<(u32, Vec<u8>)> 
         return Err(Error::format(path, format!("promises {size} bytes in one array: damaged")));
     }
     let mut content = Vec::new();
-    // Grows with what is there, whatever was promised.
+    // The memory grows with the bytes that are really there, whatever the header says.
     from.by_ref().take(size).read_to_end(&mut content).map_err(|error| wrong(path, error))?;
     if (content.len() as u64) < size {
         return Err(ends());
@@ -205,7 +206,7 @@ fn part(from: &mut impl Read, path: &Path, most: u64) -> Result<(u32, Vec<u8>)> 
     Ok((kind, content))
 }
 
-/// Tells damaged compression from a disk that fails.
+/// Distinguishes damaged compression from a failing disk.
 fn wrong(path: &Path, error: io::Error) -> Error {
     match error.kind() {
         io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => {

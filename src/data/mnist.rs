@@ -1,4 +1,4 @@
-//! MNIST and the sets that come in its form: four IDX files, grey images of 28×28, ten classes.
+//! MNIST and the sets in the same format: four IDX files, grey images of 28×28, ten classes.
 
 use std::io::Read;
 
@@ -158,7 +158,7 @@ const NAMES: [&str; 4] = [
     "t10k-labels-idx1-ubyte",
 ];
 
-/// The plain bytes of these are as good as eternal; their gzip forms differ between mirrors.
+/// The plain content of these files does not change; their gzip forms differ between mirrors.
 const FILES: [Remote<'static>; 4] = {
     const fn content(which: usize, len: u64, sha256: &str) -> Remote<'_> {
         Remote { name: NAMES[which], pinned: Pinned::Content, len, sha256 }
@@ -215,7 +215,7 @@ fn check_not_another(known: &Known, labels: File<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Whether a file of labels is the published one, as far as what is pinned of it can tell.
+/// Whether a file of labels is the published one, judged by the pinned hash.
 fn is(labels: File<'_>, published: &Remote<'_>) -> Result<bool> {
     let stored = labels.stored()?;
     let read = match published.pinned {
@@ -224,7 +224,7 @@ fn is(labels: File<'_>, published: &Remote<'_>) -> Result<bool> {
     };
     let mut content = Vec::new();
     let mut most = read.map_err(Error::io("read", labels.path()))?.take(published.len + 1);
-    // Damage is for the reader of the format to tell.
+    // The format's reader reports damaged files.
     let whole = most.read_to_end(&mut content).is_ok();
     let hash = Sha256::digest(&content);
     let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();

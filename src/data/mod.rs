@@ -100,7 +100,7 @@ pub struct Split {
 pub struct DatasetInfo {
     /// Short name, e.g. `mnist`.
     pub name: String,
-    /// One name a class, in label order.
+    /// One name per class, in label order.
     pub class_names: Vec<String>,
     /// 1 or 3.
     pub channels: usize,
@@ -130,7 +130,7 @@ impl Dataset {
         Self::from_splits(info, owned(train), owned(test))
     }
 
-    /// The same, wherever the pixels lie.
+    /// The same, with pixels in memory or in a mapped file.
     fn from_splits(
         info: DatasetInfo,
         train: (Pixels, Vec<u32>),
@@ -179,7 +179,7 @@ impl Dataset {
     pub fn name(&self) -> &str {
         &self.name
     }
-    /// One name a class, in label order.
+    /// One name per class, in label order.
     pub fn class_names(&self) -> &[String] {
         &self.class_names
     }
@@ -216,11 +216,11 @@ impl Dataset {
         })
     }
 
-    /// The images that are condensed.
+    /// The training split: the images that are condensed.
     pub fn train(&self) -> &Split {
         &self.train
     }
-    /// The images that accuracy is measured on; may be empty.
+    /// The test split, on which accuracy is measured; it may be empty.
     pub fn test(&self) -> &Split {
         &self.test
     }
@@ -260,7 +260,7 @@ impl Split {
         Ok(Self { pixels, labels, by_class, image_len })
     }
 
-    /// Number of images.
+    /// The number of images.
     pub fn len(&self) -> usize {
         self.labels.len()
     }
@@ -279,7 +279,7 @@ impl Split {
     pub fn pixels(&self) -> &[u8] {
         &self.pixels
     }
-    /// One label an image.
+    /// One label per image.
     pub fn labels(&self) -> &[u32] {
         &self.labels
     }

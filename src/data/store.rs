@@ -1,4 +1,4 @@
-//! Published data sets on this machine: where they are looked for, what is missing, what is fetched.
+//! Published data sets on this machine: where they are looked for, what is missing, and what is downloaded.
 
 use std::{
     ffi::OsString,
@@ -12,11 +12,12 @@ use super::{
 };
 use crate::{Dataset, Error, Result};
 
-/// Names a folder that holds the data sets, for those who do not want the cache folder.
+/// The environment variable with the folder of the data sets, instead of the cache folder.
 pub(super) const DATA_VARIABLE: &str = "DM_WGPU_DATA";
-/// Names the folder of all caches.
+/// The environment variable with the folder of all caches.
 pub(super) const CACHE_VARIABLE: &str = "XDG_CACHE_HOME";
-/// Replaces the mirrors: the address that `/<data set>/<file>` or `/<file>` is appended to.
+/// The environment variable that replaces the mirrors: an address to which `/<data set>/<file>` or `/<file>` is
+/// appended.
 #[cfg(feature = "download")]
 const MIRROR_VARIABLE: &str = "DM_WGPU_MIRROR";
 
@@ -28,7 +29,7 @@ pub(super) struct Found {
 }
 
 impl Found {
-    /// What to show of it: the file or, of several, their folder.
+    /// What to show to people: the file or, for several, their folder.
     pub(super) fn shown(self) -> PathBuf {
         match &self.paths[..] {
             [path] => path.clone(),
@@ -37,17 +38,17 @@ impl Found {
     }
 }
 
-/// The one folder that data sets are looked for in.
+/// The one folder in which data sets are looked for.
 pub(super) enum Place {
-    /// Somebody named it, by the second field: sets are in it or in folders of their names.
+    /// The user named it, by the option or variable in the second field: sets are in it or in folders with their names.
     Named(PathBuf, &'static str),
-    /// The user's cache folder: sets are in folders of their names and can be downloaded.
+    /// The user's cache folder: sets are in folders with their names and can be downloaded.
     Cache(PathBuf),
 }
 
 impl Place {
     /// # Errors
-    /// [`Error::NotFound`] if nobody named one and there is no home folder.
+    /// [`Error::NotFound`] if no folder was named and there is no home folder.
     pub(super) fn of(sources: &Sources) -> Result<Self> {
         let variable = std::env::var_os(DATA_VARIABLE).filter(|value| !value.is_empty());
         match (&sources.data_dir, variable) {
@@ -72,18 +73,19 @@ impl Place {
 }
 
 impl Sources {
-    /// The folder in which data sets are looked for: in folders of their names and, if somebody named
-    /// it, in itself.
+    /// The folder in which data sets are looked for: in folders with their names and, if the user
+    /// named it, in the folder itself.
     ///
     /// # Errors
-    /// [`Error::NotFound`](crate::Error::NotFound) if nobody named one and there is no home folder.
+    /// [`Error::NotFound`](crate::Error::NotFound) if no folder was named and there is no home
+    /// folder.
     pub fn folder(&self) -> Result<PathBuf> {
         match Place::of(self)? {
             Place::Named(folder, _) | Place::Cache(folder) => Ok(folder),
         }
     }
 
-    /// Whether what is missing there is downloaded: not to a folder that somebody named.
+    /// Whether missing files are downloaded to it: not to a folder that the user named.
     pub fn downloads(&self) -> bool {
         cfg!(feature = "download") && matches!(Place::of(self), Ok(Place::Cache(_)))
     }
@@ -114,13 +116,13 @@ pub(super) fn user_cache() -> Option<PathBuf> {
     of_home.or_else(|| cache_in(std::env::var_os(CACHE_VARIABLE)))
 }
 
-/// By the rules of that variable, a path that is not absolute counts for nothing.
+/// By the rules of that variable, a path that is not absolute is ignored.
 pub(super) fn cache_in(variable: Option<OsString>) -> Option<PathBuf> {
     let folder = variable.map(PathBuf::from).filter(|folder| folder.is_absolute());
     folder.map(|folder| folder.join("dm-wgpu"))
 }
 
-/// That there is no [`user_cache`], and what can be done.
+/// The error that there is no [`user_cache`], and what can be done.
 pub(super) fn no_cache(help: &str) -> Error {
     Error::NotFound {
         what: "the user's cache folder".into(),
@@ -128,7 +130,7 @@ pub(super) fn no_cache(help: &str) -> Error {
     }
 }
 
-/// The data set, from where it is or, failing that and if nobody named a place, from a mirror.
+/// The data set, from this machine or, if it is not there and the user named no folder, from a mirror.
 ///
 /// # Errors
 /// [`Error::NotFound`] where files are missing, [`Error::Download`] when no mirror gave one,
@@ -172,13 +174,13 @@ impl Published {
             .find_map(|copy| copy.found())
     }
 
-    /// The copies that may be in a folder. What is unpacked already is read faster, so it is first.
+    /// The forms of a set that may be in a folder. Unpacked files are read faster, so they come first.
     fn copies(&self, folder: &Path) -> Vec<Copy> {
         let unpacked = self.unpacked.iter().flat_map(|unpacked| {
             let parts: Vec<_> = Path::new(unpacked.folder).iter().collect();
             (0..=parts.len()).map(move |skipped| {
                 let folder = folder.join(parts[skipped..].iter().collect::<PathBuf>());
-                // Without an end of its own that a path would have if nothing were joined to it.
+                // Joining an empty path leaves a separator at the end, which this removes.
                 let folder = folder.components().collect::<PathBuf>();
                 let path = |name: &str| locate(&folder, name).or_else(|| there(folder.join(name)));
                 let files = unpacked.files.iter().map(|name| (*name, path(name))).collect();
@@ -191,11 +193,11 @@ impl Published {
         unpacked.chain([published]).collect()
     }
 
-    /// What to say when a folder that was named has no complete copy.
+    /// The error if the named folder has no complete copy.
     fn missing(&self, known: &Known, folder: &Path, given_by: &str) -> Error {
         let below = folder.join(known.name);
         let copies: Vec<_> = [&below, folder].into_iter().flat_map(|f| self.copies(f)).collect();
-        // Where most of it is, is where the rest should be.
+        // The rest should be where most of it is.
         let fullest =
             copies.iter().filter(|copy| copy.present() > 0).min_by_key(|copy| copy.missing().len());
         let state = match fullest {
@@ -247,7 +249,7 @@ impl Published {
         }
     }
 
-    /// The end of that sentence: all names, in lines of their own.
+    /// The end of that sentence: all names, one per line.
     fn list(&self) -> String {
         let lines = |names: &[&str]| {
             let pairs = names.chunks(2).map(|pair| pair.join(", "));
@@ -351,8 +353,7 @@ fn there(path: PathBuf) -> Option<PathBuf> {
     path.exists().then_some(path)
 }
 
-/// The file of this name in a folder, under any of the names that copies of it go by. What is there and is no
-/// file is for its reader to refuse.
+/// The file of this name in a folder, under any of its usual names. If it is not a regular file, its reader refuses it.
 fn locate(folder: &Path, name: &str) -> Option<PathBuf> {
     // Some tools write train-images.idx3-ubyte.
     let dotted = name.replace("-idx", ".idx");

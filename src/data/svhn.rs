@@ -77,7 +77,7 @@ fn split(known: &Known, file: File<'_>) -> Result<(Vec<u8>, Vec<u32>)> {
         {
             count
         }
-        // The last index of a single picture is left out.
+        // For a single picture, the last index is left out.
         [height, width, channels] if (height, width, channels) == (size, size, known.channels) => 1,
         _ => 0,
     };

@@ -18,8 +18,8 @@ pub(crate) use files::zipped_pictures;
 #[cfg(feature = "files")]
 use files::{FOLDER, load};
 
-/// The set of a course at Stanford, a part of ImageNet. Its own test images have no labels, so that
-/// everyone tests on those for validation.
+/// The set of a course at Stanford, a part of ImageNet. Its own test images have no labels, so the
+/// validation images are used for testing, as everywhere.
 pub(super) const TINY_IMAGENET: Known = Known {
     name: "tiny-imagenet",
     title: "Tiny-ImageNet",

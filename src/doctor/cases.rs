@@ -1,5 +1,5 @@
-//! The cases: small tasks that between them dispatch the kernels of a run and of an evaluation. Their numbers are
-//! drawn without anything that platforms compute differently.
+//! The cases: small tasks that together dispatch all kernels of a run and of an evaluation. Their numbers are drawn
+//! without any operation that platforms compute differently.
 
 use crate::{
     Activation, ConvNet, Distance, Gpu, Layer, Net, NormKind, PoolKind, Result,
@@ -43,7 +43,7 @@ pub enum Task {
     Augment(Vec<u8>, f32, f32, Images, Images, Vec<Row>),
     /// Weights, images, and the gradient at the embedding.
     Embed(ConvNet, Vec<Vec<f32>>, Images, Vec<f32>),
-    /// Synthetic images, weights, an augmentation a class, real images.
+    /// Synthetic images, weights, an augmentation per class, real images.
     Step(DmCase, Vec<f32>, Vec<Vec<f32>>, Vec<Row>, Images),
     /// A classifier.
     Train(Training),
@@ -62,9 +62,9 @@ pub struct Training {
     pub init: ClassifierParams,
     /// One batch, the same in every step.
     pub x: Images,
-    /// A class an image.
+    /// One class per image.
     pub labels: Vec<u32>,
-    /// On the whole batch each.
+    /// Steps, each on the whole batch.
     pub steps: usize,
     /// Learning rate.
     pub lr: f32,
@@ -103,7 +103,7 @@ pub struct Match {
 /// Which tolerance a result is held to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// What no gradient has moved.
+    /// Values that no gradient has changed.
     Value,
     /// Everything else.
     Gradient,
@@ -114,9 +114,9 @@ pub enum Kind {
 pub struct Computed {
     /// Its name within the case.
     pub what: &'static str,
-    /// How near it must come.
+    /// How near it must be.
     pub kind: Kind,
-    /// In the order that its name suggests.
+    /// Its values, in the order that its name suggests.
     pub values: Vec<f32>,
 }
 
@@ -152,7 +152,7 @@ impl Case {
                 ]
             }
             Task::Embed(net, weights, x, d_embedding) => {
-                // Alone, as real images are embedded, and again with what is kept for the way back.
+                // Forward alone, as real images are embedded, and forward keeping what backward needs.
                 let alone = hosted::embed(gpu, &net, &weights, &x, None)?.blocks;
                 let kept = hosted::embed(gpu, &net, &weights, &x, Some(&d_embedding))?;
                 vec![
@@ -174,7 +174,7 @@ impl Case {
                 let classes = init.fc_bias.len();
                 let init = std::slice::from_ref(&init);
                 let tested = hosted::classify(gpu, &net, classes, init, &x)?;
-                // In parts of which the last is smaller.
+                // In parts; the last one is smaller.
                 let part = x.n - 1;
                 let trained = hosted::train_classifiers(
                     gpu, &net, classes, init, &x, &labels, part, steps, lr,
@@ -225,8 +225,8 @@ impl Case {
     }
 }
 
-/// Numbers of a case, each drawing after the one before. Which draw it is was chosen so that no ReLU is so near
-/// its kink that rounding could switch it.
+/// The numbers of a case, drawn one after the other. Each case's number was chosen so that no ReLU's input is so near 0
+/// that rounding could switch it.
 struct Draw(Stream);
 
 impl Draw {
@@ -285,7 +285,7 @@ fn network(channels: usize, size: usize, width: usize, draw: u32) -> Result<Task
     // The planes of the last block are 8×8 or 4×4.
     let net = ConvNet::new(channels, size, width, if size < 64 { 3 } else { 4 })?;
     let mut draw = Draw::new(draw);
-    // Fewer values, so that none comes to lie beside the kink of its ReLU.
+    // Fewer values, so that none lies beside the kink of its ReLU.
     let images = if size < 64 { 2 } else { 1 };
     let (weights, x) = (draw.weights(&net), draw.images(images, channels, size));
     let d_embedding = draw.uniform(images * net.features(), 1.0);

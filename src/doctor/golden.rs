@@ -1,6 +1,6 @@
-//! The known answers. Of each result there are sixteen sums, in each of which every value has a sign of its own:
-//! a difference anywhere in the result is a difference of the same size in all of them, and they are few enough
-//! to be part of the program.
+//! The known answers. For each result, sixteen sums are kept, in each of which every value has a sign of its own. A
+//! difference anywhere in the result shows with the same size in every sum, and the sums are few enough to be part of
+//! the program.
 
 use std::collections::BTreeMap;
 
@@ -12,8 +12,8 @@ use crate::{
 /// How many sums of a result are kept.
 pub const PROJECTIONS: usize = 16;
 
-/// By the result's name. `tests/kernels/doctor.rs` computes them in f64 and holds them against this file, or writes
-/// it.
+/// The sums by the result's name. `tests/kernels/doctor.rs` computes them in f64 and compares this file with them, or
+/// writes it.
 pub const GOLDEN: &str = include_str!("golden.json");
 
 /// The sums of a result.
@@ -57,7 +57,7 @@ mod tests {
             let apart: Vec<_> = projections(&wrong).iter().zip(right).map(|(a, b)| a - b).collect();
             assert!((length(&apart) - 0.5 * 4.0).abs() < 1e-9, "{at}");
         }
-        // Two values that have changed places, too.
+        // Exchanging two values is noticed as well.
         let mut wrong = values.clone();
         wrong.swap(1, 2);
         assert!(projections(&wrong) != right);

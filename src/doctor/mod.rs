@@ -23,20 +23,20 @@ pub use report::{Check, Device, Examination, Outcome, Speed, Variant};
 
 use crate::{AdapterChoice, Error, Gpu, Kernels, Precision, Result, bench, clock::Instant};
 
-/// How far results may be from the known ones, by the relative error of their projections: rounding is some
-/// 1e-6, and what a wrong kernel makes is far above either.
+/// How far results may be from the known ones, by the relative error of their projections. Rounding causes some 1e-6;
+/// the errors of a wrong kernel are far above both tolerances.
 fn tolerance(precision: Precision, kind: Kind) -> f64 {
     match (precision, kind) {
         (Precision::F32, Kind::Value) => 1e-4,
         (Precision::F32, Kind::Gradient) => 1e-3,
-        // Eleven bits in the factors; some switch a ReLU, which is a jump in the gradient.
+        // Factors have eleven bits; some rounding switches a ReLU, which is a jump in the gradient.
         (Precision::F16, Kind::Value) => 2e-2,
         (Precision::F16, Kind::Gradient) => 2e-1,
     }
 }
 
-/// Opens the adapter once for every family of kernels, and for f16, and checks each; measures what the adapter
-/// does at most. `begin` hears what is begun.
+/// Opens the adapter once for every family of kernels, and for f16, and checks each; measures the most that the adapter
+/// can do. `begin` is called with the name of each check as it begins.
 ///
 /// # Errors
 /// As [`Gpu::headless_blocking`], if the adapter can't be opened at all. Whatever goes wrong later is in the
@@ -52,7 +52,7 @@ pub fn examine_blocking(
     let families = Kernels::ALL.map(|kernels| (kernels.name(), Some(kernels), Precision::F32));
     for (name, kernels, precision) in families.into_iter().chain([("f16", None, Precision::F16)]) {
         begin(name);
-        // Each on a device of its own: one that fails is of no use to the next.
+        // Each check has its own device, because a device that failed cannot be used for the next check.
         let mut variant = match Gpu::headless_blocking(&with(kernels, precision)) {
             Ok(gpu) => check_blocking(&gpu),
             Err(error) => Variant::unopened(name, error),
@@ -68,7 +68,7 @@ pub fn examine_blocking(
     Ok(Examination { device: Device::of(&gpu), variants, speed })
 }
 
-/// Checks the kernels that a device is served by: its family's, or with f16 those of matrices.
+/// Checks the kernels that a device uses: its family's, or with f16 those of matrices.
 pub fn check_blocking(gpu: &Gpu) -> Variant {
     let begun = Instant::now();
     let checks = || -> Result<Vec<Check>> {

@@ -1,4 +1,4 @@
-//! What an examination finds.
+//! The findings of an examination.
 
 use std::time::Duration;
 
@@ -14,20 +14,20 @@ pub struct Examination {
     pub device: Device,
     /// Every family of kernels, and f16.
     pub variants: Vec<Variant>,
-    /// What the adapter does at most.
+    /// The most that the adapter can do.
     pub speed: Speed,
 }
 
 impl Examination {
-    /// Whether nothing is wrong: variants that the adapter can't have are no fault.
+    /// Whether nothing is wrong. Variants that the adapter cannot run are not a fault.
     pub fn is_sound(&self) -> bool {
         let sound =
             |variant: &Variant| matches!(variant.outcome, Outcome::Right | Outcome::Absent { .. });
         self.variants.iter().all(sound) && matches!(self.speed, Speed::Measured(_))
     }
 
-    /// A sentence or two about what is wrong and what does without it, with the driver's name, for whoever can do
-    /// something about it; none if it [`is_sound`](Self::is_sound).
+    /// A sentence or two about what is wrong and how to avoid it, with the driver's name for a bug report; `None` if it
+    /// [`is_sound`](Self::is_sound).
     pub fn finding(&self) -> Option<String> {
         let of = |wanted: fn(&Outcome) -> bool| {
             self.variants.iter().filter(|v| wanted(&v.outcome)).collect::<Vec<_>>()
@@ -71,11 +71,11 @@ impl Examination {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Device {
-    /// As the adapter says.
+    /// The name that the adapter reports.
     pub name: String,
     /// The graphics API.
     pub backend: String,
-    /// With its version.
+    /// The driver, with its version.
     pub driver: String,
     /// PCI vendor, 0 where there is none.
     pub vendor: u32,
@@ -93,7 +93,7 @@ pub struct Device {
     pub max_invocations: u32,
     /// Bytes of workgroup memory.
     pub max_workgroup_bytes: u32,
-    /// Storage buffers a shader may bind.
+    /// Storage buffers that a shader may bind.
     pub max_storage_buffers: u32,
 }
 
@@ -124,14 +124,14 @@ impl Device {
 pub struct Variant {
     /// `plain`, `lanes`, `tiles` or `f16`.
     pub name: String,
-    /// Whether runs on this adapter use it, if nobody asks for another.
+    /// Whether runs on this adapter use it by default.
     pub default: bool,
-    /// What came of it.
+    /// The outcome.
     #[serde(flatten)]
     pub outcome: Outcome,
     /// Each result beside the known one.
     pub checks: Vec<Check>,
-    /// All of the checks, with compiling.
+    /// Time for all checks, including compiling.
     pub seconds: f64,
 }
 
@@ -146,21 +146,21 @@ impl Variant {
     }
 }
 
-/// What came of a variant.
+/// The outcome of a variant.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "outcome", rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Outcome {
-    /// Every result is as known.
+    /// Every result is right.
     Right,
-    /// Some are not.
+    /// Some results are wrong.
     Wrong,
     /// The device failed before there were results.
     Failed {
         /// The driver's answer.
         reason: String,
     },
-    /// The adapter can't have it.
+    /// The adapter cannot run this variant.
     Absent {
         /// What it lacks.
         missing: String,
@@ -173,11 +173,11 @@ pub enum Outcome {
 pub struct Check {
     /// The case, and which of its results.
     pub what: String,
-    /// How far it is off, relative to what is right; none if it holds what is no number.
+    /// Its error, relative to the right result; `None` if a value is not finite.
     pub error: Option<f64>,
-    /// How far it may be.
+    /// The largest error that is accepted.
     pub tolerance: f64,
-    /// Whether it is within that.
+    /// Whether its error is accepted.
     pub right: bool,
 }
 
@@ -188,14 +188,14 @@ impl Check {
     }
 }
 
-/// What the adapter does at most.
+/// The most that the adapter can do.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
 #[non_exhaustive]
 pub enum Speed {
-    /// By kernels that do nothing else.
+    /// Measured by kernels that do nothing else.
     Measured(Ceiling),
-    /// The device failed at it.
+    /// The device failed during the measurement.
     Failed {
         /// The driver's answer.
         reason: String,

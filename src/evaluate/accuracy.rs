@@ -1,4 +1,4 @@
-//! What an evaluation ends with.
+//! The result of an evaluation.
 
 /// Test accuracy of each network, in per cent.
 ///
@@ -8,11 +8,11 @@
 /// ```
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Accuracy {
-    /// Of all networks together: their mean.
+    /// The mean over the networks.
     pub mean: f64,
     /// Standard deviation over the networks (of a population, as the field's papers give it).
     pub std: f64,
-    /// Each network's own.
+    /// Each network's accuracy.
     pub runs: Vec<f64>,
 }
 
@@ -29,7 +29,7 @@ impl Accuracy {
 impl std::fmt::Display for Accuracy {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.runs.len() {
-            // One network deviates from nothing.
+            // A single network has no deviation.
             1 => write!(f, "{:.2} %", self.mean),
             _ => write!(f, "{:.2} ± {:.2} %", self.mean, self.std),
         }

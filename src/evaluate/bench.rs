@@ -34,7 +34,7 @@ pub(super) struct Recorded {
     update: Recording,
 }
 
-/// What the networks of a turn came to.
+/// The test results of a turn's networks.
 #[derive(Debug)]
 pub(super) struct Tested {
     nets: usize,
@@ -44,8 +44,8 @@ pub(super) struct Tested {
 }
 
 impl Tested {
-    /// Waits for the submission, then gives each network's right answers, or the first whose weights are no
-    /// numbers: kernels may take what is none for 0, so that no answer shows it.
+    /// Waits for the submission, then returns each network's right answers, or the first network whose weights are not
+    /// finite: kernels may take NaN for 0, so the answers alone do not show it.
     pub fn take_blocking(
         self,
         gpu: &Gpu,
@@ -168,7 +168,7 @@ impl Bench {
                 }
             }
         }
-        // What is written comes before what is submitted next.
+        // Writes take effect before the next submission.
         submissions.submit();
         self.buffers.items.write(gpu, &items);
         self.buffers.rows.write(gpu, &step_rows);
@@ -189,7 +189,7 @@ impl Bench {
     }
 
     fn recorded(&self, images: usize) -> &Recorded {
-        // Every batch size of an epoch was recorded.
+        // Every batch size that occurs in an epoch was recorded.
         let fits = |batch: &&Recorded| batch.images == images;
         self.batches.iter().find(fits).unwrap_or(&self.batches[0])
     }

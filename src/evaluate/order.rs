@@ -15,7 +15,7 @@ pub(super) fn shuffled(images: usize, seed: u64, epoch: u32, net: u32) -> Vec<u3
     order
 }
 
-/// The rows of an epoch's images, for one network: one augmentation a batch, parameters of their
+/// The rows of an epoch's images, for one network: one augmentation per batch, parameters of their
 /// own for each image.
 pub(super) fn rows(
     (images, batch): (usize, usize),

@@ -1,4 +1,5 @@
-//! An evaluation in progress.
+//! An evaluation in progress: the turns of networks, their epochs with the learning-rate schedule, the test, and the
+//! count of right answers.
 
 use std::{collections::VecDeque, ops::ControlFlow, sync::Arc, time::Duration};
 
@@ -31,15 +32,15 @@ pub enum TrainingSet {
     Whole,
 }
 
-/// Trains fresh ConvNets on a set and counts what they get right on a data set's test images,
-/// step by step: an epoch at a time, then the test.
+/// Trains fresh networks on a set and counts the test images of a data set that they classify
+/// correctly. It advances step by step: one epoch at a time, then the test.
 ///
 /// SGD with momentum 0.9, weight decay 5e-4, batches of 256 shuffled each epoch, one augmentation per
 /// batch; the learning rate falls to a tenth half-way (the protocol of Zhao & Bilen, WACV 2023).
-/// Several networks train in the same dispatches. Network n of a seed comes out the same to the
-/// last bit however many train beside it and whatever the memory budget.
+/// Several networks train in the same dispatches. Network n of a seed is the same to the last bit,
+/// however many train beside it and whatever the memory budget.
 ///
-/// No method waits for the GPU unless its name says so.
+/// No method waits for the GPU unless its name contains `blocking`.
 ///
 /// ```no_run
 /// # use std::sync::Arc;
@@ -68,10 +69,10 @@ pub struct Evaluation {
     bench: Bench,
     done: u32,
     in_flight: VecDeque<Submitted>,
-    /// Right answers of the networks of each turn, on their way with a submission.
+    /// Each turn's right answers, on their way to the host with a submission.
     counts: Vec<(Tested, Option<wgpu::SubmissionIndex>)>,
     tested: Vec<u32>,
-    /// Whether a piece was left in the middle.
+    /// Whether a step was abandoned in the middle.
     left: bool,
 }
 
@@ -90,7 +91,7 @@ impl Evaluation {
         blocking(PREPARE, Self::new_async(gpu, dataset, train, settings))
     }
 
-    /// As [`new`](Self::new), for browsers, which answer only later whether the device took it all. Elsewhere
+    /// As [`new`](Self::new), for browsers, which report only later whether the device accepted everything. Elsewhere
     /// it completes at once.
     ///
     /// # Errors
@@ -142,8 +143,8 @@ impl Evaluation {
         })
     }
 
-    /// Whether [`new`](Self::new) would take these settings for a set of so many images, or for the
-    /// whole training set if that is not said, without making anything.
+    /// Whether [`new`](Self::new) would take these settings for a set of so many images, or, if
+    /// that is `None`, for the whole training set. Makes nothing.
     ///
     /// # Errors
     /// [`Error::Setting`] or [`Error::Shape`], as `new` gives them.
@@ -194,8 +195,8 @@ impl Evaluation {
 
     /// As [`step`](Self::step), but waits so that only a few of the step's submissions are unfinished at a
     /// time, and calls `between` after each with the part of the step, from 0 to 1, that the GPU is known to have
-    /// done. Where that breaks, networks are left half trained: the evaluation is over, and everything that would
-    /// resume it fails.
+    /// done. If `between` breaks, the networks are half trained: the evaluation is over, and every call that would
+    /// continue it fails.
     ///
     /// # Errors
     /// As [`step`](Self::step).
@@ -206,8 +207,8 @@ impl Evaluation {
         self.submit(Some(between))
     }
 
-    /// As [`step`](Self::step), for browsers: a last turn of fewer networks needs other buffers, and they
-    /// answer only later whether the device took them. Elsewhere it completes at once.
+    /// As [`step`](Self::step), for browsers: a last turn of fewer networks needs other buffers, and browsers report
+    /// only later whether the device accepted them. Elsewhere it completes at once.
     ///
     /// # Errors
     /// As [`step`](Self::step).
@@ -263,14 +264,14 @@ impl Evaluation {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// The first network of the turn that the next piece is of, and how many there are.
+    /// The first network of the turn to which the next step belongs, and the number of networks in that turn.
     fn turn(&self) -> (usize, usize) {
         let turn = self.done / (self.settings.epochs + 1);
         let first_net = turn as usize * self.sizes.nets;
         (first_net, self.sizes.nets.min(self.settings.nets - first_net))
     }
 
-    /// Makes what that turn needs, if it has another number of networks than the one before.
+    /// Makes the buffers and recordings of that turn, if it has another number of networks than the turn before.
     async fn fit_turn(&mut self) -> Result<()> {
         let (_, nets) = self.turn();
         if nets != self.bench.nets {
@@ -280,8 +281,8 @@ impl Evaluation {
         Ok(())
     }
 
-    /// How long all of it takes on this device, measured on a slice of each kernel: seconds where kernels are compiled
-    /// first, a moment else. To be asked before the first step is submitted.
+    /// How long the whole evaluation will take on this device, measured on a slice of each kernel. Measuring takes
+    /// seconds if kernels must be compiled first, otherwise a moment. Call it before the first step is submitted.
     ///
     /// # Errors
     /// [`Error::Gpu`] if the device was lost, or some steps are submitted already.
@@ -313,8 +314,8 @@ impl Evaluation {
         duration(turn * self.settings.nets as f64 / self.sizes.nets as f64)
     }
 
-    /// How long an epoch and the test of one turn of networks take on this device, as far as is known: what
-    /// [`estimate_blocking`](Self::estimate_blocking) measured, at first a guess.
+    /// How long an epoch and the test of one turn of networks are expected to take on this device: as
+    /// [`estimate_blocking`](Self::estimate_blocking) measured it, or a guess before that.
     pub fn expected(&self) -> (Duration, Duration) {
         (duration(self.epoch_seconds()), duration(self.test_seconds()))
     }
@@ -339,8 +340,8 @@ impl Evaluation {
         self.gpu.check(DOING)
     }
 
-    /// Completes when at most so many steps are in flight. Polling the device lets it: a program that draws does
-    /// so with every frame, another calls [`Gpu::poll`] now and then.
+    /// Completes when at most so many steps are in flight. This needs somebody to poll the device: a program that draws
+    /// does so in every frame, others call [`Gpu::poll`] now and then.
     ///
     /// # Errors
     /// [`Error::Gpu`] if the device was lost.
@@ -372,10 +373,11 @@ impl Evaluation {
         Ok(self.counted())
     }
 
-    /// Submits what is left, waits for it, and returns the accuracy.
+    /// Submits the remaining steps, waits for them, and returns the accuracy.
     ///
     /// # Errors
-    /// [`Error::NetworkDiverged`] if a network's training did, [`Error::Gpu`] if the device was lost.
+    /// [`Error::NetworkDiverged`] if the training of a network diverged, [`Error::Gpu`] if the
+    /// device was lost.
     pub fn accuracy_blocking(&mut self) -> Result<Accuracy> {
         while !self.is_done() {
             self.step()?;
@@ -403,7 +405,7 @@ impl Evaluation {
         Accuracy::of(self.tested.iter().map(share).collect())
     }
 
-    /// What its buffers take.
+    /// The memory that its buffers take.
     #[cfg(feature = "testing")]
     pub(crate) fn table(&self) -> crate::gpu::Table {
         self.load().table(self.gpu.caps(), Sizes { nets: self.bench.nets, ..self.sizes })

@@ -1,4 +1,4 @@
-//! How networks are trained to judge a set.
+//! The settings by which networks are trained and tested.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,8 +15,8 @@ with_setters! {
     pub struct EvaluationSettings {
         /// Networks, each trained from its own random weights; from 1.
         pub nets: usize,
-        /// Passes over the training images, from 1. From half of them plus one on, the learning rate
-        /// is a tenth, and the momenta begin anew.
+        /// Passes over the training images, from 1. From epoch ⌊epochs / 2⌋ + 1 on, counted from 0,
+        /// the learning rate is a tenth, and the momenta begin anew.
         pub epochs: u32,
         /// The kind of network.
         #[serde(default, skip_serializing_if = "is_usual")]
@@ -29,7 +29,7 @@ with_setters! {
         pub batch: usize,
         /// Learning rate of SGD with momentum 0.9 and weight decay 5e-4.
         pub lr: f32,
-        /// One is drawn for each batch, with parameters for each image.
+        /// The augmentations of which one is drawn for each batch, with its own parameters for each image.
         #[serde(with = "as_text")]
         pub augment: Strategy,
         /// Everything random follows from it: network n of a seed is always the same.
@@ -38,12 +38,12 @@ with_setters! {
 }
 
 impl EvaluationSettings {
-    /// Three networks of width 128 for 300 epochs, with what suits the data set.
+    /// Three networks of width 128 for 300 epochs, and values that suit the data set.
     pub fn for_dataset(dataset: &Dataset) -> Self {
         Self::of(&Recipe::new(dataset))
     }
 
-    /// What a recipe says, for instance one with another preset.
+    /// The settings of a recipe, for instance of one with another preset.
     pub fn of(recipe: &Recipe) -> Self {
         recipe.evaluation()
     }
@@ -72,7 +72,7 @@ impl EvaluationSettings {
         let Self { net, width, depth, .. } = self;
         let images = (dataset.channels(), dataset.size());
         net.net(images, dataset.classes(), (*width, *depth)).map_err(|error| match error {
-            // Named as what was set.
+            // The error names the field that was set.
             Error::Setting { name: "width", given, expected } => {
                 Error::Setting { name: "eval_width", given, expected }
             }

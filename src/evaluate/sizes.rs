@@ -1,4 +1,4 @@
-//! The buffers of an evaluation, named once, for the device and for the count; and how work is cut to fit.
+//! The buffers of an evaluation, each named once for allocating and for counting memory; and how work is cut to fit.
 
 use super::EvaluationSettings;
 use crate::{
@@ -15,7 +15,7 @@ pub(super) struct Load<'a> {
     pub dataset: &'a Dataset,
     pub net: &'a Net,
     pub settings: &'a EvaluationSettings,
-    /// Of a set, whose values stay on the device; none for the whole training set, whose don't.
+    /// Images of a set, whose values stay on the device; `None` for the whole training set, whose values do not.
     pub images: Option<usize>,
 }
 
@@ -57,7 +57,7 @@ impl Load<'_> {
         self.settings.batch.min(self.len())
     }
 
-    /// What the buffers take where work is cut like this, on such a device.
+    /// The memory that the buffers take if work is cut like this, on such a device.
     pub fn table(&self, caps: &Caps, sizes: Sizes) -> Table {
         let table = Table::new(caps);
         Buffers::new(&table, self, sizes);
@@ -85,7 +85,7 @@ impl<M: Memory> Buffers<M> {
 }
 
 impl Sizes {
-    /// Half as many networks and images to test on at a time; none if that is so already.
+    /// Half as many networks and test images at a time; `None` if there is nothing smaller.
     pub fn smaller(self) -> Option<Self> {
         let smaller = Self { nets: self.nets.div_ceil(2), test: self.test.div_ceil(2), ..self };
         (smaller != self).then_some(smaller)
@@ -95,7 +95,7 @@ impl Sizes {
         const PART_BYTES: u64 = 64 << 20;
         let image = Classifiers::train_image(gpu.caps(), load.net);
         let fits = (PART_BYTES / image).clamp(1, 64);
-        // What a batch norm makes of an image depends on the whole batch.
+        // A batch norm's result for one image depends on the whole batch.
         let part = match load.net.has_batch_norm() {
             true => load.batch(),
             false => (1 << fits.ilog2()).min(load.batch()),

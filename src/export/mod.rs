@@ -2,11 +2,11 @@
 //! [`import`](crate::import).
 //!
 //! Arrays hold the pixels that the run made, normalised: `(x − mean) / std` of x in 0…1, channel by
-//! channel, neither rounded nor clamped. Mean and standard deviation are in each file. Only pictures have
-//! 8 bits a value. The same set gives the same bytes.
+//! channel, neither rounded nor clamped. Mean and standard deviation are in each file. Only pictures are rounded to 8
+//! bits per value. The same set gives the same bytes.
 //!
-//! Every function that takes a path writes its file or folder whole or not at all, and replaces none. It needs the
-//! cargo feature `files`; those that end in `_bytes` don't.
+//! Every function that takes a path writes its file or folder completely or not at all, and never replaces one. It
+//! needs the cargo feature `files`; those that end in `_bytes` don't.
 //!
 //! ```
 //! # use std::sync::Arc;
@@ -83,7 +83,7 @@ pub fn safetensors_bytes(set: &SyntheticSet) -> Result<Vec<u8>> {
 /// condensed sets: a dictionary with
 /// - `data`: for each run a list of images (float32, (N, C, H, W), normalised) and labels (int64, (N));
 /// - `accs_all_exps`: for each model, by name, the test accuracies of its networks, 0…1;
-/// - `mean`, `std`, `class_names`, `dataset`: lists and text, which those benchmarks leave alone.
+/// - `mean`, `std`, `class_names`, `dataset`: lists and text, which those benchmarks ignore.
 ///
 /// # Errors
 /// [`Error::Shape`] when there is no set, a set's fields contradict each other, or the sets are not of one

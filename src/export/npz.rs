@@ -25,7 +25,7 @@ pub(super) fn encode(set: &SyntheticSet) -> Result<Vec<u8>, String> {
     archive.finish()
 }
 
-/// What stands before an array's values.
+/// The header before an array's values.
 fn header(descr: &str, shape: &[usize]) -> Vec<u8> {
     let sides: String = shape.iter().map(|side| format!("{side}, ")).collect();
     let mut dictionary = format!(
@@ -70,7 +70,7 @@ mod tests {
         crate::export::npz(&set, &path).unwrap();
         let read = import::read(&path).unwrap();
         assert_eq!(read.dataset(), Some("made up"));
-        // The mean number of images a class, rounded up, as nothing there says more.
+        // The mean number of images per class, rounded up, because the arrays do not say more.
         assert_eq!(read.own_set(), Some(&SyntheticSet { ipc: 2, ..set.clone() }));
         let read = read.into_set(&dataset).unwrap();
         assert_eq!((read.images, read.labels), (set.images, set.labels));

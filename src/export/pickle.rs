@@ -1,7 +1,7 @@
 //! Python's pickle format, as much of protocol 2 as tensors in lists and dictionaries need.
 //!
-//! What each opcode does is in Python's `Lib/pickletools.py`. Nothing is remembered and used twice, which
-//! other writers do to save space.
+//! What each opcode does is in Python's `Lib/pickletools.py`. Nothing is memoised, which other writers do to save
+//! space.
 
 /// A Python value.
 pub(super) enum Value {
@@ -12,11 +12,11 @@ pub(super) enum Value {
     List(Vec<Value>),
     Tuple(Vec<Value>),
     Dict(Vec<(String, Value)>),
-    /// Something by its module and name.
+    /// An object named by its module and name.
     Global(&'static str, &'static str),
-    /// What the first, called with the elements of the second, gives.
+    /// The result of calling the first with the elements of the second.
     Call(Box<Value>, Vec<Value>),
-    /// What the reader finds by this identification.
+    /// An object that the reader finds by this identification (a persistent id).
     Persistent(Box<Value>),
 }
 
@@ -26,7 +26,7 @@ impl Value {
     }
 
     pub fn tuple(values: impl IntoIterator<Item = usize>) -> Self {
-        // What is in memory has fewer than 2⁶³ of anything.
+        // Nothing in memory has 2⁶³ elements or more.
         Self::Tuple(values.into_iter().map(|value| Self::Int(value as i64)).collect())
     }
 
@@ -54,7 +54,7 @@ impl Value {
             },
             Self::Float(value) => {
                 out.push(b'G');
-                // The one place where the format wants the most significant byte first.
+                // The only number that the format stores with the most significant byte first.
                 out.extend(value.to_be_bytes());
             }
             Self::Text(text) => push_text(text, out)?,

@@ -1,4 +1,4 @@
-//! A folder of pictures that readers such as torchvision's `ImageFolder` number as the set does.
+//! A folder of pictures whose classes readers such as torchvision's `ImageFolder` number as the set does.
 
 use std::path::Path;
 
@@ -8,12 +8,12 @@ use crate::{
     report::{class_folders, write_pictures},
 };
 
-/// Writes `folder/<class>/<000>.png` for each image, 8 bits a value, and `folder/classes.txt`: the classes'
-/// names in the order of their labels, one a line.
+/// Writes `folder/<class>/<000>.png` for each image, 8 bits per value, and `folder/classes.txt`: the classes' names in
+/// the order of their labels, one per line.
 ///
-/// Readers number classes by the sorted names of their folders. Where that would give other labels than the
-/// set's, each name has its label in front: `0-T-shirt_top`, `1-Trouser`. Characters that a file system
-/// could not take are changed.
+/// Readers number classes by the sorted names of their folders. If that would give other labels than the set's, each
+/// name gets its label in front: `0-T-shirt_top`, `1-Trouser`. Characters that a file system could not take are
+/// changed.
 ///
 /// Returns how many values lay outside of 0…255 and were clamped.
 ///
@@ -39,7 +39,7 @@ pub fn image_folder(set: &SyntheticSet, folder: &Path) -> Result<usize> {
     Ok(clamped(set))
 }
 
-/// One name for each class, which sort as the classes are numbered.
+/// One name per class; the names sort in the order of the labels.
 fn folder_names(classes: &[String]) -> Vec<String> {
     let names = class_folders(classes);
     // Bytes of UTF-8 sort as code points do, which is how Python sorts.
@@ -51,7 +51,7 @@ fn folder_names(classes: &[String]) -> Vec<String> {
     names.into_iter().enumerate().map(numbered).collect()
 }
 
-/// Values that 8 bits can't show.
+/// The number of values that 8 bits can't show.
 fn clamped(set: &SyntheticSet) -> usize {
     let plane = set.size * set.size;
     let outside = |(at, value): (usize, &f32)| {

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::SyntheticSet;
 
-/// The folder in the zip that all entries are in; `torch.save` takes the file's name, readers any.
+/// The folder in the zip that holds all entries. `torch.save` uses the file's name; readers accept any.
 const ROOT: &str = "archive";
 
 pub(super) fn encode(
@@ -86,7 +86,7 @@ mod tests {
     use std::io::{Cursor, Read};
     use zip::{CompressionMethod, ZipArchive};
 
-    /// What PyTorch makes of it is seen in `tests/program/export.rs`, where there is one.
+    /// `tests/program/export.rs` reads it with PyTorch, if that is installed.
     #[test]
     fn values_lie_uncompressed_and_aligned() {
         let runs = [set(&["a", "b"], &[1, 2], 3, 4), set(&["a", "b"], &[1, 1], 3, 4)];

@@ -25,34 +25,33 @@ with_setters! {
         pub kernels: Option<Kernels>,
         /// What convolutions round their factors to.
         pub precision: Precision,
-        /// How long submissions are to take at most, as [`Gpu::with_submit_target`](super::Gpu::with_submit_target)
-        /// has it.
+        /// The longest time that a submission should take, see
+        /// [`Gpu::with_submit_target`](super::Gpu::with_submit_target).
         pub submit_target: Option<Duration>,
-        /// Bytes that the buffers of a run may take, as [`Gpu::with_memory_budget`](super::Gpu::with_memory_budget) has it.
+        /// Bytes that the buffers of a run may take, see [`Gpu::with_memory_budget`](super::Gpu::with_memory_budget).
         pub memory_budget: Option<u64>,
     }
 }
 
-/// What an adapter says of itself.
+/// What an adapter reports about itself.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct AdapterReport {
     /// wgpu's description: name, driver, type, backend, subgroup sizes.
     pub info: wgpu::AdapterInfo,
-    /// What it can do at most.
+    /// Its limits.
     pub limits: wgpu::Limits,
     /// Optional features it has.
     pub features: wgpu::Features,
     /// The sizes and types of cooperative matrices it has.
     pub matrices: Vec<wgpu::CooperativeMatrixProperties>,
-    /// Whether it is taken only if it is named, as its Vulkan driver does not claim to conform to the standard:
-    /// Mesa's Dozen, by which WSL2 reaches the GPU, for instance.
+    /// Whether it is used only if it is named, because its Vulkan driver does not claim to conform to the standard. An
+    /// example is Mesa's Dozen, through which WSL2 reaches the GPU.
     pub hidden: bool,
 }
 
-/// Every adapter that can compute, best first: discrete, integrated, virtual, CPU; then those that are
-/// [hidden](AdapterReport::hidden). This is the order that a number in [`AdapterChoice::adapter`] counts in. An empty
-/// list is no error.
+/// Every adapter that can compute, best first: discrete, integrated, virtual, CPU; then [hidden](AdapterReport::hidden)
+/// ones. A number in [`AdapterChoice::adapter`] is an index into this list. An empty list is not an error.
 ///
 /// ```
 /// for (number, adapter) in dm_wgpu::adapters_blocking(None)?.iter().enumerate() {
@@ -90,7 +89,7 @@ pub(super) async fn choose(choice: &AdapterChoice) -> Result<wgpu::Adapter> {
     let named = |adapter: &wgpu::Adapter| adapter.get_info().name;
     let mut index = picked(choice.adapter.as_deref(), found.iter().map(named));
     if index.is_none() {
-        // Only now, as it takes time to look for them.
+        // They are looked for only now, because that takes time.
         let hidden = hidden(choice.backend.as_deref()).await?;
         if found.is_empty() && !hidden.is_empty() && choice.adapter.is_none() {
             let names = hidden.iter().map(named).collect::<Vec<_>>().join(", ");
@@ -147,8 +146,8 @@ fn listed(found: &[wgpu::Adapter]) -> String {
 async fn enumerate(backend: Option<&str>) -> Result<Vec<wgpu::Adapter>> {
     let found = match named(backend)? {
         Some(backends) => of_backends(backends, wgpu::InstanceFlags::empty()).await,
-        // OpenGL shows the same cards again, serves compute worst, and its libraries write to
-        // stderr on machines without a display: only where there is nothing else.
+        // OpenGL lists the same cards again, is the slowest for compute, and its libraries write to
+        // stderr on machines without a display. So it is used only if there is nothing else.
         None => {
             let flags = wgpu::InstanceFlags::empty();
             match of_backends(wgpu::Backends::PRIMARY, flags).await {
@@ -200,8 +199,8 @@ fn named(backend: Option<&str>) -> Result<Option<wgpu::Backends>> {
 async fn of_backends(backends: wgpu::Backends, flags: wgpu::InstanceFlags) -> Vec<wgpu::Adapter> {
     let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
     descriptor.backends = backends;
-    // Debug builds have it on: shaders then hold their source and a line for each instruction, found by counting lines
-    // from the top, which was a fifth of all the time of a short run.
+    // Debug builds would turn this on. Shaders then hold their source and a line number for each instruction, which is
+    // found by counting lines from the top; that took a fifth of the time of a short run.
     descriptor.flags.remove(wgpu::InstanceFlags::DEBUG);
     descriptor.flags = descriptor.flags.with_env() | flags;
     let instance = wgpu::Instance::new(descriptor);

@@ -33,7 +33,7 @@ const USAGES: wgpu::BufferUsages = wgpu::BufferUsages::STORAGE
     .union(wgpu::BufferUsages::COPY_SRC)
     .union(wgpu::BufferUsages::COPY_DST);
 
-/// What offsets of copies are multiples of.
+/// Offsets of copies must be multiples of this.
 const FOUR: wgpu::BufferSize = wgpu::BufferSize::new(wgpu::COPY_BUFFER_ALIGNMENT).unwrap();
 
 impl<T: NoUninit + AnyBitPattern> Buffer<T> {
@@ -50,9 +50,9 @@ impl<T: NoUninit + AnyBitPattern> Buffer<T> {
         Self { raw, len, element: PhantomData }
     }
 
-    /// What so many values take.
+    /// Bytes that so many values take.
     pub fn bytes(len: usize) -> u64 {
-        // Zero-sized bindings are invalid, and copies go by four bytes.
+        // Zero-sized bindings are invalid, and copies move multiples of four bytes.
         (len as u64).saturating_mul(size_of::<T>() as u64).clamp(4, !3).next_multiple_of(4)
     }
 
@@ -68,7 +68,7 @@ impl<T: NoUninit + AnyBitPattern> Buffer<T> {
         Self::from_slice(gpu, label, std::slice::from_ref(value))
     }
 
-    /// Replaces the first values, before whatever is submitted next.
+    /// Replaces the first values. This takes effect before the next submission.
     pub fn write(&self, gpu: &Gpu, values: &[T]) {
         debug_assert!(values.len() <= self.len);
         let bytes: &[u8] = bytemuck::cast_slice(values);
@@ -81,8 +81,8 @@ impl<T: NoUninit + AnyBitPattern> Buffer<T> {
         }
     }
 
-    /// Records that the first values are replaced: for what comes after it in `encoder`, and not for
-    /// what comes before. The belt is to be finished before `encoder` is submitted.
+    /// Records that the first values are replaced: commands that follow in `encoder` see the new
+    /// values, earlier commands do not. The belt must be finished before `encoder` is submitted.
     pub fn stage(
         &self,
         belt: &mut StagingBelt,
@@ -91,11 +91,11 @@ impl<T: NoUninit + AnyBitPattern> Buffer<T> {
     ) -> Result<()> {
         debug_assert!(values.len() <= self.len);
         let bytes: &[u8] = bytemuck::cast_slice(values);
-        // Copies go by four bytes, and buffers are that long.
+        // Copies move multiples of four bytes, and buffers are rounded up to them.
         let Some(size) = wgpu::BufferSize::new((bytes.len() as u64).next_multiple_of(4)) else {
             return Ok(());
         };
-        // Not `write_buffer`, which panics where the device was lost.
+        // Not `write_buffer`, which panics if the device was lost.
         let room = belt.allocate(size, FOUR);
         let mut mapped =
             room.get_mapped_range_mut().map_err(|e| Error::gpu("send a step's data", e))?;
@@ -133,7 +133,7 @@ impl<T: NoUninit + AnyBitPattern> Buffer<T> {
         readback.take_blocking(gpu, submission)
     }
 
-    /// Submits a copy, which belongs to what is submitted so far; the future completes when it has arrived.
+    /// Submits a copy of the values as submissions so far leave them; the future completes when the copy has arrived.
     pub fn read(&self, gpu: &Gpu) -> impl Future<Output = Result<Vec<T>>> + use<T> {
         let mut readback = Readback::new(gpu, "read back", self.len);
         let mut encoder = gpu.device().create_command_encoder(&Default::default());
@@ -151,7 +151,7 @@ pub(crate) struct Readback<T> {
     element: PhantomData<T>,
 }
 
-/// Where a copy is, and who wants to hear of it.
+/// The state of a copy, and who waits for it.
 #[derive(Debug)]
 struct Arrival {
     state: Mutex<(State, Option<Waker>)>,
@@ -186,12 +186,12 @@ impl Arrival {
     }
 }
 
-/// Who waits for a copy hears of it in any case.
+/// A waiting task is woken in any case.
 #[derive(Debug)]
 struct Notice(Option<Arc<Arrival>>);
 
 impl Notice {
-    /// Once this is noticed, another thread may request the next copy: nothing more may be said of this one.
+    /// Once this is noticed, another thread may request the next copy, so nothing more may be reported about this one.
     fn is(mut self, state: State) {
         if let Some(arrival) = self.0.take() {
             arrival.set(state);
@@ -219,8 +219,8 @@ impl<T: NoUninit + AnyBitPattern> Readback<T> {
         Self { raw, arrival: Arc::new(arrival), element: PhantomData }
     }
 
-    /// Records the copy, whose values are then on their way as soon as `encoder` is submitted.
-    /// `source` must be as long as this.
+    /// Records the copy. Its values are on their way as soon as `encoder` is submitted. `source`
+    /// must be as long as this.
     pub fn record(&mut self, encoder: &mut wgpu::CommandEncoder, source: &Buffer<T>) {
         self.record_from(encoder, &source.raw);
     }
@@ -239,8 +239,8 @@ impl<T: NoUninit + AnyBitPattern> Readback<T> {
         });
     }
 
-    /// Waits for the submission that holds the recorded copy, or else for all there were so far, then
-    /// takes the values.
+    /// Waits for the submission that holds the recorded copy (without one, for all submissions so
+    /// far), then takes the values.
     pub fn take_blocking(
         &mut self,
         gpu: &Gpu,
@@ -249,7 +249,7 @@ impl<T: NoUninit + AnyBitPattern> Readback<T> {
         let doing = "read results back";
         gpu.wait_for(submission.into(), doing)?;
         gpu.check(doing)?;
-        // Another thread's poll may have taken our callback and be about to call it.
+        // Another thread's poll may have taken our callback and may call it soon.
         let Arrival { state, changed } = &*self.arrival;
         let waiting = |s: &mut (State, Option<Waker>)| s.0 == State::Requested;
         drop(
@@ -290,7 +290,7 @@ impl<T: NoUninit + AnyBitPattern> Readback<T> {
         poll_fn(|context| self.poll_take(context)).await
     }
 
-    /// Ready unless it is still to arrive; then the waiting task is woken.
+    /// Ready unless the copy is still on its way; then the waiting task is woken when it has arrived.
     pub fn poll_arrived(&self, context: &mut Context<'_>) -> Poll<()> {
         let mut state = unpoisoned(&self.arrival.state);
         if state.0 != State::Requested {
@@ -300,8 +300,8 @@ impl<T: NoUninit + AnyBitPattern> Readback<T> {
         Poll::Pending
     }
 
-    /// As a future has it: the values, or whoever waits is woken when they have arrived, which is
-    /// noticed when somebody polls the device.
+    /// For a future: the values if they have arrived; otherwise the waiting task is woken when they
+    /// arrive, which is noticed when somebody polls the device.
     pub fn poll_take(&mut self, context: &mut Context<'_>) -> Poll<Result<Vec<T>>> {
         if self.poll_arrived(context).is_pending() {
             return Poll::Pending;

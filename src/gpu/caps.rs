@@ -5,24 +5,24 @@ use wgpu::{AdapterInfo, Features, Limits};
 use super::{Gpu, Matrices, Texels, precision::little};
 use crate::{Error, Result, Text};
 
-/// Families of convolution kernels. All give the same result but for rounding.
+/// Families of convolution kernels. All give the same result up to rounding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Kernels {
     /// The simplest ones, for any adapter.
     Plain,
-    /// For CPUs that act as GPUs with subgroups of one fixed size; for GPUs with such, if asked: whole blocks
-    /// in registers, nothing in workgroup memory.
+    /// For CPUs that act as GPUs and have subgroups of one fixed size: whole blocks in registers, nothing in workgroup
+    /// memory. GPUs with such subgroups use it only if it is asked for.
     Lanes,
     /// For GPUs: workgroups share what they load through workgroup memory.
     Tiles,
 }
 
-/// The Mesa whose software device was seen to make a loop over the lanes of each broadcast. Those between
-/// 22 and this were not tried.
+/// The version of Mesa from which its software device was seen to run each broadcast as a loop over the lanes. Versions
+/// between 22 and this were not tried.
 const MESA_LOOPS: u32 = 25;
 
-/// The major version of Mesa that made the driver, if it says so: "Mesa 25.0.7-2 (LLVM 19.1.7)".
+/// The driver's major version of Mesa, if the driver reports it: "Mesa 25.0.7-2 (LLVM 19.1.7)".
 fn mesa_version(driver_info: &str) -> Option<u32> {
     let (_, version) = driver_info.split_once("Mesa ")?;
     version.split('.').next()?.parse().ok()
@@ -30,7 +30,7 @@ fn mesa_version(driver_info: &str) -> Option<u32> {
 
 /// Workgroup memory of the tiles family, in bytes: what WebGPU guarantees.
 pub(crate) const TILES_BYTES: usize = 16 << 10;
-/// And its invocations a workgroup.
+/// Invocations per workgroup of the tiles family.
 const TILES_INVOCATIONS: u32 = 256;
 
 impl Kernels {
@@ -47,17 +47,17 @@ impl Kernels {
     }
 }
 
-/// What a device can do, as plain data: all that the choice of kernels depends on beside shapes.
+/// What a device can do, as plain data. The choice of kernels depends on this and on shapes, and on nothing else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Caps {
     /// The family that suits the device, or the one that was asked for.
     pub kernels: Kernels,
-    /// Whether the adapter is a CPU: registers spill cheaply there and loads are dear.
+    /// Whether the adapter is a CPU: there, registers spill cheaply and loads are expensive.
     pub cpu: bool,
     /// Lanes of a subgroup, if all subgroups have the same number, from 8 to 64: the kernels' weights are spread
     /// over at least 8 lanes, and over 64 at most usefully.
     pub subgroup: Option<usize>,
-    /// Whether a driver for CPUs broadcasts from one lane in an instruction or two.
+    /// Whether a driver for CPUs broadcasts from one lane in one or two instructions.
     pub broadcasts: bool,
     /// With f16: the matrices that its convolutions are made of.
     pub matrices: Option<Matrices>,
@@ -70,8 +70,8 @@ pub(crate) struct Caps {
 }
 
 impl Caps {
-    /// Of a device with these features and limits, with the family of kernels that suits it. What the adapter
-    /// says decides, nothing measured: the same adapter, the same kernels.
+    /// The capabilities of a device with these features and limits, with the family of kernels that suits it. The
+    /// adapter's report decides, never a measurement: the same adapter always gets the same kernels.
     pub fn of(info: &AdapterInfo, features: Features, limits: &Limits) -> Self {
         let fixed = info.subgroup_min_size == info.subgroup_max_size;
         let has = features.contains(Features::SUBGROUP) && fixed;
@@ -110,7 +110,7 @@ impl Caps {
         }
     }
 
-    /// Lanes of a subgroup, where the kernels that need to know are used.
+    /// Lanes of a subgroup, if the family's kernels depend on them.
     pub fn lanes(&self) -> Option<usize> {
         self.subgroup.filter(|_| self.kernels == Kernels::Lanes)
     }

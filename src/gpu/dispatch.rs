@@ -1,4 +1,4 @@
-//! One kernel over one grid: what it is bound to, what it costs, and how any range of its workgroups is encoded.
+//! One kernel over one grid: its bindings, its cost, and how any range of its workgroups is encoded.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -13,7 +13,7 @@ pub(crate) struct Dispatch {
     pub(super) label: String,
     pub(super) pipeline: Arc<Pipeline>,
     pub(super) bind_group: wgpu::BindGroup,
-    /// What a slice is bound to that begins with the first workgroup.
+    /// The bind group of group 1 for a slice that begins with the first workgroup.
     pub(super) whole: wgpu::BindGroup,
     pub(super) grid: [u32; 3],
     /// Whether its workgroups have flat numbers, so that any number of them can be a slice.
@@ -58,29 +58,29 @@ pub(crate) fn dispatch<'a>(
         layout: &pipeline.layout,
         entries: &entries,
     });
-    // What paints a picture has a grid of two sides.
+    // The kernel that paints a picture has a grid of two dimensions.
     let flat = !slots.contains(&Slot::Picture);
     let (label, whole) = (name.to_owned(), gpu.first_group(0));
     Dispatch { label, pipeline, bind_group, whole, grid, flat, cost: Cost::default() }
 }
 
-/// A dispatch has no more slices than these: enough for any watchdog, few enough to keep what each is
-/// bound to.
+/// The most slices of a dispatch: enough for any watchdog, few enough to keep a bind group for
+/// each.
 const SLICES: usize = 256;
 
 impl Dispatch {
-    /// Says how many multiplications and additions it is, where that is well defined.
+    /// Sets the number of multiplications and additions, if it is well defined.
     pub fn flops(mut self, flops: usize) -> Self {
         self.cost.flops = Some(flops as u64);
         self
     }
 
-    /// Says how many 4-byte values must be read and written at least.
+    /// Sets the least number of 4-byte values that must be read and written.
     pub fn values(self, values: usize) -> Self {
         self.bytes(4 * values)
     }
 
-    /// Says how many bytes must be read and written at least.
+    /// Sets the least number of bytes that must be read and written.
     pub fn bytes(mut self, bytes: usize) -> Self {
         self.cost.bytes = Some(bytes as u64);
         self
@@ -114,7 +114,7 @@ impl Dispatch {
         left * self.pipeline.pace.seconds(gpu, self.cost, self.groups())
     }
 
-    /// Encodes as many workgroups from `first` on as there is room for, and says how many these are.
+    /// Encodes as many workgroups from `first` on as there is room for. Returns their number.
     pub(super) fn encode_some(
         &self,
         gpu: &Gpu,
@@ -124,12 +124,12 @@ impl Dispatch {
     ) -> usize {
         let (left, room) = (self.groups() - first, share.room());
         let expected = self.expected(gpu, first);
-        // A slice must not run on into the next one, as rows that are not full would.
+        // A slice must not reach into the next one, as a row that is not full would.
         let slice = if self.flat { self.groups().div_ceil(SLICES).min(ROW) } else { left };
         let fitting = (room / expected * left as f64).min(ROW as f64) as usize;
         let count = match fitting / slice * slice {
             _ if expected <= room => left,
-            // Whatever happens, it goes on.
+            // At least some progress is made.
             0 if share.is_untouched() => slice.min(left),
             some => some,
         };

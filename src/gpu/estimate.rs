@@ -1,4 +1,4 @@
-//! How long recorded work takes on a device, measured on slices of it.
+//! Measures how long recorded work takes on a device, on slices of it.
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
@@ -7,18 +7,18 @@ use crate::{Result, clock::Instant};
 
 const DOING: &str = "measure how long the work takes";
 
-/// What is measured of each pipeline: long beside what a submission costs.
+/// The time that is measured per pipeline: long compared with the cost of a submission.
 const SLICE: Duration = Duration::from_millis(30);
 
-/// What whole dispatches are repeated to fill: some times what a submission costs.
+/// The time that short dispatches are repeated to fill: several times the cost of a submission.
 const ENOUGH: Duration = Duration::from_millis(2);
 
-/// Times that one is repeated at most.
+/// The most repetitions of a dispatch.
 const REPEATS: u32 = 32;
 
 impl Gpu {
-    /// Times a slice of each pipeline's longest dispatch, from which their paces follow. What the recordings write
-    /// holds anything afterwards.
+    /// Times a slice of each pipeline's longest dispatch, and sets the pipelines' paces from it. The buffers that the
+    /// recordings write hold arbitrary values afterwards.
     pub(crate) fn measure_paces<'a>(
         &self,
         recordings: impl IntoIterator<Item = &'a Recording>,
@@ -66,8 +66,8 @@ impl Gpu {
     }
 }
 
-/// A dispatch of which slices are timed. Many a driver compiles at the first use. After the second it is known how much
-/// fits into a slice.
+/// A dispatch of which slices are timed. Many drivers compile at the first use. After the second use it is known how
+/// much fits into a slice.
 struct Slice<'a> {
     dispatch: &'a Dispatch,
     time: u32,
@@ -78,7 +78,7 @@ struct Slice<'a> {
 struct Begun {
     ticket: Ticket,
     at: Instant,
-    /// The pace that it was cut by, the seconds that it should take, and how often it has the dispatch.
+    /// The pace by which it was cut, the seconds that it should take, and how often it repeats the dispatch.
     then: f64,
     expected: f64,
     repeats: u32,
@@ -119,7 +119,7 @@ impl<'a> Slice<'a> {
         ticket.settle(gpu)?;
         gpu.check(DOING)?;
         if self.time > 0 && expected > 0.0 {
-            // In place of what the ticket taught, which goes half of the way only.
+            // This replaces the ticket's correction, which goes only half of the way.
             self.dispatch.pipeline.pace.correct(then, seconds / expected);
             self.measured = repeats == REPEATS || seconds > 0.5 * ENOUGH.as_secs_f64();
         }

@@ -17,8 +17,8 @@ const LABEL: Option<&str> = Some("first workgroup");
 
 impl FirstGroups {
     pub fn new(device: &wgpu::Device) -> Self {
-        // A uniform, because kernels have use for all eight storage buffers that WebGPU guarantees. Nothing
-        // loops up to it, which Mesa's software driver would compile a kernel anew for.
+        // It is a uniform, because kernels may need all eight storage buffers that WebGPU guarantees. No loop is
+        // bounded by it: for such loops, Mesa's software driver would compile a kernel anew for each value.
         let layout = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
             label: LABEL,
             entries: &[wgpu::BindGroupLayoutEntry {
@@ -48,7 +48,7 @@ impl FirstGroups {
                 usage: wgpu::BufferUsages::UNIFORM,
                 mapped_at_creation: true,
             });
-            // Fails on a lost device only, on which nothing will run.
+            // This fails only on a lost device, on which nothing will run.
             if let Ok(mut mapped) = buffer.get_mapped_range_mut(..) {
                 mapped.slice(..).copy_from_slice(bytemuck::bytes_of(&[first, 0, 0, 0]));
             }

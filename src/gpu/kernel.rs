@@ -1,4 +1,4 @@
-//! A kernel as the Rust side knows it: its WGSL, its bindings, and the pipelines made of it.
+//! A kernel on the Rust side: its WGSL, its bindings, and the pipelines made from it.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -8,7 +8,7 @@ use crate::clock::Instant;
 /// One WGSL file with its bindings, all in group 0, numbered from 0. Group 1 is where a slice of the grid
 /// begins, which `shared/grid.wgsl` reads.
 ///
-/// A test reads the WGSL with naga and holds it against `slots`.
+/// A test reads the WGSL with naga and compares it with `slots`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Kernel {
     /// The file's name without `.wgsl`; also the label in a GPU debugger.
@@ -19,13 +19,13 @@ pub(crate) struct Kernel {
     pub slots: &'static [Slot],
 }
 
-/// What a shader's binding is.
+/// The kind of a shader's binding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Slot {
     /// A structure that is only read.
     ///
-    /// In storage, not a uniform: where a loop runs to a uniform value, Mesa's software driver
-    /// compiles the kernel anew for that value, at every dispatch, and keeps what it compiled.
+    /// It is bound as storage, not as a uniform: if a uniform value bounds a loop, Mesa's software
+    /// driver compiles the kernel anew for that value at every dispatch, and keeps the result.
     Params {
         /// Its bytes.
         size: usize,
@@ -51,7 +51,7 @@ impl Slot {
     }
 }
 
-/// Puts a source where a device that has not used this kernel yet will look for it.
+/// Stores a source where a device that has not used this kernel yet will look for it.
 #[cfg(feature = "testing")]
 pub(crate) fn compile_as(
     gpu: &Gpu,
@@ -131,8 +131,8 @@ pub(super) fn pipeline<'a>(
         entry_point: Some("main"),
         compilation_options: wgpu::PipelineCompilationOptions {
             constants,
-            // Every kernel writes what it reads there, and clearing takes a while where the driver
-            // can't do it: one invocation clears for all.
+            // Every kernel writes workgroup memory before it reads it. Zeroing it takes time if the
+            // driver can't do it, because one invocation does it for all.
             zero_initialize_workgroup_memory: false,
         },
         cache: gpu.cache.as_ref(),

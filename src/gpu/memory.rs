@@ -1,7 +1,7 @@
-//! Where buffers come from, and what they take. An owner names each of its buffers once, in a constructor for any
-//! [`Memory`]: a device makes them, a [`Table`] writes them down. So what is counted is what is made.
+//! Where buffers are made, and where their memory is counted. An owner names each of its buffers once, in a constructor
+//! for any [`Memory`]: a device makes them, a [`Table`] counts them. So exactly the buffers that are made are counted.
 //!
-//! Not in a table: the parameters of kernels, some bytes a dispatch, and what waits on the host to be copied.
+//! Not in a table: the parameters of kernels (some bytes per dispatch), and data that waits on the host to be copied.
 
 use std::{
     cell::RefCell,
@@ -13,12 +13,12 @@ use bytemuck::{AnyBitPattern, NoUninit};
 use super::{Buffer, Caps, Gpu, Texels, texels::TEXEL_BYTES};
 use crate::{Error, Result, Text};
 
-/// What an owner of buffers is made in.
+/// Where an owner of buffers allocates them.
 pub(crate) trait Memory {
     type Buffer<T: Debug>: Debug + Clone;
     type Texels: Debug;
 
-    /// What the choice of kernels goes by, and with it that of buffers.
+    /// The capabilities on which the choice of kernels, and so of buffers, depends.
     fn caps(&self) -> &Caps;
 
     /// `len` values, zero at first.
@@ -52,7 +52,7 @@ impl Memory for Gpu {
     }
 }
 
-/// The buffers of some owners: nothing is made.
+/// A list of the buffers of some owners, none of which is made.
 #[derive(Debug)]
 pub(crate) struct Table {
     caps: Caps,
@@ -63,9 +63,9 @@ pub(crate) struct Table {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Line {
     pub label: String,
-    /// Of its values.
+    /// Bytes of its values.
     pub content: u64,
-    /// Of these and of what is allocated beside them.
+    /// Bytes of these and of what is allocated beside them.
     pub bytes: u64,
     pub texture: bool,
 }
@@ -107,12 +107,12 @@ impl Table {
         self.lines.borrow().clone()
     }
 
-    /// Of all buffers together.
+    /// Bytes of all buffers together.
     pub fn bytes(&self) -> u64 {
         self.lines.borrow().iter().fold(0, |sum, line| sum.saturating_add(line.bytes))
     }
 
-    /// The same without what is rounded up: so many times as many images, so many times as much.
+    /// The same without rounding up, so that it is proportional to the number of images.
     pub fn content(&self) -> u64 {
         self.lines.borrow().iter().fold(0, |sum, line| sum.saturating_add(line.content))
     }
@@ -123,7 +123,7 @@ impl Table {
     }
 }
 
-/// A line a buffer, and their sum.
+/// One line per buffer, and their sum.
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for Line { label, bytes, texture, .. } in &*self.lines.borrow() {
@@ -135,13 +135,13 @@ impl fmt::Display for Table {
 }
 
 impl Gpu {
-    /// Whether the budget has room for all of these, and one binding for each.
+    /// Whether the budget has room for all of these buffers, and one binding can hold each.
     pub(crate) fn has_room_for(&self, table: &Table) -> bool {
         let bindable = |line: Line| line.bytes <= self.max_binding();
         table.bytes() <= self.memory_budget() && table.largest().is_none_or(bindable)
     }
 
-    /// Refuses what has no room in the smallest pieces: `needing` says whose they are.
+    /// Refuses work whose smallest pieces do not fit; `needing` names the work in the error.
     pub(crate) fn check_room(&self, least: &Table, needing: &str) -> Result<()> {
         let (budget, binding) = (self.memory_budget(), self.max_binding());
         if least.bytes() > budget {
@@ -163,7 +163,7 @@ impl Gpu {
     }
 }
 
-/// The most of something, from 1 up to a number, that `fits`: whatever is less does too.
+/// The largest number from 1 to `up_to` that `fits`; every smaller number must fit too.
 pub(crate) fn most(up_to: usize, fits: impl Fn(usize) -> bool) -> usize {
     let (mut fitting, mut beyond) = (1, up_to + 1);
     while beyond - fitting > 1 {
@@ -184,7 +184,7 @@ mod tests {
                 assert_eq!(most(up_to, |n| n <= limit), limit.min(up_to), "{up_to}, {limit}");
             }
         }
-        // Where not even one does, somebody else has refused it.
+        // If not even 1 fits, the caller has refused the work before.
         assert_eq!((most(5, |_| false), most(1, |_| false)), (1, 1));
     }
 }

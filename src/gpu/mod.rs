@@ -65,14 +65,14 @@ use watch::Watches;
 pub struct Gpu {
     shared: Arc<Shared>,
     caps: Caps,
-    /// The caller's, of compiled pipelines.
+    /// The caller's cache of compiled pipelines.
     cache: Option<wgpu::PipelineCache>,
     submit_target: Duration,
     memory_budget: u64,
 }
 
-/// Well below what drivers let a submission run: Windows resets a GPU after two seconds, and whatever is drawn
-/// on the same GPU waits as long.
+/// Well below the time that drivers allow a submission: Windows resets a GPU after two seconds, and everything else
+/// that is drawn on the same GPU waits as long.
 const SUBMIT_TARGET: Duration = Duration::from_millis(100);
 
 #[cfg_attr(not(target_arch = "wasm32"), derive(Debug))]
@@ -86,10 +86,10 @@ struct Shared {
     /// The first error that nothing caught, on a device of our own.
     fault: Arc<Mutex<Option<String>>>,
     made: Mutex<Made>,
-    /// How many checks are still to find no memory left.
+    /// How many further checks shall report that no memory is left.
     #[cfg(feature = "testing")]
     pretended: std::sync::atomic::AtomicU32,
-    /// Checks that the browser has not answered yet, and what they are of.
+    /// Checks that the browser has not answered yet, each with the name of its work.
     #[cfg(target_arch = "wasm32")]
     unanswered: Mutex<Vec<(String, Unanswered)>>,
 }
@@ -106,12 +106,12 @@ impl std::fmt::Debug for Shared {
     }
 }
 
-/// What was made on a device since somebody last asked.
+/// What was made on a device since the last call of `take_made`.
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct Made {
-    /// Of buffers that shaders can bind.
+    /// Bytes of buffers that shaders can bind.
     pub bytes: u64,
-    /// Of those that a [`Table`] has too.
+    /// Bytes of those buffers that a [`Table`] counts, too.
     pub declared: u64,
     pub pipelines: u32,
     /// Time in which those were made. Some drivers compile at the first dispatch only.
@@ -119,14 +119,14 @@ pub(crate) struct Made {
 }
 
 impl Gpu {
-    /// Bytes of [`memory_budget`](Self::memory_budget), unless something else is asked for.
+    /// The default [`memory_budget`](Self::memory_budget), in bytes.
     pub const MEMORY_BUDGET: u64 = 512 << 20;
 
-    /// Uses a device that the caller made. `info` guides the choice of kernels.
+    /// Uses a device that the caller made. `info` is the adapter's report, on which the choice of kernels depends.
     ///
-    /// No feature is required and WebGPU's default limits suffice; with
-    /// [`wgpu::Features::SUBGROUP`] some adapters are served by faster kernels. A device below those limits is
-    /// refused, with the limit's name, by whatever is first prepared on it.
+    /// No feature is required and WebGPU's default limits suffice; with [`wgpu::Features::SUBGROUP`] some adapters get
+    /// faster kernels. A device below those limits is refused, with the limit's name, when work is first prepared on
+    /// it.
     pub fn from_parts(device: wgpu::Device, queue: wgpu::Queue, info: wgpu::AdapterInfo) -> Self {
         Self::assemble(device, queue, info, Arc::default())
     }
@@ -162,15 +162,16 @@ impl Gpu {
     ///
     /// # Errors
     /// [`Error::Adapter`] when there is none that fits; its message says what to install, or which limit is too
-    /// low. [`Error::Setting`] for an adapter that is not there, [`Error::Missing`] for kernels that it can't run.
+    /// low. [`Error::Setting`] if the named adapter does not exist, [`Error::Missing`] for kernels that the adapter
+    /// can't run.
     pub fn headless_blocking(choice: &AdapterChoice) -> Result<Self> {
         blocking("open an adapter", Self::headless(choice))
     }
 
     /// Opens an adapter without a window.
     ///
-    /// The environment variable `DM_WGPU_LIMITS` makes a good adapter stand in for a modest one: with `webgpu`
-    /// the device is opened at WebGPU's default limits without optional features, with `downlevel` at wgpu's
+    /// The environment variable `DM_WGPU_LIMITS` makes a good adapter behave like a modest one: with `webgpu` the
+    /// device is opened at WebGPU's default limits without optional features, with `downlevel` at wgpu's
     /// [`downlevel_defaults`](wgpu::Limits::downlevel_defaults), which do not suffice.
     ///
     /// # Errors
@@ -202,7 +203,7 @@ impl Gpu {
             })
             .await
             .map_err(|e| Error::Adapter(format!("{} refused to open: {e}", info.name)))?;
-        // wgpu's default handler panics. Remember the error instead, for whoever asks for results.
+        // wgpu's default handler panics. This one keeps the error, and the next call that collects results returns it.
         let fault = Arc::new(Mutex::new(None));
         let seen = fault.clone();
         device.on_uncaptured_error(Arc::new(move |e: wgpu::Error| {
@@ -225,38 +226,38 @@ impl Gpu {
         Ok(gpu)
     }
 
-    /// What the adapter says of itself: name, driver, type.
+    /// What the adapter reports about itself: name, driver, type.
     pub fn info(&self) -> &wgpu::AdapterInfo {
         &self.shared.info
     }
 
-    /// The device, for those who share it.
+    /// The device, for callers who share it.
     pub fn device(&self) -> &wgpu::Device {
         &self.shared.device
     }
 
-    /// The queue that work is submitted to.
+    /// The queue to which work is submitted.
     pub fn queue(&self) -> &wgpu::Queue {
         &self.shared.queue
     }
 
-    /// Which kernels this device is served by.
+    /// The family of kernels that this device uses.
     pub fn kernels(&self) -> Kernels {
         self.caps.kernels
     }
 
-    /// What the choice of kernels goes by.
+    /// The capabilities on which the choice of kernels depends.
     pub(crate) fn caps(&self) -> &Caps {
         &self.caps
     }
 
     /// The same device, on which pipelines are compiled with a cache of yours from now on, beside those of
-    /// your own. Filled from a file, it spares compiling where the driver keeps no such file itself, as on
-    /// Android; drivers of desktops do, and Mesa's software device.
+    /// your own. Filled from a file, it avoids compiling where the driver keeps no such file itself, as on Android.
+    /// Desktop drivers and Mesa's software device keep one.
     ///
     /// The device needs [`wgpu::Features::PIPELINE_CACHE`], which only Vulkan has;
-    /// [`preferred_features`] leaves it to you, since it does nothing without a cache. Whatever a cache
-    /// holds, results are the same.
+    /// [`preferred_features`] does not contain it, since it has no effect without a cache. Results do not depend on the
+    /// cache.
     ///
     /// ```no_run
     /// # fn open(
@@ -302,32 +303,32 @@ impl Gpu {
         Ok(self)
     }
 
-    /// The same device with submissions that are to take about so long at most, 100 ms otherwise. Work is cut
-    /// by what was measured of it before, down to slices of single dispatches; what comes out is the same to
-    /// the bit. Long submissions make whatever else is drawn on that GPU wait, and some drivers give up on
-    /// those of seconds.
+    /// The same device with submissions that should take at most about so long (100 ms by default). Work is cut by
+    /// times that were measured before, down to slices of single dispatches; the result is the same to the bit. During
+    /// a long submission, everything else that is drawn on that GPU waits, and some drivers abort submissions that take
+    /// seconds.
     ///
     /// Shorter ones cost more: some tenths of a millisecond each on a CPU. However short the target, a
     /// submission is at least a 256th of one dispatch.
     ///
-    /// It goes for what is submitted here. Callers with encoders of their own give
+    /// It applies to this library's own submissions. Callers with encoders of their own give
     /// [`encode_some`](crate::Condensation::encode_some) a time instead.
     pub fn with_submit_target(mut self, target: Duration) -> Self {
         self.submit_target = target;
         self
     }
 
-    /// How long submissions are to take at most.
+    /// The longest time that a submission should take.
     pub fn submit_target(&self) -> Duration {
         self.submit_target
     }
 
-    /// The same device with so many bytes of its memory, [`MEMORY_BUDGET`](Self::MEMORY_BUDGET) otherwise, for the
+    /// The same device with a budget of so many bytes ([`MEMORY_BUDGET`](Self::MEMORY_BUDGET) by default) for the
     /// buffers of each run that is made on it: of a [`Condensation`](crate::Condensation), a
     /// [`Selection`](crate::Selection) or an [`Evaluation`](crate::Evaluation). Batches are cut to fit, which changes
-    /// no bit of what comes out; what does not fit in the smallest pieces is refused.
+    /// no bit of the result. A run that does not fit even in the smallest pieces is refused.
     ///
-    /// What the driver takes for itself and for compiled kernels, and what waits to be copied, comes on top.
+    /// The driver's own memory, compiled kernels, and data that waits to be copied come on top.
     ///
     /// ```no_run
     /// # fn condense(gpu: &dm_wgpu::Gpu) {
@@ -340,7 +341,7 @@ impl Gpu {
         self
     }
 
-    /// Bytes that the buffers of each run may take together.
+    /// Bytes that the buffers of a run may take together.
     pub fn memory_budget(&self) -> u64 {
         self.memory_budget
     }
@@ -350,14 +351,14 @@ impl Gpu {
         if self.caps.matrices.is_some() { Precision::F16 } else { Precision::F32 }
     }
 
-    /// The largest piece of a buffer that one binding can show to a shader, in bytes.
+    /// The largest part of a buffer that one binding can give to a shader, in bytes.
     pub(crate) fn max_binding(&self) -> u64 {
         let limits = self.shared.device.limits();
         let most = self.caps.texel_lanes().map_or(u64::MAX, |_| Texels::MOST_BYTES);
         (limits.max_storage_buffer_binding_size).min(limits.max_buffer_size).min(most)
     }
 
-    /// An error that names the limit if the device is one that nothing here can run on.
+    /// An error that names the limit, if the device is too limited for this library.
     pub(crate) fn suffices(&self) -> Result<()> {
         requirements::suffices(&self.info().name, &self.device().limits())
     }
@@ -371,8 +372,8 @@ impl Gpu {
         std::mem::take(&mut unpoisoned(&self.shared.made))
     }
 
-    /// Bytes that wgpu has allocated on the device at this moment, with what waits to be copied
-    /// there. Only some backends tell.
+    /// Bytes that wgpu has allocated on the device at this moment, including data that waits to be
+    /// copied there. Only some backends report this.
     pub(crate) fn allocated(&self) -> Option<u64> {
         self.device().generate_allocator_report().map(|report| report.total_allocated_bytes)
     }
@@ -393,7 +394,7 @@ impl Gpu {
         self.check(doing)
     }
 
-    /// What a slice of a grid that begins with this workgroup is bound to.
+    /// The bind group of a slice of a grid that begins with this workgroup.
     fn first_group(&self, first: u32) -> wgpu::BindGroup {
         self.shared.first_groups.bind_group(self.device(), first)
     }
@@ -419,7 +420,7 @@ fn no_f16(info: &wgpu::AdapterInfo, missing: Text) -> Error {
     }
 }
 
-/// Locks what is never left half-changed, so that a panic elsewhere does not spoil it.
+/// Locks data that is never left half-changed, so a poisoned lock can be ignored.
 fn unpoisoned<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

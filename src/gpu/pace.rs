@@ -1,14 +1,14 @@
-//! How long work takes, learned from what was measured of it, so that submissions stay as short as they should.
+//! How long work takes, learned from measurements, so that submissions stay as short as they should.
 //!
 //! Each pipeline has a pace, at first a cautious guess. What is encoded in one go is a [`Share`](super::Share) of expected
 //! seconds; when it is done, its [`Ticket`](super::Ticket) tells how long it took, and its pipelines' paces are corrected.
-//! Nothing here has a say in what is computed, only in how it is cut.
+//! Nothing here influences what is computed, only how it is cut.
 
 use std::sync::Mutex;
 
 use super::{Gpu, unpoisoned};
 
-/// What a dispatch cannot do without, whatever its kernel does besides; for those who time it.
+/// The least work that a dispatch must do, whatever its kernel does besides; for timing it.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Cost {
     /// Multiplications and additions.
@@ -17,7 +17,7 @@ pub(crate) struct Cost {
     pub bytes: Option<u64>,
 }
 
-/// How many times as long a pipeline's work takes as was guessed.
+/// The ratio of the time that a pipeline's work takes to the guess.
 #[derive(Debug, Default)]
 pub(super) struct Pace(Mutex<Known>);
 
@@ -33,13 +33,13 @@ impl Default for Known {
     }
 }
 
-/// What one measurement can change a pace by.
+/// The most by which one measurement can change a pace.
 const MOST: f64 = 8.0;
 
 impl Pace {
     /// Seconds that work of this cost is expected to take.
     pub fn seconds(&self, gpu: &Gpu, cost: Cost, groups: usize) -> f64 {
-        // A weak GPU, and one core of a weak CPU: the first submissions must be short enough as well.
+        // Assumes a weak GPU, or one core of a weak CPU, so that even the first submissions are short enough.
         let (flops, bytes, groups_per_second) =
             if gpu.caps().cpu { (1e10, 1e9, 1e5) } else { (1e11, 1e10, 1e6) };
         let guess = match (cost.flops, cost.bytes) {
@@ -47,7 +47,7 @@ impl Pace {
             (None, Some(count)) => count as f64 / bytes,
             (None, None) => groups as f64 / groups_per_second,
         };
-        // More than nothing, or shares of nothing would be divided.
+        // Above zero, because seconds of shares are divided by each other.
         (guess * self.factor()).max(1e-9)
     }
 
@@ -55,20 +55,20 @@ impl Pace {
         unpoisoned(&self.0).factor
     }
 
-    /// Knows from now on that work takes `ratio` times what was expected of it when the factor was `then`.
+    /// Sets the pace: work takes `ratio` times what was expected when the factor was `then`.
     pub fn correct(&self, then: f64, ratio: f64) {
         let factor = (then * ratio).clamp(1e-6, 1e6);
         *unpoisoned(&self.0) = Known { factor, measured: true };
     }
 
-    /// Learns that work took `ratio` times what was expected of it when the factor was `then`.
+    /// Corrects the pace: work took `ratio` times what was expected when the factor was `then`.
     pub fn learn(&self, then: f64, ratio: f64) {
         let mut known = unpoisoned(&self.0);
-        // Many a driver compiles at the first use; that is no measure of the second.
+        // Many drivers compile at the first use, so its time says nothing about the second.
         if ratio > 1.0 && !std::mem::replace(&mut known.measured, true) {
             return;
         }
-        // Half of the way, because the blame may be another's of those that were measured together.
+        // Half of the way, because another of the pipelines that were measured together may be the cause.
         let factor = then * ratio.clamp(1.0 / MOST, MOST);
         known.factor = (known.factor * factor).sqrt().clamp(1e-6, 1e6);
     }

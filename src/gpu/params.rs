@@ -1,13 +1,13 @@
-//! Structures that shaders read, and a description of them that tests hold against the WGSL.
+//! Structures that shaders read, and a description of them that tests compare with the WGSL.
 
 /// A field of a structure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Field {
-    /// Its name, in Rust and in WGSL. One of `pad`, `pad0` … is there for the size alone.
+    /// Its name, in Rust and in WGSL. Fields `pad`, `pad0` … only fill up the size.
     pub name: &'static str,
     /// Where it begins, in bytes.
     pub offset: usize,
-    /// If it is a structure, the fields of that.
+    /// If it is a structure, its fields.
     pub fields: &'static [Field],
 }
 

@@ -4,15 +4,15 @@ use wgpu::{CooperativeMatrixProperties, CooperativeScalarType, Features};
 
 use crate::Text;
 
-/// What the factors of convolutions are rounded to. Sums are f32 with either, and so is all else.
+/// The type to which the factors of convolutions are rounded. Sums and everything else are f32 with either.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Precision {
-    /// As everything else: the reference.
+    /// f32, as everything else: the reference.
     #[default]
     F32,
-    /// To f16 in forward convolutions that cooperative matrices serve (tensor cores, for one), on adapters
-    /// that have such. Others, such as those of a first block with few channels, stay f32.
+    /// f16 in forward convolutions that use cooperative matrices (for instance tensor cores), on adapters that have
+    /// them. Other convolutions, such as those of a first block with few channels, stay f32.
     F16,
 }
 
@@ -28,7 +28,7 @@ impl Precision {
         }
     }
 
-    /// The features of a device that it can be asked of.
+    /// The features that a device needs for it.
     pub fn features(self) -> Features {
         match self {
             Self::F32 => Features::empty(),
@@ -41,8 +41,8 @@ impl Precision {
     }
 }
 
-/// Workgroup memory of the kernels with matrices, in bytes: twice what WebGPU guarantees. Every adapter that
-/// is known to have such matrices has as much.
+/// Workgroup memory of the kernels with matrices, in bytes: twice what WebGPU guarantees. Every adapter known to have
+/// such matrices has this much.
 pub(crate) const MATRICES_BYTES: usize = 32 << 10;
 
 /// Square matrices of f16 that a subgroup multiplies and adds up in f32.
@@ -50,12 +50,12 @@ pub(crate) const MATRICES_BYTES: usize = 32 << 10;
 pub(crate) struct Matrices {
     /// Rows and columns: 8 or 16.
     pub side: usize,
-    /// Of a subgroup; where its size varies, at most so many.
+    /// Lanes of a subgroup; if the size varies, the largest.
     pub lanes: usize,
 }
 
 impl Matrices {
-    /// The largest that such a device offers, or what it lacks.
+    /// The largest matrices that such a device offers; the error says what it lacks.
     pub fn of(
         info: &wgpu::AdapterInfo,
         features: Features,
@@ -95,7 +95,7 @@ impl Matrices {
             return Err("subgroups of 8 to 64".into());
         }
         if info.device_type == wgpu::DeviceType::Cpu && lanes > 8 {
-            // It reports them all the same, but its compiler crashes.
+            // It reports such matrices nevertheless, but its compiler crashes.
             let vectors = "cooperative matrices in vectors of 512 bits, whatever it says: set \
                            LP_NATIVE_VECTOR_WIDTH=256";
             return Err(vectors.into());
@@ -104,8 +104,8 @@ impl Matrices {
     }
 }
 
-/// wgpu's promise that whoever asks for an experimental feature knows what that means: it may have bugs, up
-/// to undefined behaviour. Asked for only where the user has asked for f16.
+/// The token by which wgpu makes sure that the caller knows what an experimental feature means: it may have bugs, up to
+/// undefined behaviour. It is requested only if the user has asked for f16.
 #[allow(unsafe_code)]
 pub(super) fn experimental() -> wgpu::ExperimentalFeatures {
     // SAFETY: what the feature's documentation demands of shaders holds for those of ours that use it: all

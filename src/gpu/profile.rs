@@ -1,5 +1,5 @@
-//! Timing kernels one by one, on a path of its own: recordings are replayed for it, and a run, which
-//! submits them whole, knows nothing of it.
+//! Timing kernels one by one, on a path of its own: recordings are replayed for it. Runs, which
+//! submit recordings as a whole, are not affected.
 
 use super::{Cost, Dispatch, Gpu, Recording, watch::Watch};
 use crate::{Result, clock::Instant};
@@ -12,12 +12,12 @@ pub(crate) struct Timed<'a> {
     pub seconds: f64,
 }
 
-/// What dispatches are timed by.
+/// How dispatches are timed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Clock {
-    /// The device writes down when each begins and ends.
+    /// The device records when each begins and ends.
     Timestamps,
-    /// Each is submitted alone and waited for, which adds the way there and back.
+    /// Each is submitted alone and waited for, which adds the time of a round trip.
     Waiting,
 }
 
@@ -27,8 +27,8 @@ const DOING: &str = "time kernels";
 const AT_ONCE: usize = 256;
 
 impl Clock {
-    /// Timestamps if the device has them and they say of `probe`, which should take some
-    /// milliseconds, what waiting for it says.
+    /// Timestamps, if the device has them and they agree with waiting for `probe`, which should
+    /// take some milliseconds.
     pub fn of(gpu: &Gpu, probe: &Recording) -> Result<Self> {
         if !gpu.device().features().contains(wgpu::Features::TIMESTAMP_QUERY) {
             return Ok(Self::Waiting);
@@ -36,7 +36,7 @@ impl Clock {
         let total = |clock: Self| -> Result<f64> {
             Ok(clock.time(gpu, &[probe])?.iter().map(|timed| timed.seconds).sum())
         };
-        // Compiles where that happens at the first use.
+        // This compiles the kernel, on drivers that compile at the first use.
         total(Self::Waiting)?;
         let (stamped, waited) = (total(Self::Timestamps)?, total(Self::Waiting)?);
         log::debug!("a probe took {stamped} s by timestamps, {waited} s by waiting");

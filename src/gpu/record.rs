@@ -2,7 +2,7 @@
 
 use super::{Dispatch, Gpu, Share};
 
-/// How far a recording was encoded.
+/// How far a recording has been encoded.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Place {
     dispatch: usize,
@@ -36,7 +36,7 @@ impl Recording {
         self.0.iter().for_each(|dispatch| dispatch.encode(&mut pass));
     }
 
-    /// Encodes what there is room for from `place` on, which moves there; whether that was all.
+    /// Encodes as much as there is room for, from `place` on, and advances `place`. Returns whether that was all.
     pub fn encode_some(
         &self,
         gpu: &Gpu,
@@ -60,7 +60,7 @@ impl Recording {
         true
     }
 
-    /// Encodes everything whether there is room or not: what nobody may see half done.
+    /// Encodes everything, whether there is room or not: for work that nobody may see half done.
     pub fn encode_at_once(
         &self,
         gpu: &Gpu,
@@ -75,7 +75,7 @@ impl Recording {
         }
     }
 
-    /// Seconds that what is behind `place` is expected to take.
+    /// Seconds that the work from `place` on is expected to take.
     pub fn expected(&self, gpu: &Gpu, place: Place) -> f64 {
         let left = self.0.iter().enumerate().skip(place.dispatch);
         left.map(|(at, dispatch)| match at == place.dispatch {

@@ -1,17 +1,17 @@
-//! What to ask of an adapter for a device that serves this library well, for those who open their own; and
-//! what a device must have at least.
+//! The features and limits to request for a device on which this library works well, for callers who open their own;
+//! and what a device must have at least.
 
 use wgpu::{Adapter, Features, Limits};
 
 use crate::{Error, Result};
 
-/// The environment variable by which a good adapter stands in for a modest one; see
+/// The environment variable that makes a good adapter behave like a modest one; see
 /// [`Gpu::headless`](super::Gpu::headless).
 const LIMITS_VARIABLE: &str = "DM_WGPU_LIMITS";
 
-/// Features that make work faster or tell more, of which none is needed: with subgroups, CPUs that act as
-/// GPUs get faster kernels; with timestamps, work is cut by exact times (as in
-/// [`encode_some`](crate::Condensation::encode_some)) and [`bench`](crate::bench) times single kernels.
+/// Features that make work faster or report more; none is required. With subgroups, CPUs that act as GPUs get faster
+/// kernels; with timestamps, work is cut by exact times (as in [`encode_some`](crate::Condensation::encode_some)) and
+/// [`bench`](crate::bench) times single kernels.
 const USEFUL: Features = Features::SUBGROUP.union(Features::TIMESTAMP_QUERY);
 
 /// The features that are preferred, of those that this adapter has: open a device with them, beside your own. None is
@@ -41,10 +41,10 @@ pub(super) fn useful(features: Features) -> Features {
     features & USEFUL
 }
 
-/// The limits that are preferred: WebGPU's defaults, or what the adapter has where that is less, but buffers as large as it
-/// binds at once, so that the training set can stay on the device and batches need not be cut. They are not required:
-/// WebGPU's defaults suffice as well; workgroups of less than 256 invocations or 16 KiB
-/// are served by the `plain` kernels only.
+/// The limits that are preferred: WebGPU's defaults (or the adapter's limits where those are lower), but with buffers
+/// and bindings as large as the adapter allows, so that the training set can stay on the device and batches need not be
+/// cut. They are not required: WebGPU's defaults suffice as well; with workgroups of less than 256 invocations or 16
+/// KiB, only the `plain` kernels are possible.
 pub fn preferred_limits(adapter: &Adapter) -> Limits {
     limits(&adapter.limits())
 }
@@ -64,12 +64,12 @@ pub(super) fn offered(adapter: &Adapter) -> Result<(Features, Limits)> {
     Ok((Features::empty(), least.or_worse_values_from(&adapter.limits())))
 }
 
-/// What the environment asks for.
+/// The limits that the environment variable asks for.
 fn asked() -> Option<String> {
     std::env::var(LIMITS_VARIABLE).ok().filter(|asked| !asked.is_empty())
 }
 
-/// Says so where a device has less than its adapter: other kernels then serve.
+/// Warns if a device has less than its adapter, because other kernels are then used.
 pub(super) fn tell(name: &str) {
     if let Some(asked) = asked() {
         log::info!(
@@ -79,8 +79,8 @@ pub(super) fn tell(name: &str) {
     }
 }
 
-/// What every device must have, or there is a kernel in any run that it can't compile: (limit, its name in
-/// wgpu, what is needed, what the device has).
+/// What every device must have: below these limits, every run has a kernel that does not compile. (Limit, its name in
+/// wgpu, what is needed, what the device has.)
 fn needed(device: &Limits) -> [(&'static str, &'static str, u32, u32); 3] {
     [
         (
@@ -111,7 +111,7 @@ pub const INVOCATIONS: u32 = 64;
 /// And the most workgroup memory that these use.
 pub const WORKGROUP_BYTES: u32 = 512;
 
-/// Refuses a device that nothing here can run on, and names the limit.
+/// Refuses a device that is too limited for this library, and names the limit.
 pub(super) fn suffices(name: &str, device: &Limits) -> Result<()> {
     let missing = needed(device).into_iter().find(|(.., least, has)| has < least);
     let Some((what, limit, least, has)) = missing else { return Ok(()) };

@@ -1,4 +1,4 @@
-//! Errors of the device: what it reports while work is prepared or encoded, and what nothing caught.
+//! Errors of the device: those that it reports while work is prepared or encoded, and those that nothing caught.
 
 #[cfg(feature = "testing")]
 use std::sync::atomic::Ordering;
@@ -28,8 +28,8 @@ impl Gpu {
                 after.bytes.saturating_sub(before.bytes) >> 20
             );
         }
-        // All of them, in this order, before any answer is awaited: wgpu ends the program where another is left on
-        // top.
+        // All scopes are popped in this order before any answer is awaited: wgpu panics if a scope is popped that is
+        // not the innermost.
         let answers: Vec<_> = scopes.into_iter().rev().map(wgpu::ErrorScopeGuard::pop).collect();
         let mut errors = Vec::new();
         for answer in answers {
@@ -47,8 +47,8 @@ impl Gpu {
         result
     }
 
-    /// Runs `work`, and tells where the device has no memory left for what it needs on the way. A browser tells of it
-    /// later: then the next call that checks the device does.
+    /// Runs `work`, and returns an error if the device has no memory left for it. A browser reports that later; then
+    /// the next call that checks the device returns the error.
     pub(crate) fn with_enough_memory<T>(
         &self,
         doing: &str,
@@ -62,7 +62,7 @@ impl Gpu {
         }
     }
 
-    /// What a scope caught. On native backends that is known at once.
+    /// The error that a scope caught. On native backends it is known at once.
     #[cfg(not(target_arch = "wasm32"))]
     fn answer(
         &self,
@@ -72,7 +72,7 @@ impl Gpu {
         pollster::block_on(caught)
     }
 
-    /// In a browser it is not: it is looked at when the device is checked.
+    /// In a browser it is known later, and looked at when the device is checked.
     #[cfg(target_arch = "wasm32")]
     fn answer(
         &self,
@@ -83,7 +83,7 @@ impl Gpu {
         None
     }
 
-    /// Makes an error that every later call finds of what scopes have caught meanwhile.
+    /// Turns what scopes have caught meanwhile into an error that every later call returns.
     #[cfg(target_arch = "wasm32")]
     fn hear(&self) {
         let mut context = std::task::Context::from_waker(std::task::Waker::noop());
@@ -99,7 +99,7 @@ impl Gpu {
         });
     }
 
-    /// Of the checks that follow, so many find no memory left. For tests.
+    /// So many of the following checks report that no memory is left. For tests.
     #[cfg(feature = "testing")]
     pub(crate) fn pretend_out_of_memory(&self, times: u32) {
         self.shared.pretended.store(times, Ordering::Relaxed);

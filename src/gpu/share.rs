@@ -10,7 +10,7 @@ use std::{
 use super::{Gpu, kernel::Pipeline, unpoisoned, watch::Watch};
 use crate::{Error, Result, clock::Instant};
 
-/// What is encoded in one go: seconds that may be filled, and what with.
+/// A share: how many seconds of work may be encoded in one go, and what was encoded.
 #[derive(Debug)]
 pub(crate) struct Share {
     allowed: f64,
@@ -30,7 +30,7 @@ struct Watched {
 }
 
 impl Share {
-    /// Room for so much work, or at least for the smallest piece of some.
+    /// Room for so much work, but at least for one smallest piece.
     pub fn of(allowed: Duration) -> Self {
         Self {
             allowed: allowed.as_secs_f64(),
@@ -42,7 +42,7 @@ impl Share {
         }
     }
 
-    /// Room for all there is.
+    /// Room for any amount of work.
     pub fn unbounded() -> Self {
         Self::of(Duration::MAX)
     }
@@ -59,12 +59,12 @@ impl Share {
         self.is_untouched() || self.room() > 0.0
     }
 
-    /// Time that what was encoded is expected to take.
+    /// The time that the encoded work is expected to take.
     pub fn expected(&self) -> Duration {
         duration(self.expected)
     }
 
-    /// The same for as much of it as is measured.
+    /// The same, for the part of it that is measured.
     pub fn watched(&self) -> f64 {
         self.watched.iter().map(|watched| watched.seconds).sum()
     }
@@ -77,7 +77,7 @@ impl Share {
         }
     }
 
-    /// A pass that writes down its time, where the device can.
+    /// A pass that records its time, if the device can.
     pub(super) fn begin_pass<'a>(
         &mut self,
         gpu: &Gpu,
@@ -88,14 +88,14 @@ impl Share {
         if gpu.device().features().contains(wgpu::Features::TIMESTAMP_QUERY) {
             let watch = self.watch.get_or_insert_with(|| gpu.shared.watches.take(gpu));
             timestamp_writes = watch.next();
-            // The passes that there is no more room for are not looked at.
+            // Passes beyond the room for timestamps are not measured.
             self.watching = timestamp_writes.is_some();
         }
         let label = Some(label);
         encoder.begin_compute_pass(&wgpu::ComputePassDescriptor { label, timestamp_writes })
     }
 
-    /// The end of what is encoded in one go, to be submitted by the encoder's owner.
+    /// Ends a share whose encoder the caller submits.
     pub fn end(self, encoder: &mut wgpu::CommandEncoder) -> Ticket {
         let how = match self.watch {
             Some(mut watch) => {
@@ -113,7 +113,7 @@ impl Share {
         Ticket { watched, begun, at_least: 0.0, submission: None, how }
     }
 
-    /// The end of what is encoded in one go, and its submission.
+    /// Ends a share and submits it.
     pub fn submit(self, gpu: &Gpu, mut encoder: wgpu::CommandEncoder) -> Ticket {
         let mut ticket = self.end(&mut encoder);
         ticket.submission = Some(gpu.queue().submit([encoder.finish()]));
@@ -121,28 +121,28 @@ impl Share {
     }
 }
 
-/// Work that was encoded, and how it will be known how long it took.
+/// Work that was encoded, and how its time will be known.
 #[derive(Debug)]
 pub(crate) struct Ticket {
     watched: Vec<Watched>,
     begun: Instant,
-    /// Seconds after which it was seen not to be done.
+    /// Seconds after which it was last seen unfinished.
     at_least: f64,
-    /// None if it is the caller who submits.
+    /// `None` if the caller submits.
     submission: Option<wgpu::SubmissionIndex>,
-    /// None once that was looked at.
+    /// `None` once it was read.
     how: Option<How>,
 }
 
 #[derive(Debug)]
 enum How {
-    /// The device writes it down.
+    /// The device records the time.
     Stamped(Watch),
-    /// It is noticed when it is done, where the device is polled.
+    /// Polling the device shows when the work is done.
     Seen(Arc<Mutex<Sight>>),
 }
 
-/// What was seen, and who wants to hear of it.
+/// What was observed, and who waits for it.
 type Sight = (Seen, Option<Waker>);
 
 #[derive(Debug, Clone, Copy)]
@@ -153,7 +153,7 @@ enum Seen {
     Dropped,
 }
 
-/// Who waits for work hears of it in any case.
+/// A waiting task is woken in any case.
 #[derive(Debug)]
 struct Notice(Arc<Mutex<Sight>>);
 
@@ -180,12 +180,12 @@ impl Drop for Notice {
 }
 
 impl Ticket {
-    /// The submission, where it is not the caller's.
+    /// The submission, unless the caller submits.
     pub fn submission(&self) -> Option<wgpu::SubmissionIndex> {
         self.submission.clone()
     }
 
-    /// Whether its work is done, from which it learns. Never waits.
+    /// Whether its work is done; if so, the paces are corrected. Never waits.
     pub fn settle(&mut self, gpu: &Gpu) -> Result<bool> {
         self.look(gpu, false)
     }
@@ -199,7 +199,7 @@ impl Ticket {
         }
     }
 
-    /// Waits for it, if that is what its time is known by.
+    /// Waits for it, if waiting is how its time is measured.
     pub fn wait_blocking(&mut self, gpu: &Gpu, doing: &str) -> Result<()> {
         if let (Some(How::Seen(_)), Some(submission)) = (&self.how, self.submission.clone()) {
             gpu.wait_for(Some(submission), doing)?;
@@ -208,7 +208,7 @@ impl Ticket {
         Ok(())
     }
 
-    /// Completes when its work is done, from which it learns; polling the device lets it.
+    /// Completes when its work is done, and corrects the paces. This needs somebody to poll the device.
     pub async fn done(&mut self, gpu: &Gpu) -> Result<()> {
         poll_fn(|context| {
             match &self.how {
@@ -247,7 +247,7 @@ impl Ticket {
                     return Err(Error::gpu("look for finished work", dropped));
                 }
                 Seen::Done(at) => {
-                    // It began when it was encoded, or when what was before it was done.
+                    // It began when it was encoded, or when the work before it was done.
                     let before = unpoisoned(&gpu.shared.watches.last_seen).replace(at);
                     let most = since(before, self.begun, at);
                     if waited { most } else { within(expected, self.at_least, most) }
@@ -261,7 +261,7 @@ impl Ticket {
         Ok(true)
     }
 
-    /// Seconds that it was expected to take, for as much of it as is measured.
+    /// Seconds that the measured part of it was expected to take.
     pub fn expected(&self) -> f64 {
         self.watched.iter().map(|watched| watched.seconds).sum()
     }
@@ -284,13 +284,13 @@ pub(crate) fn duration(seconds: f64) -> Duration {
     Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
 }
 
-/// Seconds that work took until `at` which began when it was encoded, or when what was before it was done.
+/// Seconds that work took until `at`. It began when it was encoded, or when the work before it was done.
 fn since(before: Option<Instant>, encoded: Instant, at: Instant) -> f64 {
     let begun = before.map_or(encoded, |before| before.max(encoded));
     at.saturating_duration_since(begun).as_secs_f64()
 }
 
-/// What is believed of work that was seen undone and later done, and nobody knows since when.
+/// The time that is assumed for work that was seen unfinished and later done, if nobody knows since when.
 fn within(expected: f64, at_least: f64, most: f64) -> f64 {
     expected.clamp(at_least.min(most), most)
 }

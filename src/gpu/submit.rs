@@ -5,8 +5,7 @@ use std::ops::ControlFlow;
 use super::{Gpu, Place, Recording, Share, Ticket};
 use crate::Result;
 
-/// Submissions that may be waiting where somebody watches them: enough to keep the device busy, few enough to stop
-/// soon.
+/// Submissions that may be unfinished if a caller watches: enough to keep the device busy, few enough to stop soon.
 pub(crate) const WAITING: usize = 2;
 
 /// Called between submissions with the seconds that the finished ones were expected to take; says whether to go on.
@@ -20,7 +19,7 @@ pub(crate) struct Submissions<'a> {
     watcher: Option<Watcher<'a>>,
 }
 
-/// A caller that watches: its callback, the work behind it, and what it answered last.
+/// A caller that watches: its callback, the work done so far, and the callback's last answer.
 struct Watcher<'a> {
     between: Between<'a>,
     doing: &'a str,
@@ -62,7 +61,7 @@ impl<'a> Submissions<'a> {
         }
     }
 
-    /// Submits what there is, before something is written that it must not see.
+    /// Submits the work encoded so far, before something is written that this work must not see.
     pub fn submit(&mut self) {
         let Some((encoder, share)) = self.open.take() else { return };
         if self.is_stopped() {
@@ -79,7 +78,7 @@ impl<'a> Submissions<'a> {
         }
     }
 
-    /// Whether nothing more is submitted, because somebody wanted that or the device failed.
+    /// Whether nothing more is submitted, because the caller asked for that or the device failed.
     fn is_stopped(&self) -> bool {
         let goes_on = |w: &Watcher<'_>| matches!(w.outcome, Ok(ControlFlow::Continue(())));
         !self.watcher.as_ref().is_none_or(goes_on)
@@ -118,7 +117,7 @@ impl Recording {
     }
 }
 
-/// One piece of work that was submitted, in order.
+/// Pieces of work that were submitted, in order.
 #[derive(Debug, Default)]
 pub(crate) struct Submitted(Vec<Ticket>);
 
@@ -127,12 +126,12 @@ impl Submitted {
         self.0.push(ticket);
     }
 
-    /// Seconds that what is not known to be done was expected to take.
+    /// Seconds that the work which is not known to be done was expected to take.
     pub fn expected(&self) -> f64 {
         self.0.iter().map(Ticket::expected).sum()
     }
 
-    /// Waits until no more than so many are not known to be done.
+    /// Waits until at most so many are not known to be done.
     pub fn wait_for_all_but(&mut self, at_most: usize, gpu: &Gpu, doing: &str) -> Result<()> {
         let Some(last) = self.0.len().checked_sub(at_most + 1) else { return Ok(()) };
         self.0[..=last].iter_mut().try_for_each(|ticket| ticket.wait_blocking(gpu, doing))?;
@@ -142,7 +141,7 @@ impl Submitted {
         self.settle(gpu).map(drop)
     }
 
-    /// The last submission of it. None where there was nothing to do, or where the caller submits.
+    /// The last submission; `None` if there was nothing to do, or if the caller submits.
     pub fn last(&self) -> Option<wgpu::SubmissionIndex> {
         self.0.last().and_then(Ticket::submission)
     }
@@ -158,7 +157,7 @@ impl Submitted {
         Ok(true)
     }
 
-    /// Completes when no more than so many are not known to be done; polling the device lets it.
+    /// Completes when at most so many are not known to be done. This needs somebody to poll the device.
     pub async fn all_but(&mut self, at_most: usize, gpu: &Gpu) -> Result<()> {
         let Some(last) = self.0.len().checked_sub(at_most + 1) else { return Ok(()) };
         for ticket in &mut self.0[..=last] {

@@ -4,10 +4,10 @@
 
 use super::Gpu;
 
-/// Texels of a row: what every device allows.
+/// Texels of a row: as many as every device allows.
 const ROW: usize = 8192;
 
-/// What a texel takes.
+/// Bytes of a texel.
 pub(super) const TEXEL_BYTES: usize = 16;
 
 /// `len` texels of four f32 each, in device memory, zero at first.
@@ -45,7 +45,7 @@ impl Texels {
         Self { view: raw.create_view(&wgpu::TextureViewDescriptor::default()), len }
     }
 
-    /// What so many texels take: whole rows, and four of them at a time, as Mesa's software device has them.
+    /// Bytes that so many texels take: whole rows, four rows at a time, as Mesa's software device allocates them.
     pub fn bytes(len: usize) -> u64 {
         let [width, height] = Self::sides(len);
         (width * height.next_multiple_of(4) * TEXEL_BYTES) as u64

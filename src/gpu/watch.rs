@@ -1,4 +1,4 @@
-//! Timestamps of passes, written down by the device.
+//! Timestamps of passes, recorded by the device.
 
 use std::{
     sync::Mutex,
@@ -36,7 +36,7 @@ impl Watch {
         Self { queries, resolved, readback, room: passes, passes: 0 }
     }
 
-    /// What the next pass writes, if there is room for it.
+    /// The timestamps that the next pass writes, if there is room for them.
     pub fn next(&mut self) -> Option<wgpu::ComputePassTimestampWrites<'_>> {
         let first = 2 * self.passes;
         (self.passes < self.room).then(|| {
@@ -49,7 +49,7 @@ impl Watch {
         })
     }
 
-    /// What is to follow the last pass, of which there must have been one.
+    /// Must be called after the last pass; there must have been at least one.
     pub fn end(&mut self, encoder: &mut wgpu::CommandEncoder) {
         encoder.resolve_query_set(&self.queries, 0..2 * self.passes, &self.resolved, 0);
         self.readback.record_from(encoder, &self.resolved);
@@ -60,7 +60,7 @@ impl Watch {
         self.readback.is_dropped()
     }
 
-    /// Ready unless they are still to arrive; then the waiting task is woken.
+    /// Ready unless they are still on their way; then the waiting task is woken when they have arrived.
     pub fn poll_arrived(&self, context: &mut Context<'_>) -> Poll<()> {
         self.readback.poll_arrived(context)
     }
@@ -88,10 +88,10 @@ impl Watch {
     }
 }
 
-/// Passes of a share that are watched at most.
+/// The most passes of a share that are measured.
 const PASSES: u32 = 32;
 
-/// What a device's shares are measured with.
+/// The timestamp queries with which a device's shares are measured.
 #[derive(Debug, Default)]
 pub(super) struct Watches {
     pub idle: Mutex<Vec<Watch>>,

@@ -1,4 +1,4 @@
-//! Training classifiers, and what they and their networks make of images.
+//! Training classifiers; their logits, embeddings and gradients.
 
 use super::{Images, gather, scatter};
 use crate::{
@@ -22,7 +22,7 @@ pub struct ClassifierParams {
     pub fc_bias: Vec<f32>,
 }
 
-/// What [`train_classifiers`] leaves of one network.
+/// The results of [`train_classifiers`] for one network.
 #[derive(Debug, Clone)]
 // Tests read all of it.
 #[cfg_attr(not(feature = "testing"), allow(dead_code))]
@@ -70,7 +70,7 @@ pub struct NetTrained {
     pub logits: Vec<Vec<f32>>,
     /// Mean cross-entropy before each step.
     pub losses: Vec<f32>,
-    /// Gradients of the first step, without weight decay; empty for what has none.
+    /// Gradients of the first step, without weight decay; empty for parameters without a gradient.
     pub gradients: Vec<Vec<f32>>,
     /// The first step's gradient at the images, (N, C, S, S).
     pub d_images: Vec<f32>,

@@ -1,4 +1,4 @@
-//! The door to whole steps of distribution matching.
+//! Whole steps of distribution matching, from and to host memory.
 
 use crate::{
     Gpu, Net, Result,
@@ -15,17 +15,17 @@ pub struct DmCase {
     pub net: Net,
     /// Number of classes.
     pub classes: usize,
-    /// Synthetic images a class.
+    /// Synthetic images per class.
     pub ipc: usize,
-    /// Real images a class.
+    /// Real images per class.
     pub batch_real: usize,
-    /// Real images that batch norms go by; 0 without such.
+    /// Real images for batch norms' statistics; 0 without batch norm.
     pub norm_images: usize,
     /// Learning rate of the pixels.
     pub lr: f32,
 }
 
-/// What one step of [`DmSession`] left.
+/// The results of one step of [`DmSession`].
 #[derive(Debug, Clone)]
 // Tests read all of it.
 #[cfg_attr(not(feature = "testing"), allow(dead_code))]
@@ -64,7 +64,7 @@ impl DmSession {
     }
 
     /// One step: the network's first parameters, those of blocks (width, inputs, 3, 3) before all others; one row a class;
-    /// real images class-major, and those that batch norms go by.
+    /// real images class-major, and the images for batch norms' statistics.
     pub fn step(
         &mut self,
         parameters: &[Vec<f32>],

@@ -1,5 +1,5 @@
-//! What a device computes, from host memory to host memory: for the doctor, whose cases go this way, and by way of
-//! `testing` for this crate's own tests.
+//! Functions that compute on a device, from host memory to host memory: for the doctor's cases and, through `testing`,
+//! for this crate's own tests.
 //!
 //! Every function blocks until the result is on the host. Images are NCHW f32 unless said otherwise.
 
@@ -27,7 +27,7 @@ pub struct Images {
     pub values: Vec<f32>,
     /// Number of images.
     pub n: usize,
-    /// Planes an image.
+    /// Planes per image.
     pub channels: usize,
     /// Height and width.
     pub size: usize,
@@ -56,7 +56,7 @@ pub fn random_weights(
     (0..net.depth()).map(|block| weights.conv(block).read_blocking(gpu)).collect()
 }
 
-/// One row an image.
+/// One row per image.
 pub fn augment_forward(gpu: &Gpu, x: &Images, rows: &[Row]) -> Result<Images> {
     let values = Buffer::from_slice(gpu, "x", &x.values);
     augment(gpu, Source::Values(&values), (x.channels, x.size), rows)
@@ -103,7 +103,7 @@ pub fn augment_backward(gpu: &Gpu, dy: &Images, rows: &[Row]) -> Result<Images> 
     Ok(Images { values: result.read_blocking(gpu)?, ..*dy })
 }
 
-/// Buffers that say: image i under row i.
+/// Items that pair image i with row i.
 struct Lists {
     items: Buffer<Item>,
     rows: Buffer<Row>,

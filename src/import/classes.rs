@@ -1,4 +1,4 @@
-//! Which class of a data set each sub-folder of a set of pictures is.
+//! Decides which class of a data set each sub-folder of a set of pictures is.
 
 use crate::{
     Dataset,
@@ -11,17 +11,17 @@ mod tests;
 
 /// Names in one message.
 const NAMED: usize = 6;
-/// What folders of digits are called as well.
+/// Other names for folders of digits.
 const DIGITS: [&str; 10] =
     ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
 
-/// The label of each class's folder, and what has to be said about it.
+/// The label of each class's folder, and warnings about the choice.
 type Labels = (Vec<usize>, Option<String>);
 
-/// The labels of sub-folders with these names, sorted, all with pictures in them.
+/// The labels of sub-folders with these sorted names. All of them hold pictures.
 ///
-/// Where all are names of classes they go by name, where all are labels by those. Only where not one of
-/// them means anything to the data set they go by their order.
+/// If all names are names of classes, the names decide; if all are labels, the labels decide. Only if none of them
+/// means anything to the data set, their order decides.
 pub(super) fn labels(folders: &[&str], dataset: &Dataset) -> Result<Labels, String> {
     let classes = Classes::of(dataset);
     let found = folders.iter().map(|name| classes.find(name)).collect::<Result<Vec<_>, _>>()?;
@@ -54,14 +54,14 @@ struct Found<'a> {
     class: Option<usize>,
     /// The number that it is or begins with.
     number: Option<usize>,
-    /// Whether it is nothing but that.
+    /// Whether the name is only that number.
     plain: bool,
 }
 
 struct Classes<'a> {
     set: &'a str,
     names: &'a [String],
-    /// As this crate calls their folders.
+    /// The names that this crate gives to the classes' folders.
     folders: Vec<String>,
     /// Whether class 3 is called `3`, and so on.
     digits: bool,
@@ -77,7 +77,7 @@ impl<'a> Classes<'a> {
     fn find<'n>(&self, name: &'n str) -> Result<Found<'n>, String> {
         let (number, rest) = numbered(name).map_or((None, name), |(n, rest)| (Some(n), rest));
         let class = match (self.called(name), number) {
-            // A name behind its label, as exports write them.
+            // A name after its label, as exports write them.
             (None, Some(number)) => self.called(rest).map(|class| (class, number)),
             (class, _) => class.map(|class| (class, class)),
         };
@@ -96,8 +96,8 @@ impl<'a> Classes<'a> {
         }
     }
 
-    /// The class of a name: as it is, as its folder is called, or else in another case or Unicode form where
-    /// that fits one alone.
+    /// The class of a name: the exact name, the name of its folder, or else a name in another case or Unicode form if
+    /// that fits only one class.
     fn called(&self, name: &str) -> Option<usize> {
         let at = |names: &[String]| names.iter().position(|other| other == name);
         if let Some(class) = at(self.names).or_else(|| at(&self.folders)) {
@@ -115,7 +115,7 @@ impl<'a> Classes<'a> {
         }
     }
 
-    /// Their numbers as labels, if all have some that are.
+    /// Their numbers as labels, if all of them have numbers that are labels.
     fn numbers(&self, found: &[Found<'_>]) -> Result<Option<Vec<usize>>, String> {
         let numbers: Option<Vec<_>> = found.iter().map(|found| found.number).collect();
         let Some(numbers) = numbers else { return Ok(None) };
@@ -148,13 +148,13 @@ impl<'a> Classes<'a> {
         }
     }
 
-    /// Whether a name means something of itself.
+    /// Whether a name means something by itself.
     fn is_known(&self, found: &Found<'_>) -> bool {
         let label = found.number.filter(|number| found.plain && *number < self.names.len());
         found.class.or(label).is_some()
     }
 
-    /// What to say of the names that mean nothing beside others that do.
+    /// The error for names that mean nothing beside others that do.
     fn unknown(&self, found: &[Found<'_>]) -> String {
         let guess = |found: &Found<'_>| {
             let near = nearest(found.name, self.names).map(printable).unwrap_or_default();
@@ -174,7 +174,7 @@ impl<'a> Classes<'a> {
         )
     }
 
-    /// By their sorted order, if it is the same however one sorts.
+    /// The labels by sorted order, if alphabetical and numerical sorting agree.
     fn by_order(&self, folders: &[&str]) -> Result<Labels, String> {
         let count = self.names.len();
         let none = format!(
@@ -231,6 +231,6 @@ fn numbered(name: &str) -> Option<(usize, &str)> {
     let end = name.find(|c: char| !c.is_ascii_digit()).unwrap_or(name.len());
     let (number, rest) = name.split_at(end);
     let named = rest.trim_start_matches(['-', '_', ' ']);
-    // What is stuck to it makes it a part of a name, as in `3d`.
+    // A letter directly after it makes it a part of a name, as in `3d`.
     (rest.is_empty() || named.len() < rest.len()).then_some((number.parse().ok()?, named))
 }

@@ -1,4 +1,4 @@
-//! A folder of pictures: one sub-folder a class.
+//! A folder of pictures: one sub-folder per class.
 
 use std::{
     fs,
@@ -21,7 +21,7 @@ pub(super) struct Pictures {
     classes: Vec<(String, Vec<PathBuf>)>,
 }
 
-/// Refuses a folder that holds runs rather than pictures, as comparisons leave, and names them.
+/// Refuses a folder that holds runs rather than pictures, such as a comparison's folder, and names the runs.
 pub(super) fn refuse_runs(folder: &Path) -> Result<()> {
     const NAMED: usize = 8;
     let runs: Vec<_> = entries(folder)?
@@ -43,7 +43,7 @@ pub(super) fn refuse_runs(folder: &Path) -> Result<()> {
 pub(super) fn read(folder: &Path) -> Result<Pictures> {
     let mut classes = Vec::new();
     for path in entries(folder)? {
-        // A note beside the classes harms nobody.
+        // Other files beside the classes' folders are ignored.
         if !path.is_dir() {
             continue;
         }
@@ -66,7 +66,7 @@ pub(super) fn read(folder: &Path) -> Result<Pictures> {
     Ok(Pictures { folder: folder.to_path_buf(), classes })
 }
 
-/// The files of a class, and what else can't be overlooked.
+/// The files of a class, and other entries that must be reported.
 fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     let (odd, files): (Vec<_>, Vec<_>) = entries(folder)?
         .into_iter()
@@ -76,7 +76,7 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// What is in a folder, sorted, without what is none of its owner's.
+/// The entries of a folder, sorted, without files that systems and programs keep there.
 fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
     let failed = |error| Error::io("read", folder)(error);
     let mut paths = Vec::new();
@@ -118,7 +118,7 @@ impl Pictures {
             0 => Ok((pixels, labels)),
             1 => Err(wrong.remove(0)),
             count => {
-                // All of them at once, rather than one each time that somebody tries.
+                // All of them at once, rather than one per attempt.
                 let named: Vec<_> = wrong.iter().take(5).map(Error::to_string).collect();
                 let more = if count > named.len() { "; …" } else { "" };
                 let why = format!("{count} pictures can't be used: {}{more}", named.join("; "));
@@ -127,7 +127,7 @@ impl Pictures {
         }
     }
 
-    /// Sub-folders with pictures, and the labels of these. How it was found out is said where it could be wrong.
+    /// Sub-folders with pictures, and their labels. If the labels could be wrong, a warning says how they were found.
     fn labelled(&self, dataset: &Dataset) -> Result<Vec<(i64, &[PathBuf])>> {
         let full = || self.classes.iter().filter(|(_, pictures)| !pictures.is_empty());
         let names: Vec<_> = full().map(|(name, _)| name.as_str()).collect();
@@ -238,7 +238,7 @@ mod tests {
         crate::listing::tests::pipe(&set.path().join("b/1.png"));
         let (pixels, labels) = read(set.path()).unwrap().fitted(&tiny).unwrap();
         assert_eq!((pixels, labels), (vec![0, 0, 0, 0, 1, 1, 1, 1], vec![0, 1]));
-        // A folder of somebody's own is not passed over.
+        // A folder that the user made is not ignored.
         fs::create_dir(set.path().join("a/more")).unwrap();
         let message = read(set.path()).unwrap_err().to_string();
         assert!(message.contains("a/more: it is no picture"), "{message}");

@@ -1,15 +1,15 @@
-//! What floats look like that are taken for normalised pixels.
+//! Checks whether floats can be normalised pixels.
 
 use std::path::Path;
 
 use crate::Dataset;
 
-/// Where normalised pixels lie, if their data set is not known: white and black at three deviations.
+/// The range of normalised pixels if their data set is not known: white and black at three deviations.
 const USUAL: (f32, f32) = (-3.0, 3.0);
-/// So many times beyond that lies no image that anybody made.
+/// No real image is so many times beyond that range.
 const FAR: f32 = 30.0;
 
-/// Warns of images that can hardly be normalised: an accuracy would say nothing of them.
+/// Warns about images that can hardly be normalised, because their accuracy would mean nothing.
 pub(super) fn warn(values: &[f32], dataset: Option<&Dataset>, path: &Path) {
     let range = dataset.map_or(USUAL, range);
     let Some((look, to_bytes, to_unit)) = look(values, range) else { return };
@@ -28,7 +28,7 @@ pub(super) fn warn(values: &[f32], dataset: Option<&Dataset>, path: &Path) {
     );
 }
 
-/// The least and the largest that a pixel in 0…1 becomes.
+/// The smallest and the largest value that a pixel in 0…1 becomes.
 fn range(dataset: &Dataset) -> (f32, f32) {
     let channels = || dataset.mean().iter().zip(dataset.std());
     let least = channels().map(|(mean, std)| -mean / std).fold(f32::INFINITY, f32::min);
@@ -36,7 +36,7 @@ fn range(dataset: &Dataset) -> (f32, f32) {
     (least, most)
 }
 
-/// How they look, how they become bytes and how values in 0…1, if they are unlike values in this range.
+/// How the values look, and how they become bytes or values in 0…1, if they do not fit this range.
 fn look(values: &[f32], (least, most): (f32, f32)) -> Option<(String, &'static str, &'static str)> {
     let (low, high) = values
         .iter()
@@ -45,7 +45,7 @@ fn look(values: &[f32], (least, most): (f32, f32)) -> Option<(String, &'static s
     if high <= low {
         return None;
     }
-    // Black is well below 0 wherever there is a mean to speak of.
+    // Black is well below 0 unless the mean is nearly 0.
     if low >= 0.0 && high <= 1.0 && least < -0.1 {
         Some(("all lie in 0…1".into(), " (times 255)", "images"))
     } else if low >= 0.0 && high <= 255.0 && high > 2.0 * most.max(1.0) {
@@ -88,7 +88,7 @@ mod tests {
             };
             assert!(as_expected, "{values:?}: {found:?}");
         }
-        // Where nothing is subtracted, normalised pixels are in 0…1 themselves.
+        // If no mean is subtracted, normalised pixels are in 0…1 themselves.
         assert!(look(&[0.0, 1.0], (0.0, 1.0)).is_none());
     }
 

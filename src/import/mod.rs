@@ -22,7 +22,7 @@ use crate::{
 #[cfg(feature = "files")]
 use folder::Pictures;
 
-/// A set that was read, before it is known which data set it is for: [`into_set`](Self::into_set) says.
+/// A set that was read, before its data set is known; [`into_set`](Self::into_set) takes the data set.
 #[derive(Debug)]
 pub struct Imported {
     path: PathBuf,
@@ -50,7 +50,7 @@ struct Arrays {
 enum Values {
     /// Normalised, taken as they are.
     Floats(Vec<f32>),
-    /// Pixels, to be normalised as the data set's are.
+    /// Pixels, which are normalised with the data set's mean and standard deviation.
     Bytes(Vec<u8>),
 }
 
@@ -60,7 +60,7 @@ enum Values {
 /// - a `.npz` file with `images` and `labels`: images of shape (N, C, H, W), either floats that
 ///   are normalised already or `uint8` pixels, and one integer label each; this crate's own also say
 ///   what they were made from;
-/// - a folder with a sub-folder a class that holds its pictures (PNG, JPEG, WebP or BMP). What systems keep
+/// - a folder with a sub-folder per class that holds its pictures (PNG, JPEG, WebP or BMP). What systems keep
 ///   in folders for themselves, and what is neither file nor folder, is passed over. Sub-folders are called
 ///   as the classes or by their labels; only if none is, they are the classes in sorted order.
 ///
@@ -87,7 +87,7 @@ fn read_content(path: &Path) -> Result<Content> {
     decode(&read_file(path)?, path)
 }
 
-/// A set from the bytes of a `.safetensors` or `.npz` file of this name, as [`read`] has it.
+/// A set from the bytes of a `.safetensors` or `.npz` file of this name, as [`read`] reads it.
 ///
 /// ```
 /// # fn taken(bytes: &[u8], dataset: &dm_wgpu::Dataset) -> dm_wgpu::Result<()> {
@@ -97,7 +97,7 @@ fn read_content(path: &Path) -> Result<Content> {
 /// ```
 ///
 /// # Errors
-/// [`Error::Format`], with that name, when they are not such a file's.
+/// [`Error::Format`], with that name, when the bytes are not such a file.
 pub fn from_bytes(name: &str, bytes: &[u8]) -> Result<Imported> {
     let path = Path::new(name);
     let decode = decoder(path)?;
@@ -127,7 +127,7 @@ fn decoder(path: &Path) -> Result<Decoder> {
 }
 
 impl Imported {
-    /// The data set that it was made from, where it says so.
+    /// The name of the data set from which it was made, if the file says so.
     pub fn dataset(&self) -> Option<&str> {
         match &self.content {
             Content::Set(set) => Some(&set.dataset),
@@ -135,7 +135,7 @@ impl Imported {
         }
     }
 
-    /// The set itself, where it can be understood without a data set; else nothing.
+    /// The set itself, if it is complete without a data set; otherwise `None`.
     pub fn own_set(&self) -> Option<&SyntheticSet> {
         match &self.content {
             Content::Set(set) => Some(set),
@@ -143,12 +143,12 @@ impl Imported {
         }
     }
 
-    /// As a set of this data set's shape and classes. Floats stay the floats that they are;
-    /// pixels and pictures are normalised with the data set's mean and standard deviation.
+    /// Turns it into a set of this data set's shape and classes. Floats are not changed; pixels and
+    /// pictures are normalised with the data set's mean and standard deviation.
     ///
     /// Classes may have different numbers of images here, in any order, so that the set can be
-    /// evaluated but perhaps not [saved](SyntheticSet::save). Where a set names its classes, a label is the class of
-    /// that name, whatever its number now is: folders of pictures number their sub-folders by name.
+    /// evaluated but perhaps not [saved](SyntheticSet::save). If a set names its classes, a label means the class of
+    /// that name, whatever its number is: folders of pictures number their sub-folders by name.
     ///
     /// # Errors
     /// [`Error::Format`] if shape, labels or names of classes do not fit the data set, or a value is not finite.
@@ -196,7 +196,8 @@ impl Imported {
     }
 }
 
-/// A whole number of up to eight bytes, the least first; one beyond all labels is the largest that there is.
+/// A whole number of up to eight bytes, the least significant first; a number beyond all labels becomes the largest
+/// one.
 fn integer<'a>(bytes: impl ExactSizeIterator<Item = &'a u8> + Clone, signed: bool) -> i64 {
     let negative = signed && bytes.clone().last().is_some_and(|last| *last > 127);
     let mut wide = [if negative { 255 } else { 0 }; 8];
@@ -235,7 +236,7 @@ fn labels_by_name(set: &SyntheticSet, dataset: &Dataset) -> Result<Vec<i64>, Str
             listed(known)
         ));
     };
-    // What is no class stays so, for the check of all labels.
+    // A label that is no class stays invalid, and the check of all labels reports it.
     let label = |&label: &i64| match usize::try_from(label).ok().and_then(|at| places.get(at)) {
         Some(&place) => place as i64,
         None => label,

@@ -7,7 +7,7 @@ use super::{Values, integer};
 /// An array: what kind of numbers, in which shape, and their bytes.
 #[derive(Debug)]
 pub(super) struct Array {
-    /// As `<f4`: byte order, kind, bytes.
+    /// A type such as `<f4`: byte order, kind, bytes.
     descr: String,
     pub shape: Vec<usize>,
     data: Vec<u8>,
@@ -65,7 +65,7 @@ impl Array {
         Ok(array)
     }
 
-    /// As images.
+    /// The values as images.
     pub fn values(&self) -> Result<Values, String> {
         Ok(match self.descr.as_str() {
             "<f4" => Values::Floats(self.numbers(f32::from_le_bytes)),
@@ -82,7 +82,7 @@ impl Array {
         })
     }
 
-    /// As labels.
+    /// The values as labels.
     pub fn integers(&self) -> Result<Vec<i64>, String> {
         let (order, size) = (self.descr.as_bytes().first(), self.descr.get(2..));
         let signed = self.descr.get(1..2) == Some("i");
@@ -103,7 +103,7 @@ impl Array {
         })
     }
 
-    /// As text: the elements one after the other, whatever their shape.
+    /// The values as text: the elements one after the other, whatever their shape.
     pub fn texts(&self) -> Result<Vec<String>, String> {
         let points = match self.descr.split_at_checked(2) {
             Some(("<U", _)) => self.numbers(u32::from_le_bytes),

@@ -1,4 +1,4 @@
-//! `.npz`: a zip of NumPy arrays, `images` and `labels`; this crate's own say what they were made from, too.
+//! `.npz`: a zip of NumPy arrays, `images` and `labels`. This crate's own files also name their data set.
 
 use std::{
     io::{Cursor, Read},
@@ -10,16 +10,16 @@ use zip::ZipArchive;
 use super::{Arrays, Content, Values, npy::Array};
 use crate::{Error, Result, SyntheticSet, condense::MAX_FILE};
 
-/// What a set of this crate's has besides `images` and `labels`; `settings` may be missing.
+/// The entries besides `images` and `labels` in this crate's own files; `settings` may be missing.
 const OWN: [&str; 4] = ["dataset", "class_names", "mean", "std"];
 
-/// Of a file's bytes; `path` is what an error names.
+/// Reads a file's bytes; errors name `path`.
 pub(super) fn decode(bytes: &[u8], path: &Path) -> Result<Content> {
     content(bytes).map_err(|reason| Error::format(path, reason))
 }
 
 fn content(bytes: &[u8]) -> Result<Content, String> {
-    // What the reader misses in it is zip's jargon.
+    // The zip reader's own message would only be jargon.
     let mut archive = ZipArchive::new(Cursor::new(bytes))
         .map_err(|_| "it is not an npz file (a zip archive of arrays), or was cut short")?;
     let images = array(&mut archive, "images")?;
@@ -45,7 +45,7 @@ fn content(bytes: &[u8]) -> Result<Content, String> {
     }
 }
 
-/// A set that says of itself what it was made from.
+/// A set that names its data set.
 fn set(
     archive: &mut ZipArchive<Cursor<&[u8]>>,
     images: Vec<f32>,
@@ -102,7 +102,7 @@ fn array(archive: &mut ZipArchive<Cursor<&[u8]>>, name: &str) -> Result<Array, S
     let broken = |reason: String| format!("array {name:?}: {reason}");
     let entry = archive.by_name(&file).map_err(|error| broken(error.to_string()))?;
     let mut bytes = Vec::new();
-    // Compressed files can claim anything, and grow beyond all bounds.
+    // Compressed files can claim any size, and can decompress to huge sizes.
     entry.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(|error| broken(error.to_string()))?;
     if bytes.len() as u64 > MAX_FILE {
         return Err(broken(format!("more than {} GiB", MAX_FILE >> 30)));

@@ -1,17 +1,17 @@
-//! A set to look at, without the data set that it was made from.
+//! The images of a set for display, without the data set from which it was made.
 
 use std::path::{Path, PathBuf};
 
 use super::{Arrays, Content, Imported, Values, folder::picture, looks};
 use crate::{Error, Result, data::pixels, names::printable, report::Sheet};
 
-/// Nobody looks at more classes than this; a label beyond is a broken file.
+/// A set with more classes is a broken file.
 const MOST_CLASSES: usize = 1 << 20;
 
 impl Imported {
-    /// Its images as they look. What does not say from which data set it was made has numbers for
-    /// class names, and floats whose normalisation is not known are stretched so that the least one
-    /// is black and the largest white.
+    /// Its images for display. If the set does not name its data set, class names are numbers.
+    /// Floats whose normalisation is not known are stretched, so that the smallest is black and the
+    /// largest white.
     ///
     /// # Errors
     /// [`Error::Format`] when these are not square images of one or three channels, all of one
@@ -61,7 +61,7 @@ fn of_arrays(Arrays { shape, values, labels }: Arrays) -> Result<Sheet, String> 
     Ok(Sheet::new(names, channels, size, images))
 }
 
-/// The least one black, the largest white, and what is no number black.
+/// The smallest value becomes black, the largest white, and NaN black.
 fn stretched(floats: &[f32]) -> Vec<u8> {
     let finite = || floats.iter().copied().filter(|value| value.is_finite());
     let (least, most) = finite()
@@ -121,7 +121,7 @@ mod tests {
         let floats = Values::Floats(vec![-2.0, 2.0, f32::NAN, 0.0]);
         let sheet = arrays(&[1, 1, 2, 2], floats, &[0]).unwrap();
         assert_eq!(sheet.class(0), [[0, 255, 0, 128]]);
-        // One value everywhere stretches to nothing.
+        // If all values are equal, there is nothing to stretch.
         assert_eq!(stretched(&[3.0, 3.0]), [0, 0]);
     }
 
@@ -157,7 +157,7 @@ mod tests {
         colours.save(place.path().join("a/0.png")).unwrap();
         let sheet = crate::import::read(place.path()).unwrap().into_sheet().unwrap();
         assert_eq!((sheet.channels(), sheet.class(1)), (3, &[vec![7; 12]][..]));
-        // What is transparent is white, as where pictures are condensed.
+        // Transparent pixels become white, as in data sets of pictures.
         let hidden = image::RgbaImage::from_raw(2, 2, [9, 9, 9, 0].repeat(4)).unwrap();
         hidden.save(place.path().join("a/0.png")).unwrap();
         let sheet = crate::import::read(place.path()).unwrap().into_sheet().unwrap();

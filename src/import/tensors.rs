@@ -10,7 +10,7 @@ use crate::{
     condense::{FORMAT, check_offsets},
 };
 
-/// Of a file's bytes; `path` is what an error names.
+/// Reads a file's bytes; errors name `path`.
 pub(super) fn decode(bytes: &[u8], path: &Path) -> Result<Content> {
     let wrong = |reason: String| Error::format(path, reason);
     let broken = |reason: String| wrong(format!("no readable safetensors file: {reason}"));
@@ -18,7 +18,7 @@ pub(super) fn decode(bytes: &[u8], path: &Path) -> Result<Content> {
     let (_, header) =
         SafeTensors::read_metadata(bytes).map_err(|error| broken(error.to_string()))?;
     let format = header.metadata().as_ref().and_then(|meta| meta.get("format"));
-    // Others put down "pt" or "np" there.
+    // Other programs write "pt" or "np" there.
     if format.is_some_and(|format| format == FORMAT) {
         return SyntheticSet::of_file(bytes, path).map(Content::Set);
     }

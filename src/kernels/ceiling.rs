@@ -1,4 +1,4 @@
-//! What other kernels are measured by: arithmetic alone, and traffic alone.
+//! Kernels that measure what an adapter can do at most: arithmetic alone, and memory traffic alone.
 
 use minijinja::context;
 
@@ -12,7 +12,7 @@ params! {
     }
 }
 
-/// Chains of vec4f: enough to hide a multiply-add's latency, few enough for anyone's registers.
+/// Chains of vec4f: enough to hide a multiply-add's latency, few enough for the registers of any adapter.
 const CHAINS: usize = 6;
 /// Steps of every chain in a turn of the loop: enough for the loop itself not to count.
 const ROUNDS: usize = 16;

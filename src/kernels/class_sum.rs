@@ -24,8 +24,8 @@ pub(super) const KERNEL: Kernel = Kernel {
 };
 
 /// Adds the embeddings of images `chunk` of a batch to `sums` (classes, features). `classes` are
-/// those the chunk has images of; `starts` says where each begins in the batch. The sums begin
-/// anew with a class's first image, unless told to `accumulate`.
+/// those the chunk has images of; `starts` says where each begins in the batch. The sums begin anew
+/// with a class's first image, unless `accumulate` is set.
 #[allow(clippy::too_many_arguments)]
 pub(crate) fn class_sum(
     gpu: &Gpu,

@@ -33,7 +33,7 @@ pub(super) const KERNEL: Kernel = Kernel {
 
 /// `d_weights` (nets, outputs, inputs, 3, 3) from the convolution's `input` and the gradient at its
 /// output, `d_planes`, both haloed or both dense. Adds to what is there if told to `accumulate`. Computed by
-/// `unrolled`, which takes so many workgroups a network, or by the simplest kernel.
+/// `unrolled`, which takes so many workgroups per network, or by the simplest kernel.
 pub(super) fn conv_backward_weight(
     gpu: &Gpu,
     unrolled: Option<(usize, Generated)>,
@@ -83,7 +83,7 @@ const TEMPLATE: &str = wgsl!(
 const ROWS: usize = 2;
 
 impl WeightTile {
-    /// On a CPU registers spill cheaply and loads are dear; on a GPU it is the other way round.
+    /// On a CPU, registers spill cheaply and loads are expensive; on a GPU it is the other way round.
     pub fn new(lanes: usize, cpu: bool, inputs: usize) -> Self {
         let most = if cpu { 4 } else { 2 };
         Self { lanes, outputs: most, inputs: inputs.min(most) }

@@ -151,7 +151,7 @@ pub(crate) fn conv_first_backward(
         true => from.values(),
         false => (to.channels * (9 * from.channels + 2)) as usize,
     };
-    // The convolution is done twice, but one of them need not have been.
+    // The convolution is computed twice, but only one of them is counted as necessary work.
     first
         .backward(to_images)
         .dispatch(gpu, &bindings, fold(batch.images))

@@ -1,4 +1,4 @@
-//! Counting what networks got right.
+//! Counting the right answers of networks.
 
 use super::{Batch, wgsl};
 use crate::gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold, params};
@@ -18,8 +18,8 @@ pub(super) const KERNEL: Kernel = Kernel {
     slots: &[Slot::params::<Params>(), Slot::Read, Slot::Read, Slot::Write],
 };
 
-/// Adds to `counts` (nets) how many of the logits (nets, images a net, classes) are largest at
-/// `labels` (images a net).
+/// Adds to `counts` (nets) how many of the logits (nets, images per net, classes) are largest at
+/// `labels` (images per net).
 pub(crate) fn count_correct(
     gpu: &Gpu,
     (logits, classes): (&Buffer<f32>, usize),

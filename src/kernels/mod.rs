@@ -69,7 +69,7 @@ pub(crate) struct Batch {
     pub nets: usize,
 }
 
-/// Invocations a workgroup in every kernel that does not say otherwise.
+/// Invocations per workgroup in every kernel that does not say otherwise.
 const WORKGROUP: usize = 64;
 
 /// Values of a kernel's override constants.
@@ -111,7 +111,7 @@ const OWN: &[Specialised] = &[
     (&softmax_tangent::KERNEL, &[&[]]),
 ];
 
-/// Every kernel that is read from a file, for the tests that read them all.
+/// Every kernel whose WGSL is read from a file, for the tests that check them all.
 pub(crate) fn all() -> impl Iterator<Item = &'static Specialised> {
     OWN.iter().chain(layers::ALL)
 }
@@ -119,7 +119,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Specialised> {
 /// A kernel whose WGSL is a template, written out for a size of subgroup and of tile.
 #[derive(Debug, Clone)]
 pub(crate) struct Generated {
-    /// Tells it from all others.
+    /// A unique name.
     pub name: String,
     pub template: &'static str,
     /// What the template is filled with.
@@ -145,7 +145,7 @@ impl Generated {
     }
 }
 
-/// Every kernel that is written out, for the tests that read them all.
+/// Every kernel whose WGSL is made from a template, for the tests that check them all.
 pub(crate) fn generated() -> Vec<Generated> {
     let weights = conv_backward_weight::WeightTile::all();
     let mut all = [

@@ -101,7 +101,7 @@ pub(super) fn all() -> Vec<Generated> {
 
 pub(super) const VARIANTS: &[Constants] = &[&[("KEEP", 0.0)], &[("KEEP", 1.0)]];
 
-/// What a batch of planes is normalised with.
+/// The parameters and statistics of a batch's norm.
 #[derive(Clone, Copy)]
 pub(crate) struct Norm<'a> {
     /// Weight and bias, (nets, channels, 2).

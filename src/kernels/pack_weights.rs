@@ -63,7 +63,7 @@ pub(super) const MATRICES: Kernel = Kernel {
 };
 
 /// Packs weights (nets, outputs, inputs, 3, 3), or the transposed ones, whose `outputs` and `inputs`
-/// are then the other way round. `packed` has [`Packing::len`] values a network.
+/// are then the other way round. `packed` has [`Packing::len`] values per network.
 pub(crate) fn pack_weights(
     gpu: &Gpu,
     direction: Direction,

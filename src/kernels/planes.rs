@@ -46,12 +46,12 @@ impl Planes {
         Self { origin: self.origin + (image * self.image_len()) as u32, ..self }
     }
 
-    /// Values one image takes, gaps included.
+    /// Values that one image takes, gaps included.
     pub fn image_len(&self) -> usize {
         self.channels as usize * self.stride as usize
     }
 
-    /// Values one image has, without gaps.
+    /// Values of one image, without gaps.
     pub fn values(&self) -> usize {
         (self.channels * self.size * self.size) as usize
     }

@@ -12,6 +12,6 @@ pub(super) fn fill(template: &str, values: &Value) -> String {
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.render_str(template, values)
     };
-    // A test writes out every template. What was wrong would stand in the compiler's message.
+    // A test writes out every template. An error would appear in the compiler's message.
     write().unwrap_or_else(|error| format!("{error:#}"))
 }

@@ -82,7 +82,7 @@ impl WeightTiles {
 }
 
 /// As [`conv_backward_weight`](super::conv_backward_weight); `parts` has
-/// [`WeightTiles::parts_len`] values a network, and nothing in it is kept.
+/// [`WeightTiles::parts_len`] values per network, and nothing in it is kept.
 #[allow(clippy::too_many_arguments)]
 pub(super) fn conv_backward_weight_tiles(
     gpu: &Gpu,

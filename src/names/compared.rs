@@ -1,4 +1,4 @@
-//! Names compared and guessed at.
+//! Comparing names, and guessing which name was meant.
 
 use std::cmp::Ordering;
 
@@ -11,12 +11,12 @@ pub(crate) fn same_text(a: &str, b: &str) -> bool {
     a.nfc().eq(b.nfc())
 }
 
-/// What is the same for names that differ in case or in the form of Unicode alone.
+/// A form that is the same for names that differ only in case or in their Unicode form.
 pub(crate) fn folded(name: &str) -> String {
     name.nfc().collect::<String>().to_lowercase().nfc().collect()
 }
 
-/// In what two names differ that are the same [`folded`]; nothing if that is more.
+/// How two names differ whose [`folded`] forms are equal; `None` if those differ.
 pub(crate) fn difference(a: &str, b: &str) -> Option<&'static str> {
     match () {
         () if a == b || folded(a) != folded(b) => None,
@@ -25,7 +25,7 @@ pub(crate) fn difference(a: &str, b: &str) -> Option<&'static str> {
     }
 }
 
-/// The name that is most like another one.
+/// The name that is nearest to another one.
 pub(crate) fn nearest<'a>(
     name: &str,
     among: impl IntoIterator<Item = &'a String>,
@@ -35,13 +35,13 @@ pub(crate) fn nearest<'a>(
     among.into_iter().min_by_key(distance).map(String::as_str)
 }
 
-/// The order in which people count: `class2` before `class10`.
+/// Numerical order, as people count: `class2` before `class10`.
 pub(crate) fn natural(a: &str, b: &str) -> Ordering {
     let (mut left, mut right) = (a, b);
     while let (Some(c), Some(d)) = (left.chars().next(), right.chars().next()) {
         let order = if c.is_ascii_digit() && d.is_ascii_digit() {
             let (x, y) = (number(&mut left), number(&mut right));
-            // Without zeros in front, the longer one is larger.
+            // Without leading zeros, the longer number is larger.
             x.len().cmp(&y.len()).then(x.cmp(y))
         } else {
             (left, right) = (&left[c.len_utf8()..], &right[d.len_utf8()..]);
@@ -54,7 +54,7 @@ pub(crate) fn natural(a: &str, b: &str) -> Ordering {
     left.len().cmp(&right.len()).then(a.cmp(b))
 }
 
-/// Takes the digits away that a text begins with, and gives them without zeros in front.
+/// Removes the digits at the beginning of a text, and returns them without leading zeros.
 fn number<'a>(text: &mut &'a str) -> &'a str {
     let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (digits, rest) = text.split_at(end);

@@ -1,4 +1,4 @@
-//! Kinds of network by name, as people write them.
+//! Kinds of network by the names that people write.
 
 use std::{fmt, str::FromStr};
 
@@ -9,8 +9,8 @@ use crate::{Error, Result};
 
 /// A kind of network, which becomes a [`Net`] for images of some shape.
 ///
-/// Written as its name. A ConvNet may say what it does otherwise than the published one; `file:PATH` is a network of the
-/// user's own, whose text from then on has all its layers, `layers:NAME=[…]`:
+/// It is written as its name. A ConvNet's name may list how it differs from the published one. `file:PATH` is a network
+/// of the user's own; it is then written with all its layers, as `layers:NAME=[…]`:
 ///
 /// ```
 /// use dm_wgpu::{Architecture, NormKind};
@@ -24,7 +24,7 @@ use crate::{Error, Result};
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Architecture {
-    /// Blocks of convolution 3×3, norm, activation and pool; the only kind with a width and depth to choose.
+    /// Blocks of convolution 3×3, norm, activation and pool; the only kind whose width and depth can be chosen.
     ConvNet {
         /// After each convolution. As published: instance.
         norm: NormKind,
@@ -53,7 +53,7 @@ pub enum Architecture {
     ResNet18BnAp,
     /// The user's own, see [`from_toml`](Self::from_toml).
     Layers {
-        /// What tables call it.
+        /// Its name in tables.
         name: String,
         /// All of it.
         layers: Vec<Layer>,
@@ -68,7 +68,7 @@ impl Default for Architecture {
     }
 }
 
-/// Whether it need not be written down.
+/// Whether it is the default, which need not be written down.
 pub(crate) fn is_usual(net: &Architecture) -> bool {
     *net == Architecture::default()
 }
@@ -128,7 +128,7 @@ impl Architecture {
         Self::ResNet18BnAp,
     ];
 
-    /// ConvNets like the published one with each `norm`, `act` or `pool` that there is.
+    /// ConvNets like the published one, with each possible `norm`, `act` or `pool`.
     #[cfg(feature = "files")]
     pub(crate) fn convnets(by: &str) -> Vec<Self> {
         let (usual_norm, usual_act, usual_pool) =
@@ -141,7 +141,7 @@ impl Architecture {
         }
     }
 
-    /// What tables call it: its text, or the name of a network of the user's own.
+    /// Its name in tables: its text, or the name of a network of the user's own.
     pub fn label(&self) -> String {
         match self {
             Self::Layers { name, .. } => name.clone(),
@@ -149,7 +149,7 @@ impl Architecture {
         }
     }
 
-    /// Whether width and depth matter to it.
+    /// Whether it has a width and depth.
     pub fn is_convnet(&self) -> bool {
         matches!(self, Self::ConvNet { .. })
     }

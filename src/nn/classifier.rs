@@ -19,19 +19,19 @@ pub(crate) struct Classifiers<M: Memory = Gpu> {
     ways: Ways,
     weights: Weights<M>,
     network: Network<M>,
-    /// As [`Weights::all`], empty where there is no gradient.
+    /// As [`Weights::all`]; empty for parameters without a gradient.
     gradients: Vec<M::Buffer<f32>>,
     velocities: Vec<M::Buffer<f32>>,
     parts: M::Buffer<f32>,
     rates: M::Buffer<Rates>,
 }
 
-/// What one part of a batch is.
+/// One part of a batch.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Part {
     /// Images of each network in this part.
     pub images: usize,
-    /// Images of each network in the whole batch: what the loss is the mean over.
+    /// Images of each network in the whole batch, over which the loss is the mean.
     pub of: usize,
     /// Images of each network in the parts before.
     pub before: usize,
@@ -80,7 +80,7 @@ impl Classifiers {
         self.rates.write(gpu, &[Rates::new(0.0, 0.0, 0.0)]);
     }
 
-    /// Bytes that each further image takes in training.
+    /// Bytes that each additional image takes in training.
     pub fn train_image(caps: &Caps, net: &Net) -> u64 {
         let content = |images: usize| {
             let table = Table::new(caps);
@@ -95,7 +95,7 @@ impl Classifiers {
         self.weights.all().collect()
     }
 
-    /// Gradients in the order of [`parameters`](Self::parameters); empty for what has none.
+    /// Gradients in the order of [`parameters`](Self::parameters); empty for parameters without a gradient.
     pub fn gradients(&self) -> &[Buffer<f32>] {
         &self.gradients
     }
@@ -105,7 +105,7 @@ impl Classifiers {
         self.network.output()
     }
 
-    /// The gradient at the images last recorded, if that was asked for.
+    /// The gradient at the images last recorded, if it was asked for.
     pub fn d_input(&self) -> (&Buffer<f32>, Planes) {
         self.network.d_input()
     }
@@ -180,15 +180,14 @@ impl Classifiers {
         Ok(())
     }
 
-    /// Begins anew: all weights drawn and packed, the norms' 1 and 0. What is submitted before does not
-    /// see it.
+    /// Begins anew: draws and packs all weights, and sets the norms to 1 and 0. Earlier submissions are not affected.
     pub fn draw(&self, gpu: &Gpu, submissions: &mut Submissions<'_>, key: NetworkKey) {
         submissions.submit();
         self.weights.reset_affines(gpu);
         self.weights.draw(gpu, submissions, key);
     }
 
-    /// What must follow every change of the weights.
+    /// The packing that must follow every change of the weights.
     pub fn packing(&self) -> &Recording {
         self.weights.packing()
     }

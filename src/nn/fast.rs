@@ -1,5 +1,5 @@
-//! Which kernels serve convolutions and linear layers that are in no block: many times as fast as those for any
-//! layer, where there are such.
+//! The fast kernels for convolutions and linear layers that are in no block. Where they exist, they are many times as
+//! fast as the plain kernels for any layer.
 
 use super::{
     forms::{Form, Ways},
@@ -24,7 +24,7 @@ pub(super) enum Fast {
     Product(Product),
 }
 
-/// A convolution 3×3 with stride 1 and padding 1: by the kernels that blocks have for their convolutions alone.
+/// A convolution 3×3 with stride 1 and padding 1: by the kernels of blocks' convolutions.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Haloed {
     pub forward: ConvKernel,
@@ -44,7 +44,7 @@ pub(super) struct InTexels {
 }
 
 impl Fast {
-    /// None for another operation, and where the family has nothing faster.
+    /// `None` for other operations, and if the family has nothing faster.
     pub fn of(caps: &Caps, op: OpKind) -> Option<Self> {
         match op {
             OpKind::Linear(linear) => linear_kernel(caps, linear).map(Self::Product),
@@ -62,7 +62,7 @@ impl Fast {
         }
     }
 
-    /// How the kernels want the weights, where images go these ways.
+    /// How the kernels read the weights, for images that go these ways.
     pub fn forms(&self, ways: Ways) -> impl Iterator<Item = (Direction, Form)> {
         let texels = |packing| [Some(Form::Texels(packing)); 2];
         let [ahead, back] = match self {
@@ -77,7 +77,7 @@ impl Fast {
         ahead.into_iter().chain(back.map(|form| (Direction::BackwardData, form)))
     }
 
-    /// Values that the gradient at the weights of one network leaves in parts.
+    /// Values of the parts of one network's gradient at the weights.
     pub fn parts(&self) -> usize {
         match self {
             Self::Haloed(Haloed { input, d_output, backward_weight, .. }) => {
@@ -87,7 +87,7 @@ impl Fast {
         }
     }
 
-    /// Texels of one image: what is read, the gradient at what is made, and what is made either way.
+    /// Texels of one image: of the input, of the gradient at the output, and of the result in either direction.
     pub fn texels(&self) -> [usize; 4] {
         match self {
             Self::Haloed(_) => [0; 4],

@@ -1,4 +1,4 @@
-//! Convolutions and linear layers that are in no block, on their way forward and back by fast kernels.
+//! The forward and backward passes of convolutions and linear layers that are in no block, by fast kernels.
 
 use super::{
     Gradients, Weights,
@@ -73,7 +73,7 @@ impl Fast {
                 recording.push(product.forward(gpu, &room.input, (own, bias), y, batch));
                 return Ok(());
             }
-            // There is room wherever there is such an operation.
+            // There is room whenever the network has such an operation.
             (Self::Texels(_) | Self::Product(_), None) => {}
         }
         if let (Some(bias), OpKind::Conv { conv, .. }) = (bias, op.kind) {

@@ -4,7 +4,7 @@ use crate::kernels::{
     Backward, BlockPlan, Direction, Forward, Packing, TexelKernel, cpu::TexelPacking,
 };
 
-/// Which ways images go through the networks, and so what their weights are needed for.
+/// Which directions images go through the networks, and so which forms of the weights are needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ways {
     /// Forward alone.
@@ -15,7 +15,7 @@ pub(crate) enum Ways {
     ToWeights,
 }
 
-/// How a kernel wants weights rearranged, and where.
+/// How the weights are rearranged for a kernel, and where.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
     Buffer(Packing),
@@ -30,7 +30,7 @@ pub(super) fn forms(plans: &[BlockPlan], ways: Ways) -> Vec<(usize, Direction, F
         let [ahead, keep, back] = match plan.forward {
             Forward::Texels(kernel) => {
                 let form = Some(Form::Texels(TexelPacking::Winograd(kernel.packing())));
-                // First blocks go back by the weights as they are forward.
+                // First blocks use the same form backward as forward.
                 let back = form.filter(|_| !matches!(kernel, TexelKernel::First(_)));
                 [form, form, back]
             }
@@ -50,7 +50,7 @@ pub(super) fn forms(plans: &[BlockPlan], ways: Ways) -> Vec<(usize, Direction, F
             continue;
         }
         add(Direction::Forward, keep.filter(|_| keep != ahead));
-        // Nothing goes to the images where networks are trained.
+        // When networks are trained, no gradient goes to the images.
         if b > 0 || ways == Ways::ToImages {
             add(Direction::BackwardData, back);
         }

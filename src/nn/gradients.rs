@@ -1,4 +1,4 @@
-//! The gradients at the parameters of networks, and what a backward pass is after.
+//! The gradients at the parameters of networks, and the target of a backward pass.
 
 use super::{fast::Fast, program::Program};
 use crate::{
@@ -6,12 +6,12 @@ use crate::{
     kernels::{Batch, Planes, WeightKernel, class_sum, conv_backward_weight},
 };
 
-/// What the backward pass is after.
+/// Which gradients a backward pass computes.
 #[derive(Clone, Copy)]
 pub(crate) struct Target<'a> {
-    /// Whether that is the gradient at the images.
+    /// Whether it computes the gradient at the images.
     pub input: bool,
-    /// Where the gradients at the weights are to be, if these are wanted.
+    /// Where the gradients at the weights are stored, if they are wanted.
     pub weights: Option<&'a Gradients>,
 }
 
@@ -28,13 +28,13 @@ impl<'a> Target<'a> {
 pub(crate) struct Gradients {
     pub convs: Vec<Buffer<f32>>,
     pub affines: Vec<Buffer<f32>>,
-    /// Of the operations after the blocks; empty for what has no gradient.
+    /// Of the operations after the blocks; empty for parameters without a gradient.
     pub others: Vec<Buffer<f32>>,
     /// Where each network's images begin in the batch.
     pub starts: Buffer<u32>,
-    /// Room for the parts of a convolution's gradient, for the kernels that make such.
+    /// Room for the parts of a convolution's gradient, for kernels that compute it in parts.
     pub parts: Buffer<f32>,
-    /// Whether to add to what is there, for batches that are processed in parts.
+    /// Whether to add to the present values, for batches that are processed in parts.
     pub accumulate: bool,
 }
 
@@ -91,7 +91,7 @@ impl Gradients {
         self.add_up(gpu, recording, d_affine, &self.affines[block], batch);
     }
 
-    /// Adds up, for each network, what each image has left of a gradient.
+    /// Adds up, for each network, the images' parts of a gradient.
     pub fn add_up(
         &self,
         gpu: &Gpu,

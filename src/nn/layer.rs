@@ -61,7 +61,7 @@ pub enum Layer {
         /// Output features.
         out: usize,
     },
-    /// The sum of what two lists of layers make of the same input; an empty list is the identity.
+    /// The sum of the outputs of two lists of layers for the same input; an empty list is the identity.
     Residual {
         /// The first list.
         body: Vec<Layer>,
@@ -77,7 +77,8 @@ pub enum Layer {
 pub enum NormKind {
     /// Nothing: the layer is the identity and has no parameters.
     None,
-    /// A channel of all images of a batch in training; then running statistics, to which each batch adds a tenth.
+    /// In training, a channel of all images of a batch; in a test, running statistics are used, to which each training
+    /// batch contributes a tenth.
     Batch,
     /// An image. Each of its values has a weight and a bias.
     Layer,

@@ -1,4 +1,5 @@
-//! Networks as lists of kernels.
+//! Networks: lists of layers (`layer`, `net`, `named`, `own`), their program of operations, their weights, and forward
+//! and backward as lists of kernels (`network`).
 
 mod architecture;
 mod classifier;

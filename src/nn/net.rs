@@ -22,8 +22,8 @@ pub struct Net {
 }
 
 impl Net {
-    /// These layers on (channels, size, size) images. The last one must be linear: what enters it is the embedding, what
-    /// it makes are the logits, one per class.
+    /// These layers on (channels, size, size) images. The last layer must be linear: its input is the embedding, its
+    /// outputs are the logits, one per class.
     ///
     /// # Errors
     /// [`Error::Shape`](crate::Error::Shape) naming the layer that does not fit what comes before it.
@@ -44,7 +44,7 @@ impl Net {
     pub fn size(&self) -> usize {
         self.program.images.1
     }
-    /// What it tells apart: outputs of the last layer.
+    /// Number of classes: outputs of the last layer.
     pub fn classes(&self) -> usize {
         self.program.features()
     }
@@ -52,7 +52,7 @@ impl Net {
     pub fn features(&self) -> usize {
         self.program.embedding().features()
     }
-    /// Values that training moves, as the field counts them: biases that a norm cancels included.
+    /// Number of trained parameters, as the papers count them: including biases that a norm cancels.
     pub fn parameters(&self) -> usize {
         let own: usize = self.program.trained().iter().sum();
         let cancelled = |net: &super::ConvNet| {

@@ -21,34 +21,36 @@ pub(crate) struct Network<M: Memory = Gpu> {
     pub(super) program: Program,
     /// The blocks at the beginning.
     blocks: Option<Embedder<M>>,
-    /// What the first operation reads and the gradient at it, where no block makes and takes them.
+    /// The input of the first operation and the gradient at it, if no block comes before it.
     first: M::Buffer<f32>,
     slots: Vec<M::Buffer<f32>>,
     gradient_slots: Vec<M::Buffer<f32>>,
-    /// Of each operation that is a norm, mean and variance of each segment.
+    /// For each operation that is a norm, mean and variance of each segment.
     statistics: Vec<Option<M::Buffer<f32>>>,
-    /// Of each operation that has such, the fast kernels.
+    /// For each operation, its fast kernels, if it has any.
     fast: Vec<Option<Fast>>,
     room: Room<M>,
-    /// What one norm's way back needs of each segment.
+    /// Per segment, the means that the backward pass of a norm needs.
     means: M::Buffer<f32>,
 }
 
-/// What norms over a batch go by, and whether backward follows.
+/// Which statistics batch norms use, and whether a backward pass follows. Condensing uses `Measure` on real images once
+/// per iteration, and the frozen result for the rest of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
-    /// By this batch, which moves the running statistics; backward can follow.
+    /// Those of this batch, which also move the running statistics; backward can follow.
     Train,
-    /// By this batch, from which running statistics are made anew, as a fresh network's first; backward cannot follow.
+    /// Those of this batch, from which the running statistics are made anew, as by a fresh network's first batch;
+    /// backward cannot follow.
     Measure,
-    /// By the running statistics; backward can follow.
+    /// The running statistics; backward can follow.
     Frozen,
-    /// By the running statistics; backward cannot follow.
+    /// The running statistics; backward cannot follow.
     Test,
 }
 
 impl Mode {
-    /// Whether norms over a batch go by the running statistics.
+    /// Whether batch norms use the running statistics.
     fn is_frozen(self) -> bool {
         matches!(self, Self::Frozen | Self::Test)
     }
@@ -103,12 +105,12 @@ impl Network {
         }
     }
 
-    /// What the network comes to, (images, features).
+    /// The network's output, (images, features).
     pub fn output(&self) -> &Buffer<f32> {
         self.value(self.program.output)
     }
 
-    /// Where the gradient at the output is to be written, unless [`backward`](Self::backward) is given it. None where
+    /// Where the gradient at the output is to be written, unless [`backward`](Self::backward) is given it. `None` if
     /// the output is that of a block.
     pub fn d_output(&self) -> Option<&Buffer<f32>> {
         let slot = self.program.gradient_slot(self.program.output)?;
@@ -334,7 +336,7 @@ impl Network {
         Ok(())
     }
 
-    /// One operation's way back.
+    /// One operation's backward pass.
     #[allow(clippy::too_many_arguments)]
     pub(super) fn back(
         &self,
@@ -387,7 +389,7 @@ impl Network {
             OpKind::Part { other } if goes_on => {
                 recording.push(sum(gpu, dy, self.gradient(other), dx, count));
             }
-            // Both ways have the gradient of their sum.
+            // Both branches have the gradient of their sum.
             OpKind::Meet { .. } => {}
             OpKind::Act(_) | OpKind::Pool(_) | OpKind::Part { .. } => {}
         }

@@ -1,4 +1,4 @@
-//! Networks that are nobody's but the user's: a list of layers in a file or a text.
+//! Networks of the user's own: a list of layers in a file (`file:NET.toml`) or in a text (`layers:NAME=[…]`).
 
 use serde::Deserialize;
 
@@ -12,16 +12,16 @@ struct File {
     layers: Vec<Layer>,
 }
 
-/// What begins the text that has all of a network.
+/// Prefix of a text that holds all layers of a network.
 const WHOLE: &str = "layers:";
-/// What begins the text that says where it is.
+/// Prefix of a text that holds the path of a network's file.
 const PLACE: &str = "file:";
-/// Far more than anybody writes.
+/// The largest file in bytes; real ones are far smaller.
 const LONGEST: usize = 1 << 20;
 
 impl Architecture {
-    /// A network of the user's own by a list of [`Layer`]s as TOML, `[[layers]]`. The last one must be linear, with one
-    /// output per class. `name` is what tables call it.
+    /// A network of the user's own, from a list of [`Layer`]s as TOML, `[[layers]]`. The last layer must be linear,
+    /// with one output per class. `name` is its name in tables.
     ///
     /// ```
     /// use dm_wgpu::Architecture;
@@ -41,8 +41,8 @@ impl Architecture {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Setting`] for what is no such list, with the line. Whether the layers fit images of some size says
-    /// [`net`](Self::net).
+    /// [`Error::Setting`], with the line, if the text is not such a list. [`net`](Self::net) checks whether the layers
+    /// fit images of some size.
     pub fn from_toml(name: &str, text: &str) -> Result<Self> {
         let file: File = toml::from_str(text).map_err(|error| {
             let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
@@ -63,12 +63,12 @@ impl Architecture {
         }
     }
 
-    /// What text stands for a network of the user's own, if it is of that kind.
+    /// The network that a text stands for, if it begins with `file:` or `layers:`.
     pub(super) fn own(text: &str) -> Option<Result<Self>> {
         if let Some(path) = text.strip_prefix(PLACE) {
             return Some(read(path).and_then(|file| Self::from_toml(stem(path), &file)).map_err(
                 |error| match error {
-                    // Named as it was given.
+                    // The error names the text that was given.
                     Error::Setting { name, expected, .. } => Error::setting(name, text, expected),
                     other => other,
                 },
@@ -82,14 +82,14 @@ impl Architecture {
     }
 }
 
-/// All of it as a text, which needs no file.
+/// The whole network as a text, which needs no file.
 pub(super) fn whole(name: &str, layers: &[Layer]) -> String {
     // Layers are numbers and names, which JSON has.
     let layers = serde_json::to_string(layers).unwrap_or_default();
     format!("{WHOLE}{name}={layers}")
 }
 
-/// The network on such images.
+/// The network for such images.
 pub(super) fn net(
     name: &str,
     layers: &[Layer],
@@ -128,7 +128,7 @@ fn read(path: &str) -> Result<String> {
     let wrong = |reason: String| Error::setting("net", path, reason);
     let needed = "a TOML file with a list of layers is needed";
     let refused = |error: std::io::Error| wrong(format!("{error}; {needed}"));
-    // What is no file, such as a pipe, might never end.
+    // Reading something that is not a file, such as a pipe, might never end.
     if !std::fs::metadata(path).map_err(refused)?.is_file() {
         return Err(wrong(format!("this is no file; {needed}")));
     }

@@ -1,5 +1,5 @@
-//! A network's layers as a list of operations: what each reads, what it leaves, what its parameters are, and which
-//! tensors can share room.
+//! A network's layers as a list of operations: the input, output and parameters of each, and which tensors can share
+//! memory.
 
 mod build;
 mod slots;
@@ -15,7 +15,7 @@ pub(super) use build::{build, build_apart};
 /// What a network does to a batch, in order.
 ///
 /// Blocks at the network's beginning that the fast kernels know are not operations: they come before the first one,
-/// which then reads what they leave.
+/// which then reads their output.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Program {
     /// (channels, size) of the images.
@@ -26,7 +26,7 @@ pub(crate) struct Program {
     pub ops: Vec<Op>,
     /// Parameters of the operations.
     pub params: Vec<Param>,
-    /// The value that it comes to.
+    /// The value that is the output.
     pub output: usize,
     pub room: Room,
 }
@@ -36,7 +36,7 @@ pub(crate) struct Program {
 pub(crate) struct Value {
     /// Of one image.
     pub len: usize,
-    /// Which tensor it is; the same one under another shape or from another side is another value.
+    /// Which tensor it is. One tensor may be several values, for instance under another shape.
     tensor: usize,
     /// Which tensor is the gradient at it.
     gradient: usize,
@@ -65,11 +65,12 @@ pub(crate) enum OpKind {
     Pool(Pool),
     /// Parameters: weight, bias.
     Linear(Linear),
-    /// A residual's two ways part: `output` and this value are the input. Backward, gradients meet.
+    /// A residual's two branches begin: `output` and this value are both the input. Backward, their gradients are
+    /// added.
     Part {
         other: usize,
     },
-    /// They meet: the sum of `input` and this value. Backward, both have the gradient of the output.
+    /// The branches end: the sum of `input` and this value. Backward, both have the gradient of the output.
     Meet {
         other: usize,
     },
@@ -112,7 +113,7 @@ pub(crate) enum Role {
     Running,
 }
 
-/// Which tensors share room. Two that are never needed at the same time may lie in one slot.
+/// Which tensors share memory. Two that are never needed at the same time may lie in one slot.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Room {
     /// Values of one image in each slot.
@@ -125,7 +126,7 @@ pub(crate) struct Room {
 }
 
 impl Role {
-    /// What bounds the values that are drawn, where any are.
+    /// The fan-in that bounds the drawn values, if the parameter is drawn.
     pub fn fan_in(self) -> Option<usize> {
         match self {
             Self::Weight { fan_in } | Self::Bias { fan_in } => Some(fan_in),
@@ -133,7 +134,7 @@ impl Role {
         }
     }
 
-    /// What its pairs begin as, if it has such.
+    /// The initial value of its pairs, if it consists of pairs.
     pub fn begins_with(self) -> Option<[f32; 2]> {
         match self {
             Self::Weight { .. } | Self::Bias { .. } => None,
@@ -144,7 +145,7 @@ impl Role {
 }
 
 impl Param {
-    /// What to call a buffer of it.
+    /// The label of a buffer for it.
     pub fn label(&self, what: &str) -> String {
         let role = match self.role {
             Role::Weight { .. } => "weight",
@@ -157,7 +158,7 @@ impl Param {
 }
 
 impl Program {
-    /// These blocks and nothing else: it comes to their embedding.
+    /// These blocks and nothing else: the output is their embedding.
     pub fn of_blocks(net: &ConvNet) -> Self {
         Self {
             images: (net.channels(), net.size()),
@@ -222,7 +223,7 @@ impl Program {
         self.images.0 * self.images.1 * self.images.1
     }
 
-    /// Values of an image in what it comes to.
+    /// Values of an image in the output.
     pub fn features(&self) -> usize {
         self.values[self.output].len
     }
@@ -232,7 +233,7 @@ impl Program {
         self.params.iter().any(|param| param.role == Role::Running)
     }
 
-    /// All but the last operation, which must be the last linear layer: what comes to the embedding.
+    /// All operations but the last, which must be the last linear layer: the output is the embedding.
     pub fn embedding(&self) -> Self {
         let mut own = self.clone();
         if let Some(last) = own.ops.pop() {

@@ -57,7 +57,7 @@ impl ConvNet {
         Ok(Self { channels, size, width, planes })
     }
 
-    /// Whether there are ConvNets of such blocks, on images that are large enough.
+    /// Checks the width and depth of a ConvNet, for images that are large enough.
     pub(super) fn check(width: usize, depth: usize) -> Result<()> {
         if width == 0 || width > 4096 {
             return Err(Error::setting("width", width, "1 to 4096 is possible (128 as published)"));
@@ -100,7 +100,7 @@ impl ConvNet {
     pub fn inputs(&self, block: usize) -> usize {
         if block == 0 { self.channels } else { self.width }
     }
-    /// The kernels that serve each block on such a device.
+    /// The kernels of each block on such a device.
     pub(crate) fn plan(&self, caps: &Caps) -> Vec<BlockPlan> {
         let shape = |block| BlockShape {
             inputs: self.inputs(block),

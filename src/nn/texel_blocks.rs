@@ -35,7 +35,7 @@ impl TexelPlan {
             _ => None,
         };
         let start = plans.iter().position(|plan| kernel(plan).is_some())?;
-        // Planes get smaller from block to block, so that none of another kind is between these.
+        // Planes get smaller from block to block, so no block of another kind is between these.
         let kernels: Vec<_> = plans[start..].iter().map_while(kernel).collect();
         let blocks = start..start + kernels.len();
         let layer = |planes: Planes| Layer {
@@ -69,8 +69,8 @@ pub(super) struct TexelBlocks<M: Memory = Gpu> {
     input: M::Texels,
     /// What each block pools to.
     pooled: Vec<M::Texels>,
-    /// For images that go backward: each block's normalised values and 1/σ of its planes, the gradient at what it
-    /// reads, behind which is that at the last one's pooled planes.
+    /// For images that go backward: each block's normalised values and 1/σ of its planes, and the gradient at what it
+    /// reads, followed by the gradient at the last block's pooled planes.
     kept: Vec<M::Texels>,
     inv_std: Vec<M::Buffer<f32>>,
     d_inputs: Vec<M::Texels>,
@@ -111,7 +111,7 @@ impl TexelBlocks {
         Kept { planes: &self.kept[i], inv_std: &self.inv_std[i] }
     }
 
-    /// Records these blocks, from one buffer to another; with `keep`, what backward needs stays behind.
+    /// Records these blocks, from one buffer to another; with `keep`, the values that backward needs are kept.
     #[allow(clippy::too_many_arguments)]
     pub fn forward(
         &self,
@@ -156,9 +156,8 @@ impl TexelBlocks {
         Ok(())
     }
 
-    /// Records the way back from the gradient at a block's pooled planes to the one at its convolution. The
-    /// former is in a buffer behind the last of these blocks, where image i takes that of image
-    /// (`first` + i) / `sharing`.
+    /// Records the way back from the gradient at a block's pooled planes to the one at its convolution. For the last of
+    /// these blocks, the former is in a buffer, where image i takes the gradient of image (`first` + i) / `sharing`.
     #[allow(clippy::too_many_arguments)]
     pub fn norm_backward(
         &self,

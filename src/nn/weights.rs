@@ -29,7 +29,7 @@ pub(crate) struct Weights<M: Memory = Gpu> {
     key: M::Buffer<NetworkKey>,
     convs: Vec<M::Buffer<f32>>,
     affines: Vec<M::Buffer<f32>>,
-    /// Those of the operations after the blocks, and what they are.
+    /// The parameters of the operations after the blocks, and their descriptions.
     others: Vec<M::Buffer<f32>>,
     params: Vec<Param>,
     draw: Recording,
@@ -71,7 +71,7 @@ impl<P: PartialEq, B> Packed<P, B> {
 }
 
 impl<M: Memory> Weights<M> {
-    /// Room for them, as drawn and as their kernels want them. Nothing is recorded.
+    /// Room for them, as drawn and as their kernels read them. Nothing is recorded.
     pub fn room(memory: &M, program: &Program, nets: usize, ways: Ways) -> Self {
         let blocks = program.blocks.clone();
         let buffers = |label: &str, len: &dyn Fn(&ConvNet, usize) -> usize| {
@@ -237,7 +237,7 @@ impl Weights {
         all.filter_map(|(values, pair)| Some((values, pair?.repeat(values.len() / 2))))
     }
 
-    /// Draws the networks that `key` names, and rearranges them. What is submitted before does not see it.
+    /// Draws the networks that `key` names, and rearranges them. Earlier submissions are not affected.
     pub fn draw(&self, gpu: &Gpu, submissions: &mut Submissions<'_>, key: NetworkKey) {
         submissions.submit();
         self.key.write(gpu, &[key]);
@@ -245,8 +245,8 @@ impl Weights {
         submissions.run(&self.pack, "pack weights");
     }
 
-    /// Records which networks the [`drawing`](Self::drawing) that follows draws, as often as wanted in one
-    /// encoder.
+    /// Records which networks the following [`drawing`](Self::drawing) draws. One encoder may contain this several
+    /// times.
     pub fn name_staged(
         &self,
         belt: &mut StagingBelt,
@@ -261,7 +261,7 @@ impl Weights {
         &self.draw
     }
 
-    /// What must follow whatever changed the weights.
+    /// The packing that must follow every change of the weights.
     pub fn packing(&self) -> &Recording {
         &self.pack
     }
@@ -286,10 +286,10 @@ impl Weights {
         self.convs.iter().chain(&self.affines).chain(&self.others)
     }
 
-    /// A block's weights as a kernel wants them, kept up by [`packing`](Self::packing).
+    /// A block's weights as a kernel reads them, kept up to date by [`packing`](Self::packing).
     ///
     /// # Errors
-    /// If the [`Ways`] that these weights were made for do not need them so.
+    /// If the [`Ways`] for which these weights were made do not need this form.
     pub fn packed(
         &self,
         block: usize,

@@ -1,4 +1,4 @@
-//! A run as its folder has it and as it goes on.
+//! A run as its folder describes it, with the changes that are allowed when it is resumed.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{Checkpoint, data::name_of};
 
-/// What may be other than recorded: nothing that a result depends on but the number of iterations.
+/// What may differ from the record: nothing on which results depend, except the number of iterations.
 #[derive(Debug, Clone, Default)]
 pub struct Changes {
     /// In all.
@@ -25,10 +25,10 @@ pub struct Changes {
 }
 
 impl Changes {
-    /// Refuses fewer iterations than the run in this folder has done, before anything is loaded for it.
+    /// Refuses fewer iterations than the run in this folder has done, before anything is loaded.
     pub(super) fn check(&self, dir: &Path) -> Result<()> {
         let Some(asked) = self.iterations else { return Ok(()) };
-        // Resuming from it reports what is wrong with a checkpoint.
+        // Resuming reports what is wrong with a checkpoint.
         let last = Checkpoint::load(&dir.join(CHECKPOINT)).ok();
         match last.map(|checkpoint| checkpoint.iteration()) {
             Some(done) if done > asked => Err(Error::TooFewIterations { asked, done }),
@@ -38,7 +38,7 @@ impl Changes {
 }
 
 impl Changes {
-    /// The run in this folder as it goes on.
+    /// The run in this folder, with these changes.
     pub(super) fn read(&self, dir: &Path) -> Result<Record> {
         self.apply(Record::read(&dir.join(RECORD))?)
     }
@@ -64,13 +64,13 @@ impl Changes {
             }
             was.clone_from(dataset);
         }
-        // No run wrote what this refuses: unless it was changed by hand.
+        // No run writes a record that this refuses, unless it was changed by hand.
         record.check().map_err(Error::Record)?;
         Ok(record)
     }
 }
 
-/// Opens what the run works with, and reports whatever the bits depend on that is not as it was.
+/// Opens the device and loads the data set, and reports every change on which the bits depend.
 pub(super) fn open(record: &Record, observer: &mut dyn Observer) -> Result<Setup> {
     let Record { data, machine, adapter: was, version, .. } = record;
     if let Some(path) = pictures(&data.name).filter(|path| !path.is_dir()) {
@@ -88,7 +88,7 @@ pub(super) fn open(record: &Record, observer: &mut dyn Observer) -> Result<Setup
 }
 
 impl Record {
-    /// Whether all was done that is asked for.
+    /// Whether everything that was asked for is done.
     pub fn is_finished(&self) -> bool {
         let asked = match &self.settings {
             Some(MethodSettings::Dm(settings)) => Some(settings.iterations),

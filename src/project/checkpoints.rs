@@ -1,4 +1,5 @@
-//! The checkpoints of a run: what is in them beside the images, when they are due, and where they are.
+//! The checkpoints of a run: what they hold beside the images (`History`, as their notes), when they are due, and where
+//! they are. The file format is in `condense/checkpoint.rs`.
 
 use std::time::{Duration, Instant};
 
@@ -10,15 +11,15 @@ use crate::{Accuracy, Checkpoint, Error as Failure, report::Measurement};
 /// The time between two checkpoints, unless something else is asked for.
 pub const CHECKPOINT_EVERY: Duration = Duration::from_secs(30);
 
-/// What was measured of a run so far.
+/// Everything measured in a run so far.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct History {
-    /// Of each iteration.
+    /// The loss of each iteration.
     pub losses: Vec<f32>,
-    /// Until each iteration, without those of evaluations and of pauses between processes.
+    /// Seconds until each iteration, without evaluations and pauses between processes.
     pub seconds: Vec<f64>,
-    /// What the images were worth after so many iterations.
+    /// The accuracy of the images after so many iterations.
     pub curve: Vec<(u32, Accuracy)>,
     /// Seconds that evaluations on the way took.
     pub evaluating: f64,
@@ -48,18 +49,18 @@ impl History {
         start.into_iter().chain(steps).collect()
     }
 
-    /// Whether it is known what the images after so many iterations are worth.
+    /// Whether the accuracy of the images after so many iterations is known.
     pub fn has_accuracy(&self, iteration: u32) -> bool {
         self.curve.iter().any(|(measured, _)| *measured == iteration)
     }
 
-    /// The images after so many iterations are worth this, whatever was thought before.
+    /// Sets the accuracy of the images after so many iterations, replacing an earlier one.
     pub fn set_accuracy(&mut self, iteration: u32, accuracy: Accuracy) {
         self.curve.retain(|(measured, _)| *measured != iteration);
         self.curve.push((iteration, accuracy));
     }
 
-    /// Of this checkpoint, whose run wrote it down there.
+    /// Reads it from the notes of a checkpoint.
     fn of(checkpoint: &Checkpoint) -> Result<Self, String> {
         let history: Self = serde_json::from_str(&checkpoint.notes)
             .map_err(|error| format!("its notes are not those of a run here: {error}"))?;
@@ -72,11 +73,11 @@ impl History {
     }
 }
 
-/// Where a run goes on.
+/// Where a run continues.
 pub struct Start {
     /// The images.
     pub checkpoint: Checkpoint,
-    /// What is known of them.
+    /// What was measured so far.
     pub history: History,
 }
 
@@ -90,7 +91,7 @@ pub struct Checkpoints {
 }
 
 impl Checkpoints {
-    /// One as often as this. Zero is never.
+    /// Time between two checkpoints. Zero means never.
     pub fn new(every: Duration) -> Self {
         Self { every, last: Instant::now(), saved: None }
     }
@@ -108,7 +109,7 @@ impl Checkpoints {
         Ok(Some(Start { checkpoint, history }))
     }
 
-    /// Whether one is due by the time that has passed, and would tell anything new.
+    /// Whether one is due by the time that has passed, and would hold anything new.
     pub fn due(&self, iteration: u32) -> bool {
         let new = iteration > self.saved.unwrap_or(0);
         new && !self.every.is_zero() && self.last.elapsed() >= self.every
@@ -119,21 +120,21 @@ impl Checkpoints {
         self.saved
     }
 
-    /// Takes the place of the last one. That it could not be written is a reason to warn, and no more: the run can
-    /// go on, and the one before is still there.
+    /// Replaces the last one. If it cannot be written, the observer is warned and the run continues; the one before is
+    /// still there.
     pub fn save(
         &mut self,
         folder: &mut OutputFolder,
         checkpoint: &mut Checkpoint,
         history: &History,
     ) -> Result<()> {
-        // Also after a failure: the next try is no earlier.
+        // Also after a failure, so that the next attempt is not earlier.
         self.last = Instant::now();
         checkpoint.notes = serde_json::to_string(history)
             .map_err(|error| Failure::format(CHECKPOINT, error.to_string()))?;
         folder.restore()?;
         let saved = checkpoint.save(&folder.path().join(CHECKPOINT));
-        // And no matter how long it took.
+        // The time that writing took does not count.
         self.last = Instant::now();
         saved?;
         self.saved = Some(checkpoint.iteration());
@@ -141,7 +142,7 @@ impl Checkpoints {
         Ok(())
     }
 
-    /// The same, and reports if it could not be.
+    /// The same, but returns the error if it could not be written.
     pub(super) fn try_save(
         &mut self,
         folder: &mut OutputFolder,

@@ -26,9 +26,9 @@ pub struct Compared {
     pub folder: PathBuf,
     /// Their page.
     pub page: PathBuf,
-    /// What they came to.
+    /// Their results.
     pub table: Comparison,
-    /// Of the methods that failed.
+    /// The errors of the methods that failed.
     pub failures: Vec<Error>,
 }
 
@@ -48,18 +48,18 @@ pub struct Comparison {
     pub interrupted: bool,
 }
 
-/// What a method came to.
+/// The result of a method.
 #[derive(Debug, Serialize)]
 pub struct Row {
     /// Its name.
     pub method: &'static str,
-    /// Beside this file; null if nothing was saved.
+    /// Its folder, beside this file; null if nothing was saved.
     pub folder: Option<&'static str>,
-    /// That networks are trained on.
+    /// Images on which networks are trained.
     pub images: Option<usize>,
-    /// In per cent; by the first kind of network, if there are several.
+    /// The accuracy in per cent, by the first kind of network if there are several.
     pub accuracy: Option<Accuracy>,
-    /// By each of several kinds.
+    /// The accuracies by each kind, if there are several.
     #[serde(skip_serializing_if = "Worths::is_empty")]
     pub architectures: Worths,
     /// How long it took.
@@ -69,11 +69,12 @@ pub struct Row {
 }
 
 /// Runs each method's record and puts them side by side, in the folder `out` or in a new one. `ipc` is for names: training
-/// on a whole data set has no such number. `others` are kinds of network to evaluate by after that of the records. Nothing
-/// if it was stopped before anything was saved.
+/// on a whole data set has no such number. `others` are further kinds of network by which each set is evaluated, after
+/// the kind of the records. Returns `None` if it was stopped before anything was saved.
 ///
 /// # Errors
-/// What is impossible, and the first failure if all methods fail. A failure among others is in [`Compared::failures`].
+/// An impossible request, or the first failure if all methods fail. If only some fail, their errors are in
+/// [`Compared::failures`].
 pub fn compare(
     setup: &Setup,
     records: &[Record],
@@ -108,7 +109,7 @@ pub fn compare(
         methods: tasks.iter().map(|(method, _)| *method).collect(),
         whole: whole.and_then(|(_, record)| record.evaluation.clone()),
     };
-    // Before the first of them, whichever that is. What fails here fails again where its row says so.
+    // Before the first of them, whichever that is. A failure here occurs again later, where it gets into the row.
     for (_, record) in &tasks {
         if let Some(MethodSettings::Dm(settings)) = &record.settings {
             let _ = setup.speeds(settings, record, 0, observer);
@@ -167,13 +168,13 @@ pub fn compare(
                 setup.reopen()?;
             }
         }
-        // After each, so that its results survive whatever happens to the next.
+        // Written after each, so that its results survive a failure of the next.
         if worth_keeping {
             table.write(&folder)?;
         }
     }
     if !worth_keeping {
-        // If they all say the same, that is the answer.
+        // If all failed in the same way, that error is returned.
         return failures.into_iter().next().map_or(Ok(None), Err);
     }
     table.write(&folder)?;
@@ -190,7 +191,7 @@ fn kinds(record: &Record, others: &[Architecture]) -> Vec<EvaluationSettings> {
     first.cloned().chain(others).collect()
 }
 
-/// Evaluates what a method left in its folder by the other kinds of network; whether by all of them.
+/// Evaluates the set in a method's folder by the other kinds of network. Returns whether all of them are done.
 fn by_others(
     setup: &Setup,
     record: &Record,
@@ -210,7 +211,7 @@ fn by_others(
     };
     let first = Worth::of(&setup.dataset, &kinds[0], accuracy.clone(), seconds.evaluating);
     row.architectures.insert(names[0].clone(), first);
-    // One by one, so that what was measured is kept whatever happens to the next.
+    // One by one, so that each result is kept even if the next fails.
     let mut all = true;
     for (name, settings) in names.iter().zip(&kinds).skip(1) {
         let job = Job::EvaluatingBy(name.clone());
@@ -226,7 +227,7 @@ fn by_others(
     Ok(all)
 }
 
-/// What the table says of a method that was stopped.
+/// The table's text for a method that was stopped.
 const INTERRUPTED: &str = "interrupted";
 
 impl Row {
@@ -243,7 +244,7 @@ impl Row {
         }
     }
 
-    /// A method that left nothing, and why.
+    /// A method without results, and why.
     fn without(method: Method, error: String) -> Self {
         Self {
             method: method.name(),
@@ -256,9 +257,9 @@ impl Row {
         }
     }
 
-    /// What stands below [`Comparison::header`], where these kinds of network were asked for.
+    /// The cells below [`Comparison::header`], if these kinds of network were asked for.
     pub fn cells(&self, networks: &[String]) -> Vec<String> {
-        // What took no time at all was not done.
+        // Zero seconds means that it was not done.
         let seconds = |of: fn(&Seconds) -> f64| match self.seconds.as_ref().map(of) {
             Some(seconds) if seconds > 0.0 => format!("{seconds:.1}"),
             _ => String::new(),
@@ -270,7 +271,7 @@ impl Row {
             self.images.map(|images| images.to_string()).unwrap_or_default(),
             accuracy,
         ];
-        // The first is that of the method's own evaluation.
+        // The first kind is that of the method's own evaluation.
         cells.extend(networks.iter().skip(1).map(|name| {
             let worth = self.architectures.get(name);
             worth.map(|worth| worth.accuracy.to_string()).unwrap_or_default()
@@ -309,7 +310,7 @@ impl Comparison {
         Ok(report::write_whole(folder.path().join(COMPARISON_TABLE), text.as_bytes())?)
     }
 
-    /// What the rows don't tell, though two of them are alike.
+    /// What the rows do not show: with one image per class, herding and k-center choose the same image.
     pub fn note(&self) -> Option<&'static str> {
         let has = |by: Selector| self.methods.iter().any(|row| row.method == by.name());
         let both = has(Selector::Herding) && has(Selector::KCenter);

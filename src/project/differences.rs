@@ -1,4 +1,4 @@
-//! In which settings runs differ, and which they share.
+//! Which settings differ between runs, and which are the same.
 
 use super::past::Past;
 
@@ -7,15 +7,15 @@ use super::past::Past;
 pub struct Differences {
     /// The same in all runs.
     pub common: Vec<(String, String)>,
-    /// A value for each run; none where it knows no such setting.
+    /// One value per run; `None` for a run that has no such setting.
     pub different: Vec<(String, Vec<Option<String>>)>,
-    /// The same in all runs of some methods, such as `dm`, and unknown to all others: those methods,
-    /// and their own settings.
+    /// Settings that are the same in all runs of some methods, such as `dm`, and that other methods
+    /// do not have: those methods, and the settings.
     pub of_methods: Vec<(String, Vec<(String, String)>)>,
 }
 
 impl Differences {
-    /// Of runs with the names that they have beside one another.
+    /// Compares runs, each with its name.
     pub fn of(runs: &[(String, Past)]) -> Self {
         let of_each: Vec<_> = runs.iter().map(|(_, past)| flat(past)).collect();
         let mut names: Vec<&String> = Vec::new();
@@ -43,7 +43,7 @@ impl Differences {
         settings
     }
 
-    /// One more that only these methods have.
+    /// Adds a setting that only these methods have.
     fn add(&mut self, methods: String, name: &str, value: &str) {
         let setting = (name.to_owned(), value.to_owned());
         match self.of_methods.iter_mut().find(|(others, _)| *others == methods) {
@@ -78,7 +78,7 @@ fn flat(past: &Past) -> Vec<(String, String)> {
     let named = |name: &str| (name.to_owned(), past.text(name).to_owned());
     let mut all = vec![named("dataset"), named("method")];
     for (part, word) in [("settings", ""), ("evaluation", "eval-"), ("adapter", "adapter ")] {
-        // The method again, by another name.
+        // This repeats the method under another name.
         let rows = past.part(part).into_iter().filter(|(name, _)| name != "selection");
         all.extend(rows.map(|(name, value)| (format!("{word}{}", name.replace('_', "-")), value)));
     }
@@ -123,7 +123,7 @@ mod tests {
         assert_eq!(common, ["dataset", "method", "width", "eval-width", "version"]);
         assert!(settings.of_methods.is_empty());
 
-        // What other methods don't know is no difference of theirs; that it is told once suffices.
+        // A setting that other methods do not have is not a difference; listing it once is enough.
         runs.push(("c".to_owned(), past("random", r#"{"ipc": 1, "selection": "random"}"#)));
         let settings = Differences::of(&runs);
         let different: Vec<_> = settings.different.iter().map(|(name, _)| name.as_str()).collect();

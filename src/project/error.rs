@@ -1,4 +1,5 @@
-//! What can go wrong with a run's folder, each with the fields that a program needs to say it in its own words.
+//! What can go wrong with a run's folder. Each error has the fields that a program needs to describe it in its own
+//! words.
 
 use std::{
     fmt, io,
@@ -7,23 +8,23 @@ use std::{
 
 use super::words::counted;
 
-/// A [`Result`](std::result::Result) with this room's [`Error`].
+/// A [`Result`](std::result::Result) with this module's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Why a run's folder can't be made, read or resumed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// What the library answered.
+    /// An error of the library.
     #[error(transparent)]
     Library(#[from] crate::Error),
 
-    /// A folder that results can't go into.
+    /// A folder that cannot be used for results.
     #[error("{}: {fault}", path.display())]
     Place {
         /// The folder.
         path: PathBuf,
-        /// Whether it was asked for, or is where runs go that were not told.
+        /// Whether the user asked for it; otherwise it is the default folder.
         asked: bool,
         /// What is wrong with it.
         fault: PlaceFault,
@@ -33,7 +34,7 @@ pub enum Error {
     #[error("another process is at work on {}; wait for its end, or stop it", .0.display())]
     Busy(PathBuf),
 
-    /// The file that keeps others out of a folder can't be made.
+    /// The lock file of a folder can't be made.
     #[error("{} can't be written: {source}", path.display())]
     Lock {
         /// The file.
@@ -42,7 +43,7 @@ pub enum Error {
         source: io::Error,
     },
 
-    /// A run's folder that was taken away and can't be made again.
+    /// A run's folder that was removed and can't be made again.
     #[error("{} is gone: {source}", path.display())]
     Gone {
         /// The folder.
@@ -51,20 +52,20 @@ pub enum Error {
         source: io::Error,
     },
 
-    /// A folder without what was looked for there.
+    /// A folder that does not hold what was expected.
     #[error("{}: {fault}", folder.display())]
     Folder {
         /// The folder.
         folder: PathBuf,
-        /// What is there, or is not.
+        /// What is wrong with it.
         fault: FolderFault,
     },
 
-    /// A checkpoint that its run can't go on from.
+    /// A checkpoint from which its run can't be resumed.
     #[error("{0}; remove it to begin the run again from its start")]
     Checkpoint(crate::Error),
 
-    /// Data that are not what they should be: no fault of the request, whatever kind the error has.
+    /// Data that are not what they should be. This is failed work, not a wrong request, whatever kind the error has.
     #[error(transparent)]
     Data(crate::Error),
 
@@ -77,11 +78,11 @@ pub enum Error {
         pictures: bool,
     },
 
-    /// What a run's record asks for is no run.
+    /// A run's record that asks for something impossible.
     #[error("run.toml asks for what is no run: {0}")]
     Record(crate::Error),
 
-    /// More iterations of a method that has none.
+    /// A number of iterations for a method that has none.
     #[error("{asked} iterations: {method} has no iterations")]
     NoIterations {
         /// In all.
@@ -90,7 +91,7 @@ pub enum Error {
         method: String,
     },
 
-    /// A run can't go on with another data set.
+    /// A run can't be resumed with another data set.
     #[error(
         "data set {asked}: the run goes on with {was}; only the place of a folder of pictures may be another, \
          under the same name"
@@ -102,11 +103,11 @@ pub enum Error {
         was: String,
     },
 
-    /// A run's pictures are not there any more.
+    /// A run's pictures are missing.
     #[error("the run's pictures are not in {} any more", .0.display())]
     PicturesGone(PathBuf),
 
-    /// A run's pictures are not what they were.
+    /// A run's pictures have changed.
     #[error(
         "{source}: pictures in {} were added, removed or changed since; put them back as they were, or begin \
          another run",
@@ -130,7 +131,7 @@ pub enum Error {
         source: Box<Error>,
     },
 
-    /// Work that failed, and what is left of it.
+    /// Work that failed, and what can still be used.
     #[error("{source}; {left}")]
     Left {
         /// Why.
@@ -139,7 +140,7 @@ pub enum Error {
         left: Left,
     },
 
-    /// Fewer iterations than there are can't be asked for.
+    /// Fewer iterations were asked for than are done already.
     #[error("{asked} iterations: {} are done already", counted(*done as usize, "iteration"))]
     TooFewIterations {
         /// In all.
@@ -159,13 +160,13 @@ pub enum PlaceFault {
     Unusable(io::Error),
     /// Nothing can be written into it.
     Unwritable(io::ErrorKind),
-    /// It is not there, and nothing can be made in the nearest folder that is.
+    /// It does not exist, and nothing can be made in the nearest existing folder above it.
     Unreachable(PathBuf, io::ErrorKind),
     /// The system does not make it.
     Uncreatable(io::Error),
     /// Something is in it.
     NotEmpty,
-    /// It lies among the pictures in this folder, where the next run would come upon its results.
+    /// It lies among the pictures in this folder, so the next run would take the results for pictures.
     AmongPictures(PathBuf),
 }
 
@@ -173,13 +174,13 @@ pub enum PlaceFault {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Left {
-    /// This file of images in its folder; resuming it does the rest.
+    /// This file of images in its folder; resuming does the rest.
     Images(PathBuf),
     /// A checkpoint with all iterations, in this folder, which had no room for the images.
     Checkpoint(PathBuf),
     /// The same in another folder, where it can be resumed.
     Refuge(PathBuf),
-    /// Not even that, and why.
+    /// Nothing, and why.
     Nothing(Box<Error>),
     /// A checkpoint.
     Iterations {
@@ -188,7 +189,7 @@ pub enum Left {
         /// Iterations in it.
         done: u32,
     },
-    /// The last good checkpoint before the numbers of a class ran away.
+    /// The last good checkpoint before a class diverged.
     Class {
         /// Which.
         class: usize,
@@ -205,15 +206,15 @@ pub enum Left {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum FolderFault {
-    /// There is none.
+    /// The folder does not exist.
     Missing,
-    /// There is none to resume.
+    /// There is no run to resume.
     NotThere,
-    /// No run began in it, but in these folders of it.
+    /// No run began in it, but runs began in these folders inside it.
     NothingBegan(Vec<PathBuf>),
-    /// It holds no figures.
+    /// It holds no `report.json`.
     NoRun,
-    /// Its figures are not a run's, and why.
+    /// Its `report.json` is not a run's, and why.
     NotFigures(String),
     /// Its run can be resumed.
     Unfinished,
@@ -247,7 +248,7 @@ impl Error {
         }
     }
 
-    /// The same with what is left.
+    /// The same error, with what can still be used.
     pub(super) fn with(self, left: Left) -> Self {
         Self::Left { source: Box::new(self), left }
     }
@@ -263,7 +264,7 @@ impl fmt::Display for PlaceFault {
             Self::Nameless => f.write_str("a name is needed"),
             Self::Unusable(error) => write!(f, "it can't be used as a folder: {error}"),
             Self::Unwritable(kind) => write!(f, "not writable, {kind}"),
-            // Although it is there: a folder of the system's.
+            // Although it exists: a folder of the system.
             Self::Unreachable(nearest, io::ErrorKind::NotFound) => {
                 write!(f, "nothing can be created in {}", nearest.display())
             }

@@ -1,4 +1,4 @@
-//! What saved sets are worth, by the networks that judged their run or others.
+//! Evaluating saved sets, by networks like those of their run's evaluation or by others.
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{Evaluation, EvaluationSettings, Preset, Recipe, Subject, SyntheticSet, data::name_of};
 
-/// A set with what its run left beside it, if a run made it.
+/// A set, with the record and figures of its run, if a run made it.
 #[derive(Debug)]
 pub struct Saved {
     path: PathBuf,
@@ -19,22 +19,22 @@ pub struct Saved {
     pub report: Value,
 }
 
-/// Where the width of networks is from.
+/// Where the networks' width comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WidthFrom {
-    /// The run's own evaluation.
+    /// From the run's own evaluation.
     Evaluation,
-    /// The networks that made the set.
+    /// From the networks that made the set.
     Making,
-    /// What suits the data set.
+    /// From the data set's recipe.
     Recipe,
 }
 
 impl Saved {
-    /// At this path, which must hold a set.
+    /// Reads the set at this path.
     ///
     /// # Errors
-    /// Says what is there instead, such as a comparison.
+    /// Reports what is there instead, such as a comparison.
     pub fn at(path: &Path) -> Result<Self> {
         check_set(path)?;
         Ok(Self { path: path.into(), report: report_of(path) })
@@ -49,7 +49,7 @@ impl Saved {
         Some(asked.filter(|asked| name_of(asked) == name).unwrap_or_else(|| name.to_owned()))
     }
 
-    /// The same pictures as the run had, where nothing else is asked for.
+    /// The same pictures as in the run, unless others are asked for.
     pub fn data(&self, asked: Data) -> Data {
         let Self { report, .. } = self;
         if report["dataset"].as_str().map(name_of) != Some(name_of(&asked.name)) {
@@ -63,8 +63,8 @@ impl Saved {
         }
     }
 
-    /// The networks are those that judged the run, or else the one that the set was made with, where
-    /// either is known.
+    /// The networks are like those of the run's evaluation or, if there was none, like the one that
+    /// made the set, if either is known.
     pub fn settings(
         &self,
         set: &SyntheticSet,
@@ -86,7 +86,7 @@ impl Saved {
         let suited = EvaluationSettings::of(&Recipe::new(subject));
         let (width, from) = known("width").unwrap_or((suited.width, WidthFrom::Recipe));
         let depth = known("depth").map_or(suited.depth, |(depth, _)| depth);
-        // What has no kind is older than other kinds, or the usual one.
+        // A record without a kind of network is from an earlier version, or means the default.
         let first = sources.iter().find(|(settings, _)| settings["width"].is_u64());
         let net = first.map_or(suited.net, |(settings, _)| {
             settings["net"].as_str().and_then(|name| name.parse().ok()).unwrap_or_default()
@@ -109,10 +109,10 @@ pub fn check_evaluations(
     Ok(())
 }
 
-/// What a run left beside the set, if the path is a run's folder or one of its sets; else null.
+/// The run's figures, if the path is a run's folder or one of its sets; otherwise null.
 pub fn report_of(path: &Path) -> Value {
     let text = text_of(&run_of(path).join(FIGURES)).unwrap_or_default();
-    // Someone else's report is as good as none.
+    // A report of another program is ignored.
     serde_json::from_str(&text).unwrap_or_default()
 }
 

@@ -1,11 +1,11 @@
-//! How long a command will take, from how long its parts do.
+//! How long a command will take, from the times of its parts.
 
 use std::time::Duration;
 
 use super::{Method, Record};
 use crate::{EvaluationSettings, Settings};
 
-/// What a command does beside one run.
+/// What a command does besides one run.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub enum Series {
     /// Nothing.
@@ -15,14 +15,14 @@ pub enum Series {
     Runs {
         /// In all.
         asked: u32,
-        /// Those that are still to end.
+        /// Runs that are not finished yet.
         left: u32,
     },
-    /// This and other methods.
+    /// This method and others.
     Methods {
         /// All of them.
         methods: Vec<Method>,
-        /// Of the evaluation on the whole training set, if that is one.
+        /// The evaluation on the whole training set, if `whole` is among them.
         whole: Option<EvaluationSettings>,
     },
 }
@@ -32,13 +32,13 @@ pub enum Series {
 pub struct Expected<'a> {
     /// In iterations.
     pub condensing: Duration,
-    /// In evaluations; nothing if there are none, or none were measured.
+    /// Time in evaluations; `None` if there are none, or none were measured.
     pub evaluating: Duration,
-    /// Whether there are some that were not measured.
+    /// Whether there are evaluations that were not measured.
     pub unmeasured: bool,
-    /// Whether a part was done before.
+    /// Whether a part of the work was done before.
     pub resumed: bool,
-    /// What the times are of.
+    /// The work to which the times belong.
     pub series: &'a Series,
     /// The same data set with the preset for slow devices, if that is much quicker; and its time, if it was measured.
     pub quicker: Option<(Record, Option<Duration>)>,
@@ -51,17 +51,17 @@ impl Expected<'_> {
     }
 }
 
-/// What of evaluations belongs to a run.
+/// The evaluations of a run.
 #[derive(Debug, Clone, Copy)]
 pub struct Evaluations {
-    /// Iterations between those on the way; none but the last if it is not said.
+    /// Iterations between two evaluations on the way; `None` for only the last one.
     pub every: Option<u32>,
     /// How long each takes, if that was measured.
     pub each: Option<Duration>,
 }
 
 impl Evaluations {
-    /// How many are to come after so many of all iterations.
+    /// How many evaluations remain after so many of all iterations.
     pub fn left(self, done: u32, total: u32) -> u32 {
         1 + self
             .every
@@ -73,7 +73,7 @@ impl Evaluations {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Speeds {
     pub iteration: Duration,
-    /// None without evaluations, or if there was no patience to measure it.
+    /// `None` without evaluations, or if measuring would have taken too long.
     pub evaluation: Option<Duration>,
 }
 

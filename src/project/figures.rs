@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{Accuracy, EvaluationSettings};
 
-/// All that is known of a run.
+/// Everything that is known about a run.
 #[derive(Debug, Clone, Serialize)]
 pub struct Figures {
     /// Version of this program.
@@ -21,14 +21,14 @@ pub struct Figures {
     /// Height and width that pictures were resampled to, if that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resize: Option<usize>,
-    /// What part of them was set aside for the test, if that was asked for.
+    /// The part of each class that was set aside for the test, if that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub test_fraction: Option<f64>,
     /// The method's name.
     pub method: String,
     /// Images that networks are trained on.
     pub images: usize,
-    /// What everything random followed from.
+    /// The seeds from which everything random followed.
     pub seeds: Seeds,
     /// What it ran on.
     pub adapter: Adapter,
@@ -36,17 +36,17 @@ pub struct Figures {
     pub settings: Option<MethodSettings>,
     /// Of the evaluation; null if none was asked for.
     pub evaluation: Option<EvaluationSettings>,
-    /// In per cent; null where it was not measured.
+    /// The accuracy in per cent; null if it was not measured.
     pub accuracy: Option<Accuracy>,
     /// Accuracies on the way and at the end, if they were asked for.
     pub curve: Vec<Point>,
     /// Iterations that were done; null if the method has none.
     pub completed_iterations: Option<u32>,
-    /// At both ends; null if the method has none.
+    /// The losses at both ends; null if the method has none.
     pub loss: Option<Losses>,
     /// How long it took.
     pub seconds: Seconds,
-    /// Whether it ended before all was done that was asked for.
+    /// Whether it ended before everything that was asked for was done.
     pub interrupted: bool,
 }
 
@@ -70,7 +70,7 @@ pub struct Losses {
 }
 
 impl Losses {
-    /// Of the iterations so far; none if there are none.
+    /// Means over the iterations so far; `None` if there are none.
     pub fn of(losses: &[f32]) -> Option<Self> {
         let count = (losses.len() / 2).clamp(1, 20);
         let mean = |some: &[f32]| {
@@ -82,7 +82,7 @@ impl Losses {
     }
 }
 
-/// What the images were worth after so many iterations.
+/// The accuracy of the images after so many iterations.
 #[derive(Debug, Clone, Serialize)]
 pub struct Point {
     /// Iterations before it was measured.
@@ -102,7 +102,7 @@ pub struct Seconds {
 }
 
 impl Figures {
-    /// What the record tells of them.
+    /// The part of them that goes into the record.
     pub fn outcome(&self) -> Outcome {
         Outcome {
             completed_iterations: self.completed_iterations,

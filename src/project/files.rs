@@ -7,23 +7,23 @@ use serde::Serialize;
 use super::Result;
 use crate::{Error, report};
 
-/// Where runs go that were not told.
+/// The folder for runs without `--out`.
 pub const RUNS: &str = "runs";
-/// What a run was asked, in its folder.
+/// The record of a run: what was asked for.
 pub const RECORD: &str = "run.toml";
-/// What several runs with different seeds were asked, beside their folders.
+/// The record of several runs with different seeds, beside their folders.
 pub const SEEDS: &str = "runs.toml";
 /// All figures of a run, or of several.
 pub const FIGURES: &str = "report.json";
-/// What the set is worth to other kinds of network, where that was asked.
+/// Accuracies by other kinds of network, if they were asked for. `worth.rs` writes and reads it.
 pub const ARCHITECTURES: &str = "architectures.json";
 /// The page for people.
 pub const PAGE: &str = "report.html";
 /// A comparison's table, for programs.
 pub const COMPARISON: &str = "compare.json";
-/// The same for people.
+/// A comparison's table, for people.
 pub const COMPARISON_TABLE: &str = "compare.md";
-/// What a run goes on from.
+/// The checkpoint from which a run is resumed.
 pub const CHECKPOINT: &str = "checkpoint.safetensors";
 /// The images.
 pub const SET: &str = "synthetic.safetensors";
@@ -33,11 +33,12 @@ pub const METRICS: &str = "metrics.csv";
 pub const GRID: &str = "grid.png";
 /// Each image by itself.
 pub const IMAGES: &str = "images";
-/// The images on the way.
+/// Snapshots: the images on the way.
 pub const SNAPSHOTS: &str = "snapshots";
 /// The same as an animation.
 pub const ANIMATION: &str = "progress.png";
-/// Keeps other processes out. It stays there: removing it would let two processes lock different files.
+/// The lock file, which keeps other processes out. It is not removed, because otherwise two processes could lock
+/// different files.
 pub const LOCK: &str = ".lock";
 
 /// Whether a folder is one of runs with several seeds.
@@ -50,7 +51,7 @@ pub fn holds_a_run(folder: &Path) -> bool {
     folder.join(RECORD).is_file() || are_several(folder)
 }
 
-/// The text of a file that a run left. A pipe or a device of its name would keep its reader waiting.
+/// The text of a file of a run. A pipe or a device with its name is refused, because reading it could wait for ever.
 pub fn text_of(path: &Path) -> io::Result<String> {
     match fs::metadata(path)?.is_file() {
         true => fs::read_to_string(path),

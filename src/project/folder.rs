@@ -1,5 +1,5 @@
-//! The run's folder: checked before any work, made when the run begins, never one with something in
-//! it, gone again if the run fails before there is anything to keep.
+//! The run's folder. It is checked before any work, made when the run begins, and must be empty. It
+//! is removed again if the run fails before there is anything to keep.
 
 use std::{
     ffi::OsStr,
@@ -15,8 +15,8 @@ use super::{
 };
 use crate::files::WRITING;
 
-/// A folder that is there, empty and writable. Dropped before [`keep`](Self::keep), it takes along
-/// every folder that was made for it, as long as nothing was saved there.
+/// A folder that exists, is empty and is writable. If it is dropped before [`keep`](Self::keep), it
+/// is removed together with every folder that was made for it, unless something was saved there.
 #[derive(Debug)]
 pub struct OutputFolder {
     path: PathBuf,
@@ -32,7 +32,7 @@ impl OutputFolder {
         Self { path, made: Vec::new(), kept: false, lock: None, begun: None }
     }
 
-    /// The folder of a run that goes on, which nothing removes.
+    /// The folder of a run that is resumed, which nothing removes.
     pub fn again(path: &Path) -> Result<Self> {
         let mut folder = Self::at(path.to_path_buf());
         folder.lock = Some(Lock::of(path)?);
@@ -41,8 +41,8 @@ impl OutputFolder {
         Ok(folder)
     }
 
-    /// Whether [`reserve`](Self::reserve) could be done now, without making anything: better before
-    /// the work than after it.
+    /// Whether [`reserve`](Self::reserve) would succeed now, without making anything, so that
+    /// failures come before the work rather than after it.
     pub fn check(out: Option<&Path>) -> Result<()> {
         let path = out.unwrap_or(Path::new(RUNS));
         let refused = |fault| Err(place(path, out.is_some(), fault));
@@ -55,19 +55,19 @@ impl OutputFolder {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return refused(PlaceFault::Unusable(error)),
         }
-        // What is not there yet is made in the nearest folder that is.
+        // A folder that does not exist yet will be made in the nearest existing folder above it.
         let nearest = path.ancestors().find(|folder| folder.is_dir()).unwrap_or(Path::new("."));
         let probe = tempfile::Builder::new().prefix(WRITING).tempfile_in(nearest);
         match probe {
             Ok(_) => Ok(()),
-            // The error itself would name the probe.
+            // The error itself would name the temporary test file.
             Err(error) if nearest == path => refused(PlaceFault::Unwritable(error.kind())),
             Err(error) => refused(PlaceFault::Unreachable(nearest.into(), error.kind())),
         }
     }
 
-    /// The same, and that the results won't lie among the pictures that they are made of, where the
-    /// next run would come upon them.
+    /// The same, and that the results will not lie among the pictures of the data set, where the
+    /// next run would take them for pictures.
     pub fn check_for(out: Option<&Path>, dataset: &str) -> Result<()> {
         Self::check(out)?;
         let path = out.unwrap_or(Path::new(RUNS));
@@ -93,7 +93,7 @@ impl OutputFolder {
         let mut folder = Self::at(path.to_path_buf());
         folder.make(path).map_err(|error| place(path, true, PlaceFault::Uncreatable(error)))?;
         folder.lock = Some(Lock::of(path)?);
-        // It was empty when it was looked at, but another run may have come and gone since.
+        // It was empty when it was checked, but another run may have used it since.
         if holds_results(path) {
             folder.keep();
             return Err(place(path, true, PlaceFault::NotEmpty));
@@ -106,7 +106,7 @@ impl OutputFolder {
         let failed = |path: &Path, error| place(path, false, PlaceFault::Uncreatable(error));
         folder.make(parent).map_err(|error| failed(parent, error))?;
         let mut count = 2;
-        // Creating it is the test whether it was free, so two runs at once get two folders.
+        // Creating the folder is the test whether its name is free, so two runs at once get two folders.
         while let Err(error) = fs::create_dir(&folder.path) {
             if error.kind() != io::ErrorKind::AlreadyExists {
                 return Err(failed(&folder.path, error));
@@ -146,7 +146,7 @@ impl OutputFolder {
         &self.made
     }
 
-    /// Something is in it that was worth the work: it stays.
+    /// Keeps the folder: it holds results now.
     pub fn keep(&mut self) {
         self.kept = true;
     }
@@ -156,14 +156,14 @@ impl OutputFolder {
         self.kept
     }
 
-    /// Writes down what the run was asked, from which it can be gone on with whatever happens.
+    /// Writes the record, from which the run can be resumed whatever happens.
     pub fn begin(&mut self, record: Record) -> Result<()> {
         record.write(&self.path.join(RECORD))?;
         self.begun = Some(record);
         Ok(())
     }
 
-    /// Makes it again if it was taken away under the run.
+    /// Makes the folder again if it was removed during the run.
     pub fn restore(&mut self) -> Result<()> {
         if self.path.join(LOCK).exists() {
             return Ok(());
@@ -184,7 +184,8 @@ impl Drop for OutputFolder {
         if self.kept {
             return;
         }
-        // Without the lock it is another's. With it, it has to be empty before anybody else gets it.
+        // Without the lock, the folder belongs to another process. With the lock, it must be emptied before the lock is
+        // released.
         if self.lock.is_some() {
             remove_bare(&self.path);
         }
@@ -199,13 +200,13 @@ fn place(path: &Path, asked: bool, fault: PlaceFault) -> Error {
     Error::Place { path: path.to_path_buf(), asked, fault }
 }
 
-/// Whether there is more in a folder than the lock.
+/// Whether a folder holds more than the lock file.
 fn holds_results(folder: &Path) -> bool {
     let mut entries = fs::read_dir(folder).into_iter().flatten().flatten();
     entries.any(|entry| entry.file_name() != LOCK)
 }
 
-/// Where a path leads, of which the end may not be there yet.
+/// The absolute path, whose last parts may not exist yet.
 fn real(path: &Path) -> PathBuf {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.into());
     let there = path.ancestors().find_map(|above| Some((above, above.canonicalize().ok()?)));
@@ -215,11 +216,11 @@ fn real(path: &Path) -> PathBuf {
     }
 }
 
-/// Takes folders away again, innermost first. Only those without results go: what was saved stays, and so
-/// do the folders of a run beside this one.
+/// Removes folders again, innermost first, but only those without results: saved files stay, and so do the folders of
+/// other runs.
 pub fn remove_empty(made: &[PathBuf]) {
     for folder in made.iter().rev() {
-        // Another thread may be about to write down what was asked: then it is there a moment later.
+        // Another thread may be writing the record at this moment; then it exists a moment later.
         let gone = |_: &i32| {
             remove_bare(folder);
             fs::remove_dir(folder).is_ok() || !folder.exists()
@@ -228,7 +229,7 @@ pub fn remove_empty(made: &[PathBuf]) {
     }
 }
 
-/// Empties a folder that holds nothing but what a run was asked, whole or in the writing.
+/// Empties a folder that holds nothing but a record, complete or half written.
 fn remove_bare(folder: &Path) {
     let bare = |name: &OsStr| {
         name == RECORD || name == LOCK || name.to_string_lossy().starts_with(WRITING)
@@ -241,7 +242,7 @@ fn remove_bare(folder: &Path) {
     }
 }
 
-/// Takes away what a process that was killed had begun to write.
+/// Removes unfinished files of a process that was killed.
 fn remove_unfinished(folder: &Path) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name();

@@ -1,5 +1,5 @@
-//! One process at a time on a run's folder. The system gives the lock back when the process ends,
-//! however it ends.
+//! A lock that lets one process at a time work on a run's folder. The system releases the lock when
+//! the process ends, however it ends.
 
 use std::{
     fs::{File, OpenOptions, TryLockError},
@@ -9,7 +9,7 @@ use std::{
 
 use super::{Error, Result, files::LOCK};
 
-/// Held as long as it lives.
+/// The lock is held until this value is dropped.
 #[derive(Debug)]
 pub struct Lock {
     file: Option<File>,
@@ -23,11 +23,11 @@ impl Lock {
             let file = file.map_err(|source| Error::Lock { path: path.clone(), source })?;
             match file.try_lock() {
                 Ok(()) if lies_at(&file, &path) => return Ok(Self { file: Some(file) }),
-                // Whoever had it took the file away before he let go of it.
+                // The former holder removed the file before it released the lock.
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => return Err(Error::Busy(folder.to_path_buf())),
                 Err(TryLockError::Error(error)) => {
-                    // Some network file systems have no locks. The run itself needs none.
+                    // Some network file systems have no locks. The run works without one.
                     unlocked(&path, &error);
                     return Ok(Self { file: None });
                 }
@@ -45,7 +45,7 @@ impl Drop for Lock {
     }
 }
 
-/// Whether an open file is still the one of this name: what is locked under no name keeps nobody out.
+/// Whether an open file is still the one with this name: a lock on a file without a name keeps nobody out.
 #[cfg(unix)]
 fn lies_at(file: &File, path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
@@ -53,7 +53,7 @@ fn lies_at(file: &File, path: &Path) -> bool {
     (open.dev(), open.ino()) == (named.dev(), named.ino())
 }
 
-/// Elsewhere a file that somebody has open keeps its name.
+/// On other systems, an open file keeps its name.
 #[cfg(not(unix))]
 fn lies_at(_: &File, _: &Path) -> bool {
     true

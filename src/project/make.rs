@@ -18,20 +18,20 @@ use crate::{
     report::Measurement,
 };
 
-/// A set and how it came about.
+/// A set and how it was made.
 pub(super) struct Made {
     pub set: SyntheticSet,
     pub history: History,
-    /// None if the method has no iterations.
+    /// `None` if the method has no iterations.
     pub iterations: Option<u32>,
     /// Without those of evaluations.
     pub seconds: f64,
-    /// What further iterations would go on from.
+    /// The state from which further iterations could continue.
     pub checkpoint: Option<Checkpoint>,
 }
 
 impl Made {
-    /// What was measured, a row an iteration; of a selection one row, if it was evaluated.
+    /// What was measured, a row per iteration; of a selection one row, if it was evaluated.
     pub fn rows(&self) -> Vec<Measurement> {
         let mut rows = self.history.rows();
         if self.iterations.is_none() {
@@ -41,7 +41,7 @@ impl Made {
     }
 }
 
-/// Whether it could be condensed so, and evaluated on the way if that is asked for.
+/// Checks that it can be condensed in this way, and evaluated on the way if that is asked for.
 pub(super) fn check_condensing(
     setup: &Setup,
     settings: &Settings,
@@ -68,9 +68,8 @@ pub(super) fn check_condensing(
     Ok(Evaluation::check(&gpu, dataset, Some(images), evaluation).map_err(shared)?)
 }
 
-/// All iterations, or as many as there were before it was stopped; nothing if there was none. Goes on from the
-/// checkpoint that is in the folder, and leaves one there. The record is written once it is known that
-/// the run can begin.
+/// Does all iterations, or as many as fit in before it is stopped; `None` if there was none. Continues from the
+/// checkpoint in the folder, and leaves one there. The record is written once it is known that the run can begin.
 pub(super) fn condense(
     setup: &Setup,
     settings: &Settings,
@@ -127,7 +126,7 @@ pub(super) fn condense(
     Ok(Some(Made { set, history, iterations, seconds, checkpoint }))
 }
 
-/// Why a run does not go on; pictures are easily changed.
+/// Why a run can't be resumed; pictures are easily changed.
 fn not_resumed(error: Failure, dataset: &str) -> Error {
     let changed = matches!(&error, Failure::Shape { what, .. } if what == "checkpoint");
     match pictures(dataset).filter(|_| changed) {
@@ -146,7 +145,7 @@ struct Clock {
 
 impl Clock {
     fn start(seconds: f64) -> Self {
-        // What comes from a file may be anything.
+        // Values from a file may be anything.
         let before = Duration::try_from_secs_f64(seconds).unwrap_or_default();
         Self { before, started: Instant::now(), paused: Duration::ZERO }
     }
@@ -156,7 +155,7 @@ impl Clock {
     }
 }
 
-/// A condensation with all that is noted of it.
+/// A condensation with everything that is recorded about it.
 struct Work<'a> {
     setup: &'a Setup,
     condensation: Condensation,
@@ -169,7 +168,7 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    /// Until all iterations are submitted, or somebody wants an end.
+    /// Runs until all iterations are submitted, or the observer asks to stop.
     fn iterate(&mut self, follow: Option<(u32, &EvaluationSettings)>) -> Result<()> {
         while !self.condensation.is_done() && !self.observer.stops() {
             let iteration = self.condensation.iteration();
@@ -194,7 +193,7 @@ impl Work<'_> {
                 observer.see(Event::Moved { iterations, part, seconds });
                 goes_on(observer)
             })?;
-            // Where iterations are long, the device can wait for the next one, but people not for a loss.
+            // If iterations are long, their losses are collected at once, so that people see them early.
             let long = begun.elapsed() > Duration::from_secs(1);
             self.condensation.wait_blocking(if long { 0 } else { IN_FLIGHT })?;
             self.take_losses()?;
@@ -202,7 +201,7 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// The images with their last checkpoint, and the seconds; nothing if no iteration was done.
+    /// The images with their last checkpoint, and the seconds; `None` if no iteration was done.
     fn end(&mut self) -> Result<Option<(SyntheticSet, Checkpoint, f64)>> {
         if self.condensation.iteration() == 0 {
             return Ok(None);
@@ -215,7 +214,7 @@ impl Work<'_> {
         Ok(Some((set, checkpoint, seconds)))
     }
 
-    /// The state after a failure that left the images alone.
+    /// The state after a failure that did not change the images.
     fn keep(&mut self, failure: Error) -> Error {
         let Error::Library(Failure::OutOfMemory { .. }) = failure else { return failure };
         match self.checkpoint() {
@@ -245,7 +244,7 @@ impl Work<'_> {
         Ok(checkpoint)
     }
 
-    /// What the images are worth on the way; whether that came to its end.
+    /// Evaluates the images on the way. Returns whether the evaluation was completed.
     fn measure(&mut self, iteration: u32, settings: &EvaluationSettings) -> Result<bool> {
         let set = TrainingSet::Synthetic(self.condensation.images_blocking()?);
         self.take_losses()?;
@@ -260,7 +259,7 @@ impl Work<'_> {
     }
 }
 
-/// A selection, unless it was stopped before its end: a part of one is of no use.
+/// A selection; `None` if it was stopped early, because a part of a selection is of no use.
 pub(super) fn select(
     setup: &Setup,
     settings: SelectionSettings,

@@ -1,10 +1,10 @@
-//! What can make a set, by the name that it has in files and on command lines.
+//! The methods that make a set, and their names in files and on command lines.
 
 use std::fmt;
 
 use crate::{Matching, Selector};
 
-/// What makes a set.
+/// A method that makes a set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
     /// Condensing.

@@ -1,8 +1,8 @@
-//! A run in a folder: running, resuming, repeating and comparing; the names of its files, what was asked for,
-//! checkpoints, figures, the page, and reading all of it back.
+//! A run in a folder: running, resuming, repeating and comparing; the names of its files, its record, checkpoints,
+//! figures and page, and reading all of these back.
 //!
-//! Nothing here prints, reads arguments or ends a program: it reports to an [`Observer`] and answers with values and with
-//! an [`Error`] whose fields say what was wrong, for programs to put into words of their own.
+//! Nothing here prints, reads arguments or ends a program. It reports to an [`Observer`] and returns values, or an
+//! [`Error`] whose fields say what was wrong, so that programs can use their own words.
 //!
 //! ```no_run
 //! use std::path::Path;

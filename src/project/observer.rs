@@ -1,4 +1,4 @@
-//! How the loops of this room report, and how they ask whether to stop.
+//! How this module's loops report, and how they ask whether to stop.
 
 use std::{
     fmt,
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{Accuracy, Advance, Dataset, Gpu, data};
 
-/// Who watches a run. Everything has a default, so that `()` watches nothing.
+/// Receives the reports of a run. Every method has a default, and `()` ignores everything.
 pub trait Observer {
     /// Something happened.
     fn see(&mut self, event: Event<'_>) {
@@ -26,12 +26,12 @@ pub trait Observer {
         false
     }
 
-    /// Whether times left are of interest: measuring them takes some seconds.
+    /// Whether the remaining time should be estimated: measuring for that takes some seconds.
     fn wants_times(&self) -> bool {
         false
     }
 
-    /// An error in this program's words, for files that keep it.
+    /// An error in this program's words, for files that record it.
     fn describe(&self, error: &Error) -> String {
         error.to_string()
     }
@@ -45,12 +45,12 @@ impl Observer for () {}
 pub enum Event<'a> {
     /// Files are downloaded, or pictures decoded.
     Loading(data::Progress<'a>),
-    /// The data set is there, or can't be.
+    /// The data set was loaded, or loading failed.
     Loaded,
     /// Folders that were made for what follows, the outermost first. A program that ends at once takes them away
     /// with [`remove_empty`](super::remove_empty).
     Made(&'a [PathBuf]),
-    /// All that was asked is possible, and work begins.
+    /// Everything that was asked for is possible, and work begins.
     Begins {
         /// The device.
         gpu: &'a Gpu,
@@ -68,7 +68,7 @@ pub enum Event<'a> {
         /// In all.
         of: u32,
     },
-    /// This run needs nothing more.
+    /// This run is finished already.
     Finished(&'a Record),
     /// One of several methods is next.
     Method {
@@ -83,21 +83,21 @@ pub enum Event<'a> {
     Failed(Method, &'a Error),
     /// A run begins or goes on.
     Run {
-        /// What it is asked.
+        /// Its record: what is asked for.
         record: &'a Record,
         /// Where its results go.
         folder: &'a Path,
     },
     /// It goes on after so many iterations.
     Resumed(u32),
-    /// Kernels are compiled and their speed is measured. `long` if what follows is not over in no time.
+    /// Kernels are compiled and their speed is measured. `long`: whether the work that follows takes a while.
     Preparing {
-        /// For this.
+        /// The work that is prepared.
         job: Job,
         /// Whether there is much to do.
         long: bool,
     },
-    /// That is done.
+    /// The preparation is done.
     Prepared,
     /// It will take long. Only where [`Observer::wants_times`].
     Expected(&'a Expected<'a>),
@@ -105,13 +105,13 @@ pub enum Event<'a> {
     Iterating {
         /// In all.
         total: u32,
-        /// Of those that an earlier part of the run did.
+        /// The losses of an earlier part of the run.
         losses: &'a [f32],
-        /// That those took.
+        /// The seconds that those iterations took.
         seconds: f64,
         /// What an iteration takes, as it was measured.
         each: Duration,
-        /// What else there is to do.
+        /// What else is to be done.
         evaluations: Option<Evaluations>,
     },
     /// A part of an iteration is done.
@@ -144,7 +144,7 @@ pub enum Event<'a> {
         /// What they will take, if it was measured.
         expected: Option<Duration>,
     },
-    /// So far it is.
+    /// Its progress so far.
     Progress {
         /// Pieces.
         done: f64,
@@ -153,7 +153,7 @@ pub enum Event<'a> {
     },
     /// It ends, all done or not.
     Ended,
-    /// What the images are worth on the way.
+    /// The accuracy of the images on the way.
     Accuracy {
         /// After so many.
         iteration: u32,
@@ -167,22 +167,22 @@ pub enum Event<'a> {
         /// None if there was none.
         saved: Option<u32>,
     },
-    /// A run goes on where it did not begin, so that bits may differ.
+    /// A run continues on another device or driver, so that bits may differ.
     OtherAdapter {
         /// Where it began.
         was: &'a Adapter,
-        /// Where it goes on.
+        /// Where it continues.
         is: &'a Adapter,
     },
     /// The same for the version of this crate that it began with.
     OtherVersion(&'a str),
 }
 
-/// Work that takes its time.
+/// Work that takes some time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Job {
-    /// Making ready for a condensation.
+    /// Preparing a condensation.
     Condensing,
     /// Choosing images, class by class.
     Choosing,
@@ -195,7 +195,7 @@ pub enum Job {
 }
 
 impl Job {
-    /// What its pieces are.
+    /// The unit of its pieces.
     pub fn unit(&self) -> &'static str {
         match self {
             Self::Choosing => "classes",
@@ -219,13 +219,13 @@ impl fmt::Display for Job {
     }
 }
 
-/// For work that asks in between whether it goes on.
+/// A callback for work that asks whether to continue.
 pub(super) fn goes_on(observer: &dyn Observer) -> ControlFlow<()> {
     if observer.stops() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }
 
-/// Does the steps that are left, and reports how far they are and which share of the time that is; whether it came to its
-/// end.
+/// Does the remaining steps, and reports their progress and the share of the time that it is. Returns whether the work
+/// was completed.
 pub(super) fn finish(
     work: &mut dyn Advance,
     share: impl Fn(f64) -> f64,
@@ -238,7 +238,7 @@ pub(super) fn finish(
     Ok(see(0.0).is_continue() && work.run_blocking(&mut see)?.is_continue())
 }
 
-/// Reports what is made ready, and its end however that goes.
+/// Reports the beginning of a preparation, and its end even if it fails.
 pub(super) fn prepare<T>(
     observer: &mut dyn Observer,
     (job, long): (Job, bool),

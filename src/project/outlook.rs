@@ -1,4 +1,4 @@
-//! How long a command will take on this device: measured before it begins.
+//! Estimates how long a command will take on this device, by measurements before it begins.
 
 use std::{
     sync::{Arc, OnceLock},
@@ -14,16 +14,16 @@ use crate::{
     Subject, TrainingSet,
 };
 
-/// Multiplications and additions that are over in no time on a GPU, and in minutes on a CPU.
+/// This many multiplications and additions take no time on a GPU, and minutes on a CPU.
 const LITTLE: f64 = 2e12;
 
-/// From here on people want to know before they wait.
+/// From this time on, people want to know before they wait.
 const LONG: Duration = Duration::from_secs(600);
 
-/// What measuring may take; what is not measured by then stays unknown.
+/// The time that measuring may take; what is not measured by then stays unknown.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// What is ahead of a command, and how fast it goes.
+/// The remaining work of a command, and its speed.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Outlook {
     pub series: Series,
@@ -43,8 +43,8 @@ impl Outlook {
 }
 
 impl Outlook {
-    /// Measures the speeds of a condensation, unless that was done. Reports how long the command will take from now on,
-    /// if that is long, and what is quicker.
+    /// Measures the speed of a condensation, unless that was done. If the rest of the command will take long, reports
+    /// how long, and a quicker command.
     pub fn speeds(
         &self,
         device: (&Gpu, &Arc<Dataset>),
@@ -60,7 +60,8 @@ impl Outlook {
         let begun = Instant::now();
         let long = f64::from(settings.iterations) * flops(dataset, settings) >= LITTLE;
         let (speeds, expected) = prepare(observer, (Job::Condensing, long), |observer| {
-            // Where nobody wants times there are none; but what compiling takes is part of no iteration there, either.
+            // If nobody wants times, none are measured; but kernels are compiled, so that this time is not part of an
+            // iteration.
             let patience = || observer.wants_times() && begun.elapsed() < PATIENCE;
             let evaluation = record.evaluation.as_ref();
             let speeds = measured(device, settings, evaluation.filter(|_| patience()))?;
@@ -75,7 +76,7 @@ impl Outlook {
             if !observer.wants_times() || expected.all() < LONG {
                 return Ok((speeds, None));
             }
-            // Who has begun does not want to begin with another.
+            // A run that has begun is not to be replaced by a quicker one.
             if done == 0 {
                 let (small, small_record) = small(dataset, settings, record);
                 let evaluation = small_record.evaluation.as_ref();
@@ -100,7 +101,7 @@ impl Outlook {
     }
 }
 
-/// Measured, on a slice of each kernel.
+/// Measured on a slice of each kernel.
 fn measured(
     device: (&Gpu, &Arc<Dataset>),
     settings: &Settings,
@@ -123,7 +124,7 @@ fn evaluating(
     Ok(mean(&evaluation)?)
 }
 
-/// Of two estimates, because slices are short, and what else the machine does makes some of them longer.
+/// The mean of two estimates, because slices are short, and other work on the machine makes some of them longer.
 fn mean(work: &dyn Advance) -> crate::Result<Duration> {
     Ok(work.estimate_blocking()? / 2 + work.estimate_blocking()? / 2)
 }

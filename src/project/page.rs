@@ -1,5 +1,5 @@
-//! What the page of a run says, or that of several side by side: figures and images become what
-//! `report::Page` shows.
+//! Makes the contents of `report.html` for one run, or for several side by side: from figures,
+//! tables and images it builds a `report::Page`, which `report/page` draws.
 
 use std::{
     collections::BTreeSet,
@@ -42,7 +42,7 @@ pub fn write_comparison(title: &str, runs: &[(String, Past)], folder: &Path) -> 
     save(&of_several(title, runs), folder)
 }
 
-/// Writes the page of runs that differ in their seeds, with what they say together.
+/// Writes the page of runs that differ in their seeds, with their common accuracy.
 fn write_seeds(folder: &Path) -> Result<PathBuf> {
     let asked = Repeats::read(&folder.join(SEEDS))?.runs as usize;
     let path = folder.join(FIGURES);
@@ -51,7 +51,7 @@ fn write_seeds(folder: &Path) -> Result<PathBuf> {
     };
     let Together { runs, accuracy, means } =
         serde_json::from_str(&text).map_err(|error| Failure::format(&path, error.to_string()))?;
-    // Without an evaluation there is nothing to say together.
+    // Without an evaluation there is no common accuracy.
     let together = accuracy.zip(means).map(|(all, means)| Fact {
         name: "Test accuracy".into(),
         value: all.to_string(),
@@ -69,7 +69,7 @@ fn write_seeds(folder: &Path) -> Result<PathBuf> {
         _ => format!("The same run with {seeds}."),
     };
     let mut page = of_several(&title, &runs);
-    // The names of the runs say it.
+    // The names of the runs already show the seed.
     for table in &mut page.tables {
         table.rows.retain(|row| {
             row.cells.first().is_none_or(|name| !["seed", "eval-seed"].contains(&&**name))
@@ -223,7 +223,7 @@ fn after(iteration: u32) -> String {
     format!("iteration {iteration}")
 }
 
-/// The images at the start, and those since; just the images where there is no way to see.
+/// The images at the start, and those on the way; only the images if the method has no iterations.
 fn galleries(past: &Past) -> Vec<Gallery> {
     let Some(images) = &past.images else { return Vec::new() };
     let mut stages = past.snapshots.clone();
@@ -268,7 +268,7 @@ fn charts(runs: &[(String, Past)]) -> Vec<Chart> {
             value: accuracy.mean,
             spread: accuracy.std,
         });
-        // What has no iterations is worth the same after any number of them.
+        // A method without iterations has the same accuracy after any number of them.
         curve(name, points.collect(), false)
     });
     vec![
@@ -296,7 +296,7 @@ fn footer() -> String {
     format!("Made by dm-wgpu {}.", env!("CARGO_PKG_VERSION"))
 }
 
-/// By kind of network, where others than that of the evaluation were asked for.
+/// The table by kind of network, if other kinds than the evaluation's were asked for.
 fn worths(past: &Past) -> Option<Table> {
     let row = |(name, worth): (&String, &Worth)| Row {
         bar: Some((2, worth.accuracy.mean / 100.0)),
@@ -309,7 +309,7 @@ fn worths(past: &Past) -> Option<Table> {
     })
 }
 
-/// The same of several sets: a column for each kind.
+/// The same for several sets: one column per kind.
 fn worths_of_several(runs: &[(String, Past)]) -> Option<Table> {
     let kinds: BTreeSet<_> = runs.iter().flat_map(|(_, past)| past.worths.keys()).collect();
     let row = |(name, past): &(String, Past)| {

@@ -1,4 +1,4 @@
-//! What a run left in its folder, read back: for pages, and to put runs side by side.
+//! Reads back the files of a run's folder: for pages, and to put runs side by side.
 
 use std::{
     fs,
@@ -17,8 +17,8 @@ use crate::{
     report::{Measurement, Sheet, read_metrics},
 };
 
-/// A run that has ended. Its figures are read by name from whatever version wrote them: what is not
-/// there is null.
+/// A run that has ended. Its figures are read by name, whatever version wrote them: missing ones
+/// are null.
 pub struct Past {
     /// Where it is.
     pub folder: PathBuf,
@@ -26,13 +26,13 @@ pub struct Past {
     pub figures: Value,
     /// Losses and accuracies by iteration.
     pub rows: Vec<Measurement>,
-    /// The images; none where all of a data set was trained on.
+    /// The images; `None` if the run trained on the whole data set.
     pub images: Option<Sheet>,
     /// The images on the way, after so many iterations.
     pub snapshots: Vec<(u32, Sheet)>,
-    /// What the images are worth to other kinds of network, where that was asked.
+    /// Accuracies by other kinds of network, if they were asked for.
     pub worths: Worths,
-    /// What repeats it.
+    /// The command that repeats it.
     pub command: Option<String>,
 }
 
@@ -57,7 +57,7 @@ impl Past {
         if !figures["method"].is_string() {
             return Err(refused(FolderFault::NotFigures("it names no method".into())));
         }
-        // Training on all there is leaves neither.
+        // Training on the whole data set leaves neither.
         let set = at(SET);
         let images = match set.is_file() {
             true => Some(SyntheticSet::load(&set).and_then(|set| Sheet::of(&set))?),
@@ -81,7 +81,7 @@ impl Past {
         })
     }
 
-    /// What it is called beside others: the last part of its path.
+    /// Its name beside other runs: the last part of its path.
     pub fn name(&self) -> String {
         let whole = fs::canonicalize(&self.folder).unwrap_or_else(|_| self.folder.clone());
         let last = whole.file_name().map(|name| name.to_string_lossy().into_owned());
@@ -98,7 +98,7 @@ impl Past {
         self.figures["seconds"][what].as_f64()
     }
 
-    /// Whether it ended before all was done that was asked for.
+    /// Whether it ended before everything that was asked for was done.
     pub fn interrupted(&self) -> bool {
         self.figures["interrupted"].as_bool().unwrap_or(false)
     }
@@ -108,7 +108,7 @@ impl Past {
         serde_json::from_value(self.figures["accuracy"].clone()).ok()
     }
 
-    /// Iterations and what the images were worth after them.
+    /// Iterations, and the accuracy of the images after them.
     pub fn curve(&self) -> Vec<(u32, Accuracy)> {
         let point = |point: &Value| {
             let iteration = u32::try_from(point["iteration"].as_u64()?).ok()?;
@@ -125,7 +125,7 @@ impl Past {
             (_, Value::String(text)) => text.clone(),
             (_, other) => other.to_string(),
         };
-        // Earlier versions had the machine's memory among the settings, which decides nothing.
+        // Earlier versions had the memory budget among the settings; it does not influence results.
         let rows = self.figures[name].as_object().into_iter().flatten();
         rows.filter(|(name, _)| *name != "memory_budget")
             .map(|(name, value)| (name.clone(), written(name, value)))
@@ -133,7 +133,7 @@ impl Past {
     }
 }
 
-/// Refuses a folder that a run left without a set: what else is in it would be taken for pictures.
+/// Refuses a run's folder without a set: its other files would be taken for pictures.
 pub fn check_set(path: &Path) -> Result<()> {
     let at = |name: &str| path.join(name).is_file();
     if at(SET) {
@@ -147,7 +147,7 @@ pub fn check_set(path: &Path) -> Result<()> {
     }
 }
 
-/// Why a folder is not that of one run, if it is that of several.
+/// The error for a folder of several runs where one run's is expected.
 fn several_in(folder: &Path) -> Option<Error> {
     let compared = folder.join(COMPARISON).is_file();
     if !compared && !are_several(folder) {

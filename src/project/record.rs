@@ -1,4 +1,4 @@
-//! `run.toml`: what a run was asked, on what it ran, what came of it, and the command that repeats it.
+//! `run.toml`, the record of a run: what was asked for, the device, the outcome, and the command that repeats the run.
 
 use std::{
     path::{Path, PathBuf},
@@ -19,10 +19,10 @@ use crate::{
     SelectionSettings, Settings, data, report,
 };
 
-/// Pictures on the way that a run has if nothing is asked.
+/// The default number of pictures on the way.
 const USUAL_SNAPSHOTS: u32 = 10;
 
-/// Everything that it takes to do a run again, or to go on with it, and what is known of it so far.
+/// Everything that is needed to repeat or resume a run, and its outcome so far.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Record {
@@ -33,7 +33,7 @@ pub struct Record {
     /// Evaluate before the first iteration and after every so many.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub eval_every: Option<u32>,
-    /// Pictures of the images on the way; none if the method has no way.
+    /// Pictures of the images on the way; `None` if the method has no iterations.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub snapshots: Option<u32>,
     /// Whether no evaluation was asked for.
@@ -42,18 +42,18 @@ pub struct Record {
     /// What it works on.
     pub data: Data,
     /// As asked for; [`Outcome::completed_iterations`] is what was done. Training on a whole data
-    /// set has none but those of the evaluation.
+    /// set has no settings but those of the evaluation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub settings: Option<MethodSettings>,
-    /// None if it was not asked for.
+    /// `None` if no evaluation was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub evaluation: Option<EvaluationSettings>,
     /// What was asked of the machine.
     #[serde(default, skip_serializing_if = "Machine::is_open")]
     pub machine: Machine,
-    /// What it ran on last.
+    /// The device on which it ran last.
     pub adapter: Adapter,
-    /// None as long as the run goes on.
+    /// `None` until the run ends.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
 }
@@ -62,7 +62,7 @@ pub struct Record {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Data {
-    /// As it was asked for.
+    /// Its name as it was asked for.
     pub name: String,
     /// Where the data set was looked for, if that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -75,7 +75,7 @@ pub struct Data {
     pub test_fraction: Option<f64>,
 }
 
-/// What was asked of the machine, where [`Adapter`] is what answered.
+/// What was asked of the machine; [`Adapter`] is what was found.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Machine {
@@ -99,7 +99,7 @@ pub struct Machine {
     pub memory_budget: Option<u64>,
 }
 
-/// What the method was asked to do.
+/// The settings of the method.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum MethodSettings {
@@ -109,7 +109,7 @@ pub enum MethodSettings {
     Selection(SelectionSettings),
 }
 
-/// What a run was carried out on.
+/// The device on which a run was carried out.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Adapter {
@@ -119,17 +119,18 @@ pub struct Adapter {
     pub backend: String,
     /// The driver and its version.
     pub driver: String,
-    /// The family of kernels that served it.
+    /// The family of kernels that was used.
     pub kernels: String,
-    /// What convolutions rounded their factors to.
+    /// The type to which convolutions rounded their factors.
     pub precision: String,
 }
 
-/// What came of a run.
+/// The outcome of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Outcome {
-    /// Fewer than asked for if the run was interrupted; none if the method has no iterations.
+    /// Iterations that were done: fewer than asked for if the run was interrupted; `None` if the method has no
+    /// iterations.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub completed_iterations: Option<u32>,
     /// As [`Losses`](super::Losses) has it.
@@ -186,7 +187,7 @@ impl Machine {
         })
     }
 
-    /// Whether nothing was asked for, and so anything will do.
+    /// Whether nothing was asked for.
     fn is_open(&self) -> bool {
         *self == Self::default()
     }
@@ -271,8 +272,8 @@ impl Record {
         }
     }
 
-    /// Refuses what no run can be asked, as far as that shows without its data and a device: by hand anything may be
-    /// written into the file.
+    /// Refuses impossible requests, as far as this can be checked without data and a device, because anything may have
+    /// been written into the file by hand.
     pub fn check(&self) -> crate::Result<()> {
         let wrong = |name, given: &dyn ToString, expected: &str| {
             Err(Error::setting(name, given.to_string(), expected))
@@ -292,7 +293,7 @@ impl Record {
             let path = data_dir.as_deref().unwrap_or(Path::new("")).display();
             return wrong("data_dir", &path, "a path in UTF-8 is needed");
         };
-        // The data set has a say about the others.
+        // The other settings are checked together with the data set.
         let own = SETTINGS.iter().filter(|s| !["settings", "evaluation"].contains(&s.table));
         for setting in own {
             if let Some(value) = setting.value_in(&record)
@@ -320,11 +321,11 @@ impl Record {
         Ok(parse(&text).map_err(|error| failed(format!("no record of a run: {error}")))?)
     }
 
-    /// The command that does the same again: every setting resolved, as defaults may change, and no `--out`, as that
-    /// folder is full now.
+    /// The command that repeats the run: with every setting, as defaults may change, and without `--out`, as that
+    /// folder is no longer empty.
     fn command(&self) -> String {
         let mut record = serde_json::to_value(self).unwrap_or_default();
-        // What is usual is not written down, but here.
+        // The record leaves out usual values, but the command names them.
         if let Some(MethodSettings::Dm(settings)) = &self.settings {
             record["settings"]["net"] = settings.net.to_string().into();
         }

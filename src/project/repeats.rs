@@ -1,4 +1,4 @@
-//! The same run with several seeds: what was asked, each in a folder of its own, and what they say together.
+//! The same run with several seeds: the record, the folder of each run, and the common figures.
 
 use std::path::{Path, PathBuf};
 
@@ -20,7 +20,7 @@ pub struct Repeats {
     pub runs: u32,
     /// Of the first; each further one has the next.
     pub seed: u64,
-    /// What each was asked, here with the first seed.
+    /// The record of each run, here with the first seed.
     pub run: Record,
 }
 
@@ -30,7 +30,7 @@ pub struct Together {
     version: &'static str,
     dataset: String,
     method: String,
-    /// Those that have ended, and the one that was interrupted.
+    /// The runs that have ended, and the one that was interrupted.
     pub runs: Vec<OfSeed>,
     /// In per cent: mean and standard deviation over all networks of all runs, as the field gives them.
     pub accuracy: Option<Accuracy>,
@@ -94,7 +94,7 @@ impl Repeats {
         (self.seed..).take(self.runs as usize).map(move |seed| (seed, dir.join(named(seed))))
     }
 
-    /// What the run with this seed is asked.
+    /// The record of the run with this seed.
     pub fn with_seed(&self, seed: u64) -> Record {
         let mut record = self.run.clone();
         match &mut record.settings {
@@ -109,13 +109,13 @@ impl Repeats {
     }
 }
 
-/// What the folder of a seed is called.
+/// The name of a seed's folder.
 fn named(seed: u64) -> String {
     format!("seed{seed}")
 }
 
 impl OfSeed {
-    /// The run with this seed, which came to this.
+    /// The run with this seed, and its outcome.
     pub fn of(seed: u64, outcome: Outcome) -> Self {
         let Outcome { completed_iterations, accuracy, seconds, .. } = outcome;
         Self { seed, folder: named(seed), completed_iterations, accuracy, seconds }

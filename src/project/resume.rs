@@ -1,4 +1,4 @@
-//! Going on with a run as its folder tells, from its last checkpoint or from the start.
+//! Resuming a run from its folder: from its last checkpoint, or from the start.
 
 use std::{fs, path::Path, time::Duration};
 
@@ -10,18 +10,18 @@ use super::{
     series,
 };
 
-/// What came of going on.
+/// The outcome of resuming.
 #[derive(Debug)]
 pub enum Resumed {
-    /// Nothing was left to do.
+    /// Nothing remained to be done.
     Finished(Box<Record>),
-    /// One run went on.
+    /// One run was resumed.
     One(Box<Ran>),
-    /// Several did.
+    /// A series of runs was resumed.
     Several(Repeated),
 }
 
-/// Goes on with the run in this folder, or with the first of several that is not finished.
+/// Resumes the run in this folder, or the first of several that is not finished.
 ///
 /// # Errors
 /// [`Error::Folder`] if none began there; else as [`run`](super::run()).

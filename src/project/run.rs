@@ -1,4 +1,4 @@
-//! One method, from what was asked to the files in its folder.
+//! One run of one method, from its record to the files in its folder.
 
 use std::{
     path::{Path, PathBuf},
@@ -18,19 +18,20 @@ use crate::{
     report::{self, Measurement},
 };
 
-/// What came of a run.
+/// The outcome of a run.
 #[derive(Debug)]
 pub struct Ran {
     /// Where its results are.
     pub folder: PathBuf,
-    /// None if it was stopped before there was anything to save.
+    /// `None` if it was stopped before there was anything to save.
     pub figures: Option<Figures>,
     /// Whether the folder stays, and the run can be resumed there.
     pub stays: bool,
 }
 
-/// Runs what is asked of this data set and device, in the folder `out` or in a new one named after the run.
-/// `checkpoint_every` is the time between checkpoints, such as [`CHECKPOINT_EVERY`](super::CHECKPOINT_EVERY); zero is never.
+/// Runs what the record asks for, with this data set and device, in the folder `out` or in a new one named after the
+/// run. `checkpoint_every` is the time between checkpoints, such as [`CHECKPOINT_EVERY`](super::CHECKPOINT_EVERY); zero
+/// is never.
 ///
 /// ```no_run
 /// use dm_wgpu::{
@@ -59,7 +60,8 @@ pub struct Ran {
 /// ```
 ///
 /// # Errors
-/// What is impossible is refused before anything is made. [`Error::Left`] says what is left of a run that failed.
+/// Impossible requests are refused before anything is made. [`Error::Left`] says what can still be used of a run that
+/// failed.
 pub fn run(
     setup: &Setup,
     record: Record,
@@ -76,7 +78,7 @@ pub fn run(
     task.run(&mut folder, observer)
 }
 
-/// What is to be done, found possible.
+/// Work that was checked and found possible.
 pub(super) struct Task<'a> {
     setup: &'a Setup,
     record: Record,
@@ -161,7 +163,8 @@ impl<'a> Task<'a> {
             Some(MethodSettings::Dm(asked)) => made.iterations != Some(asked.iterations),
             _ => false,
         };
-        // As long as the accuracy is missing: a program ended now has said so.
+        // The run counts as interrupted while its accuracy is missing, so that the files are right even if the program
+        // ends now.
         figures.interrupted = stopped || figures.evaluation.is_some();
         figures.curve = curve(&made.rows());
         let data = folder.path().join(SET);
@@ -268,7 +271,7 @@ impl<'a> Task<'a> {
         animate(&made.set, folder.path())
     }
 
-    /// What is known of the run, which an evaluation adds to.
+    /// What is known about the run; an evaluation adds to it.
     fn write(&self, rows: &[Measurement], figures: &Figures, folder: &OutputFolder) -> Result<()> {
         let place = |name: &str| folder.path().join(name);
         report::write_metrics(rows, &place(METRICS))?;
@@ -277,7 +280,7 @@ impl<'a> Task<'a> {
         page::write(folder.path()).map(drop)
     }
 
-    /// A failure with what is left of the run, if its numbers ran away.
+    /// A failure; if the run diverged, with the checkpoint that can still be used.
     fn diverged(&self, failure: Error, checkpoints: &Checkpoints, folder: &OutputFolder) -> Error {
         let (Error::Library(Failure::Diverged { class, .. })
         | Error::Library(Failure::PixelsDiverged { class, .. })) = failure
@@ -297,7 +300,8 @@ fn curve(rows: &[Measurement]) -> Vec<Point> {
     rows.iter().filter_map(point).collect()
 }
 
-/// Puts a run whose folder takes no more into one among the temporary files, where it can be resumed.
+/// Moves a run whose folder cannot be written any more into a folder among the temporary files, where it can be
+/// resumed.
 fn rescue(record: &Record, last: &Checkpoint) -> Left {
     let put = || -> Result<PathBuf> {
         let refuge = tempfile::Builder::new()

@@ -15,16 +15,16 @@ use super::{
     run::Task,
 };
 
-/// What came of several runs.
+/// The outcome of several runs.
 #[derive(Debug)]
 pub struct Repeated {
     /// Where their folders are.
     pub folder: PathBuf,
-    /// What they say together.
+    /// Their common figures.
     pub together: Together,
 }
 
-/// Runs what is asked with so many seeds, that of the record and those after it.
+/// Runs what the record asks for with so many seeds: the record's seed and those after it.
 ///
 /// # Errors
 /// As [`run`](super::run()); [`Error::Seed`] if one of them fails.
@@ -51,7 +51,7 @@ pub fn repeat(
     carry_out(&repeats, setup, &Changes::default(), checkpoint_every, folder.path(), observer)
 }
 
-/// Goes on with the first that is not finished.
+/// Resumes the series with the first run that is not finished.
 pub(super) fn resume(
     dir: &Path,
     changes: &Changes,
@@ -69,7 +69,7 @@ pub(super) fn resume(
     carry_out(&repeats, &setup, changes, checkpoint_every, folder.path(), observer)
 }
 
-/// Those that are missing, one after the other.
+/// Does the missing runs, one after the other.
 fn carry_out(
     repeats: &Repeats,
     setup: &Setup,
@@ -92,7 +92,7 @@ fn carry_out(
         let stopped = outcome.interrupted;
         together.runs.push(OfSeed::of(seed, outcome));
         together.interrupted = stopped || number < runs;
-        // After each, so that its results survive whatever happens to the next.
+        // Written after each, so that its results survive a failure of the next.
         together.write(dir)?;
         page::write(dir)?;
         if stopped {

@@ -1,5 +1,5 @@
-//! Everything that a run can be asked, each setting declared once: its place in `run.toml`, its flag, its help, its
-//! bounds and the methods that use it. Flags, `--config`, records, commands and messages all go by this table.
+//! All settings of a run. Each is declared once: its place in `run.toml`, its flag, its help, its bounds and the
+//! methods that use it. Flags, `--config`, records, commands and messages are all made from this table.
 //!
 //! The values are fields of [`Settings`](crate::Settings), [`EvaluationSettings`](crate::EvaluationSettings),
 //! [`SelectionSettings`](crate::SelectionSettings) and [`Record`](super::Record); their defaults are in `recipes.toml`.
@@ -21,27 +21,27 @@ pub struct Setting {
     pub name: &'static str,
     /// What its values are.
     pub kind: Kind,
-    /// Where it stands in the help.
+    /// Its heading in the help.
     pub heading: &'static str,
-    /// What its value is called in the help.
+    /// The name of its value in the help.
     pub value_name: &'static str,
     /// The methods that use it.
     pub methods: Methods,
-    /// Whether an evaluation has it as well, and takes the run's where nothing else is asked of it.
+    /// Whether an evaluation has it as well, and takes the run's value unless another one is asked for.
     pub shared: bool,
-    /// Other tables in which its name is read: short forms, and where earlier versions wrote it.
+    /// Other tables in which it is read: short forms, and the places where earlier versions wrote it.
     pub read_in: &'static [&'static str],
     help: &'static str,
 }
 
-/// What values a setting has.
+/// The kinds of values that settings have.
 #[derive(Debug, Clone, Copy)]
 pub enum Kind {
     /// Whole numbers from the first to the second.
     Whole(u64, u64),
     /// A rate: a number above 0.
     Rate,
-    /// A part of something that is not all of it: from 0 to below 1.
+    /// A part of a whole: from 0 to below 1.
     Part,
     /// A number of bytes, typed as `1GiB`.
     Size,
@@ -266,7 +266,7 @@ impl Setting {
         Self { read_in, ..self }
     }
 
-    /// `{}` stands for what recipes say of small images.
+    /// `{}` stands for the recipes' value for small images.
     const fn help(self, help: Name) -> Self {
         Self { help, ..self }
     }
@@ -280,7 +280,7 @@ impl Setting {
         }
     }
 
-    /// The one that a key of `run.toml` sets.
+    /// The setting that a key of `run.toml` sets.
     pub fn find(table: &str, key: &str) -> Option<&'static Self> {
         SETTINGS.iter().find(|setting| setting.places().any(|place| place == (table, key)))
     }
@@ -318,7 +318,7 @@ impl Setting {
         }
     }
 
-    /// What a record, as JSON, says of it.
+    /// Its value in a record, as JSON.
     pub(super) fn value_in<'a>(&self, record: &'a Value) -> Option<&'a Value> {
         self.places().find_map(|(table, key)| match table {
             "" => record.get(key),
@@ -358,9 +358,9 @@ impl Setting {
     }
 }
 
-/// What the values of a table of `run.toml` say, in the order of [`SETTINGS`], each as one would type it.
+/// The values of a table of `run.toml`, in the order of [`SETTINGS`], each as one would type it.
 pub fn typed(table: &str, values: &impl Serialize) -> Vec<(&'static Setting, String)> {
-    // What can't be written down, as a path that is no text, can't be typed.
+    // A value that cannot be serialised, such as a path that is not valid text, cannot be typed.
     let values = serde_json::to_value(values).unwrap_or_default();
     let known = SETTINGS.iter().filter(|setting| setting.table == table);
     let said = known.filter_map(|setting| Some((setting, values.get(setting.key())?)));

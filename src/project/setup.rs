@@ -1,4 +1,4 @@
-//! What runs work with, and the one way to measure accuracy.
+//! The device and data set of runs, and the one function that measures accuracy.
 
 use std::{
     sync::Arc,
@@ -25,7 +25,7 @@ pub struct Setup {
     pub gpu: Gpu,
     /// The data set.
     pub dataset: Arc<Dataset>,
-    /// What the device was opened by.
+    /// The options with which the device was opened.
     machine: Option<Machine>,
     pub(super) outlook: Outlook,
 }
@@ -38,7 +38,7 @@ impl Setup {
 
     /// Opens the device and loads the data set, which may be downloaded.
     pub fn open(machine: &Machine, data: &Data, observer: &mut dyn Observer) -> Result<Self> {
-        // The quick check first: without an adapter nothing needs to be downloaded.
+        // The quick check comes first: without an adapter nothing needs to be downloaded.
         let gpu = Gpu::headless_blocking(&machine.adapter_choice()?)?;
         let dataset = Arc::new(load(data, observer)?);
         Ok(Self { machine: Some(machine.clone()), ..Self::new(gpu, dataset) })
@@ -75,7 +75,7 @@ impl Setup {
         self.outlook.speeds((&self.gpu, &self.dataset), settings, record, done, observer)
     }
 
-    /// Trains and tests; nothing if it was stopped.
+    /// Trains and tests; `None` if it was stopped.
     pub fn measure(
         &self,
         train: TrainingSet,
@@ -87,7 +87,7 @@ impl Setup {
         let mut evaluation = prepare(observer, (job.clone(), true), |_| {
             let dataset = Arc::clone(&self.dataset);
             let evaluation = Evaluation::new(&self.gpu, dataset, train, settings.clone())?;
-            // Every evaluation of a set takes as long.
+            // Every evaluation of a set takes the same time.
             if whole || !self.outlook.knows_evaluations() {
                 evaluation.estimate_blocking()?;
             }
@@ -115,7 +115,8 @@ fn train_and_test(
     Ok(Some(Measured { accuracy, seconds: begun.elapsed().as_secs_f64() }))
 }
 
-/// The part of an evaluation that so many of its pieces are: epochs and a test, turn by turn. And how long it takes.
+/// The part of an evaluation's time that so many pieces take (epochs and a test, turn by turn), and the time of the
+/// whole.
 fn share(
     epochs: u32,
     pieces: u32,
@@ -153,7 +154,8 @@ pub fn load(asked: &Data, observer: &mut dyn Observer) -> Result<Dataset> {
     })
 }
 
-/// Refuses to count accuracy on nothing, and warns of classes that no test image shows. `name` is what was asked for.
+/// Refuses a data set without test images, and warns about classes without test images. `name` is the data set as it
+/// was asked for.
 pub fn check_test(name: &str, dataset: &Dataset) -> Result<()> {
     if dataset.test().is_empty() {
         let (dataset, pictures) = (dataset.name().to_owned(), pictures(name).is_some());
@@ -173,7 +175,7 @@ pub fn check_test(name: &str, dataset: &Dataset) -> Result<()> {
 }
 
 impl Data {
-    /// Where the data set is looked for, and what becomes of pictures.
+    /// Where the data set is looked for, and how pictures are prepared.
     pub fn sources(&self) -> Sources {
         let Self { data_dir, resize, test_fraction, .. } = self.clone();
         Sources { data_dir, resize, test_fraction }

@@ -1,5 +1,5 @@
-//! The images on the way: kept as files as soon as they are taken, so that neither a crash nor a
-//! run in several parts loses one.
+//! Snapshots: the images on the way. Each is written to a file as soon as it is taken, so that
+//! neither a crash nor resuming loses one.
 
 use std::{
     fs,
@@ -19,8 +19,8 @@ use crate::{
 pub struct Snapshots {
     folder: PathBuf,
     due: Vec<u32>,
-    /// What the images began with. It is written with the next one: a run that was stopped before
-    /// its first iteration leaves nothing.
+    /// The images at the start. They are written with the next snapshot, so that a run which was
+    /// stopped before its first iteration leaves nothing.
     start: Option<Sheet>,
 }
 
@@ -42,11 +42,11 @@ impl Snapshots {
         self.due.binary_search(&iteration).is_ok()
     }
 
-    /// Keeps them. A picture that can't be written is no reason to end a run of hours.
+    /// Writes them. A picture that cannot be written does not end a run of hours.
     pub fn take(&mut self, iteration: u32, set: &SyntheticSet) {
         let sheet = match Sheet::of(set) {
             Ok(sheet) => sheet,
-            // Not numbers any more: the run itself will say so.
+            // If they are not finite any more, the run itself will report it.
             Err(_) => return,
         };
         if iteration == 0 {
@@ -57,7 +57,7 @@ impl Snapshots {
         self.write(iteration, &sheet);
     }
 
-    /// The run has done something that stays: so do the images that it began with.
+    /// The run now has results that stay, so the images at the start are written, too.
     pub fn begun(&mut self, iteration: u32) {
         if iteration > 0
             && let Some(start) = self.start.take()
@@ -154,7 +154,7 @@ mod tests {
         assert_eq!(fs::read_dir(run.path()).unwrap().count(), 0, "nothing has been done yet");
         snapshots.take(2, &set(0.2));
         assert_eq!(there(), [0, 2]);
-        // A run that goes on where another ended.
+        // A run that continues where another ended.
         Snapshots::new(run.path(), 2, 8).last(8, &set(0.8));
         assert_eq!(there(), [0, 2, 8]);
         let last = read(run.path(), &like).pop().unwrap().1;
@@ -163,7 +163,7 @@ mod tests {
         animate(&set(0.8), run.path()).unwrap();
         assert!(run.path().join("progress.png").is_file());
 
-        // What is none of ours is left out.
+        // Files of others are ignored.
         fs::write(run.path().join(SNAPSHOTS).join("notes.txt"), "").unwrap();
         fs::write(run.path().join(SNAPSHOTS).join("000005.png"), "broken").unwrap();
         assert_eq!(there(), [0, 2, 8]);

@@ -1,4 +1,4 @@
-//! Numbers and counts as people read them, words as a shell does.
+//! Numbers and counts for people, and words quoted for a shell.
 
 use crate::{Architecture, EvaluationSettings};
 
@@ -46,7 +46,7 @@ pub fn number(value: f64) -> String {
     }
 }
 
-/// A word as a shell takes it, on one line whatever is in it: more would end the comment.
+/// A word quoted for a shell, always on one line: a line break would end the comment that holds it.
 pub fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "-_./:=+,@%".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
@@ -86,7 +86,7 @@ pub fn memory(text: &str) -> Result<u64, String> {
         UNITS.iter().find(|(name, _)| name.eq_ignore_ascii_case(unit)).ok_or_else(wrong)?;
     let bytes = match number.parse::<u64>() {
         Ok(whole) => whole.checked_mul(*factor),
-        // A part of a byte is nobody's wish, a part of a GiB is.
+        // Nobody means a part of a byte, but a part of a GiB is possible.
         Err(_) if *factor > 1 => {
             let bytes = number.parse::<f64>().map_err(|_| wrong())? * *factor as f64;
             (bytes < u64::MAX as f64).then_some(bytes as u64)
@@ -95,7 +95,7 @@ pub fn memory(text: &str) -> Result<u64, String> {
     };
     match bytes {
         Some(0) => Err("nothing can be done without memory".into()),
-        // What is stored of a run knows no larger number.
+        // A run's record cannot store a larger number.
         Some(bytes) if bytes <= i64::MAX as u64 => Ok(bytes),
         _ => Err("no machine has as much".into()),
     }

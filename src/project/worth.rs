@@ -1,4 +1,5 @@
-//! What a set is worth to several kinds of network: the table, and the file beside a run's figures that keeps it.
+//! Accuracies of a set by several kinds of network: their table, and `architectures.json`, the file beside a run's
+//! figures that keeps them.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -11,7 +12,7 @@ use super::{
 };
 use crate::{Accuracy, Architecture, EvaluationSettings, TrainingSet, data::Dataset};
 
-/// What networks of one kind came to.
+/// The results of networks of one kind.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Worth {
     /// In per cent.
@@ -19,16 +20,16 @@ pub struct Worth {
     pub accuracy: Accuracy,
     /// Parameters of one network.
     pub parameters: usize,
-    /// What it took.
+    /// The seconds that it took.
     pub seconds: f64,
     /// How they were trained.
     pub settings: EvaluationSettings,
 }
 
-/// By the names of the kinds.
+/// Results by the names of the kinds.
 pub type Worths = BTreeMap<String, Worth>;
 
-/// Networks that differ in one thing.
+/// Sweeps: series of ConvNets that differ in one property.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Sweep {
@@ -60,7 +61,8 @@ impl Sweep {
         }
     }
 
-    /// ConvNets like these settings' that differ in it (Zhao et al., ICLR 2021; Zhao & Bilen, ICML 2021).
+    /// ConvNets like that of these settings that differ in this property (Zhao et al., ICLR 2021; Zhao & Bilen, ICML
+    /// 2021).
     pub fn kinds(self, settings: &EvaluationSettings) -> Vec<EvaluationSettings> {
         let convnet = settings.clone().net(Architecture::default());
         let by = |vary: &dyn Fn(usize) -> EvaluationSettings, values: &[usize]| {
@@ -81,7 +83,7 @@ impl Sweep {
     }
 }
 
-/// What tables call each of these kinds: the network, with what else tells it from others.
+/// The names of these kinds in tables: the network, with its width or depth where the name alone is not unique.
 pub fn names(kinds: &[EvaluationSettings]) -> Vec<String> {
     let name = |kind: &EvaluationSettings| {
         let mut name = kind.net.label();
@@ -116,7 +118,8 @@ pub fn evaluate(
     Ok(all)
 }
 
-/// Keeps them beside a run's figures, in place of what was kept of the same kinds, and shows them on its page.
+/// Writes them to `architectures.json` in a run's folder, replacing earlier results of the same kinds, and shows them
+/// on the run's page.
 pub fn keep(folder: &Path, worths: impl IntoIterator<Item = (String, Worth)>) -> Result<()> {
     let mut all = kept(folder);
     all.extend(worths);
@@ -124,15 +127,15 @@ pub fn keep(folder: &Path, worths: impl IntoIterator<Item = (String, Worth)>) ->
     page::write(folder).map(drop)
 }
 
-/// What is kept in a run's folder.
+/// The results that are kept in a run's folder.
 pub fn kept(folder: &Path) -> Worths {
-    // Someone else's file is as good as none.
+    // A file of another program is ignored.
     let text = text_of(&folder.join(ARCHITECTURES)).unwrap_or_default();
     serde_json::from_str(&text).unwrap_or_default()
 }
 
 impl Worth {
-    /// What stands above the [`cells`](Self::cells).
+    /// The header above the [`cells`](Self::cells).
     pub const HEADER: [&str; 4] = ["network", "parameters", "accuracy", "seconds"];
 
     pub(super) fn of(
@@ -141,7 +144,7 @@ impl Worth {
         accuracy: Accuracy,
         seconds: f64,
     ) -> Self {
-        // It was trained by them.
+        // The network exists, because it was trained with these settings.
         let parameters = settings.network(dataset).map_or(0, |net| net.parameters());
         Self { accuracy, parameters, seconds, settings: settings.clone() }
     }

@@ -1,4 +1,4 @@
-//! What suits a data set, from `recipes.toml`: the one place of defaults.
+//! The settings that suit a data set, from `recipes.toml`, the only place with defaults.
 
 mod preset;
 
@@ -32,7 +32,7 @@ struct Rule {
     evaluation: Table,
 }
 
-/// Conditions; those that are absent hold.
+/// Conditions; an absent condition is met.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct When {
@@ -65,9 +65,9 @@ with_setters! {
         pub channels: Option<usize>,
         /// Height and width of its images in pixels; none if they are not known yet.
         pub size: Option<usize>,
-        /// How much effort there shall be.
+        /// How much effort to make.
         pub preset: Preset,
-        /// Synthetic images per class; none for as many as the preset has.
+        /// Synthetic images per class; `None` for the preset's number.
         pub ipc: Option<usize>,
         /// Whether networks are trained on all real images instead of a synthetic set.
         pub whole: bool,
@@ -98,7 +98,7 @@ impl<'a> Subject<'a> {
     }
 }
 
-/// A data set that is at hand.
+/// A data set that is loaded.
 impl<'a> From<&'a Dataset> for Subject<'a> {
     fn from(dataset: &'a Dataset) -> Self {
         Self {
@@ -109,8 +109,8 @@ impl<'a> From<&'a Dataset> for Subject<'a> {
     }
 }
 
-/// The settings that suit a [`Subject`], and by which rule: for [`Settings::of`] and
-/// [`EvaluationSettings::of`]. The rules are in [`Recipe::RULES`].
+/// The settings that suit a [`Subject`], and the rules from which they come: for [`Settings::of`]
+/// and [`EvaluationSettings::of`]. The rules are in [`Recipe::RULES`].
 ///
 /// ```
 /// use dm_wgpu::{Preset, Recipe, Settings, Subject};
@@ -140,15 +140,15 @@ struct Entry {
 }
 
 impl Recipe {
-    /// All rules, in TOML that explains itself.
+    /// All rules, in commented TOML.
     pub const RULES: &str = include_str!("recipes.toml");
 
-    /// The recipe for a subject, for instance for a `&Dataset`. Of images whose shape is not known
-    /// it has what it would have for small ones in colour.
+    /// The recipe for a subject, for instance for a `&Dataset`. If the shape of the images is not
+    /// known, the recipe is that of small colour images.
     pub fn new<'a>(subject: impl Into<Subject<'a>>) -> Self {
         let mut subject = subject.into();
         if subject.ipc.is_none() {
-            // No rule sets it by the images or by itself.
+            // No rule sets it depending on the images or on itself.
             let ipc = Self::of(&subject).settings.get("ipc").and_then(|e| e.value.as_integer());
             subject.ipc = ipc.and_then(|ipc| usize::try_from(ipc).ok());
         }
@@ -196,14 +196,15 @@ impl Recipe {
         recipe
     }
 
-    /// How often to repeat the run, with a seed of its own each time; none for once.
+    /// How often to repeat the run, each time with another seed; `None` for a single run.
     pub fn runs(&self) -> Option<u32> {
         self.runs.map(|(runs, _)| runs)
     }
 
-    /// The name of the rule that a value is from. The table is `settings` or `evaluation`, the key a
-    /// field of [`Settings`](crate::Settings) or
-    /// [`EvaluationSettings`](crate::EvaluationSettings); or the table is empty and the key `runs`.
+    /// The name of the rule from which a value comes. The table is `settings` or `evaluation`, and
+    /// the key a field of [`Settings`](crate::Settings) or
+    /// [`EvaluationSettings`](crate::EvaluationSettings); or the table is empty and the key is
+    /// `runs`.
     pub fn rule(&self, table: &str, key: &str) -> Option<&'static str> {
         if (table, key) == ("", "runs") {
             return self.runs.map(|(_, rule)| rule);
@@ -211,7 +212,7 @@ impl Recipe {
         Some(self.entry(table, key)?.rule)
     }
 
-    /// Whether a value might be another one if the shape of the images were known.
+    /// Whether a value might change once the shape of the images is known.
     pub fn is_open(&self, table: &str, key: &str) -> bool {
         self.entry(table, key).is_some_and(|entry| entry.open)
     }
@@ -249,7 +250,7 @@ fn read<T: DeserializeOwned>(table: &str, entries: &BTreeMap<String, Entry>) -> 
 }
 
 impl When {
-    /// Whether it holds; none if that depends on what is not known.
+    /// Whether it is met; `None` if that depends on something unknown.
     fn fits(&self, subject: &Subject) -> Option<bool> {
         let same = |wanted: Option<bool>, is: Option<bool>| match wanted {
             None => Some(true),

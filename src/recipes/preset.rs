@@ -1,4 +1,4 @@
-//! Presets: how much effort there shall be.
+//! Presets: how much effort to make.
 
 use std::{fmt, str::FromStr};
 
@@ -6,8 +6,8 @@ use serde::Deserialize;
 
 use crate::{Error, Result};
 
-/// How much effort there shall be: iterations, networks, epochs. What each means is in
-/// [`Recipe::RULES`](crate::Recipe::RULES).
+/// How much effort to make: iterations, networks, epochs. [`Recipe::RULES`](crate::Recipe::RULES)
+/// has the values of each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -15,11 +15,11 @@ pub enum Preset {
     /// For a GPU: fewer iterations and networks than published.
     #[default]
     Quick,
-    /// What published figures are means over.
+    /// As for the published figures: five runs of 20 000 iterations, each with 20 networks.
     Paper,
     /// Minutes on a CPU: smaller networks, fewer real images and iterations.
     Small,
-    /// Whether it works at all: seconds, even on a CPU.
+    /// A smoke test: seconds, even on a CPU.
     Smoke,
 }
 

@@ -1,4 +1,4 @@
-//! The images of a run as they grow, one frame a snapshot.
+//! The images of a run as they grow, one frame per snapshot.
 //!
 //! An animated PNG rather than a GIF: it keeps every colour, where a GIF has 256, and the synthetic
 //! images of coloured sets are full of fine noise that a palette turns to blotches. Browsers play it;
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{Error, Result, files};
 
-/// No side is much longer, unless single pixels would be lost.
+/// No side is much longer, unless the images would have to be made smaller.
 const COMFORTABLE: usize = 1400;
 /// Bytes of pixels in all frames together, unenlarged; beyond, each class shows fewer images.
 const BUDGET: usize = 6 << 20;
@@ -23,8 +23,8 @@ const BUDGET: usize = 6 << 20;
 const STAYS: u16 = 450;
 const LAST_STAYS: u16 = 2500;
 
-/// Writes an animated PNG from the images after so many iterations, in order, all of one shape.
-/// What would make a large file is left out: the last images of every class.
+/// Writes an animated PNG from the images after so many iterations, in order, all of one shape. If
+/// the file would be too large, the last images of every class are left out.
 ///
 /// # Errors
 /// [`Error::Shape`] when there is no frame, [`Error::Io`] when writing fails.
@@ -45,7 +45,7 @@ pub fn write_animation(frames: &[(u32, Sheet)], path: &Path) -> Result<()> {
     files::write_whole(path, &bytes)
 }
 
-/// How many images a class of so many such sheets fit into a number of bytes, at least one.
+/// How many images per class fit into a number of bytes, for so many such sheets; at least one.
 pub(super) fn shown(sheet: &Sheet, sheets: usize, budget: usize) -> usize {
     let one_each = sheet.names.len() * sheet.size * sheet.size * sheet.channels * sheets.max(1);
     (budget / one_each.max(1)).clamp(1, sheet.longest().max(1))
@@ -62,7 +62,7 @@ fn encode(frames: &[(u32, Cow<Sheet>)]) -> Result<Vec<u8>, EncodingError> {
         let text = format!("iteration {iteration}");
         let room = width.saturating_sub(layout.font.width(&text));
         let left = layout.place(0, 0).0.min(room);
-        // A picture of a few pixels has no room for it.
+        // A picture of a few pixels has no room for this text.
         if layout.font.width(&text) <= width {
             let place = (left, height + layout.font.height() / 4);
             lettering::write(&mut canvas, (width, sheet.channels), &text, layout.font, place);
@@ -75,7 +75,7 @@ fn encode(frames: &[(u32, Cow<Sheet>)]) -> Result<Vec<u8>, EncodingError> {
     encoder.set_color(if last.channels == 1 { ColorType::Grayscale } else { ColorType::Rgb });
     encoder.set_depth(BitDepth::Eight);
     encoder.set_animated(side(frames.len()), 0)?;
-    // What viewers show that play nothing is not one of the frames, but the last one.
+    // Viewers that do not play animations show the default image, which is the last frame.
     encoder.set_sep_def_img(true)?;
     encoder.set_frame_delay(STAYS, 1000)?;
     let mut writer = encoder.write_header()?;

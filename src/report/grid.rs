@@ -1,4 +1,4 @@
-//! The picture that shows a whole synthetic set: a row a class, its name before it.
+//! The picture of a whole synthetic set: one row per class, with the class's name before it.
 
 use std::path::Path;
 
@@ -13,18 +13,18 @@ use crate::{Result, SyntheticSet, files};
 const READABLE: usize = 96;
 /// Enlarging stops where the whole picture would have a longer side.
 const COMFORTABLE: usize = 6144;
-/// What would make a side longer than this is left out: viewers refuse such pictures.
+/// Images that would make a side longer than this are left out, because viewers refuse such pictures.
 const LARGEST: usize = 16384;
 /// Between images and around them; neither black digits nor white ones run into it.
 pub(super) const PAPER: u8 = 238;
-/// From here on the classes stand in several columns.
+/// From this number on, the classes stand in several columns.
 const MANY: usize = 24;
-/// Width by height that columns are to give the picture.
+/// The ratio of width to height at which columns aim.
 const ASPECT: f64 = 1.4;
 /// Letters of a class's name.
 const LETTERS: usize = 18;
 
-/// Writes a PNG with one row a class and one column for each of its images, enlarged by a whole
+/// Writes a PNG with one row per class and one column for each of its images, enlarged by a whole
 /// number (nearest neighbour) so that pixels stay what they are. The class's name stands before
 /// the row, cut if it is long, or `class 3` if its letters are not European ones. Many classes
 /// stand in several columns, from top to bottom and left to right.
@@ -52,8 +52,8 @@ pub fn write_grid(set: &SyntheticSet, path: &Path) -> Result<()> {
     files::write_whole(path, &png::encode(&canvas, layout.extent(), set.channels, path)?)
 }
 
-/// The bytes of such a picture, for a screen rather than a file: with a side of at most about
-/// `longest` pixels, as long as no image has to be made smaller for it.
+/// The bytes of such a picture, for a screen rather than a file: no side is much longer than
+/// `longest` pixels, unless images would have to be made smaller for that.
 ///
 /// # Errors
 /// [`Error::Format`](crate::Error::Format) when no PNG can be so large.
@@ -62,7 +62,7 @@ pub fn grid_png(sheet: &Sheet, longest: usize) -> Result<Vec<u8>> {
     png::encode(&layout.paint(sheet), layout.extent(), sheet.channels, Path::new("the grid"))
 }
 
-/// What goes where, in pixels.
+/// The layout, in pixels.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Layout {
     size: usize,
@@ -109,7 +109,7 @@ impl Layout {
         layout
     }
 
-    /// Spreads many classes so that the picture is not much longer than wide.
+    /// Spreads many classes over columns, so that the picture is not much higher than wide.
     fn spread_out(&mut self, classes: usize) {
         if classes <= MANY {
             return;
@@ -284,7 +284,7 @@ pub(super) mod tests {
         let letter = layout.font.width("a");
         assert!((1..=letter).contains(&inked(0)), "{} columns", inked(0));
         assert!(inked(1) > 3 * letter && inked(2) > 10 * letter);
-        // As if they had no names, they would be the same without.
+        // Numbers would look the same without names.
         assert!(canvas.iter().any(|&value| value < 60));
     }
 

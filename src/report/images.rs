@@ -5,8 +5,8 @@ use std::{fs, path::Path};
 use super::{names, png};
 use crate::{Error, Result, SyntheticSet, files};
 
-/// Writes a folder `folder/<class>/<000>.png`, in each image's own size. Class names are changed
-/// where a file system could not take them.
+/// Writes a folder `folder/<class>/<000>.png`, in each image's own size. Class names are changed if
+/// a file system could not store them.
 ///
 /// # Errors
 /// [`Error::Shape`] when the set's fields contradict each other, [`Error::Io`] when writing fails, also when `folder` exists and is not empty.
@@ -39,7 +39,7 @@ pub(crate) fn write_pictures(
             let path = of_class.join(format!("{count:0digits$}.png"));
             let pixels = set.image_u8(index);
             let png = png::encode(&pixels, (set.size, set.size), set.channels, &path)?;
-            // The folder is what appears at once; its files need not.
+            // Only the folder must appear at once; its files need not.
             fs::write(&path, png).map_err(Error::io("write", &path))?;
         }
     }
@@ -48,7 +48,7 @@ pub(crate) fn write_pictures(
         fs::write(&path, text).map_err(Error::io("write", &path))?;
     }
     fs::rename(building.path(), folder).map_err(Error::io("create", folder))?;
-    // Its old name is gone: nothing is left that dropping it should remove.
+    // It was renamed, so dropping the temporary folder must not remove anything.
     let _ = building.keep();
     Ok(())
 }

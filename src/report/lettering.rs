@@ -34,10 +34,10 @@ impl Font {
     }
 }
 
-/// A name as the font can draw it, in at most so many letters. A name in letters that it lacks
-/// becomes `class 3`.
+/// A name as the font can draw it, in at most so many letters. A name with letters that the font
+/// lacks becomes `class 3`.
 pub(super) fn drawable(name: &str, class: usize, most: usize) -> String {
-    // Accents that are characters of their own go; the letter below them stays.
+    // Combining accents are dropped; their letters stay.
     let combining = |c: char| ('\u{300}'..='\u{36f}').contains(&c);
     let name: String = name.trim().chars().filter(|&c| !combining(c)).collect();
     if name.is_empty() || !name.chars().all(known) {
@@ -53,7 +53,7 @@ fn known(letter: char) -> bool {
     letter == ELLIPSIS || get_raster(letter, FontWeight::Regular, RasterHeight::Size16).is_some()
 }
 
-/// Draws a text on a canvas of so many channels and pixels a row, its upper left corner at (x, y).
+/// Draws a text on a canvas of so many channels and pixels per row, its upper left corner at (x, y).
 pub(super) fn write(
     canvas: &mut [u8],
     (width, channels): (usize, usize),

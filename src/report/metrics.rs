@@ -1,4 +1,4 @@
-//! The losses of a run, and what its images were worth, as a table.
+//! The losses of a run, and the accuracies on the way, as a table.
 
 use std::{fmt::Write, path::Path};
 
@@ -11,11 +11,11 @@ const HEADER: &str = "iteration,loss,seconds,accuracy_mean,accuracy_std";
 pub struct Measurement {
     /// Counted from 1; 0 is before the first.
     pub iteration: u32,
-    /// Its loss, which its step then lowers.
+    /// The loss before the iteration's step.
     pub loss: Option<f32>,
     /// Seconds of condensing until the loss was known.
     pub seconds: f64,
-    /// What the images were worth after it, where that was measured.
+    /// The accuracy of the images after it, if it was measured.
     pub accuracy: Option<Accuracy>,
 }
 
@@ -38,8 +38,8 @@ pub fn write_metrics(rows: &[Measurement], path: &Path) -> Result<()> {
     files::write_whole(path, table.as_bytes())
 }
 
-/// Reads what [`write_metrics`] wrote. Of an accuracy the table holds mean and deviation, not each
-/// network's own.
+/// Reads what [`write_metrics`] wrote. Accuracies have their mean and deviation only, because the
+/// table does not hold each network's own.
 ///
 /// # Errors
 /// [`Error::Io`] when it can't be read, [`Error::Format`] when it is not such a table.

@@ -1,7 +1,6 @@
-//! What people look at after a run: a grid of pictures, single pictures, the losses as a table, a page
-//! that shows it all.
+//! Results for people: a grid of pictures, single pictures, the losses as a table, and a page that shows everything.
 //!
-//! Every function writes its file or folder whole or not at all.
+//! Every function writes its file or folder completely or not at all.
 
 mod animation;
 mod grid;

@@ -8,7 +8,7 @@ const LONGEST: usize = 56;
 /// Names that Windows keeps for devices, with any ending.
 const DEVICES: [&str; 4] = ["con", "prn", "aux", "nul"];
 
-/// One name a class, in order: each safe, none like another in any case.
+/// One name per class, in order: each is safe, and no two differ only in case.
 pub(crate) fn folders(classes: &[String]) -> Vec<String> {
     let mut taken = HashSet::new();
     let unique = |(class, name): (usize, &String)| {
@@ -25,7 +25,7 @@ pub(crate) fn folders(classes: &[String]) -> Vec<String> {
     classes.iter().enumerate().map(unique).collect()
 }
 
-/// Letters, digits and a few signs kept, all else an underscore; `None` if nothing telling is left.
+/// Keeps letters, digits and a few signs, and replaces all others by underscores; `None` if nothing meaningful is left.
 fn safe(name: &str) -> Option<String> {
     let keep = |c: char| if c.is_alphanumeric() || "-_+.".contains(c) { c } else { '_' };
     let name: String = name.chars().map(keep).take(LONGEST).collect();

@@ -6,8 +6,8 @@ use image::{ExtendedColorType, ImageEncoder, codecs::png::PngEncoder};
 
 use crate::{Error, Result};
 
-/// H×W×C pixels as a PNG, the last of two or four channels being how opaque they are; `path` is what
-/// an error names.
+/// H×W×C pixels as a PNG; with two or four channels, the last one is the opacity. Errors name
+/// `path`.
 pub(super) fn encode(
     pixels: &[u8],
     (width, height): (usize, usize),

@@ -1,4 +1,4 @@
-//! The images of a set as 8-bit pixels, class by class: what every picture of it is made from.
+//! The images of a set as 8-bit pixels, class by class, from which every picture of the set is made.
 
 use std::path::Path;
 
@@ -42,13 +42,12 @@ impl Sheet {
         Self { names, channels, size, images }
     }
 
-    /// One name a class.
+    /// One name per class.
     pub fn names(&self) -> &[String] {
         &self.names
     }
 
-    /// The class of this name, or else the only one whose name differs from it in case or in the form of
-    /// Unicode alone.
+    /// The class of this name, or else the only class whose name differs from it only in case or in its Unicode form.
     pub fn class_called(&self, name: &str) -> Option<usize> {
         let alike = |other: &&String| folded(other) == folded(name);
         let exact = self.names.iter().position(|other| other == name);
@@ -68,7 +67,7 @@ impl Sheet {
         self.channels
     }
 
-    /// The images of a class, each H×W×C bytes; none if there is no such class.
+    /// The images of a class, each H×W×C bytes; empty if there is no such class.
     pub fn class(&self, class: usize) -> &[Vec<u8>] {
         self.images.get(class).map_or(&[], Vec::as_slice)
     }
@@ -99,7 +98,7 @@ impl Sheet {
         Self { names, channels: self.channels, size: self.size, images: Vec::new() }
     }
 
-    /// Writes all images into one PNG: a row a class, pixel by pixel, nothing between them.
+    /// Writes all images into one PNG: one row per class, unenlarged, with nothing between the images.
     ///
     /// # Errors
     /// [`Error::Io`] when writing fails, [`Error::Format`] when no PNG can be so large.

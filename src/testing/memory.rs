@@ -1,4 +1,4 @@
-//! The door to what buffers take.
+//! Access for tests to the memory that buffers take.
 
 use crate::{Condensation, Evaluation, Gpu, Result, Selection, gpu::Table};
 

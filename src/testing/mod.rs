@@ -1,4 +1,4 @@
-//! A door for this crate's own tests: every kernel alone, and what `hosted` has.
+//! Access for this crate's own tests to every kernel alone, and to the functions of `hosted`.
 //!
 //! Not part of the public interface: it is compiled with the cargo feature `testing` only, which the tests turn on. Every
 //! function blocks until the result is on the host. Images are NCHW f32 unless said otherwise.
@@ -30,7 +30,7 @@ use crate::{
     kernels::{self, Batch, Direction, Norm, Packing, Planes, Rates},
 };
 
-/// So many checks from now on find that the device has no memory left.
+/// From now on, so many checks report that the device has no memory left.
 pub fn run_out_of_memory(gpu: &Gpu, times: u32) {
     gpu.pretend_out_of_memory(times);
 }

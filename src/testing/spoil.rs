@@ -1,4 +1,4 @@
-//! What a device has compiled; and a device that computes wrongly, for those who must notice it.
+//! Lists the kernels that a device has compiled, and makes a device compute wrongly, to test that this is noticed.
 
 use crate::{Gpu, gpu::compile_as, kernels};
 

@@ -125,7 +125,7 @@ impl Tolerance {
     /// parameters: half an ulp of a scale moves sampling by 1e-6 of a pixel at 32, 2e-6 at 64.
     pub const TWIN: Self = Self { values: 3e-6, gradients: 3e-6 };
     /// Golden vectors by [`Precision::F16`]. Rounding to eleven bits is off by 2^-11 at most and by 2^-12 at
-    /// the root of the mean square: of two factors 3.5e-4 a product. Sums keep that, as independent errors
+    /// the root of the mean square: of two factors 3.5e-4 per product. Sums keep that, as independent errors
     /// add up no faster than the terms do; where two or three blocks are rounded it is 6e-4. Gradients are
     /// not rounded themselves, but some 5e-4 of a block's ReLUs are switched, each a jump: three blocks make
     /// √(3 · 5e-4) = 4e-2. What training or a step has moved is partly gradient, a norm's bias wholly.

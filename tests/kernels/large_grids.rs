@@ -13,7 +13,7 @@ use crate::{
 };
 
 const ROW: usize = 65_535;
-/// Invocations a workgroup, in kernels that give each of them one value.
+/// Invocations per workgroup, in kernels that give each of them one value.
 const WORKGROUP: usize = 64;
 
 /// Small whole numbers, with which the sums here are exact in f32; no two neighbours are alike.
@@ -79,7 +79,7 @@ fn conv() {
 
 #[test]
 fn fused_blocks() {
-    // Planes of 16 (12 and the border) take 8 or 16 lanes: one or more images a workgroup. Every few
+    // Planes of 16 (12 and the border) take 8 or 16 lanes: one or more images per workgroup. Every few
     // images are the same, and so must all embeddings be.
     let lanes = gpu().info().subgroup_min_size.clamp(16, 64) as usize;
     let (few, n) = (7, (ROW + 77) * (lanes / 16));
@@ -99,7 +99,7 @@ fn fused_blocks() {
 
 #[test]
 fn planes() {
-    // One workgroup a plane.
+    // One workgroup per plane.
     let x = images(&mut Rng(1), ROW + 77, 1, 2);
     let (pooled, normalised, inv_std) = testing::norm_relu_pool_forward(gpu(), &x).unwrap();
     let expected = reference::norm_relu_pool_forward(&(&x).into());
@@ -129,7 +129,7 @@ fn planes() {
 
 #[test]
 fn image_means() {
-    // One workgroup an image for the mean that contrast needs.
+    // One workgroup per image for the mean that contrast needs.
     let n = ROW + 77;
     let x = images(&mut Rng(3), n, 1, 2);
     let op = Op::Color { brightness: 0.0, saturation: 1.0, contrast: 1.4 };
@@ -145,7 +145,7 @@ fn image_means() {
 
 #[test]
 fn classes() {
-    // One workgroup a class for the loss, one invocation a sum.
+    // One workgroup per class for the loss, one invocation per sum.
     let (classes, features) = (ROW + 77, 65);
     let counts = vec![1; classes];
     let embeddings = whole(classes * features);

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::common::{at_limits, gpu, is_lavapipe};
 
-/// What Mesa reads: the width of its vectors in bits, 32 a lane.
+/// What Mesa reads: the width of its vectors in bits, 32 per lane.
 const VARIABLE: &str = "LP_NATIVE_VECTOR_WIDTH";
 
 /// The tests whose names contain one of `filters`, on sixteen lanes. Says so when that

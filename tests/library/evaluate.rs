@@ -13,7 +13,7 @@ use dm_wgpu::{
 
 use crate::common::gpu;
 
-/// The first images of the glyphs: 50 a class to train with, 30 to test on.
+/// The first images of the glyphs: 50 per class to train with, 30 to test on.
 pub fn glyphs() -> &'static Arc<Dataset> {
     static GLYPHS: OnceLock<Arc<Dataset>> = OnceLock::new();
     GLYPHS.get_or_init(|| Arc::new(part_of_glyphs(500, 300)))
@@ -212,7 +212,7 @@ fn the_whole_training_set_can_be_trained_on() {
 
 #[test]
 fn batches_that_do_not_divide_the_set() {
-    // Three batches of 16 and one of 2 an epoch.
+    // Three batches of 16 and one of 2 per epoch.
     let set = real(glyphs(), 5);
     let accuracy = accuracy(&set, &settings());
     println!("batches of 16: {accuracy}");

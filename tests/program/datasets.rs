@@ -28,7 +28,7 @@ fn stdout(output: &Output) -> String {
     text
 }
 
-/// Writes a CIFAR-10 of two images a class into a folder, in its binary form.
+/// Writes a CIFAR-10 of two images per class into a folder, in its binary form.
 fn cifar10(folder: &Path) {
     fs::create_dir_all(folder).unwrap();
     let records: Vec<u8> = (0..20u8)

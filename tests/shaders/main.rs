@@ -86,7 +86,7 @@ fn every_specialisation_is_listed_under_a_name_of_its_own() {
     // Of two ends, on the wider planes.
     assert_eq!(count("norm_forward_cpu "), 2 * 2);
     assert_eq!(count("norm_backward_cpu "), 5);
-    // Of one to four input channels a workgroup.
+    // Of one to four input channels per workgroup.
     assert_eq!(count("weight_gradient_cpu_lanes "), 3 * 4 * 5);
     // On subgroups of 8 and 16, one or two texels of inputs at a time: forward without and with bias, and back.
     assert_eq!(count("product_cpu_lanes "), 2 * 2 * 3);
@@ -96,7 +96,7 @@ fn every_specialisation_is_listed_under_a_name_of_its_own() {
     for to in ["images", "weights"] {
         assert_eq!(count(&format!("block_first_backward_lanes {to} 16 32")), 2);
     }
-    // Tiles of four sizes for convolution alone, on 4 to 64 channels a workgroup; all but one also with fewer
+    // Tiles of four sizes for convolution alone, on 4 to 64 channels per workgroup; all but one also with fewer
     // tiles. Each for few input channels and for more.
     assert_eq!(count("conv_tiles "), 2 * (4 * 5 + 19));
     // Of two to 32 pixels across for blocks, filled and not; of 32, two channel counts are one.

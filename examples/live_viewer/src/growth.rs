@@ -1,4 +1,4 @@
-//! The guest: a run on the program's device, its picture, and what is known of it.
+//! The guest: a run on the program's device, its picture, and its losses.
 
 use std::{collections::VecDeque, error::Error, sync::Arc, time::Duration};
 
@@ -18,7 +18,7 @@ pub struct Growth {
     recent: VecDeque<f32>,
     means: Vec<f32>,
     paused: bool,
-    /// Why it stands still, if it does: a loss that is no number, a device that is lost.
+    /// Why the run stands still, if it does: its loss is not a number, or the device is lost.
     trouble: Option<String>,
 }
 

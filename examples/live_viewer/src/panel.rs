@@ -122,7 +122,7 @@ impl Panel {
                 self.restart(growth);
             }
         });
-        // A rate holds from the next iteration on; what else changes begins a run of its own.
+        // A new rate holds from the next iteration on; any other change begins a new run.
         if rate.changed() {
             growth.set_learning_rate(self.rate);
         }
@@ -181,7 +181,8 @@ impl Panel {
         self.times.iter().sum::<Duration>() / self.times.len().max(1) as u32
     }
 
-    /// The picture as large as whole screen pixels a texel allow, a name before each class.
+    /// The picture, as large as a whole number of screen pixels per texel allows, with each class's name before its
+    /// row.
     fn pictures(&mut self, ui: &mut Ui, growth: &Growth, picture: TextureId) {
         let pixels = ui.ctx().pixels_per_point();
         let texture = growth.picture();
@@ -205,7 +206,7 @@ impl Panel {
         }
     }
 
-    /// What was seen, for whoever could not look.
+    /// What the window shows, in words.
     pub fn summary(&self, growth: &Growth) -> String {
         let settings = growth.settings();
         let (first, last) = (growth.means().first(), growth.means().last());

@@ -2,16 +2,16 @@
 // of {{ lanes }} lanes; alone, or with the block's norm, ReLU and pool. A template, which kernels/template.rs
 // writes out because drivers do not reliably unroll.
 //
-// A workgroup is one subgroup: an output channel a lane, whose whole plane it holds in named variables, and
+// A workgroup is one subgroup: an output channel per lane, whose whole plane it holds in named variables, and
 // so many images that they have 128 pixels. All lanes together load pixels, four each, and transform them;
 // subgroupShuffle brings each of the six values to all lanes, which multiply it by the weights of their own
-// channel. Two input channels a turn: their products are added before they meet the sum. A plane of 256
+// channel. Two input channels per turn: their products are added before they meet the sum. A plane of 256
 // pixels takes two loops over the channels, because the text would outgrow the cache of instructions; rows
 // that both reach are added behind them. Of larger planes a workgroup has some rows, and reads those above and
 // below too: there the convolution is all it can do.
 
 @group(0) @binding(1) var input: texture_storage_2d<rgba32float, read>;
-// Two channels a turn, as pack_winograd.wgsl leaves them.
+// Two channels per turn, as pack_winograd.wgsl leaves them.
 @group(0) @binding(2) var weights: texture_storage_2d<rgba32float, read>;
 // Planes of the convolution, or pooled ones.
 @group(0) @binding(3) var result: texture_storage_2d<rgba32float, write>;

@@ -2,7 +2,7 @@
 // subgroups of {{ lanes }} lanes: convolution 3×3, instance norm, ReLU and average pool. A template, which
 // kernels/template.rs writes out because drivers do not reliably unroll.
 //
-// A workgroup is one subgroup, with an image and two output channels a lane. Two rows of the result at a
+// A workgroup is one subgroup, with an image and two output channels per lane. Two rows of the result at a
 // time: all lanes together load the four rows of the image that are seen there, four pixels each, and
 // transform them; then, four columns after the other, subgroupShuffle brings their values to all lanes. A
 // plane is more than a lane can hold, so that its statistics are computed first and the convolution again

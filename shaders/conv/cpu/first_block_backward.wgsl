@@ -3,8 +3,8 @@
 // writes out because drivers do not reliably unroll.
 //
 // A workgroup is one subgroup, with {{ rows }} rows of an image. As images have few channels, each lane takes another
-// channel of the convolution, and {{ lanes }} more a turn: what it has added up is the gradient at Winograd's products,
-// which lanes then exchange until each has the sum of all for four pixels of its own.
+// channel of the convolution, and {{ lanes }} more in each turn: what it has added up is the gradient at Winograd's
+// products, which lanes then exchange until each has the sum of all for four pixels of its own.
 
 // The gradient at the convolution.
 @group(0) @binding(1) var d_planes: texture_storage_2d<rgba32float, read>;

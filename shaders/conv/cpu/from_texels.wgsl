@@ -1,5 +1,5 @@
-// Takes dense planes from a texture, an even number of each image, to a buffer of any layout: for what the
-// kernels of CPU adapters leave to others. An invocation takes four values.
+// Takes dense planes from a texture, an even number of each image, to a buffer of any layout: for what the kernels of
+// CPU adapters leave to others. One invocation per four values.
 
 struct Params {
     planes: Planes,

@@ -1,6 +1,6 @@
 // Instance norm → ReLU → average pool, backward, on planes in textures: from the gradient
-// at the pooled planes to the one at the convolution, and to the norm's weight and bias. An invocation takes
-// a plane, twice: for its sums, and for the result.
+// at the pooled planes to the one at the convolution, and to the norm's weight and bias. One invocation per plane,
+// which goes over it twice: for its sums, and for the result.
 
 // Normalised values, before weight and bias.
 @group(0) @binding(1) var planes: texture_storage_2d<rgba32float, read>;

@@ -1,5 +1,5 @@
-// Instance norm → ReLU → average pool, forward, on planes in textures of which a convolution makes parts. A template. An
-// invocation takes a plane, three times: for its mean, its variance, and the result.
+// Instance norm → ReLU → average pool, forward, on planes in textures of which a convolution makes parts. A template.
+// One invocation per plane, which goes over it three times: for its mean, its variance, and the result.
 
 // What the convolution has made.
 @group(0) @binding(1) var raw: texture_storage_2d<rgba32float, read>;

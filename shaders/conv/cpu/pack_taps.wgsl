@@ -1,5 +1,5 @@
 // Rearranges the weights of any convolution or linear layer for product.wgsl: [net][tap][input / 4][output], a
-// texel for four inputs. What is beside the channels is zero.
+// texel for four inputs. Channels beyond the last are zero.
 //
 // With TRANSPOSED they are those of the gradient at the input: the two channel axes are exchanged, `outputs` and
 // `inputs` are those of the result.

@@ -1,7 +1,7 @@
 // Rearranges convolution weights for the kernels of CPU adapters, transformed for Winograd's F(4, 3) along
 // rows: [net][output / LANES][input / per_turn][texel][output % LANES]. The texels of a lane hold, input
-// channel after input channel of a turn, the six values of each of the three rows of taps. What is beside
-// the channels is zero.
+// channel after input channel of a turn, the six values of each of the three rows of taps. Channels beyond the last are
+// zero.
 //
 // With TRANSPOSED they are those of the gradient at the input: the kernel turned by half a turn, its two
 // channel axes exchanged. `outputs` and `inputs` are those of the result.

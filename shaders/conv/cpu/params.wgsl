@@ -1,5 +1,5 @@
-// What the kernels for CPU adapters are told. Their planes are dense and lie in textures, channel after
-// channel, of each image an even number: where that is one more, its plane is zero.
+// The parameters of the kernels for CPU adapters. Their planes are dense and lie in textures, channel after channel, an
+// even number per image: of an odd number of channels, a plane of zeros is added.
 
 struct Params {
     // Channels of what a kernel reads and of what it makes.

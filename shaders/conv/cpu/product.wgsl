@@ -10,7 +10,7 @@
 @group(0) @binding(1) var x: texture_storage_2d<rgba32float, read>;
 // As pack_taps.wgsl leaves them.
 @group(0) @binding(2) var weights: texture_storage_2d<rgba32float, read>;
-// (nets, outputs); something else without BIAS.
+// (nets, outputs); without BIAS any other buffer, which is not read.
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
 // (images, outputs, out_size, out_size).
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;

@@ -1,7 +1,7 @@
 // The gradient at the weights of what product.wgsl computes forward, for CPU adapters with subgroups of {{ lanes }}
 // lanes. A template, which kernels/template.rs writes out because drivers do not reliably unroll.
 //
-// A workgroup is one subgroup: it has one tap of one network, {{ 4 * lanes }} outputs, four of them a lane, and
+// A workgroup is one subgroup: it has one tap of one network, {{ 4 * lanes }} outputs, four of them per lane, and
 // {{ 4 * quads }} inputs. It goes through the positions of all images, {{ lanes }} a turn: a lane loads the inputs of
 // one of them, all lanes load the gradient of one after the other, and subgroupBroadcast brings each input to all
 // lanes. Some turns are summed by themselves, then added: that rounds less than one long sum.

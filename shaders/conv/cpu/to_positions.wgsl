@@ -1,6 +1,6 @@
 // Takes dense planes (images, channels, size, size) from a buffer to where product.wgsl reads them: in a texture,
-// the channels of a position beside one another, four to a texel. Beyond the last channel is zero. An invocation
-// takes one texel.
+// the channels of a position beside one another, four to a texel. Channels beyond the last are zero. One invocation per
+// texel.
 
 struct Params {
     channels: u32,

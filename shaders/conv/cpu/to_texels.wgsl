@@ -1,5 +1,6 @@
 // Takes planes from a buffer, whatever their layout, to where the kernels of CPU adapters read them: dense,
-// in a texture, an even number of each image: if there is one fewer, the last is zero. An invocation takes four values.
+// in a texture, an even number of planes per image: of an odd number, a plane of zeros is added. One invocation per
+// four values.
 
 struct Params {
     planes: Planes,

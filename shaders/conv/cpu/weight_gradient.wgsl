@@ -2,7 +2,7 @@
 // {{ lanes }} lanes: by Winograd's products too, which are added up before they become taps. A template, which
 // kernels/template.rs writes out because drivers do not reliably unroll.
 //
-// A workgroup is one subgroup: an output channel a lane, {{ inputs }} input channels, one network. It goes through
+// A workgroup is one subgroup: an output channel per lane, {{ inputs }} input channels, one network. It goes through
 // the images in strips of 64 pixels. A lane loads and transforms the gradient in its own channel's strip; those
 // of the input are loaded by all lanes together, four pixels each, with the rows above and below, and reach all
 // lanes by subgroupShuffle. Each strip is summed by itself, then added: that rounds less than one long sum.

@@ -1,4 +1,4 @@
-//! Options that were given although nothing is done with them: better refused than ignored.
+//! Options that were given but have no effect: refusing them is better than ignoring them.
 
 use clap::{ArgMatches, CommandFactory, parser::ValueSource};
 
@@ -13,8 +13,8 @@ fn was_given(matches: &ArgMatches, id: &str) -> bool {
     matches.value_source(id) == Some(ValueSource::CommandLine)
 }
 
-/// Refuses options of a run in front of a subcommand, which has its own. Those that mean the same
-/// anywhere may stand anywhere.
+/// Refuses options of a run in front of a subcommand, which has its own. Options that mean the same
+/// everywhere may stand anywhere.
 pub(super) fn before_subcommand(given: &ArgMatches, subcommand: &str) -> Result<(), String> {
     let command = Cli::command();
     let own = command.get_arguments().filter(|arg| !arg.is_global_set());
@@ -28,11 +28,11 @@ pub(super) fn before_subcommand(given: &ArgMatches, subcommand: &str) -> Result<
     }
 }
 
-/// Refuses whatever finished runs have decided already.
+/// Refuses settings that finished runs have fixed already.
 pub(super) fn with_runs(given: &ArgMatches) -> Result<(), String> {
     let heeded = ["runs", "out", "json", "quiet"];
     let idle = given.ids().map(|id| id.as_str()).find(|id| {
-        // Groups of options are ids as well, and no options.
+        // Groups of options have ids as well, but are not options.
         !heeded.contains(id) && !id.ends_with("Args") && was_given(given, id)
     });
     match idle {
@@ -45,8 +45,8 @@ pub(super) fn flag(id: &str) -> String {
     format!("--{}", id.replace('_', "-"))
 }
 
-/// Refuses options that none of the methods heeds, where the user gave them: every option has a
-/// default, which bothers nobody. `said` is how the methods were asked for.
+/// Refuses options that none of the methods uses, if the user gave them; defaults are no problem.
+/// `said` is the text with which the methods were asked for.
 pub(super) fn check(given: &ArgMatches, methods: &[Method], said: &str) -> Result<(), String> {
     let unused = |setting: &&Setting| !methods.iter().any(|&method| setting.used_by(method));
     let idle: Vec<_> = SETTINGS

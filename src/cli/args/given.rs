@@ -1,4 +1,4 @@
-//! Flags made of the library's table of settings, and what was given for them.
+//! Flags, made from the library's table of settings, and the values that were given for them.
 
 use std::{collections::BTreeMap, ops::Deref, path::PathBuf};
 
@@ -77,7 +77,7 @@ impl<const COMMAND: usize> FromArgMatches for Flags<COMMAND> {
     }
 }
 
-/// The flag of a setting. Its value arrives as `run.toml` would have it, that of a path as one.
+/// The flag of a setting. Its value is parsed to what `run.toml` would hold; that of a path stays a path.
 fn arg(setting: &'static Setting) -> Arg {
     let arg = Arg::new(setting.name).long(setting.name.replace('_', "-"));
     let arg = arg.help(setting.help_text()).help_heading(setting.heading);
@@ -123,23 +123,23 @@ fn named(kind: Architecture) -> Value {
     kind.to_string().into()
 }
 
-/// Whether a setting has no say beside a switch that is on.
+/// Whether a setting has no effect when this switch is on.
 fn contradicts(switch: &Setting, setting: &Setting) -> bool {
     switch.name == "no_eval" && setting.heading == switch.heading && setting.name != switch.name
 }
 
-/// Where a value is from that is not a recipe's.
+/// Where a value comes from, if not from a recipe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
     Flag,
     File,
 }
 
-/// What flags and a file say of settings.
+/// The values that flags and a file give to settings.
 #[derive(Debug, Clone, Default)]
 pub struct Given {
     values: BTreeMap<&'static str, (Value, Origin)>,
-    /// As it was typed, even if it is no text.
+    /// As it was typed, even if it is not valid text.
     pub data_dir: Option<PathBuf>,
 }
 
@@ -147,7 +147,7 @@ impl Given {
     fn of(matches: &ArgMatches, settings: impl Iterator<Item = &'static Setting>) -> Self {
         let mut given = Self::default();
         for setting in settings {
-            // No flag has a default but what is in a file.
+            // The only defaults of flags are a file's values.
             let origin = match matches.value_source(setting.name) {
                 Some(ValueSource::CommandLine) => Origin::Flag,
                 Some(_) => Origin::File,
@@ -167,7 +167,7 @@ impl Given {
         given
     }
 
-    /// Where a file contradicts flags, the flags are right.
+    /// Where a file contradicts flags, the flags win.
     fn reconcile(&mut self) {
         for switch in SETTINGS.iter().filter(|setting| matches!(setting.kind, Kind::Switch)) {
             let others: Vec<_> = SETTINGS.iter().filter(|s| contradicts(switch, s)).collect();
@@ -181,7 +181,7 @@ impl Given {
         }
     }
 
-    /// Where the value of the setting with this name is from, if anywhere.
+    /// Where the value of the setting with this name comes from, if it has one.
     pub fn origin(&self, name: &str) -> Option<Origin> {
         self.values.get(name).map(|(_, origin)| *origin)
     }
@@ -191,27 +191,27 @@ impl Given {
         self.values.get(name).and_then(|(value, _)| value.clone().try_into().ok())
     }
 
-    /// As a table of `run.toml` has it: an evaluation is by networks like the run's where nothing else is asked.
+    /// A table as `run.toml` has it. An evaluation uses networks like the run's unless others are asked for.
     fn table(&self, table: &str) -> Table {
         let shared = SETTINGS.iter().filter(|s| s.shared && table == "evaluation");
         let all = shared.chain(SETTINGS.iter().filter(|setting| setting.table == table));
         let said = all.filter_map(|setting| match &self.values.get(setting.name)?.0 {
-            // What takes several kinds of network goes over them itself.
+            // Commands that take several kinds of network go over them themselves.
             Value::Array(kinds) => Some((setting.key().to_owned(), kinds.first()?.clone())),
             value => Some((setting.key().to_owned(), value.clone())),
         });
         said.collect()
     }
 
-    /// These values, but for those that were given.
+    /// These values, replaced by those that were given.
     fn over<T: Serialize + DeserializeOwned>(&self, table: &str, suited: &T) -> T {
         let mut all = Table::try_from(suited).unwrap_or_default();
         all.extend(self.table(table));
-        // Clap has let no other values through.
+        // Clap has refused all other values.
         all.try_into().unwrap_or_else(|error| unreachable!("the settings' table: {error}"))
     }
 
-    /// The data set's name; [`Cli::from_arguments`](super::Cli::from_arguments) sees to it that there
+    /// The data set's name; [`Cli::from_arguments`](super::Cli::from_arguments) ensures that there
     /// is one.
     pub fn dataset(&self) -> String {
         self.get("dataset").unwrap_or_default()
@@ -234,7 +234,7 @@ impl Given {
         self.get("eval_net")
     }
 
-    /// What suits a data set, or what is known of it, at this preset and number of images.
+    /// The recipe for a data set, or for what is known of it, at this preset and number of images.
     pub fn recipe<'a>(&self, subject: impl Into<Subject<'a>>, method: Method) -> Recipe {
         let mut subject = subject.into();
         (subject.preset, subject.ipc) = (self.preset(), self.get("ipc"));
@@ -245,7 +245,7 @@ impl Given {
         Recipe::new(subject)
     }
 
-    /// How often to repeat the run; none for once.
+    /// How often to repeat the run; `None` for a single run.
     pub fn runs(&self) -> Option<u32> {
         let dataset = self.dataset();
         let recipe = self.recipe(Subject::named(&dataset), self.method());
@@ -284,7 +284,7 @@ impl Given {
         self.evaluation_over(&EvaluationSettings::of(&self.recipe(subject, method)))
     }
 
-    /// What was given, and else what suits.
+    /// The values that were given, and those of `suited` for the rest.
     pub fn evaluation_over(&self, suited: &EvaluationSettings) -> EvaluationSettings {
         self.over("evaluation", suited)
     }
@@ -295,7 +295,7 @@ impl Given {
         Data { data_dir: self.data_dir.clone(), ..self.over("data", &data) }
     }
 
-    /// On which machine; what is usual is not written down.
+    /// On which machine; usual values are not written down.
     pub fn machine(&self) -> Machine {
         let mut machine: Machine = self.over("machine", &Machine::default());
         machine.precision.take_if(|name| *name == Precision::default().name());

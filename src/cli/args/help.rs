@@ -1,4 +1,4 @@
-//! What stands below the flags in the help: examples, files, exit codes.
+//! The text below the flags in the help: examples, files, exit codes.
 
 /// `dm-wgpu --help`.
 pub const RUN: &str = "\

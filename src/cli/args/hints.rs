@@ -1,4 +1,4 @@
-//! What clap's refusals say besides what is wrong: a hint if the mistake is a known one, and no list of usages.
+//! Hints that are added to clap's error messages if the mistake is a known one, in place of its list of usages.
 
 use std::{ffi::OsString, path::Path};
 
@@ -12,7 +12,7 @@ use dm_wgpu::report::printable;
 
 use crate::cli::dataset::{FOLDER, NAMES};
 
-/// The refusal of these arguments as people are told it.
+/// The error message for these arguments, as people see it.
 pub(super) fn with(mut error: Error, command: &Command, arguments: &[OsString]) -> Error {
     for kind in [ContextKind::InvalidArg, ContextKind::InvalidSubcommand, ContextKind::InvalidValue]
     {
@@ -21,7 +21,7 @@ pub(super) fn with(mut error: Error, command: &Command, arguments: &[OsString]) 
             error.insert(kind, ContextValue::String(text));
         }
     }
-    // What is missing can be seen there; else it would bury the line that matters.
+    // For missing arguments the usage helps; otherwise it would hide the line that matters.
     if error.kind() != ErrorKind::MissingRequiredArgument {
         error.remove(ContextKind::Usage);
     }
@@ -94,7 +94,7 @@ fn of_dataset(value: &str) -> Option<String> {
     of_path(value)
 }
 
-/// What somebody means who names a folder.
+/// What a user means who names a folder.
 fn of_path(value: &str) -> Option<String> {
     let path = value.starts_with(['.', '~']) || value.contains(std::path::is_separator);
     let folder = Path::new(value).is_dir();
@@ -104,7 +104,7 @@ fn of_path(value: &str) -> Option<String> {
     })
 }
 
-/// The data set that somebody means who writes it in another way.
+/// The data set that a user means who spells its name differently.
 fn name(word: &str) -> Option<&'static str> {
     let plain = |text: &str| text.replace(['-', '_', ' '], "").to_lowercase();
     NAMES.into_iter().find(|name| plain(name) == plain(word))

@@ -1,4 +1,4 @@
-//! Flags of runs that last: checkpoints, going on after a stop.
+//! Flags of long runs: checkpoints and resuming.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -38,7 +38,7 @@ const BESIDE: [&str; 10] = [
     "verbose",
 ];
 
-/// Refuses what a run that goes on has settled already.
+/// Refuses options that a run which is resumed has fixed already.
 pub(super) fn check(given: &ArgMatches, dataset: &str) -> Result<(), String> {
     let was_given = |id: &str| given.value_source(id) == Some(ValueSource::CommandLine);
     if !was_given("resume") {

@@ -1,4 +1,4 @@
-//! What the flags stand on: a file whose values are the flags' defaults.
+//! The layer below the flags: a file (`--config`) whose values are the flags' defaults.
 
 use std::{ffi::OsString, path::PathBuf};
 
@@ -10,7 +10,7 @@ use clap::{
 use super::applies::flag;
 use crate::cli::config::ConfigFile;
 
-/// Parses arguments above the file that they name, if they name one; it is given as well.
+/// Parses arguments on top of the file that they name, if they name one; the file is returned as well.
 pub(super) fn parse(
     command: fn() -> Command,
     arguments: Vec<OsString>,
@@ -27,15 +27,16 @@ pub(super) fn parse(
     Ok((command.try_get_matches_from(arguments)?, file.map(|file| file.path)))
 }
 
-/// What `--config` names, however wrong the rest is: that is refused later, with the file.
+/// The file that `--config` names, even if the other arguments are wrong: those are refused later, together with the
+/// file.
 fn named_file(command: Command, arguments: &[OsString]) -> Option<PathBuf> {
     let matches = command.ignore_errors(true).try_get_matches_from(arguments).ok()?;
     let given = matches.subcommand().map_or(&matches, |(_, given)| given);
     given.try_get_one::<PathBuf>("config").ok().flatten().cloned()
 }
 
-/// The file's values as defaults, here and in subcommands: flags override them, and no option that
-/// "does nothing" is held against the user.
+/// The file's values as defaults, here and in subcommands. Flags override them, and a value in the
+/// file that has no effect is not an error.
 fn above(command: Command, file: &ConfigFile) -> Command {
     let names: Vec<_> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
     let command =
@@ -49,7 +50,7 @@ fn above(command: Command, file: &ConfigFile) -> Command {
     })
 }
 
-/// What is wrong with a value, in the words of its flag.
+/// What is wrong with a value, named by its flag.
 fn check(command: Command, id: &str, text: &str) -> Result<(), String> {
     let Err(error) = command.try_get_matches_from(["dm-wgpu".into(), flag(id) + "=" + text]) else {
         return Ok(());

@@ -1,4 +1,4 @@
-//! Flags of what looks at finished runs.
+//! Flags of the commands that show finished runs.
 
 use std::path::PathBuf;
 

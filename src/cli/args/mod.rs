@@ -1,4 +1,4 @@
-//! Flags, their defaults and the help that a person can learn the program from.
+//! Flags, their defaults, and a help text from which the program can be learnt.
 
 mod applies;
 mod bench;
@@ -99,8 +99,8 @@ pub fn parse() -> Result<Cli, Error> {
 }
 
 impl Cli {
-    /// Whether the same arguments say the same a second time: a pipe as `--config`, as shells make of `<(…)`, is
-    /// empty by then.
+    /// Whether the same arguments can be read a second time: a pipe as `--config`, as shells make of `<(…)`, is empty
+    /// by then.
     pub fn can_be_read_again(&self) -> bool {
         self.file.as_ref().is_none_or(|file| file.is_file())
     }
@@ -117,7 +117,7 @@ impl Cli {
         Ok(cli)
     }
 
-    /// What clap does not know of: which options go with which method.
+    /// A check that clap cannot do: which options go with which method.
     fn check(&self, matches: &ArgMatches) -> Result<(), String> {
         if self.quiet() && self.verbose > 0 {
             return Err("--quiet and --verbose contradict each other; leave one out".into());
@@ -147,7 +147,7 @@ impl Cli {
                 Self::check_run(&args.given, given)
             }
             (Some(_), _) => Ok(()),
-            // A run that goes on knows all it needs.
+            // A run that is resumed needs nothing else.
             (None, _) if self.lasting.resume.is_some() => {
                 lasting::check(matches, &self.given.dataset())
             }
@@ -204,7 +204,7 @@ impl Cli {
         Ok(())
     }
 
-    /// Whether only errors are to be told: `--quiet` may also stand before a subcommand that has it.
+    /// Whether only errors are to be printed: `--quiet` may also stand before a subcommand that has it.
     pub fn quiet(&self) -> bool {
         let own = match &self.command {
             Some(Command::Evaluate(args)) => args.common.quiet,
@@ -214,7 +214,7 @@ impl Cli {
             Some(Command::Export(args)) => args.quiet,
             Some(Command::View(args)) => args.quiet,
             Some(Command::Report(args)) => args.quiet,
-            // They say nothing but what was asked for.
+            // These commands print only what was asked for.
             Some(_) => return false,
             None => false,
         };
@@ -261,7 +261,7 @@ pub enum Command {
     Report(ReportArgs),
 }
 
-/// What flags that a subcommand shares with runs mean there, where it is not the same.
+/// Help for flags that a subcommand shares with runs but that mean something else there.
 const OTHERWISE: [(&str, &str, &str); 12] = [
     (
         "evaluate",
@@ -321,7 +321,7 @@ pub fn command() -> clap::Command {
     let command = OTHERWISE.into_iter().fold(command, |command, (subcommand, id, help)| {
         command.mut_subcommand(subcommand, |command| command.mut_arg(id, |arg| arg.help(help)))
     });
-    // Known there for what it is refused with alone.
+    // Defined there only so that it can be refused with a message of its own.
     command.mut_subcommand("show-config", |command| command.mut_arg("resume", |arg| arg.hide(true)))
 }
 

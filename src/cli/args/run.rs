@@ -1,4 +1,4 @@
-//! Flags that are no settings of a run, and that commands with settings share.
+//! Flags that are not settings of a run and that all commands with settings share.
 
 use std::path::PathBuf;
 

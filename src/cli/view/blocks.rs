@@ -2,16 +2,16 @@
 
 use dm_wgpu::report::{Sheet, printable};
 
-/// Pixels of a side that images are shrunk to where they need not be smaller…
+/// Pixels of a side to which images are shrunk, unless they must be smaller …
 const COMFORTABLE: usize = 28;
-/// …and below which nobody would know them.
+/// … and below which nobody would recognise them.
 const LEAST: usize = 14;
-/// From here on classes are many, and their images small.
+/// From this number on, classes are many, and their images are shown small.
 const MANY: usize = 12;
 /// Letters of a name.
 const LETTERS: usize = 14;
 
-/// What goes where, in characters.
+/// The layout, in characters.
 #[derive(Debug, PartialEq)]
 pub struct Blocks {
     /// Pixels of an image's side, an even number: so many characters, half as many lines.
@@ -26,7 +26,7 @@ pub struct Blocks {
 }
 
 impl Blocks {
-    /// To fit into a width. Alone, a class shows all its images, on several lines if it must.
+    /// A layout that fits into a width. A single class shows all its images, on several lines if necessary.
     pub fn of(sheet: &Sheet, columns: usize, alone: bool) -> Self {
         let letters = sheet.names().iter().map(|name| width(name)).max().unwrap_or(0).min(LETTERS);
         let room = columns.saturating_sub(letters + 1);
@@ -41,7 +41,7 @@ impl Blocks {
         Self { side, across, shown, letters, beside: ((columns + 1) / block).max(1) }
     }
 
-    /// How many images a class shows.
+    /// How many of its images a class shows.
     pub fn shown(&self) -> usize {
         self.shown
     }
@@ -101,7 +101,7 @@ fn width(name: &str) -> usize {
     unicode_width::UnicodeWidthStr::width(&*printable(name))
 }
 
-/// A name in just so many characters, cut if need be; nothing in it moves the cursor.
+/// A name in exactly so many characters, cut if necessary; nothing in it moves the cursor.
 fn fitted(name: &str, letters: usize) -> String {
     let mut cut = printable(name).into_owned();
     if width(&cut) > letters {
@@ -125,7 +125,7 @@ fn shrunk(image: &[u8], size: usize, channels: usize, side: usize) -> Vec<[u8; 3
             sum.iter_mut().enumerate().for_each(|(c, sum)| *sum += u32::from(pixel[c % channels]));
             count += 1;
         }
-        // A mean of bytes is one.
+        // The mean of bytes is a byte.
         sum.map(|sum| ((sum + count / 2) / count.max(1)) as u8)
     };
     (0..side).flat_map(|y| (0..side).map(move |x| mean(x, y))).collect()
@@ -139,7 +139,7 @@ fn colours(above: [u8; 3], below: [u8; 3], palette: bool) -> String {
     format!("\u{1b}[38;2;{r};{g};{b};48;2;{s};{h};{c}m")
 }
 
-/// Of the 256 colours: the cube of six steps a channel, or, for greys, the finer ramp beside it.
+/// Of the 256 colours: the cube of six steps per channel, or, for greys, the finer ramp beside it.
 fn nearest([r, g, b]: [u8; 3]) -> u8 {
     if r.abs_diff(g) < 10 && g.abs_diff(b) < 10 && r.abs_diff(b) < 10 {
         return match g {
@@ -180,7 +180,7 @@ mod tests {
         .unwrap()
     }
 
-    /// What of a line takes room.
+    /// The part of a line that takes room on the screen.
     fn visible(line: &str) -> String {
         let mut seen = String::new();
         let mut escape = false;

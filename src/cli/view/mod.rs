@@ -1,5 +1,5 @@
-//! `dm-wgpu view`: a set in the terminal, as a picture where it shows pictures, else in coloured
-//! half-blocks.
+//! `dm-wgpu view`: shows a set in the terminal, as a picture if the terminal shows pictures, else
+//! in coloured half-blocks.
 
 mod blocks;
 mod protocol;
@@ -56,7 +56,7 @@ pub fn run(args: &ViewArgs, console: Console) -> Result<u8, Failure> {
     };
     say::raw(text.trim_end_matches('\n'))
         .map_err(|error| Failure::Failed(format!("stdout: {error}")))?;
-    // Below the images, where it is seen.
+    // Printed below the images, where it is not scrolled away.
     if let Some(note) = note {
         console.say(&note);
     }

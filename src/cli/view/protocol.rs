@@ -5,7 +5,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use super::CELL;
 use crate::cli::args::Way;
 
-/// What kitty takes at a time.
+/// Bytes that kitty takes at a time.
 const CHUNK: usize = 4096;
 
 /// The bytes of a PNG for a terminal so many characters wide.
@@ -17,7 +17,7 @@ pub fn escapes(way: Way, png: &[u8], columns: usize) -> String {
             png.len()
         );
     }
-    // Where the cells are narrower than thought, it is made to fit.
+    // If the cells are narrower than assumed, the terminal shrinks the picture to fit.
     let wide = width(png).div_ceil(CELL).clamp(1, columns);
     let mut text = String::new();
     let mut rest = data.as_str();
@@ -32,7 +32,7 @@ pub fn escapes(way: Way, png: &[u8], columns: usize) -> String {
     text
 }
 
-/// As its header says.
+/// The width in its header.
 fn width(png: &[u8]) -> usize {
     let bytes = png.get(16..20).and_then(|bytes| bytes.try_into().ok());
     bytes.map_or(0, |bytes| u32::from_be_bytes(bytes) as usize)

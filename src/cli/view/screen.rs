@@ -1,4 +1,4 @@
-//! Which pictures a terminal shows, by what its environment says.
+//! Which kinds of pictures a terminal shows, judged by environment variables.
 
 use std::env;
 
@@ -47,7 +47,7 @@ impl Environment {
         if self.term == "dumb" {
             return Err("this terminal has no colours");
         }
-        // Multiplexers keep pictures to themselves unless told otherwise.
+        // Multiplexers do not pass pictures on unless they are configured to.
         if !self.multiplexed {
             if self.kitty || self.term.contains("kitty") || self.program == "ghostty" {
                 return Ok(Way::Kitty);

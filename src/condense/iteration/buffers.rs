@@ -1,4 +1,4 @@
-//! The buffers of a step, named once, for the device and for the count.
+//! The buffers of a step. Each is named once, for allocating and for counting memory.
 
 use super::{Plan, feed::Feed, sizes::Sizes};
 use crate::{
@@ -8,7 +8,7 @@ use crate::{
     objective::MeanEmbeddings,
 };
 
-/// The synthetic images and how they move, which stay where they are however a step is cut.
+/// The synthetic images and their velocities. They stay in place however a step is cut.
 #[derive(Debug)]
 pub(super) struct Pixels<M: Memory = Gpu> {
     pub images: M::Buffer<f32>,

@@ -1,4 +1,4 @@
-//! Encoding a step: sending what it is about, then its stages, as far as there is room.
+//! Encoding a step: sending its inputs, then its stages, as far as the share has room.
 
 use super::{Iteration, Recorded, Step};
 use crate::{
@@ -6,7 +6,7 @@ use crate::{
     gpu::{Place, Readback, Share, Ticket},
 };
 
-/// How far a step was encoded.
+/// How far a step has been encoded.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Progress {
     stage: Stage,
@@ -20,7 +20,7 @@ enum Stage {
     #[default]
     Network,
     Pack,
-    /// What batch norms go by.
+    /// The statistics that freeze batch norms.
     Statistics,
     /// A chunk of real images.
     Real(usize),
@@ -35,8 +35,8 @@ impl Progress {
 }
 
 impl Iteration {
-    /// Submits the next part of a step, as long as a submission should be; whether that was the last. Then the
-    /// losses are on their way to `readback`.
+    /// Submits the next part of a step, as much as a submission should hold. Returns whether that was the last part;
+    /// then the losses are on their way to `readback`.
     pub fn submit_some(
         &mut self,
         step: &Step<'_>,
@@ -53,7 +53,7 @@ impl Iteration {
         Ok((share.submit(&gpu, encoder), ended))
     }
 
-    /// Seconds that a step is expected to take, and what of them is behind `progress`.
+    /// Seconds that a step is expected to take, and how many of them remain after `progress`.
     pub fn expected(&self, progress: &Progress) -> (f64, f64) {
         let at = match progress.stage {
             Stage::Network => 0,
@@ -69,8 +69,8 @@ impl Iteration {
         (whole, begun + self.gpu.expected(left))
     }
 
-    /// Encodes what there is room for of a step; whether that was all. Then the losses are on their way to
-    /// `readback`. Where the device has no memory left, the pixels were not moved.
+    /// Encodes as much of a step as there is room for. Returns whether that was all; then the losses are on their way
+    /// to `readback`. If the device has no memory left, the pixels were not moved.
     pub fn encode(
         &mut self,
         encoder: &mut wgpu::CommandEncoder,
@@ -90,12 +90,12 @@ impl Iteration {
             let stage = progress.stage;
             let work = || self.encode_stage(encoder, share, step, progress, readback);
             match gpu.with_enough_memory("take a step", work) {
-                // As half of what moves them cannot be undone, nothing can be repeated.
+                // An update that is half done cannot be undone, so the step cannot be repeated.
                 Err(Error::OutOfMemory { doing, reason }) if stage == Stage::Update => {
                     return Err(Error::gpu(doing, reason));
                 }
                 Err(error) => {
-                    // The encoder may be another's, and holds what was sent so far.
+                    // The encoder may be the caller's, and holds what was sent so far.
                     self.end(encoder);
                     return Err(error);
                 }
@@ -107,7 +107,7 @@ impl Iteration {
         Ok(false)
     }
 
-    /// What there is room for of one stage; whether that was all, and the next one's turn.
+    /// Encodes as much of one stage as there is room for. Returns whether the stage is complete.
     fn encode_stage(
         &mut self,
         encoder: &mut wgpu::CommandEncoder,
@@ -130,14 +130,14 @@ impl Iteration {
             Stage::Real(chunk) => (&chunks[chunk].recording, "real images"),
             Stage::Synthetic => (synthetic, "synthetic images"),
             Stage::Update => {
-                // Short, and nobody may see the pixels of two steps at once.
+                // It is short, and nobody may see pixels of two steps at once.
                 update.encode_at_once(&gpu, share, encoder, "move the pixels");
                 readback.record(encoder, self.objective.losses());
                 *progress = Progress::default();
                 return Ok(true);
             }
         };
-        // A caller that brings its own weights wants no others drawn.
+        // If the caller brings its own weights, none are drawn.
         let skipped = progress.stage == Stage::Network && step.network.is_none();
         if !skipped && !recording.encode_some(&gpu, &mut progress.place, share, encoder, label) {
             return Ok(false);
@@ -153,12 +153,12 @@ impl Iteration {
         Ok(true)
     }
 
-    /// What is to follow each encoder that something was encoded into.
+    /// Must be called after each encoder into which something was encoded.
     pub fn end(&mut self, encoder: &wgpu::CommandEncoder) {
         self.belt.finish_and_recall_on_submit(encoder);
     }
 
-    /// What a stage of a step needs to be on the device.
+    /// Sends the inputs that a stage of a step needs.
     fn send(
         &mut self,
         encoder: &mut wgpu::CommandEncoder,

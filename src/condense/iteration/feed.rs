@@ -13,13 +13,13 @@ use crate::{
     kernels::{Augment, Item, Planes, Source},
 };
 
-/// The buffers between images as they are kept and as a network reads them.
+/// The buffers between images as they are stored and as a network reads them.
 #[derive(Debug)]
 pub(in crate::condense) struct Feed<M: Memory = Gpu> {
     /// How a network's input looks from outside: dense.
     dense: Planes,
-    /// One row per class: siamese augmentation. After them, where batch norms go by real images, one that leaves images
-    /// as they are.
+    /// One row per class: siamese augmentation. For networks with batch norm, one more row that leaves images
+    /// unchanged.
     rows: M::Buffer<Row>,
     means: M::Buffer<f32>,
     real: RealSource<M>,
@@ -84,7 +84,8 @@ impl Feed {
         let item = |image: u32| Item { image, row: image / plan.ipc as u32 };
         let items: Vec<_> = (0..plan.syns() as u32).map(item).collect();
         self.synthetic_items.write(gpu, &items);
-        // What is sent is numbered in its order; of what is on the device already, each step says which it is.
+        // Images that are sent are numbered in their order; for images that stay on the device, each step says which
+        // ones it uses.
         let row = plan.real_counts.len() as u32;
         let items: Vec<_> = (0..plan.norm_images as u32).map(|image| Item { image, row }).collect();
         self.norm_items.write(gpu, &items);
@@ -101,7 +102,7 @@ impl Feed {
         self.real_by(gpu, recording, &self.real_items, input, images);
     }
 
-    /// Records the real images that batch norms go by into a network's input, as they are.
+    /// Records the real images for batch norms' statistics into a network's input, unaugmented.
     pub fn norm(
         &self,
         gpu: &Gpu,
@@ -164,7 +165,7 @@ impl Feed {
         Augment { items, rows: &self.rows, means: &self.means }
     }
 
-    /// Bytes that one send needs at most.
+    /// The most bytes that one send needs.
     pub fn largest_send(&self, classes: usize, reals: usize) -> usize {
         let changing = classes * size_of::<Row>() + reals * size_of::<Item>();
         changing.max(match &self.real {
@@ -174,8 +175,8 @@ impl Feed {
         })
     }
 
-    /// Sends what a step is about: an augmentation per class, and which images the batch holds. `chunks` are those it is
-    /// cut into.
+    /// Sends a step's inputs: an augmentation per class, and which images the batch holds. `chunks` are the pieces of
+    /// the batch.
     pub fn send(
         &self,
         belt: &mut StagingBelt,
@@ -190,7 +191,7 @@ impl Feed {
             (RealBatch::Indices { indices, .. }, RealSource::Resident(_)) => {
                 indices.iter().zip(classes).map(|(&image, row)| Item { image, row }).collect()
             }
-            // What is sent chunk by chunk is numbered within its chunk.
+            // Images that are sent chunk by chunk are numbered within their chunk.
             _ => {
                 let within = chunks.flat_map(|images| 0..images.len() as u32);
                 within.zip(classes).map(|(image, row)| Item { image, row }).collect()
@@ -219,7 +220,7 @@ impl Feed {
         }
     }
 
-    /// Sends the images that batch norms go by, or which they are.
+    /// Sends the images for batch norms' statistics, or, if the training set is on the device, which ones they are.
     pub fn send_norm(
         &self,
         belt: &mut StagingBelt,

@@ -27,10 +27,10 @@ impl fmt::Display for Sizes {
 }
 
 impl Sizes {
-    /// Of what has made room for others.
+    /// Sizes of buffers that were given up to make room.
     pub const NOTHING: Self = Self { chunk: 0, syn_chunk: 0, resident: false };
 
-    /// Half as many images at a time, and the training set sent piece by piece; none if that is so already.
+    /// Half as many images at a time, and the training set sent piece by piece; `None` if there is nothing smaller.
     pub fn smaller(self) -> Option<Self> {
         let (chunk, syn_chunk) = (self.chunk.div_ceil(2), self.syn_chunk.div_ceil(2));
         let smaller = Self { chunk, syn_chunk, resident: false };
@@ -53,7 +53,7 @@ impl Sizes {
         let fits = |sizes| gpu.has_room_for(&table(sizes));
         let least = Self { chunk: 1, syn_chunk: 1, resident: false };
         gpu.check_room(&table(least), "these settings need")?;
-        // Keeping the training set saves sending it piece by piece, but not at any price.
+        // Keeping the training set on the device saves sending it piece by piece, but it must leave room for images.
         let fixed = table(Self::NOTHING).bytes();
         let price = |bytes: usize| bytes as u64 <= (gpu.memory_budget() - fixed) / 2;
         let resident = matches!(plan.real, RealFormat::Pixels { all, .. } if price(all.len()))

@@ -1,4 +1,4 @@
-//! Advancing a run: an iteration by own submissions, or as much as the caller's encoder has room for.
+//! Advancing a run: by submitting an iteration, or by encoding into the caller's encoder as much as there is time for.
 
 use std::{ops::ControlFlow, time::Duration};
 
@@ -30,24 +30,23 @@ struct Underway {
 const FRAMES: usize = 3;
 
 impl Condensation {
-    /// Submits one iteration and returns without waiting for it; one that [`encode_some`](Self::encode_some)
-    /// left in the middle is begun anew. It is cut into submissions of about the device's
+    /// Submits one iteration and returns without waiting for it. An iteration that [`encode_some`](Self::encode_some)
+    /// left in the middle begins anew. The work is cut into submissions of about the device's
     /// [`submit_target`](crate::Gpu::submit_target).
     ///
-    /// Steps may go on past the settings' `iterations`, which [`is_done`](Self::is_done) goes by.
+    /// Steps are possible beyond the settings' `iterations`, after which [`is_done`](Self::is_done) is true.
     ///
     /// # Errors
-    /// [`Error::Gpu`] if the device was lost, [`Error::OutOfMemory`] if it has none left in the smallest pieces
-    /// either: then the images are as the iteration before left them.
+    /// [`Error::Gpu`] if the device was lost, [`Error::OutOfMemory`] if it has too little memory left even for the
+    /// smallest pieces: then the images are as the iteration before left them.
     pub fn step(&mut self) -> Result<()> {
         self.submit(None).map(drop)
     }
 
     /// As [`step`](Self::step), but waits so that only a few of its submissions are unfinished at a time, and calls
-    /// `between` after each with the part of the iteration, from 0 to 1, that the GPU is known to have done. Where
-    /// that breaks, the iteration is left, and the images stay as the one before made them; the next step begins
-    /// it anew. This is how a program whose iterations take seconds shows that it lives, and stops when it is told
-    /// to.
+    /// `between` after each with the part of the iteration, from 0 to 1, that the GPU is known to have done. If
+    /// `between` breaks, the iteration is abandoned, and the images stay as the one before made them; the next step
+    /// begins it anew. So a program whose iterations take seconds can show progress, and can stop when it is asked to.
     ///
     /// ```no_run
     /// # fn condense(run: &mut dm_wgpu::Condensation) -> dm_wgpu::Result<()> {
@@ -106,7 +105,8 @@ impl Condensation {
         }
     }
 
-    /// As [`step`](Self::step), which never waits, under the name that other work has in browsers. Completes at once.
+    /// As [`step`](Self::step), which never waits, under the name that evaluations and selections use for it in
+    /// browsers. Completes at once.
     ///
     /// # Errors
     /// As [`step`](Self::step).
@@ -114,8 +114,8 @@ impl Condensation {
         self.step()
     }
 
-    /// How long the iterations that are left take on this device, measured on a slice of each kernel: seconds where
-    /// kernels are compiled first, a moment else. No image changes.
+    /// How long the remaining iterations will take on this device, measured on a slice of each kernel. Measuring takes
+    /// seconds if kernels must be compiled first, otherwise a moment. No image changes.
     ///
     /// # Errors
     /// [`Error::Gpu`] if the device was lost.
@@ -138,19 +138,19 @@ impl Condensation {
         duration(left * self.matching.expected(&EngineProgress::default()).0)
     }
 
-    /// Encodes one iteration into the caller's encoder, to be submitted to the queue of
-    /// [`Gpu::from_parts`](crate::Gpu::from_parts) when the caller pleases: several in one encoder if wanted, and
-    /// before any [`step`](Self::step) or encoder with a later iteration. Nothing is submitted or read back
-    /// here, and no buffer made once there are as many as iterations in flight need.
+    /// Encodes one iteration into the caller's encoder. The caller submits it to the queue of
+    /// [`Gpu::from_parts`](crate::Gpu::from_parts) at any time before a later [`step`](Self::step) or an encoder with a
+    /// later iteration; one encoder may hold several iterations. Nothing is submitted or read back here, and no buffer
+    /// is made once there are as many as the iterations in flight need.
     ///
-    /// The iteration counts from now on. If its encoder is dropped instead, as where a frame can't be shown, the
-    /// next call notices, and the iteration is repeated: to the same bits as if nothing had happened. Only where
-    /// a later one was submitted nevertheless, the images have missed it, and every call says so from then on;
-    /// go on from a checkpoint then.
+    /// The iteration counts from now on. If its encoder is dropped instead, for instance because a frame can't be
+    /// shown, the next call notices this and repeats the iteration, to the same bits as if nothing had happened. But if
+    /// a later encoder was submitted nevertheless, the images have missed the iteration; from then on every call
+    /// returns an error, and a checkpoint is the way back.
     ///
-    /// All of it is one submission then. On slow adapters an iteration may take longer than a frame,
-    /// or than drivers let a submission run (some seconds): [`encode_some`](Self::encode_some) encodes as
-    /// much as there is time for.
+    /// The whole iteration is then one submission. On slow adapters it may take longer than a frame, or longer than
+    /// drivers let a submission run (some seconds): [`encode_some`](Self::encode_some) encodes only as much as there is
+    /// time for.
     ///
     /// ```no_run
     /// # fn frame(
@@ -169,7 +169,8 @@ impl Condensation {
     /// ```
     ///
     /// # Errors
-    /// As [`step`](Self::step), and [`Error::Gpu`] if an encoder was dropped and a later one was not.
+    /// As [`step`](Self::step), and [`Error::Gpu`] if an encoder was dropped and a later one was
+    /// submitted.
     pub fn encode_step(&mut self, encoder: &mut wgpu::CommandEncoder) -> Result<()> {
         self.collect()?;
         let (mut share, first) = (Share::unbounded(), self.iteration);
@@ -184,11 +185,10 @@ impl Condensation {
     /// once its end is encoded. What comes out is the same to the bit however it is cut.
     ///
     /// How long work takes is learned from earlier calls: exactly on a device with
-    /// [`TIMESTAMP_QUERY`](wgpu::Features::TIMESTAMP_QUERY), which
-    /// [`preferred_features`](crate::preferred_features) asks for; else from when it was seen to be done, and
-    /// cautiously. The first calls go by a guess that is meant for slow adapters. At the least it
-    /// encodes a 256th of one dispatch, and nothing while three earlier calls' work is not known to be
-    /// done.
+    /// [`TIMESTAMP_QUERY`](wgpu::Features::TIMESTAMP_QUERY), which [`preferred_features`](crate::preferred_features)
+    /// asks for; otherwise cautiously, from when work was seen to be done. The first calls use a guess that is meant
+    /// for slow adapters. A call encodes at least a 256th of one dispatch, but nothing while the work of three earlier
+    /// calls is not known to be done.
     ///
     /// ```no_run
     /// # fn frame(
@@ -226,15 +226,15 @@ impl Condensation {
         outcome.map(|_| expected)
     }
 
-    /// Encodes what there is room for of an iteration; whether it came to its end.
+    /// Encodes as much of an iteration as there is room for. Returns whether the iteration is complete.
     fn encode(&mut self, encoder: &mut wgpu::CommandEncoder, share: &mut Share) -> Result<bool> {
         self.advance(|matching, work, Underway { progress, losses, .. }| {
             matching.encode(encoder, share, work, progress, losses)
         })
     }
 
-    /// Goes on with the iteration that was begun, or with the next; whether it came to its end. Where the device
-    /// has no memory left, it begins again in smaller pieces, as long as there are such.
+    /// Continues the iteration that was begun, or begins the next. Returns whether it is complete. If the device has no
+    /// memory left, it begins again in smaller pieces, if there are smaller ones.
     fn advance(
         &mut self,
         mut issue: impl FnMut(&mut Engine, &Work<'_>, &mut Underway) -> Result<bool>,
@@ -280,7 +280,7 @@ impl Condensation {
         self.encoded.push_back(Encoded { first, ticket: share.end(encoder) });
     }
 
-    /// What the next iteration is about, or the one that was begun.
+    /// The inputs of the iteration that was begun, or of the next.
     fn begin(&mut self) -> Begun {
         if let Some(begun) = self.begun.take() {
             return begun;

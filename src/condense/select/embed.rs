@@ -12,7 +12,7 @@ use crate::{
 pub(super) const PREPARE: &str = "prepare the selection";
 const DOING: &str = "embed a class";
 
-/// More at a time would make nothing faster.
+/// Larger chunks would not be faster.
 const MOST: usize = 512;
 
 /// A network and room for some images at a time.
@@ -57,7 +57,7 @@ impl ClassEmbedder {
         gpu.checked(PREPARE, || Self::build(gpu, dataset, net, seed, chunk)).await
     }
 
-    /// What its buffers take where so many images come at a time.
+    /// The memory that its buffers take with so many images at a time.
     fn table_of(gpu: &Gpu, dataset: &Dataset, net: &ConvNet, chunk: usize) -> Table {
         let table = Table::new(gpu.caps());
         Buffers::new(&table, dataset, net, chunk);
@@ -119,7 +119,7 @@ impl ClassEmbedder {
     }
 
     /// The embeddings of these training images, one after the other. Waits for them, and calls `between` with the part
-    /// that is done. None where that breaks.
+    /// that is done; `None` if that breaks.
     pub fn embed_blocking(
         &self,
         gpu: &Gpu,
@@ -161,7 +161,7 @@ impl ClassEmbedder {
         Ok(embeddings)
     }
 
-    /// A last chunk may be smaller: what the one before left behind is embedded again and dropped.
+    /// The last chunk may be smaller: images that the chunk before left behind are then embedded again and dropped.
     fn send(&self, gpu: &Gpu, dataset: &Dataset, images: &[u32]) {
         let image = |&index: &u32| dataset.train().image(index as usize);
         let pixels: Vec<u8> = images.iter().flat_map(image).copied().collect();

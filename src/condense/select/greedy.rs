@@ -1,9 +1,9 @@
-//! Greedy choices among points: herding and k-center, each in O(points × features) a pick.
+//! Greedy choices among points: herding and k-center, each in O(points × features) per choice.
 //!
 //! Sums are `f64` and ties go to the first point, so that a choice follows from the points alone.
 
-/// `count` of the points (all, if there are fewer) whose mean comes as near as greedy steps get it
-/// to the mean of all, in the order of their choice.
+/// `count` of the points (all, if there are fewer) whose mean is as near to the mean of all as
+/// greedy steps achieve, in the order of their choice.
 pub(super) fn herding(points: &[f32], features: usize, count: usize) -> Vec<usize> {
     let rows: Vec<_> = points.chunks_exact(features).collect();
     let mean = mean(&rows, features);
@@ -42,7 +42,7 @@ pub(super) fn k_center(points: &[f32], features: usize, count: usize) -> Vec<usi
         for (row, nearest) in rows.iter().zip(&mut nearest) {
             *nearest = nearest.min(distance(row, &at));
         }
-        // Below every distance: a chosen point is not chosen again, even beside its double.
+        // Below every distance: a chosen point is not chosen again, even if another point is equal to it.
         nearest[center] = f64::NEG_INFINITY;
         let more = chosen.len() < count.min(rows.len());
         next = least(nearest.iter().map(|distance| -distance).enumerate()).filter(|_| more);

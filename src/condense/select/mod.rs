@@ -1,4 +1,4 @@
-//! Real images chosen as they are: the baselines that a synthetic set has to beat.
+//! Selections of real images: the baselines that a synthetic set has to beat.
 
 mod embed;
 mod greedy;
@@ -16,7 +16,7 @@ use crate::{
 };
 use embed::{ClassEmbedder, PREPARE};
 
-/// By what real images are chosen.
+/// How real images are chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -68,7 +68,7 @@ with_setters! {
     #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
     #[serde(deny_unknown_fields)]
     pub struct SelectionSettings {
-        /// By what images are chosen.
+        /// How images are chosen.
         pub selection: Selector,
         /// Images per class, from 1. No class may have fewer.
         pub ipc: usize,
@@ -87,7 +87,7 @@ impl SelectionSettings {
         Self::like(&Settings::for_dataset(dataset), selection)
     }
 
-    /// As many images per class as these settings have, by a network as large, with their seed.
+    /// As many images per class as these settings have, with a network of the same size and the same seed.
     pub fn like(settings: &Settings, selection: Selector) -> Self {
         let Settings { ipc, width, depth, seed, .. } = *settings;
         Self { selection, ipc, width, depth, seed }
@@ -113,9 +113,9 @@ impl SelectionSettings {
 /// A selection of real training images in progress, one class per step.
 ///
 /// Herding and k-center see the images through one fixed ConvNet with random weights that follow
-/// from the seed. The baselines in the literature use a network trained on the whole set, whose
-/// embeddings know more of the classes: these choices are cheaper, and comparable among
-/// themselves, but not the published baselines.
+/// from the seed. The baselines in the literature use a network that was trained on the whole set,
+/// whose embeddings separate the classes better. The choices here are cheaper and comparable with
+/// each other, but they are not the published baselines.
 ///
 /// ```no_run
 /// # use std::sync::Arc;
@@ -146,7 +146,7 @@ impl Selection {
         blocking(PREPARE, Self::new_async(gpu, dataset, settings))
     }
 
-    /// As [`new`](Self::new), for browsers, which answer only later whether the device took it all. Elsewhere
+    /// As [`new`](Self::new), for browsers, which report only later whether the device accepted everything. Elsewhere
     /// it completes at once.
     ///
     /// # Errors
@@ -184,7 +184,7 @@ impl Selection {
         }
     }
 
-    /// What its buffers take; nothing where no network looks.
+    /// The memory that its buffers take; none for a random selection, which needs no network.
     #[cfg(feature = "testing")]
     pub(crate) fn table(&self) -> Result<crate::gpu::Table> {
         let net = self.settings.network(&self.dataset)?;
@@ -198,7 +198,7 @@ impl Selection {
         &self.settings
     }
 
-    /// The number of classes, which is that of steps.
+    /// The number of steps: one per class.
     pub fn total(&self) -> u32 {
         self.dataset.classes() as u32
     }
@@ -213,7 +213,7 @@ impl Selection {
         self.done() >= self.total()
     }
 
-    /// Steps that are submitted and unfinished: none between two calls, as a step ends with the choice.
+    /// Steps that are submitted and unfinished: always 0 between two calls, as a step ends with the choice.
     pub fn in_flight(&self) -> u32 {
         0
     }
@@ -234,8 +234,9 @@ impl Selection {
         self.wait_blocking(at_most)
     }
 
-    /// How long the classes that are left take on this device, measured on a slice of each kernel: seconds where kernels
-    /// are compiled first, a moment else, and nothing where no network looks. Without what the host needs to choose.
+    /// How long the remaining classes will take on this device, measured on a slice of each kernel; without the time in
+    /// which the host chooses. Measuring takes seconds if kernels must be compiled first, otherwise a moment. A random
+    /// selection, which needs no network, takes no time on the device.
     ///
     /// # Errors
     /// [`Error::Gpu`] if the device was lost.
@@ -260,9 +261,9 @@ impl Selection {
         duration(self.embedder.as_ref().map_or(0.0, seconds))
     }
 
-    /// Chooses from the next class, waiting for its embeddings, and calls `between` now and then with the part of the
-    /// class that is embedded, from 0 to 1. Where that breaks, the class is left, to be chosen from anew. After the last
-    /// class, does nothing.
+    /// Chooses from the next class. Waits for its embeddings, and calls `between` now and then with the part of the
+    /// class that is embedded, from 0 to 1. If `between` breaks, the class is abandoned and begins anew with the next
+    /// step. After the last class, does nothing.
     ///
     /// # Errors
     /// [`Error::Gpu`] if the device was lost.
@@ -287,9 +288,9 @@ impl Selection {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// Chooses from the next class, completing when its embeddings have arrived. Polling the device lets it: a
-    /// program that draws does so with every frame, another calls [`Gpu::poll`] now and then. After the last class,
-    /// does nothing.
+    /// Chooses from the next class, and completes when its embeddings have arrived. This needs somebody to poll the
+    /// device: a program that draws does so in every frame, others call [`Gpu::poll`] now and then. After the last
+    /// class, does nothing.
     ///
     /// # Errors
     /// [`Error::Gpu`] if the device was lost.
@@ -306,7 +307,7 @@ impl Selection {
         Ok(())
     }
 
-    /// From the next class, whose images have these embeddings, if a network looks.
+    /// Chooses from the next class, whose images have these embeddings (`None` for a random selection).
     fn choose(&mut self, features: Option<Vec<f32>>) {
         let class = self.chosen.len();
         let SelectionSettings { selection, ipc, seed, .. } = self.settings;
@@ -329,7 +330,7 @@ impl Selection {
         &self.chosen
     }
 
-    /// Chooses from the classes that are left, then gives all chosen images.
+    /// Chooses from the remaining classes, then returns all chosen images.
     ///
     /// # Errors
     /// [`Error::Gpu`] if the device was lost.

@@ -31,7 +31,7 @@ pub(super) fn from_archive(known: &Known, form: &Form, path: &Path) -> Result<Da
     assemble(known, form, parts, names)
 }
 
-/// Why an archive will not do in which there is no file of this name.
+/// The error for an archive without a file of this name.
 fn lacking(form: &Form, name: &str, path: &Path) -> Error {
     let Python { folder, file, what } = form.python;
     let python = archive::read_files(path, folder, &[file]);

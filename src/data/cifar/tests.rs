@@ -9,7 +9,7 @@ use crate::data::{
 use std::fs;
 use tar::EntryType;
 
-/// A record whose pixels tell which it is: the label, and `tone` more a channel.
+/// A record whose pixels tell which it is: the label, and `tone` more per channel.
 fn record(form: &Form, label: u8, tone: u8) -> Vec<u8> {
     let coarse = vec![99; form.labels - 1];
     let planes = (0..3).flat_map(|channel| vec![label + tone * channel; 1024]);

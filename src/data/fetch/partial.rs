@@ -1,4 +1,4 @@
-//! What has arrived of a file: kept where a download breaks off, so that the next one goes on there.
+//! The part of a file that has arrived. It is kept if a download breaks off, so that the next one continues there.
 
 use std::{
     fs,
@@ -9,27 +9,28 @@ use std::{
 use super::UNFINISHED;
 use crate::files;
 
-/// What the names of files begin with that a later download goes on with.
+/// Prefix of unfinished files that a later download continues.
 pub(super) const KEPT: &str = ".partial-";
 
-/// The beginning of a file, open and this program's alone.
+/// The beginning of a file, open and locked by this process.
 pub(super) struct Partial {
     file: fs::File,
     path: PathBuf,
     len: u64,
-    /// Whether it stays when it is not whole in the end.
+    /// Whether it is kept if it is not complete in the end.
     kept: bool,
     whole: bool,
 }
 
 impl Partial {
-    /// What an earlier download left of the file of this name, or an empty one.
+    /// The beginning that an earlier download left of this file, or an empty file.
     pub(super) fn open(folder: &Path, name: &str) -> io::Result<Self> {
         let path = folder.join(format!("{KEPT}{name}"));
         let mut options = fs::OpenOptions::new();
         let file = options.read(true).write(true).create(true).truncate(false).open(&path)?;
-        // Locked is what another program is writing to, and gone what it has just made whole. File
-        // systems that know no locks count as taken too: safe, if without going on later.
+        // If it is locked, another process is writing to it; if it is gone, that process has just
+        // completed it. On file systems without locks it counts as taken, too: this is safe, but a
+        // download cannot be continued there.
         let (file, path, kept) = match file.try_lock() {
             Ok(()) if path.exists() => (file, path, true),
             _ => {
@@ -47,7 +48,7 @@ impl Partial {
         self.len
     }
 
-    /// What a program that ends here and now should remove: nothing, if it is worth keeping.
+    /// The file that a program which ends now should remove; `None` if it is worth keeping.
     pub(super) fn to_remove(&self) -> Option<&Path> {
         (!self.kept).then_some(&self.path)
     }
@@ -66,16 +67,16 @@ impl Partial {
         Ok(())
     }
 
-    /// To read it from its beginning; what is appended then comes after what was read.
+    /// For reading it from its beginning; bytes that are then appended come after those that were read.
     pub(super) fn reader(&self) -> io::Result<fs::File> {
         let mut file = self.file.try_clone()?;
         file.rewind()?;
         Ok(file)
     }
 
-    /// Gives it its name, now that it is whole.
+    /// Gives it its final name, now that it is complete.
     pub(super) fn finish(mut self, path: &Path) -> io::Result<()> {
-        // Without this a crash of the machine could keep the new name and lose what it stands for.
+        // Without this, a crash of the machine could keep the new name and lose the content.
         self.file.sync_all()?;
         fs::rename(&self.path, path)?;
         self.whole = true;
@@ -86,7 +87,7 @@ impl Partial {
 impl Drop for Partial {
     fn drop(&mut self) {
         if !self.whole && (!self.kept || self.len == 0) {
-            // Whoever can't be removed is in nobody's way.
+            // A file that cannot be removed does no harm.
             let _ = fs::remove_file(&self.path);
         }
     }

@@ -1,4 +1,5 @@
-//! Where the data sets that have names are on this machine, or come from.
+//! The files of data sets with names: where they are on this machine, or where they are downloaded from, and how they
+//! are read.
 
 use std::{
     fs,
@@ -20,46 +21,45 @@ pub(in crate::data) enum Origin {
     Published(Published),
 }
 
-/// What is known of a data set's files.
+/// The files of a data set: names, hashes, mirrors.
 #[derive(Debug)]
 pub(in crate::data) struct Published {
-    /// Addresses that the names of files are appended to, asked in turn.
+    /// Addresses to which file names are appended, tried in turn.
     #[cfg_attr(not(feature = "download"), allow(dead_code))]
     pub(in crate::data) mirrors: &'static [&'static str],
-    /// What is downloaded, in the order that `read` takes.
+    /// The files that are downloaded, in the order that `read` takes.
     pub(in crate::data) files: &'static [Remote<'static>],
-    /// Bytes of them all as the mirrors have them.
+    /// Total bytes of all files as the mirrors have them.
     pub(in crate::data) download: u64,
-    /// Makes the data set of the paths of `files`.
+    /// Makes the data set from the paths of `files`.
     pub(in crate::data) read: Read,
-    /// What becomes of them when they are unpacked, or otherwise prepared, by hand. The first that
-    /// is there is taken.
+    /// Unpacked or otherwise prepared forms. The first that exists is taken.
     pub(in crate::data) unpacked: &'static [Unpacked],
-    /// Other forms of it that people have, which are not read here.
+    /// Other forms of the set that exist but are not read here.
     pub(in crate::data) unread: &'static [Unread],
 }
 
 /// A form of a data set that can't be read.
 #[derive(Debug)]
 pub(in crate::data) struct Unread {
-    /// Files or folders by which it is known.
+    /// Files or folders by which it is recognised.
     pub(in crate::data) names: &'static [&'static str],
-    /// What it is and what to do.
+    /// What it is, and what the user can do.
     pub(in crate::data) what: &'static str,
 }
 
-/// Makes a data set of the paths of its files. Sets of pictures are decoded, which may take a while.
+/// Makes a data set from the paths of its files. Sets of pictures are decoded, which may take a while.
 pub(in crate::data) type Read =
     fn(&Known, &[PathBuf], &Sources, &mut dyn FnMut(Progress<'_>)) -> Result<Dataset>;
 
 /// An archive's content, as unpacking leaves it.
 #[derive(Debug)]
 pub(in crate::data) struct Unpacked {
-    /// The folder in which the archive has it. Any end of this path will do.
+    /// Its folder in the archive. Any end of this path is accepted.
     pub(in crate::data) folder: &'static str,
-    /// Files or folders in it without which it is not complete.
+    /// Files or folders that a complete copy must have.
     pub(in crate::data) files: &'static [&'static str],
-    /// Makes the data set of their paths.
+    /// Makes the data set from their paths.
     pub(in crate::data) read: Read,
 }
 
@@ -73,7 +73,7 @@ impl Known {
     }
 }
 
-/// Tells a folder of classes from one of other things.
+/// Distinguishes a folder of classes from other folders.
 const CLASSES: &str = "wnids.txt";
 
 impl Known {

@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-/// A file whose header of version 3 or later names an alpha channel, but whose compression, none, seems to have
-/// no masks: with the compression that has those which are meant. Browsers see such files as transparent.
-/// Where alpha is 0 throughout, it was never written, and stays unseen.
+/// A file whose header (version 3 or later) names an alpha channel, but whose compression, "none", has no masks. It is
+/// given the compression that has masks, so that the decoder reads the alpha channel, as browsers do. If alpha is 0
+/// everywhere, it was never written, and is ignored.
 pub(super) fn with_alpha(bytes: &[u8]) -> Cow<'_, [u8]> {
     let number = |at: usize| bytes.get(at..at + 4)?.try_into().ok().map(u32::from_le_bytes);
     let named = bytes.starts_with(b"BM")

@@ -19,15 +19,15 @@ use crate::{
     files::{self, Extra},
 };
 
-/// The last bytes. Whoever changes what is stored, or how pictures are decoded, counts on.
+/// The last bytes. Increase the number when the stored data or the decoding of pictures changes.
 const END: &[u8; 8] = b"dmwgpu02";
 const ENDING: &str = "pixels";
-/// What files begin with that are not whole yet.
+/// Prefix of unfinished files.
 const UNFINISHED: &str = ".decoding-";
-/// Without a new picture for so long, whoever decodes is gone.
+/// If no new picture was written for this long, the decoding process is gone.
 const ABANDONED: Duration = Duration::from_secs(600);
 
-/// Files that are read at a time to tell them from others.
+/// Files that are read at a time for hashing.
 const AT_ONCE: usize = 256;
 
 /// What is known once all pictures are decoded.
@@ -48,7 +48,7 @@ pub(super) struct Place {
     folder: PathBuf,
     /// The same for all states of the set.
     set: String,
-    /// Of all that the pixels depend on.
+    /// A hash of everything on which the pixels depend.
     state: String,
 }
 
@@ -115,7 +115,7 @@ impl Place {
         Ok(Writer { file: BufWriter::with_capacity(1 << 20, file), place: self.clone() })
     }
 
-    /// Whoever can't be removed is in nobody's way.
+    /// A file that cannot be removed does no harm.
     fn remove(&self, unwanted: impl Fn(&str, Duration) -> bool) {
         for entry in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
             let age = entry.metadata().and_then(|about| about.modified());
@@ -127,7 +127,7 @@ impl Place {
     }
 }
 
-/// What is another as soon as a file is: of each its stamp, or else a hash of its content.
+/// A hash that changes when a file changes: of each file its stamp, or else a hash of its content.
 fn told_apart(shelf: &mut Shelf, files: &[&Entry]) -> Result<Vec<Vec<u8>>> {
     if files.iter().all(|file| file.modified.suffices()) {
         return Ok(files.iter().map(|file| file.modified.bytes()).collect());
@@ -135,7 +135,7 @@ fn told_apart(shelf: &mut Shelf, files: &[&Entry]) -> Result<Vec<Vec<u8>>> {
     shelf.map(files, |bytes| Sha256::digest(bytes).to_vec()).into_iter().collect()
 }
 
-/// A file that is not whole yet: gone if it never is.
+/// An unfinished file, which is removed if it is never completed.
 pub(super) struct Writer {
     file: BufWriter<NamedTempFile>,
     place: Place,
@@ -159,7 +159,7 @@ impl Writer {
         self.file.get_ref().as_file().set_len(0).map_err(failed)
     }
 
-    /// Makes it whole, and takes away what was decoded of the same pictures in another state.
+    /// Completes it, and removes what was decoded from an earlier state of the same pictures.
     pub fn finish(self, summary: &Summary) -> Result<()> {
         let Self { mut file, place } = self;
         let failed = |error| Error::io("write to", &place.folder)(error);

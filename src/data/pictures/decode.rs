@@ -9,16 +9,16 @@ use image::{
 
 use super::{bmp, jpeg};
 
-/// What pictures are recognised by, in any case; their content says which of these they are.
+/// File name endings of pictures, in any case; the content decides the format.
 const EXTENSIONS: [&str; 8] = ["png", "jpg", "jpeg", "jpe", "jfif", "webp", "bmp", "dib"];
 
 /// Decoded, no picture takes more bytes: four times a camera's of 40 megapixels.
 const MOST_BYTES: u64 = 1 << 29;
-/// Nor more than this for each byte of its file, as nothing packs tighter (a PNG of one bit a pixel whose
+/// Nor more than this for each byte of its file, as nothing packs tighter (a PNG of one bit per pixel whose
 /// palette is transparent, 2¹⁵), but for WebP, where an even surface may take nothing at all.
 const MOST_PACKED: u64 = 1 << 16;
 
-/// What is behind transparent places: paper.
+/// The colour behind transparent pixels: white paper.
 const PAPER: u16 = 255;
 
 /// Whether a file's name is one of a picture that can be read.
@@ -68,7 +68,7 @@ fn decode(bytes: &[u8]) -> Result<DynamicImage, String> {
     Ok(picture)
 }
 
-/// Decoders make room for what the first bytes promise. `packs` where nothing packs tighter than is known.
+/// Decoders allocate what the first bytes claim. `packs`: whether the format's best compression is known.
 fn check_promise(
     (width, height): (u32, u32),
     promised: u64,
@@ -117,7 +117,7 @@ pub(super) enum Refused {
     Unreadable(String),
     /// Width and height.
     Size(u32, u32),
-    /// It has colours where only grey is.
+    /// It has colours, but only grey pictures are accepted.
     Coloured,
 }
 
@@ -138,7 +138,7 @@ impl Form {
         }
         let side = width.min(height);
         let square = picture.crop_imm((width - side) / 2, (height - side) / 2, side, side);
-        // Cubic, as sharp as it gets with hardly any ringing; widened where it makes smaller.
+        // A cubic filter, as sharp as possible with hardly any ringing; it is widened when pictures are made smaller.
         Ok(match self.channels {
             1 => imageops::resize(&grey(&square), size, size, FilterType::CatmullRom).into_raw(),
             _ => {
@@ -149,7 +149,7 @@ impl Form {
     }
 }
 
-/// A picture's planes, cut and resampled, by itself: else why it is refused.
+/// One picture's planes, cut and resampled; the error says why it is refused.
 #[cfg(feature = "testing")]
 pub(crate) fn fitted_picture(
     bytes: &[u8],

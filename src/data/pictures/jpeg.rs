@@ -1,5 +1,5 @@
-//! JPEG: by a decoder that keeps within a few values of libjpeg whatever the sampling and the order of scans,
-//! behind a look at what it can't judge.
+//! JPEG: a decoder that stays within a few values of libjpeg for every sampling and order of scans. Before it, the file
+//! is checked for what the decoder does not notice.
 
 mod bits;
 #[cfg(test)]
@@ -62,7 +62,7 @@ fn explained(stop: Stop) -> String {
     }
 }
 
-/// What printers make of four inks on paper.
+/// The colour that four inks give on paper.
 fn printed(inks: &[u8]) -> Vec<u8> {
     let colours = |&[c, m, y, k]: &[u8; 4]| {
         [c, m, y].map(|ink| {

@@ -40,10 +40,10 @@ pub(super) struct Picture {
     pub label: u32,
 }
 
-/// What a set of pictures is made of.
+/// The description of a set of pictures.
 #[derive(Debug)]
 pub(super) struct Pictures {
-    /// The data set's.
+    /// The data set's name.
     pub name: String,
     pub class_names: Vec<String>,
     pub shelf: Shelf,
@@ -66,9 +66,9 @@ pub(super) struct Wanted {
 /// Height and width.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Size {
-    /// That of the pictures, if they are square and all alike.
+    /// The size of the pictures, if they are square and all alike.
     Own,
-    /// All have it, or it is an error.
+    /// All pictures must have this size.
     Exactly(usize),
     /// They are cut to a square and resampled.
     Resized(usize),
@@ -100,7 +100,7 @@ impl Pictures {
             None => {
                 let writer = place.create()?;
                 self.decode(writer, on_progress)?;
-                // Whoever reads it from now on finds it as it is read here.
+                // It is read back in the same way as in later runs.
                 place.open(images).ok_or_else(|| {
                     Error::format(place.path(), "what was just written can't be read again")
                 })?
@@ -136,7 +136,7 @@ impl Pictures {
                 "all its training pictures are of one and the same colour: there is nothing to see",
             ));
         }
-        // A channel that is the same everywhere becomes 0, which needs no scale.
+        // A channel with one value everywhere becomes 0 with any scale.
         std.iter_mut().filter(|std| **std == 0.0).for_each(|std| *std = 1.0);
         let Self { name, class_names, .. } = self;
         let info = DatasetInfo { name, class_names, channels, size, mean, std };
@@ -149,7 +149,7 @@ impl Pictures {
         loop {
             match self.decode_as(form, &mut to, on_progress) {
                 Err(Stop::Coloured) => {
-                    // The first was grey, this one is not: all again, in colour.
+                    // The first picture was grey, this one is not: decode all again, in colour.
                     form.channels = 3;
                     to.restart()?;
                 }
@@ -159,7 +159,7 @@ impl Pictures {
         }
     }
 
-    /// What the first picture suggests, where nothing else is wanted.
+    /// What follows from the first picture, unless something else is asked for.
     fn form(&mut self) -> Result<Form> {
         let Wanted { channels, size } = self.wanted;
         let Some(first) = self.train.first() else {
@@ -167,7 +167,7 @@ impl Pictures {
         };
         let mut shown = self.shelf.shown(&first.file.name);
         let mut found = self.shelf.map(&[&first.file], decode::survey).remove(0)?;
-        // Those that can't be read are told together, once all were tried.
+        // Pictures that cannot be read are reported together, after all were tried.
         for picture in self.train.iter().skip(1) {
             if found.is_ok() {
                 break;
@@ -208,7 +208,7 @@ impl Pictures {
         on_progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Summary, Stop> {
         let image_len = form.channels * form.size * form.size;
-        // Enough for all cores to be busy, and no more than may be in memory.
+        // Enough to keep all cores busy, but no more than may be in memory.
         let at_once = (16 * rayon::current_num_threads())
             .min(IN_FLIGHT / image_len)
             .max(rayon::current_num_threads());
@@ -236,7 +236,7 @@ impl Pictures {
                     let path = self.shelf.shown(&picture.file.name);
                     let pixels = match decoded? {
                         Ok(pixels) => pixels,
-                        // All of them are told at once, rather than one each time that somebody tries.
+                        // All of them are reported at once, rather than one per attempt.
                         Err(Refused::Unreadable(reason)) => {
                             unreadable.push((path, reason));
                             continue;
@@ -264,7 +264,7 @@ impl Pictures {
         Ok(Summary { channels: form.channels, size: form.size, mean, std, in_both })
     }
 
-    /// By which the others are measured.
+    /// The picture with which the others are compared.
     fn first(&self) -> String {
         let first = self.train.first().map(|picture| self.shelf.shown(&picture.file.name));
         first.unwrap_or_default().display().to_string()
@@ -299,7 +299,7 @@ impl Pictures {
 /// Why decoding does not go on.
 enum Stop {
     Failed(Error),
-    /// A picture has colours where only grey ones were before.
+    /// A picture has colours, but all pictures before it were grey.
     Coloured,
 }
 

@@ -16,9 +16,9 @@ use crate::{
     listing::{self, is_hidden, special, warn_special},
 };
 
-/// No picture, nor list of them, has more bytes; what an archive says of itself may be a lie.
+/// No picture, and no list of pictures, has more bytes; sizes in an archive may be false.
 const MAX_FILE: u64 = 1 << 28;
-/// Folders in folders, so that one that contains itself comes to an end.
+/// A limit on the depth of folders, so that a folder that contains itself does not lead to an endless search.
 const DEEPEST: usize = 12;
 
 /// A place with files.
@@ -44,13 +44,13 @@ pub(in crate::data) struct Entry {
     pub modified: Stamp,
 }
 
-/// By what a file is known to be the one that it was, and not to have been written to since.
+/// What identifies a file and shows that it has not been written to since.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::data) struct Stamp {
-    /// Nanoseconds since 1970 when it was last written to, which copies keep and anybody can set.
+    /// Nanoseconds since 1970 when it was last written to. Copies keep this time, and anybody can set it.
     time: i128,
-    /// What nobody can set: the file's number on its disk, and when anything about it last changed. None
-    /// where the system has no such.
+    /// What nobody can set: the file's number on its disk, and when anything about it last changed. `None` if the
+    /// system has neither.
     own: Option<(u64, i128)>,
 }
 
@@ -64,7 +64,7 @@ impl Stamp {
             use std::os::unix::fs::MetadataExt;
             let changed =
                 i128::from(about.ctime()) * 1_000_000_000 + i128::from(about.ctime_nsec());
-            // Some file systems number nothing.
+            // Some file systems have no such numbers.
             (about.ino() != 0).then(|| (about.ino(), changed))
         };
         #[cfg(not(unix))]
@@ -77,7 +77,7 @@ impl Stamp {
         Self { time: 0, own: None }
     }
 
-    /// Whether it tells any two states of a file apart.
+    /// Whether it distinguishes any two states of a file.
     pub fn suffices(&self) -> bool {
         self.own.is_some()
     }
@@ -111,7 +111,8 @@ impl Shelf {
     }
 
     /// All files anywhere below a folder of the shelf, sorted by name, without
-    /// [hidden](is_hidden) ones. What is neither file nor folder is ignored with a warning.
+    /// [hidden](is_hidden) ones. Entries that are neither files nor folders are ignored with a
+    /// warning.
     pub fn files(&self, below: &str) -> Result<Vec<Entry>> {
         let mut files = Vec::new();
         match self {
@@ -148,7 +149,7 @@ impl Shelf {
         String::from_utf8(bytes).map_err(|_| Error::format(shown, "it is no text"))
     }
 
-    /// Does something with each file's content, on all cores, and gives what came of it in order.
+    /// Calls a function with each file's content, on all cores, and returns the results in order.
     pub fn map<T: Send>(
         &mut self,
         files: &[&Entry],
@@ -159,7 +160,7 @@ impl Shelf {
                 .par_iter()
                 .map(|file| read_limited(&root.join(&file.name)).map(|bytes| work(&bytes)))
                 .collect(),
-            // One reader, but what takes time is shared.
+            // There is one reader, but the slow work runs in parallel.
             Self::Zip { path, within, archive } => {
                 let contents: Vec<_> = files
                     .iter()
@@ -171,7 +172,7 @@ impl Shelf {
     }
 }
 
-/// Finds files, and beside them what is neither that nor a folder.
+/// Finds files, and entries that are neither files nor folders.
 fn walk(
     root: &Path,
     below: &str,

@@ -27,15 +27,15 @@ pub(super) fn load(
     arrange(known, shelf, sources.resize)?.load(&cache_folder()?, on_progress)
 }
 
-/// What an archive in this layout has, its pictures made `size` wide and decoded into `cache`.
+/// The data set in an archive of this layout, its pictures made `size` wide and decoded into `cache`.
 #[cfg(feature = "testing")]
 pub(crate) fn zipped_pictures(archive: &Path, size: usize, cache: &Path) -> Result<Dataset> {
     let shelf = Shelf::zip(archive, FOLDER)?;
     arrange(&TINY_IMAGENET, shelf, Some(size))?.load(cache, &mut |_| {})
 }
 
-/// Its pictures by class. Classes are sorted by their WordNet numbers and called what those stand
-/// for; copies with fewer of them are fine.
+/// Its pictures by class. Classes are sorted by their WordNet numbers and have the names of those;
+/// copies with fewer classes are accepted.
 fn arrange(known: &Known, mut shelf: Shelf, resize: Option<usize>) -> Result<Pictures> {
     let numbers = shelf.text("wnids.txt")?;
     let mut classes: BTreeMap<&str, Vec<_>> =
@@ -77,9 +77,8 @@ fn arrange(known: &Known, mut shelf: Shelf, resize: Option<usize>) -> Result<Pic
 /// The list of the pictures for validation.
 const LIST: &str = "val/val_annotations.txt";
 
-/// The pictures for validation, in the order of their list, which tells their classes. Where somebody has sorted
-/// them into a folder for each class, those tell, and the order of the original is that of the numbers in
-/// their names.
+/// The pictures for validation, in the order of their list, which says their classes. If somebody has sorted them into
+/// a folder per class, the folders say the classes, and the numbers in the pictures' names give the original order.
 fn validation(shelf: &mut Shelf, numbers: &[&str]) -> Result<Vec<Picture>> {
     let files = shelf.files("val")?;
     let (list, pictures): (Vec<_>, Vec<_>) = files.into_iter().partition(|file| file.name == LIST);
@@ -94,7 +93,7 @@ fn validation(shelf: &mut Shelf, numbers: &[&str]) -> Result<Vec<Picture>> {
     }
 }
 
-/// With the labels of the list, wherever they lie.
+/// With the labels of the list, wherever the pictures are.
 fn listed(shelf: &mut Shelf, numbers: &[&str], pictures: Vec<Entry>) -> Result<Vec<Picture>> {
     let list = shelf.text(LIST)?;
     let mut files: HashMap<_, _> = pictures
@@ -103,7 +102,7 @@ fn listed(shelf: &mut Shelf, numbers: &[&str], pictures: Vec<Entry>) -> Result<V
         .collect();
     let mut pictures = Vec::new();
     for (at, line) in (1..).zip(list.lines()).filter(|(_, line)| !line.trim().is_empty()) {
-        // What follows is where in the picture the thing is.
+        // The rest of the line says where in the picture the object is.
         let mut fields = line.split('\t');
         let (Some(name), Some(number)) = (fields.next(), fields.next()) else {
             let why = format!("line {at} has no picture and class, separated by a tabulator");
@@ -160,7 +159,7 @@ fn folder(file: &Entry) -> Option<&str> {
     file.name.strip_prefix("val/")?.split_once('/').map(|(folder, _)| folder)
 }
 
-/// What classes are called: the first of a number's words or, where two share it, all of them.
+/// The names of classes: the first of a number's words or, if two numbers share it, all words.
 fn names(numbers: &[&str], words: &str) -> Vec<String> {
     let words: HashMap<_, _> = words.lines().filter_map(|line| line.split_once('\t')).collect();
     let all = |number: &str| words.get(number).map_or(number, |words| words.trim()).to_owned();

@@ -1,5 +1,5 @@
-//! Which kernels serve a block: the one place that compares those of convolutions. It decides by what the device
-//! can do and by shapes alone. `plan.txt` shows what comes of it.
+//! Chooses the kernels for a block: which convolution kernel runs, and whether a block is fused. This is the only place
+//! that decides; it depends on the device's capabilities and on shapes alone. `plan.txt` shows the result.
 //!
 //! A new kernel is a variant here with its packing, a rule where it is chosen, and an arm in `launch.rs`.
 
@@ -28,7 +28,7 @@ pub(crate) struct BlockShape {
     pub last: bool,
 }
 
-/// A convolution in either direction, alone or with the rest of the block behind it.
+/// A convolution in either direction, alone or fused with the rest of the block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ConvKernel {
     Plain,
@@ -72,7 +72,7 @@ pub(crate) enum Forward {
 pub(crate) enum Backward {
     /// As one kernel, to the images or to the weights; it needs nothing that forward has computed.
     First(First),
-    /// Behind another kernel for pool, ReLU and norm.
+    /// After another kernel for pool, ReLU and norm.
     Apart { data: ConvKernel, weight: WeightKernel },
     /// The same, from textures to textures.
     Texels(TexelKernel),
@@ -98,10 +98,10 @@ pub(crate) enum Kept {
     Never,
 }
 
-/// A block's kernels, and how what lies between them lies.
+/// A block's kernels, and the layouts of the planes between them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct BlockPlan {
-    /// Where no backward follows.
+    /// If no backward pass follows.
     pub forward: Forward,
     /// Keeping what backward needs.
     pub forward_keep: Forward,
@@ -175,7 +175,7 @@ pub(crate) fn plan(caps: &Caps, shape: BlockShape) -> BlockPlan {
     }
 }
 
-/// For a block whose planes lie in textures.
+/// The kernel for a block whose planes lie in textures, if there is one.
 fn texel_kernel(caps: &Caps, shape: BlockShape) -> Option<TexelKernel> {
     let BlockShape { inputs, size, first, .. } = shape;
     let lanes = caps.texel_lanes()?;
@@ -191,7 +191,7 @@ fn texel_kernel(caps: &Caps, shape: BlockShape) -> Option<TexelKernel> {
     small.or_else(|| WidePlanes::new(lanes, size).map(TexelKernel::Wide))
 }
 
-/// For a convolution that is in no block; none where there is nothing faster than the kernels for any.
+/// The kernel for a convolution that is in no block; `None` if nothing is faster than the plain kernel for any layer.
 pub(crate) fn layer_kernel(caps: &Caps, conv: Conv) -> Option<LayerKernel> {
     let as_in_blocks = (conv.kernel, conv.stride, conv.pad) == (3, 1, 1);
     if let Some(lanes) = caps.texel_lanes() {
@@ -206,7 +206,7 @@ pub(crate) fn layer_kernel(caps: &Caps, conv: Conv) -> Option<LayerKernel> {
     (as_in_blocks && caps.kernels != Kernels::Plain).then_some(LayerKernel::Haloed)
 }
 
-/// For a linear layer, likewise.
+/// The same for a linear layer.
 pub(crate) fn linear_kernel(caps: &Caps, linear: Linear) -> Option<Product> {
     caps.texel_lanes().and_then(|lanes| Product::linear(lanes, linear))
 }
@@ -241,7 +241,7 @@ fn one_kernel(caps: &Caps, shape: BlockShape, dense: bool) -> Option<Forward> {
         return Some(Forward::First(kernel));
     }
     let fused = match (caps.matrices, caps.kernels, caps.lanes()) {
-        // None leaves norm and pool to another kernel: with many channels, they are little.
+        // `None` leaves norm and pool to another kernel: with many channels, they cost little.
         (Some(m), ..) if MatrixTile::for_conv(m, size, channels).is_some() => {
             MatrixTile::for_block(m, size, channels).map(ConvKernel::Matrices)
         }
@@ -261,14 +261,14 @@ pub(crate) fn weight_kernel(caps: &Caps, input: Planes, planes: Planes) -> Weigh
     }
 }
 
-/// The first block with an output channel in each lane pays on a CPU whose driver broadcasts cheaply.
+/// The kernel of first blocks is worth it on a CPU whose driver broadcasts cheaply.
 fn first_kernel(caps: &Caps, inputs: usize, size: usize) -> Option<First> {
     let lanes = caps.lanes().filter(|_| caps.cpu && caps.broadcasts && caps.matrices.is_none());
     lanes.and_then(|lanes| First::new(lanes, inputs, size))
 }
 
 impl ConvKernel {
-    /// How its weights lie; none as they are drawn.
+    /// How its weights are packed; `None` if they stay as they are drawn.
     pub fn packing(&self) -> Option<Packing> {
         match self {
             Self::Plain => None,
@@ -301,7 +301,7 @@ impl WeightKernel {
 }
 
 impl Forward {
-    /// How its weights lie; none as they are drawn.
+    /// How its weights are packed; `None` if they stay as they are drawn.
     pub fn packing(&self) -> Option<Packing> {
         match self {
             Self::First(_) | Self::Texels(_) => None,

@@ -35,7 +35,7 @@ pub enum Activation {
 }
 
 impl Activation {
-    /// Whether the gradient follows from the input alone. Of all others the output tells it.
+    /// Whether the gradient is computed from the input. For all others it is computed from the output.
     pub(crate) fn reads_input(self) -> bool {
         self == Self::Swish
     }

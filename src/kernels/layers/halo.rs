@@ -1,4 +1,4 @@
-//! What the kernels of convolutions 3×3 leave to others: the zeros around their input, and the bias.
+//! What the kernels of convolutions 3×3 do not do themselves: putting zeros around their input, and adding the bias.
 
 use super::tasks::{Tasks, tasks};
 use crate::{

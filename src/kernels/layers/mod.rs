@@ -27,7 +27,7 @@ use super::{Constants, Specialised};
 use crate::gpu::params;
 
 params! {
-    /// What kernels are told that go value by value.
+    /// The parameters of kernels that work value by value.
     struct Count {
         count: u32,
     }

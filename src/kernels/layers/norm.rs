@@ -56,7 +56,7 @@ pub(in crate::kernels) static BACKWARD_AFFINE: Tasks = tasks!(
     ("shared/layer_norm", "layers/norm_backward_affine")
 );
 
-/// By what statistics are taken over and what has a weight and bias.
+/// Variants: over what statistics are taken, and what has a weight and bias of its own.
 pub(in crate::kernels) const VARIANTS: &[Constants] = &[
     &[("BATCH", 0.0), ("PER_VALUE", 0.0)],
     &[("BATCH", 0.0), ("PER_VALUE", 1.0)],
@@ -118,8 +118,8 @@ impl Norm {
         STATISTICS.dispatch(gpu, self.variant(), &bindings, tasks).values(self.values(batch))
     }
 
-    /// Moves a batch norm's running mean and variance (nets, channels, 2) towards those of a batch; `anew`, from a fresh
-    /// norm's 0 and 1.
+    /// Moves a batch norm's running mean and variance (nets, channels, 2) towards those of a batch; with `anew`, from a
+    /// fresh norm's 0 and 1.
     pub fn track(
         self,
         gpu: &Gpu,

@@ -1,5 +1,5 @@
-//! Kernels whose workgroups have one plane or segment each, which their invocations share out; on CPUs, where barriers
-//! are dear, each invocation has one.
+//! Kernels with one plane or segment per workgroup, which its invocations share. On CPUs, where barriers are expensive,
+//! each invocation has one.
 
 use crate::{
     gpu::{Dispatch, Gpu, Kernel, fold},
@@ -26,7 +26,7 @@ impl Tasks {
     }
 }
 
-/// Both, from the pieces of the source that follow those of who shares what.
+/// Both versions, from the pieces of source that follow the shared ones.
 macro_rules! tasks {
     ($name:literal, $slots:expr, ($($piece:literal),+)) => {
         Tasks([

@@ -259,7 +259,8 @@ impl Builder {
             return Err(self.wrong(path, "residual", reason));
         }
         let output = self.op(OpKind::Meet { other }, one, made.len());
-        // What has the gradient of one of the ways, as a residual at its end has, has that of the sum as well.
+        // A value that shares the gradient of one of the branches, such as a residual at its end, shares that of the
+        // sum as well.
         for way in [one, other].map(|way| self.values[way].gradient) {
             let own = self.values.iter_mut().filter(|value| value.gradient == way);
             own.for_each(|value| value.gradient = output);
@@ -286,7 +287,7 @@ impl Builder {
         }
     }
 
-    /// The product of these, if it is neither nothing nor too much.
+    /// The product of these, if it is neither zero nor too large.
     fn bounded(&self, path: &str, name: &str, factors: &[usize]) -> Result<usize> {
         let product = factors.iter().try_fold(1usize, |all, &one| all.checked_mul(one));
         match product {

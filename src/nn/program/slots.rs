@@ -1,9 +1,9 @@
-//! Which tensors share room: from when to when each is needed, and the first slot that is free by then.
+//! Which tensors share memory: from when to when each is needed, and the slot that it gets.
 
 use super::{OpKind, Program, Room, Value};
 use crate::kernels::layers::PoolKind;
 
-/// From when to when a tensor is needed. Operation i of n runs at time i, its way back at 2n − 1 − i.
+/// From when to when a tensor is needed. Operation i of n runs at time i, its backward pass at 2n − 1 − i.
 #[derive(Debug, Clone, Copy)]
 struct Life {
     len: usize,
@@ -17,7 +17,7 @@ pub(super) fn assign(program: &Program) -> Room {
     let Program { values, ops, output, .. } = program;
     let mut tensors = Lives::new(values.len());
     let mut gradients = Lives::new(values.len());
-    // What an operation leaves or reads, at this time.
+    // A tensor that an operation reads or writes at this time.
     let at = |lives: &mut Lives, id: usize, value: &Value, time: usize| {
         lives.needed(id, value.len, time);
     };
@@ -46,8 +46,8 @@ pub(super) fn assign(program: &Program) -> Room {
             at(&mut gradients, other.gradient, other, back);
         }
     }
-    // What the first operation reads is another's, and what it comes to is read afterwards, as is the gradient at the
-    // former. The gradient at the latter is there before.
+    // The input of the first operation belongs to another owner. The output is read afterwards, as is the gradient at
+    // the input; the gradient at the output is written before the backward pass.
     tensors.0[values[0].tensor] = None;
     tensors.lasts(values[*output].tensor);
     gradients.lasts(values[0].gradient);

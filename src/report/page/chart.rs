@@ -5,7 +5,7 @@ use super::{
     html::{Html, escape, tag},
 };
 
-/// The drawing's own units; it is scaled to the room that there is.
+/// Units of the drawing, which is scaled to the available room.
 const WIDTH: f64 = 520.0;
 const HEIGHT: f64 = 300.0;
 const LEFT: f64 = 52.0;
@@ -13,9 +13,9 @@ const RIGHT: f64 = 14.0;
 const TOP: f64 = 12.0;
 const BOTTOM: f64 = 42.0;
 
-/// More points than this a curve tell nobody more.
+/// More points per curve would not be visible.
 const MOST_POINTS: usize = 800;
-/// A largest value so many times the least asks for a logarithmic axis.
+/// If the largest value is so many times the smallest, the axis is logarithmic.
 const DECADES: f64 = 40.0;
 
 pub fn section(html: &mut Html, charts: &[Chart]) {
@@ -152,7 +152,7 @@ fn axes(chart: &Chart) -> (Axis, Axis) {
     } else {
         let missing = (chart.span - (most - least)).max(0.0) / 2.0;
         (least, most) = (least - missing, most + missing);
-        // One value everywhere needs an axis as well.
+        // If all values are equal, an axis is needed as well.
         let range = if most > least { most - least } else { most.abs().max(1.0) };
         let step = round_step(range / 5.0);
         (least, most) = ((least / step).floor() * step, (most / step).ceil() * step);
@@ -226,7 +226,7 @@ fn one_curve(curve: &Curve, chart: &Chart, x: &Axis, y: &Axis) -> String {
         svg += &format!("<path class=\"band\" d=\"{}Z\" />", path(&around));
     }
     svg += &format!("<path class=\"line\" d=\"{}\" />", path(&thinned(&line)));
-    // Many measurements would be a row of pearls.
+    // With many measurements, dots would cover the curve.
     if (2..=60).contains(&line.len()) {
         for (point, (x, y)) in finite(curve).zip(&line) {
             let Point { iteration, value, spread } = point;
@@ -248,7 +248,7 @@ fn path(points: &[(f64, f64)]) -> String {
     points.iter().enumerate().map(step).collect()
 }
 
-/// Of every stretch the lowest and the highest, where there are more points than can be told apart.
+/// If there are more points than can be distinguished, the lowest and the highest of every stretch.
 fn thinned(line: &[(f64, f64)]) -> Vec<(f64, f64)> {
     if line.len() <= MOST_POINTS {
         return line.to_vec();
@@ -281,7 +281,7 @@ fn running_mean(curve: &Curve, x: &Axis, y: &Axis) -> Vec<(f64, f64)> {
     thinned(&(0..points.len()).map(mean).collect::<Vec<_>>())
 }
 
-/// The drawing for those who can't see it.
+/// A text for readers who cannot see the drawing.
 fn spoken(chart: &Chart) -> String {
     let ends = |curve: &Curve| {
         let (first, last) = (finite(curve).next()?, finite(curve).last()?);

@@ -1,5 +1,5 @@
-//! The images of sets: a strip a class, its name before it, and a slider where there are several
-//! states of them.
+//! The images of sets: one strip per class with its name before it, and a slider if there are
+//! several states.
 
 use std::path::Path;
 
@@ -87,7 +87,7 @@ fn one(html: &mut Html, Gallery { title, note, stages }: &Gallery, most: usize) 
     Ok(())
 }
 
-/// Hidden until the script finds it, as it does nothing without.
+/// Hidden until the script finds it, because it does nothing without the script.
 fn slider(html: &mut Html, labels: &[&str], state: &str) {
     let last = (labels.len() - 1).to_string();
     html.open("div", &[("class", "slider"), ("hidden", ""), ("data-labels", &labels.join("\n"))]);

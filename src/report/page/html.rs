@@ -1,4 +1,4 @@
-//! Markup with everything escaped that is not ours.
+//! Markup in which all text from elsewhere is escaped.
 
 /// A page as it grows.
 #[derive(Debug)]

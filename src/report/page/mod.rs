@@ -1,5 +1,6 @@
-//! A page that shows a run, or several side by side: one HTML file that needs nothing else, neither a
-//! network nor, but for moving through the images on the way, JavaScript.
+//! A page that shows a run, or several side by side, as `project/page.rs` puts it together. It is
+//! one HTML file that needs no network; JavaScript is used only for the slider through the images
+//! on the way.
 //!
 //! It is written as XHTML would be, every tag closed, so that a test can read it as XML.
 
@@ -13,8 +14,8 @@ use super::Sheet;
 use crate::{Result, files};
 use html::{Html, tag};
 
-/// What there is to see, in the order in which it stands on the page. Any text may hold anything: it
-/// is escaped. What is empty is left out.
+/// The contents of a page, in their order on the page. Texts may hold anything: they are escaped.
+/// Empty parts are left out.
 #[derive(Debug, Clone, Default)]
 pub struct Page {
     /// The heading, and the name of the browser's tab.
@@ -23,7 +24,7 @@ pub struct Page {
     pub lead: String,
     /// The few figures that matter most.
     pub facts: Vec<Fact>,
-    /// Such as several runs, a row each.
+    /// Tables, for instance of several runs with one row per run.
     pub tables: Vec<Table>,
     /// Images, two galleries beside each other.
     pub galleries: Vec<Gallery>,
@@ -31,31 +32,31 @@ pub struct Page {
     pub charts: Vec<Chart>,
     /// Names and values, such as settings.
     pub lists: Vec<List>,
-    /// Commands that do the same again, each with what it does.
+    /// Commands that repeat the work, each with a description.
     pub commands: Vec<(String, String)>,
     /// The last line: who made this.
     pub footer: String,
 }
 
-/// A figure to be seen from afar.
+/// A figure that is shown large.
 #[derive(Debug, Clone, Default)]
 pub struct Fact {
     /// What it is.
     pub name: String,
     /// With its unit.
     pub value: String,
-    /// What else one should know of it.
+    /// Further information about it.
     pub note: String,
 }
 
-/// Rows of text, the first cell of each its name.
+/// Rows of text; the first cell of each is its name.
 #[derive(Debug, Clone, Default)]
 pub struct Table {
     /// Above it.
     pub title: String,
     /// Above each column.
     pub header: Vec<String>,
-    /// One cell a column.
+    /// One cell per column.
     pub rows: Vec<Row>,
 }
 
@@ -87,7 +88,7 @@ pub struct Chart {
     pub title: String,
     /// What the vertical axis shows, with its unit.
     pub axis: String,
-    /// What the vertical axis spans at least: less would make much of small differences.
+    /// The least span of the vertical axis: a smaller one would exaggerate small differences.
     pub span: f64,
     /// In the order of their colours, which are the same in all charts of a page.
     pub curves: Vec<Curve>,
@@ -96,12 +97,12 @@ pub struct Chart {
 /// Values over the iterations.
 #[derive(Debug, Clone, Default)]
 pub struct Curve {
-    /// Said in the legend, if there are several.
+    /// Its name in the legend, if there are several curves.
     pub name: String,
-    /// In the order of iterations. What is not finite is left out. A single one beside other curves
-    /// is drawn as a level for them to be held against.
+    /// In the order of iterations. What is not finite is left out. A single point beside other
+    /// curves is drawn as a horizontal line for comparison.
     pub points: Vec<Point>,
-    /// Whether single values say little: their running mean is drawn over them.
+    /// Whether single values are noisy; if so, their running mean is drawn over them.
     pub noisy: bool,
 }
 
@@ -112,7 +113,7 @@ pub struct Point {
     pub iteration: u32,
     /// The value.
     pub value: f64,
-    /// How far it is uncertain to either side.
+    /// Its uncertainty to either side.
     pub spread: f64,
 }
 
@@ -142,7 +143,7 @@ fn document(page: &Page) -> Result<String> {
     html.void("meta", &[("name", "viewport"), ("content", "width=device-width, initial-scale=1")]);
     html.void("meta", &[("name", "color-scheme"), ("content", "light dark")]);
     html.text_in("title", &[], &page.title);
-    // Our own, and free of what XML would read as markup.
+    // Our own text, without characters that XML would read as markup.
     html.raw(&format!("<style>{}</style>", include_str!("style.css")));
     html.close("head");
     html.open("body", &[]);
@@ -191,7 +192,7 @@ fn facts(html: &mut Html, facts: &[Fact]) {
 fn table(html: &mut Html, Table { title, header, rows }: &Table) {
     html.open("section", &[]);
     html.text_in("h2", &[], title);
-    // Wider than a phone, it scrolls by itself.
+    // If it is wider than a phone, it scrolls on its own.
     html.open(
         "div",
         &[("class", "wide"), ("tabindex", "0"), ("role", "region"), ("aria-label", title)],

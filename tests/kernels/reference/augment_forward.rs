@@ -1,4 +1,4 @@
-//! Twin of `augment_forward`: one operation an image, and the normalisation of 8-bit pixels.
+//! Twin of `augment_forward`: one operation per image, and the normalisation of 8-bit pixels.
 
 use super::{Batch, Op, image_mean};
 

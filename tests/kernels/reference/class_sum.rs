@@ -1,4 +1,4 @@
-//! Twin of `class_sum`: embeddings summed over consecutive runs of rows, one run a class.
+//! Twin of `class_sum`: embeddings summed over consecutive runs of rows, one run per class.
 
 /// `embeddings` (Σ counts, features) → (classes, features).
 pub fn class_sum(embeddings: &[f64], features: usize, counts: &[usize]) -> Vec<f64> {

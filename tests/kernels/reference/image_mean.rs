@@ -2,7 +2,7 @@
 
 use super::Batch;
 
-/// One mean an image.
+/// One mean per image.
 pub fn image_mean(x: &Batch) -> Vec<f64> {
     let each = x.channels * x.size * x.size;
     x.values.chunks(each).map(|image| image.iter().sum::<f64>() / each as f64).collect()

@@ -94,7 +94,7 @@ fn strip(x: &Batch, border: usize) -> Batch {
 pub struct DmStep<'a> {
     pub net: &'a ConvNet,
     pub weights: &'a [Vec<f64>],
-    /// One operation a class, for its real and its synthetic images alike.
+    /// One operation per class, for its real and its synthetic images alike.
     pub ops: &'a [Op],
     /// Class-major.
     pub real: &'a Batch,

@@ -45,7 +45,7 @@ fn convolution_biases_have_no_gradient_and_can_be_left_out() {
                 for _ in 0..case.losses.len() {
                     (b, v) = reference::sgd_with_decay(&b, &v, &zero, case.lr.into(), 0.9, 5e-4);
                 }
-                // Both were rounded to f32. The decay itself is some 5e-6 a step.
+                // Both were rounded to f32. The decay itself is some 5e-6 per step.
                 assert_close("final.conv.bias", &bias.last, &b, 2e-7);
             }
         }

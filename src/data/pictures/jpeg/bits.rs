@@ -3,17 +3,17 @@
 /// The first of the eight markers between which a decoder can begin anew.
 pub(super) const RESTART: u8 = 0xd0;
 
-/// Why a file is not looked at to its end.
+/// Why a file is not checked to its end.
 pub(super) enum Stop {
-    /// Something that a decoder knows better.
+    /// Something that the decoder will judge.
     Unclear,
     Short,
     Damaged,
-    /// How it is coded, and what to do.
+    /// Its coding is not supported: which one, and what to do.
     Unread(&'static str, &'static str),
 }
 
-/// The next marker from a place on, and what is behind it.
+/// The next marker from a place on, and the position after it.
 pub(super) fn marker(bytes: &[u8], at: usize) -> Option<(u8, usize)> {
     let is_marker = |pair: &[u8]| pair[0] == 0xff && !matches!(pair[1], 0 | 0xff);
     let found = at + bytes.get(at..)?.windows(2).position(is_marker)?;
@@ -114,7 +114,7 @@ impl<'a> Bits<'a> {
         Ok((self.buffer >> self.left) as usize & ((1 << count) - 1))
     }
 
-    /// Goes on behind the restart with this number, which must be the next marker.
+    /// Continues after the restart with this number, which must be the next marker.
     pub fn restart(&mut self, number: usize) -> Result<(), Stop> {
         (self.buffer, self.left) = (0, 0);
         let (marker, behind) = marker(self.bytes, self.at).ok_or(Stop::Short)?;

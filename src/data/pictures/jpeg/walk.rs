@@ -1,12 +1,11 @@
-//! What a JPEG holds, before it is decoded. Decoders make up what is missing of a picture and say nothing, so
-//! its codes are counted here: a file that ends too early is refused, and so is a coding that is not read,
-//! by its name.
+//! Checks a JPEG before it is decoded. Decoders silently invent the missing part of a picture, so the codes are counted
+//! here. A file that ends too early is refused, and so is a coding that is not supported, by its name.
 
 use jpeg_decoder::ColorTransform;
 
 use super::bits::{Bits, Codes, RESTART, Stop, marker};
 
-/// Markers, behind a byte of 0xff.
+/// Markers, each after a byte of 0xff.
 const TABLES: u8 = 0xc4;
 const START: u8 = 0xd8;
 const END: u8 = 0xd9;
@@ -21,7 +20,7 @@ pub(super) struct File<'a> {
     at: usize,
     frame: Option<Frame>,
     jfif: bool,
-    /// What Adobe's programs say of the colours.
+    /// What Adobe's marker says about the colours.
     adobe: Option<u8>,
     /// For the differences of means, and for all other coefficients.
     tables: [[Option<Codes>; 4]; 2],
@@ -70,8 +69,8 @@ impl<'a> File<'a> {
         Self { bytes, ..Self::default() }
     }
 
-    /// What its components stand for, as far as it was looked at, by the rules that libjpeg has for what files
-    /// leave open; nothing for one component, or for as many as no colours have.
+    /// What its components stand for, by libjpeg's rules for what files leave open; `None` for one component, or for a
+    /// number of components that no colours have.
     pub fn colours(&self) -> Option<ColorTransform> {
         let components = &self.frame.as_ref()?.components;
         let ids: Vec<_> = components.iter().map(|component| component.id).collect();
@@ -86,7 +85,7 @@ impl<'a> File<'a> {
         }
     }
 
-    /// Looks at the first segments alone: width, height and the number of components.
+    /// Reads the first segments only: width, height and the number of components.
     pub fn extent(&mut self) -> Result<(usize, usize, usize), Stop> {
         while self.frame.is_none() {
             let (found, behind) = marker(self.bytes, self.at).ok_or(Stop::Short)?;
@@ -101,8 +100,8 @@ impl<'a> File<'a> {
         Ok((frame.width, frame.height, frame.components.len()))
     }
 
-    /// Looks at everything up to the end of the picture. Of a progressive one, whole scans may be missing:
-    /// libjpeg shows those without a word, too.
+    /// Reads everything up to the end of the picture. Of a progressive picture, whole scans may be missing: libjpeg
+    /// accepts that silently, too.
     pub fn walk(&mut self) -> Result<(), Stop> {
         loop {
             let (found, behind) = marker(self.bytes, self.at).ok_or(Stop::Short)?;
@@ -319,7 +318,7 @@ fn band_of_block(
             break;
         }
         bits.skip(length.into())?;
-        // What is known already is not counted, but may be corrected by a bit.
+        // Coefficients that are known already are not counted; each may be corrected by one bit.
         while at <= band.last {
             let is_known = band.refines && *known >> at & 1 == 1;
             if is_known {

@@ -40,7 +40,7 @@ pub(in crate::kernels) const KERNEL: Kernel = Kernel {
     slots: &[Slot::params::<Params>(), Slot::Read, Slot::TexelsWrite],
 };
 
-/// How a kernel reads its weights: an output channel a lane, so many input channels a turn.
+/// How a kernel reads its weights: an output channel per lane, so many input channels per turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Winograd {
     pub lanes: usize,

@@ -24,7 +24,7 @@ const PIXELS: usize = 64;
 /// Input channels that a workgroup takes. The text grows with it.
 const INPUTS: usize = 4;
 
-/// The kernel for planes of this size and so many input channels a workgroup.
+/// The kernel for planes of this size and so many input channels per workgroup.
 fn generate(lanes: usize, size: usize, inputs: usize) -> Generated {
     let rows = size.min(PIXELS / size);
     let images = (PIXELS / size.pow(2)).max(1);
