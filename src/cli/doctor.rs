@@ -232,7 +232,7 @@ fn error(check: &Check) -> String {
     let Check { what, error, tolerance, .. } = check;
     match error {
         Some(error) => format!("{what}: off by {error:.1e}, {tolerance:.0e} is allowed"),
-        None => format!("{what}: holds what is no number"),
+        None => format!("{what}: contains values that are not finite"),
     }
 }
 

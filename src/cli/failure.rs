@@ -114,7 +114,7 @@ pub fn in_commands(error: &project::Error) -> String {
         Checkpoint(error) => {
             format!("{}; remove it to begin the run again from its start", in_flags(error))
         }
-        Record(error) => format!("run.toml asks for what is no run: {}", in_flags(error)),
+        Record(error) => format!("run.toml describes an impossible run: {}", in_flags(error)),
         NoTestImages { pictures, .. } => {
             let more = if *pictures { "raise --test-fraction, add pictures, or " } else { "" };
             format!("{error}; {more}run it with --no-eval")
@@ -135,11 +135,9 @@ pub fn in_commands(error: &project::Error) -> String {
             in_flags(source),
             path.display()
         ),
-        Seed { seed, folder, source } => format!(
-            "seed {seed}: {}; {} goes on with all runs",
-            in_commands(source),
-            resuming(folder)
-        ),
+        Seed { seed, folder, source } => {
+            format!("seed {seed}: {}; {} resumes all runs", in_commands(source), resuming(folder))
+        }
         project::Error::Left { source, left } => {
             let (failure, left_so) = (in_commands(source), in_commands_left(left));
             match left {

@@ -57,11 +57,11 @@ impl Interrupt {
                 let doing = match before {
                     MEASURING => "stopping the evaluation",
                     TIMING => "stopping after this piece",
-                    _ => "stopping and saving what there is",
+                    _ => "stopping and saving the finished iterations",
                 };
                 if !console.quiet() {
                     // On a line of its own: the progress bar has the current one.
-                    say::err(&format!("\n{doing}; Ctrl-C again leaves at once"));
+                    say::err(&format!("\n{doing}; Ctrl-C again ends the program at once"));
                 }
                 return;
             }

@@ -269,7 +269,7 @@ impl SyntheticSet {
             return Err(format!("images of {size}×{size} pixels, 1 to {MAX_SIZE} are possible"));
         }
         if self.class_names.is_empty() || ipc == 0 {
-            return Err("there is no class, or no image a class".into());
+            return Err("there are no classes, or no images per class".into());
         }
         let classes = self.classes();
         let n = self.labels.len();

@@ -27,7 +27,7 @@ fn content(bytes: &[u8]) -> Result<Content, String> {
     let of = |name: &'static str| move |reason: String| format!("array {name:?}: {reason}");
     if labels.shape.len() != 1 {
         return Err(of("labels")(format!(
-            "shape {:?}, one number an image is needed",
+            "shape {:?}, one number per image is needed",
             labels.shape
         )));
     }
@@ -155,7 +155,7 @@ mod tests {
             (vec![("images", vec![1, 2]), ("labels", vec![])], ["\"images\"", "no NumPy array"]),
             (
                 vec![("images", images()), ("labels", npy("|u1", "(2, 1)", &[0, 1]))],
-                ["\"labels\"", "one number an image"],
+                ["\"labels\"", "one number per image"],
             ),
         ] {
             let message = content(&npz(&arrays, stored)).unwrap_err();

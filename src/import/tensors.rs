@@ -35,7 +35,7 @@ fn foreign(bytes: &[u8]) -> Result<Arrays, String> {
     };
     let (images, labels) = (tensor("images")?, tensor("labels")?);
     if labels.shape().len() != 1 {
-        return Err(format!("labels: shape {:?}, one number an image is needed", labels.shape()));
+        return Err(format!("labels: shape {:?}, one number per image is needed", labels.shape()));
     }
     let data = images.data();
     let values = match images.dtype() {

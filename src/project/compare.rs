@@ -315,7 +315,7 @@ impl Comparison {
         let has = |by: Selector| self.methods.iter().any(|row| row.method == by.name());
         let both = has(Selector::Herding) && has(Selector::KCenter);
         (self.ipc == 1 && both).then_some(
-            "With one image a class herding and k-center choose the same: the one nearest to the \
+            "With one image per class, herding and k-center choose the same image: the one nearest to the \
              class's mean.",
         )
     }

@@ -79,7 +79,7 @@ pub enum Error {
     },
 
     /// A run's record that asks for something impossible.
-    #[error("run.toml asks for what is no run: {0}")]
+    #[error("run.toml describes an impossible run: {0}")]
     Record(crate::Error),
 
     /// A number of iterations for a method that has none.

@@ -114,7 +114,7 @@ fn write_compared(folder: &Path) -> Result<PathBuf> {
     let title = match table["dataset"].as_str() {
         Some(dataset) => {
             let ipc = table["ipc"].as_u64().unwrap_or(0) as usize;
-            format!("{dataset}, {} a class: methods compared", counted(ipc, "image"))
+            format!("{dataset}, {} per class: methods compared", counted(ipc, "image"))
         }
         None => format!("{} compared", counted(runs.len(), "run")),
     };
@@ -131,7 +131,7 @@ fn save(page: &Page, folder: &Path) -> Result<PathBuf> {
 fn title(past: &Past) -> String {
     match past.figures["settings"]["ipc"].as_u64() {
         Some(ipc) => {
-            format!("{}, {} a class", past.text("dataset"), counted(ipc as usize, "image"))
+            format!("{}, {} per class", past.text("dataset"), counted(ipc as usize, "image"))
         }
         None => past.text("dataset").to_owned(),
     }
@@ -195,7 +195,7 @@ fn facts(past: &Past) -> Vec<Fact> {
     }
     if let Some(images) = past.figures["images"].as_u64() {
         let each = past.figures["settings"]["ipc"].as_u64();
-        let each = each.map(|ipc| format!("{ipc} a class")).unwrap_or_default();
+        let each = each.map(|ipc| format!("{ipc} per class")).unwrap_or_default();
         fact("Images", images.to_string(), each);
     }
     let losses: Vec<_> = past.rows.iter().filter_map(|row| row.loss).collect();

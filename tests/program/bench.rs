@@ -217,7 +217,7 @@ fn ctrl_c_stops_the_benchmark() {
             assert_eq!(stderr, "");
         } else {
             assert_eq!(stdout, "");
-            assert!(stderr.contains("Ctrl-C again leaves at once"), "{stderr}");
+            assert!(stderr.contains("Ctrl-C again ends the program at once"), "{stderr}");
             let end = format!(
                 "interrupted: nothing was measured to its end\ngo on     dm-wgpu {endless}\n"
             );

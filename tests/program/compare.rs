@@ -25,7 +25,7 @@ fn a_comparison_has_every_method_and_is_reproducible() {
     let names: Vec<_> = methods.iter().map(|row| row["method"].as_str().unwrap()).collect();
     assert_eq!(names, ["dm", "random", "herding", "k-center"]);
     let markdown = fs::read_to_string(place.path().join("a/compare.md")).unwrap();
-    let note = "herding and k-center choose the same";
+    let note = "herding and k-center choose the same image";
     assert!(text(&output.stdout).contains(note) && markdown.contains(note), "{markdown}");
     assert_eq!(methods[2]["accuracy"], methods[3]["accuracy"], "the note is not true");
     for row in methods {

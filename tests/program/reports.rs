@@ -46,7 +46,7 @@ fn the_page_of_a_run_shows_what_was_measured() {
     let html = page(&folder);
     let adapter = report["adapter"]["name"].as_str().unwrap();
     for what in
-        ["glyphs, 1 image a class", &accuracy(&report), "Real images, drawn at random", adapter]
+        ["glyphs, 1 image per class", &accuracy(&report), "Real images, drawn at random", adapter]
     {
         assert!(html.contains(what), "{what}");
     }
@@ -209,7 +209,7 @@ fn a_comparison_has_one_page_for_all_methods() {
     }
     // Ten classes in three stages, and chosen ones in one; the whole training set is not shown.
     assert_eq!(html.matches("<img ").count(), 10 * 3 + 10);
-    assert!(html.contains("glyphs, 1 image a class: methods compared"));
+    assert!(html.contains("glyphs, 1 image per class: methods compared"));
     // What repeats a method alone is an answer to its own flags only.
     for (method, follows) in [("dm", true), ("herding", false), ("whole", false)] {
         let record = fs::read_to_string(folder.join(method).join("run.toml")).unwrap();

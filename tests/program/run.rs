@@ -61,7 +61,7 @@ fn a_run_leaves_every_promised_file() {
     assert!(grid.height() > grid.width(), "a row a class, one image each");
     let last = image::open(run.join("snapshots/000002.png")).unwrap().into_luma8();
     let pixels: Vec<_> = (0..set.labels.len()).flat_map(|i| set.image_u8(i)).collect();
-    assert_eq!(last.into_raw(), pixels, "one image a class, one below the other");
+    assert_eq!(last.into_raw(), pixels, "one image per class, one below the other");
     let first = image::open(run.join("snapshots/000000.png")).unwrap().into_luma8();
     assert_ne!(first.into_raw(), pixels, "nothing was learnt");
     assert_eq!(names(&run.join("images")).len(), set.classes());

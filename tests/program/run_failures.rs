@@ -88,7 +88,7 @@ fn a_broken_record_is_named() {
     let record = fs::read_to_string(&path).unwrap();
     for (from, to, said) in [
         ("\nmethod", "\nmeth", "error: run/run.toml: no record of a run: "),
-        ("name = \"glyphs\"", "name = \"stones\"", "error: run.toml asks for what is no run: "),
+        ("name = \"glyphs\"", "name = \"stones\"", "error: run.toml describes an impossible run: "),
     ] {
         fs::write(&path, record.replacen(from, to, 1)).unwrap();
         let output = program(&place).args(words("--resume run --iterations 3")).output().unwrap();

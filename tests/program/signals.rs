@@ -48,7 +48,7 @@ fn sigterm_and_sighup_save_like_ctrl_c() {
         let output = child.wait_with_output().unwrap();
         let told = text(&output.stderr);
         assert_eq!(output.status.code(), Some(130), "{name}: {told}");
-        assert!(told.contains("stopping and saving what there is"), "{name}: {told}");
+        assert!(told.contains("stopping and saving the finished iterations"), "{name}: {told}");
         assert!(place.path().join(name).join("synthetic.safetensors").exists(), "{name}: {told}");
         assert_eq!(report(&place, name)["interrupted"], true);
         finish(&place, name);
@@ -66,7 +66,9 @@ fn sigterm_stops_the_evaluation() {
     let mut stderr = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
     assert!(stderr.any(|line| line.starts_with("evaluating: ")));
     signal(&child, "TERM");
-    assert!(stderr.any(|line| line == "stopping the evaluation; Ctrl-C again leaves at once"));
+    assert!(
+        stderr.any(|line| line == "stopping the evaluation; Ctrl-C again ends the program at once")
+    );
     let output = child.wait_with_output().unwrap();
     let told = text(&output.stdout);
     assert_eq!(output.status.code(), Some(130), "{told}");

@@ -48,7 +48,7 @@ A run leaves in its folder:
   metrics.csv             the loss of every iteration, and the accuracy where measured
   report.json             all figures: accuracy, losses, seconds, settings
   run.toml                all that was asked for, the outcome, and the command that repeats the run
-  checkpoint.safetensors  what --resume goes on from
+  checkpoint.safetensors  what --resume continues from
 
 Environment:
   DM_WGPU_DATA     where data sets are kept, if --data-dir doesn't say

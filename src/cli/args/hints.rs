@@ -78,7 +78,7 @@ fn of_word(word: &str, after: Option<&str>) -> Option<String> {
         ("help", Some(subcommand)) => Some(format!("ask with 'dm-wgpu {subcommand} --help'")),
         ("help", None) => Some("ask with 'dm-wgpu --help'".into()),
         ("resume", after) => {
-            Some(format!("to go on with a run, say '--resume {}'", after.unwrap_or("DIR")))
+            Some(format!("to resume a run, use '--resume {}'", after.unwrap_or("DIR")))
         }
         _ => match name(word) {
             Some(name) => Some(format!("to condense it, say '--dataset {name}'")),

@@ -136,7 +136,7 @@ impl Cli {
                 applies::check(given, &args.methods, &said)
             }
             (Some(Command::ShowConfig(args)), _) if args.lasting.resume.is_some() => {
-                Err("show-config does not go on with runs: leave --resume out, and say --config \
+                Err("show-config does not resume runs: leave --resume out, and say --config \
                      with the run's run.toml"
                     .into())
             }

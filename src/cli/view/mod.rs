@@ -45,8 +45,8 @@ pub fn run(args: &ViewArgs, console: Console) -> Result<u8, Failure> {
             let blocks = Blocks::of(&sheet, environment.columns, single);
             if blocks.shown() < sheet.longest() {
                 note = Some(format!(
-                    "the first {} of {} images a class fit; a wider terminal shows more, --class \
-                     NAME all of a class",
+                    "the first {} of {} images per class fit; a wider terminal shows more, --class \
+                     NAME all images of a class",
                     blocks.shown(),
                     sheet.longest()
                 ));

@@ -59,7 +59,7 @@ fn one(html: &mut Html, Gallery { title, note, stages }: &Gallery, most: usize) 
     html.open("figcaption", &[]);
     html.text_in("h3", &[], title);
     let left_out = match shown < last.longest() {
-        true => format!("The first {shown} of {} images a class.", last.longest()),
+        true => format!("The first {shown} of {} images per class.", last.longest()),
         false => String::new(),
     };
     let notes: Vec<_> =

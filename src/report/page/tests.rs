@@ -163,5 +163,5 @@ fn large_sets_make_no_huge_file() {
     let gallery = Gallery { title: "After".into(), note: String::new(), stages };
     let html = document(&Page { galleries: vec![gallery], ..Page::default() }).unwrap();
     assert!((5 << 20..40 << 20).contains(&html.len()), "{} bytes", html.len());
-    assert!(html.contains("The first 6 of 50 images a class."));
+    assert!(html.contains("The first 6 of 50 images per class."));
 }
