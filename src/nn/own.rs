@@ -16,8 +16,6 @@ struct File {
 const WHOLE: &str = "layers:";
 /// Prefix of a text that holds the path of a network's file.
 const PLACE: &str = "file:";
-/// The largest file in bytes; real ones are far smaller.
-const LONGEST: usize = 1 << 20;
 
 impl Architecture {
     /// A network of the user's own, from a list of [`Layer`]s as TOML, `[[layers]]`. The last layer must be linear,
@@ -124,6 +122,9 @@ fn stem(path: &str) -> &str {
 #[cfg(feature = "files")]
 fn read(path: &str) -> Result<String> {
     use std::io::Read;
+
+    /// The largest file in bytes; real ones are far smaller.
+    const LONGEST: usize = 1 << 20;
 
     let wrong = |reason: String| Error::setting("net", path, reason);
     let needed = "a TOML file with a list of layers is needed";

@@ -333,18 +333,7 @@ fn of_run(past: Past) -> Page {
     let galleries = galleries(&past);
     let commands = past.command.iter().map(|line| (String::new(), line.clone())).collect();
     let charts = charts(&[(String::new(), past)]);
-    Page {
-        title,
-        lead,
-        facts,
-        tables,
-        galleries,
-        charts,
-        lists,
-        commands,
-        footer: footer(),
-        ..Page::default()
-    }
+    Page { title, lead, facts, tables, galleries, charts, lists, commands, footer: footer() }
 }
 
 fn of_several(title: &str, runs: &[(String, Past)]) -> Page {
