@@ -128,6 +128,37 @@ impl Architecture {
         Self::ResNet18BnAp,
     ];
 
+    /// A network of the user's own, from a list of [`Layer`]s as TOML, `[[layers]]`. The last layer must be linear,
+    /// with one output per class. `name` is its name in tables.
+    ///
+    /// ```
+    /// use dm_wgpu::Architecture;
+    ///
+    /// let text = r#"
+    ///     layers = [
+    ///         { op = "conv", out = 16, kernel = 5, stride = 2, pad = 2 },
+    ///         { op = "norm", kind = "instance" },
+    ///         { op = "act", kind = "relu" },
+    ///         { op = "flatten" },
+    ///         { op = "linear", out = 10 },
+    ///     ]"#;
+    /// let own = Architecture::from_toml("mine", text)?;
+    /// assert_eq!(own.label(), "mine");
+    /// assert_eq!(own.net((1, 28), 10, (0, 0))?.features(), 16 * 14 * 14);
+    /// # Ok::<(), dm_wgpu::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Setting`], with the line, if the text is not such a list. [`net`](Self::net) checks whether the layers
+    /// fit images of some size.
+    pub fn from_toml(name: &str, text: &str) -> Result<Self> {
+        own::of_toml(name, text).map(Self::of_own)
+    }
+
+    fn of_own((name, layers): own::Named) -> Self {
+        Self::Layers { name, layers }
+    }
+
     /// ConvNets like the published one, with each possible `norm`, `act` or `pool`.
     #[cfg(feature = "files")]
     pub(crate) fn convnets(by: &str) -> Vec<Self> {
@@ -236,8 +267,8 @@ impl FromStr for Architecture {
                 names.join(", ")
             )
         };
-        if let Some(own) = Self::own(text) {
-            return own;
+        if let Some(own) = own::of_text(text) {
+            return own.map(Self::of_own);
         }
         let (name, own) = text.split_once(':').unwrap_or((text, ""));
         if name != "convnet" {

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{Architecture, Layer, Net};
+use super::{Layer, Net};
 use crate::{Error, Result};
 
 /// What a file holds.
@@ -17,67 +17,44 @@ const WHOLE: &str = "layers:";
 /// Prefix of a text that holds the path of a network's file.
 const PLACE: &str = "file:";
 
-impl Architecture {
-    /// A network of the user's own, from a list of [`Layer`]s as TOML, `[[layers]]`. The last layer must be linear,
-    /// with one output per class. `name` is its name in tables.
-    ///
-    /// ```
-    /// use dm_wgpu::Architecture;
-    ///
-    /// let text = r#"
-    ///     layers = [
-    ///         { op = "conv", out = 16, kernel = 5, stride = 2, pad = 2 },
-    ///         { op = "norm", kind = "instance" },
-    ///         { op = "act", kind = "relu" },
-    ///         { op = "flatten" },
-    ///         { op = "linear", out = 10 },
-    ///     ]"#;
-    /// let own = Architecture::from_toml("mine", text)?;
-    /// assert_eq!(own.label(), "mine");
-    /// assert_eq!(own.net((1, 28), 10, (0, 0))?.features(), 16 * 14 * 14);
-    /// # Ok::<(), dm_wgpu::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// [`Error::Setting`], with the line, if the text is not such a list. [`net`](Self::net) checks whether the layers
-    /// fit images of some size.
-    pub fn from_toml(name: &str, text: &str) -> Result<Self> {
-        let file: File = toml::from_str(text).map_err(|error| {
-            let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
-            let line = before.matches('\n').count() + 1;
-            Error::setting("net", name, format!("line {line}: {}", error.message()))
-        })?;
-        Self::of_layers(name, file.layers)
-    }
+/// A network's name in tables, and its layers.
+pub(super) type Named = (String, Vec<Layer>);
 
-    fn of_layers(name: &str, layers: Vec<Layer>) -> Result<Self> {
-        match layers.last() {
-            Some(Layer::Linear { .. }) => Ok(Self::Layers { name: plain(name), layers }),
-            _ => Err(Error::setting(
-                "net",
-                name,
-                "the last layer must be linear, with one output per class",
-            )),
+/// The network in a TOML file's text.
+pub(super) fn of_toml(name: &str, text: &str) -> Result<Named> {
+    let file: File = toml::from_str(text).map_err(|error| {
+        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+        let line = before.matches('\n').count() + 1;
+        Error::setting("net", name, format!("line {line}: {}", error.message()))
+    })?;
+    of_layers(name, file.layers)
+}
+
+fn of_layers(name: &str, layers: Vec<Layer>) -> Result<Named> {
+    match layers.last() {
+        Some(Layer::Linear { .. }) => Ok((plain(name), layers)),
+        _ => {
+            let expected = "the last layer must be linear, with one output per class";
+            Err(Error::setting("net", name, expected))
         }
     }
+}
 
-    /// The network that a text stands for, if it begins with `file:` or `layers:`.
-    pub(super) fn own(text: &str) -> Option<Result<Self>> {
-        if let Some(path) = text.strip_prefix(PLACE) {
-            return Some(read(path).and_then(|file| Self::from_toml(stem(path), &file)).map_err(
-                |error| match error {
-                    // The error names the text that was given.
-                    Error::Setting { name, expected, .. } => Error::setting(name, text, expected),
-                    other => other,
-                },
-            ));
-        }
-        let (name, layers) = text.strip_prefix(WHOLE)?.split_once('=')?;
-        Some(match serde_json::from_str(layers) {
-            Ok(layers) => Self::of_layers(name, layers),
-            Err(error) => Err(Error::setting("net", name, error.to_string())),
-        })
+/// The network that a text stands for, if it begins with `file:` or `layers:`.
+pub(super) fn of_text(text: &str) -> Option<Result<Named>> {
+    if let Some(path) = text.strip_prefix(PLACE) {
+        let read = read(path).and_then(|file| of_toml(stem(path), &file));
+        return Some(read.map_err(|error| match error {
+            // The error names the text that was given.
+            Error::Setting { name, expected, .. } => Error::setting(name, text, expected),
+            other => other,
+        }));
     }
+    let (name, layers) = text.strip_prefix(WHOLE)?.split_once('=')?;
+    Some(match serde_json::from_str(layers) {
+        Ok(layers) => of_layers(name, layers),
+        Err(error) => Err(Error::setting("net", name, error.to_string())),
+    })
 }
 
 /// The whole network as a text, which needs no file.
@@ -165,17 +142,19 @@ mod tests {
 
     #[test]
     fn what_is_written_down_is_read_again() {
-        let own = Architecture::from_toml("a net, mine", TEXT).unwrap();
-        assert_eq!(own.label(), "a-net--mine");
-        let text = own.to_string();
+        let (name, layers) = of_toml("a net, mine", TEXT).unwrap();
+        assert_eq!(name, "a-net--mine");
+        let text = whole(&name, &layers);
         assert!(text.starts_with("layers:a-net--mine=[{\"op\":\"residual\""), "{text}");
-        assert_eq!(text.parse::<Architecture>().unwrap(), own);
-        assert!(own.net((3, 8), 7, (0, 0)).unwrap().has_batch_norm());
+        assert!(net(&name, &layers, (3, 8), 7).unwrap().has_batch_norm());
+        let error = net(&name, &layers, (3, 8), 10).unwrap_err().to_string();
+        assert!(error.contains("7 outputs; 10 are needed"), "{error}");
+        assert_eq!(of_text(&text).unwrap().unwrap(), (name, layers));
     }
 
     #[test]
     fn what_is_no_list_of_layers_is_refused() {
-        let message = |text: &str| Architecture::from_toml("x", text).unwrap_err().to_string();
+        let message = |text: &str| of_toml("x", text).unwrap_err().to_string();
         for (text, expected) in [
             ("layers = 3", "line 1: invalid type"),
             ("\n\nlayers = [{ op = \"dropout\" }]", "line 3: unknown variant `dropout`"),
@@ -188,11 +167,9 @@ mod tests {
         ] {
             assert!(message(text).contains(expected), "{text}: {}", message(text));
         }
-        let own = Architecture::from_toml("x", TEXT).unwrap();
-        let error = own.net((3, 8), 10, (0, 0)).unwrap_err().to_string();
-        assert!(error.contains("7 outputs; 10 are needed"), "{error}");
-        for text in ["layers:x", "layers:x=[", "layers:x=[]", "file:"] {
-            assert!(text.parse::<Architecture>().is_err(), "{text}");
+        for text in ["layers:x=[", "layers:x=[]", "file:"] {
+            assert!(of_text(text).is_some_and(|own| own.is_err()), "{text}");
         }
+        assert!(of_text("layers:x").is_none() && of_text("lenet").is_none());
     }
 }

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::{
-    Data, Record, Result, Setup, check_set,
-    files::{FIGURES, IMAGES, RECORD, SET, text_of},
+    Data, Record, Result, Setup, Worth, check_set,
+    files::{ARCHITECTURES, FIGURES, IMAGES, RECORD, SET, text_of, write_json},
+    kept, page,
     setup::check_test,
 };
 use crate::{Evaluation, EvaluationSettings, Preset, Recipe, Subject, SyntheticSet, data::name_of};
@@ -107,6 +108,15 @@ pub fn check_evaluations(
         Evaluation::check(&setup.gpu, &setup.dataset, Some(images), settings)?;
     }
     Ok(())
+}
+
+/// Writes them to `architectures.json` in a run's folder, replacing earlier results of the same kinds, and shows them
+/// on the run's page.
+pub fn keep(folder: &Path, worths: impl IntoIterator<Item = (String, Worth)>) -> Result<()> {
+    let mut all = kept(folder);
+    all.extend(worths);
+    write_json(&all, &folder.join(ARCHITECTURES))?;
+    page::write(folder).map(drop)
 }
 
 /// The run's figures, if the path is a run's folder or one of its sets; otherwise null.

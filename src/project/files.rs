@@ -15,7 +15,7 @@ pub const RECORD: &str = "run.toml";
 pub const SEEDS: &str = "runs.toml";
 /// All figures of a run, or of several.
 pub const FIGURES: &str = "report.json";
-/// Accuracies by other kinds of network, if they were asked for. `worth.rs` writes and reads it.
+/// Accuracies by other kinds of network, if they were asked for. `architectures.rs` writes and reads it.
 pub const ARCHITECTURES: &str = "architectures.json";
 /// The page for people.
 pub const PAGE: &str = "report.html";

@@ -15,6 +15,7 @@
 //! # Ok::<(), dm_wgpu::project::Error>(())
 //! ```
 
+mod architectures;
 mod changes;
 mod checkpoints;
 mod compare;
@@ -41,15 +42,15 @@ pub mod settings;
 mod setup;
 mod snapshots;
 pub mod words;
-mod worth;
 
+pub use architectures::{Sweep, Worth, Worths, evaluate, kept, names};
 pub use changes::Changes;
 pub use checkpoints::CHECKPOINT_EVERY;
 use checkpoints::{Checkpoints, History, Start};
 pub use compare::{Compared, Comparison, Row, compare};
 pub use differences::Differences;
 pub use error::{Error, FolderFault, Left, PlaceFault, Result};
-pub use evaluate::{Saved, WidthFrom, check_evaluations, report_of, run_of};
+pub use evaluate::{Saved, WidthFrom, check_evaluations, keep, report_of, run_of};
 pub use expected::{Evaluations, Expected, Series};
 pub use figures::{Figures, Losses, Point, Seconds, Seeds};
 pub use folder::{OutputFolder, remove_empty};
@@ -63,4 +64,3 @@ pub use run::{Ran, run};
 pub use series::{Repeated, repeat};
 pub use setup::{Measured, Setup, load};
 use snapshots::{Snapshots, animate};
-pub use worth::{Sweep, Worth, Worths, evaluate, keep, kept, names};

@@ -166,22 +166,24 @@ fn a_future_can_be_left() {
     let start =
         || Evaluation::new(gpu(), dataset.clone(), TrainingSet::Whole, settings.clone()).unwrap();
     let expected = start().accuracy_blocking().unwrap();
-    let mut run = start();
-    let mut left = 0;
-    let accuracy = loop {
-        {
-            let mut future = pin!(run.accuracy());
-            let mut context = Context::from_waker(Waker::noop());
-            if let Poll::Ready(accuracy) = future.as_mut().poll(&mut context) {
-                break accuracy.unwrap();
+    let attempt = || {
+        let (mut run, mut left) = (start(), 0);
+        loop {
+            {
+                let mut future = pin!(run.accuracy());
+                let mut context = Context::from_waker(Waker::noop());
+                if let Poll::Ready(accuracy) = future.as_mut().poll(&mut context) {
+                    assert_eq!(accuracy.unwrap(), expected);
+                    return left;
+                }
             }
+            left += 1;
+            std::thread::sleep(Duration::from_millis(1));
+            gpu().poll().unwrap();
         }
-        left += 1;
-        std::thread::sleep(Duration::from_millis(1));
-        gpu().poll().unwrap();
     };
-    assert!(left > 0);
-    assert_eq!(accuracy, expected);
+    // On a busy machine the device may be done before it is asked for the first time.
+    assert!((0..5).any(|_| attempt() > 0));
 }
 
 #[test]

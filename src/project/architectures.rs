@@ -7,8 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Job, Observer, Result, Setup,
-    files::{ARCHITECTURES, text_of, write_json},
-    page,
+    files::{ARCHITECTURES, text_of},
 };
 use crate::{Accuracy, Architecture, EvaluationSettings, TrainingSet, data::Dataset};
 
@@ -116,15 +115,6 @@ pub fn evaluate(
         all.push((name, Worth::of(&setup.dataset, settings, measured.accuracy, measured.seconds)));
     }
     Ok(all)
-}
-
-/// Writes them to `architectures.json` in a run's folder, replacing earlier results of the same kinds, and shows them
-/// on the run's page.
-pub fn keep(folder: &Path, worths: impl IntoIterator<Item = (String, Worth)>) -> Result<()> {
-    let mut all = kept(folder);
-    all.extend(worths);
-    write_json(&all, &folder.join(ARCHITECTURES))?;
-    page::write(folder).map(drop)
 }
 
 /// The results that are kept in a run's folder.
