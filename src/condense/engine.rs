@@ -161,7 +161,7 @@ impl Engine {
         }
     }
 
-    /// Encodes what there is room for of an iteration; whether that was all.
+    /// Encodes as much of an iteration as the share has room for; whether that was all.
     pub fn encode(
         &mut self,
         encoder: &mut wgpu::CommandEncoder,

@@ -70,8 +70,8 @@ impl GradientIteration {
         Ok((share.submit(&gpu, encoder), ended))
     }
 
-    /// Encodes what there is room for of an iteration; whether that was all. Then the losses are on their way to
-    /// `readback`. Where the device has no memory left, the pixels that others see were not moved.
+    /// Encodes as much of an iteration as the share has room for; whether that was all. Then the losses are on their way
+    /// to `readback`. Where the device has no memory left, the pixels that others see were not moved.
     pub fn encode(
         &mut self,
         encoder: &mut wgpu::CommandEncoder,
@@ -102,7 +102,7 @@ impl GradientIteration {
         Ok(false)
     }
 
-    /// What there is room for of one stage; whether that was all, and the next one's turn.
+    /// Encodes as much of one stage as fits; whether the stage ended and the next one follows.
     fn encode_stage(
         &mut self,
         encoder: &mut wgpu::CommandEncoder,
