@@ -86,7 +86,12 @@ pub fn run(args: &EvaluateArgs, console: Console) -> Result<u8, Failure> {
         args.path.display(),
     );
     console.tell(&said, &Event::Set { path: &args.path, images, evaluation: &kinds[0] });
-    let worths = project::evaluate(&setup, &TrainingSet::Synthetic(set), &kinds, screen)?;
+    let (worths, ended) = project::evaluate(&setup, &TrainingSet::Synthetic(set), &kinds, screen);
+    if worths.is_empty() {
+        ended?;
+        console.interrupted(&format!("interrupted: the accuracy was not measured\n{}", again()));
+        return Ok(INTERRUPTED);
+    }
     let answer = Answer {
         version: env!("CARGO_PKG_VERSION"),
         path: &args.path,
@@ -113,20 +118,17 @@ pub fn run(args: &EvaluateArgs, console: Console) -> Result<u8, Failure> {
     // Results by other networks than the run's own evaluation say more about the set, so its folder keeps them.
     let told = asked.is_some() || args.sweep.is_some();
     let folder = run_of(&args.path);
-    let kept = if told && !worths.is_empty() && !saved.report.is_null() {
+    let kept = if told && !saved.report.is_null() {
         project::keep(folder, worths.clone()).map(|()| true)
     } else {
         Ok(false)
     };
     if worths.len() < kinds.len() {
-        // A failure here does not lose what was measured.
-        if !worths.is_empty() {
-            console.say(&text);
-        }
-        let what = match worths.len() {
-            0 => "the accuracy was not measured".to_owned(),
-            some => format!("{some} of {} kinds were measured", kinds.len()),
-        };
+        // What was measured is not lost.
+        console.say(&text);
+        kept?;
+        ended?;
+        let what = format!("{} of {} kinds were measured", worths.len(), kinds.len());
         console.interrupted(&format!("interrupted: {what}\n{}", again()));
         return Ok(INTERRUPTED);
     }

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, path::Path};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Job, Observer, Result, Setup,
+    Job, Measured, Observer, Result, Setup,
     files::{ARCHITECTURES, text_of},
 };
 use crate::{Accuracy, Architecture, EvaluationSettings, TrainingSet, data::Dataset};
@@ -98,23 +98,29 @@ pub fn names(kinds: &[EvaluationSettings]) -> Vec<String> {
     kinds.iter().map(name).collect()
 }
 
-/// Trains networks by each of these settings and tests them; fewer results if it was stopped.
+/// Trains networks by each of these settings and tests them; fewer results if it was stopped or failed. A failure is
+/// returned beside the results before it, which may have taken hours.
 pub fn evaluate(
     setup: &Setup,
     train: &TrainingSet,
     kinds: &[EvaluationSettings],
     observer: &mut dyn Observer,
-) -> Result<Vec<(String, Worth)>> {
+) -> (Vec<(String, Worth)>, Result<()>) {
     let mut all = Vec::new();
     for (name, settings) in names(kinds).into_iter().zip(kinds) {
         let job = match kinds.len() {
             1 => Job::Evaluating,
             _ => Job::EvaluatingBy(name.clone()),
         };
-        let Some(measured) = setup.measure(train.clone(), settings, job, observer)? else { break };
-        all.push((name, Worth::of(&setup.dataset, settings, measured.accuracy, measured.seconds)));
+        let Measured { accuracy, seconds } =
+            match setup.measure(train.clone(), settings, job, observer) {
+                Ok(Some(measured)) => measured,
+                Ok(None) => break,
+                Err(failure) => return (all, Err(failure)),
+            };
+        all.push((name, Worth::of(&setup.dataset, settings, accuracy, seconds)));
     }
-    Ok(all)
+    (all, Ok(()))
 }
 
 /// The results that are kept in a run's folder.
