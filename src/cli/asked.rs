@@ -14,7 +14,7 @@ pub fn settings<'a>(
     subject: impl Into<Subject<'a>>,
 ) -> Option<MethodSettings> {
     match method {
-        Method::Condensing(by) => Some(MethodSettings::Dm(given.settings(subject, by))),
+        Method::Condensing(by) => Some(MethodSettings::Condensing(given.settings(subject, by))),
         Method::Selection(by) => Some(MethodSettings::Selection(given.selection(subject, by))),
         Method::Whole => None,
     }
@@ -58,7 +58,8 @@ mod tests {
     }
 
     fn outcome(record: &Record) -> Outcome {
-        let iterations = matches!(record.settings, Some(MethodSettings::Dm(_))).then_some(7);
+        let iterations =
+            matches!(record.settings, Some(MethodSettings::Condensing(_))).then_some(7);
         Outcome {
             completed_iterations: iterations,
             first_loss: iterations.map(|_| 0.1),

@@ -78,7 +78,7 @@ fn summary(figures: &Figures, path: &Path) -> String {
     let mut lines = Vec::new();
     let images = counted(figures.images, "image");
     match (&figures.settings, figures.completed_iterations, figures.loss) {
-        (Some(MethodSettings::Dm(asked)), Some(done), Some(Losses { first, last })) => {
+        (Some(MethodSettings::Condensing(asked)), Some(done), Some(Losses { first, last })) => {
             let iterations = match done < asked.iterations {
                 true => format!("{done} of {} iterations", asked.iterations),
                 false => counted(done as usize, "iteration"),

@@ -213,14 +213,14 @@ fn asked(settings: Option<&MethodSettings>, evaluation: Option<&EvaluationSettin
     let mut words = Vec::new();
     match settings {
         Some(MethodSettings::Selection(settings)) => words.push(settings.selection.to_string()),
-        Some(MethodSettings::Dm(settings)) if settings.method != Matching::Dm => {
+        Some(MethodSettings::Condensing(settings)) if settings.method != Matching::Dm => {
             words.push(settings.method.to_string());
         }
-        Some(MethodSettings::Dm(_)) => {}
+        Some(MethodSettings::Condensing(_)) => {}
         None => words.push("the whole training set".to_owned()),
     }
     let convnet = match settings {
-        Some(MethodSettings::Dm(settings)) => settings.net.is_convnet(),
+        Some(MethodSettings::Condensing(settings)) => settings.net.is_convnet(),
         _ => true,
     };
     for (setting, value) in typed("settings", &settings) {
@@ -237,7 +237,7 @@ fn asked(settings: Option<&MethodSettings>, evaluation: Option<&EvaluationSettin
 /// The summary of a run that was already finished.
 pub fn done(record: &Record) -> String {
     let iterations = match &record.settings {
-        Some(MethodSettings::Dm(settings)) => {
+        Some(MethodSettings::Condensing(settings)) => {
             Some(counted(settings.iterations as usize, "iteration"))
         }
         _ => None,

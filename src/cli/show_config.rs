@@ -33,7 +33,7 @@ fn refuse(given: &Given) -> Result<(), Failure> {
     let data = dataset::look(&given.data(given.dataset()))?;
     let Some(data) = data else { return Ok(()) };
     match asked::settings(given, method, &data) {
-        Some(MethodSettings::Dm(settings)) => settings.check(&data)?,
+        Some(MethodSettings::Condensing(settings)) => settings.check(&data)?,
         Some(MethodSettings::Selection(settings)) => settings.check(&data)?,
         None => {}
     }

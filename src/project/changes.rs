@@ -46,7 +46,7 @@ impl Changes {
     pub(super) fn apply(&self, mut record: Record) -> Result<Record> {
         if let Some(asked) = self.iterations {
             match &mut record.settings {
-                Some(MethodSettings::Dm(settings)) => settings.iterations = asked,
+                Some(MethodSettings::Condensing(settings)) => settings.iterations = asked,
                 _ => return Err(Error::NoIterations { asked, method: record.method }),
             }
         }
@@ -91,7 +91,7 @@ impl Record {
     /// Whether everything that was asked for is done.
     pub fn is_finished(&self) -> bool {
         let asked = match &self.settings {
-            Some(MethodSettings::Dm(settings)) => Some(settings.iterations),
+            Some(MethodSettings::Condensing(settings)) => Some(settings.iterations),
             _ => None,
         };
         let done = self.outcome.as_ref().filter(|outcome| !outcome.interrupted);

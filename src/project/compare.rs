@@ -111,7 +111,7 @@ pub fn compare(
     };
     // Before the first of them, whichever that is. A failure here occurs again later, where it gets into the row.
     for (_, record) in &tasks {
-        if let Some(MethodSettings::Dm(settings)) = &record.settings {
+        if let Some(MethodSettings::Condensing(settings)) = &record.settings {
             let _ = setup.speeds(settings, record, 0, observer);
         }
     }

@@ -134,7 +134,7 @@ mod tests {
     ) -> (u64, u64, bool) {
         let mut record = sample(0);
         record.eval_every = every;
-        let Some(MethodSettings::Dm(settings)) = &mut record.settings else { panic!() };
+        let Some(MethodSettings::Condensing(settings)) = &mut record.settings else { panic!() };
         settings.iterations = 100;
         let settings = settings.clone();
         let evaluation = evaluation.map(Duration::from_secs);

@@ -137,7 +137,7 @@ fn small(dataset: &Dataset, asked: &Settings, record: &Record) -> (Settings, Rec
     let recipe = Recipe::new(subject);
     let settings = Settings::of(&recipe);
     let evaluation = record.evaluation.as_ref().map(|_| EvaluationSettings::of(&recipe));
-    let asked = Some(MethodSettings::Dm(settings.clone()));
+    let asked = Some(MethodSettings::Condensing(settings.clone()));
     (settings, Record { settings: asked, evaluation, eval_every: None, ..record.clone() })
 }
 

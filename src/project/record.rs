@@ -104,7 +104,7 @@ pub struct Machine {
 #[serde(untagged)]
 pub enum MethodSettings {
     /// To condense.
-    Dm(Settings),
+    Condensing(Settings),
     /// To choose real images.
     Selection(SelectionSettings),
 }
@@ -201,7 +201,7 @@ impl Record {
         evaluation: Option<EvaluationSettings>,
     ) -> Self {
         let method = match &settings {
-            Some(MethodSettings::Dm(settings)) => Method::Condensing(settings.method),
+            Some(MethodSettings::Condensing(settings)) => Method::Condensing(settings.method),
             Some(MethodSettings::Selection(settings)) => Method::Selection(settings.selection),
             None => Method::Whole,
         };
@@ -224,10 +224,10 @@ impl Record {
     pub fn name(&self) -> String {
         let dataset = short(&self.data.name);
         match &self.settings {
-            Some(MethodSettings::Dm(settings)) if settings.method == Matching::Dm => {
+            Some(MethodSettings::Condensing(settings)) if settings.method == Matching::Dm => {
                 format!("{dataset}-ipc{}", settings.ipc)
             }
-            Some(MethodSettings::Dm(settings)) => {
+            Some(MethodSettings::Condensing(settings)) => {
                 format!("{dataset}-{}-ipc{}", settings.method, settings.ipc)
             }
             Some(MethodSettings::Selection(settings)) => {
@@ -240,7 +240,7 @@ impl Record {
     /// What makes the set.
     pub fn method(&self) -> Option<Method> {
         match &self.settings {
-            Some(MethodSettings::Dm(settings)) => Some(Method::Condensing(settings.method)),
+            Some(MethodSettings::Condensing(settings)) => Some(Method::Condensing(settings.method)),
             Some(MethodSettings::Selection(settings)) => {
                 Some(Method::Selection(settings.selection))
             }
@@ -251,7 +251,7 @@ impl Record {
     /// What everything random follows from.
     pub fn seed(&self) -> u64 {
         match (&self.settings, &self.evaluation) {
-            (Some(MethodSettings::Dm(settings)), _) => settings.seed,
+            (Some(MethodSettings::Condensing(settings)), _) => settings.seed,
             (Some(MethodSettings::Selection(settings)), _) => settings.seed,
             (None, evaluation) => evaluation.as_ref().map_or(0, |settings| settings.seed),
         }
@@ -259,7 +259,7 @@ impl Record {
 
     /// The same, to be begun or resumed by this version on this device.
     pub fn begun_on(&self, gpu: &Gpu) -> Self {
-        let condenses = matches!(self.settings, Some(MethodSettings::Dm(_)));
+        let condenses = matches!(self.settings, Some(MethodSettings::Condensing(_)));
         Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             eval_every: self.eval_every.filter(|_| condenses && self.evaluation.is_some()),
@@ -326,7 +326,7 @@ impl Record {
     fn command(&self) -> String {
         let mut record = serde_json::to_value(self).unwrap_or_default();
         // The record leaves out usual values, but the command names them.
-        if let Some(MethodSettings::Dm(settings)) = &self.settings {
+        if let Some(MethodSettings::Condensing(settings)) = &self.settings {
             record["settings"]["net"] = settings.net.to_string().into();
         }
         if let Some(settings) = &self.evaluation {
@@ -413,7 +413,7 @@ pub(super) mod tests {
         let settings = Settings { seed, ..Settings::for_dataset(&dataset) };
         let evaluation = EvaluationSettings { seed, ..EvaluationSettings::for_dataset(&dataset) };
         let data = Data { name: "glyphs".into(), ..Data::default() };
-        Record::new(data, Some(MethodSettings::Dm(settings)), Some(evaluation))
+        Record::new(data, Some(MethodSettings::Condensing(settings)), Some(evaluation))
     }
 
     #[test]

@@ -98,7 +98,7 @@ impl Repeats {
     pub fn with_seed(&self, seed: u64) -> Record {
         let mut record = self.run.clone();
         match &mut record.settings {
-            Some(MethodSettings::Dm(settings)) => settings.seed = seed,
+            Some(MethodSettings::Condensing(settings)) => settings.seed = seed,
             Some(MethodSettings::Selection(settings)) => settings.seed = seed,
             None => {}
         }

@@ -51,7 +51,7 @@ pub struct Ran {
 ///
 /// let data = Data { name: "glyphs".into(), ..Data::default() };
 /// let setup = Setup::open(&Machine::default(), &data, &mut Losses)?;
-/// let settings = MethodSettings::Dm(Settings::for_dataset(&setup.dataset));
+/// let settings = MethodSettings::Condensing(Settings::for_dataset(&setup.dataset));
 /// let evaluation = EvaluationSettings::for_dataset(&setup.dataset);
 /// let record = Record::new(data, Some(settings), Some(evaluation));
 /// let ran = project::run(&setup, record, None, CHECKPOINT_EVERY, &mut Losses)?;
@@ -92,7 +92,7 @@ impl<'a> Task<'a> {
         let (gpu, dataset) = (&setup.gpu, &setup.dataset);
         let Record { settings, evaluation, eval_every, data, .. } = &record;
         let images = match settings {
-            Some(MethodSettings::Dm(settings)) => {
+            Some(MethodSettings::Condensing(settings)) => {
                 check_condensing(
                     setup,
                     settings,
@@ -129,7 +129,7 @@ impl<'a> Task<'a> {
         observer.see(Event::Run { record, folder: folder.path() });
         let mut checkpoints = Checkpoints::new(self.checkpoint_every);
         let made = match &record.settings {
-            Some(MethodSettings::Dm(settings)) => {
+            Some(MethodSettings::Condensing(settings)) => {
                 condense(setup, settings, record, folder, &mut checkpoints, observer)
                     .map_err(|failure| self.diverged(failure, &checkpoints, folder))?
             }
@@ -160,7 +160,7 @@ impl<'a> Task<'a> {
         figures.loss = Losses::of(&made.history.losses);
         figures.seconds = Seconds { condensing: made.seconds, evaluating: made.history.evaluating };
         let stopped = match &figures.settings {
-            Some(MethodSettings::Dm(asked)) => made.iterations != Some(asked.iterations),
+            Some(MethodSettings::Condensing(asked)) => made.iterations != Some(asked.iterations),
             _ => false,
         };
         // The run counts as interrupted while its accuracy is missing, so that the files are right even if the program

@@ -382,7 +382,7 @@ mod tests {
         (record.eval_every, record.no_eval) = (Some(1), true);
         record.data.data_dir = Some("d".into());
         (record.data.resize, record.data.test_fraction) = (Some(8), Some(0.5));
-        if let Some(MethodSettings::Dm(settings)) = &mut record.settings {
+        if let Some(MethodSettings::Condensing(settings)) = &mut record.settings {
             settings.net = Architecture::Mlp;
             settings.method = Matching::Dsa;
             settings.distance = Some(Distance::Ours);

@@ -54,7 +54,7 @@ fn record(setup: &Setup, data: Data) -> Record {
     let settings = quick(&setup.dataset, 6).ipc(1);
     let evaluation =
         EvaluationSettings::for_dataset(&setup.dataset).nets(1).epochs(1).width(4).depth(1);
-    Record::new(data, Some(MethodSettings::Dm(settings)), Some(evaluation))
+    Record::new(data, Some(MethodSettings::Condensing(settings)), Some(evaluation))
 }
 
 fn images(folder: &Path) -> Vec<u32> {
