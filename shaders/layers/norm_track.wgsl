@@ -1,6 +1,5 @@
 // A batch norm's running mean and variance after a batch: 0.9 of what they were plus 0.1 of the batch's mean and
-// unbiased variance. Without `accumulate`, what they were is taken to be 0 and 1, as in a fresh norm. One invocation
-// per channel.
+// unbiased variance, or without `accumulate` the batch's alone. One invocation per channel.
 
 // Mean and biased variance, (nets, channels, 2).
 @group(0) @binding(1) var<storage, read> statistics: array<vec2f>;
@@ -14,6 +13,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     }
     let count = f32(params.images_per_net * params.positions);
     let own = statistics[segment];
-    let before = select(vec2f(0.0, 1.0), running[segment], params.accumulate != 0u);
-    running[segment] = 0.9 * before + 0.1 * vec2f(own.x, own.y * (count / (count - 1.0)));
+    let batch = vec2f(own.x, own.y * (count / (count - 1.0)));
+    running[segment] = select(batch, 0.9 * running[segment] + 0.1 * batch, params.accumulate != 0u);
 }

@@ -40,8 +40,7 @@ pub(crate) struct Network<M: Memory = Gpu> {
 pub(crate) enum Mode {
     /// Those of this batch, which also move the running statistics; backward can follow.
     Train,
-    /// Those of this batch, from which the running statistics are made anew, as by a fresh network's first batch;
-    /// backward cannot follow.
+    /// Those of this batch, which become the running statistics; backward cannot follow.
     Measure,
     /// The running statistics; backward can follow.
     Frozen,

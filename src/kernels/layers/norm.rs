@@ -118,8 +118,8 @@ impl Norm {
         STATISTICS.dispatch(gpu, self.variant(), &bindings, tasks).values(self.values(batch))
     }
 
-    /// Moves a batch norm's running mean and variance (nets, channels, 2) towards those of a batch; with `anew`, from a
-    /// fresh norm's 0 and 1.
+    /// Moves a batch norm's running mean and variance (nets, channels, 2) towards those of a batch; with `anew`, all the
+    /// way.
     pub fn track(
         self,
         gpu: &Gpu,

@@ -178,21 +178,21 @@ pub struct Step {
     pub dx: Vec<f64>,
 }
 
-/// The parameters with the running statistics that one batch gives a fresh network.
+/// The parameters with one batch's mean and unbiased variance in place of the running statistics.
 pub fn measured(layers: &[Layer], params: &Tensors, x: &Batch) -> Tensors {
-    let mut fresh = params.clone();
-    for (name, values) in &mut fresh {
-        if name.ends_with("running_mean") {
-            values.fill(0.0);
-        } else if name.ends_with("running_var") {
-            values.fill(1.0);
-        }
-    }
-    let mut pass = Pass::new(&fresh, false);
+    let mut pass = Pass::new(params, false);
     pass.list("", layers, x.clone());
-    let running = pass.running;
-    fresh.extend(running);
-    fresh
+    // The pass has made them 0.9 of what they were plus 0.1 of the batch's.
+    let batch = pass.running.into_iter().map(|(name, mut values)| {
+        for (value, before) in values.iter_mut().zip(&params[&name]) {
+            *value = (*value - 0.9 * before) / 0.1;
+        }
+        (name, values)
+    });
+    let batch: Vec<_> = batch.collect();
+    let mut own = params.clone();
+    own.extend(batch);
+    own
 }
 
 impl Training {
