@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use dm_wgpu::{
-    EvaluationSettings, SyntheticSet,
+    Architecture, EvaluationSettings, Gpu, SyntheticSet, TrainingSet,
     project::{
         self, CHECKPOINT_EVERY, Changes, Data, Error, Event, Job, Machine, Method, MethodSettings,
         Observer, Record, Resumed, Setup,
@@ -123,4 +123,28 @@ fn several_runs_and_methods_are_put_together() {
     let rows: Vec<_> = compared.table.methods.iter().map(|row| row.method).collect();
     assert_eq!((&rows[..], compared.failures.len()), (&["dm", "whole"][..], 0));
     assert!(compared.page.is_file() && notes.failed.is_empty());
+}
+
+/// Ends the device when a job begins.
+struct Ends(Gpu, Job);
+
+impl Observer for Ends {
+    fn see(&mut self, event: Event<'_>) {
+        if matches!(&event, Event::Began { job, .. } if *job == self.1) {
+            self.0.device().destroy();
+        }
+    }
+}
+
+#[test]
+fn a_kind_of_network_that_fails_leaves_the_others_their_results() {
+    let (setup, _) = setup();
+    let settings = EvaluationSettings::for_dataset(&setup.dataset).nets(1).epochs(1).width(4);
+    let nets = [Architecture::default(), Architecture::Mlp, Architecture::LeNet];
+    let kinds = nets.map(|net| settings.clone().net(net));
+    let mut ends = Ends(setup.gpu.clone(), Job::EvaluatingBy("mlp".into()));
+    let (worths, ended) = project::evaluate(&setup, &TrainingSet::Whole, &kinds, &mut ends);
+    let names: Vec<_> = worths.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["convnet"]);
+    assert!(ended.is_err());
 }

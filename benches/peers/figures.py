@@ -1,0 +1,246 @@
+#!/usr/bin/env python3
+"""Accuracies beside which those of `dm-wgpu` can be put, by PyTorch: condenses MNIST (`condense`), or trains networks on a
+set that `dm-wgpu export` wrote as npz, or that `condense` did, and tests them (`evaluate`).
+
+Written from docs/formulas.md and from docs/guide.md's table of networks. DATA is the folder of MNIST's four files, plain or
+as .gz. The last line on stdout is one JSON object. Needs torch, numpy and nothing else.
+"""
+import argparse
+import gzip
+import json
+import pathlib
+import statistics
+import sys
+import time
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from pytorch import BATCH, ConvNet, augment, draw, strategy
+
+MEAN, STD = 0.1307, 0.3081
+CLASSES = 10
+# Moves of the pixels per network, and epochs of training between two of them, by images per class (DC, DSA).
+LOOPS = {1: (1, 1), 10: (10, 50), 20: (20, 25), 30: (30, 20), 40: (40, 15), 50: (50, 10)}
+
+
+def idx(folder, name):
+    path = folder / name
+    data = path.read_bytes() if path.exists() else gzip.decompress((folder / f"{name}.gz").read_bytes())
+    sizes = np.frombuffer(data, ">i4", data[3], 4)
+    return np.frombuffer(data, np.uint8, offset=4 + 4 * data[3]).reshape(sizes)
+
+
+def mnist(folder, part):
+    images, labels = idx(folder, f"{part}-images-idx3-ubyte"), idx(folder, f"{part}-labels-idx1-ubyte")
+    images = (torch.from_numpy(images.copy()).float()[:, None] / 255 - MEAN) / STD
+    return images, torch.from_numpy(labels.astype(np.int64))
+
+
+def block(inner, outer, norm=True, padding=1):
+    layers = [nn.Conv2d(inner, outer, 3, padding=padding)]
+    return layers + [nn.GroupNorm(outer, outer)] * norm + [nn.ReLU(inplace=True)]
+
+
+class Residual(nn.Module):
+    def __init__(self, inner, outer, stride):
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(inner, outer, 3, stride, 1, bias=False),
+            nn.GroupNorm(outer, outer),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(outer, outer, 3, 1, 1, bias=False),
+            nn.GroupNorm(outer, outer),
+        )
+        self.shortcut = nn.Sequential()
+        if stride != 1 or inner != outer:
+            self.shortcut = nn.Sequential(nn.Conv2d(inner, outer, 1, stride, bias=False), nn.GroupNorm(outer, outer))
+
+    def forward(self, x):
+        return F.relu(self.body(x) + self.shortcut(x))
+
+
+def network(name, width):
+    """A fresh network for MNIST's images."""
+    relu, pool = nn.ReLU(inplace=True), nn.MaxPool2d(2)
+    if name == "convnet":
+        return ConvNet(1, 28, width, 3, CLASSES)
+    if name == "mlp":
+        return nn.Sequential(
+            nn.Flatten(), nn.Linear(784, 128), relu, nn.Linear(128, 128), relu, nn.Linear(128, CLASSES)
+        )
+    if name == "lenet":
+        convolutions = [nn.Conv2d(1, 6, 5, padding=2), relu, pool, nn.Conv2d(6, 16, 5), relu, pool, nn.Flatten()]
+        return nn.Sequential(
+            *convolutions, nn.Linear(400, 120), relu, nn.Linear(120, 84), relu, nn.Linear(84, CLASSES)
+        )
+    if name == "alexnet":
+        first = [nn.Conv2d(1, 128, 5, padding=4), relu, pool, nn.Conv2d(128, 192, 5, padding=2), relu, pool]
+        rest = block(192, 256, False) + block(256, 192, False) + block(192, 192, False)
+        return nn.Sequential(*first, *rest, pool, nn.Flatten(), nn.Linear(192 * 16, CLASSES))
+    if name == "vgg11":
+        layers, inner = [], 1
+        for outer in [64, "pool", 128, "pool", 256, 256, "pool", 512, 512, "pool", 512, 512, "pool"]:
+            if outer == "pool":
+                layers.append(pool)
+            else:
+                layers += block(inner, outer, padding=3 if inner == 1 else 1)
+                inner = outer
+        return nn.Sequential(*layers, nn.Flatten(), nn.Linear(512, CLASSES))
+    assert name == "resnet18", name
+    layers, inner = [nn.Conv2d(1, 64, 3, 1, 1, bias=False), nn.GroupNorm(64, 64), relu], 64
+    for outer, stride in [(64, 1), (128, 2), (256, 2), (512, 2)]:
+        layers += [Residual(inner, outer, stride), Residual(outer, outer, 1)]
+        inner = outer
+    return nn.Sequential(*layers, nn.AvgPool2d(4), nn.Flatten(), nn.Linear(512, CLASSES))
+
+
+def train(net, images, labels, epochs, names):
+    """As `dm-wgpu evaluate` does: docs/formulas.md, "The evaluation"."""
+    optimiser = torch.optim.SGD(net.parameters(), lr=0.01, momentum=0.9, weight_decay=5e-4)
+    schedule = torch.optim.lr_scheduler.MultiStepLR(optimiser, [epochs // 2 + 1], 0.1)
+    for _ in range(epochs):
+        for chosen in torch.randperm(len(images)).split(BATCH):
+            seen = images[chosen]
+            if names:
+                name = names[torch.randint(0, len(names), ()).item()]
+                seen = augment(name, seen, draw(name, len(chosen), 28, "cpu"))
+            optimiser.zero_grad()
+            F.cross_entropy(net(seen), labels[chosen]).backward()
+            optimiser.step()
+        schedule.step()
+
+
+@torch.no_grad()
+def accuracy(net, images, labels):
+    right = [(net(x).argmax(1) == y).sum().item() for x, y in zip(images.split(500), labels.split(500))]
+    return sum(right) / len(labels)
+
+
+def evaluate(options):
+    arrays = np.load(options.set, allow_pickle=False)
+    images = torch.from_numpy(arrays["images"].astype(np.float32))
+    labels = torch.from_numpy(arrays["labels"].astype(np.int64))
+    test = mnist(options.data, "t10k")
+    out = {}
+    for name in options.net.split(","):
+        start, found = time.perf_counter(), []
+        for index in range(options.nets):
+            torch.manual_seed(1000 * options.seed + index)
+            net = network(name, options.width)
+            train(net, images, labels, options.epochs, strategy(1))
+            found.append(100 * accuracy(net, *test))
+            print(f"{name} {index}: {found[-1]:.2f} %", file=sys.stderr)
+        seconds = time.perf_counter() - start
+        out[name] = {"mean": statistics.mean(found), "std": statistics.pstdev(found), "runs": found, "seconds": seconds}
+    return out
+
+
+def rows_apart(a, b):
+    a, b = a.flatten(1), b.flatten(1)
+    return (1 - (a * b).sum(1) / (a.norm(dim=1) * b.norm(dim=1) + 1e-6)).sum()
+
+
+def condense(options):
+    torch.manual_seed(options.seed)
+    images, labels = mnist(options.data, "train")
+    of_class = [(labels == k).nonzero().flatten() for k in range(CLASSES)]
+    if options.method == "dc":
+        synthetic, names = torch.randn(CLASSES * options.ipc, 1, 28, 28), []
+    else:
+        first = [own[torch.randperm(len(own))[: options.ipc]] for own in of_class]
+        synthetic, names = images[torch.cat(first)].clone(), strategy(1)
+    synthetic.requires_grad_()
+    its_labels = torch.arange(CLASSES).repeat_interleave(options.ipc)
+    rate = options.lr_img or (1.0 if options.method == "dm" else 0.1)
+    optimiser = torch.optim.SGD([synthetic], lr=rate, momentum=0.5)
+    outer, inner = (1, 0) if options.method == "dm" else LOOPS[options.ipc]
+
+    def seen(x, drawn):
+        return augment(drawn[0], x, drawn[1]) if drawn else x
+
+    times = []
+    for iteration in range(options.iterations):
+        start = time.perf_counter()
+        net = ConvNet(1, 28, options.width, 3, CLASSES)
+        embed = net.blocks
+        weights = [p for p in net.parameters()]
+        for step in range(outer):
+            loss = torch.zeros(())
+            for k in range(CLASSES):
+                real = images[of_class[k][torch.randperm(len(of_class[k]))[: options.batch_real]]]
+                made = synthetic[k * options.ipc : (k + 1) * options.ipc]
+                drawn = None
+                if names:
+                    name = names[torch.randint(0, len(names), ()).item()]
+                    drawn = (name, draw(name, 1, 28, "cpu"))
+                if options.method == "dm":
+                    with torch.no_grad():
+                        target = embed(seen(real, drawn)).flatten(1).mean(0)
+                    loss = loss + (target - embed(seen(made, drawn)).flatten(1).mean(0)).square().sum()
+                    continue
+
+                def gradient(x, create_graph):
+                    own = torch.full((len(x),), k)
+                    return torch.autograd.grad(
+                        F.cross_entropy(net(seen(x, drawn)), own), weights, create_graph=create_graph
+                    )
+
+                pairs = zip(gradient(real, False), gradient(made, True))
+                loss = loss + sum(rows_apart(a, b) for a, b in pairs if a.dim() > 1)
+            optimiser.zero_grad()
+            (grad,) = torch.autograd.grad(loss, [synthetic])
+            synthetic.grad = grad
+            optimiser.step()
+            if step + 1 < outer:
+                learner = torch.optim.SGD(net.parameters(), lr=0.01)
+                for _ in range(inner):
+                    for chosen in torch.randperm(len(synthetic)).split(BATCH):
+                        x = synthetic.detach()[chosen]
+                        if names:
+                            name = names[torch.randint(0, len(names), ()).item()]
+                            x = augment(name, x, draw(name, len(x), 28, "cpu"))
+                        learner.zero_grad()
+                        F.cross_entropy(net(x), its_labels[chosen]).backward()
+                        learner.step()
+        times.append(time.perf_counter() - start)
+        if iteration % 50 == 0 or iteration + 1 == options.iterations:
+            print(f"iteration {iteration}: loss {loss.item():.4g}, {times[-1]:.3f} s", file=sys.stderr)
+    np.savez(options.out, images=synthetic.detach().numpy(), labels=its_labels.numpy())
+    return {"set": str(options.out), "seconds": sum(times), "median_ms": 1000 * statistics.median(times)}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    own = commands.add_parser("condense")
+    own.add_argument("data", type=pathlib.Path)
+    own.add_argument("out", type=pathlib.Path, help="an npz to write")
+    own.add_argument("--method", choices=["dm", "dc", "dsa"], default="dm")
+    own.add_argument("--ipc", type=int, default=1)
+    own.add_argument("--iterations", type=int, default=300)
+    own.add_argument("--batch-real", type=int, default=64)
+    own.add_argument("--lr-img", type=float, help="1 for dm, else 0.1")
+    other = commands.add_parser("evaluate")
+    other.add_argument("data", type=pathlib.Path)
+    other.add_argument("set", type=pathlib.Path, help="an npz with images and labels")
+    other.add_argument("--net", default="convnet", help="convnet, mlp, lenet, alexnet, vgg11, resnet18, joined by comma")
+    other.add_argument("--nets", type=int, default=2, help="networks of each kind")
+    other.add_argument("--epochs", type=int, default=300)
+    for each in [own, other]:
+        each.add_argument("--width", type=int, default=32, help="of the ConvNet")
+        each.add_argument("--seed", type=int, default=0)
+        each.add_argument("--threads", type=int, help="PyTorch's own choice by default")
+    options = parser.parse_args()
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    if options.command == "condense" and options.method != "dm" and options.ipc not in LOOPS:
+        parser.error(f"dc and dsa were published for {', '.join(map(str, LOOPS))} images per class")
+    found = evaluate(options) if options.command == "evaluate" else condense(options)
+    print(json.dumps({"peer": "pytorch", "version": torch.__version__, **vars(options), **found}, default=str))
+
+
+if __name__ == "__main__":
+    main()
