@@ -310,7 +310,8 @@ fn check_unroll(case: &UnrollCase, engine: &dyn Engine, errors: &mut Errors) -> 
         if let Some(losses) = &out.inner_losses {
             errors.value(&what("inner losses"), losses, &case.inner_losses);
         }
-        errors.value(&what("loss"), &[out.loss], &[case.loss]);
+        let loss = out.losses.iter().sum::<f64>() / out.losses.len() as f64;
+        errors.value(&what("loss"), &[loss as f32], &[case.loss]);
         for (name, values) in &case.trained {
             match out.trained.get(name) {
                 Some(own) => {
@@ -320,8 +321,8 @@ fn check_unroll(case: &UnrollCase, engine: &dyn Engine, errors: &mut Errors) -> 
                 None => return Err(what(&format!("final.{name} did not come back"))),
             }
         }
-        errors.gradient(&what("d_data"), &out.d_data, &case.d_data);
-        errors.gradient(&what("d_raw_lr"), &out.d_raw, &case.d_raw);
+        errors.gradient(&what("d_data"), &narrow(&out.d_data), &case.d_data);
+        errors.gradient(&what("d_raw_lr"), &narrow(&out.d_raw), &case.d_raw);
     }
     Ok(())
 }

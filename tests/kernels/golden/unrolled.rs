@@ -10,19 +10,20 @@ use super::{
     vectors::{Result, UnrollCase},
 };
 use crate::reference::{
-    Batch,
+    self, Batch,
     layers::{Step, Tensors, Training},
-    narrow, softplus, softplus_slope,
+    softplus, softplus_slope, widen,
 };
 
 /// What an iteration leaves.
 pub struct Distilled {
-    pub loss: f32,
+    /// Of each real image.
+    pub losses: Vec<f64>,
     /// Of the training, before each step; none from the GPU, which keeps them to itself.
     pub inner_losses: Option<Vec<f32>>,
     pub trained: Tensors,
-    pub d_data: Vec<f32>,
-    pub d_raw: Vec<f32>,
+    pub d_data: Vec<f64>,
+    pub d_raw: Vec<f64>,
 }
 
 /// In each way that the GPU has of doing it: images at a time, and in the least memory, where weights are computed again.
@@ -43,11 +44,11 @@ pub fn distil(gpu: &Gpu, case: &UnrollCase) -> Result<Vec<(String, Distilled)>> 
             return Err("less memory changes bits".into());
         }
         let distilled = Distilled {
-            loss: whole.losses.iter().sum::<f32>() / whole.losses.len() as f32,
+            losses: widen(&whole.losses),
             inner_losses: None,
             trained: by_names_of(&names, &whole.trained),
-            d_data: whole.gradients.0,
-            d_raw: whole.gradients.1,
+            d_data: widen(&whole.gradients.0),
+            d_raw: widen(&whole.gradients.1),
         };
         Ok((format!("in parts of {part}"), distilled))
     });
@@ -113,7 +114,7 @@ pub fn distil_twin(case: &UnrollCase) -> Distilled {
     }
     let trained = params.pop().unwrap();
     let judged = gradients(&case.net, &trained, &Batch::from(&case.real.0), &case.real.1);
-    let mut lambda = judged.gradients;
+    let mut lambda = judged.gradients.clone();
     let mut d_data = vec![0.0; data.values.len()];
     let mut d_raw = vec![0.0; case.raw.len()];
     for (t, params) in params.iter().enumerate().rev() {
@@ -139,10 +140,10 @@ pub fn distil_twin(case: &UnrollCase) -> Distilled {
         lambda = moved(&lambda, -rate(t), &change.collect());
     }
     Distilled {
-        loss: judged.loss as f32,
+        losses: reference::softmax_cross_entropy(&judged.logits, &case.real.1).0,
         inner_losses: Some(inner_losses),
         trained,
-        d_data: narrow(&d_data),
-        d_raw: narrow(&d_raw),
+        d_data,
+        d_raw,
     }
 }
