@@ -113,7 +113,7 @@ impl Checkpoint {
     }
 
     /// The same state, to be resumed with these settings. They may differ from the run's only in `iterations`, on which
-    /// no iteration depends.
+    /// no iteration depends; only in distillation they say when the learning rate is halved.
     ///
     /// # Errors
     /// [`Error::Shape`] naming what differs.
