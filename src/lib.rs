@@ -174,8 +174,8 @@ extern crate self as dm_wgpu;
 
 pub use advance::Advance;
 pub use condense::{
-    Checkpoint, Condensation, Init, Loss, Picture, Selection, SelectionSettings, Selector,
-    Settings, SyntheticSet,
+    Checkpoint, Condensation, Course, DdInit, Init, Loss, Picture, Selection, SelectionSettings,
+    Selector, Settings, SyntheticSet,
 };
 pub use data::{Dataset, DatasetInfo, Split};
 pub use error::{Error, Result};

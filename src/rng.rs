@@ -37,6 +37,8 @@ pub(crate) enum Purpose {
     TrainAugment = 12,
     /// Which real images an iteration's batch norms go by.
     NormStatistics = 13,
+    /// Weights of the networks whose whole training is distilled.
+    TrainedWeights = 14,
 }
 
 /// One block of four words: ten rounds of Philox on `counter` under `key`.

@@ -25,7 +25,8 @@ pub use shape::Shape;
 
 use crate::{
     AdapterChoice, Architecture, Condensation, Dataset, Error, Evaluation, EvaluationSettings, Gpu,
-    Result, Settings, SyntheticSet, TrainingSet, clock::Instant, gpu::Clock,
+    Matching, Recipe, Result, Settings, Subject, SyntheticSet, TrainingSet, clock::Instant,
+    gpu::Clock,
 };
 use phase::{WARM_UP, ms, profile, watch};
 
@@ -34,6 +35,8 @@ use phase::{WARM_UP, ms, profile, watch};
 pub struct Bench {
     /// Channels, size and number of the images.
     pub shape: Shape,
+    /// The method that condenses.
+    pub method: Matching,
     /// Classes, which share out the shape's images.
     pub classes: usize,
     /// Synthetic images per class.
@@ -77,6 +80,7 @@ impl Bench {
     pub fn of(shape: Shape) -> Self {
         Self {
             shape,
+            method: Matching::default(),
             classes: shape.classes(),
             ipc: 10,
             net: Architecture::default(),
@@ -156,6 +160,7 @@ impl Bench {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             adapter,
             shape: self.shape,
+            method: self.method,
             classes: self.classes,
             ipc: self.ipc,
             net: self.net.clone(),
@@ -192,7 +197,8 @@ impl Bench {
         let Self { ipc, width, batch_real, .. } = *self;
         let net = self.net.clone();
         let iterations = self.pieces().saturating_add(1);
-        let suited = Settings::for_dataset(dataset);
+        let subject = Subject::from(dataset).method(self.method).ipc(Some(ipc));
+        let suited = Settings::of(&Recipe::new(subject));
         Settings { ipc, iterations, net, width, batch_real, ..suited }
     }
 

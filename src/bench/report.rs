@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::Shape;
-use crate::Architecture;
+use crate::{Architecture, Matching};
 
 /// Everything that was measured. Its fields are the keys of `dm-wgpu bench --json`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -15,6 +15,8 @@ pub struct Report {
     pub adapter: BenchAdapter,
     /// The work.
     pub shape: Shape,
+    /// The method that condensed.
+    pub method: Matching,
     /// Classes.
     pub classes: usize,
     /// Synthetic images per class.

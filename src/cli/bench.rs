@@ -72,6 +72,7 @@ fn adapter_line(adapter: &BenchAdapter) -> String {
 fn table(report: &Report) -> String {
     let Report {
         shape,
+        method,
         classes,
         ipc,
         net,
@@ -90,7 +91,7 @@ fn table(report: &Report) -> String {
         let _ = write!(text, "\n{}", wrapped(&line));
     };
     line(format!(
-        "work       {shape}, {classes} class{}, ipc {ipc}, batch-real {batch_real}, {}, \
+        "work       {method}, {shape}, {classes} class{}, ipc {ipc}, batch-real {batch_real}, {}, \
          made-up images",
         if *classes == 1 { "" } else { "es" },
         network(net, *width, *depth)

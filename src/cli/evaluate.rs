@@ -7,8 +7,9 @@ use serde::Serialize;
 use dm_wgpu::{
     Accuracy, EvaluationSettings, TrainingSet, import,
     project::{
-        self, Adapter, Saved, Setup, WidthFrom, Worth, Worths, check_evaluations, files, run_of,
-        words::{counted, how},
+        self, Adapter, Measured, Saved, Setup, WidthFrom, Worth, Worths, check_evaluations, files,
+        run_of,
+        words::{ONLY_IN_ORDER, counted, how},
     },
 };
 
@@ -30,9 +31,12 @@ struct Answer<'a> {
     path: &'a Path,
     dataset: &'a str,
     images: usize,
-    /// In per cent; `null` if several kinds of network were asked for.
+    /// In per cent; `null` if several kinds of network were asked for. Of a set with a course of training of its own by that.
     #[serde(skip_serializing_if = "Option::is_none")]
     accuracy: Option<&'a Accuracy>,
+    /// The accuracy of such a set by the ordinary protocol, unless several kinds of network were asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ordinary_accuracy: Option<&'a Accuracy>,
     /// The accuracy by each kind of network, if there are several.
     #[serde(skip_serializing_if = "Worths::is_empty")]
     architectures: Worths,
@@ -86,34 +90,57 @@ pub fn run(args: &EvaluateArgs, console: Console) -> Result<u8, Failure> {
         args.path.display(),
     );
     console.tell(&said, &Event::Set { path: &args.path, images, evaluation: &kinds[0] });
-    let (worths, ended) = project::evaluate(&setup, &TrainingSet::Synthetic(set), &kinds, screen);
+    // First as the set was made to be used.
+    let in_order = match set.course {
+        Some(_) => project::evaluate_in_order(&setup, &set, &kinds[0], screen)?,
+        None => None,
+    };
+    let course = in_order.as_ref().map(|(words, measured)| {
+        let Measured { accuracy, seconds } = measured;
+        let images = counted(images, "image");
+        format!("accuracy  {accuracy} ({images}, {words}, {seconds:.1} seconds)\nnote      {ONLY_IN_ORDER}\n")
+    });
+    let stopped = set.course.is_some() && in_order.is_none();
+    let (worths, ended) = match stopped {
+        true => (Vec::new(), Ok(())),
+        false => project::evaluate(&setup, &TrainingSet::Synthetic(set), &kinds, screen),
+    };
     if worths.is_empty() {
+        course.iter().for_each(|course| console.say(course.trim_end()));
         ended?;
         console.interrupted(&format!("interrupted: the accuracy was not measured\n{}", again()));
         return Ok(INTERRUPTED);
     }
+    let one = worths.first().filter(|_| kinds.len() == 1).map(|(_, worth)| &worth.accuracy);
     let answer = Answer {
         version: env!("CARGO_PKG_VERSION"),
         path: &args.path,
         dataset: setup.dataset.name(),
         images,
-        accuracy: worths.first().filter(|_| kinds.len() == 1).map(|(_, worth)| &worth.accuracy),
+        accuracy: in_order.as_ref().map(|(_, measured)| &measured.accuracy).or(one),
+        ordinary_accuracy: one.filter(|_| in_order.is_some()),
         architectures: match kinds.len() {
             1 => Worths::new(),
             _ => worths.iter().cloned().collect(),
         },
         settings: &kinds[0],
         adapter: Adapter::of(&setup.gpu),
-        seconds: worths.iter().map(|(_, worth)| worth.seconds).sum(),
+        seconds: worths.iter().map(|(_, worth)| worth.seconds).sum::<f64>()
+            + in_order.as_ref().map_or(0.0, |(_, measured)| measured.seconds),
     };
-    let text = match (&kinds[..], &worths[..]) {
-        ([_], [(_, worth)]) => format!(
+    let text = match (&kinds[..], &worths[..], &course) {
+        ([_], [(_, worth)], None) => format!(
             "accuracy  {} ({}, {how}, {:.1} seconds)",
             worth.accuracy,
             counted(images, "image"),
             worth.seconds
         ),
-        _ => table(&worths),
+        ([_], [(_, worth)], Some(course)) => format!(
+            "{course}shuffled  {} (by the ordinary protocol: {how}, {:.1} seconds)",
+            worth.accuracy, worth.seconds
+        ),
+        (.., None) => table(&worths),
+        (.., Some(course)) => format!("{course}by the ordinary protocol:\n{}", table(&worths)),
     };
     // Results by other networks than the run's own evaluation say more about the set, so its folder keeps them.
     let told = asked.is_some() || args.sweep.is_some();

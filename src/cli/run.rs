@@ -4,10 +4,13 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use dm_wgpu::project::{
-    self, Figures, Losses, MethodSettings, OfSeed, OutputFolder, Ran, Repeated, Repeats, Seconds,
-    Setup, Together, files, over,
-    words::{counted, how, number},
+use dm_wgpu::{
+    Accuracy, EvaluationSettings,
+    project::{
+        self, Figures, Losses, MethodSettings, OfSeed, OutputFolder, Ran, Repeated, Repeats,
+        Seconds, Setup, Together, files, over,
+        words::{ONLY_IN_ORDER, counted, how, in_order, number},
+    },
 };
 
 use super::{
@@ -95,6 +98,9 @@ fn summary(figures: &Figures, path: &Path) -> String {
         (None, ..) => lines.push(format!("all {} training images", figures.images)),
     }
     match (&figures.accuracy, &figures.evaluation) {
+        (Some(accuracy), Some(settings)) if figures.ordinary_accuracy.is_some() => {
+            lines.extend(by_course(figures, accuracy, settings));
+        }
         (Some(accuracy), Some(settings)) => {
             lines.push(format!("accuracy  {accuracy} ({}, {evaluating:.1} seconds)", how(settings)))
         }
@@ -115,6 +121,19 @@ fn summary(figures: &Figures, path: &Path) -> String {
         lines.push(go_on(path));
     }
     lines.join("\n")
+}
+
+/// The accuracies of a set with a course of its own.
+fn by_course(figures: &Figures, accuracy: &Accuracy, settings: &EvaluationSettings) -> Vec<String> {
+    let Some(MethodSettings::Condensing(made)) = &figures.settings else { return Vec::new() };
+    let (evaluating, ordinary) = (figures.seconds.evaluating, figures.ordinary_accuracy.iter());
+    let mut lines = vec![format!("accuracy  {accuracy} ({})", in_order(made, settings.nets))];
+    lines.extend(ordinary.map(|ordinary| {
+        let how = how(settings);
+        format!("shuffled  {ordinary} (by the ordinary protocol: {how}, {evaluating:.1} seconds)")
+    }));
+    lines.push(format!("note      {ONLY_IN_ORDER}"));
+    lines
 }
 
 fn summary_together(together: &Together, dir: &Path) -> String {

@@ -1,5 +1,5 @@
-//! A run in the middle, from which it can be resumed: images, their velocities, and how many
-//! iterations made them. Whatever is random follows from the seed and the iteration, so nothing
+//! A run in the middle, from which it can be resumed: images, their velocities, what distillation has learned beside them,
+//! and how many iterations made them. Whatever is random follows from the seed and the iteration, so nothing
 //! else has a state.
 
 use std::path::Path;
@@ -13,7 +13,7 @@ use super::{
     set::MAX_SIZE,
     tensor_file::{Part, encode, open, tensor, values},
 };
-use crate::{Error, Result, Text};
+use crate::{Error, Matching, Result, Text};
 #[cfg(feature = "files")]
 use crate::{condense::tensor_file::read, files};
 
@@ -23,8 +23,9 @@ const FORMAT_VERSION: &str = "1";
 
 /// The state of a [`Condensation`](crate::Condensation) between two iterations.
 ///
-/// The file holds `images` and `velocity` (f32, (N, C, H, W), class-major) and `notes` (u8, UTF-8), and
-/// in its metadata, all as text: `iteration`, `settings` and `dataset` (JSON), `version` (of this
+/// The file holds `images` and `velocity` (f32, (N, C, H, W), class-major) and `notes` (u8, UTF-8); of dataset distillation
+/// also `second_moment` (as `images`) and `rates` (f32, (3, steps): what each step's rate is the softplus of, and Adam's two
+/// moments of that); and in its metadata, all as text: `iteration`, `settings` and `dataset` (JSON), `version` (of this
 /// crate), `format` and `format_version`.
 ///
 /// ```
@@ -49,6 +50,7 @@ const FORMAT_VERSION: &str = "1";
 pub struct Checkpoint {
     pub(super) images: Vec<f32>,
     pub(super) velocity: Vec<f32>,
+    pub(super) learned: Option<Learned>,
     pub(super) iteration: u32,
     pub(super) settings: Settings,
     pub(super) dataset: Identity,
@@ -58,8 +60,17 @@ pub struct Checkpoint {
     pub notes: String,
 }
 
+/// What lasts from one iteration of distillation to the next beside images and velocity.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Learned {
+    /// Adam's second moment of the pixels.
+    pub square: Vec<f32>,
+    /// Of each step what its rate is the softplus of; then Adam's two moments of these.
+    pub rates: [Vec<f32>; 3],
+}
+
 /// The names of all settings.
-const SETTINGS: [&str; 15] = [
+const SETTINGS: [&str; 18] = [
     "method",
     "ipc",
     "iterations",
@@ -73,6 +84,9 @@ const SETTINGS: [&str; 15] = [
     "outer",
     "inner",
     "lr_net",
+    "dd_init",
+    "dd_steps",
+    "dd_epochs",
     "augment",
     "seed",
 ];
@@ -99,7 +113,7 @@ impl Checkpoint {
     }
 
     /// The same state, to be resumed with these settings. They may differ from the run's only in `iterations`, on which
-    /// no iteration depends.
+    /// no iteration depends; only in distillation they say when the learning rate is halved.
     ///
     /// # Errors
     /// [`Error::Shape`] naming what differs.
@@ -184,8 +198,17 @@ impl Checkpoint {
         let notes = self.notes.as_bytes().to_vec();
         let notes =
             Part { name: "notes", dtype: Dtype::U8, shape: vec![notes.len()], bytes: notes };
-        let images = Part::f32("images", shape.clone(), &self.images);
-        Ok(encode(metadata, &[images, Part::f32("velocity", shape, &self.velocity), notes]))
+        let mut parts = vec![
+            Part::f32("images", shape.clone(), &self.images),
+            Part::f32("velocity", shape.clone(), &self.velocity),
+        ];
+        if let Some(Learned { square, rates }) = &self.learned {
+            let steps = rates[0].len();
+            parts.push(Part::f32("second_moment", shape, square));
+            parts.push(Part::f32("rates", vec![3, steps], &rates.concat()));
+        }
+        parts.push(notes);
+        Ok(encode(metadata, &parts))
     }
 
     fn decode(bytes: &[u8]) -> Result<Self, String> {
@@ -205,10 +228,22 @@ impl Checkpoint {
             }
             Ok(values(found.data(), f32::from_le_bytes))
         };
+        let learned = || {
+            let steps =
+                settings.dd_steps.unwrap_or(1) as usize * settings.dd_epochs.unwrap_or(1) as usize;
+            let rates = tensor(&tensors, "rates", Dtype::F32, 2)?;
+            if rates.shape() != [3, steps] {
+                return Err(format!("rates of {:?}, [3, {steps}] was expected", rates.shape()));
+            }
+            let rates = values(rates.data(), f32::from_le_bytes);
+            let each = |at: usize| rates[at * steps..(at + 1) * steps].to_vec();
+            Ok(Learned { square: pixels("second_moment")?, rates: [0, 1, 2].map(each) })
+        };
         let notes = tensor(&tensors, "notes", Dtype::U8, 1)?.data().to_vec();
         Ok(Self {
             images: pixels("images")?,
             velocity: pixels("velocity")?,
+            learned: (settings.method == Matching::Dd).then(learned).transpose()?,
             iteration: meta.json("iteration", "a number")?,
             version: meta.text("version")?.to_owned(),
             notes: String::from_utf8(notes).map_err(|error| format!("notes: {error}"))?,
@@ -235,13 +270,19 @@ impl Checkpoint {
 
     /// A value from which no run can continue, with its class.
     pub(super) fn unsound(&self) -> Option<(usize, f32)> {
-        let pixel = self.images.iter().position(|value| !is_pixel(value));
-        let velocity = self.velocity.iter().position(|value| !value.is_finite());
-        let (at, value) = match (pixel, velocity) {
-            (Some(at), _) => (at, self.images[at]),
-            (None, Some(at)) => (at, self.velocity[at]),
-            (None, None) => return None,
+        let broken = |values: &[f32]| {
+            let at = values.iter().position(|value| !value.is_finite())?;
+            Some((at, values[at]))
         };
+        let pixel = self.images.iter().position(|value| !is_pixel(value));
+        let pixel = pixel.map(|at| (at, self.images[at])).or_else(|| broken(&self.velocity));
+        let learned = self.learned.as_ref();
+        let found = pixel.or_else(|| broken(&learned?.square)).or_else(|| {
+            // A rate is of all classes; the first stands for them.
+            let (_, value) = learned?.rates.iter().find_map(|values| broken(values))?;
+            Some((0, value))
+        });
+        let (at, value) = found?;
         Some((at / (self.settings.ipc * self.dataset.image_len()?), value))
     }
 }

@@ -1,33 +1,40 @@
-//! What an iteration is made of, whichever the objective: mean embeddings, or gradients.
+//! What an iteration is made of, whichever the objective: mean embeddings, gradients, or what training comes to.
 
 use std::ops::Range;
 
 use super::{
-    Drawn, Draws, GradientIteration, GradientPlan, GradientProgress, Iteration, Plan, Progress,
-    RealBatch, Settings, Step, sample,
+    Drawn, Draws, GradientIteration, GradientPlan, GradientProgress, Iteration, Lessons, Plan,
+    Progress, RealBatch, Settings, Step, UnrolledIteration, UnrolledPlan, UnrolledProgress, sample,
+    unrolled::State,
 };
 use crate::{
     Dataset, Error, Result,
     augment::Row,
     gpu::{Buffer, Gpu, Readback, Recording, Share, Ticket},
-    kernels::{NetworkKey, Rates},
+    kernels::{Moves, NetworkKey, Rates},
     rng::{Purpose, Stream},
 };
 
 /// Real images per class whose statistics freeze the batch norms of an iteration, as published (Zhao et al., ICLR 2021).
 pub(super) const NORM_IMAGES: usize = 16;
 
+/// Of distillation, as published (Wang et al., 2018): Adam's moments, and how often in a run its learning rate is halved.
+const MOMENTS: (f32, f32) = (0.5, 0.999);
+const HALVINGS: u32 = 10;
+
 /// The recorded iteration of an objective.
 #[derive(Debug)]
 pub(super) enum Engine {
     Embeddings(Box<Iteration>),
     Gradients(Box<GradientIteration>),
+    Unrolled(Box<UnrolledIteration>),
 }
 
 /// What an [`Engine`] is built for.
 pub(super) enum EnginePlan<'a> {
     Embeddings(Box<Plan<'a>>),
     Gradients(Box<GradientPlan<'a>>),
+    Unrolled(Box<UnrolledPlan<'a>>),
 }
 
 /// How far an iteration was encoded, by whichever engine.
@@ -35,6 +42,7 @@ pub(super) enum EnginePlan<'a> {
 pub(super) struct EngineProgress {
     embeddings: Progress,
     gradients: GradientProgress,
+    unrolled: UnrolledProgress,
 }
 
 /// What an iteration is about, as far as that is drawn at its beginning.
@@ -47,8 +55,8 @@ pub(super) enum Draw {
         /// What batch norms go by.
         norm: Vec<u32>,
     },
-    /// Its steps draw when their turns come.
-    Gradients { iteration: u32 },
+    /// Of the others: they draw when the turns of their stages come.
+    Later { iteration: u32 },
 }
 
 /// A [`Draw`] and what it is from.
@@ -64,6 +72,7 @@ impl EnginePlan<'_> {
         match self {
             Self::Embeddings(plan) => plan.check(gpu),
             Self::Gradients(plan) => plan.check(gpu),
+            Self::Unrolled(plan) => plan.check(gpu),
         }
     }
 
@@ -71,6 +80,7 @@ impl EnginePlan<'_> {
         match self {
             Self::Embeddings(plan) => &plan.real_counts,
             Self::Gradients(plan) => &plan.real_counts,
+            Self::Unrolled(plan) => &plan.real_counts,
         }
     }
 }
@@ -84,6 +94,9 @@ impl Engine {
             EnginePlan::Gradients(plan) => {
                 Self::Gradients(Box::new(GradientIteration::new(gpu, plan, images).await?))
             }
+            EnginePlan::Unrolled(plan) => {
+                Self::Unrolled(Box::new(UnrolledIteration::new(gpu, plan, images).await?))
+            }
         })
     }
 
@@ -92,6 +105,7 @@ impl Engine {
         match (self, plan) {
             (Self::Embeddings(own), EnginePlan::Embeddings(plan)) => own.shrink(plan, error),
             (Self::Gradients(own), EnginePlan::Gradients(plan)) => own.shrink(plan, error),
+            (Self::Unrolled(own), EnginePlan::Unrolled(plan)) => own.shrink(plan, error),
             _ => Err(error),
         }
     }
@@ -101,6 +115,15 @@ impl Engine {
         match self {
             Self::Embeddings(own) => (&own.images, &own.velocity),
             Self::Gradients(own) => (&own.images, &own.velocity),
+            Self::Unrolled(own) => (&own.state.images, &own.state.mean),
+        }
+    }
+
+    /// What else lasts from one iteration to the next.
+    pub fn unrolled(&self) -> Option<&State> {
+        match self {
+            Self::Unrolled(own) => Some(&own.state),
+            Self::Embeddings(_) | Self::Gradients(_) => None,
         }
     }
 
@@ -109,6 +132,8 @@ impl Engine {
         match self {
             Self::Embeddings(own) => own.set_rates(rates),
             Self::Gradients(own) => own.set_rates(rates),
+            // It reads the settings in each iteration.
+            Self::Unrolled(_) => {}
         }
     }
 
@@ -117,14 +142,16 @@ impl Engine {
         match self {
             Self::Embeddings(own) => own.loss_readback(),
             Self::Gradients(own) => own.loss_readback(),
+            Self::Unrolled(own) => own.loss_readback(),
         }
     }
 
-    /// Everything that an iteration submits; of gradients each recording once.
+    /// Everything that an iteration submits; but for embeddings, each recording once.
     pub fn recordings(&self) -> Vec<&Recording> {
         match self {
             Self::Embeddings(own) => own.recordings().collect(),
             Self::Gradients(own) => own.recordings().collect(),
+            Self::Unrolled(own) => own.recordings().collect(),
         }
     }
 
@@ -133,6 +160,7 @@ impl Engine {
         match self {
             Self::Embeddings(own) => own.recordings_but_the_update().collect(),
             Self::Gradients(own) => own.recordings().collect(),
+            Self::Unrolled(own) => own.recordings().collect(),
         }
     }
 
@@ -142,6 +170,7 @@ impl Engine {
         match (self, plan) {
             (Self::Embeddings(own), EnginePlan::Embeddings(plan)) => own.table(plan),
             (Self::Gradients(own), EnginePlan::Gradients(plan)) => own.table(plan),
+            (Self::Unrolled(own), EnginePlan::Unrolled(plan)) => own.table(plan),
             _ => unreachable!("a plan for another objective"),
         }
     }
@@ -158,6 +187,7 @@ impl Engine {
                 own.submit_some(&work.step(), &mut progress.embeddings, readback)
             }
             Self::Gradients(own) => own.submit_some(work, &mut progress.gradients, readback),
+            Self::Unrolled(own) => own.submit_some(work, &mut progress.unrolled, readback),
         }
     }
 
@@ -178,6 +208,9 @@ impl Engine {
             Self::Gradients(own) => {
                 own.encode(encoder, share, work, &mut progress.gradients, readback)
             }
+            Self::Unrolled(own) => {
+                own.encode(encoder, share, work, &mut progress.unrolled, readback)
+            }
         }
     }
 
@@ -186,6 +219,7 @@ impl Engine {
         match self {
             Self::Embeddings(own) => own.end(encoder),
             Self::Gradients(own) => own.end(encoder),
+            Self::Unrolled(own) => own.end(encoder),
         }
     }
 
@@ -194,12 +228,13 @@ impl Engine {
         match self {
             Self::Embeddings(own) => own.expected(&progress.embeddings),
             Self::Gradients(own) => own.expected(&progress.gradients),
+            Self::Unrolled(own) => own.expected(&progress.unrolled),
         }
     }
 
     /// What an iteration is about.
     pub fn draw(&self, dataset: &Dataset, settings: &Settings, iteration: u32) -> Draw {
-        let Self::Embeddings(own) = self else { return Draw::Gradients { iteration } };
+        let Self::Embeddings(own) = self else { return Draw::Later { iteration } };
         let (seed, size) = (settings.seed, dataset.size());
         let row = |class| {
             let mut stream = Stream::new(seed, Purpose::Augment, iteration, class);
@@ -223,7 +258,7 @@ impl Work<'_> {
             Draw::Embeddings { network, rows, indices, norm } => {
                 (Some(*network), &rows[..], &indices[..], &norm[..])
             }
-            Draw::Gradients { .. } => (None, &[][..], &[][..], &[][..]),
+            Draw::Later { .. } => (None, &[][..], &[][..], &[][..]),
         };
         let all = self.dataset.train().pixels();
         let batch = RealBatch::Indices { indices, norm, all };
@@ -232,18 +267,21 @@ impl Work<'_> {
 
     /// Random numbers of an outer step's class, or of one of its passes: those of step 0 are of the class itself.
     fn stream(&self, purpose: Purpose, outer: u32, number: u32, of: u32) -> Stream {
-        let iteration = match self.draw {
-            Draw::Gradients { iteration } => *iteration,
+        Stream::new(self.settings.seed, purpose, self.iteration(), outer * of + number)
+    }
+
+    fn iteration(&self) -> u32 {
+        match self.draw {
+            Draw::Later { iteration } => *iteration,
             Draw::Embeddings { .. } => 0,
-        };
-        Stream::new(self.settings.seed, purpose, iteration, outer * of + number)
+        }
     }
 }
 
 impl Draws for Work<'_> {
     fn network(&self) -> Option<NetworkKey> {
         match self.draw {
-            Draw::Gradients { iteration } => {
+            Draw::Later { iteration } => {
                 Some(NetworkKey::new(self.settings.seed, Purpose::Weights, *iteration))
             }
             Draw::Embeddings { .. } => None,
@@ -288,5 +326,28 @@ impl Draws for Work<'_> {
             }
             first = end;
         }
+    }
+}
+
+impl Lessons for Work<'_> {
+    fn network(&self) -> Option<NetworkKey> {
+        let number = if self.settings.is_fixed() { 0 } else { self.iteration() };
+        Some(NetworkKey::new(self.settings.seed, Purpose::TrainedWeights, number))
+    }
+
+    fn real(&self) -> (Drawn<'_>, Vec<u32>) {
+        let (train, settings) = (self.dataset.train(), self.settings);
+        let from = (settings.seed, Purpose::RealBatch, self.iteration());
+        let indices = sample::draw_batch(train, settings.batch_real, from);
+        let labels = indices.iter().map(|&image| train.labels()[image as usize]).collect();
+        (Drawn::Indices { indices, all: train.pixels() }, labels)
+    }
+
+    fn moves(&self) -> Moves {
+        let (settings, iteration) = (self.settings, self.iteration());
+        let (done, all) = (u64::from(iteration), u64::from(settings.iterations.max(1)));
+        let halvings = u64::from(HALVINGS) * done / all;
+        let lr = f64::from(settings.lr_img) * 0.5f64.powf(halvings as f64);
+        Moves::new(lr as f32, MOMENTS, iteration.saturating_add(1))
     }
 }

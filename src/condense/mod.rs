@@ -1,6 +1,7 @@
 //! A method turns (data set, settings, device) into a [`SyntheticSet`].
 
 mod checkpoint;
+mod course;
 mod engine;
 mod gradients;
 mod identity;
@@ -12,9 +13,12 @@ mod select;
 mod set;
 mod settings;
 mod tensor_file;
+mod unrolled;
 
 pub use checkpoint::Checkpoint;
 pub(crate) use checkpoint::is_pixel;
+pub use course::Course;
+pub(crate) use course::made_by;
 use gradients::BATCH;
 pub(crate) use gradients::{Drawn, Draws, GradientIteration, GradientPlan, GradientProgress};
 use iteration::{Feed, Sizes, cut};
@@ -27,10 +31,11 @@ pub use set::SyntheticSet;
 #[cfg(feature = "files")]
 pub(crate) use set::read_file;
 pub(crate) use settings::as_text;
-pub use settings::{Init, Settings};
+pub use settings::{DdInit, Init, Settings};
 pub(crate) use tensor_file::{MAX_FILE, check_offsets};
+pub(crate) use unrolled::{Lessons, UnrolledIteration, UnrolledPlan, UnrolledProgress};
 
-use crate::{Dataset, Error, Result, Text};
+use crate::{Dataset, Error, Result, Text, gpu::Buffer};
 
 /// Larger pixels overflow the sums of squares in the networks' norms, whose results are then zero
 /// or NaN. Losses may stay finite, but they mean nothing any more.
@@ -63,4 +68,15 @@ fn check_images(dataset: &Dataset, ipc: usize, most: u64) -> Result<()> {
         ));
     }
     Ok(())
+}
+
+/// Copies so many values, from one place to another.
+fn copy(
+    encoder: &mut wgpu::CommandEncoder,
+    (from, first): (&Buffer<f32>, usize),
+    (to, at): (&Buffer<f32>, usize),
+    count: usize,
+) {
+    let bytes = |values: usize| 4 * values as u64;
+    encoder.copy_buffer_to_buffer(from.raw(), bytes(first), to.raw(), bytes(at), bytes(count));
 }

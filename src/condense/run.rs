@@ -1,31 +1,28 @@
 //! A condensation in progress.
 
 mod advance;
+mod plan;
 
 use std::{collections::VecDeque, sync::Arc};
 
 use super::{
-    Checkpoint, GradientPlan, Init, Picture, Plan, RealFormat, Settings, SyntheticSet,
-    check_images,
-    checkpoint::is_pixel,
-    engine::{Engine, EnginePlan, NORM_IMAGES},
+    Checkpoint, Course, Picture, Settings, SyntheticSet,
+    checkpoint::{Learned, is_pixel},
+    engine::Engine,
     identity::Identity,
-    sample::draw,
+    unrolled::State,
 };
 use crate::{
     Dataset, Error, Gpu, Result,
-    gpu::{Readback, Recording, Submitted, Ticket, blocking},
-    kernels::{Cells, Rates},
-    rng::{Purpose, Stream},
+    gpu::{Buffer, Readback, Recording, Submitted, Ticket, blocking},
+    kernels::Cells,
 };
 
 use advance::Begun;
+use plan::{checked_plan, initial_images, rates};
 
 const PREPARE: &str = "prepare the run";
 const RESUME: &str = "resume the run";
-
-/// Momentum of the pixels' optimiser, as published.
-const MOMENTUM: f32 = 0.5;
 
 /// The loss of one iteration.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -35,17 +32,19 @@ pub struct Loss {
     pub iteration: u32,
     /// Sum over classes of the squared distance of mean embeddings, divided by the number of
     /// classes (Zhao & Bilen, WACV 2023, eq. 4); of gradient matching, of the distance of gradients, the mean over the
-    /// iteration's moves.
+    /// iteration's moves; of distillation the mean cross-entropy of real images after the training.
     pub loss: f32,
 }
 
 /// A condensation that advances step by step: by distribution matching (Zhao & Bilen, WACV 2023), or by gradient matching
-/// if the settings' [`method`](Settings::method) says so.
+/// or dataset distillation if the settings' [`method`](Settings::method) says so.
 ///
 /// In distribution matching, each step draws a random network, a batch of real images and one augmentation per class, and
 /// moves the synthetic pixels down the gradient of the squared distance between the classes' mean
 /// embeddings. In gradient matching, a step is a random network with all moves of the pixels on it, and its training
-/// between them; so nothing lasts from one step to the next but the pixels and their velocities, there as here.
+/// between them; so nothing lasts from one step to the next but the pixels and their velocities, there as here. In
+/// distillation, a step is the whole training of a network on the synthetic images and one move of pixels and learning rates;
+/// these, and the moments of Adam, last as well.
 /// Everything random follows from (seed, iteration, class, purpose), so the result
 /// depends neither on memory budget nor on timing: same seed and adapter, same bits.
 ///
@@ -144,14 +143,22 @@ impl Condensation {
         dataset: Arc<Dataset>,
         checkpoint: Checkpoint,
     ) -> Result<Self> {
-        let Checkpoint { images, velocity, iteration, settings, dataset: made_with, .. } =
-            checkpoint;
+        let Checkpoint {
+            images, velocity, learned, iteration, settings, dataset: made_with, ..
+        } = checkpoint;
         if let Some(difference) = made_with.difference(&Identity::of(&dataset)) {
             return Err(Error::shape("checkpoint", format!("it was made with {difference}")));
         }
         let mut run = Self::with_images(gpu, dataset, settings, &images).await?;
         gpu.checked(RESUME, || {
             run.matching.pixels().1.write(gpu, &velocity);
+            if let (Some(state), Some(Learned { square, rates })) =
+                (run.matching.unrolled(), &learned)
+            {
+                state.square.write(gpu, square);
+                let buffers = [&state.raw, &state.raw_mean, &state.raw_square];
+                buffers.iter().zip(rates).for_each(|(buffer, values)| buffer.write(gpu, values));
+            }
             Ok(())
         })
         .await?;
@@ -310,7 +317,9 @@ impl Condensation {
     pub fn images_blocking(&mut self) -> Result<SyntheticSet> {
         self.settle()?;
         let images = self.matching.pixels().0.read_blocking(&self.gpu)?;
-        synthetic_set(&self.dataset, &self.settings, self.iteration, images)
+        let raw = self.matching.unrolled().map(|state| state.raw.read_blocking(&self.gpu));
+        let raw = raw.transpose()?;
+        synthetic_set(&self.dataset, &self.settings, self.iteration, images, raw)
     }
 
     /// Submits a copy of the synthetic images as the steps submitted so far leave them; the future
@@ -322,11 +331,16 @@ impl Condensation {
     /// reported by [`take_losses`](Self::take_losses) only.
     pub fn images(&self) -> impl Future<Output = Result<SyntheticSet>> + wgpu::WasmNotSend + use<> {
         let copy = self.matching.pixels().0.read(&self.gpu);
+        let raw = self.matching.unrolled().map(|state| state.raw.read(&self.gpu));
         let (dataset, settings) = (self.dataset.clone(), self.settings.clone());
         let iteration = self.iteration;
         async move {
             let images = copy.await?;
-            synthetic_set(&dataset, &settings, iteration, images)
+            let raw = match raw {
+                Some(raw) => Some(raw.await?),
+                None => None,
+            };
+            synthetic_set(&dataset, &settings, iteration, images, raw)
         }
     }
 
@@ -340,7 +354,12 @@ impl Condensation {
         self.settle()?;
         let images = self.matching.pixels().0.read_blocking(&self.gpu)?;
         let velocity = self.matching.pixels().1.read_blocking(&self.gpu)?;
-        self.checkpoint_of(images, velocity)
+        let learned = self.matching.unrolled().map(|state| {
+            let [square, raw, mean, of_square] =
+                learned_of(state).map(|buffer| buffer.read_blocking(&self.gpu));
+            Ok::<_, Error>(Learned { square: square?, rates: [raw?, mean?, of_square?] })
+        });
+        self.checkpoint_of(images, velocity, learned.transpose()?)
     }
 
     /// As [`checkpoint_blocking`](Self::checkpoint_blocking), completing as [`finished`](Self::finished) does.
@@ -351,16 +370,31 @@ impl Condensation {
         self.finished(0).await?;
         self.check_losses()?;
         let (images, velocity) = self.matching.pixels();
-        // Both copies are submitted before either is awaited.
+        // All copies are submitted before any is awaited.
         let (images, velocity) = (images.read(&self.gpu), velocity.read(&self.gpu));
+        let learned = self.matching.unrolled().map(learned_of);
+        let learned = learned.map(|buffers| buffers.map(|buffer| buffer.read(&self.gpu)));
         let (images, velocity) = (images.await?, velocity.await?);
-        self.checkpoint_of(images, velocity)
+        let learned = match learned {
+            Some([square, raw, mean, of_square]) => {
+                let rates = [raw.await?, mean.await?, of_square.await?];
+                Some(Learned { square: square.await?, rates })
+            }
+            None => None,
+        };
+        self.checkpoint_of(images, velocity, learned)
     }
 
-    fn checkpoint_of(&self, images: Vec<f32>, velocity: Vec<f32>) -> Result<Checkpoint> {
+    fn checkpoint_of(
+        &self,
+        images: Vec<f32>,
+        velocity: Vec<f32>,
+        learned: Option<Learned>,
+    ) -> Result<Checkpoint> {
         let checkpoint = Checkpoint {
             images,
             velocity,
+            learned,
             iteration: self.iteration,
             settings: self.settings.clone(),
             dataset: Identity::of(&self.dataset),
@@ -474,8 +508,15 @@ impl Condensation {
     }
 
     fn note(&mut self, iteration: u32, losses: &[f32]) {
-        if let Some(class) = losses.iter().position(|l| !l.is_finite()) {
-            self.diverged.get_or_insert((iteration, class, losses[class]));
+        if let Some(at) = losses.iter().position(|l| !l.is_finite()) {
+            // In distillation each real image has a loss, class after class.
+            let mut end = 0;
+            let of_image = self.real_counts.iter().position(|count| {
+                end += count;
+                at < end
+            });
+            let class = self.matching.unrolled().map_or(Some(at), |_| of_image).unwrap_or(0);
+            self.diverged.get_or_insert((iteration, class, losses[at]));
         }
         let sum: f64 = losses.iter().map(|&l| f64::from(l)).sum();
         self.arrived.push(Loss { iteration, loss: (sum / losses.len() as f64) as f32 });
@@ -488,89 +529,18 @@ fn synthetic_set(
     settings: &Settings,
     iteration: u32,
     images: Vec<f32>,
+    raw: Option<Vec<f32>>,
 ) -> Result<SyntheticSet> {
     if let Some(at) = images.iter().position(|value| !is_pixel(value)) {
         let class = at / (settings.ipc * dataset.image_len());
         return Err(Error::PixelsDiverged { iteration, class, value: images[at] });
     }
-    SyntheticSet::of(dataset, settings.ipc, images, settings)
+    let set = SyntheticSet::of(dataset, settings.ipc, images, settings)?;
+    let course = raw.map(|raw| Course::of(dataset.classes(), settings, &raw));
+    Ok(SyntheticSet { course, ..set })
 }
 
-/// What a run is built for, if settings, data set and device go together.
-fn checked_plan<'a>(
-    gpu: &Gpu,
-    dataset: &'a Dataset,
-    settings: &Settings,
-) -> Result<EnginePlan<'a>> {
-    gpu.suffices()?;
-    settings.check(dataset)?;
-    check_images(dataset, settings.ipc, gpu.max_binding())?;
-    let train = dataset.train();
-    let classes = 0..dataset.classes();
-    let of_classes = |count: usize| -> Vec<usize> {
-        classes.clone().map(|class| train.of_class(class).len().min(count)).collect()
-    };
-    let real_counts = of_classes(settings.batch_real);
-    let real = RealFormat::Pixels { all: train.pixels(), mean: dataset.mean(), std: dataset.std() };
-    let (ipc, rates, net) = (settings.ipc, rates(settings), settings.network(dataset)?);
-    let plan = match settings.method.of_gradients() {
-        false => {
-            let net = net.program().embedding();
-            let norm_images = match net.has_batch_norm() {
-                true => of_classes(NORM_IMAGES).iter().sum(),
-                false => 0,
-            };
-            EnginePlan::Embeddings(Box::new(Plan {
-                net,
-                real_counts,
-                norm_images,
-                ipc,
-                rates,
-                real,
-            }))
-        }
-        true => {
-            let nets = net.programs_apart()?;
-            EnginePlan::Gradients(Box::new(GradientPlan {
-                labels: classes.map(|class| class as u32).collect(),
-                real_counts,
-                ipc,
-                distance: settings.distance.unwrap_or_default(),
-                rates,
-                lr_net: settings.lr_net.unwrap_or_default(),
-                outer: settings.outer.unwrap_or(1),
-                inner: settings.inner.unwrap_or_default(),
-                real,
-                part: GradientPlan::part(gpu.caps(), &nets),
-                nets,
-            }))
-        }
-    };
-    plan.check(gpu)?;
-    Ok(plan)
-}
-
-fn rates(settings: &Settings) -> Rates {
-    Rates::new(settings.lr_img, MOMENTUM, 0.0)
-}
-
-/// Where the synthetic images start, class-major.
-fn initial_images(dataset: &Dataset, settings: &Settings) -> Vec<f32> {
-    let mut images = Vec::with_capacity(dataset.classes() * settings.ipc * dataset.image_len());
-    for class in 0..dataset.classes() {
-        let mut stream = Stream::new(settings.seed, Purpose::InitImages, 0, class as u32);
-        match settings.init {
-            Init::Noise => {
-                let values = settings.ipc * dataset.image_len();
-                images.extend((0..values).map(|_| stream.normal()));
-            }
-            Init::Real => {
-                let members = dataset.train().of_class(class);
-                for index in draw(members, settings.ipc, stream) {
-                    images.extend(dataset.normalised(dataset.train().image(index as usize)));
-                }
-            }
-        }
-    }
-    images
+/// What a checkpoint of distillation holds beside images and velocity.
+fn learned_of(state: &State) -> [&Buffer<f32>; 4] {
+    [&state.square, &state.raw, &state.raw_mean, &state.raw_square]
 }

@@ -5,7 +5,10 @@ use std::path::Path;
 use safetensors::Dtype;
 use serde_json::json;
 
-use super::tensor_file::{Part, encode, open, tensor, values};
+use super::{
+    Course,
+    tensor_file::{Part, encode, open, tensor, values},
+};
 use crate::{Dataset, Error, Result};
 #[cfg(feature = "files")]
 use crate::{condense::tensor_file::read, files};
@@ -27,7 +30,8 @@ pub(super) const MAX_SIZE: usize = 4096;
 ///
 /// The file holds `images` (f32, (N, C, H, W), normalised) and `labels` (i64, (N)), and in its
 /// metadata, all as text: `dataset`, `class_names`, `mean`, `std` (JSON arrays), `ipc`, `settings`
-/// (JSON), `version` (of this crate), `format` and `format_version`.
+/// (JSON), `version` (of this crate), `format` and `format_version`. A set with a [`Course`] also has its `order`
+/// (i64, (steps, images of a step)) and `rates` (f32, (passes, steps)).
 ///
 /// [`Condensation::images_blocking`](crate::Condensation::images_blocking) gives one. Its fields are public,
 /// so that a set of your own can be measured, shown and exported as well:
@@ -46,6 +50,7 @@ pub(super) const MAX_SIZE: usize = 4096;
 ///     std: vec![0.25],
 ///     ipc: 1,
 ///     settings: "{}".into(),
+///     course: None,
 /// };
 /// assert_eq!(set.image_u8(0), [0, 128, 128, 255]); // as people do
 ///
@@ -75,6 +80,8 @@ pub struct SyntheticSet {
     pub ipc: usize,
     /// The resolved settings, as JSON.
     pub settings: String,
+    /// The training for which these images were made, if they were made for one.
+    pub course: Option<Course>,
 }
 
 impl SyntheticSet {
@@ -97,6 +104,7 @@ impl SyntheticSet {
             ipc,
             settings: serde_json::to_string(settings)
                 .map_err(|e| Error::shape("settings", e.to_string()))?,
+            course: None,
         })
     }
 
@@ -193,10 +201,15 @@ impl SyntheticSet {
             "settings": self.settings,
         });
         let shape = vec![n, self.channels, self.size, self.size];
-        encode(
-            metadata,
-            &[Part::i64("labels", vec![n], &self.labels), Part::f32("images", shape, &self.images)],
-        )
+        let mut parts = vec![
+            Part::i64("labels", vec![n], &self.labels),
+            Part::f32("images", shape, &self.images),
+        ];
+        if let Some([order, rates]) = self.course.as_ref().map(Course::parts) {
+            parts.insert(1, order);
+            parts.push(rates);
+        }
+        encode(metadata, &parts)
     }
 
     fn decode(bytes: &[u8]) -> Result<Self, String> {
@@ -223,6 +236,7 @@ impl SyntheticSet {
             std: meta.json("std", "an array of numbers")?,
             ipc: meta.json("ipc", "a number")?,
             settings: meta.text("settings")?.to_owned(),
+            course: Course::read(&tensors)?,
         })
     }
 
@@ -303,6 +317,9 @@ impl SyntheticSet {
                 at / self.image_len(),
                 self.images[at]
             ));
+        }
+        if let Some(course) = &self.course {
+            course.check(n)?;
         }
         serde_json::from_str::<serde::de::IgnoredAny>(&self.settings)
             .map_err(|error| format!("settings are no JSON: {error}"))

@@ -30,6 +30,30 @@ impl Init {
     }
 }
 
+/// From which weights networks are trained in dataset distillation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DdInit {
+    /// From fresh ones in each iteration: the set works for any network of this kind.
+    #[default]
+    Random,
+    /// From the same ones always, which follow from the seed: it works for this network alone.
+    Fixed,
+}
+
+impl DdInit {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Random, Self::Fixed];
+
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Random => "random",
+            Self::Fixed => "fixed",
+        }
+    }
+}
+
 with_setters! {
     /// The settings of one condensation. [`Settings::for_dataset`] fills in what suits a data set.
     ///
@@ -51,7 +75,8 @@ with_setters! {
         pub method: Matching,
         /// Synthetic images per class, from 1; with [`Init::Real`] up to the size of the smallest class.
         pub ipc: usize,
-        /// Steps, from 1. Each draws a fresh random network, on which gradient matching moves the pixels `outer` times.
+        /// Steps, from 1. Each draws a fresh random network, on which gradient matching moves the pixels `outer` times. Of
+        /// distillation, the learning rate is halved ten times over all of them.
         pub iterations: u32,
         /// How the synthetic images begin.
         pub init: Init,
@@ -65,9 +90,9 @@ with_setters! {
         pub depth: usize,
         /// Real images per class and move of the pixels, from 1. A smaller class gives all it has.
         pub batch_real: usize,
-        /// Learning rate of the pixels (SGD with momentum 0.5).
+        /// Learning rate of the pixels (SGD with momentum 0.5; in distillation Adam, also of the learned rates).
         pub lr_img: f32,
-        /// What is called the distance of two gradients. This and the three that follow are of gradient matching, and none
+        /// What is called the distance of two gradients. This and the two that follow are of gradient matching, and none
         /// else.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub distance: Option<Distance>,
@@ -77,9 +102,18 @@ with_setters! {
         /// Passes over the synthetic images that the network is trained for between two of these, up to 10 000.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub inner: Option<u32>,
-        /// Learning rate of the networks there (SGD without momentum).
+        /// Learning rate of the networks there (SGD without momentum); in distillation, what the rate of each step begins as.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub lr_net: Option<f32>,
+        /// From which weights networks are trained. This and the two that follow are of distillation, and none else.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub dd_init: Option<DdInit>,
+        /// Steps of training in which a network sees all synthetic images once: a divisor of `ipc`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub dd_steps: Option<u32>,
+        /// How often it sees them. Each step of each time has a learning rate of its own.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub dd_epochs: Option<u32>,
         /// The augmentations of which one is drawn for each move of the pixels and class, and by gradient matching for each
         /// batch that a network is trained on.
         #[serde(with = "as_text")]
@@ -137,7 +171,7 @@ impl Settings {
         if !(self.lr_img.is_finite() && self.lr_img > 0.0) {
             return Err(Error::setting("lr_img", self.lr_img, "a positive number is needed"));
         }
-        self.check_gradients()?;
+        self.check_own()?;
         if self.init == Init::Real {
             let advice = Text::from(", or start from ").value("init", Init::Noise.name());
             check_real(dataset, self.ipc, advice)?;
@@ -145,28 +179,38 @@ impl Settings {
         self.network(dataset).map(drop)
     }
 
-    /// What gradient matching has, and what nothing else has.
-    fn check_gradients(&self) -> Result<()> {
-        let said = [
-            ("distance", self.distance.map(|distance| distance.name().to_owned())),
-            ("outer", self.outer.map(|outer| outer.to_string())),
-            ("inner", self.inner.map(|inner| inner.to_string())),
-            ("lr_net", self.lr_net.map(|lr_net| lr_net.to_string())),
+    /// What some methods have, and others not.
+    fn check_own(&self) -> Result<()> {
+        let Self { method, distance, outer, inner, lr_net, dd_init, dd_steps, dd_epochs, .. } =
+            self;
+        let (gradients, unrolled) = (method.of_gradients(), *method == Matching::Dd);
+        let number = |value: &Option<u32>| value.map(|value| value.to_string());
+        let (matching, all) = ("only dc and dsa have it", "only dc, dsa and dd have it");
+        let own = [
+            ("distance", distance.map(|value| value.name().to_owned()), gradients, matching),
+            ("outer", number(outer), gradients, matching),
+            ("inner", number(inner), gradients, matching),
+            ("lr_net", lr_net.map(|value| value.to_string()), gradients || unrolled, all),
+            ("dd_init", dd_init.map(|value| value.name().to_owned()), unrolled, "only dd has it"),
+            ("dd_steps", number(dd_steps), unrolled, "only dd has it"),
+            ("dd_epochs", number(dd_epochs), unrolled, "only dd has it"),
         ];
-        for (name, value) in said {
-            match (value, self.method.of_gradients()) {
-                (Some(value), false) => {
-                    return Err(Error::setting(name, value, "only dc and dsa have it"));
-                }
+        for (name, value, has, others) in own {
+            match (value, has) {
+                (Some(value), false) => return Err(Error::setting(name, value, others)),
                 (None, true) => {
-                    let needed =
-                        format!("{} needs it; a recipe for that method has it", self.method);
+                    let needed = format!("{method} needs it; a recipe for that method has it");
                     return Err(Error::setting(name, "none", needed));
                 }
                 _ => {}
             }
         }
-        let steps = [("outer", self.outer, 1), ("inner", self.inner, 0)];
+        let steps = [
+            ("outer", outer, 1),
+            ("inner", inner, 0),
+            ("dd_steps", dd_steps, 1),
+            ("dd_epochs", dd_epochs, 1),
+        ];
         for (name, value, least) in steps {
             if let Some(value) = value.filter(|value| !(least..=MOST_STEPS).contains(value)) {
                 return Err(Error::setting(
@@ -176,11 +220,23 @@ impl Settings {
                 ));
             }
         }
-        if let Some(lr_net) = self.lr_net.filter(|lr| !(lr.is_finite() && *lr > 0.0)) {
+        if let Some(steps) = dd_steps.filter(|steps| !self.ipc.is_multiple_of(*steps as usize)) {
+            let ipc = self.ipc;
+            let possible = (1..=ipc).filter(|steps| ipc.is_multiple_of(*steps));
+            let possible: Vec<_> = possible.map(|steps| steps.to_string()).collect();
+            let images = if ipc == 1 { "image" } else { "images" };
+            let reason = format!(
+                "each step takes equally many of the {ipc} {images} per class: {} is possible",
+                possible.join(", ")
+            );
+            return Err(Error::setting("dd_steps", steps, reason));
+        }
+        if let Some(lr_net) = lr_net.filter(|lr| !(lr.is_finite() && *lr > 0.0)) {
             return Err(Error::setting("lr_net", lr_net, "a positive number is needed"));
         }
-        if self.method == Matching::Dc && !self.augment.members().is_empty() {
-            let other = Text::from("dc has none; take ").value("method", Matching::Dsa.name());
+        if !method.augments() && !self.augment.members().is_empty() {
+            let other = Text::from(format!("{method} has none; take "));
+            let other = other.value("method", Matching::Dsa.name());
             return Err(Error::setting("augment", &self.augment, other.then(", which has them")));
         }
         Ok(())
@@ -190,8 +246,11 @@ impl Settings {
     pub(crate) fn network(&self, dataset: &Dataset) -> Result<Net> {
         let images = (dataset.channels(), dataset.size());
         let net = self.net.net(images, dataset.classes(), (self.width, self.depth))?;
-        if self.method.of_gradients() && net.has_batch_norm() {
-            let possible = "matching gradients needs a network without batch norm";
+        if self.method != Matching::Dm && net.has_batch_norm() {
+            let possible = match self.method {
+                Matching::Dd => "dd needs a network without batch norm",
+                _ => "matching gradients needs a network without batch norm",
+            };
             return Err(Error::setting("net", self.net.label(), possible));
         }
         Ok(net)

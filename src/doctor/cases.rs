@@ -1,11 +1,13 @@
 //! The cases: small tasks that together dispatch all kernels of a run and of an evaluation. Their numbers are drawn
 //! without any operation that platforms compute differently.
 
+mod distil;
+
 use crate::{
     Activation, ConvNet, Distance, Gpu, Layer, Net, NormKind, PoolKind, Result,
     hosted::{
         self, ClassifierParams, DmCase, DmSession, GradientCase, GradientInput, GradientSession,
-        Images, Row,
+        Images, Row, UnrollCase,
     },
     rng::{Purpose, Stream},
 };
@@ -19,7 +21,7 @@ pub struct Case {
 }
 
 /// Every case.
-pub const CASES: [Case; 10] = [
+pub const CASES: [Case; 11] = [
     Case { name: "drawn weights", make: weights },
     Case { name: "augmentation", make: augmentation },
     Case { name: "network 1×28×28", make: || network(1, 28, 16, 11) },
@@ -31,6 +33,7 @@ pub const CASES: [Case; 10] = [
     Case { name: "training 3×20×20", make: || training(3, 20, 2, 7) },
     Case { name: "layers", make: layers },
     Case { name: "gradients", make: gradients },
+    Case { name: "distillation", make: distil::distillation },
 ];
 
 /// What is computed.
@@ -51,6 +54,8 @@ pub enum Task {
     Layers(Layers),
     /// Gradient matching, and a direction to go along.
     Match(Match),
+    /// A training whose steps are gone back through.
+    Distil(UnrollCase),
 }
 
 /// A classifier, what it is trained on, for how many steps.
@@ -221,6 +226,7 @@ impl Case {
                     gradient("changes of the gradients", changes.concat()),
                 ]
             }
+            Task::Distil(case) => distil::compute(gpu, &case)?,
         })
     }
 }

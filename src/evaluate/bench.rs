@@ -100,7 +100,10 @@ impl Bench {
         let mut buffers = Buffers::new(gpu, load, sizes);
         let Buffers { classifiers, values, pixels, items, rows, labels, losses, means, counts } =
             &mut buffers;
-        classifiers.record(gpu);
+        match train.lessons() {
+            Some(_) => classifiers.record_xavier(gpu, load.net),
+            None => classifiers.record(gpu),
+        }
         if let (Some(values), Train::Values { images, .. }) = (&*values, train) {
             values.write(gpu, images);
         }

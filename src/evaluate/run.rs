@@ -8,10 +8,11 @@ use super::{
     bench::{Bench, PREPARE, Tested},
     order,
     sizes::{Load, Sizes},
-    train::Train,
+    train::{Lessons, Train},
 };
 use crate::{
     Dataset, Error, Gpu, Net, Result, SyntheticSet,
+    augment::Row,
     gpu::{Between, Recording, Submissions, Submitted, blocking, duration},
     kernels::{NetworkKey, Rates},
     rng::Purpose,
@@ -28,8 +29,21 @@ const DOING: &str = "train classifiers";
 pub enum TrainingSet {
     /// A synthetic set, or a selection in its form.
     Synthetic(SyntheticSet),
+    /// A set with a [`Course`](crate::Course), by that: in its order and at its rates, without augmentation, by networks of
+    /// the kind for which it was made, from Xavier's normal weights. If it was made for one network alone, that is trained.
+    InOrder(SyntheticSet),
     /// All training images of the data set: the upper bound.
     Whole,
+}
+
+impl TrainingSet {
+    /// A set by its own course of training, if it has one, or else by the ordinary protocol.
+    pub fn as_made(set: SyntheticSet) -> Self {
+        match set.course {
+            Some(_) => Self::InOrder(set),
+            None => Self::Synthetic(set),
+        }
+    }
 }
 
 /// Trains fresh networks on a set and counts the test images of a data set that they classify
@@ -100,7 +114,7 @@ impl Evaluation {
         gpu: &Gpu,
         dataset: Arc<Dataset>,
         train: TrainingSet,
-        settings: EvaluationSettings,
+        mut settings: EvaluationSettings,
     ) -> Result<Self> {
         gpu.suffices()?;
         check_settings(&settings, &dataset)?;
@@ -108,7 +122,17 @@ impl Evaluation {
             TrainingSet::Whole => Train::Whole,
             TrainingSet::Synthetic(set) => {
                 let labels = check_set(&set, &dataset)?;
-                Train::Values { images: set.images, labels }
+                Train::Values { images: set.images, labels, lessons: None }
+            }
+            TrainingSet::InOrder(mut set) => {
+                let labels = check_set(&set, &dataset)?;
+                set.check()?;
+                let Some(course) = set.course.take() else {
+                    return Err(Error::shape("synthetic set", "it has no course of training"));
+                };
+                let (lessons, own) = Lessons::of(&set, course, settings)?;
+                settings = own;
+                Train::Values { images: set.images, labels, lessons: Some(lessons) }
             }
         };
         let net = settings.network(&dataset)?;
@@ -428,6 +452,9 @@ impl Evaluation {
 
     /// Submits an epoch of the networks from `first_net` on.
     fn epoch(&self, first_net: u32, epoch: u32, submissions: &mut Submissions<'_>) {
+        if let Some(lessons) = self.train.lessons() {
+            return self.pass(lessons, first_net, epoch, submissions);
+        }
         let EvaluationSettings { seed, epochs, lr, batch, ref augment, .. } = self.settings;
         let bench = &self.bench;
         if epoch == 0 {
@@ -451,6 +478,34 @@ impl Evaluation {
             let range = first..len.min(first + batch);
             let (train, dataset) = (&self.train, &self.dataset);
             bench.step(train, dataset, &orders, &rows, range, submissions);
+        }
+    }
+
+    /// The same by a set's own course.
+    fn pass(
+        &self,
+        lessons: &Lessons,
+        first_net: u32,
+        pass: u32,
+        submissions: &mut Submissions<'_>,
+    ) {
+        let (bench, dataset) = (&self.bench, &self.dataset);
+        let Lessons { course, order, .. } = lessons;
+        if pass == 0 {
+            let key = lessons.key(self.settings.seed, first_net);
+            bench.buffers.classifiers.draw(&self.gpu, submissions, key);
+        }
+        let orders = vec![order.clone(); bench.nets];
+        let rows = vec![vec![Row::NONE; order.len()]; bench.nets];
+        let (steps, batch) = (course.order.len(), course.batch());
+        let rates = course.rates.iter().skip(pass as usize * steps).take(steps);
+        for (step, rate) in rates.enumerate() {
+            // The rate takes effect before the next submission.
+            submissions.submit();
+            let rates = Rates::new(*rate, 0.0, 0.0);
+            bench.buffers.classifiers.restart(&self.gpu, submissions.encoder(), rates);
+            let range = step * batch..(step + 1) * batch;
+            bench.step(&self.train, dataset, &orders, &rows, range, submissions);
         }
     }
 }

@@ -145,6 +145,7 @@ mod tests {
             std: vec![0.25; channels],
             ipc: most,
             settings: "{}".into(),
+            course: None,
         }
     }
 

@@ -6,10 +6,12 @@
 mod classifier;
 mod dm;
 mod gradients;
+mod unrolled;
 
 pub use classifier::*;
 pub use dm::*;
 pub use gradients::*;
+pub use unrolled::*;
 
 pub use crate::augment::row::Row;
 use crate::{

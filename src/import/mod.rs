@@ -192,6 +192,7 @@ impl Imported {
             mean: dataset.mean().to_vec(),
             std: dataset.std().to_vec(),
             settings,
+            course: None,
         })
     }
 }
@@ -343,6 +344,7 @@ mod tests {
                 mean: dataset.mean().to_vec(),
                 std: dataset.std().to_vec(),
                 settings: "{}".to_owned(),
+                course: None,
             };
             let content = Content::Set(set);
             Imported { path: "set.npz".into(), content }.into_set(&dataset)

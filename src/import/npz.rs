@@ -79,6 +79,7 @@ fn set(
         std,
         ipc,
         settings,
+        course: None,
     };
     set.check_loosely().map_err(|error| error.to_string())?;
     Ok(set)

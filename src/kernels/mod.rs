@@ -1,6 +1,7 @@
 //! One launcher per kernel: its parameter struct, its bindings, its grid. The WGSL is in `shaders/`, under
 //! the kernel's name, and says what is computed.
 
+mod adam;
 mod augment;
 mod ceiling;
 mod class_sum;
@@ -13,8 +14,10 @@ mod conv_plain;
 mod conv_tiles;
 mod count_correct;
 mod gradient_match;
+mod init_normal;
 mod init_uniform;
 pub(crate) mod layers;
+mod learned_rates;
 mod linear;
 mod mean_difference;
 mod norm_relu_pool;
@@ -28,6 +31,7 @@ mod softmax_tangent;
 mod template;
 mod weight_tiles;
 
+pub(crate) use adam::{Moves, adam};
 pub(crate) use augment::{Augment, Item, Source};
 pub(crate) use ceiling::{copy, multiply_add};
 pub(crate) use class_sum::class_sum;
@@ -45,7 +49,9 @@ use conv_tiles::{PixelTile, conv_tiles};
 pub(crate) use count_correct::count_correct;
 pub use gradient_match::Distance;
 pub(crate) use gradient_match::{PRODUCTS, Rows, distance};
+pub(crate) use init_normal::init_normal;
 pub(crate) use init_uniform::{NetworkKey, init_uniform};
+pub(crate) use learned_rates::{learned_rates, rate_gradient};
 pub(crate) use linear::Linear;
 pub(crate) use mean_difference::mean_difference;
 pub(crate) use norm_relu_pool::{Norm, norm_relu_pool_backward, norm_relu_pool_forward};
@@ -79,6 +85,7 @@ type Constants = &'static [(&'static str, f64)];
 type Specialised = (&'static Kernel, &'static [Constants]);
 
 const OWN: &[Specialised] = &[
+    (&adam::KERNEL, &[&[]]),
     (&augment::IMAGE_MEAN, augment::VARIANTS),
     (&augment::FORWARD, augment::VARIANTS),
     (&augment::BACKWARD, &[augment::VARIANTS[0]]),
@@ -95,7 +102,10 @@ const OWN: &[Specialised] = &[
     (&gradient_match::ROWS, &[&[]]),
     (&gradient_match::DISTANCE, gradient_match::VARIANTS),
     (&gradient_match::DIRECTION, gradient_match::VARIANTS),
+    (&init_normal::KERNEL, &[&[]]),
     (&init_uniform::KERNEL, &[&[]]),
+    (&learned_rates::RATES, &[&[]]),
+    (&learned_rates::GRADIENT, &[&[]]),
     (&linear::FORWARD, &[&[]]),
     (&linear::BACKWARD_DATA, &[&[]]),
     (&linear::BACKWARD_WEIGHT, &[&[]]),

@@ -80,6 +80,12 @@ impl Classifiers {
         self.rates.write(gpu, &[Rates::new(0.0, 0.0, 0.0)]);
     }
 
+    /// The same with Xavier's normal weights, as networks have them whose training is distilled.
+    pub fn record_xavier(&mut self, gpu: &Gpu, net: &Net) {
+        self.weights.record_xavier(gpu, net.program());
+        self.rates.write(gpu, &[Rates::new(0.0, 0.0, 0.0)]);
+    }
+
     /// Bytes that each additional image takes in training.
     pub fn train_image(caps: &Caps, net: &Net) -> u64 {
         let content = |images: usize| {

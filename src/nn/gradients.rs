@@ -51,6 +51,27 @@ impl Gradients {
         program.trained().into_iter().enumerate().map(buffer).collect()
     }
 
+    /// From `values` that are in order of the program with every layer an operation of its own, for one whose first so many
+    /// layers are `blocks`.
+    pub fn sharing(
+        values: &[Buffer<f32>],
+        blocks: usize,
+        starts: Buffer<u32>,
+        parts: &Buffer<f32>,
+        accumulate: bool,
+    ) -> Self {
+        // A block's convolution and norm take turns.
+        let of_blocks = |which| values.iter().skip(which).step_by(2).take(blocks).cloned();
+        Self {
+            convs: of_blocks(0).collect(),
+            affines: of_blocks(1).collect(),
+            others: values[2 * blocks..].to_vec(),
+            starts,
+            parts: parts.clone(),
+            accumulate,
+        }
+    }
+
     /// Values of [`parts`](Self::parts) that one network needs.
     pub fn parts_len(caps: &Caps, program: &Program) -> usize {
         let plans = program.blocks.as_ref().map(|net| net.plan(caps)).unwrap_or_default();

@@ -101,6 +101,11 @@ impl Tangent {
         recording.push(softmax_tangent(gpu, logits, change, d_change, images, count));
     }
 
+    /// How the output changes, after [`forward`](Self::forward).
+    pub fn output<'a>(&'a self, network: &'a Network) -> &'a Buffer<f32> {
+        self.value(network, network.program.output)
+    }
+
     /// How the gradient at the images changes, after [`backward`](Self::backward) with such a target.
     pub fn d_input(&self, network: &Network) -> (&Buffer<f32>, Planes) {
         let (channels, size) = network.program.images;

@@ -1,5 +1,7 @@
 //! The parameters of one or several random networks, plain and as the fast kernels read them.
 
+mod xavier;
+
 use wgpu::util::StagingBelt;
 
 use super::{
@@ -179,9 +181,7 @@ impl Weights {
 
     /// Records how they are drawn and rearranged.
     pub fn record(&mut self, gpu: &Gpu) {
-        self.key.write(gpu, &[NetworkKey::new(0, Purpose::Weights, 0)]);
-        self.reset_affines(gpu);
-        self.draw = Recording::default();
+        self.begin_recording(gpu);
         // Each drawn parameter has a number of its own, in the order of the network.
         let fan_ins = (0..self.convs.len()).map(|block| {
             let inputs = self.blocks.as_ref().map_or(0, |net| net.inputs(block));
@@ -197,6 +197,12 @@ impl Weights {
             self.draw.push(init_uniform(gpu, &self.key, number, bound, values, self.nets));
         }
         self.record_packing(gpu);
+    }
+
+    fn begin_recording(&mut self, gpu: &Gpu) {
+        self.key.write(gpu, &[NetworkKey::new(0, Purpose::Weights, 0)]);
+        self.reset_affines(gpu);
+        self.draw = Recording::default();
     }
 
     /// Records how they are rearranged alone, for what is not drawn and begins as zeros: a direction.

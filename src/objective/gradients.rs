@@ -58,17 +58,8 @@ impl<M: Memory> MatchedGradients<M> {
 impl MatchedGradients {
     /// Where the gradients of one side are to be, for a part of so many images that is the first or is to be added.
     pub fn side(&self, gpu: &Gpu, side: Side, images: usize, accumulate: bool) -> Gradients {
-        let values = self.values(side);
-        // A block's convolution and norm take turns.
-        let of_blocks = |which| values.iter().skip(which).step_by(2).take(self.blocks).cloned();
-        Gradients {
-            convs: of_blocks(0).collect(),
-            affines: of_blocks(1).collect(),
-            others: values[2 * self.blocks..].to_vec(),
-            starts: Buffer::from_slice(gpu, "network starts", &[0, images as u32]),
-            parts: self.parts.clone(),
-            accumulate,
-        }
+        let starts = Buffer::from_slice(gpu, "network starts", &[0, images as u32]);
+        Gradients::sharing(self.values(side), self.blocks, starts, &self.parts, accumulate)
     }
 
     /// The gradients of one side, in the order of [`Weights::all`] without blocks.

@@ -15,11 +15,14 @@ pub enum Matching {
     Dc,
     /// The same with siamese augmentation (Zhao & Bilen, ICML 2021).
     Dsa,
+    /// What networks make of real images after they were trained on the synthetic ones in a few steps, whose order and
+    /// learning rates belong to the set: dataset distillation (Wang et al., 2018).
+    Dd,
 }
 
 impl Matching {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Dm, Self::Dc, Self::Dsa];
+    pub const ALL: [Self; 4] = [Self::Dm, Self::Dc, Self::Dsa, Self::Dd];
 
     /// Its name on the command line.
     pub fn name(self) -> &'static str {
@@ -27,12 +30,18 @@ impl Matching {
             Self::Dm => "dm",
             Self::Dc => "dc",
             Self::Dsa => "dsa",
+            Self::Dd => "dd",
         }
     }
 
     /// Whether it is gradients that are matched.
     pub fn of_gradients(self) -> bool {
-        self != Self::Dm
+        matches!(self, Self::Dc | Self::Dsa)
+    }
+
+    /// Whether images are augmented.
+    pub fn augments(self) -> bool {
+        matches!(self, Self::Dm | Self::Dsa)
     }
 
     /// Whether nothing needs to be said of it.

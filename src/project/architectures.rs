@@ -8,8 +8,12 @@ use serde::{Deserialize, Serialize};
 use super::{
     Job, Measured, Observer, Result, Setup,
     files::{ARCHITECTURES, text_of},
+    words::in_order,
 };
-use crate::{Accuracy, Architecture, EvaluationSettings, TrainingSet, data::Dataset};
+use crate::{
+    Accuracy, Architecture, EvaluationSettings, SyntheticSet, TrainingSet, condense::made_by,
+    data::Dataset,
+};
 
 /// The results of networks of one kind.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -121,6 +125,23 @@ pub fn evaluate(
         all.push((name, Worth::of(&setup.dataset, settings, accuracy, seconds)));
     }
     (all, Ok(()))
+}
+
+/// Trains networks by a set's own course and tests them, and says how; `None` if it was stopped. Of the settings only the
+/// number of networks and the seed count.
+///
+/// # Errors
+/// A set without a course, or whose settings are not those of the run that made it.
+pub fn evaluate_in_order(
+    setup: &Setup,
+    set: &SyntheticSet,
+    settings: &EvaluationSettings,
+    observer: &mut dyn Observer,
+) -> Result<Option<(String, Measured)>> {
+    let made = made_by(&set.settings)?;
+    let train = TrainingSet::InOrder(set.clone());
+    let measured = setup.measure(train, settings, Job::Evaluating, observer)?;
+    Ok(measured.map(|measured| (in_order(&made, settings.nets), measured)))
 }
 
 /// The results that are kept in a run's folder.

@@ -59,7 +59,10 @@ pub struct Row {
     pub images: Option<usize>,
     /// The accuracy in per cent, by the first kind of network if there are several.
     pub accuracy: Option<Accuracy>,
-    /// The accuracies by each kind, if there are several.
+    /// Of a set with a course of training of its own, the accuracy by the ordinary protocol; `accuracy` is by the course.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ordinary_accuracy: Option<Accuracy>,
+    /// The accuracies by each kind, if there are several, by the ordinary protocol.
     #[serde(skip_serializing_if = "Worths::is_empty")]
     pub architectures: Worths,
     /// How long it took.
@@ -206,7 +209,8 @@ fn by_others(
     };
     let kinds = kinds(record, others);
     let names = names(&kinds);
-    let (Some(accuracy), Some(seconds)) = (&row.accuracy, &mut row.seconds) else {
+    let accuracy = row.ordinary_accuracy.as_ref().or(row.accuracy.as_ref());
+    let (Some(accuracy), Some(seconds)) = (accuracy, &mut row.seconds) else {
         return Ok(true);
     };
     let first = Worth::of(&setup.dataset, &kinds[0], accuracy.clone(), seconds.evaluating);
@@ -238,6 +242,7 @@ impl Row {
             folder: Some(method.name()),
             images: Some(figures.images),
             accuracy: figures.accuracy,
+            ordinary_accuracy: figures.ordinary_accuracy,
             architectures: Worths::new(),
             seconds: Some(figures.seconds),
             error,
@@ -251,6 +256,7 @@ impl Row {
             folder: None,
             images: None,
             accuracy: None,
+            ordinary_accuracy: None,
             architectures: Worths::new(),
             seconds: None,
             error: Some(error),
@@ -310,14 +316,31 @@ impl Comparison {
         Ok(report::write_whole(folder.path().join(COMPARISON_TABLE), text.as_bytes())?)
     }
 
-    /// What the rows do not show: with one image per class, herding and k-center choose the same image.
-    pub fn note(&self) -> Option<&'static str> {
+    /// What the rows do not show: with one image per class, herding and k-center choose the same image; and distilled sets
+    /// were judged by a training of their own.
+    pub fn note(&self) -> Option<String> {
         let has = |by: Selector| self.methods.iter().any(|row| row.method == by.name());
         let both = has(Selector::Herding) && has(Selector::KCenter);
-        (self.ipc == 1 && both).then_some(
+        let same = (self.ipc == 1 && both).then(|| {
             "With one image per class, herding and k-center choose the same image: the one nearest to the \
-             class's mean.",
-        )
+             class's mean."
+                .to_owned()
+        });
+        let distilled = self.methods.iter().find_map(|row| {
+            let (own, ordinary) = (row.method, row.ordinary_accuracy.as_ref()?);
+            let by_course = format!("on the images of {own} in their order at their rates");
+            Some(match (self.networks.is_empty(), &row.accuracy) {
+                (false, Some(accuracy)) => format!(
+                    "The table has the ordinary protocol; trained {by_course}, networks of its own kind reach \
+                     {accuracy}."
+                ),
+                _ => format!(
+                    "Networks are trained {by_course}; by the ordinary protocol they reach {ordinary}."
+                ),
+            })
+        });
+        let notes: Vec<_> = same.into_iter().chain(distilled).collect();
+        (!notes.is_empty()).then(|| notes.join("\n"))
     }
 }
 

@@ -36,8 +36,11 @@ pub struct Figures {
     pub settings: Option<MethodSettings>,
     /// Of the evaluation; null if none was asked for.
     pub evaluation: Option<EvaluationSettings>,
-    /// The accuracy in per cent; null if it was not measured.
+    /// The accuracy in per cent; null if it was not measured. Of a set with a [`Course`](crate::Course) by that.
     pub accuracy: Option<Accuracy>,
+    /// The accuracy of such a set by the ordinary protocol: in random order, at one rate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ordinary_accuracy: Option<Accuracy>,
     /// Accuracies on the way and at the end, if they were asked for.
     pub curve: Vec<Point>,
     /// Iterations that were done; null if the method has none.

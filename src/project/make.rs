@@ -246,7 +246,7 @@ impl Work<'_> {
 
     /// Evaluates the images on the way. Returns whether the evaluation was completed.
     fn measure(&mut self, iteration: u32, settings: &EvaluationSettings) -> Result<bool> {
-        let set = TrainingSet::Synthetic(self.condensation.images_blocking()?);
+        let set = TrainingSet::as_made(self.condensation.images_blocking()?);
         self.take_losses()?;
         let (begun, job) = (Instant::now(), Job::EvaluatingAfter(iteration));
         let measured = self.setup.measure(set, settings, job, self.observer);

@@ -43,7 +43,7 @@ mod setup;
 mod snapshots;
 pub mod words;
 
-pub use architectures::{Sweep, Worth, Worths, evaluate, kept, names};
+pub use architectures::{Sweep, Worth, Worths, evaluate, evaluate_in_order, kept, names};
 pub use changes::Changes;
 pub use checkpoints::CHECKPOINT_EVERY;
 use checkpoints::{Checkpoints, History, Start};

@@ -14,10 +14,10 @@ use super::{
     figures::Losses,
     files::{COMPARISON, FIGURES, PAGE, SEEDS, are_several, text_of},
     repeats::{Repeats, over},
-    words::{counted, how, number},
+    words::{ONLY_IN_ORDER, counted, how, in_order, number},
 };
 use crate::{
-    Accuracy, Error as Failure, EvaluationSettings,
+    Accuracy, Error as Failure, EvaluationSettings, Settings,
     report::{self, Chart, Curve, Fact, Gallery, List, Page, Point, Row, Table},
 };
 
@@ -141,16 +141,18 @@ fn lead(past: &Past) -> String {
     let images = past.figures["images"].as_u64().unwrap_or(0) as usize;
     let done = past.figures["completed_iterations"].as_u64();
     match (past.text("method"), done) {
-        (by @ ("dm" | "dc" | "dsa"), Some(done)) => format!(
-            "{} condensed from the training set by {}, after {}{}.",
+        (by @ ("dm" | "dc" | "dsa" | "dd"), Some(done)) => format!(
+            "{} condensed from the training set by {}, after {}{}.{}",
             counted(images, "synthetic image"),
             match by {
                 "dm" => "distribution matching",
                 "dc" => "gradient matching",
+                "dd" => "dataset distillation",
                 _ => "gradient matching with siamese augmentation",
             },
             iterations(past, done),
-            if past.interrupted() { "; stopped before it was complete" } else { "" }
+            if past.interrupted() { "; stopped before it was complete" } else { "" },
+            if by == "dd" { format!(" {ONLY_IN_ORDER}") } else { String::new() }
         ),
         ("whole", _) => {
             format!("All {images} training images: the upper bound for any smaller set.")
@@ -187,8 +189,17 @@ fn facts(past: &Past) -> Vec<Fact> {
         facts.push(Fact { name: name.into(), value, note });
     };
     let asked = serde_json::from_value::<EvaluationSettings>(past.figures["evaluation"].clone());
+    let ordinary = past.ordinary_accuracy();
+    let made = serde_json::from_value::<Settings>(past.figures["settings"].clone());
     match (past.accuracy(), asked) {
-        (Some(accuracy), Ok(asked)) => fact("Test accuracy", accuracy.to_string(), how(&asked)),
+        (Some(accuracy), Ok(asked)) => match (ordinary, made) {
+            (Some(ordinary), Ok(made)) => {
+                fact("Test accuracy", accuracy.to_string(), in_order(&made, asked.nets));
+                let note = format!("by the ordinary protocol, {}", how(&asked));
+                fact("Shuffled", ordinary.to_string(), note);
+            }
+            _ => fact("Test accuracy", accuracy.to_string(), how(&asked)),
+        },
         (Some(accuracy), Err(_)) => fact("Test accuracy", accuracy.to_string(), String::new()),
         (None, Ok(_)) => fact("Test accuracy", "not measured".into(), "interrupted".into()),
         (None, Err(_)) => {}

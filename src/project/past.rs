@@ -108,6 +108,11 @@ impl Past {
         serde_json::from_value(self.figures["accuracy"].clone()).ok()
     }
 
+    /// Of a set that has a course of training of its own, the accuracy by the ordinary protocol.
+    pub fn ordinary_accuracy(&self) -> Option<Accuracy> {
+        serde_json::from_value(self.figures["ordinary_accuracy"].clone()).ok()
+    }
+
     /// Iterations, and the accuracy of the images after them.
     pub fn curve(&self) -> Vec<(u32, Accuracy)> {
         let point = |point: &Value| {

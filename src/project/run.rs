@@ -188,9 +188,17 @@ impl<'a> Task<'a> {
         let Some(settings) = figures.evaluation.clone().filter(|_| !stopped) else {
             return Ok(figures);
         };
-        let set = TrainingSet::Synthetic(made.set.clone());
-        let measured = self.setup.measure(set, &settings, Job::Evaluating, observer);
-        let Some(measured) = measured.map_err(safe)? else { return Ok(figures) };
+        let mut measure = |set: TrainingSet, job: Job| {
+            self.setup.measure(set, &settings, job, observer).map_err(safe)
+        };
+        if made.set.course.is_some() {
+            let set = TrainingSet::Synthetic(made.set.clone());
+            let Some(ordinary) = measure(set, Job::Evaluating)? else { return Ok(figures) };
+            figures.ordinary_accuracy = Some(ordinary.accuracy);
+            figures.seconds.evaluating += ordinary.seconds;
+        }
+        let measured = measure(TrainingSet::as_made(made.set.clone()), Job::Evaluating)?;
+        let Some(measured) = measured else { return Ok(figures) };
         figures.interrupted = false;
         figures.seconds.evaluating += measured.seconds;
         figures.accuracy = Some(measured.accuracy.clone());
@@ -244,6 +252,7 @@ impl<'a> Task<'a> {
             settings,
             evaluation,
             accuracy: None,
+            ordinary_accuracy: None,
             curve: Vec::new(),
             completed_iterations: None,
             loss: None,

@@ -10,7 +10,9 @@ use serde_json::Value;
 use Kind::*;
 
 use super::{Method, words::memory_exactly};
-use crate::{Distance, Init, Kernels, Matching, Precision, Preset, Recipe, Subject, data::NAMES};
+use crate::{
+    DdInit, Distance, Init, Kernels, Matching, Precision, Preset, Recipe, Subject, data::NAMES,
+};
 
 /// One setting.
 #[derive(Debug, Clone, Copy)]
@@ -76,6 +78,10 @@ pub enum Methods {
     Augmenting,
     /// Those that match gradients.
     Gradients,
+    /// Those that train networks on the images while they make them.
+    Training,
+    /// Dataset distillation.
+    Distilling,
 }
 
 /// All settings, in the order of the help.
@@ -87,7 +93,7 @@ pub static SETTINGS: &[Setting] = &[
         .read_in(&["settings"])
         .help(
             "What makes the set: dm condenses by matching distributions, dc by matching gradients, dsa by the \
-             same with augmentation; random, herding and k-center choose real images; whole trains on all of \
+             same with augmentation, dd by training through a few steps; random, herding and k-center choose real images; whole trains on all of \
              them, as an upper bound [default: dm]",
         ),
     setting("", "preset", OneOf(|| Preset::ALL.map(Preset::name).to_vec()), "Task").help(
@@ -114,7 +120,7 @@ pub static SETTINGS: &[Setting] = &[
     )
     .value("START")
     .of(Methods::Condensing)
-    .help("How the synthetic images begin: as real ones drawn at random, or as noise [default: {}; dc: noise]"),
+    .help("How the synthetic images begin: as real ones drawn at random, or as noise [default: {}; dc, dd: noise]"),
     setting("settings", "net", Network, "Method").shared().help(
         "Kind of network that embeds the images: convnet, mlp, lenet, alexnet, vgg11, resnet18, with batch norm alexnet-bn, \
          vgg11-bn, resnet18-bn, resnet18-bn-ap, another ConvNet such as convnet:norm=group:act=swish:pool=max, or file:PATH \
@@ -128,11 +134,12 @@ pub static SETTINGS: &[Setting] = &[
         .help("Blocks of a ConvNet, 1 to 5 [default: {}; 4 for images of 64×64 and larger]"),
     setting("settings", "batch_real", Whole(1, 1_000_000), "Method")
         .of(Methods::Condensing)
-        .help("Real images per class and move; a smaller class gives all it has [default: {}]"),
+        .help("Real images per class and move; a smaller class gives all it has [default: {}; dd: 100]"),
     setting("settings", "lr_img", Rate, "Method")
         .of(Methods::Condensing)
         .help(
-            "Learning rate of the pixels [default: {}; 10 for cifar10 from --ipc 100 on; dc, dsa: 0.1]",
+            "Learning rate of the pixels [default: {}; 10 for cifar10 from --ipc 100 on; dc, dsa: 0.1; dd: 0.01, \
+             halved ten times in a run]",
         ),
     setting(
         "settings",
@@ -152,13 +159,26 @@ pub static SETTINGS: &[Setting] = &[
         "Passes over the synthetic images that a network is trained for between two of these [default: 1; 50, \
          25, 20, 15, 10 from 10, 20, 30, 40, 50 images per class on]",
     ),
-    setting("settings", "lr_net", Rate, "Method")
-        .of(Methods::Gradients)
-        .help("Learning rate of the networks there [default: 0.01]"),
+    setting("settings", "lr_net", Rate, "Method").of(Methods::Training).help(
+        "Learning rate of the networks there; of dd, what the rate of each step begins as [default: 0.01; dd: 0.02]",
+    ),
+    setting("settings", "dd_init", OneOf(|| DdInit::ALL.map(DdInit::name).to_vec()), "Method")
+        .value("WEIGHTS")
+        .of(Methods::Distilling)
+        .help(
+            "Weights from which dd trains: random, fresh ones each time; fixed, the same always, for which alone \
+             the images then work [default: random]",
+        ),
+    setting("settings", "dd_steps", Whole(1, 10_000), "Method").of(Methods::Distilling).help(
+        "Steps of training in which dd shows all images once: a divisor of --ipc [default: as --ipc]",
+    ),
+    setting("settings", "dd_epochs", Whole(1, 10_000), "Method")
+        .of(Methods::Distilling)
+        .help("How often it shows them; each step of each time has its own learning rate [default: 3]"),
     setting("settings", "augment", Augmentations, "Method").of(Methods::Augmenting).help(
         "Augmentations of which one is drawn for each move and class: any of color, crop, cutout, \
          flip, scale, rotate, joined by comma or underscore, or none [default: all; without flip for \
-         one-channel images, digits and letters; dc: none]",
+         one-channel images, digits and letters; dc, dd: none]",
     ),
     // TOML has no larger integers.
     setting("settings", "seed", Whole(0, i64::MAX as u64), "Task")
@@ -307,14 +327,18 @@ impl Setting {
 
     /// Whether this method uses it.
     pub fn used_by(&self, method: Method) -> bool {
+        let by = match method {
+            Method::Condensing(matching) => Some(matching),
+            Method::Selection(_) | Method::Whole => None,
+        };
         match self.methods {
             Methods::All => true,
             Methods::WithSet => method != Method::Whole,
             Methods::Condensing => method.condenses(),
-            Methods::Augmenting => method.condenses() && method != Method::Condensing(Matching::Dc),
-            Methods::Gradients => {
-                matches!(method, Method::Condensing(matching) if matching.of_gradients())
-            }
+            Methods::Augmenting => by.is_some_and(Matching::augments),
+            Methods::Gradients => by.is_some_and(Matching::of_gradients),
+            Methods::Training => by.is_some_and(|by| by != Matching::Dm),
+            Methods::Distilling => by == Some(Matching::Dd),
         }
     }
 
@@ -387,6 +411,8 @@ mod tests {
             settings.method = Matching::Dsa;
             settings.distance = Some(Distance::Ours);
             (settings.outer, settings.inner, settings.lr_net) = (Some(1), Some(1), Some(0.01));
+            settings.dd_init = Some(DdInit::Fixed);
+            (settings.dd_steps, settings.dd_epochs) = (Some(1), Some(3));
         }
         record.evaluation.iter_mut().for_each(|settings| settings.net = Architecture::Mlp);
         let text = || Some("x".to_owned());
@@ -425,11 +451,8 @@ mod tests {
             assert!(!help.contains("[default: ;") && !help.ends_with('.'), "{help}");
         }
         let help = |name| Setting::find("settings", name).unwrap().help_text();
-        assert!(
-            help("lr_img")
-                .ends_with("[default: 1.0; 10 for cifar10 from --ipc 100 on; dc, dsa: 0.1]")
-        );
-        assert!(help("init").ends_with("[default: real; dc: noise]"));
+        assert!(help("lr_img").ends_with("on; dc, dsa: 0.1; dd: 0.01, halved ten times in a run]"));
+        assert!(help("init").ends_with("[default: real; dc, dd: noise]"));
     }
 
     #[test]

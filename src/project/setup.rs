@@ -94,7 +94,7 @@ impl Setup {
             Ok(evaluation)
         })?;
         let pieces = evaluation.total();
-        let (share, all) = share(settings.epochs, pieces, evaluation.expected());
+        let (share, all) = share(evaluation.settings().epochs, pieces, evaluation.expected());
         observer.see(Event::Began { job, pieces, expected: Some(all) });
         let measured = train_and_test(&mut evaluation, &share, observer);
         observer.see(Event::Ended);

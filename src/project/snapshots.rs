@@ -140,6 +140,7 @@ mod tests {
             std: vec![1.0],
             ipc: 1,
             settings: "{}".into(),
+            course: None,
         }
     }
 

@@ -1,6 +1,6 @@
 //! Numbers and counts for people, and words quoted for a shell.
 
-use crate::{Architecture, EvaluationSettings};
+use crate::{Architecture, DdInit, EvaluationSettings, Settings};
 
 /// `1 image`, `10 images`.
 pub fn counted(count: usize, what: &str) -> String {
@@ -21,6 +21,24 @@ pub fn how(settings: &EvaluationSettings) -> String {
         false => format!("{nets} ({label}), {epochs}"),
     }
 }
+
+/// How networks are trained by the course of a distilled set, whose run had these settings: `in its order at its rates, 3
+/// steps; the one network that it was made for, lenet`.
+pub fn in_order(settings: &Settings, nets: usize) -> String {
+    let Settings { dd_steps, dd_epochs, dd_init, net, width, .. } = settings;
+    let steps = dd_steps.unwrap_or(1) as usize * dd_epochs.unwrap_or(1) as usize;
+    let of_width = if net.is_convnet() { format!(" of width {width}") } else { String::new() };
+    let networks = match dd_init {
+        Some(DdInit::Fixed) => "the one network that it was made for".to_owned(),
+        _ => counted(nets, "fresh network"),
+    };
+    let (steps, net) = (counted(steps, "step"), net.label());
+    format!("in its order at its rates, {steps}; {networks}, {net}{of_width}")
+}
+
+/// What else is to be known of such a set.
+pub const ONLY_IN_ORDER: &str = "The images were made for one order of steps and for the learning rate of each: in another \
+                                 order, or at one rate as in the ordinary protocol, what they teach falls apart.";
 
 /// `width 128, depth 3`, or the name of another kind.
 pub fn network(net: &Architecture, width: usize, depth: usize) -> String {

@@ -181,7 +181,13 @@ impl Recipe {
         if let (Some(ipc), Some(entry)) = (subject.ipc, recipe.settings.get_mut("ipc")) {
             entry.value = Value::Integer(ipc as i64);
         }
-        if subject.method.of_gradients() {
+        if let (Matching::Dd, Some(ipc)) = (subject.method, subject.ipc) {
+            // One image per class and step, as published, whatever the number of images.
+            let entry = recipe.settings.get("dd_epochs").cloned();
+            let steps = entry.map(|entry| Entry { value: Value::Integer(ipc as i64), ..entry });
+            recipe.settings.extend(steps.map(|steps| ("dd_steps".to_owned(), steps)));
+        }
+        if subject.method != Matching::Dm {
             let value = Value::String(subject.method.name().to_owned());
             let entry = Entry { value, rule: "default", open: false };
             recipe.settings.insert("method".to_owned(), entry);

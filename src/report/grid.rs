@@ -219,6 +219,7 @@ pub(super) mod tests {
             std: vec![1.0; channels],
             ipc,
             settings: "{}".into(),
+            course: None,
         }
     }
 

@@ -19,7 +19,8 @@ use crate::{
     golden::{
         gradients::match_gradients_twin,
         network::{by_names, by_names_of, from_names_of, values_of},
-        vectors::{GradientsCase, GradientsStep},
+        unrolled::distil_twin,
+        vectors::{GradientsCase, GradientsStep, UnrollCase},
     },
     reference::{self, Batch, Op, Params, layers, widen, widen_all},
 };
@@ -130,7 +131,60 @@ fn twins(case: &Case) -> Vec<(&'static str, Vec<f64>)> {
             ]
         }
         Task::Match(given) => match_twins(&given),
+        Task::Distil(given) => distil_twins(&given),
     }
+}
+
+/// Dataset distillation by the twins, after whose training Adam takes its first step.
+fn distil_twins(given: &testing::UnrollCase) -> Vec<(&'static str, Vec<f64>)> {
+    let names = testing::net_parameters_apart(&given.net).unwrap();
+    let layer = |role: &str, len: usize| -> f64 {
+        match (role, len) {
+            ("weight", 36) => 1.0 / (9.0 + 36.0),
+            ("weight", 144) => 1.0 / (36.0 + 36.0),
+            ("weight", 128) => 1.0 / (64.0 + 2.0),
+            _ => 0.0,
+        }
+    };
+    let drawn = names.iter().zip(&given.init).enumerate().flat_map(|(number, ((_, role), own))| {
+        let deviation = (2.0 * layer(role, own.len())).sqrt();
+        let value = move |i| deviation * reference::normal(5, i, number as u32, 3, 14);
+        (0..own.len() as u32).map(value)
+    });
+    let case = UnrollCase {
+        net: given.net.clone(),
+        init: by_names_of(&names, &given.init),
+        data: given.data.clone(),
+        labels: given.labels.clone(),
+        steps: given.steps,
+        raw: given.raw.clone(),
+        real: given.real.clone(),
+        inner_losses: vec![],
+        loss: 0.0,
+        trained: layers::Tensors::new(),
+        d_data: vec![],
+        d_raw: vec![],
+    };
+    let out = distil_twin(&case);
+    let (lr, first, second) = given.adam;
+    let rates = (lr.into(), first.into(), second.into());
+    let moved = |values: &[f32], gradient: &[f64]| {
+        let zeros = vec![0.0; values.len()];
+        reference::adam([&widen(values), &zeros, &zeros], gradient, rates, 1)[0].clone()
+    };
+    let (images, raw) = (moved(&given.data.values, &out.d_data), moved(&given.raw, &out.d_raw));
+    vec![
+        ("drawn weights", drawn.collect()),
+        (
+            "parameters after the training",
+            widen(&from_names_of(&names, &out.trained).unwrap().concat()),
+        ),
+        ("losses", out.losses),
+        ("gradient at the images", out.d_data),
+        ("gradient at the rates", out.d_raw),
+        ("images", images),
+        ("rates", raw),
+    ]
 }
 
 /// Gradient matching by the twins. What changes along the direction is a difference, so small that it is exact enough.

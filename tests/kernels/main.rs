@@ -13,6 +13,7 @@ mod augment;
 mod conv;
 mod cooperative_matrices;
 mod cpu;
+mod distillation;
 mod doctor;
 mod golden;
 mod large_grids;

@@ -62,6 +62,7 @@ pub fn real(dataset: &Dataset, each: usize) -> SyntheticSet {
         std: dataset.std().to_vec(),
         ipc: each,
         settings: "{}".into(),
+        course: None,
     }
 }
 

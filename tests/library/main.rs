@@ -10,6 +10,7 @@ mod awaited;
 mod checkpoint;
 mod condense;
 mod devices;
+mod distillation;
 mod embed;
 mod evaluate;
 mod gradients;

@@ -50,6 +50,7 @@ fn set(seed: u32) -> SyntheticSet {
         std: vec![0.25, 0.2, 0.3],
         ipc: 2,
         settings: "{}".into(),
+        course: None,
     }
 }
 

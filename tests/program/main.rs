@@ -8,6 +8,7 @@ mod broken_data;
 mod compare;
 mod concurrent_runs;
 mod datasets;
+mod distillation;
 mod doctor;
 mod evaluate;
 mod export;

@@ -231,6 +231,7 @@ fn view_shows_a_set_in_the_terminal() {
         std: vec![1.0; 3],
         ipc: 1,
         settings: "{}".into(),
+        course: None,
     };
     fs::create_dir(place.path().join("run")).unwrap();
     set.save(&place.path().join("run/synthetic.safetensors")).unwrap();

@@ -6,7 +6,7 @@ use clap::{
 };
 
 use dm_wgpu::{
-    Architecture,
+    Architecture, Matching,
     bench::{Bench, Shape},
 };
 
@@ -34,6 +34,12 @@ pub struct BenchArgs {
         value_parser = shape_parser()
     )]
     pub shape: Shape,
+    /// The method that condenses, as --method of runs.
+    #[arg(
+        long, value_name = "NAME", default_value = "dm", help_heading = "Task",
+        value_parser = method_parser()
+    )]
+    pub method: Matching,
     /// Classes, which share out the data set's images [default: the data set's].
     #[arg(
         long, value_name = "N", help_heading = "Task",
@@ -87,10 +93,17 @@ fn shape_parser() -> impl TypedValueParser<Value = Shape> {
     })
 }
 
+fn method_parser() -> impl TypedValueParser<Value = Matching> {
+    PossibleValuesParser::new(Matching::ALL.map(Matching::name)).map(|name| {
+        Matching::ALL.into_iter().find(|method| method.name() == name).unwrap_or_default()
+    })
+}
+
 impl BenchArgs {
     pub fn bench(&self) -> Bench {
         Bench {
             shape: self.shape,
+            method: self.method,
             classes: self.classes.unwrap_or(self.shape.classes()),
             ipc: self.ipc,
             net: self.net.clone(),

@@ -257,10 +257,18 @@ impl Given {
         let mut settings: Settings =
             self.over("settings", &Settings::of(&self.recipe(subject, Method::Condensing(by))));
         // A file or a comparison may have them beside another method.
+        let Settings { distance, outer, inner, lr_net, .. } = &mut settings;
         if !by.of_gradients() {
-            let Settings { distance, outer, inner, lr_net, .. } = &mut settings;
-            (*distance, *outer, *inner, *lr_net) = Default::default();
-        } else if by == Matching::Dc {
+            (*distance, *outer, *inner) = Default::default();
+        }
+        if by == Matching::Dm {
+            *lr_net = None;
+        }
+        let Settings { dd_init, dd_steps, dd_epochs, .. } = &mut settings;
+        if by != Matching::Dd {
+            (*dd_init, *dd_steps, *dd_epochs) = Default::default();
+        }
+        if !by.augments() {
             settings.augment = Strategy::none();
         }
         settings

@@ -176,6 +176,7 @@ mod tests {
             std: vec![1.0; channels],
             ipc,
             settings: "{}".into(),
+            course: None,
         })
         .unwrap()
     }

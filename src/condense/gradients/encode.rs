@@ -3,7 +3,8 @@
 use super::{Draws, GradientIteration, Part};
 use crate::{
     Error, Result,
-    gpu::{Buffer, Place, Readback, Recording, Share, Ticket},
+    condense::copy,
+    gpu::{Place, Readback, Recording, Share, Ticket},
     kernels::Item,
 };
 
@@ -310,15 +311,4 @@ impl Stage {
     fn next(outer: u32) -> Self {
         Self::Real { outer: outer + 1, class: 0, part: 0 }
     }
-}
-
-/// Copies so many values, from one place to another.
-fn copy(
-    encoder: &mut wgpu::CommandEncoder,
-    (from, first): (&Buffer<f32>, usize),
-    (to, at): (&Buffer<f32>, usize),
-    count: usize,
-) {
-    let bytes = |values: usize| 4 * values as u64;
-    encoder.copy_buffer_to_buffer(from.raw(), bytes(first), to.raw(), bytes(at), bytes(count));
 }

@@ -102,7 +102,7 @@ pub(crate) enum Drawn<'a> {
 }
 
 impl Drawn<'_> {
-    fn batch(&self) -> RealBatch<'_> {
+    pub(super) fn batch(&self) -> RealBatch<'_> {
         match self {
             Drawn::Indices { indices, all } => RealBatch::Indices { indices, norm: &[], all },
             Drawn::Values(batch) => RealBatch::Values { batch, norm: &[] },

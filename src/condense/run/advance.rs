@@ -2,7 +2,7 @@
 
 use std::{ops::ControlFlow, time::Duration};
 
-use super::{Condensation, Encoded, InFlight, checked_plan};
+use super::{Condensation, Encoded, InFlight, plan::checked_plan};
 use crate::{
     Error, Result,
     condense::engine::{Draw, Engine, EngineProgress, Work},

@@ -22,6 +22,7 @@ fn set() -> SyntheticSet {
         std: vec![0.3081, 0.2, 0.7],
         ipc,
         settings: r#"{"ipc":2}"#.into(),
+        course: None,
     }
 }
 

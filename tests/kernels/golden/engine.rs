@@ -8,7 +8,8 @@ use dm_wgpu::{
 use super::{
     gradients::{Matched, match_gradients, match_gradients_twin},
     network::{Network, train_network, train_network_twin},
-    vectors::{ClassifierCase, DmCase, GradientsCase, NetworkCase, Result},
+    unrolled::{Distilled, distil, distil_twin},
+    vectors::{ClassifierCase, DmCase, GradientsCase, NetworkCase, Result, UnrollCase},
 };
 use crate::reference::{self, Batch, Op, Params, Training, narrow, op::rows, widen, widen_all};
 
@@ -32,6 +33,8 @@ pub trait Engine {
     fn network(&self, case: &NetworkCase) -> Result<Vec<(String, Network)>>;
     /// What each step of gradient matching left, in each way that the engine has of doing it.
     fn gradients(&self, case: &GradientsCase) -> Result<Vec<(String, Vec<Matched>)>>;
+    /// What an iteration of distillation left, in each way that the engine has of doing it.
+    fn unroll(&self, case: &UnrollCase) -> Result<Vec<(String, Distilled)>>;
 }
 
 /// The f64 twins; results are rounded to f32 at the very end only.
@@ -87,6 +90,9 @@ impl Engine for Twins {
     }
     fn gradients(&self, case: &GradientsCase) -> Result<Vec<(String, Vec<Matched>)>> {
         Ok(vec![("twin".into(), match_gradients_twin(case))])
+    }
+    fn unroll(&self, case: &UnrollCase) -> Result<Vec<(String, Distilled)>> {
+        Ok(vec![("twin".into(), distil_twin(case))])
     }
 }
 
@@ -165,6 +171,9 @@ impl Engine for Shaders<'_> {
     }
     fn gradients(&self, case: &GradientsCase) -> Result<Vec<(String, Vec<Matched>)>> {
         match_gradients(self.0, case)
+    }
+    fn unroll(&self, case: &UnrollCase) -> Result<Vec<(String, Distilled)>> {
+        distil(self.0, case)
     }
 }
 

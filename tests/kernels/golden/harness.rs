@@ -12,7 +12,7 @@ use super::{
     network::is_cancelled,
     vectors::{
         AugmentCase, Case, ClassifierCase, DmCase, EmbedCase, GradientsCase, NetworkCase, Result,
-        Vectors,
+        UnrollCase, Vectors,
     },
 };
 use crate::{
@@ -140,6 +140,10 @@ fn check_file(path: &Path, engine: &dyn Engine, tolerance: Tolerance) -> Line {
         Ok(Case::Gradients(case)) => {
             line.case = "gradients".into();
             check_gradients(&case, engine, &mut errors)
+        }
+        Ok(Case::Unroll(case)) => {
+            line.case = "unroll".into();
+            check_unroll(&case, engine, &mut errors)
         }
         Ok(Case::NotSupported(case)) => {
             line.case = case;
@@ -296,6 +300,29 @@ fn check_gradients(case: &GradientsCase, engine: &dyn Engine, errors: &mut Error
                 errors.value(&what("inner loss before it"), &[own], &[*loss]);
             }
         }
+    }
+    Ok(())
+}
+
+fn check_unroll(case: &UnrollCase, engine: &dyn Engine, errors: &mut Errors) -> Result<()> {
+    for (how, out) in engine.unroll(case)? {
+        let what = |name: &str| format!("{how}: {name}");
+        if let Some(losses) = &out.inner_losses {
+            errors.value(&what("inner losses"), losses, &case.inner_losses);
+        }
+        let loss = out.losses.iter().sum::<f64>() / out.losses.len() as f64;
+        errors.value(&what("loss"), &[loss as f32], &[case.loss]);
+        for (name, values) in &case.trained {
+            match out.trained.get(name) {
+                Some(own) => {
+                    errors.value(&what(&format!("final.{name}")), &narrow(own), &narrow(values));
+                }
+                None if is_cancelled(&case.net, name) => {}
+                None => return Err(what(&format!("final.{name} did not come back"))),
+            }
+        }
+        errors.gradient(&what("d_data"), &narrow(&out.d_data), &case.d_data);
+        errors.gradient(&what("d_raw_lr"), &narrow(&out.d_raw), &case.d_raw);
     }
     Ok(())
 }

@@ -13,7 +13,8 @@ use super::{
     gradients::Matched,
     harness,
     network::Network,
-    vectors::{ClassifierCase, DmCase, GradientsCase, NetworkCase, Result},
+    unrolled::Distilled,
+    vectors::{ClassifierCase, DmCase, GradientsCase, NetworkCase, Result, UnrollCase},
 };
 use crate::{
     common::{Tolerance, relative_error},
@@ -76,6 +77,9 @@ impl Engine for Faulty {
     fn gradients(&self, _: &GradientsCase) -> Result<Vec<(String, Vec<Matched>)>> {
         unreachable!("no such file is made here")
     }
+    fn unroll(&self, _: &UnrollCase) -> Result<Vec<(String, Distilled)>> {
+        unreachable!("no such file is made here")
+    }
 }
 
 #[test]
@@ -86,7 +90,7 @@ fn a_good_file_passes() {
 
 #[test]
 fn known_but_unsupported_cases_do_not_fail() {
-    let file = |folder: &Path| write(&folder.join("a.safetensors"), "unroll", "", 2.0);
+    let file = |folder: &Path| write(&folder.join("a.safetensors"), "snapshot_match", "", 2.0);
     assert_eq!(failures(&Twins, file), [""; 0]);
 }
 

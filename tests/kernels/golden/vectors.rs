@@ -3,6 +3,7 @@
 mod classifier;
 mod gradients;
 mod network;
+mod unrolled;
 
 use std::{collections::HashMap, path::Path};
 
@@ -13,6 +14,7 @@ pub use self::{
     classifier::ClassifierCase,
     gradients::{GradientsCase, GradientsStep},
     network::NetworkCase,
+    unrolled::UnrollCase,
 };
 use crate::reference::Op;
 
@@ -82,6 +84,7 @@ pub enum Case {
     Classifier(Box<ClassifierCase>),
     Network(Box<NetworkCase>),
     Gradients(Box<GradientsCase>),
+    Unroll(Box<UnrollCase>),
     /// Known, but nothing here computes it yet.
     NotSupported(String),
 }
@@ -115,9 +118,8 @@ impl Vectors {
             "network" => self.network().map(Box::new).map(Case::Network),
             "gradient_match" => self.gradient_match().map(Box::new).map(Case::Gradients),
             "gradient_match_run" => self.gradient_match_run().map(Box::new).map(Case::Gradients),
-            name @ ("unroll" | "pack" | "cutmix" | "snapshot_match") => {
-                Ok(Case::NotSupported(name.into()))
-            }
+            "unroll" => self.unroll().map(Box::new).map(Case::Unroll),
+            name @ ("pack" | "cutmix" | "snapshot_match") => Ok(Case::NotSupported(name.into())),
             unknown => Err(format!("holds the unknown case {unknown:?}")),
         }
     }

@@ -5,6 +5,7 @@
 //! finite differences; everything that runs on a GPU is then compared with them. The one of `picture` is beside
 //! its test, in `tests/library/embed`.
 
+pub mod adam;
 pub mod augment_backward;
 pub mod augment_forward;
 pub mod class_sum;
@@ -15,8 +16,10 @@ pub mod conv_forward;
 pub mod count_correct;
 pub mod gradient_match;
 pub mod image_mean;
+pub mod init_normal;
 pub mod init_uniform;
 pub mod layers;
+pub mod learned_rates;
 pub mod linear_backward_data;
 pub mod linear_backward_weight;
 pub mod linear_forward;
@@ -26,10 +29,12 @@ pub mod norm_relu_pool_backward;
 pub mod norm_relu_pool_forward;
 pub mod op;
 pub mod philox;
+pub mod rate_gradient;
 pub mod sgd;
 pub mod softmax_cross_entropy;
 pub mod softmax_tangent;
 
+pub use adam::adam;
 pub use augment_backward::augment_backward;
 pub use augment_forward::{augment_forward, normalise};
 pub use class_sum::class_sum;
@@ -39,7 +44,9 @@ pub use conv_backward_weight::conv_backward_weight;
 pub use conv_forward::conv_forward;
 pub use count_correct::count_correct;
 pub use image_mean::image_mean;
+pub use init_normal::normal;
 pub use init_uniform::random_weights;
+pub use learned_rates::softplus;
 pub use linear_backward_data::linear_backward_data;
 pub use linear_backward_weight::linear_backward_weight;
 pub use linear_forward::linear_forward;
@@ -49,6 +56,7 @@ pub use norm_relu_pool_backward::{norm_affine_relu_pool_backward, norm_relu_pool
 pub use norm_relu_pool_forward::{norm_affine_relu_pool_forward, norm_relu_pool_forward};
 pub use op::Op;
 pub use philox::philox4x32;
+pub use rate_gradient::{rate_gradient, softplus_slope};
 pub use sgd::{sgd, sgd_with_decay};
 pub use softmax_cross_entropy::softmax_cross_entropy;
 pub use softmax_tangent::softmax_tangent;

@@ -1,0 +1,108 @@
+//! What a run is built for, and what it begins with.
+
+use crate::{
+    Dataset, Gpu, Result,
+    condense::{
+        GradientPlan, Init, Plan, RealFormat, Settings, UnrolledPlan, check_images,
+        engine::{EnginePlan, NORM_IMAGES},
+        sample::draw,
+    },
+    kernels::Rates,
+    objective::Matching,
+    rng::{Purpose, Stream},
+};
+
+/// Momentum of the pixels' optimiser, as published.
+const MOMENTUM: f32 = 0.5;
+
+/// What a run is built for, if settings, data set and device go together.
+pub(super) fn checked_plan<'a>(
+    gpu: &Gpu,
+    dataset: &'a Dataset,
+    settings: &Settings,
+) -> Result<EnginePlan<'a>> {
+    gpu.suffices()?;
+    settings.check(dataset)?;
+    check_images(dataset, settings.ipc, gpu.max_binding())?;
+    let train = dataset.train();
+    let classes = 0..dataset.classes();
+    let of_classes = |count: usize| -> Vec<usize> {
+        classes.clone().map(|class| train.of_class(class).len().min(count)).collect()
+    };
+    let real_counts = of_classes(settings.batch_real);
+    let real = RealFormat::Pixels { all: train.pixels(), mean: dataset.mean(), std: dataset.std() };
+    let (ipc, rates, net) = (settings.ipc, rates(settings), settings.network(dataset)?);
+    let plan = match settings.method {
+        Matching::Dm => {
+            let net = net.program().embedding();
+            let norm_images = match net.has_batch_norm() {
+                true => of_classes(NORM_IMAGES).iter().sum(),
+                false => 0,
+            };
+            EnginePlan::Embeddings(Box::new(Plan {
+                net,
+                real_counts,
+                norm_images,
+                ipc,
+                rates,
+                real,
+            }))
+        }
+        Matching::Dd => {
+            let nets = net.programs_apart()?;
+            EnginePlan::Unrolled(Box::new(UnrolledPlan {
+                labels: classes.clone().flat_map(|class| vec![class as u32; ipc]).collect(),
+                order: settings.runs_of_steps(dataset.classes()),
+                passes: settings.dd_epochs.unwrap_or(1) as usize,
+                rate: settings.lr_net.unwrap_or_default(),
+                real_counts,
+                real,
+                part: GradientPlan::part(gpu.caps(), &nets),
+                nets,
+            }))
+        }
+        Matching::Dc | Matching::Dsa => {
+            let nets = net.programs_apart()?;
+            EnginePlan::Gradients(Box::new(GradientPlan {
+                labels: classes.map(|class| class as u32).collect(),
+                real_counts,
+                ipc,
+                distance: settings.distance.unwrap_or_default(),
+                rates,
+                lr_net: settings.lr_net.unwrap_or_default(),
+                outer: settings.outer.unwrap_or(1),
+                inner: settings.inner.unwrap_or_default(),
+                real,
+                part: GradientPlan::part(gpu.caps(), &nets),
+                nets,
+            }))
+        }
+    };
+    plan.check(gpu)?;
+    Ok(plan)
+}
+
+pub(super) fn rates(settings: &Settings) -> Rates {
+    Rates::new(settings.lr_img, MOMENTUM, 0.0)
+}
+
+/// Where the synthetic images start, class-major.
+pub(super) fn initial_images(dataset: &Dataset, settings: &Settings) -> Vec<f32> {
+    let mut images = Vec::with_capacity(dataset.classes() * settings.ipc * dataset.image_len());
+    for class in 0..dataset.classes() {
+        let mut stream = Stream::new(settings.seed, Purpose::InitImages, 0, class as u32);
+        match settings.init {
+            Init::Noise => {
+                let values = settings.ipc * dataset.image_len();
+                images.extend((0..values).map(|_| stream.normal()));
+            }
+            Init::Real => {
+                let members = dataset.train().of_class(class);
+                for index in draw(members, settings.ipc, stream) {
+                    images.extend(dataset.normalised(dataset.train().image(index as usize)));
+                }
+            }
+        }
+    }
+    images
+}
