@@ -49,7 +49,9 @@ pub fn run(args: &EvaluateArgs, console: Console) -> Result<u8, Failure> {
     let given = &args.given;
     let setup = Setup::open(&given.machine(), &saved.data(given.data(name.clone())), screen)?;
     let set = found.into_set(&setup.dataset).map_err(Failure::of_data)?;
-    let images = set.labels.len();
+    let images = set.trained_on();
+    let packed =
+        if set.factor > 1 { format!(" packed into {}", set.labels.len()) } else { String::new() };
     let (suited, from) = saved.settings(&set, &setup, given.preset());
     let settings = given.evaluation_over(&suited);
     let width_from = match from {
@@ -81,7 +83,7 @@ pub fn run(args: &EvaluateArgs, console: Console) -> Result<u8, Failure> {
         String::new()
     };
     let said = format!(
-        "set       {} of {}\nevaluate  {how}{width}",
+        "set       {}{packed} of {}\nevaluate  {how}{width}",
         counted(images, "image"),
         args.path.display(),
     );

@@ -59,9 +59,10 @@ pub struct Checkpoint {
 }
 
 /// The names of all settings.
-const SETTINGS: [&str; 15] = [
+const SETTINGS: [&str; 16] = [
     "method",
     "ipc",
+    "factor",
     "iterations",
     "init",
     "net",
@@ -189,7 +190,7 @@ impl Checkpoint {
     }
 
     fn decode(bytes: &[u8]) -> Result<Self, String> {
-        let (tensors, meta) = open(bytes, FORMAT, FORMAT_VERSION)?;
+        let (tensors, meta) = open(bytes, FORMAT, &[FORMAT_VERSION])?;
         let settings = settings_of(meta.json("settings", "a run's settings")?)?;
         let dataset: Identity = meta.json("dataset", "a data set's description")?;
         let expected = [

@@ -10,12 +10,13 @@ use super::{
     checkpoint::is_pixel,
     engine::{Engine, EnginePlan, NORM_IMAGES},
     identity::Identity,
+    packing,
     sample::draw,
 };
 use crate::{
     Dataset, Error, Gpu, Result,
     gpu::{Readback, Recording, Submitted, Ticket, blocking},
-    kernels::{Cells, Rates},
+    kernels::{Cells, Packed, Rates},
     rng::{Purpose, Stream},
 };
 
@@ -493,7 +494,8 @@ fn synthetic_set(
         let class = at / (settings.ipc * dataset.image_len());
         return Err(Error::PixelsDiverged { iteration, class, value: images[at] });
     }
-    SyntheticSet::of(dataset, settings.ipc, images, settings)
+    let set = SyntheticSet::of(dataset, settings.ipc, images, settings)?;
+    Ok(SyntheticSet { factor: settings.factor, ..set })
 }
 
 /// What a run is built for, if settings, data set and device go together.
@@ -513,6 +515,13 @@ fn checked_plan<'a>(
     let real_counts = of_classes(settings.batch_real);
     let real = RealFormat::Pixels { all: train.pixels(), mean: dataset.mean(), std: dataset.std() };
     let (ipc, rates, net) = (settings.ipc, rates(settings), settings.network(dataset)?);
+    let packed = (settings.factor > 1).then(|| {
+        let mut padding = [0.0; 4];
+        let of_channels = packing::padding(dataset.mean(), dataset.std());
+        padding[..of_channels.len()].copy_from_slice(&of_channels);
+        let images = (dataset.channels(), dataset.size());
+        Packed { images, factor: settings.factor, pictures: ipc, padding }
+    });
     let plan = match settings.method.of_gradients() {
         false => {
             let net = net.program().embedding();
@@ -525,6 +534,7 @@ fn checked_plan<'a>(
                 real_counts,
                 norm_images,
                 ipc,
+                packed,
                 rates,
                 real,
             }))
@@ -565,9 +575,16 @@ fn initial_images(dataset: &Dataset, settings: &Settings) -> Vec<f32> {
                 images.extend((0..values).map(|_| stream.normal()));
             }
             Init::Real => {
-                let members = dataset.train().of_class(class);
-                for index in draw(members, settings.ipc, stream) {
-                    images.extend(dataset.normalised(dataset.train().image(index as usize)));
+                let (train, factor) = (dataset.train(), settings.factor);
+                let drawn = draw(train.of_class(class), settings.ipc * factor * factor, stream);
+                let real =
+                    drawn.iter().flat_map(|&at| dataset.normalised(train.image(at as usize)));
+                match factor {
+                    1 => images.extend(real),
+                    _ => {
+                        let shape = (dataset.channels(), dataset.size(), factor);
+                        images.extend(packing::pack(&real.collect::<Vec<_>>(), shape));
+                    }
                 }
             }
         }

@@ -26,7 +26,7 @@ const DOING: &str = "train classifiers";
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum TrainingSet {
-    /// A synthetic set, or a selection in its form.
+    /// A synthetic set, or a selection in its form. If it is packed, it is [decoded](SyntheticSet::decoded).
     Synthetic(SyntheticSet),
     /// All training images of the data set: the upper bound.
     Whole,
@@ -107,6 +107,7 @@ impl Evaluation {
         let train = match train {
             TrainingSet::Whole => Train::Whole,
             TrainingSet::Synthetic(set) => {
+                let set = set.decoded()?;
                 let labels = check_set(&set, &dataset)?;
                 Train::Values { images: set.images, labels }
             }
@@ -143,7 +144,7 @@ impl Evaluation {
         })
     }
 
-    /// Whether [`new`](Self::new) would take these settings for a set of so many images, or, if
+    /// Whether [`new`](Self::new) would take these settings for a set of so many images to train on, or, if
     /// that is `None`, for the whole training set. Makes nothing.
     ///
     /// # Errors

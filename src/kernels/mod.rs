@@ -26,6 +26,7 @@ mod sgd;
 mod softmax_cross_entropy;
 mod softmax_tangent;
 mod template;
+mod unpack;
 mod weight_tiles;
 
 pub(crate) use augment::{Augment, Item, Source};
@@ -57,6 +58,7 @@ pub(crate) use planes::Planes;
 pub(crate) use sgd::{Rates, sgd};
 pub(crate) use softmax_cross_entropy::softmax_cross_entropy;
 pub(crate) use softmax_tangent::softmax_tangent;
+pub(crate) use unpack::{Packed, unpack, unpack_backward};
 use weight_tiles::{WeightTiles, conv_backward_weight_tiles};
 
 use crate::gpu::{Dispatch, Gpu, Kernel, Slot, dispatch};
@@ -109,6 +111,8 @@ const OWN: &[Specialised] = &[
     (&sgd::KERNEL, &[&[]]),
     (&softmax_cross_entropy::KERNEL, &[&[]]),
     (&softmax_tangent::KERNEL, &[&[]]),
+    (&unpack::FORWARD, &[&[]]),
+    (&unpack::BACKWARD, &[&[]]),
 ];
 
 /// Every kernel whose WGSL is read from a file, for the tests that check them all.

@@ -76,6 +76,8 @@ pub enum Methods {
     Augmenting,
     /// Those that match gradients.
     Gradients,
+    /// Those that match mean embeddings.
+    Embeddings,
 }
 
 /// All settings, in the order of the help.
@@ -98,6 +100,9 @@ pub static SETTINGS: &[Setting] = &[
     setting("settings", "ipc", Whole(1, 1_000_000), "Task")
         .of(Methods::WithSet)
         .help("Synthetic images per class, or chosen ones [default: {}]"),
+    setting("settings", "factor", Whole(1, 4), "Method").of(Methods::Embeddings).help(
+        "Tiles of a side that each synthetic image is packed with: networks see factor squared images in it [default: 1]",
+    ),
     setting("settings", "iterations", Whole(1, u32::MAX as u64), "Task")
         .of(Methods::Condensing)
         .help("Steps of condensing; each draws a fresh random network [default: {}]"),
@@ -312,6 +317,9 @@ impl Setting {
             Methods::WithSet => method != Method::Whole,
             Methods::Condensing => method.condenses(),
             Methods::Augmenting => method.condenses() && method != Method::Condensing(Matching::Dc),
+            Methods::Embeddings => {
+                matches!(method, Method::Condensing(matching) if !matching.of_gradients())
+            }
             Methods::Gradients => {
                 matches!(method, Method::Condensing(matching) if matching.of_gradients())
             }
@@ -385,6 +393,7 @@ mod tests {
         if let Some(MethodSettings::Condensing(settings)) = &mut record.settings {
             settings.net = Architecture::Mlp;
             settings.method = Matching::Dsa;
+            settings.factor = 2;
             settings.distance = Some(Distance::Ours);
             (settings.outer, settings.inner, settings.lr_net) = (Some(1), Some(1), Some(0.01));
         }

@@ -58,6 +58,7 @@ fn every_preset_of_every_data_set() {
                 inner: None,
                 lr_net: None,
                 ipc,
+                factor: 1,
                 iterations,
                 init: crate::Init::Real,
                 net: Default::default(),

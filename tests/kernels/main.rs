@@ -19,6 +19,7 @@ mod large_grids;
 mod layers;
 mod network;
 mod norm;
+mod packing;
 mod random;
 mod sixteen_lanes;
 mod sums;

@@ -61,6 +61,7 @@ pub fn real(dataset: &Dataset, each: usize) -> SyntheticSet {
         mean: dataset.mean().to_vec(),
         std: dataset.std().to_vec(),
         ipc: each,
+        factor: 1,
         settings: "{}".into(),
     }
 }

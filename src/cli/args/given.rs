@@ -260,8 +260,11 @@ impl Given {
         if !by.of_gradients() {
             let Settings { distance, outer, inner, lr_net, .. } = &mut settings;
             (*distance, *outer, *inner, *lr_net) = Default::default();
-        } else if by == Matching::Dc {
-            settings.augment = Strategy::none();
+        } else {
+            settings.factor = 1;
+            if by == Matching::Dc {
+                settings.augment = Strategy::none();
+            }
         }
         settings
     }

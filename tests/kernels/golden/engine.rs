@@ -1,7 +1,7 @@
 //! Who computes a golden case: the GPU, or the f64 twins.
 
 use dm_wgpu::{
-    ConvNet, Gpu, Net,
+    ConvNet, Gpu, Net, SyntheticSet,
     testing::{self, ClassifierParams, DmResult, DmSession, Embedded, Images, Trained},
 };
 
@@ -30,6 +30,10 @@ pub trait Engine {
     fn classifier(&self, case: &ClassifierCase) -> Result<Vec<(String, Trained)>>;
     /// The same of a network of any layers.
     fn network(&self, case: &NetworkCase) -> Result<Vec<(String, Network)>>;
+    /// What packed pictures decode to, in each way that the engine has of doing it. Beyond a picture is 0.5.
+    fn unpack(&self, x: &Images, factor: usize) -> Result<Vec<(String, Images)>>;
+    /// From the gradient there to the one at the pictures.
+    fn unpack_backward(&self, dy: &Images, factor: usize) -> Result<Images>;
     /// What each step of gradient matching left, in each way that the engine has of doing it.
     fn gradients(&self, case: &GradientsCase) -> Result<Vec<(String, Vec<Matched>)>>;
 }
@@ -84,6 +88,14 @@ impl Engine for Twins {
     }
     fn network(&self, case: &NetworkCase) -> Result<Vec<(String, Network)>> {
         Ok(vec![("twin".into(), train_network_twin(case))])
+    }
+    fn unpack(&self, x: &Images, factor: usize) -> Result<Vec<(String, Images)>> {
+        let y = reference::unpack(&x.into(), factor, x.n, 0.5);
+        Ok(vec![("twin".into(), (&y).into())])
+    }
+    fn unpack_backward(&self, dy: &Images, factor: usize) -> Result<Images> {
+        let group = dy.n / (factor * factor);
+        Ok((&reference::unpack_backward(&dy.into(), factor, group)).into())
     }
     fn gradients(&self, case: &GradientsCase) -> Result<Vec<(String, Vec<Matched>)>> {
         Ok(vec![("twin".into(), match_gradients_twin(case))])
@@ -163,6 +175,36 @@ impl Engine for Shaders<'_> {
     fn network(&self, case: &NetworkCase) -> Result<Vec<(String, Network)>> {
         train_network(self.0, case)
     }
+    /// By the kernel, and as sets are decoded.
+    fn unpack(&self, x: &Images, factor: usize) -> Result<Vec<(String, Images)>> {
+        let packs = testing::Packs { factor, pictures: x.n, padding: 0.5 };
+        let shown: Vec<_> = (0..(x.n * factor * factor) as u32).collect();
+        let kernel = testing::unpacked(self.0, x, packs, &shown).map_err(|e| e.to_string())?;
+        let set = SyntheticSet {
+            images: x.values.clone(),
+            labels: vec![0; x.n],
+            channels: x.channels,
+            size: x.size,
+            dataset: "golden".into(),
+            class_names: vec!["one".into()],
+            mean: vec![0.0; x.channels],
+            std: vec![1.0; x.channels],
+            ipc: x.n,
+            factor,
+            settings: "{}".into(),
+        };
+        let values = set.decoded().map_err(|e| e.to_string())?.images;
+        let host = Images { values, n: kernel.n, ..*x };
+        Ok(vec![("kernel".into(), kernel), ("set".into(), host)])
+    }
+    fn unpack_backward(&self, dy: &Images, factor: usize) -> Result<Images> {
+        let n = dy.n / (factor * factor);
+        let zero = vec![0.0; dy.values.len() / (factor * factor)];
+        let zero = Images { values: zero, n, ..*dy };
+        let packs = testing::Packs { factor, pictures: n, padding: 0.5 };
+        let shown: Vec<_> = (0..dy.n as u32).collect();
+        testing::unpacked_backward(self.0, dy, packs, &shown, &zero).map_err(|e| e.to_string())
+    }
     fn gradients(&self, case: &GradientsCase) -> Result<Vec<(String, Vec<Matched>)>> {
         match_gradients(self.0, case)
     }
@@ -209,12 +251,52 @@ pub fn run_dm(gpu: &Gpu, case: &DmCase, memory_budget: u64) -> dm_wgpu::Result<V
         batch_real: case.batch_real,
         norm_images: 0,
         lr: case.lr,
+        factor: 1,
+        padding: 0.0,
     };
     let gpu = gpu.clone().with_memory_budget(memory_budget);
     let mut session = DmSession::new(&gpu, &settings, &case.syn0.values)?;
     let step =
         |s: &super::vectors::DmStep| session.step(&s.weights, &rows(&s.ops), &s.real.values, &[]);
     case.steps.iter().map(step).collect()
+}
+
+/// A step of (classes, ipc, factor) on packed images, beyond which is 0.25, at a rate of 0.7: whole, then in the smallest
+/// pieces.
+pub fn run_dm_packed(
+    gpu: &Gpu,
+    net: &ConvNet,
+    (classes, ipc, factor): (usize, usize, usize),
+    syn0: &Images,
+    step: &super::vectors::DmStep,
+) -> Result<[DmResult; 2]> {
+    let settings = testing::DmCase {
+        net: Net::of_convnet(net, classes).map_err(|e| e.to_string())?,
+        classes,
+        ipc,
+        batch_real: step.real.n / classes,
+        norm_images: 0,
+        lr: 0.7,
+        factor,
+        padding: 0.25,
+    };
+    let run = |budget: u64| {
+        let gpu = gpu.clone().with_memory_budget(budget);
+        let mut session = DmSession::new(&gpu, &settings, &syn0.values)?;
+        session.step(&step.weights, &rows(&step.ops), &step.real.values, &[])
+    };
+    let whole = run(AMPLE).map_err(|e| e.to_string())?;
+    let mut budget = 1024;
+    let pieces = loop {
+        match run(budget) {
+            Err(error) if error.is_usage() && budget < AMPLE => budget *= 2,
+            result => break result.map_err(|e| e.to_string())?,
+        }
+    };
+    match first_difference(&whole, &pieces) {
+        Some(what) => Err(format!("{what} depends on the memory budget")),
+        None => Ok([whole, pieces]),
+    }
 }
 
 /// [`run_dm`] with the first power of two of bytes that is not refused as too little: whatever

@@ -11,8 +11,8 @@ use super::{
     engine::Engine,
     network::is_cancelled,
     vectors::{
-        AugmentCase, Case, ClassifierCase, DmCase, EmbedCase, GradientsCase, NetworkCase, Result,
-        Vectors,
+        AugmentCase, Case, ClassifierCase, DmCase, EmbedCase, GradientsCase, NetworkCase, PackCase,
+        Result, Vectors,
     },
 };
 use crate::{
@@ -141,6 +141,10 @@ fn check_file(path: &Path, engine: &dyn Engine, tolerance: Tolerance) -> Line {
             line.case = "gradients".into();
             check_gradients(&case, engine, &mut errors)
         }
+        Ok(Case::Pack(case)) => {
+            line.case = "pack".into();
+            check_pack(&case, engine, &mut errors)
+        }
         Ok(Case::NotSupported(case)) => {
             line.case = case;
             return line;
@@ -159,6 +163,15 @@ fn check_augment(case: &AugmentCase, engine: &dyn Engine, errors: &mut Errors) -
     let y = engine.augment_forward(&case.x, &case.ops)?;
     errors.value("y", &y.values, &case.y);
     let dx = engine.augment_backward(&case.dy, &case.ops)?;
+    errors.gradient("dx", &dx.values, &case.dx);
+    Ok(())
+}
+
+fn check_pack(case: &PackCase, engine: &dyn Engine, errors: &mut Errors) -> Result<()> {
+    for (how, y) in engine.unpack(&case.x, case.factor)? {
+        errors.value(&format!("{how}: y"), &y.values, &case.y);
+    }
+    let dx = engine.unpack_backward(&case.dy, case.factor)?;
     errors.gradient("dx", &dx.values, &case.dx);
     Ok(())
 }

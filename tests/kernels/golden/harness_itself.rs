@@ -73,6 +73,12 @@ impl Engine for Faulty {
     fn network(&self, _: &NetworkCase) -> Result<Vec<(String, Network)>> {
         unreachable!("no such file is made here")
     }
+    fn unpack(&self, _: &Images, _: usize) -> Result<Vec<(String, Images)>> {
+        unreachable!("no such file is made here")
+    }
+    fn unpack_backward(&self, _: &Images, _: usize) -> Result<Images> {
+        unreachable!("no such file is made here")
+    }
     fn gradients(&self, _: &GradientsCase) -> Result<Vec<(String, Vec<Matched>)>> {
         unreachable!("no such file is made here")
     }

@@ -40,6 +40,15 @@ pub struct AugmentCase {
     pub ops: Vec<Op>,
 }
 
+/// `case=pack`.
+pub struct PackCase {
+    pub factor: usize,
+    pub x: Images,
+    pub y: Vec<f32>,
+    pub dy: Images,
+    pub dx: Vec<f32>,
+}
+
 /// `case=embed`.
 pub struct EmbedCase {
     pub net: ConvNet,
@@ -77,6 +86,7 @@ pub struct DmStep {
 /// What a file holds.
 pub enum Case {
     Augment(AugmentCase),
+    Pack(PackCase),
     Embed(EmbedCase),
     Dm(Box<DmCase>),
     Classifier(Box<ClassifierCase>),
@@ -115,9 +125,8 @@ impl Vectors {
             "network" => self.network().map(Box::new).map(Case::Network),
             "gradient_match" => self.gradient_match().map(Box::new).map(Case::Gradients),
             "gradient_match_run" => self.gradient_match_run().map(Box::new).map(Case::Gradients),
-            name @ ("unroll" | "pack" | "cutmix" | "snapshot_match") => {
-                Ok(Case::NotSupported(name.into()))
-            }
+            "pack" => self.pack().map(Case::Pack),
+            name @ ("unroll" | "cutmix" | "snapshot_match") => Ok(Case::NotSupported(name.into())),
             unknown => Err(format!("holds the unknown case {unknown:?}")),
         }
     }
@@ -128,6 +137,12 @@ impl Vectors {
         let ops = (0..x.n).map(|i| self.op(op, "", i)).collect::<Result<_>>()?;
         let dy = self.images("dy")?;
         Ok(AugmentCase { x, y: self.floats("y")?, dy, dx: self.floats("dx")?, ops })
+    }
+
+    fn pack(&self) -> Result<PackCase> {
+        let (x, dy) = (self.images("x")?, self.images("dy")?);
+        let (y, dx) = (self.floats("y")?, self.floats("dx")?);
+        Ok(PackCase { factor: self.number("factor")?, x, y, dy, dx })
     }
 
     fn embed(&self) -> Result<EmbedCase> {

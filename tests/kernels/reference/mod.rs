@@ -29,6 +29,7 @@ pub mod philox;
 pub mod sgd;
 pub mod softmax_cross_entropy;
 pub mod softmax_tangent;
+pub mod unpack;
 
 pub use augment_backward::augment_backward;
 pub use augment_forward::{augment_forward, normalise};
@@ -52,6 +53,7 @@ pub use philox::philox4x32;
 pub use sgd::{sgd, sgd_with_decay};
 pub use softmax_cross_entropy::softmax_cross_entropy;
 pub use softmax_tangent::softmax_tangent;
+pub use unpack::{unpack, unpack_backward};
 
 use dm_wgpu::testing::Images;
 
