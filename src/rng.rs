@@ -37,6 +37,8 @@ pub(crate) enum Purpose {
     TrainAugment = 12,
     /// Which real images an iteration's batch norms go by.
     NormStatistics = 13,
+    /// How those images of an evaluation are mixed.
+    EvaluationMix = 14,
 }
 
 /// One block of four words: ten rounds of Philox on `counter` under `key`.

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use dm_wgpu::{
-    Accuracy, EvaluationSettings, TrainingSet, import,
+    Accuracy, EvaluationSettings, Protocol, TrainingSet, import,
     project::{
         self, Adapter, Saved, Setup, WidthFrom, Worth, Worths, check_evaluations, files, run_of,
         words::{counted, how},
@@ -52,8 +52,11 @@ pub fn run(args: &EvaluateArgs, console: Console) -> Result<u8, Failure> {
     let images = set.trained_on();
     let packed =
         if set.factor > 1 { format!(" packed into {}", set.labels.len()) } else { String::new() };
-    let (suited, from) = saved.settings(&set, &setup, given.preset());
-    let settings = given.evaluation_over(&suited);
+    let suited = |protocol| {
+        let (suited, from) = saved.settings(&set, &setup, (given.preset(), protocol));
+        (given.evaluation_over(&suited).protocol(protocol), from)
+    };
+    let (settings, from) = suited(given.protocols()[0]);
     let width_from = match from {
         _ if given.origin("eval_width").is_some() => "as asked for",
         WidthFrom::Evaluation => "as the run's own evaluation",
@@ -61,11 +64,17 @@ pub fn run(args: &EvaluateArgs, console: Console) -> Result<u8, Failure> {
         WidthFrom::Recipe => "by default",
     };
     let asked = given.networks();
-    let kinds = match (args.sweep, &asked) {
-        (Some(sweep), _) => sweep.kinds(&settings),
-        (None, Some(nets)) => nets.iter().map(|net| settings.clone().net(net.clone())).collect(),
-        (None, None) => vec![settings.clone()],
+    let by_protocol = |protocol: &Protocol| {
+        let (settings, _) = suited(*protocol);
+        match (args.sweep, &asked) {
+            (Some(sweep), _) => sweep.kinds(&settings),
+            (None, Some(nets)) => {
+                nets.iter().map(|net| settings.clone().net(net.clone())).collect()
+            }
+            (None, None) => vec![settings],
+        }
     };
+    let kinds: Vec<_> = given.protocols().iter().flat_map(by_protocol).collect();
     check_evaluations(&setup, &name, images, &kinds)?;
     setup.begins(screen);
     let how = match &kinds[..] {
@@ -118,7 +127,7 @@ pub fn run(args: &EvaluateArgs, console: Console) -> Result<u8, Failure> {
         _ => table(&worths),
     };
     // Results by other networks than the run's own evaluation say more about the set, so its folder keeps them.
-    let told = asked.is_some() || args.sweep.is_some();
+    let told = asked.is_some() || args.sweep.is_some() || given.origin("protocol").is_some();
     let folder = run_of(&args.path);
     let kept = if told && !saved.report.is_null() {
         project::keep(folder, worths.clone()).map(|()| true)

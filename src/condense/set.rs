@@ -121,12 +121,12 @@ impl SyntheticSet {
     /// [`factor`](Self::factor) is 1.
     ///
     /// # Errors
-    /// [`Error::Shape`] when the fields contradict each other.
+    /// [`Error::Shape`] when the fields of a packed set contradict each other.
     pub fn decoded(self) -> Result<Self> {
-        self.check_loosely()?;
         if self.factor == 1 {
             return Ok(self);
         }
+        self.check_loosely()?;
         // Class by class, where each has as many; else picture by picture.
         let group = if self.validate().is_ok() { self.ipc } else { 1 };
         let padding = packing::padding(&self.mean, &self.std);

@@ -4,21 +4,18 @@
 use std::{collections::VecDeque, ops::ControlFlow, sync::Arc, time::Duration};
 
 use super::{
-    Accuracy, EvaluationSettings,
-    bench::{Bench, PREPARE, Tested},
-    order,
+    Accuracy, EvaluationSettings, Protocol,
+    bench::{Bench, Looks, PREPARE, Tested},
+    mixing, order,
     sizes::{Load, Sizes},
     train::Train,
 };
 use crate::{
     Dataset, Error, Gpu, Net, Result, SyntheticSet,
     gpu::{Between, Recording, Submissions, Submitted, blocking, duration},
-    kernels::{NetworkKey, Rates},
+    kernels::NetworkKey,
     rng::Purpose,
 };
-
-const MOMENTUM: f32 = 0.9;
-const WEIGHT_DECAY: f32 = 5e-4;
 
 const DOING: &str = "train classifiers";
 
@@ -36,7 +33,7 @@ pub enum TrainingSet {
 /// correctly. It advances step by step: one epoch at a time, then the test.
 ///
 /// SGD with momentum 0.9, weight decay 5e-4, batches of 256 shuffled each epoch, one augmentation per
-/// batch; the learning rate falls to a tenth half-way (the protocol of Zhao & Bilen, WACV 2023).
+/// batch; the learning rate falls to a tenth half-way (the protocol of Zhao & Bilen, WACV 2023). [`Protocol`] has another.
 /// Several networks train in the same dispatches. Network n of a seed is the same to the last bit,
 /// however many train beside it and whatever the memory budget.
 ///
@@ -429,16 +426,19 @@ impl Evaluation {
 
     /// Submits an epoch of the networks from `first_net` on.
     fn epoch(&self, first_net: u32, epoch: u32, submissions: &mut Submissions<'_>) {
-        let EvaluationSettings { seed, epochs, lr, batch, ref augment, .. } = self.settings;
+        let EvaluationSettings { seed, epochs, lr, batch, protocol, ref augment, .. } =
+            self.settings;
         let bench = &self.bench;
         if epoch == 0 {
             let key = NetworkKey::new(seed, Purpose::EvaluationWeights, first_net);
             bench.buffers.classifiers.draw(&self.gpu, submissions, key);
         }
-        let (falls, lower) = (epochs / 2 + 1, lr * 0.1);
-        if epoch == 0 || epoch == falls {
-            let rates = Rates::new(if epoch < falls { lr } else { lower }, MOMENTUM, WEIGHT_DECAY);
-            bench.buffers.classifiers.restart(&self.gpu, submissions.encoder(), rates);
+        if let Some((rates, anew)) = protocol.rates(epoch, epochs, lr) {
+            let classifiers = &bench.buffers.classifiers;
+            match anew {
+                true => classifiers.restart(&self.gpu, submissions.encoder(), rates),
+                false => classifiers.set_rates(&self.gpu, rates),
+            }
         }
 
         let len = self.train.len(&self.dataset);
@@ -446,12 +446,20 @@ impl Evaluation {
         let orders: Vec<_> =
             nets.clone().map(|net| order::shuffled(len, seed, epoch, net)).collect();
         let size = self.dataset.size();
-        let rows: Vec<_> =
-            nets.map(|net| order::rows((len, batch), augment, size, seed, epoch, net)).collect();
+        let looks = match protocol {
+            Protocol::Dm => Looks::Rows(
+                nets.map(|net| order::rows((len, batch), augment, size, seed, epoch, net))
+                    .collect(),
+            ),
+            Protocol::Idc => Looks::Mixed(
+                nets.map(|net| mixing::drawn((len, batch), augment, size, (seed, epoch, net)))
+                    .collect(),
+            ),
+        };
         for first in (0..len).step_by(batch) {
             let range = first..len.min(first + batch);
             let (train, dataset) = (&self.train, &self.dataset);
-            bench.step(train, dataset, &orders, &rows, range, submissions);
+            bench.step(train, dataset, &orders, &looks, range, submissions);
         }
     }
 }

@@ -21,6 +21,7 @@ use crate::{
 /// [`Error::Shape`] when the set's fields contradict each other or a class has no image (readers would skip
 /// it and number the others anew), [`Error::Io`] when writing fails or `folder` exists and is not empty.
 pub fn image_folder(set: &SyntheticSet, folder: &Path) -> Result<usize> {
+    set.check_loosely()?;
     // Pictures cannot say that they are packed.
     let set = &set.clone().decoded()?;
     let empty = |class: &usize| !set.labels.contains(&(*class as i64));

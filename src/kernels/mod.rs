@@ -12,11 +12,13 @@ mod conv_matrices;
 mod conv_plain;
 mod conv_tiles;
 mod count_correct;
+mod cutmix;
 mod gradient_match;
 mod init_uniform;
 pub(crate) mod layers;
 mod linear;
 mod mean_difference;
+mod mixed_cross_entropy;
 mod norm_relu_pool;
 mod pack_weights;
 mod philox;
@@ -44,11 +46,13 @@ use conv_matrices::{MatrixTile, conv_matrices};
 pub(crate) use conv_plain::Direction;
 use conv_tiles::{PixelTile, conv_tiles};
 pub(crate) use count_correct::count_correct;
+pub(crate) use cutmix::{CutBox, cutmix};
 pub use gradient_match::Distance;
 pub(crate) use gradient_match::{PRODUCTS, Rows, distance};
 pub(crate) use init_uniform::{NetworkKey, init_uniform};
 pub(crate) use linear::Linear;
 pub(crate) use mean_difference::mean_difference;
+pub(crate) use mixed_cross_entropy::{Shares, mixed_cross_entropy};
 pub(crate) use norm_relu_pool::{Norm, norm_relu_pool_backward, norm_relu_pool_forward};
 pub(crate) use pack_weights::{Packing, pack_weights};
 #[cfg(feature = "testing")]
@@ -94,6 +98,7 @@ const OWN: &[Specialised] = &[
     (&cpu::FROM_TEXELS, &[&[]]),
     (&conv_backward_weight::KERNEL, &[&[]]),
     (&count_correct::KERNEL, &[&[]]),
+    (&cutmix::KERNEL, &[&[]]),
     (&gradient_match::ROWS, &[&[]]),
     (&gradient_match::DISTANCE, gradient_match::VARIANTS),
     (&gradient_match::DIRECTION, gradient_match::VARIANTS),
@@ -102,6 +107,7 @@ const OWN: &[Specialised] = &[
     (&linear::BACKWARD_DATA, &[&[]]),
     (&linear::BACKWARD_WEIGHT, &[&[]]),
     (&mean_difference::KERNEL, &[&[]]),
+    (&mixed_cross_entropy::KERNEL, &[&[]]),
     (&norm_relu_pool::FORWARD, norm_relu_pool::VARIANTS),
     (&norm_relu_pool::BACKWARD, &[&[]]),
     (&pack_weights::KERNEL, conv_plain::VARIANTS),

@@ -9,7 +9,7 @@ use super::{
     Job, Measured, Observer, Result, Setup,
     files::{ARCHITECTURES, text_of},
 };
-use crate::{Accuracy, Architecture, EvaluationSettings, TrainingSet, data::Dataset};
+use crate::{Accuracy, Architecture, EvaluationSettings, Protocol, TrainingSet, data::Dataset};
 
 /// The results of networks of one kind.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -92,6 +92,9 @@ pub fn names(kinds: &[EvaluationSettings]) -> Vec<String> {
         }
         if alike.clone().any(|other| other.depth != kind.depth) {
             name += &format!(":depth={}", kind.depth);
+        }
+        if kind.protocol != Protocol::default() {
+            name += &format!(":protocol={}", kind.protocol);
         }
         name
     };
@@ -181,7 +184,7 @@ mod tests {
             assert_eq!(names(&kinds).join(" "), expected, "{}", sweep.name());
             assert!(kinds.iter().all(|kind| kind.epochs == base.epochs && kind.nets == base.nets));
         }
-        let both = [base.clone(), base.net(Architecture::Mlp)];
-        assert_eq!(names(&both), ["lenet", "mlp"]);
+        let both = [base.clone(), base.net(Architecture::Mlp).protocol(Protocol::Idc)];
+        assert_eq!(names(&both), ["lenet", "mlp:protocol=idc"]);
     }
 }

@@ -347,6 +347,7 @@ impl Record {
         }
         if let Some(settings) = &self.evaluation {
             record["evaluation"]["net"] = settings.net.to_string().into();
+            record["evaluation"]["protocol"] = settings.protocol.name().into();
         }
         let mut command = "dm-wgpu".to_owned();
         let method = self.method();

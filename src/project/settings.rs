@@ -173,6 +173,10 @@ pub static SETTINGS: &[Setting] = &[
             "Everything random follows from it: the same seed on the same adapter, the same images \
              [default: {}]",
         ),
+    setting("evaluation", "protocol", OneOf(|| vec!["dm", "idc", "both"]), "Evaluation").help(
+        "How networks are trained on the set: dm, by one augmentation per batch; idc, by all of them on each image \
+         and CutMix, in batches of 64; both, where evaluate is to give both rows [default: dm]",
+    ),
     setting("evaluation", "eval_nets", Whole(1, 1000), "Evaluation").help(
         "Networks to train on the set; the accuracy is their mean ± standard deviation [default: {}]",
     ),
@@ -379,7 +383,7 @@ pub fn typed(table: &str, values: &impl Serialize) -> Vec<(&'static Setting, Str
 mod tests {
     use super::*;
     use crate::{
-        Architecture,
+        Architecture, Protocol,
         project::{Machine, MethodSettings, record::tests::sample},
     };
 
@@ -397,7 +401,9 @@ mod tests {
             settings.distance = Some(Distance::Ours);
             (settings.outer, settings.inner, settings.lr_net) = (Some(1), Some(1), Some(0.01));
         }
-        record.evaluation.iter_mut().for_each(|settings| settings.net = Architecture::Mlp);
+        record.evaluation.iter_mut().for_each(|settings| {
+            (settings.net, settings.protocol) = (Architecture::Mlp, Protocol::Idc);
+        });
         let text = || Some("x".to_owned());
         record.machine = Machine {
             adapter: text(),

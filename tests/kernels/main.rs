@@ -17,6 +17,7 @@ mod doctor;
 mod golden;
 mod large_grids;
 mod layers;
+mod mixing;
 mod network;
 mod norm;
 mod packing;

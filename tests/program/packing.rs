@@ -92,7 +92,7 @@ fn exports_are_packed_with_a_note_or_decoded() {
     let note = "each has 2×2 images packed into it; --decoded shows those";
     let (stored, decoded) = (view("--class 3"), view("--class 3 --decoded"));
     assert!(stored.contains(note) && !decoded.contains(note), "{stored}{decoded}");
-    assert!(decoded.contains("of 8 images per class fit"), "{decoded}");
+    assert!(decoded.len() > 2 * stored.len(), "{stored}{decoded}");
 }
 
 #[test]

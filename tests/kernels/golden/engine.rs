@@ -8,9 +8,18 @@ use dm_wgpu::{
 use super::{
     gradients::{Matched, match_gradients, match_gradients_twin},
     network::{Network, train_network, train_network_twin},
-    vectors::{ClassifierCase, DmCase, GradientsCase, NetworkCase, Result},
+    vectors::{ClassifierCase, CutmixCase, DmCase, GradientsCase, NetworkCase, Result},
 };
 use crate::reference::{self, Batch, Op, Params, Training, narrow, op::rows, widen, widen_all};
+
+/// What CutMix makes of a [`CutmixCase`].
+pub struct Mixed {
+    pub cut: [i32; 4],
+    pub share: f32,
+    pub mixed: Vec<f32>,
+    pub loss: f32,
+    pub d_logits: Vec<f32>,
+}
 
 /// The supported cases' computations. The harness neither knows nor cares who does them.
 pub trait Engine {
@@ -32,6 +41,8 @@ pub trait Engine {
     fn network(&self, case: &NetworkCase) -> Result<Vec<(String, Network)>>;
     /// What packed pictures decode to, in each way that the engine has of doing it. Beyond a picture is 0.5.
     fn unpack(&self, x: &Images, factor: usize) -> Result<Vec<(String, Images)>>;
+    /// What CutMix makes of a case.
+    fn cutmix(&self, case: &CutmixCase) -> Result<Mixed>;
     /// From the gradient there to the one at the pictures.
     fn unpack_backward(&self, dy: &Images, factor: usize) -> Result<Images>;
     /// What each step of gradient matching left, in each way that the engine has of doing it.
@@ -92,6 +103,23 @@ impl Engine for Twins {
     fn unpack(&self, x: &Images, factor: usize) -> Result<Vec<(String, Images)>> {
         let y = reference::unpack(&x.into(), factor, x.n, 0.5);
         Ok(vec![("twin".into(), (&y).into())])
+    }
+    fn cutmix(&self, case: &CutmixCase) -> Result<Mixed> {
+        let (cut, share) = reference::cutmix::cut_box(case.x.size, case.beta.into(), case.center);
+        let x = Batch::from(&case.x);
+        let others = Batch::from(&case.others());
+        let mixed = reference::cutmix::cutmix(&x, &others, &vec![cut; case.x.n]);
+        let labels: Vec<_> = case.both_labels().map(|(a, b)| (a, b, share)).collect();
+        let logits = widen(&case.logits);
+        let weight = 1.0 / case.x.n as f64;
+        let (losses, d) = reference::cutmix::mixed_cross_entropy(&logits, &labels, weight);
+        Ok(Mixed {
+            cut: cut.map(|end| end as i32),
+            share: share as f32,
+            mixed: narrow(&mixed.values),
+            loss: (losses.iter().sum::<f64>() * weight) as f32,
+            d_logits: narrow(&d),
+        })
     }
     fn unpack_backward(&self, dy: &Images, factor: usize) -> Result<Images> {
         let group = dy.n / (factor * factor);
@@ -196,6 +224,18 @@ impl Engine for Shaders<'_> {
         let values = set.decoded().map_err(|e| e.to_string())?.images;
         let host = Images { values, n: kernel.n, ..*x };
         Ok(vec![("kernel".into(), kernel), ("set".into(), host)])
+    }
+    fn cutmix(&self, case: &CutmixCase) -> Result<Mixed> {
+        let (x, wrong) = (&case.x, |e: dm_wgpu::Error| e.to_string());
+        let (cut, share) = testing::cut_box(x.size, case.beta, case.center);
+        let boxes = vec![cut; x.n];
+        let mixed = testing::cutmixed(self.0, x, &case.others(), &boxes).map_err(wrong)?;
+        let labels: Vec<_> = case.both_labels().map(|(a, b)| (a, b, share)).collect();
+        let weight = 1.0 / x.n as f32;
+        let (losses, d_logits) =
+            testing::mixed_losses(self.0, &case.logits, &labels, weight).map_err(wrong)?;
+        let loss = losses.iter().sum::<f32>() * weight;
+        Ok(Mixed { cut: cut.map(|end| end as i32), share, mixed: mixed.values, loss, d_logits })
     }
     fn unpack_backward(&self, dy: &Images, factor: usize) -> Result<Images> {
         let n = dy.n / (factor * factor);

@@ -9,11 +9,11 @@ use dm_wgpu::{
 use safetensors::{Dtype, tensor::TensorView};
 
 use super::{
-    engine::{Engine, Twins},
+    engine::{Engine, Mixed, Twins},
     gradients::Matched,
     harness,
     network::Network,
-    vectors::{ClassifierCase, DmCase, GradientsCase, NetworkCase, Result},
+    vectors::{ClassifierCase, CutmixCase, DmCase, GradientsCase, NetworkCase, Result},
 };
 use crate::{
     common::{Tolerance, relative_error},
@@ -74,6 +74,9 @@ impl Engine for Faulty {
         unreachable!("no such file is made here")
     }
     fn unpack(&self, _: &Images, _: usize) -> Result<Vec<(String, Images)>> {
+        unreachable!("no such file is made here")
+    }
+    fn cutmix(&self, _: &CutmixCase) -> Result<Mixed> {
         unreachable!("no such file is made here")
     }
     fn unpack_backward(&self, _: &Images, _: usize) -> Result<Images> {

@@ -13,6 +13,7 @@ pub mod conv_backward_data;
 pub mod conv_backward_weight;
 pub mod conv_forward;
 pub mod count_correct;
+pub mod cutmix;
 pub mod gradient_match;
 pub mod image_mean;
 pub mod init_uniform;
