@@ -39,6 +39,8 @@ pub(crate) enum Purpose {
     NormStatistics = 13,
     /// Weights of the networks whose whole training is distilled.
     TrainedWeights = 14,
+    /// How those images of an evaluation are mixed.
+    EvaluationMix = 15,
 }
 
 /// One block of four words: ten rounds of Philox on `counter` under `key`.

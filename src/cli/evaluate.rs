@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use dm_wgpu::{
-    Accuracy, EvaluationSettings, TrainingSet, import,
+    Accuracy, EvaluationSettings, Protocol, TrainingSet, import,
     project::{
         self, Adapter, Measured, Saved, Setup, WidthFrom, Worth, Worths, check_evaluations, files,
         run_of,
@@ -53,9 +53,14 @@ pub fn run(args: &EvaluateArgs, console: Console) -> Result<u8, Failure> {
     let given = &args.given;
     let setup = Setup::open(&given.machine(), &saved.data(given.data(name.clone())), screen)?;
     let set = found.into_set(&setup.dataset).map_err(Failure::of_data)?;
-    let images = set.labels.len();
-    let (suited, from) = saved.settings(&set, &setup, given.preset());
-    let settings = given.evaluation_over(&suited);
+    let images = set.trained_on();
+    let packed =
+        if set.factor > 1 { format!(" packed into {}", set.labels.len()) } else { String::new() };
+    let suited = |protocol| {
+        let (suited, from) = saved.settings(&set, &setup, (given.preset(), protocol));
+        (given.evaluation_over(&suited).protocol(protocol), from)
+    };
+    let (settings, from) = suited(given.protocols()[0]);
     let width_from = match from {
         _ if given.origin("eval_width").is_some() => "as asked for",
         WidthFrom::Evaluation => "as the run's own evaluation",
@@ -63,11 +68,17 @@ pub fn run(args: &EvaluateArgs, console: Console) -> Result<u8, Failure> {
         WidthFrom::Recipe => "by default",
     };
     let asked = given.networks();
-    let kinds = match (args.sweep, &asked) {
-        (Some(sweep), _) => sweep.kinds(&settings),
-        (None, Some(nets)) => nets.iter().map(|net| settings.clone().net(net.clone())).collect(),
-        (None, None) => vec![settings.clone()],
+    let by_protocol = |protocol: &Protocol| {
+        let (settings, _) = suited(*protocol);
+        match (args.sweep, &asked) {
+            (Some(sweep), _) => sweep.kinds(&settings),
+            (None, Some(nets)) => {
+                nets.iter().map(|net| settings.clone().net(net.clone())).collect()
+            }
+            (None, None) => vec![settings],
+        }
     };
+    let kinds: Vec<_> = given.protocols().iter().flat_map(by_protocol).collect();
     check_evaluations(&setup, &name, images, &kinds)?;
     setup.begins(screen);
     let how = match &kinds[..] {
@@ -85,7 +96,7 @@ pub fn run(args: &EvaluateArgs, console: Console) -> Result<u8, Failure> {
         String::new()
     };
     let said = format!(
-        "set       {} of {}\nevaluate  {how}{width}",
+        "set       {}{packed} of {}\nevaluate  {how}{width}",
         counted(images, "image"),
         args.path.display(),
     );
@@ -143,7 +154,7 @@ pub fn run(args: &EvaluateArgs, console: Console) -> Result<u8, Failure> {
         (.., Some(course)) => format!("{course}by the ordinary protocol:\n{}", table(&worths)),
     };
     // Results by other networks than the run's own evaluation say more about the set, so its folder keeps them.
-    let told = asked.is_some() || args.sweep.is_some();
+    let told = asked.is_some() || args.sweep.is_some() || given.origin("protocol").is_some();
     let folder = run_of(&args.path);
     let kept = if told && !saved.report.is_null() {
         project::keep(folder, worths.clone()).map(|()| true)

@@ -65,8 +65,18 @@ pub fn run(args: &ExportArgs, console: Console) -> Result<u8, Failure> {
     check_new(&out, format)?;
     let sets =
         paths.iter().map(|path| read(path, args, &console)).collect::<Result<Vec<_>, _>>()?;
+    let decodes = args.decoded || matches!(format, Format::Pt | Format::Png);
+    let sets: Vec<_> = match decodes {
+        true => sets.into_iter().map(SyntheticSet::decoded).collect::<Result<_, _>>()?,
+        false => sets,
+    };
     let Some(set) = sets.first() else { return Err(Failure::Failed("there is no run".into())) };
-    let mut notes = String::new();
+    let mut notes = match set.factor {
+        1 => String::new(),
+        factor => format!(
+            "; each has {factor}×{factor} images packed into it, which --decoded would write"
+        ),
+    };
     match format {
         Format::Npz => export::npz(set, &out)?,
         Format::Safetensors => export::safetensors(set, &out)?,
@@ -75,7 +85,8 @@ pub fn run(args: &ExportArgs, console: Console) -> Result<u8, Failure> {
             let clamped = export::image_folder(set, &out)?;
             if clamped > 0 {
                 let share = 100.0 * clamped as f64 / set.images.len() as f64;
-                notes = format!("; {share:.2} % of their values were outside 0…1 and are clamped");
+                notes +=
+                    &format!("; {share:.2} % of their values were outside 0…1 and are clamped");
             }
         }
     }

@@ -79,7 +79,10 @@ pub fn told_together(repeated: &Repeated, console: &Console) -> Result<u8, Failu
 fn summary(figures: &Figures, path: &Path) -> String {
     let Seconds { condensing, evaluating } = figures.seconds;
     let mut lines = Vec::new();
-    let images = counted(figures.images, "image");
+    let images = match figures.packed_into {
+        Some(stored) => format!("{} packed into {stored}", counted(figures.images, "image")),
+        None => counted(figures.images, "image"),
+    };
     match (&figures.settings, figures.completed_iterations, figures.loss) {
         (Some(MethodSettings::Condensing(asked)), Some(done), Some(Losses { first, last })) => {
             let iterations = match done < asked.iterations {

@@ -70,9 +70,10 @@ pub(super) struct Learned {
 }
 
 /// The names of all settings.
-const SETTINGS: [&str; 18] = [
+const SETTINGS: [&str; 19] = [
     "method",
     "ipc",
+    "factor",
     "iterations",
     "init",
     "net",
@@ -212,7 +213,7 @@ impl Checkpoint {
     }
 
     fn decode(bytes: &[u8]) -> Result<Self, String> {
-        let (tensors, meta) = open(bytes, FORMAT, FORMAT_VERSION)?;
+        let (tensors, meta) = open(bytes, FORMAT, &[FORMAT_VERSION])?;
         let settings = settings_of(meta.json("settings", "a run's settings")?)?;
         let dataset: Identity = meta.json("dataset", "a data set's description")?;
         let expected = [

@@ -17,7 +17,7 @@ use crate::{
     Error, Result,
     augment::Row,
     gpu::{Buffer, Gpu, Readback, Recording, blocking},
-    kernels::{Batch, NetworkKey, Rates, sgd},
+    kernels::{Batch, NetworkKey, Packed, Rates, sgd},
     nn::{Mode, Program, Target, Weights},
     objective::MeanEmbeddings,
 };
@@ -35,8 +35,10 @@ pub(crate) struct Plan<'a> {
     pub real_counts: Vec<usize>,
     /// Real images whose statistics freeze batch norms; 0 if the network has no batch norm.
     pub norm_images: usize,
-    /// Synthetic images of each class.
+    /// Synthetic images of each class, as they are stored.
     pub ipc: usize,
+    /// How networks' images are packed into those; `None` if they are the same.
+    pub packed: Option<Packed>,
     pub rates: Rates,
     pub real: RealFormat<'a>,
 }

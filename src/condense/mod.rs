@@ -6,6 +6,7 @@ mod engine;
 mod gradients;
 mod identity;
 mod iteration;
+pub(crate) mod packing;
 mod picture;
 mod run;
 mod sample;
@@ -26,10 +27,10 @@ pub(crate) use iteration::{Iteration, Plan, Progress, RealBatch, RealFormat, Ste
 pub use picture::Picture;
 pub use run::{Condensation, Loss};
 pub use select::{Selection, SelectionSettings, Selector};
-pub(crate) use set::FORMAT;
 pub use set::SyntheticSet;
 #[cfg(feature = "files")]
 pub(crate) use set::read_file;
+pub(crate) use set::{FORMAT, PACKED};
 pub(crate) use settings::as_text;
 pub use settings::{DdInit, Init, Settings};
 pub(crate) use tensor_file::{MAX_FILE, check_offsets};
@@ -42,14 +43,22 @@ use crate::{Dataset, Error, Result, Text, gpu::Buffer};
 const LARGEST_PIXEL: f32 = 1e15;
 
 /// Refuses more real images per class than the smallest class has: the rest would be repeated images, which nobody
-/// asked for. `advice` says what else can be done.
-fn check_real(dataset: &Dataset, ipc: usize, advice: Text) -> Result<()> {
+/// asked for. Each picture takes `each` of them. `advice` says what else can be done.
+fn check_real(dataset: &Dataset, ipc: usize, each: usize, advice: Text) -> Result<()> {
     let sizes = (0..dataset.classes()).map(|class| dataset.train().of_class(class).len());
     match sizes.zip(dataset.class_names()).min_by_key(|(size, _)| *size) {
-        Some((size, name)) if ipc > size => {
+        Some((size, name)) if ipc.saturating_mul(each) > size => {
             let images = if size == 1 { "image" } else { "images" };
             let reason = format!("class {name:?} has only {size} training {images}");
-            let fewer = Text::from(format!("{reason}; use {size} or fewer"));
+            let packed = match each {
+                1 => String::new(),
+                _ => format!(", and each picture begins with {each}"),
+            };
+            let fewer = match size / each {
+                0 => format!("{reason}{packed}; use a smaller factor"),
+                most => format!("{reason}{packed}; use {most} or fewer"),
+            };
+            let fewer = Text::from(fewer);
             Err(Error::setting("ipc", ipc, fewer.then(advice)))
         }
         _ => Ok(()),

@@ -537,7 +537,7 @@ fn synthetic_set(
     }
     let set = SyntheticSet::of(dataset, settings.ipc, images, settings)?;
     let course = raw.map(|raw| Course::of(dataset.classes(), settings, &raw));
-    Ok(SyntheticSet { course, ..set })
+    Ok(SyntheticSet { course, factor: settings.factor, ..set })
 }
 
 /// What a checkpoint of distillation holds beside images and velocity.

@@ -6,7 +6,7 @@ use safetensors::Dtype;
 use serde_json::json;
 
 use super::{
-    Course,
+    Course, packing,
     tensor_file::{Part, encode, open, tensor, values},
 };
 use crate::{Dataset, Error, Result};
@@ -23,6 +23,10 @@ pub(crate) const FORMAT: &str = "dm-wgpu synthetic set";
 const LOOSE_FORMAT: &str = "dm-wgpu images and labels";
 /// Incremented when a reader of the previous version would misread a file.
 const FORMAT_VERSION: &str = "1";
+/// Of packed sets, which readers of the first version would take for images.
+const PACKED_VERSION: &str = "2";
+/// What a packed set's file says of itself.
+pub(crate) const PACKED: &str = "each picture is factor x factor tiles, and each tile, enlarged bilinearly, is an image to train on";
 /// A larger size means a broken header; no network here could take such images.
 pub(super) const MAX_SIZE: usize = 4096;
 
@@ -30,8 +34,8 @@ pub(super) const MAX_SIZE: usize = 4096;
 ///
 /// The file holds `images` (f32, (N, C, H, W), normalised) and `labels` (i64, (N)), and in its
 /// metadata, all as text: `dataset`, `class_names`, `mean`, `std` (JSON arrays), `ipc`, `settings`
-/// (JSON), `version` (of this crate), `format` and `format_version`. A set with a [`Course`] also has its `order`
-/// (i64, (steps, images of a step)) and `rates` (f32, (passes, steps)).
+/// (JSON), `version` (of this crate), `format` and `format_version`. Of a packed set they also say its `factor`. A set with a
+/// [`Course`] also has its `order` (i64, (steps, images of a step)) and `rates` (f32, (passes, steps)).
 ///
 /// [`Condensation::images_blocking`](crate::Condensation::images_blocking) gives one. Its fields are public,
 /// so that a set of your own can be measured, shown and exported as well:
@@ -49,6 +53,7 @@ pub(super) const MAX_SIZE: usize = 4096;
 ///     mean: vec![0.5],
 ///     std: vec![0.25],
 ///     ipc: 1,
+///     factor: 1,
 ///     settings: "{}".into(),
 ///     course: None,
 /// };
@@ -78,6 +83,9 @@ pub struct SyntheticSet {
     pub std: Vec<f32>,
     /// Images per class.
     pub ipc: usize,
+    /// Tiles of a side: 1, or more if each image here is a picture with factor² images to train on packed into it, which
+    /// [`decoded`](Self::decoded) unpacks.
+    pub factor: usize,
     /// The resolved settings, as JSON.
     pub settings: String,
     /// The training for which these images were made, if they were made for one.
@@ -102,10 +110,35 @@ impl SyntheticSet {
             mean: dataset.mean().to_vec(),
             std: dataset.std().to_vec(),
             ipc,
+            factor: 1,
             settings: serde_json::to_string(settings)
                 .map_err(|e| Error::shape("settings", e.to_string()))?,
             course: None,
         })
+    }
+
+    /// How many images networks are trained on: those that are packed into the stored ones, or these themselves.
+    pub fn trained_on(&self) -> usize {
+        self.labels.len() * self.factor * self.factor
+    }
+
+    /// The set with the images that are packed into this one's, to be trained on or shown; the same set if its
+    /// [`factor`](Self::factor) is 1.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] when the fields of a packed set contradict each other.
+    pub fn decoded(self) -> Result<Self> {
+        if self.factor == 1 {
+            return Ok(self);
+        }
+        self.check_loosely()?;
+        // Class by class, where each has as many; else picture by picture.
+        let group = if self.validate().is_ok() { self.ipc } else { 1 };
+        let padding = packing::padding(&self.mean, &self.std);
+        let tiles = self.factor * self.factor;
+        let images = packing::decode(&self.images, (self.size, self.factor, group), &padding);
+        let labels = self.labels.chunks(group).flat_map(|group| group.repeat(tiles)).collect();
+        Ok(Self { images, labels, ipc: self.ipc * tiles, factor: 1, ..self })
     }
 
     /// Number of classes.
@@ -189,9 +222,10 @@ impl SyntheticSet {
     pub(crate) fn encode(&self) -> Vec<u8> {
         let format = if self.validate().is_ok() { FORMAT } else { LOOSE_FORMAT };
         let n = self.labels.len();
-        let metadata = json!({
+        let version = if self.factor == 1 { FORMAT_VERSION } else { PACKED_VERSION };
+        let mut metadata = json!({
             "format": format,
-            "format_version": FORMAT_VERSION,
+            "format_version": version,
             "version": env!("CARGO_PKG_VERSION"),
             "dataset": self.dataset,
             "class_names": json!(self.class_names).to_string(),
@@ -200,6 +234,10 @@ impl SyntheticSet {
             "ipc": self.ipc.to_string(),
             "settings": self.settings,
         });
+        if self.factor > 1 {
+            metadata["factor"] = self.factor.to_string().into();
+            metadata["packed"] = PACKED.into();
+        }
         let shape = vec![n, self.channels, self.size, self.size];
         let mut parts = vec![
             Part::i64("labels", vec![n], &self.labels),
@@ -213,7 +251,7 @@ impl SyntheticSet {
     }
 
     fn decode(bytes: &[u8]) -> Result<Self, String> {
-        let (tensors, meta) = open(bytes, FORMAT, FORMAT_VERSION)?;
+        let (tensors, meta) = open(bytes, FORMAT, &[FORMAT_VERSION, PACKED_VERSION])?;
         let images = tensor(&tensors, "images", Dtype::F32, 4)?;
         let labels = tensor(&tensors, "labels", Dtype::I64, 1)?;
         let [n, channels, height, width] = *images.shape() else {
@@ -235,6 +273,10 @@ impl SyntheticSet {
             mean: meta.json("mean", "an array of numbers")?,
             std: meta.json("std", "an array of numbers")?,
             ipc: meta.json("ipc", "a number")?,
+            factor: match meta.text("format_version")? {
+                PACKED_VERSION => meta.json("factor", "a number")?,
+                _ => 1,
+            },
             settings: meta.text("settings")?.to_owned(),
             course: Course::read(&tensors)?,
         })
@@ -281,6 +323,12 @@ impl SyntheticSet {
         }
         if !(1..=MAX_SIZE).contains(&size) {
             return Err(format!("images of {size}×{size} pixels, 1 to {MAX_SIZE} are possible"));
+        }
+        if !packing::is_possible(size, self.factor) {
+            return Err(format!(
+                "images of {size}×{size} pixels are not packed by a factor of {}",
+                self.factor
+            ));
         }
         if self.class_names.is_empty() || ipc == 0 {
             return Err("there are no classes, or no images per class".into());

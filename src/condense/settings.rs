@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::check_real;
+use super::{check_real, packing};
 use crate::{
     Architecture, Dataset, Distance, Error, Net, Recipe, Result, Text, augment::Strategy,
     nn::is_usual, objective::Matching, setters::with_setters,
@@ -75,6 +75,10 @@ with_setters! {
         pub method: Matching,
         /// Synthetic images per class, from 1; with [`Init::Real`] up to the size of the smallest class.
         pub ipc: usize,
+        /// Tiles of a side that each of these is packed with, 1 to 4: networks see factor² images in each. Only distribution
+        /// matching has more than 1.
+        #[serde(default = "one", skip_serializing_if = "is_one")]
+        pub factor: usize,
         /// Steps, from 1. Each draws a fresh random network, on which gradient matching moves the pixels `outer` times. Of
         /// distillation, the learning rate is halved ten times over all of them.
         pub iterations: u32,
@@ -171,12 +175,29 @@ impl Settings {
         if !(self.lr_img.is_finite() && self.lr_img > 0.0) {
             return Err(Error::setting("lr_img", self.lr_img, "a positive number is needed"));
         }
+        self.check_factor(dataset)?;
         self.check_own()?;
         if self.init == Init::Real {
             let advice = Text::from(", or start from ").value("init", Init::Noise.name());
-            check_real(dataset, self.ipc, advice)?;
+            check_real(dataset, self.ipc, self.factor * self.factor, advice)?;
         }
         self.network(dataset).map(drop)
+    }
+
+    fn check_factor(&self, dataset: &Dataset) -> Result<()> {
+        let wrong = |why: Text| Err(Error::setting("factor", self.factor, why));
+        let (size, most) = (dataset.size(), packing::MOST);
+        if !(1..=most).contains(&self.factor) {
+            return wrong(format!("1 to {most} is possible").into());
+        }
+        if !packing::is_possible(size, self.factor) {
+            return wrong(format!("images of {size}×{size} have no room for so many tiles").into());
+        }
+        if self.factor > 1 && self.method != Matching::Dm {
+            let why = format!("{} does not pack images; take 1, or ", self.method);
+            return wrong(Text::from(why).value("method", Matching::Dm.name()));
+        }
+        Ok(())
     }
 
     /// What some methods have, and others not.
@@ -255,6 +276,15 @@ impl Settings {
         }
         Ok(net)
     }
+}
+
+/// The factor of sets that are not packed.
+fn one() -> usize {
+    1
+}
+
+fn is_one(factor: &usize) -> bool {
+    *factor == 1
 }
 
 /// A strategy is stored as people write it.

@@ -71,11 +71,11 @@ pub(super) fn read(path: &Path, what: &str) -> Result<Vec<u8>> {
     read_data(path)
 }
 
-/// A file's arrays and its metadata, if it is of this format and version.
+/// A file's arrays and its metadata, if it is of this format and one of these versions.
 pub(super) fn open<'a>(
     bytes: &'a [u8],
     format: &str,
-    version: &str,
+    versions: &[&str],
 ) -> Result<(SafeTensors<'a>, Meta), String> {
     let broken = |reason| format!("no readable safetensors file: {reason}");
     check_offsets(bytes).map_err(broken)?;
@@ -88,8 +88,9 @@ pub(super) fn open<'a>(
         return Err(format!("the format is {found:?}, {format:?} was expected"));
     }
     let found = meta.text("format_version")?;
-    if found != version {
-        return Err(format!("the format's version is {found}, this program reads {version}"));
+    if !versions.contains(&found) {
+        let known = versions.join(" and ");
+        return Err(format!("the format's version is {found}, this program reads {known}"));
     }
     Ok((tensors, meta))
 }

@@ -307,7 +307,8 @@ fn step() -> Result<Task> {
     let real = draw.images(classes * batch_real, 3, 32);
     let rows = vec![Row::rotate(0.125), Row::crop(3, -2)];
     let net = Net::of_convnet(&net, classes)?;
-    let case = DmCase { net, classes, ipc, batch_real, norm_images: 0, lr: 1.0 };
+    let case =
+        DmCase { net, classes, ipc, batch_real, norm_images: 0, lr: 1.0, factor: 1, padding: 0.0 };
     Ok(Task::Step(case, syn, weights, rows, real))
 }
 

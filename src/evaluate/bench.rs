@@ -3,6 +3,7 @@
 use std::{future::poll_fn, ops::Range};
 
 use super::{
+    mixing::{self, Drawn},
     sizes::{Buffers, Load, Sizes},
     train::Train,
 };
@@ -11,7 +12,7 @@ use crate::{
     augment::Row,
     gpu::{Buffer, Readback, Recording, Submissions},
     kernels::{Augment, Item, Planes, Source},
-    nn::Part,
+    nn::{Answers, Part},
 };
 
 pub(super) const PREPARE: &str = "prepare the evaluation";
@@ -32,6 +33,14 @@ pub(super) struct Recorded {
     images: usize,
     parts: Vec<(Part, Recording)>,
     update: Recording,
+}
+
+/// How each network's epoch looks, image after image.
+pub(super) enum Looks {
+    /// One augmentation each.
+    Rows(Vec<Vec<Row>>),
+    /// All of them, and another image.
+    Mixed(Vec<Drawn>),
 }
 
 /// The test results of a turn's networks.
@@ -98,8 +107,19 @@ impl Bench {
             sizes.test
         );
         let mut buffers = Buffers::new(gpu, load, sizes);
-        let Buffers { classifiers, values, pixels, items, rows, labels, losses, means, counts } =
-            &mut buffers;
+        let Buffers {
+            classifiers,
+            values,
+            pixels,
+            items,
+            rows,
+            labels,
+            losses,
+            means,
+            counts,
+            mixing,
+        } = &mut buffers;
+        let mixing = &*mixing;
         match train.lessons() {
             Some(_) => classifiers.record_xavier(gpu, load.net),
             None => classifiers.record(gpu),
@@ -122,8 +142,19 @@ impl Bench {
                 let mut recording = Recording::default();
                 let (input, layout) = classifiers.input();
                 let (first, count) = (nets * before, nets * part.images);
-                augment.forward(gpu, &mut recording, source, dense, input, layout, first, count);
-                classifiers.record_part(gpu, &mut recording, labels, losses, part)?;
+                let answers = match mixing {
+                    Some(mixing) => {
+                        let (from, to) = ((source, &*items, &*means), (input, layout));
+                        mixing.record(gpu, &mut recording, from, to, first..first + count);
+                        Answers::Mixed(&mixing.targets)
+                    }
+                    None => {
+                        let r = &mut recording;
+                        augment.forward(gpu, r, source, dense, input, layout, first, count);
+                        Answers::Labels(labels)
+                    }
+                };
+                classifiers.record_part(gpu, &mut recording, answers, losses, part)?;
                 parts.push((part, recording));
             }
             let mut update = Recording::default();
@@ -149,41 +180,61 @@ impl Bench {
         train: &Train,
         dataset: &Dataset,
         orders: &[Vec<u32>],
-        rows: &[Vec<Row>],
+        looks: &Looks,
         range: Range<usize>,
         submissions: &mut Submissions<'_>,
     ) {
         let gpu = submissions.gpu();
         let batch = self.recorded(range.len());
         let all_labels = train.labels(dataset);
-        let (mut items, mut step_rows, mut labels) = (Vec::new(), Vec::new(), Vec::new());
+        let resident = self.buffers.values.is_some();
+        let mut items = Vec::new();
         for (part, _) in &batch.parts {
             let start = range.start + part.before;
-            let mut staged = 0;
-            for (order, rows) in orders.iter().zip(rows) {
-                for at in start..start + part.images {
-                    let image = order[at];
-                    let source = if self.buffers.values.is_some() { image } else { staged };
-                    items.push(Item { image: source, row: items.len() as u32 });
-                    step_rows.push(rows[at]);
-                    labels.push(all_labels[image as usize]);
-                    staged += 1;
-                }
-            }
+            let images = orders.iter().flat_map(|order| &order[start..start + part.images]);
+            items.extend((0..).zip(images).map(|(staged, &image)| (image, staged)));
         }
+        let item = |(row, &(image, staged)): (usize, &(u32, u32))| Item {
+            image: if resident { image } else { staged },
+            row: row as u32,
+        };
         // Writes take effect before the next submission.
         submissions.submit();
-        self.buffers.items.write(gpu, &items);
-        self.buffers.rows.write(gpu, &step_rows);
-        self.buffers.labels.write(gpu, &labels);
+        self.buffers.items.write(gpu, &items.iter().enumerate().map(item).collect::<Vec<_>>());
+        match (looks, &self.buffers.mixing) {
+            (Looks::Mixed(drawn), Some(mixing)) => {
+                let parts = batch.parts.iter().map(|(part, _)| *part);
+                let mixed = mixing::batch(drawn, orders, all_labels, range.start, parts, resident);
+                mixing.write(gpu, &mixed);
+            }
+            (Looks::Rows(rows), _) => {
+                let mut step_rows = Vec::new();
+                for (part, _) in &batch.parts {
+                    let start = range.start + part.before;
+                    step_rows
+                        .extend(rows.iter().flat_map(|rows| &rows[start..start + part.images]));
+                }
+                self.buffers.rows.write(gpu, &step_rows);
+                let labels = items.iter().map(|(image, _)| all_labels[*image as usize]);
+                self.buffers.labels.write(gpu, &labels.collect::<Vec<_>>());
+            }
+            (Looks::Mixed(_), None) => {}
+        }
         for (part, recording) in &batch.parts {
-            if self.buffers.values.is_none() {
+            if !resident {
                 let start = range.start + part.before;
-                let wanted = orders.iter().flat_map(|order| &order[start..start + part.images]);
-                let pixels: Vec<u8> =
-                    wanted.flat_map(|&i| dataset.train().image(i as usize)).copied().collect();
+                let places = start..start + part.images;
+                let own = orders.iter().flat_map(|order| &order[places.clone()]).copied();
+                let pixels = |i: u32| dataset.train().image(i as usize);
+                let mut bytes: Vec<u8> = own.flat_map(pixels).copied().collect();
+                if let Looks::Mixed(drawn) = looks {
+                    let others = orders.iter().zip(drawn).flat_map(|(order, drawn)| {
+                        drawn.mixes[places.clone()].iter().map(|(other, ..)| order[*other])
+                    });
+                    bytes.extend(others.flat_map(pixels));
+                }
                 submissions.submit();
-                self.buffers.pixels.write(gpu, &pixels);
+                self.buffers.pixels.write(gpu, &bytes);
             }
             submissions.run(recording, "train on a part");
         }

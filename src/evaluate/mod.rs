@@ -2,12 +2,15 @@
 
 mod accuracy;
 mod bench;
+pub(crate) mod mixing;
 mod order;
+mod protocol;
 mod run;
 mod settings;
 mod sizes;
 mod train;
 
 pub use accuracy::Accuracy;
+pub use protocol::Protocol;
 pub use run::{Evaluation, TrainingSet};
 pub use settings::EvaluationSettings;

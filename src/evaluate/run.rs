@@ -4,9 +4,9 @@
 use std::{collections::VecDeque, ops::ControlFlow, sync::Arc, time::Duration};
 
 use super::{
-    Accuracy, EvaluationSettings,
-    bench::{Bench, PREPARE, Tested},
-    order,
+    Accuracy, EvaluationSettings, Protocol,
+    bench::{Bench, Looks, PREPARE, Tested},
+    mixing, order,
     sizes::{Load, Sizes},
     train::{Lessons, Train},
 };
@@ -18,16 +18,13 @@ use crate::{
     rng::Purpose,
 };
 
-const MOMENTUM: f32 = 0.9;
-const WEIGHT_DECAY: f32 = 5e-4;
-
 const DOING: &str = "train classifiers";
 
 /// What networks are trained on.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum TrainingSet {
-    /// A synthetic set, or a selection in its form.
+    /// A synthetic set, or a selection in its form. If it is packed, it is [decoded](SyntheticSet::decoded).
     Synthetic(SyntheticSet),
     /// A set with a [`Course`](crate::Course), by that: in its order and at its rates, without augmentation, by networks of
     /// the kind for which it was made, from Xavier's normal weights. If it was made for one network alone, that is trained.
@@ -50,7 +47,7 @@ impl TrainingSet {
 /// correctly. It advances step by step: one epoch at a time, then the test.
 ///
 /// SGD with momentum 0.9, weight decay 5e-4, batches of 256 shuffled each epoch, one augmentation per
-/// batch; the learning rate falls to a tenth half-way (the protocol of Zhao & Bilen, WACV 2023).
+/// batch; the learning rate falls to a tenth half-way (the protocol of Zhao & Bilen, WACV 2023). [`Protocol`] has another.
 /// Several networks train in the same dispatches. Network n of a seed is the same to the last bit,
 /// however many train beside it and whatever the memory budget.
 ///
@@ -121,6 +118,7 @@ impl Evaluation {
         let train = match train {
             TrainingSet::Whole => Train::Whole,
             TrainingSet::Synthetic(set) => {
+                let set = set.decoded()?;
                 let labels = check_set(&set, &dataset)?;
                 Train::Values { images: set.images, labels, lessons: None }
             }
@@ -167,7 +165,7 @@ impl Evaluation {
         })
     }
 
-    /// Whether [`new`](Self::new) would take these settings for a set of so many images, or, if
+    /// Whether [`new`](Self::new) would take these settings for a set of so many images to train on, or, if
     /// that is `None`, for the whole training set. Makes nothing.
     ///
     /// # Errors
@@ -455,16 +453,19 @@ impl Evaluation {
         if let Some(lessons) = self.train.lessons() {
             return self.pass(lessons, first_net, epoch, submissions);
         }
-        let EvaluationSettings { seed, epochs, lr, batch, ref augment, .. } = self.settings;
+        let EvaluationSettings { seed, epochs, lr, batch, protocol, ref augment, .. } =
+            self.settings;
         let bench = &self.bench;
         if epoch == 0 {
             let key = NetworkKey::new(seed, Purpose::EvaluationWeights, first_net);
             bench.buffers.classifiers.draw(&self.gpu, submissions, key);
         }
-        let (falls, lower) = (epochs / 2 + 1, lr * 0.1);
-        if epoch == 0 || epoch == falls {
-            let rates = Rates::new(if epoch < falls { lr } else { lower }, MOMENTUM, WEIGHT_DECAY);
-            bench.buffers.classifiers.restart(&self.gpu, submissions.encoder(), rates);
+        if let Some((rates, anew)) = protocol.rates(epoch, epochs, lr) {
+            let classifiers = &bench.buffers.classifiers;
+            match anew {
+                true => classifiers.restart(&self.gpu, submissions.encoder(), rates),
+                false => classifiers.set_rates(&self.gpu, rates),
+            }
         }
 
         let len = self.train.len(&self.dataset);
@@ -472,12 +473,20 @@ impl Evaluation {
         let orders: Vec<_> =
             nets.clone().map(|net| order::shuffled(len, seed, epoch, net)).collect();
         let size = self.dataset.size();
-        let rows: Vec<_> =
-            nets.map(|net| order::rows((len, batch), augment, size, seed, epoch, net)).collect();
+        let looks = match protocol {
+            Protocol::Dm => Looks::Rows(
+                nets.map(|net| order::rows((len, batch), augment, size, seed, epoch, net))
+                    .collect(),
+            ),
+            Protocol::Idc => Looks::Mixed(
+                nets.map(|net| mixing::drawn((len, batch), augment, size, (seed, epoch, net)))
+                    .collect(),
+            ),
+        };
         for first in (0..len).step_by(batch) {
             let range = first..len.min(first + batch);
             let (train, dataset) = (&self.train, &self.dataset);
-            bench.step(train, dataset, &orders, &rows, range, submissions);
+            bench.step(train, dataset, &orders, &looks, range, submissions);
         }
     }
 
@@ -496,7 +505,7 @@ impl Evaluation {
             bench.buffers.classifiers.draw(&self.gpu, submissions, key);
         }
         let orders = vec![order.clone(); bench.nets];
-        let rows = vec![vec![Row::NONE; order.len()]; bench.nets];
+        let looks = Looks::Rows(vec![vec![Row::NONE; order.len()]; bench.nets]);
         let (steps, batch) = (course.order.len(), course.batch());
         let rates = course.rates.iter().skip(pass as usize * steps).take(steps);
         for (step, rate) in rates.enumerate() {
@@ -505,7 +514,7 @@ impl Evaluation {
             let rates = Rates::new(*rate, 0.0, 0.0);
             bench.buffers.classifiers.restart(&self.gpu, submissions.encoder(), rates);
             let range = step * batch..(step + 1) * batch;
-            bench.step(&self.train, dataset, &orders, &rows, range, submissions);
+            bench.step(&self.train, dataset, &orders, &looks, range, submissions);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Protocol;
 use crate::{
     Architecture, Dataset, Error, Net, Recipe, Result, augment::Strategy, condense::as_text,
     nn::is_usual, setters::with_setters,
@@ -13,10 +14,14 @@ with_setters! {
     #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
     #[serde(deny_unknown_fields)]
     pub struct EvaluationSettings {
+        /// How networks are trained.
+        #[serde(default, skip_serializing_if = "Protocol::is_usual")]
+        pub protocol: Protocol,
         /// Networks, each trained from its own random weights; from 1.
         pub nets: usize,
-        /// Passes over the training images, from 1. From epoch ⌊epochs / 2⌋ + 1 on, counted from 0,
-        /// the learning rate is a tenth, and the momenta begin anew.
+        /// Passes over the training images, from 1. By DM's protocol, from epoch ⌊epochs / 2⌋ + 1 on, counted from 0,
+        /// the learning rate is a tenth, and the momenta begin anew; by IDC's it is a fifth from ⌊2 · epochs / 3⌋ on,
+        /// and a fifth of that from ⌊5 · epochs / 6⌋ on.
         pub epochs: u32,
         /// The kind of network.
         #[serde(default, skip_serializing_if = "is_usual")]
@@ -29,7 +34,8 @@ with_setters! {
         pub batch: usize,
         /// Learning rate of SGD with momentum 0.9 and weight decay 5e-4.
         pub lr: f32,
-        /// The augmentations of which one is drawn for each batch, with its own parameters for each image.
+        /// By DM's protocol, the augmentations of which one is drawn for each batch, with its own parameters for each image;
+        /// by IDC's, those that each image gets, one after the other.
         #[serde(with = "as_text")]
         pub augment: Strategy,
         /// Everything random follows from it: network n of a seed is always the same.

@@ -1,11 +1,14 @@
 //! The buffers of an evaluation, each named once for allocating and for counting memory; and how work is cut to fit.
 
-use super::EvaluationSettings;
+use super::{
+    EvaluationSettings, Protocol,
+    mixing::{Mixing, passes},
+};
 use crate::{
     Dataset, Gpu, Net, Result,
     augment::Row,
     gpu::{Caps, Memory, Table, most},
-    kernels::Item,
+    kernels::{Item, Planes},
     nn::{Classifiers, Ways},
 };
 
@@ -44,6 +47,8 @@ pub(super) struct Buffers<M: Memory = Gpu> {
     pub losses: M::Buffer<f32>,
     pub means: M::Buffer<f32>,
     pub counts: M::Buffer<u32>,
+    /// If the protocol mixes images.
+    pub mixing: Option<Mixing<M>>,
 }
 
 impl Load<'_> {
@@ -70,16 +75,24 @@ impl<M: Memory> Buffers<M> {
         let image_len = load.dataset.image_len();
         let (most, staged) = (nets * test.max(load.batch()), nets * test.max(part));
         let values = load.images.map(|images| images.saturating_mul(image_len));
+        let mixes = load.settings.protocol == Protocol::Idc;
+        // Beside an image's pixels lie those of the image that it is mixed with.
+        let pixels = staged.max(if mixes { 2 * nets * part } else { 0 });
         Self {
             classifiers: Classifiers::room(memory, load.net, nets, (part, test), Ways::ToWeights),
             values: values.map(|values| memory.buffer("training images", values)),
-            pixels: memory.buffer("evaluation pixels", staged * image_len),
+            pixels: memory.buffer("evaluation pixels", pixels * image_len),
             items: memory.buffer("evaluation items", most),
             rows: memory.buffer("evaluation rows", most),
             labels: memory.buffer("evaluation labels", most),
             losses: memory.buffer("evaluation losses", most),
             means: memory.buffer("evaluation means", most),
             counts: memory.buffer("right answers", nets),
+            mixing: mixes.then(|| {
+                let dense = Planes::dense(load.dataset.channels(), load.dataset.size());
+                let sizes = (nets * load.batch(), nets * part);
+                Mixing::room(memory, dense, passes(&load.settings.augment), sizes)
+            }),
         }
     }
 }

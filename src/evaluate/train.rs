@@ -1,6 +1,6 @@
 //! What networks are trained on, on the host.
 
-use super::{EvaluationSettings, sizes::Load};
+use super::{EvaluationSettings, Protocol, sizes::Load};
 use crate::{
     Dataset, Net, Result, SyntheticSet,
     augment::Strategy,
@@ -43,6 +43,7 @@ impl Lessons {
             nets: if known.is_some() { 1 } else { settings.nets },
             epochs: course.passes() as u32,
             batch: course.batch(),
+            protocol: Protocol::Dm,
             augment: Strategy::none(),
             seed: known.unwrap_or(settings.seed),
             ..settings

@@ -41,7 +41,7 @@ use crate::{Error, Result, SyntheticSet};
 pub use pictures::image_folder;
 
 /// Writes a NumPy archive: `images` (float32, (N, C, H, W), normalised), `labels` (int64, (N)), `mean` and
-/// `std` (float32, (C)), `class_names`, `dataset` and `settings` (text, the last as JSON). [`import::read`](crate::import::read) takes it.
+/// `std` (float32, (C)), `class_names`, `dataset` and `settings` (text, the last as JSON); of a packed set also `factor`. [`import::read`](crate::import::read) takes it.
 ///
 /// # Errors
 /// [`Error::Shape`] when the set's fields contradict each other, [`Error::Io`] when writing fails or `path`
@@ -76,12 +76,17 @@ pub fn safetensors(set: &SyntheticSet, path: &Path) -> Result<()> {
 /// As [`npz_bytes`].
 pub fn safetensors_bytes(set: &SyntheticSet) -> Result<Vec<u8>> {
     set.check_loosely()?;
+    if set.factor > 1 {
+        // Readers learn the factor of a set whose classes have as many images each, one class after the other.
+        set.check()?;
+    }
     Ok(set.encode())
 }
 
 /// Writes what `torch.load` reads (also with `weights_only=True`), in the layout of the benchmarks for
 /// condensed sets: a dictionary with
-/// - `data`: for each run a list of images (float32, (N, C, H, W), normalised) and labels (int64, (N));
+/// - `data`: for each run a list of images (float32, (N, C, H, W), normalised) and labels (int64, (N)), decoded if the
+///   set is packed;
 /// - `accs_all_exps`: for each model, by name, the test accuracies of its networks, 0…1;
 /// - `mean`, `std`, `class_names`, `dataset`: lists and text, which those benchmarks ignore.
 ///
@@ -114,7 +119,9 @@ pub fn torch_bytes(runs: &[SyntheticSet], accuracies: &[(String, Vec<f64>)]) -> 
             )));
         }
     }
-    torch::encode(runs, accuracies).map_err(|reason| Error::shape(".pt file", reason))
+    // Those benchmarks train on what they read.
+    let decoded = runs.iter().cloned().map(SyntheticSet::decoded).collect::<Result<Vec<_>>>()?;
+    torch::encode(&decoded, accuracies).map_err(|reason| Error::shape(".pt file", reason))
 }
 
 #[cfg(all(test, feature = "files"))]
@@ -144,6 +151,7 @@ mod tests {
             mean: vec![0.5; channels],
             std: vec![0.25; channels],
             ipc: most,
+            factor: 1,
             settings: "{}".into(),
             course: None,
         }

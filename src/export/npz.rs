@@ -3,7 +3,7 @@
 //! <https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>
 
 use super::archive::{Archive, little_endian};
-use crate::SyntheticSet;
+use crate::{SyntheticSet, condense::PACKED};
 
 pub(super) fn encode(set: &SyntheticSet) -> Result<Vec<u8>, String> {
     let (n, channels, size) = (set.labels.len(), set.channels, set.size);
@@ -22,6 +22,11 @@ pub(super) fn encode(set: &SyntheticSet) -> Result<Vec<u8>, String> {
     add("dataset", &descr, &[], &data)?;
     let (descr, data) = text(std::slice::from_ref(&set.settings));
     add("settings", &descr, &[], &data)?;
+    if set.factor > 1 {
+        add("factor", "<i8", &[], &(set.factor as i64).to_le_bytes())?;
+        let (descr, data) = text(&[PACKED.to_owned()]);
+        add("packed", &descr, &[], &data)?;
+    }
     archive.finish()
 }
 

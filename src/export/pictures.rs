@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// Writes `folder/<class>/<000>.png` for each image, 8 bits per value, and `folder/classes.txt`: the classes' names in
-/// the order of their labels, one per line.
+/// the order of their labels, one per line. A packed set is decoded.
 ///
 /// Readers number classes by the sorted names of their folders. If that would give other labels than the set's, each
 /// name gets its label in front: `0-T-shirt_top`, `1-Trouser`. Characters that a file system could not take are
@@ -22,6 +22,8 @@ use crate::{
 /// it and number the others anew), [`Error::Io`] when writing fails or `folder` exists and is not empty.
 pub fn image_folder(set: &SyntheticSet, folder: &Path) -> Result<usize> {
     set.check_loosely()?;
+    // Pictures cannot say that they are packed.
+    let set = &set.clone().decoded()?;
     let empty = |class: &usize| !set.labels.contains(&(*class as i64));
     if let Some(class) = (0..set.classes()).find(empty) {
         return Err(Error::shape(

@@ -6,7 +6,7 @@ use crate::{
     augment::Row,
     gpu::{Buffer, Recording},
     kernels::{Augment, Batch, Item, Planes, Rates, Source},
-    nn::{Classifiers, Mode, Network, Part, Program, Role, Target, Ways, Weights},
+    nn::{Answers, Classifiers, Mode, Network, Part, Program, Role, Target, Ways, Weights},
 };
 
 /// The parameters of one classifier, or their gradients.
@@ -142,7 +142,7 @@ pub fn train_nets(
         let source = Source::Values(&values);
         let (first, count) = (nets * p.before, nets * p.images);
         augment.forward(gpu, &mut recording, source, dense, input, layout, first, count);
-        held.record_part(gpu, &mut recording, &labels, &losses, p)?;
+        held.record_part(gpu, &mut recording, Answers::Labels(&labels), &losses, p)?;
         recordings.push(recording);
     }
     let mut update = Recording::default();

@@ -5,7 +5,7 @@ use crate::{
     augment::row::Row,
     condense::{Iteration, Plan, Progress, RealBatch, RealFormat, Step},
     gpu::blocking,
-    kernels::Rates,
+    kernels::{Packed, Rates},
 };
 
 /// Settings of a [`DmSession`].
@@ -23,6 +23,10 @@ pub struct DmCase {
     pub norm_images: usize,
     /// Learning rate of the pixels.
     pub lr: f32,
+    /// Each of the synthetic images is so many squared for the networks.
+    pub factor: usize,
+    /// Where the images reach beyond a stored one, what is there.
+    pub padding: f32,
 }
 
 /// The results of one step of [`DmSession`].
@@ -56,6 +60,12 @@ impl DmSession {
             real_counts: real_counts.clone(),
             norm_images: case.norm_images,
             ipc: case.ipc,
+            packed: (case.factor > 1).then(|| Packed {
+                images: (case.net.channels(), case.net.size()),
+                factor: case.factor,
+                pictures: case.ipc,
+                padding: [case.padding; 4],
+            }),
             rates: Rates::new(case.lr, 0.5, 0.0),
             real: RealFormat::Values,
         };

@@ -10,7 +10,8 @@ use zip::ZipArchive;
 use super::{Arrays, Content, Values, npy::Array};
 use crate::{Error, Result, SyntheticSet, condense::MAX_FILE};
 
-/// The entries besides `images` and `labels` in this crate's own files; `settings` may be missing.
+/// The entries besides `images` and `labels` in this crate's own files; `settings` may be missing, and `factor` is in those
+/// of packed sets only.
 const OWN: [&str; 4] = ["dataset", "class_names", "mean", "std"];
 
 /// Reads a file's bytes; errors name `path`.
@@ -67,6 +68,13 @@ fn set(
         true => array(archive, "settings")?.texts().map_err(of("settings"))?.concat(),
         false => "{}".to_owned(),
     };
+    let factor = match has(archive, "factor") {
+        true => match array(archive, "factor")?.integers().map_err(of("factor"))?[..] {
+            [factor] => usize::try_from(factor).unwrap_or(0),
+            _ => return Err(of("factor")("one number is needed".into())),
+        },
+        false => 1,
+    };
     let ipc = labels.len().div_ceil(class_names.len().max(1));
     let set = SyntheticSet {
         images,
@@ -78,6 +86,7 @@ fn set(
         mean,
         std,
         ipc,
+        factor,
         settings,
         course: None,
     };

@@ -13,6 +13,7 @@ mod conv_matrices;
 mod conv_plain;
 mod conv_tiles;
 mod count_correct;
+mod cutmix;
 mod gradient_match;
 mod init_normal;
 mod init_uniform;
@@ -20,6 +21,7 @@ pub(crate) mod layers;
 mod learned_rates;
 mod linear;
 mod mean_difference;
+mod mixed_cross_entropy;
 mod norm_relu_pool;
 mod pack_weights;
 mod philox;
@@ -29,6 +31,7 @@ mod sgd;
 mod softmax_cross_entropy;
 mod softmax_tangent;
 mod template;
+mod unpack;
 mod weight_tiles;
 
 pub(crate) use adam::{Moves, adam};
@@ -47,6 +50,7 @@ use conv_matrices::{MatrixTile, conv_matrices};
 pub(crate) use conv_plain::Direction;
 use conv_tiles::{PixelTile, conv_tiles};
 pub(crate) use count_correct::count_correct;
+pub(crate) use cutmix::{CutBox, cutmix};
 pub use gradient_match::Distance;
 pub(crate) use gradient_match::{PRODUCTS, Rows, distance};
 pub(crate) use init_normal::init_normal;
@@ -54,6 +58,7 @@ pub(crate) use init_uniform::{NetworkKey, init_uniform};
 pub(crate) use learned_rates::{learned_rates, rate_gradient};
 pub(crate) use linear::Linear;
 pub(crate) use mean_difference::mean_difference;
+pub(crate) use mixed_cross_entropy::{Shares, mixed_cross_entropy};
 pub(crate) use norm_relu_pool::{Norm, norm_relu_pool_backward, norm_relu_pool_forward};
 pub(crate) use pack_weights::{Packing, pack_weights};
 #[cfg(feature = "testing")]
@@ -63,6 +68,7 @@ pub(crate) use planes::Planes;
 pub(crate) use sgd::{Rates, sgd};
 pub(crate) use softmax_cross_entropy::softmax_cross_entropy;
 pub(crate) use softmax_tangent::softmax_tangent;
+pub(crate) use unpack::{Packed, unpack, unpack_backward};
 use weight_tiles::{WeightTiles, conv_backward_weight_tiles};
 
 use crate::gpu::{Dispatch, Gpu, Kernel, Slot, dispatch};
@@ -99,6 +105,7 @@ const OWN: &[Specialised] = &[
     (&cpu::FROM_TEXELS, &[&[]]),
     (&conv_backward_weight::KERNEL, &[&[]]),
     (&count_correct::KERNEL, &[&[]]),
+    (&cutmix::KERNEL, &[&[]]),
     (&gradient_match::ROWS, &[&[]]),
     (&gradient_match::DISTANCE, gradient_match::VARIANTS),
     (&gradient_match::DIRECTION, gradient_match::VARIANTS),
@@ -110,6 +117,7 @@ const OWN: &[Specialised] = &[
     (&linear::BACKWARD_DATA, &[&[]]),
     (&linear::BACKWARD_WEIGHT, &[&[]]),
     (&mean_difference::KERNEL, &[&[]]),
+    (&mixed_cross_entropy::KERNEL, &[&[]]),
     (&norm_relu_pool::FORWARD, norm_relu_pool::VARIANTS),
     (&norm_relu_pool::BACKWARD, &[&[]]),
     (&pack_weights::KERNEL, conv_plain::VARIANTS),
@@ -119,6 +127,8 @@ const OWN: &[Specialised] = &[
     (&sgd::KERNEL, &[&[]]),
     (&softmax_cross_entropy::KERNEL, &[&[]]),
     (&softmax_tangent::KERNEL, &[&[]]),
+    (&unpack::FORWARD, &[&[]]),
+    (&unpack::BACKWARD, &[&[]]),
 ];
 
 /// Every kernel whose WGSL is read from a file, for the tests that check them all.

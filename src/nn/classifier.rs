@@ -4,7 +4,10 @@ use super::{ConvNet, Gradients, Mode, Net, Network, Target, Ways, Weights};
 use crate::{
     Result,
     gpu::{Buffer, Caps, Gpu, Memory, Recording, Submissions, Table},
-    kernels::{Batch, NetworkKey, Planes, Rates, count_correct, sgd, softmax_cross_entropy},
+    kernels::{
+        Batch, NetworkKey, Planes, Rates, Shares, count_correct, mixed_cross_entropy, sgd,
+        softmax_cross_entropy,
+    },
 };
 
 /// `nets` networks of the same shape with their gradients and momenta, and room for a part of a
@@ -24,6 +27,15 @@ pub(crate) struct Classifiers<M: Memory = Gpu> {
     velocities: Vec<M::Buffer<f32>>,
     parts: M::Buffer<f32>,
     rates: M::Buffer<Rates>,
+}
+
+/// What the images of a batch show.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Answers<'a> {
+    /// One class each.
+    Labels(&'a Buffer<u32>),
+    /// Two classes each, in shares.
+    Mixed(&'a Buffer<Shares>),
 }
 
 /// One part of a batch.
@@ -122,13 +134,13 @@ impl Classifiers {
     }
 
     /// Records one part of a batch: forward, loss, and gradients of all parameters, added up over
-    /// the parts, and of the images if these networks were made for that. `labels` and `losses` hold those of the whole
+    /// the parts, and of the images if these networks were made for that. `answers` and `losses` hold those of the whole
     /// batch, part after part.
     pub fn record_part(
         &self,
         gpu: &Gpu,
         recording: &mut Recording,
-        labels: &Buffer<u32>,
+        answers: Answers<'_>,
         losses: &Buffer<f32>,
         part: Part,
     ) -> Result<()> {
@@ -137,16 +149,17 @@ impl Classifiers {
         let Self { network, weights, gradients, .. } = self;
         network.forward(gpu, recording, weights, batch, Mode::Train)?;
         let Some(d_logits) = network.d_output() else { return Ok(()) };
-        recording.push(softmax_cross_entropy(
-            gpu,
-            (network.output(), classes),
-            labels,
-            losses,
-            d_logits,
-            batch.images,
-            part.of,
-            nets * part.before,
-        ));
+        let (logits, first) = ((network.output(), classes), nets * part.before);
+        recording.push(match answers {
+            Answers::Labels(labels) => {
+                let (images, of) = (batch.images, part.of);
+                softmax_cross_entropy(gpu, logits, labels, losses, d_logits, images, of, first)
+            }
+            Answers::Mixed(targets) => {
+                let (images, weight) = ((first, batch.images), 1.0 / part.of as f32);
+                mixed_cross_entropy(gpu, logits, targets, losses, d_logits, images, weight)
+            }
+        });
         let starts: Vec<_> = (0..=nets).map(|n| (n * part.images) as u32).collect();
         let gradients = Gradients {
             convs: gradients[..depth].to_vec(),
@@ -196,6 +209,11 @@ impl Classifiers {
     /// The packing that must follow every change of the weights.
     pub fn packing(&self) -> &Recording {
         self.weights.packing()
+    }
+
+    /// Sets the rates of the steps submitted from now on.
+    pub fn set_rates(&self, gpu: &Gpu, rates: Rates) {
+        self.rates.write(gpu, &[rates]);
     }
 
     /// Sets the rates of the steps submitted from now on, and forgets the momenta.

@@ -21,7 +21,7 @@ mod weights;
 
 pub use architecture::Architecture;
 pub(crate) use architecture::is_usual;
-pub(crate) use classifier::{Classifiers, Part};
+pub(crate) use classifier::{Answers, Classifiers, Part};
 pub(crate) use embedder::Embedder;
 pub(crate) use forms::Ways;
 pub(crate) use gradients::{Gradients, Target};

@@ -11,8 +11,8 @@ use super::{
     words::in_order,
 };
 use crate::{
-    Accuracy, Architecture, EvaluationSettings, SyntheticSet, TrainingSet, condense::made_by,
-    data::Dataset,
+    Accuracy, Architecture, EvaluationSettings, Protocol, SyntheticSet, TrainingSet,
+    condense::made_by, data::Dataset,
 };
 
 /// The results of networks of one kind.
@@ -96,6 +96,9 @@ pub fn names(kinds: &[EvaluationSettings]) -> Vec<String> {
         }
         if alike.clone().any(|other| other.depth != kind.depth) {
             name += &format!(":depth={}", kind.depth);
+        }
+        if kind.protocol != Protocol::default() {
+            name += &format!(":protocol={}", kind.protocol);
         }
         name
     };
@@ -202,7 +205,7 @@ mod tests {
             assert_eq!(names(&kinds).join(" "), expected, "{}", sweep.name());
             assert!(kinds.iter().all(|kind| kind.epochs == base.epochs && kind.nets == base.nets));
         }
-        let both = [base.clone(), base.net(Architecture::Mlp)];
-        assert_eq!(names(&both), ["lenet", "mlp"]);
+        let both = [base.clone(), base.net(Architecture::Mlp).protocol(Protocol::Idc)];
+        assert_eq!(names(&both), ["lenet", "mlp:protocol=idc"]);
     }
 }

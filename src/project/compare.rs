@@ -92,7 +92,7 @@ pub fn compare(
     let mut tasks = Vec::new();
     for record in records {
         Task::new(&setup, record, CHECKPOINT_EVERY)?;
-        let images = record.settings.is_some().then(|| ipc * setup.dataset.classes());
+        let images = record.settings.as_ref().map(|own| own.images() * setup.dataset.classes());
         for settings in kinds(record, others).iter().skip(1) {
             Evaluation::check(&setup.gpu, &setup.dataset, images, settings)?;
         }

@@ -103,6 +103,7 @@ mod tests {
             .unwrap(),
             rows: Vec::new(),
             images: None,
+            decoded: None,
             snapshots: Vec::new(),
             command: None,
         };

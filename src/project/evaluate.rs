@@ -10,7 +10,9 @@ use super::{
     kept, page,
     setup::check_test,
 };
-use crate::{Evaluation, EvaluationSettings, Preset, Recipe, Subject, SyntheticSet, data::name_of};
+use crate::{
+    Evaluation, EvaluationSettings, Preset, Protocol, Recipe, Subject, SyntheticSet, data::name_of,
+};
 
 /// A set, with the record and figures of its run, if a run made it.
 #[derive(Debug)]
@@ -70,7 +72,7 @@ impl Saved {
         &self,
         set: &SyntheticSet,
         setup: &Setup,
-        preset: Preset,
+        (preset, protocol): (Preset, Protocol),
     ) -> (EvaluationSettings, WidthFrom) {
         let made: Value = serde_json::from_str(&set.settings).unwrap_or_default();
         let sources = [
@@ -83,7 +85,7 @@ impl Saved {
                 |settings: &Value| settings[name].as_u64().and_then(|n| usize::try_from(n).ok());
             sources.iter().find_map(|(settings, from)| Some((number(settings)?, *from)))
         };
-        let subject = Subject { preset, ..Subject::from(&*setup.dataset) };
+        let subject = Subject { preset, protocol, ..Subject::from(&*setup.dataset) };
         let suited = EvaluationSettings::of(&Recipe::new(subject));
         let (width, from) = known("width").unwrap_or((suited.width, WidthFrom::Recipe));
         let depth = known("depth").map_or(suited.depth, |(depth, _)| depth);

@@ -28,6 +28,9 @@ pub struct Figures {
     pub method: String,
     /// Images that networks are trained on.
     pub images: usize,
+    /// The stored images that these are packed into, if they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub packed_into: Option<usize>,
     /// The seeds from which everything random followed.
     pub seeds: Seeds,
     /// What it ran on.

@@ -31,6 +31,8 @@ pub const SET: &str = "synthetic.safetensors";
 pub const METRICS: &str = "metrics.csv";
 /// All images as one picture.
 pub const GRID: &str = "grid.png";
+/// The images that are packed into those, as one picture.
+pub const DECODED: &str = "decoded.png";
 /// Each image by itself.
 pub const IMAGES: &str = "images";
 /// Snapshots: the images on the way.

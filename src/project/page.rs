@@ -143,7 +143,11 @@ fn lead(past: &Past) -> String {
     match (past.text("method"), done) {
         (by @ ("dm" | "dc" | "dsa" | "dd"), Some(done)) => format!(
             "{} condensed from the training set by {}, after {}{}.{}",
-            counted(images, "synthetic image"),
+            match past.figures["packed_into"].as_u64() {
+                Some(stored) =>
+                    format!("{} packed into {stored},", counted(images, "synthetic image")),
+                None => counted(images, "synthetic image"),
+            },
             match by {
                 "dm" => "distribution matching",
                 "dc" => "gradient matching",
@@ -206,7 +210,12 @@ fn facts(past: &Past) -> Vec<Fact> {
     }
     if let Some(images) = past.figures["images"].as_u64() {
         let each = past.figures["settings"]["ipc"].as_u64();
-        let each = each.map(|ipc| format!("{ipc} per class")).unwrap_or_default();
+        let packed = past.figures["packed_into"].as_u64();
+        let each = match (each, packed) {
+            (Some(ipc), Some(stored)) => format!("packed into {stored}, {ipc} per class"),
+            (Some(ipc), None) => format!("{ipc} per class"),
+            _ => String::new(),
+        };
         fact("Images", images.to_string(), each);
     }
     let losses: Vec<_> = past.rows.iter().filter_map(|row| row.loss).collect();
@@ -250,7 +259,12 @@ fn galleries(past: &Past) -> Vec<Gallery> {
         stages,
     };
     let named = |(iteration, sheet): &(u32, _)| (after(*iteration), Clone::clone(sheet));
-    match &stages[..] {
+    let decoded = past.decoded.iter().map(|sheet| {
+        let tiles = past.figures["settings"]["factor"].as_u64().unwrap_or_default();
+        let note = format!("The images that networks see, {tiles}×{tiles} in each of the above.");
+        gallery("Decoded", &note, vec![(String::new(), sheet.clone())])
+    });
+    let stored = match &stages[..] {
         [] => vec![gallery("Chosen", "", vec![(past.text("method").to_owned(), images.clone())])],
         [only] => vec![gallery("After", &after(only.0), vec![named(only)])],
         [first, ..] => {
@@ -262,7 +276,8 @@ fn galleries(past: &Past) -> Vec<Gallery> {
             let before = gallery("Before", begun, vec![named(first)]);
             vec![before, gallery("After", "", stages.iter().map(named).collect())]
         }
-    }
+    };
+    stored.into_iter().chain(decoded).collect()
 }
 
 fn charts(runs: &[(String, Past)]) -> Vec<Chart> {

@@ -28,6 +28,8 @@ pub struct Past {
     pub rows: Vec<Measurement>,
     /// The images; `None` if the run trained on the whole data set.
     pub images: Option<Sheet>,
+    /// The images that are packed into these, if they are.
+    pub decoded: Option<Sheet>,
     /// The images on the way, after so many iterations.
     pub snapshots: Vec<(u32, Sheet)>,
     /// Accuracies by other kinds of network, if they were asked for.
@@ -60,9 +62,13 @@ impl Past {
         // Training on the whole data set leaves neither.
         let set = at(SET);
         let images = match set.is_file() {
-            true => Some(SyntheticSet::load(&set).and_then(|set| Sheet::of(&set))?),
+            true => Some(SyntheticSet::load(&set)?),
             false => None,
         };
+        let packed = images.clone().filter(|set| set.factor > 1);
+        let decoded =
+            packed.map(|set| set.decoded().and_then(|set| Sheet::of(&set))).transpose()?;
+        let images = images.map(|set| Sheet::of(&set)).transpose()?;
         let metrics = at(METRICS);
         let rows = if metrics.is_file() { read_metrics(&metrics)? } else { Vec::new() };
         let record = text_of(&at(RECORD)).unwrap_or_default();
@@ -77,6 +83,7 @@ impl Past {
             figures,
             rows,
             images,
+            decoded,
             command: command.map(|rest| format!("dm-wgpu {rest}")),
         })
     }

@@ -148,6 +148,16 @@ pub struct Outcome {
     pub accuracy: Option<Accuracy>,
 }
 
+impl MethodSettings {
+    /// Images of each class that networks are trained on.
+    pub fn images(&self) -> usize {
+        match self {
+            Self::Condensing(settings) => settings.ipc * settings.factor * settings.factor,
+            Self::Selection(settings) => settings.ipc,
+        }
+    }
+}
+
 impl Adapter {
     /// This one.
     pub fn of(gpu: &Gpu) -> Self {
@@ -224,11 +234,16 @@ impl Record {
     pub fn name(&self) -> String {
         let dataset = short(&self.data.name);
         match &self.settings {
-            Some(MethodSettings::Condensing(settings)) if settings.method == Matching::Dm => {
-                format!("{dataset}-ipc{}", settings.ipc)
-            }
             Some(MethodSettings::Condensing(settings)) => {
-                format!("{dataset}-{}-ipc{}", settings.method, settings.ipc)
+                let method = match settings.method {
+                    Matching::Dm => String::new(),
+                    other => format!("-{other}"),
+                };
+                let packed = match settings.factor {
+                    1 => String::new(),
+                    factor => format!("-factor{factor}"),
+                };
+                format!("{dataset}{method}-ipc{}{packed}", settings.ipc)
             }
             Some(MethodSettings::Selection(settings)) => {
                 format!("{dataset}-{}-ipc{}", settings.selection, settings.ipc)
@@ -328,9 +343,11 @@ impl Record {
         // The record leaves out usual values, but the command names them.
         if let Some(MethodSettings::Condensing(settings)) = &self.settings {
             record["settings"]["net"] = settings.net.to_string().into();
+            record["settings"]["factor"] = settings.factor.into();
         }
         if let Some(settings) = &self.evaluation {
             record["evaluation"]["net"] = settings.net.to_string().into();
+            record["evaluation"]["protocol"] = settings.protocol.name().into();
         }
         let mut command = "dm-wgpu".to_owned();
         let method = self.method();

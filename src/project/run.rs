@@ -8,7 +8,7 @@ use std::{
 use super::{
     Checkpoints, Error, Event, Figures, Job, Left, Losses, MethodSettings, Observer, OutputFolder,
     Point, Record, Result, Seconds, Seeds, Setup, animate,
-    files::{ARCHITECTURES, CHECKPOINT, FIGURES, GRID, IMAGES, METRICS, RECORD, SET},
+    files::{ARCHITECTURES, CHECKPOINT, DECODED, FIGURES, GRID, IMAGES, METRICS, RECORD, SET},
     make::{Made, check_condensing, condense, select},
     page,
     setup::check_test,
@@ -91,22 +91,20 @@ impl<'a> Task<'a> {
         let record = record.begun_on(&setup.gpu);
         let (gpu, dataset) = (&setup.gpu, &setup.dataset);
         let Record { settings, evaluation, eval_every, data, .. } = &record;
-        let images = match settings {
+        match settings {
             Some(MethodSettings::Condensing(settings)) => {
                 check_condensing(
                     setup,
                     settings,
                     evaluation.as_ref().filter(|_| eval_every.is_some()),
                 )?;
-                Some(settings.ipc)
             }
             Some(MethodSettings::Selection(settings)) => {
                 Selection::check(gpu, dataset, settings)?;
-                Some(settings.ipc)
             }
-            None => None,
-        };
-        let images = images.map(|ipc| ipc * dataset.classes());
+            None => {}
+        }
+        let images = settings.as_ref().map(|settings| settings.images() * dataset.classes());
         if let Some(evaluation) = evaluation {
             check_test(&data.name, dataset)?;
             Evaluation::check(gpu, dataset, images, evaluation)?;
@@ -155,7 +153,8 @@ impl<'a> Task<'a> {
         checkpoints: &mut Checkpoints,
         observer: &mut dyn Observer,
     ) -> Result<Figures> {
-        let mut figures = self.figures(made.set.labels.len());
+        let mut figures = self.figures(made.set.trained_on());
+        figures.packed_into = (made.set.factor > 1).then_some(made.set.labels.len());
         figures.completed_iterations = made.iterations;
         figures.loss = Losses::of(&made.history.losses);
         figures.seconds = Seconds { condensing: made.seconds, evaluating: made.history.evaluating };
@@ -244,6 +243,7 @@ impl<'a> Task<'a> {
             test_fraction: data.test_fraction,
             method,
             images,
+            packed_into: None,
             seeds: Seeds {
                 run: self.record.seed(),
                 evaluation: evaluation.as_ref().map(|settings| settings.seed),
@@ -269,6 +269,9 @@ impl<'a> Task<'a> {
     fn save(&self, made: &Made, figures: &Figures, folder: &OutputFolder) -> Result<()> {
         self.write(&made.rows(), figures, folder)?;
         report::write_grid(&made.set, &folder.path().join(GRID))?;
+        if made.set.factor > 1 {
+            report::write_grid(&made.set.clone().decoded()?, &folder.path().join(DECODED))?;
+        }
         let images = folder.path().join(IMAGES);
         // Those of an earlier part of the run.
         if let Err(error) = std::fs::remove_dir_all(&images)

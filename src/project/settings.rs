@@ -82,6 +82,8 @@ pub enum Methods {
     Training,
     /// Dataset distillation.
     Distilling,
+    /// Those that match mean embeddings.
+    Embeddings,
 }
 
 /// All settings, in the order of the help.
@@ -104,6 +106,9 @@ pub static SETTINGS: &[Setting] = &[
     setting("settings", "ipc", Whole(1, 1_000_000), "Task")
         .of(Methods::WithSet)
         .help("Synthetic images per class, or chosen ones [default: {}]"),
+    setting("settings", "factor", Whole(1, 4), "Method").of(Methods::Embeddings).help(
+        "Tiles of a side that each synthetic image is packed with: networks see factor squared images in it [default: 1]",
+    ),
     setting("settings", "iterations", Whole(1, u32::MAX as u64), "Task")
         .of(Methods::Condensing)
         .help("Steps of condensing; each draws a fresh random network [default: {}]"),
@@ -188,6 +193,10 @@ pub static SETTINGS: &[Setting] = &[
             "Everything random follows from it: the same seed on the same adapter, the same images \
              [default: {}]",
         ),
+    setting("evaluation", "protocol", OneOf(|| vec!["dm", "idc", "both"]), "Evaluation").help(
+        "How networks are trained on the set: dm, by one augmentation per batch; idc, by all of them on each image \
+         and CutMix, in batches of 64; both, where evaluate is to give both rows [default: dm]",
+    ),
     setting("evaluation", "eval_nets", Whole(1, 1000), "Evaluation").help(
         "Networks to train on the set; the accuracy is their mean ± standard deviation [default: {}]",
     ),
@@ -336,6 +345,7 @@ impl Setting {
             Methods::WithSet => method != Method::Whole,
             Methods::Condensing => method.condenses(),
             Methods::Augmenting => by.is_some_and(Matching::augments),
+            Methods::Embeddings => by == Some(Matching::Dm),
             Methods::Gradients => by.is_some_and(Matching::of_gradients),
             Methods::Training => by.is_some_and(|by| by != Matching::Dm),
             Methods::Distilling => by == Some(Matching::Dd),
@@ -395,7 +405,7 @@ pub fn typed(table: &str, values: &impl Serialize) -> Vec<(&'static Setting, Str
 mod tests {
     use super::*;
     use crate::{
-        Architecture,
+        Architecture, Protocol,
         project::{Machine, MethodSettings, record::tests::sample},
     };
 
@@ -409,12 +419,15 @@ mod tests {
         if let Some(MethodSettings::Condensing(settings)) = &mut record.settings {
             settings.net = Architecture::Mlp;
             settings.method = Matching::Dsa;
+            settings.factor = 2;
             settings.distance = Some(Distance::Ours);
             (settings.outer, settings.inner, settings.lr_net) = (Some(1), Some(1), Some(0.01));
             settings.dd_init = Some(DdInit::Fixed);
             (settings.dd_steps, settings.dd_epochs) = (Some(1), Some(3));
         }
-        record.evaluation.iter_mut().for_each(|settings| settings.net = Architecture::Mlp);
+        record.evaluation.iter_mut().for_each(|settings| {
+            (settings.net, settings.protocol) = (Architecture::Mlp, Protocol::Idc);
+        });
         let text = || Some("x".to_owned());
         record.machine = Machine {
             adapter: text(),

@@ -139,6 +139,7 @@ mod tests {
             mean: vec![0.0],
             std: vec![1.0],
             ipc: 1,
+            factor: 1,
             settings: "{}".into(),
             course: None,
         }

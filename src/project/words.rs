@@ -1,6 +1,6 @@
 //! Numbers and counts for people, and words quoted for a shell.
 
-use crate::{Architecture, DdInit, EvaluationSettings, Settings};
+use crate::{Architecture, DdInit, EvaluationSettings, Protocol, Settings};
 
 /// `1 image`, `10 images`.
 pub fn counted(count: usize, what: &str) -> String {
@@ -10,15 +10,21 @@ pub fn counted(count: usize, what: &str) -> String {
     }
 }
 
-/// `3 networks of width 128, 300 epochs`.
+/// `3 networks of width 128, 300 epochs, DM's protocol`.
 pub fn how(settings: &EvaluationSettings) -> String {
-    let EvaluationSettings { nets, net, epochs, width, .. } = settings;
+    let EvaluationSettings { nets, net, epochs, width, protocol, .. } = settings;
+    let protocol = match protocol {
+        Protocol::Dm => "DM's protocol",
+        Protocol::Idc => "IDC's protocol",
+    };
     let (nets, epochs) = (counted(*nets, "network"), counted(*epochs as usize, "epoch"));
     let label = net.label();
     match *net == Architecture::default() {
-        true => format!("{nets} of width {width}, {epochs}"),
-        false if net.is_convnet() => format!("{nets} ({label}, width {width}), {epochs}"),
-        false => format!("{nets} ({label}), {epochs}"),
+        true => format!("{nets} of width {width}, {epochs}, {protocol}"),
+        false if net.is_convnet() => {
+            format!("{nets} ({label}, width {width}), {epochs}, {protocol}")
+        }
+        false => format!("{nets} ({label}), {epochs}, {protocol}"),
     }
 }
 

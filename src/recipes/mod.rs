@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, sync::LazyLock};
 use serde::{Deserialize, de::DeserializeOwned};
 use toml::{Table, Value};
 
-use crate::{Dataset, data::Known, objective::Matching, setters::with_setters};
+use crate::{Dataset, Protocol, data::Known, objective::Matching, setters::with_setters};
 
 pub use preset::Preset;
 
@@ -43,6 +43,7 @@ struct When {
     flip: Option<bool>,
     whole: Option<bool>,
     method: Option<Matching>,
+    protocol: Option<Protocol>,
     gradients: Option<bool>,
 }
 
@@ -73,6 +74,8 @@ with_setters! {
         pub whole: bool,
         /// What is made alike in real and synthetic images.
         pub method: Matching,
+        /// How networks are trained on the set.
+        pub protocol: Protocol,
     }
 }
 
@@ -89,6 +92,7 @@ impl<'a> Subject<'a> {
             ipc: None,
             whole: false,
             method: Matching::default(),
+            protocol: Protocol::default(),
         }
     }
 
@@ -192,6 +196,11 @@ impl Recipe {
             let entry = Entry { value, rule: "default", open: false };
             recipe.settings.insert("method".to_owned(), entry);
         }
+        if !subject.protocol.is_usual() {
+            let value = Value::String(subject.protocol.name().to_owned());
+            let entry = Entry { value, rule: "default", open: false };
+            recipe.evaluation.insert("protocol".to_owned(), entry);
+        }
         for shared in ["width", "depth", "seed"] {
             if let (None, Some(entry)) =
                 (recipe.evaluation.get(shared), recipe.settings.get(shared))
@@ -271,6 +280,7 @@ impl When {
             Some(self.dataset.as_deref().is_none_or(|dataset| dataset == subject.dataset)),
             same(self.whole, Some(subject.whole)),
             Some(self.method.is_none_or(|method| method == subject.method)),
+            Some(self.protocol.is_none_or(|protocol| protocol == subject.protocol)),
             same(self.gradients, Some(subject.method.of_gradients())),
             // Only asked while the preset's ipc is looked up, which nothing above the presets sets.
             enough(self.ipc_from, subject.ipc.or(Some(0))),

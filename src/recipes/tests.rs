@@ -61,6 +61,7 @@ fn every_preset_of_every_data_set() {
                 dd_steps: None,
                 dd_epochs: None,
                 ipc,
+                factor: 1,
                 iterations,
                 init: crate::Init::Real,
                 net: Default::default(),
@@ -74,6 +75,7 @@ fn every_preset_of_every_data_set() {
             assert_eq!(Settings::of(&recipe), settings, "{name}, {preset}");
             assert_eq!(recipe.runs(), (preset == Preset::Paper).then_some(5), "{name}, {preset}");
             let evaluation = EvaluationSettings {
+                protocol: Default::default(),
                 net: Default::default(),
                 nets,
                 epochs,

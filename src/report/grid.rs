@@ -218,6 +218,7 @@ pub(super) mod tests {
             mean: vec![0.0; channels],
             std: vec![1.0; channels],
             ipc,
+            factor: 1,
             settings: "{}".into(),
             course: None,
         }

@@ -6,12 +6,14 @@ use super::{names, png};
 use crate::{Error, Result, SyntheticSet, files};
 
 /// Writes a folder `folder/<class>/<000>.png`, in each image's own size. Class names are changed if
-/// a file system could not store them.
+/// a file system could not store them. A packed set is [decoded](SyntheticSet::decoded).
 ///
 /// # Errors
 /// [`Error::Shape`] when the set's fields contradict each other, [`Error::Io`] when writing fails, also when `folder` exists and is not empty.
 pub fn write_images(set: &SyntheticSet, folder: &Path) -> Result<()> {
     set.check()?;
+    // Pictures cannot say that they are packed.
+    let set = &set.clone().decoded()?;
     write_pictures(set, &names::folders(&set.class_names), &[], folder)
 }
 

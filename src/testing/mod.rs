@@ -9,6 +9,8 @@ mod cpu;
 #[cfg(feature = "files")]
 mod files;
 mod memory;
+mod mixing;
+mod packing;
 mod spoil;
 mod tangents;
 
@@ -18,6 +20,8 @@ pub use cpu::*;
 #[cfg(feature = "files")]
 pub use files::*;
 pub use memory::*;
+pub use mixing::*;
+pub use packing::*;
 pub use spoil::{spoil, used};
 pub use tangents::*;
 

@@ -247,7 +247,17 @@ fn steps_by_frozen_batch_norms_are_their_twins() {
             .collect();
         let (_, grad) = embedded(&syn, &d_embedding);
         for gpu in gpus() {
-            let case = DmCase { net: net.clone(), classes, ipc, batch_real, norm_images, lr: 1.0 };
+            let (lr, factor, padding) = (1.0, 1, 0.0);
+            let case = DmCase {
+                net: net.clone(),
+                classes,
+                ipc,
+                batch_real,
+                norm_images,
+                lr,
+                factor,
+                padding,
+            };
             let step = |budget: u64| {
                 let gpu = gpu.clone().with_memory_budget(budget);
                 let own = from_names(&net, &params).unwrap();

@@ -7,8 +7,8 @@ use std::{
 };
 
 use dm_wgpu::{
-    Accuracy, Condensation, Dataset, DatasetInfo, Error, Evaluation, EvaluationSettings, Settings,
-    SyntheticSet, TrainingSet, augment::Strategy,
+    Accuracy, Condensation, Dataset, DatasetInfo, Error, Evaluation, EvaluationSettings, Protocol,
+    Settings, SyntheticSet, TrainingSet, augment::Strategy,
 };
 
 use crate::common::gpu;
@@ -61,6 +61,7 @@ pub fn real(dataset: &Dataset, each: usize) -> SyntheticSet {
         mean: dataset.mean().to_vec(),
         std: dataset.std().to_vec(),
         ipc: each,
+        factor: 1,
         settings: "{}".into(),
         course: None,
     }
@@ -340,4 +341,32 @@ fn condensing_raises_accuracy_over_its_real_images() {
     assert!(before.mean + 10.0 < after.mean, "{before} before condensing, {after} after");
     // Far from chance, which training in the wrong direction would be at.
     assert!(before.mean > 25.0, "{before} with real images");
+}
+
+/// By IDC's protocol, from images on the device and from such as are sent batch by batch, in batches that two parts and
+/// a smaller one make up.
+#[test]
+fn all_augmentations_and_cutmix_teach_too() {
+    let small = Arc::new(part_of_glyphs(150, 300));
+    let settings = EvaluationSettings::for_dataset(&small).nets(3).epochs(20).width(8).batch(75);
+    let settings = settings.protocol(Protocol::Idc).lr(0.02);
+    let run = |train: &TrainingSet, settings: &EvaluationSettings, budget: u64| {
+        let gpu = gpu().clone().with_memory_budget(budget);
+        let settings = settings.clone();
+        Evaluation::new(&gpu, small.clone(), train.clone(), settings)?.accuracy_blocking()
+    };
+    let ample = 512 << 20;
+    for train in [TrainingSet::Synthetic(real(&small, 15)), TrainingSet::Whole] {
+        let three = run(&train, &settings, ample).unwrap();
+        println!("{three} {:?}", three.runs);
+        assert!(three.mean > 30.0, "{three}");
+        let one = run(&train, &settings.clone().nets(1), ample).unwrap();
+        assert_eq!(one.runs, three.runs[..1], "alone as beside others");
+        let usual = run(&train, &settings.clone().protocol(Protocol::Dm), ample).unwrap();
+        assert_ne!(usual.runs, three.runs);
+        let least = (16..)
+            .map(|power| run(&train, &settings, 1 << power))
+            .find(|run| run.as_ref().err().is_none_or(|error| !error.is_usage()));
+        assert_eq!(least.unwrap().unwrap(), three, "in any memory");
+    }
 }

@@ -49,6 +49,7 @@ fn set(seed: u32) -> SyntheticSet {
         mean: vec![0.5, 0.4, 0.3],
         std: vec![0.25, 0.2, 0.3],
         ipc: 2,
+        factor: 1,
         settings: "{}".into(),
         course: None,
     }

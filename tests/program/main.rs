@@ -16,6 +16,7 @@ mod gradient_matching;
 mod helpers;
 mod json_events;
 mod logs;
+mod packing;
 #[cfg(unix)]
 mod peers;
 mod picture_folders;

@@ -230,6 +230,7 @@ fn view_shows_a_set_in_the_terminal() {
         mean: vec![0.0; 3],
         std: vec![1.0; 3],
         ipc: 1,
+        factor: 1,
         settings: "{}".into(),
         course: None,
     };

@@ -26,7 +26,8 @@ Formats:
                 ... all of them
   png           a folder for each class, numbered like the labels for torchvision's ImageFolder,
                 and classes.txt
-Images are float32 (N, C, H, W), normalised: (x - mean) / std of x in 0...1. Labels are int64. Only
+A packed set (--factor) stays packed in npz and safetensors, which then also hold its factor;
+--decoded writes the images in it. Images are float32 (N, C, H, W), normalised: (x - mean) / std of x in 0...1. Labels are int64. Only
 pictures are rounded to 8 bits, and clamped.
 
 Exit codes: 0 done, 1 failed, 2 asked for wrongly.";
@@ -82,6 +83,9 @@ pub struct ExportArgs {
     /// File to write, or folder for png; nothing is overwritten [default: beside the set].
     #[arg(long, short, value_name = "PATH", help_heading = "Task")]
     pub out: Option<PathBuf>,
+    /// Write the images that a packed set decodes to, instead of the stored ones; pt and png always have them.
+    #[arg(long, help_heading = "Task")]
+    pub decoded: bool,
     #[command(flatten)]
     pub given: Flags<{ given::EXPORT }>,
     /// Say nothing but errors.

@@ -12,8 +12,8 @@ use serde::{Serialize, de::DeserializeOwned};
 use toml::{Table, Value};
 
 use dm_wgpu::{
-    Architecture, EvaluationSettings, Gpu, Matching, Precision, Preset, Recipe, SelectionSettings,
-    Selector, Settings, Subject,
+    Architecture, EvaluationSettings, Gpu, Matching, Precision, Preset, Protocol, Recipe,
+    SelectionSettings, Selector, Settings, Subject,
     augment::Strategy,
     project::{
         Data, Machine, Method,
@@ -196,6 +196,8 @@ impl Given {
         let shared = SETTINGS.iter().filter(|s| s.shared && table == "evaluation");
         let all = shared.chain(SETTINGS.iter().filter(|setting| setting.table == table));
         let said = all.filter_map(|setting| match &self.values.get(setting.name)?.0 {
+            // And both protocols.
+            Value::String(both) if setting.name == "protocol" && both == "both" => None,
             // Commands that take several kinds of network go over them themselves.
             Value::Array(kinds) => Some((setting.key().to_owned(), kinds.first()?.clone())),
             value => Some((setting.key().to_owned(), value.clone())),
@@ -234,11 +236,20 @@ impl Given {
         self.get("eval_net")
     }
 
+    /// The protocols to evaluate by.
+    pub fn protocols(&self) -> Vec<Protocol> {
+        match self.get::<String>("protocol") {
+            Some(both) if both == "both" => Protocol::ALL.to_vec(),
+            _ => vec![self.get("protocol").unwrap_or_default()],
+        }
+    }
+
     /// The recipe for a data set, or for what is known of it, at this preset and number of images.
     pub fn recipe<'a>(&self, subject: impl Into<Subject<'a>>, method: Method) -> Recipe {
         let mut subject = subject.into();
         (subject.preset, subject.ipc) = (self.preset(), self.get("ipc"));
         subject.whole = method == Method::Whole;
+        subject.protocol = self.protocols()[0];
         if let Method::Condensing(by) = method {
             subject.method = by;
         }
@@ -263,6 +274,8 @@ impl Given {
         }
         if by == Matching::Dm {
             *lr_net = None;
+        } else {
+            settings.factor = 1;
         }
         let Settings { dd_init, dd_steps, dd_epochs, .. } = &mut settings;
         if by != Matching::Dd {

@@ -13,6 +13,8 @@ Examples:
       a run's images
   dm-wgpu view runs/mnist-ipc10-seed0 --class 3,8
       all images of two classes
+  dm-wgpu view runs/mnist-ipc1-factor2-seed0 --decoded
+      the images that networks see of a packed set
   dm-wgpu view theirs.npz
       a set from elsewhere; everything that evaluate reads
 
@@ -57,6 +59,9 @@ pub struct ViewArgs {
     /// Only these classes, by name, joined by comma, and all of their images.
     #[arg(long = "class", value_name = "NAMES", value_delimiter = ',')]
     pub classes: Vec<String>,
+    /// The images that a packed set decodes to, instead of the stored ones.
+    #[arg(long)]
+    pub decoded: bool,
     /// How to show it [default: what the terminal says it can].
     #[arg(long = "as", value_name = "HOW", value_parser = EnumValueParser::<Way>::new())]
     pub how: Option<Way>,

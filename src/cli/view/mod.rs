@@ -27,14 +27,25 @@ const CELL: usize = 9;
 
 pub fn run(args: &ViewArgs, console: Console) -> Result<u8, Failure> {
     check_set(&args.path)?;
-    let sheet = import::read(&args.path).and_then(import::Imported::into_sheet);
+    let found = import::read(&args.path).map_err(Failure::of_data)?;
+    let mut notes = Vec::new();
+    let sheet = match found.own_set() {
+        Some(set) if args.decoded => set.clone().decoded().and_then(|set| Sheet::of(&set)),
+        own => {
+            if let Some(factor) = own.map(|set| set.factor).filter(|factor| *factor > 1) {
+                notes.push(format!(
+                    "each has {factor}×{factor} images packed into it; --decoded shows those"
+                ));
+            }
+            found.into_sheet()
+        }
+    };
     let sheet = chosen(sheet.map_err(Failure::of_data)?, &args.classes)?;
     let environment = Environment::of_this_process(std::io::stdout().is_terminal());
     let way = match args.how {
         Some(way) => way,
         None => environment.way().map_err(|why| instead(why, &args.path))?,
     };
-    let mut note = None;
     let text = match way {
         Way::Kitty | Way::Iterm => {
             let png = report::grid_png(&sheet, environment.columns * CELL)?;
@@ -44,7 +55,7 @@ pub fn run(args: &ViewArgs, console: Console) -> Result<u8, Failure> {
             let single = sheet.names().len() == 1 || !args.classes.is_empty();
             let blocks = Blocks::of(&sheet, environment.columns, single);
             if blocks.shown() < sheet.longest() {
-                note = Some(format!(
+                notes.push(format!(
                     "the first {} of {} images per class fit; a wider terminal shows more, --class \
                      NAME all images of a class",
                     blocks.shown(),
@@ -57,7 +68,7 @@ pub fn run(args: &ViewArgs, console: Console) -> Result<u8, Failure> {
     say::raw(text.trim_end_matches('\n'))
         .map_err(|error| Failure::Failed(format!("stdout: {error}")))?;
     // Printed below the images, where it is not scrolled away.
-    if let Some(note) = note {
+    for note in notes {
         console.say(&note);
     }
     Ok(0)

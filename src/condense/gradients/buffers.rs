@@ -149,6 +149,7 @@ impl<'a> GradientPlan<'a> {
             real_counts: vec![self.most_reals()],
             norm_images: 0,
             ipc: self.ipc,
+            packed: None,
             rates: self.rates,
             real: self.real,
         }

@@ -3,7 +3,7 @@
 use super::{Plan, feed::Feed, sizes::Sizes};
 use crate::{
     gpu::{Caps, Gpu, Memory, Table},
-    kernels::Rates,
+    kernels::{Packed, Rates},
     nn::{Network, Ways, Weights},
     objective::MeanEmbeddings,
 };
@@ -28,7 +28,7 @@ pub(super) struct Buffers<M: Memory = Gpu> {
 
 impl<M: Memory> Pixels<M> {
     pub fn new(memory: &M, plan: &Plan<'_>) -> Self {
-        let pixels = plan.syns() * plan.image_len();
+        let pixels = plan.stored() * plan.image_len();
         Self {
             images: memory.buffer("synthetic images", pixels),
             velocity: memory.buffer("velocity", pixels),
@@ -39,7 +39,7 @@ impl<M: Memory> Pixels<M> {
 impl<M: Memory> Buffers<M> {
     pub fn new(memory: &M, plan: &Plan<'_>, sizes: Sizes) -> Self {
         let Sizes { chunk, syn_chunk, .. } = sizes;
-        let Plan { net, real_counts, ipc, .. } = plan;
+        let Plan { net, real_counts, .. } = plan;
         Self {
             weights: Weights::room(memory, net, 1, Ways::ToImages),
             network: Network::new(
@@ -50,8 +50,8 @@ impl<M: Memory> Buffers<M> {
             ),
             rates: memory.buffer("rates", 1),
             feed: Feed::room(memory, plan, sizes),
-            objective: MeanEmbeddings::room(memory, net.features(), real_counts, *ipc),
-            gradient: memory.buffer("gradient at the pixels", plan.syns() * plan.image_len()),
+            objective: MeanEmbeddings::room(memory, net.features(), real_counts, plan.shown()),
+            gradient: memory.buffer("gradient at the pixels", plan.stored() * plan.image_len()),
         }
     }
 }
@@ -70,9 +70,19 @@ impl Plan<'_> {
         self.real_counts.iter().sum()
     }
 
-    /// Synthetic images.
-    pub fn syns(&self) -> usize {
+    /// Synthetic images as they are stored.
+    pub fn stored(&self) -> usize {
         self.real_counts.len() * self.ipc
+    }
+
+    /// Synthetic images of each class, as networks see them.
+    pub fn shown(&self) -> usize {
+        self.ipc * self.packed.as_ref().map_or(1, Packed::tiles)
+    }
+
+    /// Synthetic images of all classes, as networks see them.
+    pub fn syns(&self) -> usize {
+        self.real_counts.len() * self.shown()
     }
 
     /// Values of an image.

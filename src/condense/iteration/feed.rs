@@ -10,7 +10,7 @@ use crate::{
     Result,
     augment::Row,
     gpu::{Buffer, Gpu, Memory, Recording},
-    kernels::{Augment, Item, Planes, Source},
+    kernels::{Augment, Item, Packed, Planes, Source, unpack, unpack_backward},
 };
 
 /// The buffers between images as they are stored and as a network reads them.
@@ -26,8 +26,22 @@ pub(in crate::condense) struct Feed<M: Memory = Gpu> {
     real_items: M::Buffer<Item>,
     norm_items: M::Buffer<Item>,
     synthetic_items: M::Buffer<Item>,
+    /// `None` if synthetic images are stored as networks see them.
+    packing: Option<Packing<M>>,
     /// Mean and standard deviation of each channel, of pixels.
     normalise: (Vec<f32>, Vec<f32>),
+}
+
+/// Between pictures as they are stored and the images that are packed into them.
+#[derive(Debug)]
+struct Packing<M: Memory> {
+    packed: Packed,
+    /// Images at a time.
+    chunk: usize,
+    /// The number of each image that is shown.
+    shown: M::Buffer<u32>,
+    /// A chunk's images, or the gradient there: nobody needs both at once.
+    images: M::Buffer<f32>,
 }
 
 #[derive(Debug)]
@@ -64,6 +78,12 @@ impl<M: Memory> Feed<M> {
             real_items: memory.buffer("real items", plan.reals()),
             norm_items: memory.buffer("items of batch norms", norm),
             synthetic_items: memory.buffer("synthetic items", plan.syns()),
+            packing: plan.packed.clone().map(|packed| Packing {
+                packed,
+                chunk: syn_chunk,
+                shown: memory.buffer("images shown", plan.syns()),
+                images: memory.buffer("decoded images", syn_chunk * image_len),
+            }),
             normalise: match plan.real {
                 RealFormat::Pixels { mean, std, .. } => (mean.to_vec(), std.to_vec()),
                 RealFormat::Values => Default::default(),
@@ -81,9 +101,15 @@ impl Feed {
         {
             pixels.write(gpu, all);
         }
-        let item = |image: u32| Item { image, row: image / plan.ipc as u32 };
+        // Decoded images are numbered within their chunk.
+        let chunk = self.packing.as_ref().map_or(plan.syns(), |packing| packing.chunk).max(1);
+        let shown = plan.shown() as u32;
+        let item = |image: u32| Item { image: image % chunk as u32, row: image / shown };
         let items: Vec<_> = (0..plan.syns() as u32).map(item).collect();
         self.synthetic_items.write(gpu, &items);
+        if let Some(packing) = &self.packing {
+            packing.shown.write(gpu, &(0..plan.syns() as u32).collect::<Vec<_>>());
+        }
         // Images that are sent are numbered in their order; for images that stay on the device, each step says which
         // ones it uses.
         let row = plan.real_counts.len() as u32;
@@ -142,7 +168,11 @@ impl Feed {
         (input, layout): (&Buffer<f32>, Planes),
         images: &Range<usize>,
     ) {
-        let (source, first, count) = (Source::Values(values), images.start, images.len());
+        let (mut source, first, count) = (Source::Values(values), images.start, images.len());
+        if let Some(Packing { packed, shown, images, .. }) = &self.packing {
+            recording.push(unpack(gpu, packed, shown, values, images, (first, count)));
+            source = Source::Values(images);
+        }
         let augment = self.augment(&self.synthetic_items);
         augment.forward(gpu, recording, source, self.dense, input, layout, first, count);
     }
@@ -158,7 +188,12 @@ impl Feed {
     ) {
         let (first, count) = (images.start, images.len());
         let augment = self.augment(&self.synthetic_items);
-        augment.backward(gpu, recording, d_input, layout, gradient, self.dense, first, count);
+        let d_images = self.packing.as_ref().map_or(gradient, |packing| &packing.images);
+        augment.backward(gpu, recording, d_input, layout, d_images, self.dense, first, count);
+        if let Some(Packing { packed, shown, .. }) = &self.packing {
+            let images = (first, count);
+            recording.push(unpack_backward(gpu, packed, shown, d_images, gradient, images, false));
+        }
     }
 
     fn augment<'a>(&'a self, items: &'a Buffer<Item>) -> Augment<'a> {

@@ -39,7 +39,7 @@ impl Sizes {
 
     pub fn of(gpu: &Gpu, plan: &Plan<'_>) -> Result<Self> {
         let binding = gpu.max_binding();
-        let pixels = (plan.syns() * plan.image_len()) as u64 * 4;
+        let pixels = (plan.stored() * plan.image_len()) as u64 * 4;
         if pixels > binding {
             return Err(Error::setting(
                 "ipc",

@@ -5,9 +5,10 @@ use crate::{
     condense::{
         GradientPlan, Init, Plan, RealFormat, Settings, UnrolledPlan, check_images,
         engine::{EnginePlan, NORM_IMAGES},
+        packing,
         sample::draw,
     },
-    kernels::Rates,
+    kernels::{Packed, Rates},
     objective::Matching,
     rng::{Purpose, Stream},
 };
@@ -32,6 +33,13 @@ pub(super) fn checked_plan<'a>(
     let real_counts = of_classes(settings.batch_real);
     let real = RealFormat::Pixels { all: train.pixels(), mean: dataset.mean(), std: dataset.std() };
     let (ipc, rates, net) = (settings.ipc, rates(settings), settings.network(dataset)?);
+    let packed = (settings.factor > 1).then(|| {
+        let mut padding = [0.0; 4];
+        let of_channels = packing::padding(dataset.mean(), dataset.std());
+        padding[..of_channels.len()].copy_from_slice(&of_channels);
+        let images = (dataset.channels(), dataset.size());
+        Packed { images, factor: settings.factor, pictures: ipc, padding }
+    });
     let plan = match settings.method {
         Matching::Dm => {
             let net = net.program().embedding();
@@ -44,6 +52,7 @@ pub(super) fn checked_plan<'a>(
                 real_counts,
                 norm_images,
                 ipc,
+                packed,
                 rates,
                 real,
             }))
@@ -97,9 +106,16 @@ pub(super) fn initial_images(dataset: &Dataset, settings: &Settings) -> Vec<f32>
                 images.extend((0..values).map(|_| stream.normal()));
             }
             Init::Real => {
-                let members = dataset.train().of_class(class);
-                for index in draw(members, settings.ipc, stream) {
-                    images.extend(dataset.normalised(dataset.train().image(index as usize)));
+                let (train, factor) = (dataset.train(), settings.factor);
+                let drawn = draw(train.of_class(class), settings.ipc * factor * factor, stream);
+                let real =
+                    drawn.iter().flat_map(|&at| dataset.normalised(train.image(at as usize)));
+                match factor {
+                    1 => images.extend(real),
+                    _ => {
+                        let shape = (dataset.channels(), dataset.size(), factor);
+                        images.extend(packing::pack(&real.collect::<Vec<_>>(), shape));
+                    }
                 }
             }
         }

@@ -101,7 +101,7 @@ impl SelectionSettings {
         if self.ipc == 0 {
             return Err(Error::setting("ipc", self.ipc, "at least 1 is needed"));
         }
-        check_real(dataset, self.ipc, Text::default())?;
+        check_real(dataset, self.ipc, 1, Text::default())?;
         self.network(dataset).map(drop)
     }
 

@@ -21,6 +21,7 @@ fn set() -> SyntheticSet {
         mean: vec![0.1307, 0.4914, 0.1],
         std: vec![0.3081, 0.2, 0.7],
         ipc,
+        factor: 1,
         settings: r#"{"ipc":2}"#.into(),
         course: None,
     }

@@ -1,7 +1,7 @@
 //! Who computes a golden case: the GPU, or the f64 twins.
 
 use dm_wgpu::{
-    ConvNet, Gpu, Net,
+    ConvNet, Gpu, Net, SyntheticSet,
     testing::{self, ClassifierParams, DmResult, DmSession, Embedded, Images, Trained},
 };
 
@@ -9,9 +9,18 @@ use super::{
     gradients::{Matched, match_gradients, match_gradients_twin},
     network::{Network, train_network, train_network_twin},
     unrolled::{Distilled, distil, distil_twin},
-    vectors::{ClassifierCase, DmCase, GradientsCase, NetworkCase, Result, UnrollCase},
+    vectors::{ClassifierCase, CutmixCase, DmCase, GradientsCase, NetworkCase, Result, UnrollCase},
 };
 use crate::reference::{self, Batch, Op, Params, Training, narrow, op::rows, widen, widen_all};
+
+/// What CutMix makes of a [`CutmixCase`].
+pub struct Mixed {
+    pub cut: [i32; 4],
+    pub share: f32,
+    pub mixed: Vec<f32>,
+    pub loss: f32,
+    pub d_logits: Vec<f32>,
+}
 
 /// The supported cases' computations. The harness neither knows nor cares who does them.
 pub trait Engine {
@@ -31,6 +40,12 @@ pub trait Engine {
     fn classifier(&self, case: &ClassifierCase) -> Result<Vec<(String, Trained)>>;
     /// The same of a network of any layers.
     fn network(&self, case: &NetworkCase) -> Result<Vec<(String, Network)>>;
+    /// What packed pictures decode to, in each way that the engine has of doing it. Beyond a picture is 0.5.
+    fn unpack(&self, x: &Images, factor: usize) -> Result<Vec<(String, Images)>>;
+    /// What CutMix makes of a case.
+    fn cutmix(&self, case: &CutmixCase) -> Result<Mixed>;
+    /// From the gradient there to the one at the pictures.
+    fn unpack_backward(&self, dy: &Images, factor: usize) -> Result<Images>;
     /// What each step of gradient matching left, in each way that the engine has of doing it.
     fn gradients(&self, case: &GradientsCase) -> Result<Vec<(String, Vec<Matched>)>>;
     /// What an iteration of distillation left, in each way that the engine has of doing it.
@@ -87,6 +102,31 @@ impl Engine for Twins {
     }
     fn network(&self, case: &NetworkCase) -> Result<Vec<(String, Network)>> {
         Ok(vec![("twin".into(), train_network_twin(case))])
+    }
+    fn unpack(&self, x: &Images, factor: usize) -> Result<Vec<(String, Images)>> {
+        let y = reference::unpack(&x.into(), factor, x.n, 0.5);
+        Ok(vec![("twin".into(), (&y).into())])
+    }
+    fn cutmix(&self, case: &CutmixCase) -> Result<Mixed> {
+        let (cut, share) = reference::cutmix::cut_box(case.x.size, case.beta.into(), case.center);
+        let x = Batch::from(&case.x);
+        let others = Batch::from(&case.others());
+        let mixed = reference::cutmix::cutmix(&x, &others, &vec![cut; case.x.n]);
+        let labels: Vec<_> = case.both_labels().map(|(a, b)| (a, b, share)).collect();
+        let logits = widen(&case.logits);
+        let weight = 1.0 / case.x.n as f64;
+        let (losses, d) = reference::cutmix::mixed_cross_entropy(&logits, &labels, weight);
+        Ok(Mixed {
+            cut: cut.map(|end| end as i32),
+            share: share as f32,
+            mixed: narrow(&mixed.values),
+            loss: (losses.iter().sum::<f64>() * weight) as f32,
+            d_logits: narrow(&d),
+        })
+    }
+    fn unpack_backward(&self, dy: &Images, factor: usize) -> Result<Images> {
+        let group = dy.n / (factor * factor);
+        Ok((&reference::unpack_backward(&dy.into(), factor, group)).into())
     }
     fn gradients(&self, case: &GradientsCase) -> Result<Vec<(String, Vec<Matched>)>> {
         Ok(vec![("twin".into(), match_gradients_twin(case))])
@@ -169,6 +209,48 @@ impl Engine for Shaders<'_> {
     fn network(&self, case: &NetworkCase) -> Result<Vec<(String, Network)>> {
         train_network(self.0, case)
     }
+    /// By the kernel, and as sets are decoded.
+    fn unpack(&self, x: &Images, factor: usize) -> Result<Vec<(String, Images)>> {
+        let packs = testing::Packs { factor, pictures: x.n, padding: 0.5 };
+        let shown: Vec<_> = (0..(x.n * factor * factor) as u32).collect();
+        let kernel = testing::unpacked(self.0, x, packs, &shown).map_err(|e| e.to_string())?;
+        let set = SyntheticSet {
+            images: x.values.clone(),
+            labels: vec![0; x.n],
+            channels: x.channels,
+            size: x.size,
+            dataset: "golden".into(),
+            class_names: vec!["one".into()],
+            mean: vec![0.0; x.channels],
+            std: vec![1.0; x.channels],
+            ipc: x.n,
+            factor,
+            settings: "{}".into(),
+        };
+        let values = set.decoded().map_err(|e| e.to_string())?.images;
+        let host = Images { values, n: kernel.n, ..*x };
+        Ok(vec![("kernel".into(), kernel), ("set".into(), host)])
+    }
+    fn cutmix(&self, case: &CutmixCase) -> Result<Mixed> {
+        let (x, wrong) = (&case.x, |e: dm_wgpu::Error| e.to_string());
+        let (cut, share) = testing::cut_box(x.size, case.beta, case.center);
+        let boxes = vec![cut; x.n];
+        let mixed = testing::cutmixed(self.0, x, &case.others(), &boxes).map_err(wrong)?;
+        let labels: Vec<_> = case.both_labels().map(|(a, b)| (a, b, share)).collect();
+        let weight = 1.0 / x.n as f32;
+        let (losses, d_logits) =
+            testing::mixed_losses(self.0, &case.logits, &labels, weight).map_err(wrong)?;
+        let loss = losses.iter().sum::<f32>() * weight;
+        Ok(Mixed { cut: cut.map(|end| end as i32), share, mixed: mixed.values, loss, d_logits })
+    }
+    fn unpack_backward(&self, dy: &Images, factor: usize) -> Result<Images> {
+        let n = dy.n / (factor * factor);
+        let zero = vec![0.0; dy.values.len() / (factor * factor)];
+        let zero = Images { values: zero, n, ..*dy };
+        let packs = testing::Packs { factor, pictures: n, padding: 0.5 };
+        let shown: Vec<_> = (0..dy.n as u32).collect();
+        testing::unpacked_backward(self.0, dy, packs, &shown, &zero).map_err(|e| e.to_string())
+    }
     fn gradients(&self, case: &GradientsCase) -> Result<Vec<(String, Vec<Matched>)>> {
         match_gradients(self.0, case)
     }
@@ -218,12 +300,52 @@ pub fn run_dm(gpu: &Gpu, case: &DmCase, memory_budget: u64) -> dm_wgpu::Result<V
         batch_real: case.batch_real,
         norm_images: 0,
         lr: case.lr,
+        factor: 1,
+        padding: 0.0,
     };
     let gpu = gpu.clone().with_memory_budget(memory_budget);
     let mut session = DmSession::new(&gpu, &settings, &case.syn0.values)?;
     let step =
         |s: &super::vectors::DmStep| session.step(&s.weights, &rows(&s.ops), &s.real.values, &[]);
     case.steps.iter().map(step).collect()
+}
+
+/// A step of (classes, ipc, factor) on packed images, beyond which is 0.25, at a rate of 0.7: whole, then in the smallest
+/// pieces.
+pub fn run_dm_packed(
+    gpu: &Gpu,
+    net: &ConvNet,
+    (classes, ipc, factor): (usize, usize, usize),
+    syn0: &Images,
+    step: &super::vectors::DmStep,
+) -> Result<[DmResult; 2]> {
+    let settings = testing::DmCase {
+        net: Net::of_convnet(net, classes).map_err(|e| e.to_string())?,
+        classes,
+        ipc,
+        batch_real: step.real.n / classes,
+        norm_images: 0,
+        lr: 0.7,
+        factor,
+        padding: 0.25,
+    };
+    let run = |budget: u64| {
+        let gpu = gpu.clone().with_memory_budget(budget);
+        let mut session = DmSession::new(&gpu, &settings, &syn0.values)?;
+        session.step(&step.weights, &rows(&step.ops), &step.real.values, &[])
+    };
+    let whole = run(AMPLE).map_err(|e| e.to_string())?;
+    let mut budget = 1024;
+    let pieces = loop {
+        match run(budget) {
+            Err(error) if error.is_usage() && budget < AMPLE => budget *= 2,
+            result => break result.map_err(|e| e.to_string())?,
+        }
+    };
+    match first_difference(&whole, &pieces) {
+        Some(what) => Err(format!("{what} depends on the memory budget")),
+        None => Ok([whole, pieces]),
+    }
 }
 
 /// [`run_dm`] with the first power of two of bytes that is not refused as too little: whatever

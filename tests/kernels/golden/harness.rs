@@ -11,8 +11,8 @@ use super::{
     engine::Engine,
     network::is_cancelled,
     vectors::{
-        AugmentCase, Case, ClassifierCase, DmCase, EmbedCase, GradientsCase, NetworkCase, Result,
-        UnrollCase, Vectors,
+        AugmentCase, Case, ClassifierCase, CutmixCase, DmCase, EmbedCase, GradientsCase,
+        NetworkCase, PackCase, Result, UnrollCase, Vectors,
     },
 };
 use crate::{
@@ -145,6 +145,14 @@ fn check_file(path: &Path, engine: &dyn Engine, tolerance: Tolerance) -> Line {
             line.case = "unroll".into();
             check_unroll(&case, engine, &mut errors)
         }
+        Ok(Case::Pack(case)) => {
+            line.case = "pack".into();
+            check_pack(&case, engine, &mut errors)
+        }
+        Ok(Case::Cutmix(case)) => {
+            line.case = "cutmix".into();
+            check_cutmix(&case, engine, &mut errors)
+        }
         Ok(Case::NotSupported(case)) => {
             line.case = case;
             return line;
@@ -164,6 +172,27 @@ fn check_augment(case: &AugmentCase, engine: &dyn Engine, errors: &mut Errors) -
     errors.value("y", &y.values, &case.y);
     let dx = engine.augment_backward(&case.dy, &case.ops)?;
     errors.gradient("dx", &dx.values, &case.dx);
+    Ok(())
+}
+
+fn check_pack(case: &PackCase, engine: &dyn Engine, errors: &mut Errors) -> Result<()> {
+    for (how, y) in engine.unpack(&case.x, case.factor)? {
+        errors.value(&format!("{how}: y"), &y.values, &case.y);
+    }
+    let dx = engine.unpack_backward(&case.dy, case.factor)?;
+    errors.gradient("dx", &dx.values, &case.dx);
+    Ok(())
+}
+
+fn check_cutmix(case: &CutmixCase, engine: &dyn Engine, errors: &mut Errors) -> Result<()> {
+    let out = engine.cutmix(case)?;
+    if out.cut != case.cut {
+        return Err(format!("the box is {:?}, not {:?}", out.cut, case.cut));
+    }
+    errors.value("lambda", &[out.share], &[case.lambda]);
+    errors.value("mixed", &out.mixed, &case.mixed);
+    errors.value("loss", &[out.loss], &[case.loss]);
+    errors.gradient("d_logits", &out.d_logits, &case.d_logits);
     Ok(())
 }
 

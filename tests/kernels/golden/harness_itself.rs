@@ -9,12 +9,12 @@ use dm_wgpu::{
 use safetensors::{Dtype, tensor::TensorView};
 
 use super::{
-    engine::{Engine, Twins},
+    engine::{Engine, Mixed, Twins},
     gradients::Matched,
     harness,
     network::Network,
     unrolled::Distilled,
-    vectors::{ClassifierCase, DmCase, GradientsCase, NetworkCase, Result, UnrollCase},
+    vectors::{ClassifierCase, CutmixCase, DmCase, GradientsCase, NetworkCase, Result, UnrollCase},
 };
 use crate::{
     common::{Tolerance, relative_error},
@@ -72,6 +72,15 @@ impl Engine for Faulty {
         unreachable!("no such file is made here")
     }
     fn network(&self, _: &NetworkCase) -> Result<Vec<(String, Network)>> {
+        unreachable!("no such file is made here")
+    }
+    fn unpack(&self, _: &Images, _: usize) -> Result<Vec<(String, Images)>> {
+        unreachable!("no such file is made here")
+    }
+    fn cutmix(&self, _: &CutmixCase) -> Result<Mixed> {
+        unreachable!("no such file is made here")
+    }
+    fn unpack_backward(&self, _: &Images, _: usize) -> Result<Images> {
         unreachable!("no such file is made here")
     }
     fn gradients(&self, _: &GradientsCase) -> Result<Vec<(String, Vec<Matched>)>> {

@@ -42,6 +42,43 @@ pub struct AugmentCase {
     pub ops: Vec<Op>,
 }
 
+/// `case=pack`.
+pub struct PackCase {
+    pub factor: usize,
+    pub x: Images,
+    pub y: Vec<f32>,
+    pub dy: Images,
+    pub dx: Vec<f32>,
+}
+
+/// `case=cutmix`.
+pub struct CutmixCase {
+    pub x: Images,
+    pub perm: Vec<usize>,
+    pub beta: f32,
+    pub center: [usize; 2],
+    pub labels: Vec<u32>,
+    pub logits: Vec<f32>,
+    pub cut: [i32; 4],
+    pub lambda: f32,
+    pub mixed: Vec<f32>,
+    pub loss: f32,
+    pub d_logits: Vec<f32>,
+}
+
+impl CutmixCase {
+    /// The image that each is mixed with.
+    pub fn others(&self) -> Images {
+        let each = self.x.values.len() / self.x.n;
+        let image = |at: &usize| &self.x.values[at * each..][..each];
+        Images { values: self.perm.iter().flat_map(image).copied().collect(), ..self.x }
+    }
+    /// The labels of each image and of the one that it is mixed with.
+    pub fn both_labels(&self) -> impl Iterator<Item = (u32, u32)> {
+        self.labels.iter().zip(&self.perm).map(|(label, other)| (*label, self.labels[*other]))
+    }
+}
+
 /// `case=embed`.
 pub struct EmbedCase {
     pub net: ConvNet,
@@ -79,6 +116,8 @@ pub struct DmStep {
 /// What a file holds.
 pub enum Case {
     Augment(AugmentCase),
+    Pack(PackCase),
+    Cutmix(Box<CutmixCase>),
     Embed(EmbedCase),
     Dm(Box<DmCase>),
     Classifier(Box<ClassifierCase>),
@@ -119,7 +158,9 @@ impl Vectors {
             "gradient_match" => self.gradient_match().map(Box::new).map(Case::Gradients),
             "gradient_match_run" => self.gradient_match_run().map(Box::new).map(Case::Gradients),
             "unroll" => self.unroll().map(Box::new).map(Case::Unroll),
-            name @ ("pack" | "cutmix" | "snapshot_match") => Ok(Case::NotSupported(name.into())),
+            "pack" => self.pack().map(Case::Pack),
+            "cutmix" => self.cutmix().map(Box::new).map(Case::Cutmix),
+            name @ "snapshot_match" => Ok(Case::NotSupported(name.into())),
             unknown => Err(format!("holds the unknown case {unknown:?}")),
         }
     }
@@ -130,6 +171,34 @@ impl Vectors {
         let ops = (0..x.n).map(|i| self.op(op, "", i)).collect::<Result<_>>()?;
         let dy = self.images("dy")?;
         Ok(AugmentCase { x, y: self.floats("y")?, dy, dx: self.floats("dx")?, ops })
+    }
+
+    fn pack(&self) -> Result<PackCase> {
+        let (x, dy) = (self.images("x")?, self.images("dy")?);
+        let (y, dx) = (self.floats("y")?, self.floats("dx")?);
+        Ok(PackCase { factor: self.number("factor")?, x, y, dy, dx })
+    }
+
+    fn cutmix(&self) -> Result<CutmixCase> {
+        let one =
+            |name: &str| self.floats(name)?.first().copied().ok_or(format!("{name} is empty"));
+        let whole = |name: &str| -> Result<Vec<usize>> {
+            Ok(self.integers(name)?.iter().map(|&n| n as usize).collect())
+        };
+        let cut = self.integers("box")?.try_into().map_err(|_| "box has not four ends")?;
+        Ok(CutmixCase {
+            x: self.images("x")?,
+            perm: whole("perm")?,
+            beta: one("beta")?,
+            center: whole("center")?.try_into().map_err(|_| "center is not two numbers")?,
+            labels: self.integers("labels")?.iter().map(|&label| label as u32).collect(),
+            logits: self.floats("logits")?,
+            cut,
+            lambda: one("lambda")?,
+            mixed: self.floats("mixed")?,
+            loss: one("loss")?,
+            d_logits: self.floats("d_logits")?,
+        })
     }
 
     fn embed(&self) -> Result<EmbedCase> {

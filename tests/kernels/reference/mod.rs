@@ -14,6 +14,7 @@ pub mod conv_backward_data;
 pub mod conv_backward_weight;
 pub mod conv_forward;
 pub mod count_correct;
+pub mod cutmix;
 pub mod gradient_match;
 pub mod image_mean;
 pub mod init_normal;
@@ -33,6 +34,7 @@ pub mod rate_gradient;
 pub mod sgd;
 pub mod softmax_cross_entropy;
 pub mod softmax_tangent;
+pub mod unpack;
 
 pub use adam::adam;
 pub use augment_backward::augment_backward;
@@ -60,6 +62,7 @@ pub use rate_gradient::{rate_gradient, softplus_slope};
 pub use sgd::{sgd, sgd_with_decay};
 pub use softmax_cross_entropy::softmax_cross_entropy;
 pub use softmax_tangent::softmax_tangent;
+pub use unpack::{unpack, unpack_backward};
 
 use dm_wgpu::testing::Images;
 

@@ -1,0 +1,37 @@
+// CutMix (Yun et al., ICCV 2019): of each image, a box from another one. One workgroup per image.
+
+struct Params {
+    source: Planes,
+    result: Planes,
+    // Of the boxes: where those of these images begin.
+    first: u32,
+    images: u32,
+    pad0: u32,
+    pad1: u32,
+}
+
+@group(0) @binding(0) var<storage, read> params: Params;
+// First row, row after the last, first column, column after the last.
+@group(0) @binding(1) var<storage, read> boxes: array<vec4u>;
+@group(0) @binding(2) var<storage, read> own: array<f32>;
+@group(0) @binding(3) var<storage, read> other: array<f32>;
+@group(0) @binding(4) var<storage, read_write> result: array<f32>;
+
+@compute @workgroup_size(TEAM)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+    let i = flat_group(group);
+    if i >= params.images {
+        return;
+    }
+    let box = boxes[params.first + i];
+    let size = params.source.size;
+    for (var c = 0u; c < params.source.channels; c++) {
+        let begin = plane_start(params.source, i, c);
+        let to = plane_start(params.result, i, c);
+        for (var w = walk(lane, size); w.y < size; w = step(w)) {
+            let at = begin + w.y * params.source.pitch + w.x;
+            let inside = w.y >= box.x && w.y < box.y && w.x >= box.z && w.x < box.w;
+            result[to + w.y * params.result.pitch + w.x] = select(own[at], other[at], inside);
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! Packed pictures on a device, from and to host memory.
+
+use super::{Images, run};
+use crate::{
+    Gpu, Result,
+    gpu::Buffer,
+    kernels::{Packed, unpack, unpack_backward},
+};
+
+/// How pictures are packed, for these functions.
+#[derive(Debug, Clone, Copy)]
+pub struct Packs {
+    /// Tiles of a side.
+    pub factor: usize,
+    /// Pictures of a class.
+    pub pictures: usize,
+    /// What is beyond a picture, in every channel.
+    pub padding: f32,
+}
+
+impl Packs {
+    fn of(self, images: &Images) -> Packed {
+        let Self { factor, pictures, padding } = self;
+        let images = (images.channels, images.size);
+        Packed { images, factor, pictures, padding: [padding; 4] }
+    }
+}
+
+/// Those of the images in `x` that `shown` names.
+pub fn unpacked(gpu: &Gpu, x: &Images, packs: Packs, shown: &[u32]) -> Result<Images> {
+    let pictures = Buffer::from_slice(gpu, "pictures", &x.values);
+    let result = Buffer::zeros(gpu, "images", shown.len() * x.values.len() / x.n);
+    let numbers = Buffer::from_slice(gpu, "shown", shown);
+    run(gpu, |r| {
+        let images = (0, shown.len());
+        r.push(unpack(gpu, &packs.of(x), &numbers, &pictures, &result, images));
+    })?;
+    Ok(Images { values: result.read_blocking(gpu)?, n: shown.len(), ..*x })
+}
+
+/// `before`, a gradient at pictures, with the gradient added that `dy` at those images makes.
+pub fn unpacked_backward(
+    gpu: &Gpu,
+    dy: &Images,
+    packs: Packs,
+    shown: &[u32],
+    before: &Images,
+) -> Result<Images> {
+    let d_images = Buffer::from_slice(gpu, "dy", &dy.values);
+    let d_pictures = Buffer::from_slice(gpu, "dx", &before.values);
+    let numbers = Buffer::from_slice(gpu, "shown", shown);
+    run(gpu, |r| {
+        let (packed, images) = (packs.of(dy), (0, shown.len()));
+        r.push(unpack_backward(gpu, &packed, &numbers, &d_images, &d_pictures, images, true));
+    })?;
+    Ok(Images { values: d_pictures.read_blocking(gpu)?, ..*before })
+}

@@ -1,0 +1,168 @@
+//! Packed pictures: decoding on the GPU and its transpose, and whole steps on them.
+
+use dm_wgpu::{
+    ConvNet, SyntheticSet,
+    testing::{self, Images, Packs},
+};
+
+use crate::{
+    assert_adjoint,
+    common::{Rng, Tolerance, assert_close, gpu, gpus},
+    golden::{engine::run_dm_packed, vectors::DmStep},
+    images,
+    reference::{self, Batch, Op, narrow, sgd, unpack, unpack_backward, widen_all},
+    with,
+};
+
+const LIMIT: f64 = Tolerance::KERNEL.values;
+
+/// Channels, size, factor, pictures of a class and classes: tiles that fill their pictures and such that do not, up to
+/// one pixel.
+const SHAPES: [(usize, usize, usize, usize, usize); 7] = [
+    (1, 28, 3, 2, 3),
+    (3, 32, 2, 1, 4),
+    (3, 32, 3, 3, 1),
+    (1, 27, 2, 5, 2),
+    (3, 7, 4, 1, 1),
+    (1, 4, 4, 2, 2),
+    (3, 9, 1, 3, 2),
+];
+
+fn all(count: usize) -> Vec<u32> {
+    (0..count as u32).collect()
+}
+
+#[test]
+fn decoding_and_its_transpose_match_the_twins() {
+    for (channels, size, factor, pictures, classes) in SHAPES {
+        let what = format!("{channels}×{size}×{size} by {factor}");
+        let rng = &mut Rng(size as u64);
+        let (n, tiles) = (classes * pictures, factor * factor);
+        let x = images(rng, n, channels, size);
+        let packs = Packs { factor, pictures, padding: 0.375 };
+        let y = testing::unpacked(gpu(), &x, packs, &all(n * tiles)).unwrap();
+        let expected = unpack(&(&x).into(), factor, pictures, 0.375);
+        assert_close(&format!("{what}: y"), &y.values, &expected.values, LIMIT);
+
+        let (dy, zero) =
+            (images(rng, n * tiles, channels, size), with(&x, vec![0.0; x.values.len()]));
+        let back = |before: &Images| {
+            testing::unpacked_backward(gpu(), &dy, packs, &all(n * tiles), before).unwrap()
+        };
+        let dx = back(&zero);
+        let expected = unpack_backward(&(&dy).into(), factor, pictures);
+        assert_close(&format!("{what}: dx"), &dx.values, &expected.values, LIMIT);
+        // Padding adds a constant.
+        let padding = testing::unpacked(gpu(), &zero, packs, &all(n * tiles)).unwrap();
+        let linear: Vec<_> = y.values.iter().zip(&padding.values).map(|(y, p)| y - p).collect();
+        assert_adjoint(&what, &linear, &dy.values, &x.values, &dx.values);
+        let sum: Vec<_> =
+            x.values.iter().zip(&expected.values).map(|(x, d)| f64::from(*x) + d).collect();
+        assert_close(&format!("{what}: added"), &back(&x).values, &sum, LIMIT);
+    }
+}
+
+#[test]
+fn a_part_of_the_images_is_those_images() {
+    let (channels, size, factor, pictures) = (3, 14, 2, 2);
+    let rng = &mut Rng(3);
+    let x = images(rng, 4, channels, size);
+    let packs = Packs { factor, pictures, padding: 0.0 };
+    let whole = testing::unpacked(gpu(), &x, packs, &all(16)).unwrap();
+    let (some, each) = ([13, 2, 7], channels * size * size);
+    let part = testing::unpacked(gpu(), &x, packs, &some).unwrap();
+    let expected: Vec<_> =
+        some.iter().flat_map(|&at| whole.values[at as usize * each..][..each].to_vec()).collect();
+    assert_eq!(part.values, expected);
+    // Tiles of the others get nothing.
+    let (dy, zero) = (images(rng, 3, channels, size), with(&x, vec![0.0; x.values.len()]));
+    let dx = testing::unpacked_backward(gpu(), &dy, packs, &some, &zero).unwrap();
+    let mut spread = Batch::zeros(16, channels, size);
+    for (at, image) in some.iter().zip(dy.values.chunks(each)) {
+        let to = &mut spread.values[*at as usize * each..][..each];
+        to.iter_mut().zip(image).for_each(|(to, from)| *to = f64::from(*from));
+    }
+    let expected = unpack_backward(&spread, factor, pictures);
+    assert_close("dx", &dx.values, &expected.values, LIMIT);
+}
+
+#[test]
+fn sets_are_decoded_as_the_kernel_decodes() {
+    for (channels, size, factor, pictures, classes) in SHAPES {
+        let x = images(&mut Rng(7), classes * pictures, channels, size);
+        let set = SyntheticSet {
+            images: x.values.clone(),
+            labels: (0..x.n).map(|at| (at / pictures) as i64).collect(),
+            channels,
+            size,
+            dataset: "of mine".into(),
+            class_names: (0..classes).map(|class| class.to_string()).collect(),
+            mean: vec![0.25; channels],
+            std: vec![0.5; channels],
+            ipc: pictures,
+            factor,
+            settings: "{}".into(),
+        };
+        assert_eq!(set.trained_on(), x.n * factor * factor);
+        let decoded = set.clone().decoded().unwrap();
+        assert_eq!((decoded.factor, decoded.labels.len()), (1, set.trained_on()));
+        let expected = unpack(&(&x).into(), factor, pictures, (0.5 - 0.25) / 0.5);
+        assert_close(&format!("{size} by {factor}"), &decoded.images, &expected.values, LIMIT);
+        assert_eq!(SyntheticSet::from_bytes(&set.to_bytes().unwrap()).unwrap(), set);
+    }
+}
+
+/// Steps on packed images, whole and in the smallest pieces.
+#[test]
+fn steps_on_packed_images_match_the_twins() {
+    for (channels, size, factor, ipc, ops) in [
+        (
+            3,
+            14,
+            2,
+            3,
+            vec![Op::Rotate(0.2), Op::Color { brightness: 0.4, saturation: 0.3, contrast: 1.4 }],
+        ),
+        (1, 16, 3, 1, vec![Op::Crop { y: -1, x: 1 }, Op::None, Op::Cutout { y: 0, x: 5 }]),
+    ] {
+        let (classes, padding, lr) = (ops.len(), 0.25, 0.7);
+        let net = ConvNet::new(channels, size, 5, 2).unwrap();
+        let rng = &mut Rng(11);
+        let tiles = factor * factor;
+        let syn0 = images(rng, classes * ipc, channels, size);
+        let step = DmStep {
+            weights: (0..2)
+                .map(|d| rng.normals(5 * net.inputs(d) * 9).iter().map(|w| 0.3 * w).collect())
+                .collect(),
+            real: images(rng, classes * 4, channels, size),
+            ops,
+            loss: 0.0,
+            grad: vec![],
+            syn: vec![],
+            velocity: vec![],
+        };
+        let decoded = unpack(&(&syn0).into(), factor, ipc, padding);
+        let expected = reference::DmStep {
+            net: &net,
+            weights: &widen_all(&step.weights),
+            ops: &step.ops,
+            real: &(&step.real).into(),
+            real_counts: &vec![4; classes],
+            ipc: ipc * tiles,
+        }
+        .gradient(&decoded);
+        assert!(expected.kink_distance > 8e-6, "{:e}: draw others", expected.kink_distance);
+        let grad = unpack_backward(&expected.grad, factor, ipc);
+        let start = Batch::from(&syn0).values;
+        let (syn, _) = sgd(&start, &vec![0.0; start.len()], &grad.values, lr, 0.5);
+        for gpu in gpus() {
+            let at = |what: &str| format!("{what}, {}", gpu.kernels().name());
+            for out in run_dm_packed(gpu, &net, (classes, ipc, factor), &syn0, &step).unwrap() {
+                assert_close(&at("loss"), &[out.loss], &[expected.loss], 1e-4);
+                assert_close(&at("grad"), &out.grad, &grad.values, 1e-3);
+                assert_close(&at("syn"), &out.syn, &syn, 1e-4);
+                assert_eq!(narrow(&grad.values).len(), out.grad.len());
+            }
+        }
+    }
+}
