@@ -121,7 +121,7 @@ const reset = guarded(async () => {
   leave = true;
   await alone(async () => {
     const settings = asked();
-    status("Preparing…");
+    status("Preparing: the device compiles…");
     forget();
     $("problem").hidden = true;
     run = await Run.start(device, data, JSON.stringify(settings));
@@ -248,18 +248,23 @@ function refresh() {
 
 // ---- frames ----
 
-let rate = { frames: 0, iterations: 0, at: 0 };
+/** Frames of the last second, and when the last iterations ended. */
+let rate = { frames: 0, at: 0 };
 let drawn = 0;
+/** Seconds over which iterations are counted. */
+const SPAN = 8;
 
 function rates(now) {
   rate.frames++;
   if (now - rate.at < 1000) return;
   const span = (now - rate.at) / 1000;
-  if (span < 3) {
-    $("frames").textContent = (rate.frames / span).toFixed(0);
-    $("speed").textContent = short((losses.length - rate.iterations) / span);
-  }
-  rate = { frames: 0, iterations: losses.length, at: now };
+  if (span < 3) $("frames").textContent = (rate.frames / span).toFixed(0);
+  rate = { frames: 0, at: now };
+  // Of the run's own time, so that pauses and measurements do not count.
+  const last = seconds.length - 1;
+  let first = last;
+  while (first > 0 && seconds[last] - seconds[first] < SPAN) first--;
+  if (seconds[last] > seconds[first]) $("speed").textContent = short((last - first) / (seconds[last] - seconds[first]));
 }
 
 /** The call of the next frame, if one is awaited; and whether one is at work. */
@@ -366,7 +371,7 @@ const start = guarded(() => {
   guest = null;
   running = true;
   $("snapshot").value = $("snapshot").max;
-  rate = { frames: 0, iterations: losses.length, at: performance.now() };
+  rate = { frames: 0, at: performance.now() };
   begin();
   say("Running");
   refresh();
@@ -630,7 +635,7 @@ async function main() {
     status("No WebGPU");
     return problem(isSecureContext ? WITHOUT : "Browsers offer WebGPU only to pages that come over https, or from localhost. Open this page in one of these ways.");
   }
-  await init();
+  await init({ module_or_path: new URL("dm_wgpu_bg.wasm", import.meta.url) });
   try {
     await openDevice();
   } catch (error) {

@@ -1,6 +1,7 @@
 // Draws what is seen: the images on a canvas, curves as SVG.
 
-const NARROW = 1.3; // width by height that the classes' columns aim at
+/** The largest side of an image, and the height by width that the whole has at most if it can. */
+const [LARGEST, TALLEST] = [112, 0.8];
 const GAP = 2;
 
 /** Where the images of each class stand: classes in rows, the rows in columns if they are short. */
@@ -11,24 +12,22 @@ export function layout(labels, classes, size, width, ratio) {
   const letters = Math.min(18, Math.max(...classes.map((name) => name.length)));
   const font = 13 * ratio;
   const label = Math.ceil(letters * font * 0.62 + 8 * ratio);
+  const gap = GAP * ratio;
   let best;
   for (let columns = 1; columns <= classes.length; columns++) {
     const down = Math.ceil(classes.length / columns);
     if ((columns - 1) * down >= classes.length) continue;
-    const room = Math.floor(width / columns) - label - GAP * (most + 1) * ratio;
-    const scale = Math.floor(room / (most * size));
+    const room = Math.floor(width / columns) - label - gap * (most + 1);
+    // Whole multiples keep pixels square; where not even one fits, images shrink.
+    const scale = Math.min(Math.floor(room / (most * size)), Math.max(1, Math.floor((LARGEST * ratio) / size)));
     const cell = scale >= 1 ? scale * size : Math.max(4, Math.floor(room / most));
-    const tall = down * (Math.max(cell, font) + GAP * ratio);
-    // As large as they fit, but not beyond a screen's height.
-    const worth = Math.min(cell, (width / NARROW / tall) * cell, 112 * ratio);
-    if (!best || worth > best.worth) best = { columns, down, cell, worth };
+    const pitch = Math.max(cell, Math.ceil(font)) + gap;
+    const worth = cell * Math.min(1, (width * TALLEST) / (down * pitch));
+    if (!best || worth >= best.worth) best = { columns, down, cell, pitch, worth };
   }
-  const gap = GAP * ratio;
-  const cell = Math.min(best.cell, Math.max(size, Math.floor((112 * ratio) / size) * size));
+  const { columns, down, cell, pitch } = best;
   const block = label + most * (cell + gap) + gap;
-  const pitch = Math.max(cell, Math.ceil(font)) + gap;
-  return { rows, label, font, cell, gap, block, pitch, down: best.down, columns: best.columns,
-    width: Math.min(width, best.columns * block), height: best.down * pitch + gap };
+  return { rows, label, font, cell, gap, block, pitch, down, width: Math.min(width, columns * block), height: down * pitch + gap };
 }
 
 /** Paints images (RGBA, one below the other) with their classes' names; returns what was painted. */
