@@ -122,10 +122,12 @@ fn split(
     }
     // Far more classes than anything here can tell apart; without a bound, one number could ask for any memory.
     let label = |&number: &i64| u32::try_from(number).ok().filter(|label| *label < 1 << 16);
-    let wrong = |at: usize| of(labels, format!("label {at} is {}; labels count from 0", numbers[at]));
+    let wrong =
+        |at: usize| of(labels, format!("label {at} is {}; labels count from 0", numbers[at]));
     let known = numbers.iter().map(label).collect::<Option<Vec<_>>>();
-    let known = known
-        .ok_or_else(|| wrong(numbers.iter().position(|n| label(n).is_none()).unwrap_or_default()))?;
+    let known = known.ok_or_else(|| {
+        wrong(numbers.iter().position(|n| label(n).is_none()).unwrap_or_default())
+    })?;
     Ok(((channels, size), (pixels, known)))
 }
 
@@ -177,7 +179,10 @@ mod tests {
                 ("y_test", npy("<i8", "(2,)", &[0; 16])),
             ]);
             let set = dataset_from_npz("folder/pets.npz", &bytes).unwrap();
-            assert_eq!((set.name(), set.class_names()), ("pets", &["0", "1"].map(String::from)[..]));
+            assert_eq!(
+                (set.name(), set.class_names()),
+                ("pets", &["0", "1"].map(String::from)[..])
+            );
             assert_eq!((set.channels(), set.size()), (3, 2));
             assert_eq!(set.train().pixels(), (0..24).collect::<Vec<u8>>(), "{shape}");
             assert_eq!((set.train().labels(), set.test().labels()), (&[1, 0][..], &[0, 0][..]));

@@ -117,11 +117,11 @@ function forget() {
 
 /** Begins anew with the settings as they are. */
 const reset = guarded(async () => {
+  const settings = asked();
   running = false;
   leave = true;
+  status("Preparing: the device compiles…");
   await alone(async () => {
-    const settings = asked();
-    status("Preparing: the device compiles…");
     forget();
     $("problem").hidden = true;
     run = await Run.start(device, data, JSON.stringify(settings));
@@ -165,6 +165,19 @@ function ask(name, work) {
   }
   return answered[name];
 }
+/** Another number of iterations, on which nothing else depends: the same run goes on. */
+const extend = guarded(async (iterations) => {
+  await alone(async () => {
+    const saved = await run.checkpoint("");
+    collect();
+    const next = await Run.resume(device, data, saved, Math.max(iterations, saved.iteration));
+    run.free();
+    [run, answered] = [next, {}];
+  });
+  status(`Iteration ${done()} of ${total()}`);
+  refresh();
+});
+
 const done = () => ask("done", () => run.done) ?? 0;
 const settingsNow = () => ask("settings", () => JSON.parse(run.settings()));
 const total = () => settingsNow()?.iterations ?? 0;
@@ -602,8 +615,11 @@ $("controls").addEventListener("input", guarded((event) => {
     if (event.target.checkValidity() && rate > 0) alone(() => run.set_lr_img(rate)).catch(failed);
     return;
   }
-  if (["every", "nets", "epochs", "hidden"].includes(event.target.id)) return;
+  if (["iterations", "every", "nets", "epochs", "hidden"].includes(event.target.id)) return;
   $("pending").hidden = false;
+}));
+$("iterations").addEventListener("change", guarded(() => {
+  if (run && $("iterations").checkValidity() && number("iterations") !== total()) extend(number("iterations"));
 }));
 $("glyphs").addEventListener("click", guarded(() => take(Data.known("glyphs", []), "glyphs")));
 for (const id of ["files", "folder"]) {

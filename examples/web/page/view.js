@@ -14,20 +14,28 @@ export function layout(labels, classes, size, width, ratio) {
   const label = Math.ceil(letters * font * 0.62 + 8 * ratio);
   const gap = GAP * ratio;
   let best;
-  for (let columns = 1; columns <= classes.length; columns++) {
+  const consider = (columns, cell, perLine) => {
     const down = Math.ceil(classes.length / columns);
-    if ((columns - 1) * down >= classes.length) continue;
-    const room = Math.floor(width / columns) - label - gap * (most + 1);
-    // Whole multiples keep pixels square; where not even one fits, images shrink.
-    const scale = Math.min(Math.floor(room / (most * size)), Math.max(1, Math.floor((LARGEST * ratio) / size)));
-    const cell = scale >= 1 ? scale * size : Math.max(4, Math.floor(room / most));
-    const pitch = Math.max(cell, Math.ceil(font)) + gap;
+    const pitch = Math.max(Math.ceil(most / perLine) * (cell + gap), Math.ceil(font) + gap);
     const worth = cell * Math.min(1, (width * TALLEST) / (down * pitch));
-    if (!best || worth >= best.worth) best = { columns, down, cell, pitch, worth };
+    if (!best || worth >= best.worth) best = { columns, down, cell, perLine, pitch, worth };
+  };
+  for (let columns = 1; columns <= classes.length; columns++) {
+    if ((columns - 1) * Math.ceil(classes.length / columns) >= classes.length) continue;
+    const room = Math.floor(width / columns) - label - gap;
+    const cell = Math.floor(room / most) - gap;
+    // Whole multiples keep pixels square. Where not even one fits, images shrink, but not below what can be recognised,
+    // or a class goes on in the next line.
+    const scale = Math.min(Math.floor(cell / size), Math.max(1, Math.floor((LARGEST * ratio) / size)));
+    if (scale >= 1) consider(columns, scale * size, most);
+    else if (cell >= size / 2) consider(columns, cell, most);
+    if (scale < 1 && room >= size + gap) consider(columns, size, Math.floor(room / (size + gap)));
   }
-  const { columns, down, cell, pitch } = best;
-  const block = label + most * (cell + gap) + gap;
-  return { rows, label, font, cell, gap, block, pitch, down, width: Math.min(width, columns * block), height: down * pitch + gap };
+  // A screen too narrow for anything shows what fits.
+  if (!best) consider(1, size, 1);
+  const { columns, down, cell, perLine, pitch } = best;
+  const block = label + Math.min(most, perLine) * (cell + gap) + gap;
+  return { rows, label, font, cell, gap, block, pitch, perLine, down, width: Math.min(width, columns * block), height: down * pitch + gap };
 }
 
 /** Paints images (RGBA, one below the other) with their classes' names; returns what was painted. */
@@ -53,8 +61,9 @@ export function paint(canvas, images, about, width, ratio, colours) {
     const y = (at % place.down) * place.pitch + place.gap;
     const name = classes[at].length > 18 ? `${classes[at].slice(0, 17)}…` : classes[at];
     to.fillText(name, x + place.gap, y + place.cell / 2, place.label - 2 * place.gap);
-    row.forEach((image, column) => to.drawImage(source, 0, image * size, size, size,
-      x + place.label + column * (place.cell + place.gap), y, place.cell, place.cell));
+    row.forEach((image, number) => to.drawImage(source, 0, image * size, size, size,
+      x + place.label + (number % place.perLine) * (place.cell + place.gap),
+      y + Math.floor(number / place.perLine) * (place.cell + place.gap), place.cell, place.cell));
   });
 }
 

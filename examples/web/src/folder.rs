@@ -44,7 +44,8 @@ pub fn run_folder(
     evaluation: &str,
 ) -> Result<Vec<u8>, JsValue> {
     let checkpoint = &saved.0;
-    let failed = |error: &dyn std::fmt::Display| named("File", &format!("the run's folder: {error}"));
+    let failed =
+        |error: &dyn std::fmt::Display| named("File", &format!("the run's folder: {error}"));
     let record = Record {
         version: checkpoint.version(),
         method: checkpoint.settings().method.name(),
@@ -62,8 +63,7 @@ pub fn run_folder(
     };
     let record = toml::to_string(&record).map_err(|error| failed(&error))?;
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
-    let files =
-        [("run.toml", record.into_bytes()), ("checkpoint.safetensors", saved.file()?)];
+    let files = [("run.toml", record.into_bytes()), ("checkpoint.safetensors", saved.file()?)];
     for (file, content) in files {
         let options = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
         zip.start_file(format!("{name}/{file}"), options).map_err(|error| failed(&error))?;

@@ -9,7 +9,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (Some(compiled), Some(folder), None) =
         (arguments.next(), arguments.next(), arguments.next())
     else {
-        return Err("two arguments are needed: the compiled page.wasm, and the folder to write to".into());
+        return Err(
+            "two arguments are needed: the compiled page.wasm, and the folder to write to".into()
+        );
     };
     let mut bindgen = Bindgen::new();
     bindgen.input_path(compiled).out_name("dm_wgpu").typescript(false);
