@@ -112,6 +112,37 @@ pub struct DatasetInfo {
     pub std: Vec<f32>,
 }
 
+impl DatasetInfo {
+    /// Images of these classes and this shape, whose mean and standard deviation are those of `pixels`: the training
+    /// images, as [`Dataset::new`] takes them. A channel of one value throughout gets 1 as its deviation.
+    ///
+    /// ```
+    /// let classes = vec!["dark".into(), "light".into()];
+    /// let info = dm_wgpu::DatasetInfo::measured("of mine", classes, (1, 1), &[0, 255]);
+    /// assert_eq!((info.mean, info.std), (vec![0.5], vec![0.5]));
+    /// ```
+    pub fn measured(
+        name: impl Into<String>,
+        class_names: Vec<String>,
+        (channels, size): (usize, usize),
+        pixels: &[u8],
+    ) -> Self {
+        let of_channel = |channel: usize| {
+            let planes = pixels.chunks_exact((size * size).max(1)).skip(channel);
+            let (mut count, mut sum, mut squares) = (0u64, 0u64, 0u64);
+            for value in planes.step_by(channels).flatten().map(|&value| u64::from(value)) {
+                (count, sum, squares) = (count + 1, sum + value, squares + value * value);
+            }
+            let mean = sum as f64 / count.max(1) as f64;
+            let variance = (squares as f64 / count.max(1) as f64 - mean * mean).max(0.0);
+            let std = if variance > 0.0 { variance.sqrt() / 255.0 } else { 1.0 };
+            ((mean / 255.0) as f32, std as f32)
+        };
+        let (mean, std) = (0..channels).map(of_channel).unzip();
+        Self { name: name.into(), class_names, channels, size, mean, std }
+    }
+}
+
 impl Dataset {
     /// A data set from the caller's own arrays.
     ///

@@ -225,6 +225,9 @@ fn rank(info: &wgpu::AdapterInfo) -> u8 {
     }
 }
 
+#[cfg(target_arch = "wasm32")]
+const NONE_FOUND: &str = "the browser offers no graphics adapter";
+#[cfg(not(target_arch = "wasm32"))]
 const NONE_FOUND: &str = "\
 no graphics adapter that can compute was found. Install a driver:
   Debian, Ubuntu   apt install mesa-vulkan-drivers    (also brings a software device)

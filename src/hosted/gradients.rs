@@ -47,6 +47,8 @@ pub struct GradientInput {
 }
 
 /// What an iteration of gradient matching leaves.
+// The doctor looks at some of it, tests at all.
+#[cfg_attr(not(feature = "testing"), allow(dead_code))]
 #[derive(Debug, Clone)]
 pub struct GradientResult {
     /// Distance of each class, the mean over all moves.

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "files")]
 mod classes;
+mod dataset;
 #[cfg(feature = "files")]
 mod folder;
 mod looks;
@@ -19,6 +20,7 @@ use crate::{
     Dataset, Error, Result, SyntheticSet, condense::is_pixel, impostors::refuse_impostor,
     names::printable,
 };
+pub use dataset::dataset_from_npz;
 #[cfg(feature = "files")]
 use folder::Pictures;
 

@@ -14,15 +14,17 @@ use crate::{Error, Result, SyntheticSet, condense::MAX_FILE};
 /// of packed sets only.
 const OWN: [&str; 4] = ["dataset", "class_names", "mean", "std"];
 
+/// The zip reader's own message would only be jargon.
+pub(super) const NO_ARCHIVE: &str =
+    "it is not an npz file (a zip archive of arrays), or was cut short";
+
 /// Reads a file's bytes; errors name `path`.
 pub(super) fn decode(bytes: &[u8], path: &Path) -> Result<Content> {
     content(bytes).map_err(|reason| Error::format(path, reason))
 }
 
 fn content(bytes: &[u8]) -> Result<Content, String> {
-    // The zip reader's own message would only be jargon.
-    let mut archive = ZipArchive::new(Cursor::new(bytes))
-        .map_err(|_| "it is not an npz file (a zip archive of arrays), or was cut short")?;
+    let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(|_| NO_ARCHIVE)?;
     let images = array(&mut archive, "images")?;
     let labels = array(&mut archive, "labels")?;
     let of = |name: &'static str| move |reason: String| format!("array {name:?}: {reason}");
@@ -94,11 +96,11 @@ fn set(
     Ok(set)
 }
 
-fn has(archive: &ZipArchive<Cursor<&[u8]>>, name: &str) -> bool {
+pub(super) fn has(archive: &ZipArchive<Cursor<&[u8]>>, name: &str) -> bool {
     archive.index_for_name(&format!("{name}.npy")).is_some()
 }
 
-fn array(archive: &mut ZipArchive<Cursor<&[u8]>>, name: &str) -> Result<Array, String> {
+pub(super) fn array(archive: &mut ZipArchive<Cursor<&[u8]>>, name: &str) -> Result<Array, String> {
     let file = format!("{name}.npy");
     if !has(archive, name) {
         let names: Vec<_> = archive
@@ -121,13 +123,13 @@ fn array(archive: &mut ZipArchive<Cursor<&[u8]>>, name: &str) -> Result<Array, S
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::import::npy::tests::npy;
     use std::io::Write;
     use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
 
-    fn npz(arrays: &[(&str, Vec<u8>)], method: CompressionMethod) -> Vec<u8> {
+    pub(in crate::import) fn npz(arrays: &[(&str, Vec<u8>)], method: CompressionMethod) -> Vec<u8> {
         let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
         for (name, bytes) in arrays {
             let options = SimpleFileOptions::default().compression_method(method);
