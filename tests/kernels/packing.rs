@@ -102,6 +102,7 @@ fn sets_are_decoded_as_the_kernel_decodes() {
             ipc: pictures,
             factor,
             settings: "{}".into(),
+            course: None,
         };
         assert_eq!(set.trained_on(), x.n * factor * factor);
         let decoded = set.clone().decoded().unwrap();

@@ -193,6 +193,7 @@ impl<'a> UnrolledPlan<'a> {
             real_counts: vec![self.reals()],
             norm_images: 0,
             ipc: self.step_images(),
+            packed: None,
             rates: Rates::new(0.0, 0.0, 0.0),
             real: self.real,
         }

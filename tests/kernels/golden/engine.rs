@@ -226,6 +226,7 @@ impl Engine for Shaders<'_> {
             ipc: x.n,
             factor,
             settings: "{}".into(),
+            course: None,
         };
         let values = set.decoded().map_err(|e| e.to_string())?.images;
         let host = Images { values, n: kernel.n, ..*x };
