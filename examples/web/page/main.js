@@ -112,7 +112,7 @@ function forget() {
   [started, kept, keptAt, beginning, guest, measureNext] = [0, null, performance.now(), null, null, 0];
   $("progress").value = 0;
   $("accuracy").textContent = $("loss").textContent = "–";
-  $("pending").hidden = true;
+  $("pending").classList.remove("due");
 }
 
 /** Begins anew with the settings as they are. */
@@ -237,7 +237,7 @@ function show() {
 
 function curves() {
   chart($("loss-chart"), losses.map((loss, at) => [at + 1, loss]).filter(Boolean), total(), "Loss");
-  chart($("accuracy-chart"), curve.map(([at, accuracy]) => [at, accuracy.mean]), total(), "Accuracy");
+  chart($("accuracy-chart"), curve.map(([at, accuracy]) => [at, accuracy.mean]), total(), "Accuracy", 10, 100);
   const last = curve.at(-1)?.[1];
   $("accuracy").textContent = last ? `${last.mean.toFixed(1)} %` : "–";
   if (losses.length) $("loss").textContent = short(losses.at(-1));
@@ -616,7 +616,7 @@ $("controls").addEventListener("input", guarded((event) => {
     return;
   }
   if (["iterations", "every", "nets", "epochs", "hidden"].includes(event.target.id)) return;
-  $("pending").hidden = false;
+  $("pending").classList.add("due");
 }));
 $("iterations").addEventListener("change", guarded(() => {
   if (run && $("iterations").checkValidity() && number("iterations") !== total()) extend(number("iterations"));
