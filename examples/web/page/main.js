@@ -249,7 +249,7 @@ function refresh() {
   $("start").disabled = !there || over;
   $("start").textContent = running ? "Pause" : done() > 0 && !over ? "Continue" : "Start";
   $("step").disabled = !there || running || over;
-  $("reset").disabled = !device;
+  $("reset").disabled = $("glyphs").disabled = !device;
   $("measure").disabled = !there || about.test === 0;
   for (const button of document.querySelectorAll("[data-format]")) button.disabled = !there;
   document.querySelector("[data-format=folder]").disabled = !there || command === null;
@@ -484,7 +484,7 @@ async function take(fresh, name) {
 }
 
 const open = guarded(async (found) => {
-  if (!device) return;
+  if (!data) throw Object.assign(new Error("The page is not ready yet, or has no graphics device. Drop it again in a moment."), { name: "File" });
   const said = (words) => describe(words);
   try {
     const what = await read(found, { data, idx: $("idx").value, size: number("side"), said });
