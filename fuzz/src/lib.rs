@@ -80,9 +80,10 @@ pub fn sets(bytes: &[u8]) -> bool {
     })
 }
 
-/// The same as NumPy's arrays in a zip archive.
+/// The same as NumPy's arrays in a zip archive, or a data set in such arrays.
 pub fn npz(bytes: &[u8]) -> bool {
-    in_folder(&[("set.npz".to_owned(), bytes)], |folder| imported(&folder.join("set.npz")))
+    let dataset = import::dataset_from_npz("set.npz", bytes).is_ok();
+    dataset | in_folder(&[("set.npz".to_owned(), bytes)], |folder| imported(&folder.join("set.npz")))
 }
 
 /// A run in the middle.

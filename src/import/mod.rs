@@ -1,4 +1,4 @@
-//! Sets from elsewhere, to be evaluated: run folders, safetensors, npz, folders of pictures.
+//! Sets from elsewhere, to be evaluated: run folders, safetensors, npz, folders of pictures. Data sets from npz.
 
 #[cfg(feature = "files")]
 mod classes;

@@ -112,7 +112,7 @@ function forget() {
   [started, kept, keptAt, beginning, guest, measureNext] = [0, null, performance.now(), null, null, 0];
   $("progress").value = 0;
   $("accuracy").textContent = $("loss").textContent = "–";
-  $("pending").hidden = true;
+  $("pending").classList.remove("due");
 }
 
 /** Begins anew with the settings as they are. */
@@ -237,7 +237,7 @@ function show() {
 
 function curves() {
   chart($("loss-chart"), losses.map((loss, at) => [at + 1, loss]).filter(Boolean), total(), "Loss");
-  chart($("accuracy-chart"), curve.map(([at, accuracy]) => [at, accuracy.mean]), total(), "Accuracy");
+  chart($("accuracy-chart"), curve.map(([at, accuracy]) => [at, accuracy.mean]), total(), "Accuracy", 10, 100);
   const last = curve.at(-1)?.[1];
   $("accuracy").textContent = last ? `${last.mean.toFixed(1)} %` : "–";
   if (losses.length) $("loss").textContent = short(losses.at(-1));
@@ -249,7 +249,7 @@ function refresh() {
   $("start").disabled = !there || over;
   $("start").textContent = running ? "Pause" : done() > 0 && !over ? "Continue" : "Start";
   $("step").disabled = !there || running || over;
-  $("reset").disabled = !device;
+  $("reset").disabled = $("glyphs").disabled = !device;
   $("measure").disabled = !there || about.test === 0;
   for (const button of document.querySelectorAll("[data-format]")) button.disabled = !there;
   document.querySelector("[data-format=folder]").disabled = !there || command === null;
@@ -484,7 +484,7 @@ async function take(fresh, name) {
 }
 
 const open = guarded(async (found) => {
-  if (!device) return;
+  if (!data) throw Object.assign(new Error("The page is not ready yet, or has no graphics device. Drop it again in a moment."), { name: "File" });
   const said = (words) => describe(words);
   try {
     const what = await read(found, { data, idx: $("idx").value, size: number("side"), said });
@@ -616,7 +616,7 @@ $("controls").addEventListener("input", guarded((event) => {
     return;
   }
   if (["iterations", "every", "nets", "epochs", "hidden"].includes(event.target.id)) return;
-  $("pending").hidden = false;
+  $("pending").classList.add("due");
 }));
 $("iterations").addEventListener("change", guarded(() => {
   if (run && $("iterations").checkValidity() && number("iterations") !== total()) extend(number("iterations"));

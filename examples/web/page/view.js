@@ -82,8 +82,9 @@ export const short = (value) => {
   return value.toFixed(digits);
 };
 
-/** A curve of [x, y] points; few points are dots as well. `word` names what they are for those who do not see them. */
-export function chart(place, points, last, word) {
+/** A curve of [x, y] points; few points are dots as well. `word` names what they are for those who do not see them; the axis
+ *  spans at least so much, so that noise does not look like a slope. */
+export function chart(place, points, last, word, least = 0, most = Infinity) {
   if (!points.length) {
     const none = document.createElement("p");
     none.className = "none";
@@ -94,6 +95,8 @@ export function chart(place, points, last, word) {
   const width = Math.max(240, place.clientWidth || WIDTH);
   const values = points.map((point) => point[1]);
   let [low, high] = [Math.min(...values), Math.max(...values)];
+  if (high - low < least) [low, high] = [(low + high - least) / 2, (low + high + least) / 2];
+  if (high > most) [low, high] = [low - (high - most), most];
   if (high - low < 1e-9) [low, high] = [low - Math.max(1e-3, Math.abs(low) * 0.1), high + Math.max(1e-3, Math.abs(high) * 0.1)];
   const right = Math.max(1, last);
   const x = (value) => LEFT + ((width - LEFT - 8) * value) / right;
