@@ -155,13 +155,13 @@ impl Imported {
     pub fn into_set(self, dataset: &Dataset) -> Result<SyntheticSet> {
         let Self { path, content } = self;
         let wrong = |reason: String| Error::format(&path, reason);
-        let (images, labels, settings) = match content {
+        let (images, labels, settings, course) = match content {
             Content::Set(set) => {
                 let shape = [set.labels.len(), set.channels, set.size, set.size];
                 check_shape(&shape, dataset).map_err(wrong)?;
                 looks::warn(&set.images, Some(dataset), &path);
                 let labels = labels_by_name(&set, dataset).map_err(wrong)?;
-                (set.images, labels, set.settings)
+                (set.images, labels, set.settings, set.course)
             }
             Content::Arrays(Arrays { shape, values, labels }) => {
                 check_shape(&shape, dataset).map_err(wrong)?;
@@ -172,12 +172,12 @@ impl Imported {
                     }
                     Values::Bytes(bytes) => dataset.normalised(&bytes).collect(),
                 };
-                (images, labels, "{}".to_owned())
+                (images, labels, "{}".to_owned(), None)
             }
             #[cfg(feature = "files")]
             Content::Pictures(pictures) => {
                 let (pixels, labels) = pictures.fitted(dataset)?;
-                (dataset.normalised(&pixels).collect(), labels, "{}".to_owned())
+                (dataset.normalised(&pixels).collect(), labels, "{}".to_owned(), None)
             }
         };
         check(&images, &labels, dataset).map_err(wrong)?;
@@ -192,7 +192,7 @@ impl Imported {
             mean: dataset.mean().to_vec(),
             std: dataset.std().to_vec(),
             settings,
-            course: None,
+            course,
         })
     }
 }
