@@ -124,7 +124,7 @@ impl Evaluation {
             }
             TrainingSet::InOrder(mut set) => {
                 let labels = check_set(&set, &dataset)?;
-                set.check()?;
+                set.check_loosely()?;
                 let Some(course) = set.course.take() else {
                     return Err(Error::shape("synthetic set", "it has no course of training"));
                 };

@@ -157,13 +157,13 @@ impl Imported {
     pub fn into_set(self, dataset: &Dataset) -> Result<SyntheticSet> {
         let Self { path, content } = self;
         let wrong = |reason: String| Error::format(&path, reason);
-        let (images, labels, settings, factor) = match content {
+        let (images, labels, settings, (factor, course)) = match content {
             Content::Set(set) => {
                 let shape = [set.labels.len(), set.channels, set.size, set.size];
                 check_shape(&shape, dataset).map_err(wrong)?;
                 looks::warn(&set.images, Some(dataset), &path);
                 let labels = labels_by_name(&set, dataset).map_err(wrong)?;
-                (set.images, labels, set.settings, set.factor)
+                (set.images, labels, set.settings, (set.factor, set.course))
             }
             Content::Arrays(Arrays { shape, values, labels }) => {
                 check_shape(&shape, dataset).map_err(wrong)?;
@@ -174,12 +174,12 @@ impl Imported {
                     }
                     Values::Bytes(bytes) => dataset.normalised(&bytes).collect(),
                 };
-                (images, labels, "{}".to_owned(), 1)
+                (images, labels, "{}".to_owned(), (1, None))
             }
             #[cfg(feature = "files")]
             Content::Pictures(pictures) => {
                 let (pixels, labels) = pictures.fitted(dataset)?;
-                (dataset.normalised(&pixels).collect(), labels, "{}".to_owned(), 1)
+                (dataset.normalised(&pixels).collect(), labels, "{}".to_owned(), (1, None))
             }
         };
         check(&images, &labels, dataset).map_err(wrong)?;
@@ -195,7 +195,7 @@ impl Imported {
             std: dataset.std().to_vec(),
             factor,
             settings,
-            course: None,
+            course,
         })
     }
 }
