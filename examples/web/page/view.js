@@ -20,16 +20,21 @@ export function layout(labels, classes, size, width, ratio) {
     const worth = cell * Math.min(1, (width * TALLEST) / (down * pitch));
     if (!best || worth >= best.worth) best = { columns, down, cell, perLine, pitch, worth };
   };
-  for (let columns = 1; columns <= classes.length; columns++) {
-    if ((columns - 1) * Math.ceil(classes.length / columns) >= classes.length) continue;
-    const room = Math.floor(width / columns) - label - gap;
-    const cell = Math.floor(room / most) - gap;
-    // Whole multiples keep pixels square. Where not even one fits, images shrink, but not below what can be recognised,
-    // or a class goes on in the next line.
+  const possible = classes.map((_, at) => at + 1).filter((columns) => (columns - 1) * Math.ceil(classes.length / columns) < classes.length);
+  const room = (columns) => Math.floor(width / columns) - label - gap;
+  for (const columns of possible) {
+    const cell = Math.floor(room(columns) / most) - gap;
+    // Whole multiples keep pixels square. Where not even one fits, images shrink, but not below what can be recognised.
     const scale = Math.min(Math.floor(cell / size), Math.max(1, Math.floor((LARGEST * ratio) / size)));
     if (scale >= 1) consider(columns, scale * size, most);
     else if (cell >= size / 2) consider(columns, cell, most);
-    if (scale < 1 && room >= size + gap) consider(columns, size, Math.floor(room / (size + gap)));
+  }
+  // Or a class goes on in the next line.
+  if (!best || best.cell < size) {
+    for (const columns of possible) {
+      const perLine = Math.floor(room(columns) / (size + gap));
+      if (perLine >= 1) consider(columns, size, perLine);
+    }
   }
   // A screen too narrow for anything shows what fits.
   if (!best) consider(1, size, 1);

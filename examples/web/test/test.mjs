@@ -1,5 +1,5 @@
-// The page in headless Chromium, on its software device: `node test.mjs PAGE RESULTS [PART OF A NAME]`. PAGE is the built
-// page's folder, RESULTS a folder for screenshots and downloads. DM_WGPU is the native program, CHROMIUM the browser.
+// The page in headless Chromium, on its software device: `node test.mjs PAGE RESULTS [PATTERN]`. PAGE is the built
+// page's folder, RESULTS a folder for screenshots and downloads, PATTERN chooses tests by their names. DM_WGPU is the native program, CHROMIUM the browser.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { createReadStream, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
@@ -11,7 +11,7 @@ import { chromium } from "playwright-core";
 import { npy, safetensors, unzip, zip } from "./files.mjs";
 
 const [page_, results] = process.argv.slice(2, 4).map((path) => resolve(path));
-const wanted = process.argv[4] ?? "";
+const wanted = new RegExp(process.argv[4] ?? "");
 const { DM_WGPU, CHROMIUM } = process.env;
 const TYPES = { ".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".wasm": "application/wasm" };
 const TIME = 300_000;
@@ -324,7 +324,8 @@ const tests = {
 let failures = 0;
 try {
   const page = await open();
-  for (const [name, test] of Object.entries(tests).filter(([name]) => name.includes(wanted))) {
+  await says(page, "status", "Ready");
+  for (const [name, test] of Object.entries(tests).filter(([name]) => wanted.test(name))) {
     const begun = Date.now();
     try {
       page.complaints = [];
