@@ -179,7 +179,9 @@ pub use condense::{
 };
 pub use data::{Dataset, DatasetInfo, Split};
 pub use error::{Error, Result};
-pub use evaluate::{Accuracy, Evaluation, EvaluationSettings, Protocol, TrainingSet};
+pub use evaluate::{
+    Accuracy, Evaluation, EvaluationSettings, Protocol, TrainingSet, Trajectory, TrajectoryTraining,
+};
 pub use gpu::{
     AdapterChoice, AdapterReport, Gpu, Kernels, Precision, adapters, adapters_blocking,
     preferred_features, preferred_limits,

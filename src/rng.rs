@@ -39,6 +39,10 @@ pub(crate) enum Purpose {
     NormStatistics = 13,
     /// How those images of an evaluation are mixed.
     EvaluationMix = 14,
+    /// Which snapshots an iteration goes by.
+    Snapshots = 15,
+    /// Which of the images in packed ones an iteration shows.
+    Shown = 16,
 }
 
 /// One block of four words: ten rounds of Philox on `counter` under `key`.

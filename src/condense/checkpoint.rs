@@ -59,7 +59,7 @@ pub struct Checkpoint {
 }
 
 /// The names of all settings.
-const SETTINGS: [&str; 16] = [
+const SETTINGS: [&str; 20] = [
     "method",
     "ipc",
     "factor",
@@ -74,6 +74,10 @@ const SETTINGS: [&str; 16] = [
     "outer",
     "inner",
     "lr_net",
+    "alpha",
+    "trajectories",
+    "expert_epochs",
+    "shown",
     "augment",
     "seed",
 ];

@@ -18,8 +18,8 @@ pub use checkpoint::Checkpoint;
 pub(crate) use checkpoint::is_pixel;
 use gradients::BATCH;
 pub(crate) use gradients::{Drawn, Draws, GradientIteration, GradientPlan, GradientProgress};
+pub(crate) use iteration::{ClassPlan, Iteration, Plan, Progress, RealBatch, RealFormat, Step};
 use iteration::{Feed, Sizes, cut};
-pub(crate) use iteration::{Iteration, Plan, Progress, RealBatch, RealFormat, Step};
 pub use picture::Picture;
 pub use run::{Condensation, Loss};
 pub use select::{Selection, SelectionSettings, Selector};
@@ -32,6 +32,12 @@ pub use settings::{Init, Settings};
 pub(crate) use tensor_file::{MAX_FILE, check_offsets};
 
 use crate::{Dataset, Error, Result, Text};
+
+/// All that tells a data set from others, as text.
+#[cfg(feature = "files")]
+pub(crate) fn identity_of(dataset: &Dataset) -> String {
+    format!("{:?}", identity::Identity::of(dataset))
+}
 
 /// Larger pixels overflow the sums of squares in the networks' norms, whose results are then zero
 /// or NaN. Losses may stay finite, but they mean nothing any more.

@@ -5,7 +5,7 @@ mod advance;
 use std::{collections::VecDeque, sync::Arc};
 
 use super::{
-    Checkpoint, GradientPlan, Init, Picture, Plan, RealFormat, Settings, SyntheticSet,
+    Checkpoint, ClassPlan, GradientPlan, Init, Picture, Plan, RealFormat, Settings, SyntheticSet,
     check_images,
     checkpoint::is_pixel,
     engine::{Engine, EnginePlan, NORM_IMAGES},
@@ -14,9 +14,10 @@ use super::{
     sample::draw,
 };
 use crate::{
-    Dataset, Error, Gpu, Result,
+    Dataset, Error, Gpu, Result, Trajectory,
     gpu::{Readback, Recording, Submitted, Ticket, blocking},
-    kernels::{Cells, Packed, Rates},
+    kernels::{Cells, Packed, PixelRange, Rates},
+    objective::Matching,
     rng::{Purpose, Stream},
 };
 
@@ -72,6 +73,8 @@ pub struct Condensation {
     gpu: Gpu,
     dataset: Arc<Dataset>,
     settings: Settings,
+    /// What an iteration's snapshots are of.
+    trajectories: Vec<Arc<Trajectory>>,
     real_counts: Vec<usize>,
     matching: Engine,
     iteration: u32,
@@ -120,9 +123,33 @@ impl Condensation {
     /// As [`new`](Self::new).
     pub async fn new_async(gpu: &Gpu, dataset: Arc<Dataset>, settings: Settings) -> Result<Self> {
         // Before the images are made, which may be too many for the host as well.
+        Self::begun(gpu, dataset, settings, Vec::new()).await
+    }
+
+    /// As [`new`](Self::new), along the trajectories of networks, without which a run by [`Matching::Trajectory`] cannot
+    /// advance.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new), and [`Error::Shape`] if these are not as many trajectories of as many epochs as the settings
+    /// say, or of another network.
+    pub fn along(
+        gpu: &Gpu,
+        dataset: Arc<Dataset>,
+        settings: Settings,
+        trajectories: Vec<Arc<Trajectory>>,
+    ) -> Result<Self> {
+        blocking(PREPARE, Self::begun(gpu, dataset, settings, trajectories))
+    }
+
+    async fn begun(
+        gpu: &Gpu,
+        dataset: Arc<Dataset>,
+        settings: Settings,
+        trajectories: Vec<Arc<Trajectory>>,
+    ) -> Result<Self> {
         checked_plan(gpu, &dataset, &settings)?;
         let images = initial_images(&dataset, &settings);
-        Self::with_images(gpu, dataset, settings, &images).await
+        Self::with_images(gpu, dataset, settings, trajectories, &images).await
     }
 
     /// Resumes a run from a checkpoint, as if it had never stopped: on the same adapter with the
@@ -136,6 +163,19 @@ impl Condensation {
         blocking(RESUME, Self::resume_async(gpu, dataset, checkpoint))
     }
 
+    /// As [`resume`](Self::resume), of a run [`along`](Self::along) these trajectories.
+    ///
+    /// # Errors
+    /// As [`resume`](Self::resume) and [`along`](Self::along).
+    pub fn resume_along(
+        gpu: &Gpu,
+        dataset: Arc<Dataset>,
+        checkpoint: Checkpoint,
+        trajectories: Vec<Arc<Trajectory>>,
+    ) -> Result<Self> {
+        blocking(RESUME, Self::resumed(gpu, dataset, checkpoint, trajectories))
+    }
+
     /// As [`resume`](Self::resume), for browsers, as [`new_async`](Self::new_async) is.
     ///
     /// # Errors
@@ -145,12 +185,21 @@ impl Condensation {
         dataset: Arc<Dataset>,
         checkpoint: Checkpoint,
     ) -> Result<Self> {
+        Self::resumed(gpu, dataset, checkpoint, Vec::new()).await
+    }
+
+    async fn resumed(
+        gpu: &Gpu,
+        dataset: Arc<Dataset>,
+        checkpoint: Checkpoint,
+        trajectories: Vec<Arc<Trajectory>>,
+    ) -> Result<Self> {
         let Checkpoint { images, velocity, iteration, settings, dataset: made_with, .. } =
             checkpoint;
         if let Some(difference) = made_with.difference(&Identity::of(&dataset)) {
             return Err(Error::shape("checkpoint", format!("it was made with {difference}")));
         }
-        let mut run = Self::with_images(gpu, dataset, settings, &images).await?;
+        let mut run = Self::with_images(gpu, dataset, settings, trajectories, &images).await?;
         gpu.checked(RESUME, || {
             run.matching.pixels().1.write(gpu, &velocity);
             Ok(())
@@ -164,15 +213,21 @@ impl Condensation {
         gpu: &Gpu,
         dataset: Arc<Dataset>,
         settings: Settings,
+        trajectories: Vec<Arc<Trajectory>>,
         images: &[f32],
     ) -> Result<Self> {
         let plan = checked_plan(gpu, &dataset, &settings)?;
+        // Without them it can be estimated, but not advance.
+        if !trajectories.is_empty() {
+            check_trajectories(&dataset, &settings, &trajectories)?;
+        }
         let real_counts = plan.real_counts().to_vec();
         let matching = Engine::new(gpu, &plan, images).await?;
         Ok(Self {
             gpu: gpu.clone(),
             dataset,
             settings,
+            trajectories,
             real_counts,
             matching,
             iteration: 0,
@@ -515,7 +570,8 @@ fn checked_plan<'a>(
     let real_counts = of_classes(settings.batch_real);
     let real = RealFormat::Pixels { all: train.pixels(), mean: dataset.mean(), std: dataset.std() };
     let (ipc, rates, net) = (settings.ipc, rates(settings), settings.network(dataset)?);
-    let packed = (settings.factor > 1).then(|| {
+    let along = settings.method == Matching::Trajectory;
+    let packed = (settings.factor > 1 || along).then(|| {
         let mut padding = [0.0; 4];
         let of_channels = packing::padding(dataset.mean(), dataset.std());
         padding[..of_channels.len()].copy_from_slice(&of_channels);
@@ -524,6 +580,14 @@ fn checked_plan<'a>(
     });
     let plan = match settings.method.of_gradients() {
         false => {
+            let alpha = settings.alpha.filter(|alpha| *alpha > 0.0);
+            let class = alpha.map(|alpha| ClassPlan { net: net.program().clone(), alpha });
+            let range = along.then(|| PixelRange {
+                mean: dataset.mean().to_vec(),
+                std: dataset.std().to_vec(),
+                plane: dataset.size() * dataset.size(),
+            });
+            let passes = if along { settings.augment.members().len().max(1) } else { 1 };
             let net = net.program().embedding();
             let norm_images = match net.has_batch_norm() {
                 true => of_classes(NORM_IMAGES).iter().sum(),
@@ -537,6 +601,10 @@ fn checked_plan<'a>(
                 packed,
                 rates,
                 real,
+                most_shown: settings.shown.unwrap_or(usize::MAX),
+                passes,
+                class,
+                range,
             }))
         }
         true => {
@@ -558,6 +626,30 @@ fn checked_plan<'a>(
     };
     plan.check(gpu)?;
     Ok(plan)
+}
+
+/// Refuses trajectories that are not what the settings ask for.
+fn check_trajectories(
+    dataset: &Dataset,
+    settings: &Settings,
+    trajectories: &[Arc<Trajectory>],
+) -> Result<()> {
+    let asked = settings.trajectories.unwrap_or_default() as usize;
+    let wrong = |reason: String| Err(Error::shape("trajectories", reason));
+    if trajectories.len() != asked {
+        return wrong(format!("there are {} where {asked} are asked for", trajectories.len()));
+    }
+    let epochs = settings.expert_epochs.unwrap_or_default() as usize;
+    let lens = settings.network(dataset)?.program().lens();
+    for trajectory in trajectories {
+        if trajectory.epochs() != epochs {
+            return wrong(format!("one has {} epochs, not {epochs}", trajectory.epochs()));
+        }
+        if !trajectory.after(0).iter().map(Vec::len).eq(lens.iter().copied()) {
+            return wrong("one is of another network".into());
+        }
+    }
+    Ok(())
 }
 
 fn rates(settings: &Settings) -> Rates {

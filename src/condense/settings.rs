@@ -84,8 +84,21 @@ with_setters! {
         /// Learning rate of the networks there (SGD without momentum).
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub lr_net: Option<f32>,
+        /// How much the cross-entropy of later snapshots counts, from 0. This and the three that follow are of matching along
+        /// trajectories, and none else.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub alpha: Option<f32>,
+        /// Networks whose snapshots are matched along, from 1 to 100.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub trajectories: Option<u32>,
+        /// Passes over the real images that each of them is trained for, from 1 to 1000, with a snapshot after each.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub expert_epochs: Option<u32>,
+        /// Synthetic images per class that an iteration shows at most, drawn at random; from 1.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub shown: Option<usize>,
         /// The augmentations of which one is drawn for each move of the pixels and class, and by gradient matching for each
-        /// batch that a network is trained on.
+        /// batch that a network is trained on; matching along trajectories applies all, one after the other.
         #[serde(with = "as_text")]
         pub augment: Strategy,
         /// Everything random follows from it.
@@ -143,6 +156,7 @@ impl Settings {
         }
         self.check_factor(dataset)?;
         self.check_gradients()?;
+        self.check_trajectories()?;
         if self.init == Init::Real {
             let advice = Text::from(", or start from ").value("init", Init::Noise.name());
             check_real(dataset, self.ipc, self.factor * self.factor, advice)?;
@@ -207,12 +221,51 @@ impl Settings {
         Ok(())
     }
 
+    /// What matching along trajectories has, and what nothing else has.
+    fn check_trajectories(&self) -> Result<()> {
+        let said = [
+            ("alpha", self.alpha.map(|alpha| alpha.to_string())),
+            ("trajectories", self.trajectories.map(|count| count.to_string())),
+            ("expert_epochs", self.expert_epochs.map(|epochs| epochs.to_string())),
+            ("shown", self.shown.map(|shown| shown.to_string())),
+        ];
+        for (name, value) in said {
+            match (value, self.method == Matching::Trajectory) {
+                (Some(value), false) => {
+                    return Err(Error::setting(name, value, "only trajectory has it"));
+                }
+                (None, true) => {
+                    let needed = "trajectory needs it; a recipe for that method has it";
+                    return Err(Error::setting(name, "none", needed));
+                }
+                _ => {}
+            }
+        }
+        if let Some(alpha) = self.alpha.filter(|alpha| !(alpha.is_finite() && *alpha >= 0.0)) {
+            return Err(Error::setting("alpha", alpha, "a number from 0 on is needed"));
+        }
+        let counts = [
+            ("trajectories", self.trajectories.map(|count| count as usize), 100),
+            ("expert_epochs", self.expert_epochs.map(|epochs| epochs as usize), 1000),
+            ("shown", self.shown, 1_000_000),
+        ];
+        for (name, value, most) in counts {
+            if let Some(value) = value.filter(|value| !(1..=most).contains(value)) {
+                return Err(Error::setting(name, value, format!("1 to {most} is possible")));
+            }
+        }
+        Ok(())
+    }
+
     /// The network whose embeddings of this data set's images are compared.
     pub(crate) fn network(&self, dataset: &Dataset) -> Result<Net> {
         let images = (dataset.channels(), dataset.size());
         let net = self.net.net(images, dataset.classes(), (self.width, self.depth))?;
-        if self.method.of_gradients() && net.has_batch_norm() {
-            let possible = "matching gradients needs a network without batch norm";
+        if self.method != Matching::Dm && net.has_batch_norm() {
+            let possible = match self.method.of_gradients() {
+                true => "matching gradients needs a network without batch norm",
+                false => "snapshots need a network without batch norm",
+            };
             return Err(Error::setting("net", self.net.label(), possible));
         }
         Ok(net)

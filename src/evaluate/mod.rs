@@ -9,8 +9,13 @@ mod run;
 mod settings;
 mod sizes;
 mod train;
+mod trajectory;
 
 pub use accuracy::Accuracy;
 pub use protocol::Protocol;
 pub use run::{Evaluation, TrainingSet};
 pub use settings::EvaluationSettings;
+pub(crate) use trajectory::Moment;
+#[cfg(feature = "files")]
+pub(crate) use trajectory::{Snapshot, epoch_of, tensors, to_bytes};
+pub use trajectory::{Trajectory, TrajectoryTraining};

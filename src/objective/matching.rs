@@ -15,11 +15,13 @@ pub enum Matching {
     Dc,
     /// The same with siamese augmentation (Zhao & Bilen, ICML 2021).
     Dsa,
+    /// Mean embeddings by snapshots of networks that are trained on real images, and recognition by later ones.
+    Trajectory,
 }
 
 impl Matching {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Dm, Self::Dc, Self::Dsa];
+    pub const ALL: [Self; 4] = [Self::Dm, Self::Dc, Self::Dsa, Self::Trajectory];
 
     /// Its name on the command line.
     pub fn name(self) -> &'static str {
@@ -27,12 +29,13 @@ impl Matching {
             Self::Dm => "dm",
             Self::Dc => "dc",
             Self::Dsa => "dsa",
+            Self::Trajectory => "trajectory",
         }
     }
 
     /// Whether it is gradients that are matched.
     pub fn of_gradients(self) -> bool {
-        self != Self::Dm
+        matches!(self, Self::Dc | Self::Dsa)
     }
 
     /// Whether nothing needs to be said of it.

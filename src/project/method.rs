@@ -20,10 +20,11 @@ impl Method {
     pub const DM: Self = Self::Condensing(Matching::Dm);
 
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::DM,
         Self::Condensing(Matching::Dc),
         Self::Condensing(Matching::Dsa),
+        Self::Condensing(Matching::Trajectory),
         Self::Selection(Selector::Random),
         Self::Selection(Selector::Herding),
         Self::Selection(Selector::KCenter),

@@ -141,7 +141,7 @@ fn lead(past: &Past) -> String {
     let images = past.figures["images"].as_u64().unwrap_or(0) as usize;
     let done = past.figures["completed_iterations"].as_u64();
     match (past.text("method"), done) {
-        (by @ ("dm" | "dc" | "dsa"), Some(done)) => format!(
+        (by @ ("dm" | "dc" | "dsa" | "trajectory"), Some(done)) => format!(
             "{} condensed from the training set by {}, after {}{}.",
             match past.figures["packed_into"].as_u64() {
                 Some(stored) =>
@@ -151,6 +151,7 @@ fn lead(past: &Past) -> String {
             match by {
                 "dm" => "distribution matching",
                 "dc" => "gradient matching",
+                "trajectory" => "matching along the trajectories of trained networks",
                 _ => "gradient matching with siamese augmentation",
             },
             iterations(past, done),

@@ -41,6 +41,8 @@ pub enum Kind {
     Whole(u64, u64),
     /// A rate: a number above 0.
     Rate,
+    /// A weight: a number from 0 on.
+    Weight,
     /// A part of a whole: from 0 to below 1.
     Part,
     /// A number of bytes, typed as `1GiB`.
@@ -78,6 +80,8 @@ pub enum Methods {
     Gradients,
     /// Those that match mean embeddings.
     Embeddings,
+    /// The one that matches along trajectories.
+    Trajectory,
 }
 
 /// All settings, in the order of the help.
@@ -89,7 +93,7 @@ pub static SETTINGS: &[Setting] = &[
         .read_in(&["settings"])
         .help(
             "What makes the set: dm condenses by matching distributions, dc by matching gradients, dsa by the \
-             same with augmentation; random, herding and k-center choose real images; whole trains on all of \
+             same with augmentation, trajectory by snapshots of networks in training; random, herding and k-center choose real images; whole trains on all of \
              them, as an upper bound [default: dm]",
         ),
     setting("", "preset", OneOf(|| Preset::ALL.map(Preset::name).to_vec()), "Task").help(
@@ -160,6 +164,18 @@ pub static SETTINGS: &[Setting] = &[
     setting("settings", "lr_net", Rate, "Method")
         .of(Methods::Gradients)
         .help("Learning rate of the networks there [default: 0.01]"),
+    setting("settings", "alpha", Weight, "Method").of(Methods::Trajectory).help(
+        "How much recognition by later snapshots counts beside matching; 0 leaves it out [default: 2.5; 0.5 from --ipc 50 on]",
+    ),
+    setting("settings", "trajectories", Whole(1, 100), "Method")
+        .of(Methods::Trajectory)
+        .help("Networks that are trained on the real images and matched along [default: 1]"),
+    setting("settings", "expert_epochs", Whole(1, 1000), "Method").of(Methods::Trajectory).help(
+        "Passes over the real images that each of them is trained for [default: 60; small: 5; smoke: 1]",
+    ),
+    setting("settings", "shown", Whole(1, 1_000_000), "Method").of(Methods::Trajectory).help(
+        "Synthetic images per class that an iteration shows at most, drawn at random [default: 200]",
+    ),
     setting("settings", "augment", Augmentations, "Method").of(Methods::Augmenting).help(
         "Augmentations of which one is drawn for each move and class: any of color, crop, cutout, \
          flip, scale, rotate, joined by comma or underscore, or none [default: all; without flip for \
@@ -247,6 +263,7 @@ const fn setting(table: Name, name: Name, kind: Kind, heading: Name) -> Setting 
     let value_name = match kind {
         Whole(..) => "N",
         Rate => "RATE",
+        Weight => "NUMBER",
         Part => "PART",
         Size => "SIZE",
         Augmentations => "NAMES",
@@ -321,6 +338,7 @@ impl Setting {
             Methods::WithSet => method != Method::Whole,
             Methods::Condensing => method.condenses(),
             Methods::Augmenting => method.condenses() && method != Method::Condensing(Matching::Dc),
+            Methods::Trajectory => method == Method::Condensing(Matching::Trajectory),
             Methods::Embeddings => {
                 matches!(method, Method::Condensing(matching) if !matching.of_gradients())
             }
@@ -362,7 +380,7 @@ impl Setting {
     pub(super) fn typed(&self, value: &Value) -> String {
         match (self.kind, value.as_f64(), value) {
             // As short as an f32 can be.
-            (Rate, Some(rate), _) => (rate as f32).to_string(),
+            (Rate | Weight, Some(rate), _) => (rate as f32).to_string(),
             (Size, ..) => memory_exactly(value.as_u64().unwrap_or_default()),
             (_, _, Value::String(text)) => text.clone(),
             _ => value.to_string(),
@@ -400,6 +418,8 @@ mod tests {
             settings.factor = 2;
             settings.distance = Some(Distance::Ours);
             (settings.outer, settings.inner, settings.lr_net) = (Some(1), Some(1), Some(0.01));
+            (settings.alpha, settings.trajectories) = (Some(1.0), Some(1));
+            (settings.expert_epochs, settings.shown) = (Some(1), Some(1));
         }
         record.evaluation.iter_mut().for_each(|settings| {
             (settings.net, settings.protocol) = (Architecture::Mlp, Protocol::Idc);

@@ -185,7 +185,7 @@ impl Recipe {
         if let (Some(ipc), Some(entry)) = (subject.ipc, recipe.settings.get_mut("ipc")) {
             entry.value = Value::Integer(ipc as i64);
         }
-        if subject.method.of_gradients() {
+        if subject.method != Matching::default() {
             let value = Value::String(subject.method.name().to_owned());
             let entry = Entry { value, rule: "default", open: false };
             recipe.settings.insert("method".to_owned(), entry);

@@ -12,7 +12,7 @@ use super::{
     network::is_cancelled,
     vectors::{
         AugmentCase, Case, ClassifierCase, CutmixCase, DmCase, EmbedCase, GradientsCase,
-        NetworkCase, PackCase, Result, Vectors,
+        NetworkCase, PackCase, Result, SnapshotsCase, Vectors,
     },
 };
 use crate::{
@@ -149,6 +149,10 @@ fn check_file(path: &Path, engine: &dyn Engine, tolerance: Tolerance) -> Line {
             line.case = "cutmix".into();
             check_cutmix(&case, engine, &mut errors)
         }
+        Ok(Case::Snapshots(case)) => {
+            line.case = "snapshots".into();
+            check_snapshots(&case, engine, &mut errors)
+        }
         Ok(Case::NotSupported(case)) => {
             line.case = case;
             return line;
@@ -189,6 +193,23 @@ fn check_cutmix(case: &CutmixCase, engine: &dyn Engine, errors: &mut Errors) -> 
     errors.value("mixed", &out.mixed, &case.mixed);
     errors.value("loss", &[out.loss], &[case.loss]);
     errors.gradient("d_logits", &out.d_logits, &case.d_logits);
+    Ok(())
+}
+
+fn check_snapshots(case: &SnapshotsCase, engine: &dyn Engine, errors: &mut Errors) -> Result<()> {
+    let (out, steps) = (engine.snapshots(case)?, case.compared());
+    if out.len() != steps.len() {
+        return Err(format!("{} steps came back, not {}", out.len(), steps.len()));
+    }
+    for (s, (out, step)) in out.iter().zip(steps).enumerate() {
+        let at = |what: &str| format!("step{s}.{what}");
+        errors.value(&at("losses"), &out.losses, &step.losses);
+        errors.gradient(&at("grad"), &out.grad, &step.grad);
+        if case.joint {
+            errors.gradient(&at("velocity"), &out.velocity, &step.velocity);
+            errors.value(&at("syn"), &out.syn, &step.syn);
+        }
+    }
     Ok(())
 }
 

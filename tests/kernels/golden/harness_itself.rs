@@ -13,7 +13,10 @@ use super::{
     gradients::Matched,
     harness,
     network::Network,
-    vectors::{ClassifierCase, CutmixCase, DmCase, GradientsCase, NetworkCase, Result},
+    snapshots::Snapped,
+    vectors::{
+        ClassifierCase, CutmixCase, DmCase, GradientsCase, NetworkCase, Result, SnapshotsCase,
+    },
 };
 use crate::{
     common::{Tolerance, relative_error},
@@ -74,6 +77,9 @@ impl Engine for Faulty {
         unreachable!("no such file is made here")
     }
     fn unpack(&self, _: &Images, _: usize) -> Result<Vec<(String, Images)>> {
+        unreachable!("no such file is made here")
+    }
+    fn snapshots(&self, _: &SnapshotsCase) -> Result<Vec<Snapped>> {
         unreachable!("no such file is made here")
     }
     fn cutmix(&self, _: &CutmixCase) -> Result<Mixed> {

@@ -3,6 +3,7 @@
 mod classifier;
 mod gradients;
 mod network;
+mod snapshots;
 
 use std::{collections::HashMap, path::Path};
 
@@ -13,6 +14,7 @@ pub use self::{
     classifier::ClassifierCase,
     gradients::{GradientsCase, GradientsStep},
     network::NetworkCase,
+    snapshots::{SnapshotsCase, SnapshotsStep},
 };
 use crate::reference::Op;
 
@@ -116,6 +118,7 @@ pub enum Case {
     Augment(AugmentCase),
     Pack(PackCase),
     Cutmix(Box<CutmixCase>),
+    Snapshots(Box<SnapshotsCase>),
     Embed(EmbedCase),
     Dm(Box<DmCase>),
     Classifier(Box<ClassifierCase>),
@@ -156,7 +159,8 @@ impl Vectors {
             "gradient_match_run" => self.gradient_match_run().map(Box::new).map(Case::Gradients),
             "pack" => self.pack().map(Case::Pack),
             "cutmix" => self.cutmix().map(Box::new).map(Case::Cutmix),
-            name @ ("unroll" | "snapshot_match") => Ok(Case::NotSupported(name.into())),
+            "snapshot_match" => self.snapshot_match().map(Box::new).map(Case::Snapshots),
+            name @ "unroll" => Ok(Case::NotSupported(name.into())),
             unknown => Err(format!("holds the unknown case {unknown:?}")),
         }
     }
