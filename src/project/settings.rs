@@ -105,7 +105,7 @@ pub static SETTINGS: &[Setting] = &[
         .of(Methods::WithSet)
         .help("Synthetic images per class, or chosen ones [default: {}]"),
     setting("settings", "factor", Whole(1, 4), "Method").of(Methods::Embeddings).help(
-        "Tiles of a side that each synthetic image is packed with: networks see factor squared images in it [default: 1]",
+        "Tiles of a side that each synthetic image is packed with: networks see factor squared images in it [default: 1; trajectory: 2]",
     ),
     setting("settings", "iterations", Whole(1, u32::MAX as u64), "Task")
         .of(Methods::Condensing)
@@ -137,11 +137,12 @@ pub static SETTINGS: &[Setting] = &[
         .help("Blocks of a ConvNet, 1 to 5 [default: {}; 4 for images of 64×64 and larger]"),
     setting("settings", "batch_real", Whole(1, 1_000_000), "Method")
         .of(Methods::Condensing)
-        .help("Real images per class and move; a smaller class gives all it has [default: {}]"),
+        .help("Real images per class and move; a smaller class gives all it has [default: {}; trajectory: 128]"),
     setting("settings", "lr_img", Rate, "Method")
         .of(Methods::Condensing)
         .help(
-            "Learning rate of the pixels [default: {}; 10 for cifar10 from --ipc 100 on; dc, dsa: 0.1]",
+            "Learning rate of the pixels [default: {}; 10 for cifar10 from --ipc 100 on; dc, dsa: 0.1; \
+             trajectory, of pixels in 0...1: 0.01, 0.1, 0.5 from 1, 10, 50 images per class on]",
         ),
     setting(
         "settings",
@@ -179,7 +180,7 @@ pub static SETTINGS: &[Setting] = &[
     setting("settings", "augment", Augmentations, "Method").of(Methods::Augmenting).help(
         "Augmentations of which one is drawn for each move and class: any of color, crop, cutout, \
          flip, scale, rotate, joined by comma or underscore, or none [default: all; without flip for \
-         one-channel images, digits and letters; dc: none]",
+         one-channel images, digits and letters; dc: none; trajectory: color, crop and cutout, all of them on each image]",
     ),
     // TOML has no larger integers.
     setting("settings", "seed", Whole(0, i64::MAX as u64), "Task")
@@ -462,7 +463,7 @@ mod tests {
         let help = |name| Setting::find("settings", name).unwrap().help_text();
         assert!(
             help("lr_img")
-                .ends_with("[default: 1.0; 10 for cifar10 from --ipc 100 on; dc, dsa: 0.1]")
+                .ends_with("[default: 1.0; 10 for cifar10 from --ipc 100 on; dc, dsa: 0.1; trajectory, of pixels in 0...1: 0.01, 0.1, 0.5 from 1, 10, 50 images per class on]")
         );
         assert!(help("init").ends_with("[default: real; dc: noise]"));
     }
