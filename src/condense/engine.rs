@@ -4,10 +4,10 @@ use std::{ops::Range, sync::Arc};
 
 use super::{
     Drawn, Draws, GradientIteration, GradientPlan, GradientProgress, Iteration, Plan, Progress,
-    RealBatch, Settings, Step, sample,
+    RealBatch, Settings, Step, Trajectory, sample,
 };
 use crate::{
-    Dataset, Error, Result, Trajectory,
+    Dataset, Error, Result,
     augment::Row,
     gpu::{Buffer, Gpu, Readback, Recording, Share, Ticket},
     kernels::{NetworkKey, Rates},

@@ -6,7 +6,7 @@ use std::{collections::VecDeque, sync::Arc};
 
 use super::{
     Checkpoint, ClassPlan, GradientPlan, Init, Picture, Plan, RealFormat, Settings, SyntheticSet,
-    check_images,
+    Trajectory, check_images,
     checkpoint::is_pixel,
     engine::{Engine, EnginePlan, NORM_IMAGES},
     identity::Identity,
@@ -14,7 +14,7 @@ use super::{
     sample::draw,
 };
 use crate::{
-    Dataset, Error, Gpu, Result, Trajectory,
+    Dataset, Error, Gpu, Result,
     gpu::{Readback, Recording, Submitted, Ticket, blocking},
     kernels::{Cells, Packed, PixelRange, Rates},
     objective::Matching,

@@ -4,18 +4,16 @@ mod accuracy;
 mod bench;
 pub(crate) mod mixing;
 mod order;
-mod protocol;
 mod run;
+mod schedule;
 mod settings;
 mod sizes;
 mod train;
 mod trajectory;
 
 pub use accuracy::Accuracy;
-pub use protocol::Protocol;
+#[cfg(feature = "files")]
+pub(crate) use run::Moment;
 pub use run::{Evaluation, TrainingSet};
 pub use settings::EvaluationSettings;
-pub(crate) use trajectory::Moment;
-#[cfg(feature = "files")]
-pub(crate) use trajectory::{Snapshot, epoch_of, tensors, to_bytes};
-pub use trajectory::{Trajectory, TrajectoryTraining};
+pub use trajectory::TrajectoryTraining;

@@ -4,14 +4,15 @@
 use std::{collections::VecDeque, ops::ControlFlow, sync::Arc, time::Duration};
 
 use super::{
-    Accuracy, EvaluationSettings, Moment, Protocol,
+    Accuracy, EvaluationSettings,
     bench::{Bench, Looks, PREPARE, Tested},
     mixing, order,
+    schedule::rates,
     sizes::{Load, Sizes},
     train::Train,
 };
 use crate::{
-    Dataset, Error, Gpu, Net, Result, SyntheticSet,
+    Dataset, Error, Gpu, Net, Protocol, Result, SyntheticSet,
     gpu::{Between, Buffer, Recording, Submissions, Submitted, blocking, duration},
     kernels::NetworkKey,
     rng::Purpose,
@@ -27,6 +28,14 @@ pub enum TrainingSet {
     Synthetic(SyntheticSet),
     /// All training images of the data set: the upper bound.
     Whole,
+}
+
+/// What the networks of a turn are at some time: all their parameters, and how fast they move.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Moment {
+    pub parameters: Vec<Vec<f32>>,
+    #[cfg_attr(not(feature = "files"), allow(dead_code))]
+    pub velocities: Vec<Vec<f32>>,
 }
 
 /// Trains fresh networks on a set and counts the test images of a data set that they classify
@@ -199,6 +208,7 @@ impl Evaluation {
     }
 
     /// Continues after so many epochs of the first turn, which left the networks like this.
+    #[cfg(feature = "files")]
     pub(super) fn restore(
         &mut self,
         epochs: u32,
@@ -214,9 +224,9 @@ impl Evaluation {
         }
         slots().zip(values()).for_each(|(buffer, values)| buffer.write(&self.gpu, values));
         let EvaluationSettings { protocol, epochs: all, lr, .. } = self.settings;
-        let rates = (0..=epochs).rev().find_map(|epoch| protocol.rates(epoch, all, lr));
-        if let Some((rates, _)) = rates {
-            classifiers.set_rates(&self.gpu, rates);
+        let last = (0..=epochs).rev().find_map(|epoch| rates(protocol, epoch, all, lr));
+        if let Some((last, _)) = last {
+            classifiers.set_rates(&self.gpu, last);
         }
         classifiers.packing().submit(&self.gpu, "pack weights");
         self.done = epochs;
@@ -498,7 +508,7 @@ impl Evaluation {
             let key = NetworkKey::new(seed, Purpose::EvaluationWeights, first_net);
             bench.buffers.classifiers.draw(&self.gpu, submissions, key);
         }
-        if let Some((rates, anew)) = protocol.rates(epoch, epochs, lr) {
+        if let Some((rates, anew)) = rates(protocol, epoch, epochs, lr) {
             let classifiers = &bench.buffers.classifiers;
             match anew {
                 true => classifiers.restart(&self.gpu, submissions.encoder(), rates),

@@ -1,40 +1,12 @@
-//! Networks on their way through training on real images: what they were before it, and after each epoch.
+//! The training of networks on real images, with a snapshot after each epoch.
 
 use std::{ops::ControlFlow, sync::Arc};
 
-use super::{Evaluation, EvaluationSettings, Protocol, TrainingSet};
-use crate::{Dataset, Error, Gpu, Result, Settings, augment::Augmentation};
-
-/// A network's parameters before its training and after each epoch.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Trajectory {
-    snapshots: Vec<Vec<Vec<f32>>>,
-}
-
-/// What a network was at some time: all its parameters, and how fast they moved.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Moment {
-    pub parameters: Vec<Vec<f32>>,
-    pub velocities: Vec<Vec<f32>>,
-}
-
-impl Trajectory {
-    /// Epochs of training.
-    pub fn epochs(&self) -> usize {
-        self.snapshots.len() - 1
-    }
-
-    /// Bytes of all parameters.
-    pub fn bytes(&self) -> usize {
-        let values: usize = self.snapshots.iter().flatten().map(Vec::len).sum();
-        values * size_of::<f32>()
-    }
-
-    /// After so many epochs: blocks before all other layers.
-    pub(crate) fn after(&self, epochs: usize) -> &[Vec<f32>] {
-        &self.snapshots[epochs]
-    }
-}
+use super::{Evaluation, EvaluationSettings, TrainingSet, run::Moment};
+use crate::{
+    Dataset, Error, Gpu, Protocol, Result, Settings, Trajectory, augment::Augmentation,
+    condense::Snapshot,
+};
 
 /// The training of a network whose [`Trajectory`] snapshots are matched along: on all real images of the data set, as IDC's
 /// protocol trains, with color and crop. It follows from the data set, the network and its number alone.
@@ -53,7 +25,7 @@ impl TrajectoryTraining {
         let settings = Self::settings(&dataset, settings, number)?;
         let evaluation = Evaluation::untested(gpu, dataset, TrainingSet::Whole, settings)?;
         let start = evaluation.begin_blocking()?.parameters;
-        Ok(Self { evaluation, trajectory: Trajectory { snapshots: vec![start] } })
+        Ok(Self { evaluation, trajectory: Trajectory::of(vec![start]) })
     }
 
     /// By what it is trained. Everything that it depends on is here, in the data set, and in the device.
@@ -82,14 +54,15 @@ impl TrajectoryTraining {
     }
 
     /// Continues one that was stopped after the last of these snapshots.
+    #[cfg(feature = "files")]
     pub(crate) fn continue_from(
         &mut self,
-        snapshots: Vec<Vec<Vec<f32>>>,
+        snapshots: Vec<Snapshot>,
         velocities: &[Vec<f32>],
     ) -> Result<()> {
         let Some(last) = snapshots.last() else { return Ok(()) };
         self.evaluation.restore(snapshots.len() as u32 - 1, last, velocities)?;
-        self.trajectory = Trajectory { snapshots };
+        self.trajectory = Trajectory::of(snapshots);
         Ok(())
     }
 
@@ -121,11 +94,12 @@ impl TrajectoryTraining {
         if !parameters.iter().flatten().all(|value| value.is_finite()) {
             return Err(Error::NetworkDiverged { network: 0 });
         }
-        self.trajectory.snapshots.push(parameters);
+        self.trajectory.push(parameters);
         Ok(ControlFlow::Continue(()))
     }
 
     /// The state after the last epoch that was done.
+    #[cfg(feature = "files")]
     pub(crate) fn moment_blocking(&self) -> Result<Moment> {
         self.evaluation.moment_blocking()
     }
@@ -139,62 +113,4 @@ impl TrajectoryTraining {
     pub fn expected(&self) -> std::time::Duration {
         self.evaluation.expected().0
     }
-}
-
-/// All parameters of a network.
-pub(crate) type Snapshot = Vec<Vec<f32>>;
-
-#[cfg(feature = "files")]
-impl Trajectory {
-    /// Of what was kept.
-    pub(crate) fn of(snapshots: Vec<Snapshot>) -> Self {
-        Self { snapshots }
-    }
-}
-
-/// The file of a snapshot, or of velocities, after so many epochs.
-#[cfg(feature = "files")]
-pub(crate) fn to_bytes(tensors: &[Vec<f32>], epoch: u32) -> Result<Vec<u8>> {
-    use safetensors::{Dtype, tensor::TensorView};
-
-    let wrong = |error: safetensors::SafeTensorError| Error::shape("trajectory", error.to_string());
-    let bytes: Vec<Vec<u8>> =
-        tensors.iter().map(|all| all.iter().flat_map(|v| v.to_le_bytes()).collect()).collect();
-    let views = tensors
-        .iter()
-        .zip(&bytes)
-        .enumerate()
-        .map(|(number, (values, bytes))| {
-            let view = TensorView::new(Dtype::F32, vec![values.len()], bytes).map_err(wrong)?;
-            Ok((format!("{number:04}"), view))
-        })
-        .collect::<Result<Vec<_>>>()?;
-    let meta = [("epoch".to_owned(), epoch.to_string())].into();
-    safetensors::serialize(views, Some(meta)).map_err(wrong)
-}
-
-/// The epochs before such a file.
-#[cfg(feature = "files")]
-pub(crate) fn epoch_of(bytes: &[u8]) -> Option<u32> {
-    crate::condense::check_offsets(bytes).ok()?;
-    let (_, header) = safetensors::SafeTensors::read_metadata(bytes).ok()?;
-    header.metadata().as_ref()?.get("epoch")?.parse().ok()
-}
-
-/// What such a file holds; `None` if it is broken or of another epoch.
-#[cfg(feature = "files")]
-pub(crate) fn tensors(bytes: &[u8], epoch: u32) -> Option<Snapshot> {
-    if epoch_of(bytes)? != epoch {
-        return None;
-    }
-    let file = safetensors::SafeTensors::deserialize(bytes).ok()?;
-    let mut names: Vec<_> = file.names().into_iter().map(str::to_owned).collect();
-    names.sort();
-    let read = |name: &String| {
-        let tensor = file.tensor(name).ok()?;
-        let words = tensor.data().chunks_exact(4).map(|b| [b[0], b[1], b[2], b[3]]);
-        Some(words.map(f32::from_le_bytes).collect::<Vec<_>>())
-            .filter(|values| values.iter().all(|value| value.is_finite()))
-    };
-    names.iter().map(read).collect()
 }

@@ -9,11 +9,12 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-use super::{Adapter, Event, Job, Observer, Result, Setup, observer::goes_on};
+use super::{Adapter, Event, Job, Observer, Result, Setup, observer::goes_on, record::short};
 use crate::{
     Error, Settings, Trajectory, TrajectoryTraining,
+    condense::{Snapshot, epoch_of, identity_of, tensors, to_bytes},
     data::user_cache,
-    evaluate::{Moment, Snapshot},
+    evaluate::Moment,
     files,
 };
 
@@ -57,13 +58,13 @@ impl Cached {
         let training = TrajectoryTraining::settings(dataset, settings, number)?;
         let words = [
             VERSION.to_string(),
-            crate::condense::identity_of(dataset),
+            identity_of(dataset),
             format!("{training:?}"),
             format!("{:?}", Adapter::of(&setup.gpu)),
         ];
         let digest = Sha256::digest(words.join("\n"));
         let name: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-        let name = format!("{}-{number}-{name}", super::record::short(dataset.name()));
+        let name = format!("{}-{number}-{name}", short(dataset.name()));
         Ok(Self { folder: user_cache().map(|cache| cache.join("trajectories").join(name)) })
     }
 
@@ -126,7 +127,7 @@ impl Cached {
     fn read(&self, epochs: u32) -> Vec<Snapshot> {
         let read = |epoch: u32| {
             let bytes = fs::read(self.file(&format!("epoch{epoch:04}.safetensors"))?).ok()?;
-            crate::evaluate::tensors(&bytes, epoch)
+            tensors(&bytes, epoch)
         };
         (0..=epochs).map_while(read).collect()
     }
@@ -134,8 +135,8 @@ impl Cached {
     /// The last epoch that a training can go on after, and its velocities.
     fn state(&self) -> Option<(u32, Snapshot)> {
         let bytes = fs::read(self.file("velocity.safetensors")?).ok()?;
-        let epoch = crate::evaluate::epoch_of(&bytes)?;
-        Some((epoch, crate::evaluate::tensors(&bytes, epoch)?))
+        let epoch = epoch_of(&bytes)?;
+        Some((epoch, tensors(&bytes, epoch)?))
     }
 
     /// Writes what a training has come to. A cache that cannot be written costs time later, not the run.
@@ -144,12 +145,12 @@ impl Cached {
         let keep = || -> crate::Result<()> {
             fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
             let Moment { parameters, velocities } = training.moment_blocking()?;
-            for (name, tensors) in [
+            for (name, values) in [
                 (format!("epoch{epoch:04}.safetensors"), parameters),
                 ("velocity.safetensors".to_owned(), velocities),
             ] {
-                let bytes = crate::evaluate::to_bytes(&tensors, epoch)?;
-                files::write_whole(&folder.join(name), &bytes)?;
+                let bytes = to_bytes(&values, epoch)?;
+                files::write_whole(folder.join(name), &bytes)?;
             }
             Ok(())
         };

@@ -1,15 +1,17 @@
 //! The settings that suit a data set, from `recipes.toml`, the only place with defaults.
 
 mod preset;
+mod protocol;
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
 use serde::{Deserialize, de::DeserializeOwned};
 use toml::{Table, Value};
 
-use crate::{Dataset, Protocol, data::Known, objective::Matching, setters::with_setters};
+use crate::{Dataset, data::Known, objective::Matching, setters::with_setters};
 
 pub use preset::Preset;
+pub use protocol::Protocol;
 
 static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| rules(include_str!("recipes.toml")));
 

@@ -165,7 +165,7 @@ impl Feed {
         input: (&Buffer<f32>, Planes),
         images: &Range<usize>,
     ) {
-        let next = self.later.as_ref().map(|later| (later, &later.real));
+        let next = self.later.as_ref().map(|later| &later.real);
         self.real_by(gpu, recording, (&self.real_items, next), input, images);
     }
 
@@ -184,7 +184,7 @@ impl Feed {
         &self,
         gpu: &Gpu,
         recording: &mut Recording,
-        items: (&Buffer<Item>, Option<(&Later<Gpu>, &Buffer<Item>)>),
+        items: (&Buffer<Item>, Option<&Buffer<Item>>),
         input: (&Buffer<f32>, Planes),
         images: &Range<usize>,
     ) {
@@ -203,14 +203,14 @@ impl Feed {
         &self,
         gpu: &Gpu,
         recording: &mut Recording,
-        (items, next): (&Buffer<Item>, Option<(&Later<Gpu>, &Buffer<Item>)>),
+        (items, next): (&Buffer<Item>, Option<&Buffer<Item>>),
         source: Source<'_>,
         (input, layout): (&Buffer<f32>, Planes),
         images: &Range<usize>,
     ) {
         let (first, count, dense) = (images.start, images.len(), self.dense);
         let augment = self.augment(items);
-        let Some((later, items)) = next else {
+        let (Some(later), Some(items)) = (&self.later, next) else {
             augment.forward(gpu, recording, source, dense, input, layout, first, count);
             return;
         };
@@ -240,7 +240,7 @@ impl Feed {
             recording.push(unpack(gpu, packed, shown, values, images, (first, count)));
             source = Source::Values(images);
         }
-        let next = self.later.as_ref().map(|later| (later, &later.synthetic));
+        let next = self.later.as_ref().map(|later| &later.synthetic);
         let items = (&self.synthetic_items, next);
         self.augmented(gpu, recording, items, source, input, images);
     }
