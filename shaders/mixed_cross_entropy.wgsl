@@ -1,4 +1,4 @@
-// Cross-entropy of softmax(logits) with two labels in shares that add up to 1, of each image, and `weight` times its
+// `weight` times the cross-entropy of softmax(logits) with two labels in shares that add up to 1, of each image, and its
 // gradient: softmax − share · one-hot − (1 − share) · the other one-hot. One invocation per image.
 
 struct Params {
@@ -43,7 +43,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     let rest = 1.0 - own.share;
     let expected = own.share * (logits[start + own.label] - largest)
         + rest * (logits[start + own.other] - largest);
-    losses[params.first + image] = log(sum) - expected;
+    losses[params.first + image] = params.weight * (log(sum) - expected);
     for (var k = 0u; k < params.classes; k++) {
         let p = exp(logits[start + k] - largest) / sum;
         let wanted = select(0.0, own.share, k == own.label) + select(0.0, rest, k == own.other);

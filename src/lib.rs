@@ -175,11 +175,11 @@ extern crate self as dm_wgpu;
 pub use advance::Advance;
 pub use condense::{
     Checkpoint, Condensation, Course, DdInit, Init, Loss, Picture, Selection, SelectionSettings,
-    Selector, Settings, SyntheticSet,
+    Selector, Settings, SyntheticSet, Trajectory,
 };
 pub use data::{Dataset, DatasetInfo, Split};
 pub use error::{Error, Result};
-pub use evaluate::{Accuracy, Evaluation, EvaluationSettings, Protocol, TrainingSet};
+pub use evaluate::{Accuracy, Evaluation, EvaluationSettings, TrainingSet, TrajectoryTraining};
 pub use gpu::{
     AdapterChoice, AdapterReport, Gpu, Kernels, Precision, adapters, adapters_blocking,
     preferred_features, preferred_limits,
@@ -187,7 +187,7 @@ pub use gpu::{
 pub use kernels::Distance;
 pub use nn::{Activation, Architecture, ConvNet, Layer, Net, NormKind, PoolKind};
 pub use objective::Matching;
-pub use recipes::{Preset, Recipe, Subject};
+pub use recipes::{Preset, Protocol, Recipe, Subject};
 pub use text::{Text, Words};
 #[cfg(feature = "testing")]
 #[doc(hidden)]

@@ -41,6 +41,10 @@ pub(crate) enum Purpose {
     TrainedWeights = 14,
     /// How those images of an evaluation are mixed.
     EvaluationMix = 15,
+    /// Which snapshots an iteration goes by.
+    Snapshots = 16,
+    /// Which of the images in packed ones an iteration shows.
+    Shown = 17,
 }
 
 /// One block of four words: ten rounds of Philox on `counter` under `key`.

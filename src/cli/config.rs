@@ -133,8 +133,10 @@ impl Reader<'_> {
 
 /// A value as one would type it, if it has the setting's type.
 fn text_of(kind: Kind, value: &DeValue) -> Result<String, String> {
-    let (number, size) =
-        (matches!(kind, Kind::Whole(..) | Kind::Rate | Kind::Part), matches!(kind, Kind::Size));
+    let (number, size) = (
+        matches!(kind, Kind::Whole(..) | Kind::Rate | Kind::Weight | Kind::Part),
+        matches!(kind, Kind::Size),
+    );
     let switch = matches!(kind, Kind::Switch);
     match value {
         DeValue::String(text) if !number && !switch => Ok(text.clone().into_owned()),

@@ -111,9 +111,12 @@ fn summary(figures: &Figures, path: &Path) -> String {
         _ => {}
     }
     if figures.settings.is_some() {
+        let decoded = figures.packed_into.map(|_| path.join(files::DECODED));
+        let decoded = decoded.map(|decoded| format!(", decoded {}", decoded.display()));
         lines.push(format!(
-            "pictures  {} (each one in {})",
+            "pictures  {}{} (each one in {})",
             path.join(files::GRID).display(),
+            decoded.unwrap_or_default(),
             path.join(files::IMAGES).display()
         ));
         lines.push(format!("data      {}", path.join(files::SET).display()));

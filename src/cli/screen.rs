@@ -7,7 +7,7 @@ use dm_wgpu::{
     project::{
         Adapter, Error, Event, Expected, Job, MethodSettings, Observer, Record, Series,
         settings::{Setting, typed},
-        words::{counted, how, quoted},
+        words::{counted, how, memory_text, quoted},
     },
     wgpu::DeviceType,
 };
@@ -144,6 +144,15 @@ impl Observer for Screen {
                     &format!("accuracy after {after}: {accuracy}"),
                     &events::Event::Accuracy { iteration, accuracy },
                 );
+            }
+            Event::Trajectories { count, bytes, folder } => {
+                let networks = counted(count as usize, "network");
+                let kept = folder.map(|folder| format!(" in {}", folder.display()));
+                console.say(&format!(
+                    "along      {networks} trained on the real images ({}{})",
+                    memory_text(bytes),
+                    kept.unwrap_or_default()
+                ));
             }
             Event::NoCheckpoint { error, saved } => {
                 let still = match saved {

@@ -113,7 +113,7 @@ impl Sources<'_> {
         let kind = Setting::find(table, name).map(|setting| setting.kind);
         let value = match (kind, value) {
             // As short as an f32 can be.
-            (Some(Kind::Rate), Value::Float(rate)) => format!("{:?}", *rate as f32),
+            (Some(Kind::Rate | Kind::Weight), Value::Float(rate)) => format!("{:?}", *rate as f32),
             _ => value.to_string(),
         };
         let said = format!("{name} = {value}");

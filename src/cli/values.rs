@@ -39,6 +39,14 @@ pub fn positive(text: &str) -> Result<f32, String> {
     }
 }
 
+/// A weight: from 0 on, and a number.
+pub fn not_negative(text: &str) -> Result<f32, String> {
+    match text.trim().parse::<f32>() {
+        Ok(value) if value.is_finite() && value >= 0.0 => Ok(value),
+        _ => Err("a number from 0 on is needed".into()),
+    }
+}
+
 /// A time from 0 on.
 pub fn seconds(text: &str) -> Result<Duration, String> {
     let seconds = text.trim().parse().ok().and_then(|text| Duration::try_from_secs_f64(text).ok());

@@ -70,7 +70,7 @@ pub(super) struct Learned {
 }
 
 /// The names of all settings.
-const SETTINGS: [&str; 19] = [
+const SETTINGS: [&str; 23] = [
     "method",
     "ipc",
     "factor",
@@ -88,6 +88,10 @@ const SETTINGS: [&str; 19] = [
     "dd_init",
     "dd_steps",
     "dd_epochs",
+    "alpha",
+    "trajectories",
+    "expert_epochs",
+    "shown",
     "augment",
     "seed",
 ];

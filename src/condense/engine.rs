@@ -1,11 +1,11 @@
 //! What an iteration is made of, whichever the objective: mean embeddings, gradients, or what training comes to.
 
-use std::ops::Range;
+use std::{ops::Range, sync::Arc};
 
 use super::{
     Drawn, Draws, GradientIteration, GradientPlan, GradientProgress, Iteration, Lessons, Plan,
-    Progress, RealBatch, Settings, Step, UnrolledIteration, UnrolledPlan, UnrolledProgress, sample,
-    unrolled::State,
+    Progress, RealBatch, Settings, Step, Trajectory, UnrolledIteration, UnrolledPlan,
+    UnrolledProgress, sample, unrolled::State,
 };
 use crate::{
     Dataset, Error, Result,
@@ -21,6 +21,8 @@ pub(super) const NORM_IMAGES: usize = 16;
 /// Of distillation, as published (Wang et al., 2018): Adam's moments, and how often in a run its learning rate is halved.
 const MOMENTS: (f32, f32) = (0.5, 0.999);
 const HALVINGS: u32 = 10;
+/// How many epochs later the snapshot that recognises is at most, as published (TGDD, AAAI 2026).
+const LATEST: u32 = 6;
 
 /// The recorded iteration of an objective.
 #[derive(Debug)]
@@ -54,6 +56,10 @@ pub(super) enum Draw {
         indices: Vec<u32>,
         /// What batch norms go by.
         norm: Vec<u32>,
+        /// The trajectory, and after how many epochs it is matched and recognises.
+        along: Option<[usize; 3]>,
+        /// Which packed images are shown, if not all are.
+        shown: Vec<u32>,
     },
     /// Of the others: they draw when the turns of their stages come.
     Later { iteration: u32 },
@@ -65,6 +71,7 @@ pub(super) struct Work<'a> {
     pub dataset: &'a Dataset,
     pub settings: &'a Settings,
     pub real_counts: &'a [usize],
+    pub trajectories: &'a [Arc<Trajectory>],
 }
 
 impl EnginePlan<'_> {
@@ -240,12 +247,48 @@ impl Engine {
             let mut stream = Stream::new(seed, Purpose::Augment, iteration, class);
             settings.augment.draw(&mut stream, size)
         };
+        let classes = dataset.classes() as u32;
+        let along = settings.trajectories.zip(settings.expert_epochs).map(|(count, epochs)| {
+            let mut stream = Stream::new(seed, Purpose::Snapshots, iteration, 0);
+            let (number, from) = (stream.below(count), stream.below(epochs));
+            let later = from + stream.below(LATEST.min(epochs - from) + 1);
+            [number, from, later].map(|n| n as usize)
+        });
+        let rows = match along {
+            None => (0..classes).map(row).collect(),
+            // All operations, one after the other.
+            Some(_) => {
+                let mut rows =
+                    vec![Row::NONE; classes as usize * settings.augment.members().len().max(1)];
+                for class in 0..classes {
+                    let mut stream = Stream::new(seed, Purpose::Augment, iteration, class);
+                    for (pass, member) in settings.augment.members().iter().enumerate() {
+                        let row = member.draw(&mut stream, size);
+                        rows[pass * classes as usize + class as usize] = row;
+                    }
+                }
+                rows
+            }
+        };
+        let packed = settings.ipc * settings.factor * settings.factor;
+        let shown = match settings.shown.filter(|shown| *shown < packed) {
+            None => Vec::new(),
+            Some(most) => (0..classes)
+                .flat_map(|class| {
+                    let first = class * packed as u32;
+                    let own: Vec<_> = (first..first + packed as u32).collect();
+                    sample::draw(&own, most, Stream::new(seed, Purpose::Shown, iteration, class))
+                })
+                .collect(),
+        };
         let images =
             |count, purpose| sample::draw_batch(dataset.train(), count, (seed, purpose, iteration));
         let norm_images = if own.has_batch_norm() { NORM_IMAGES } else { 0 };
         Draw::Embeddings {
             network: NetworkKey::new(seed, Purpose::Weights, iteration),
-            rows: (0..dataset.classes() as u32).map(row).collect(),
+            rows,
+            along,
+            shown,
             indices: images(settings.batch_real, Purpose::RealBatch),
             norm: images(norm_images, Purpose::NormStatistics),
         }
@@ -254,15 +297,20 @@ impl Engine {
 
 impl Work<'_> {
     fn step(&self) -> Step<'_> {
-        let (network, rows, indices, norm) = match self.draw {
-            Draw::Embeddings { network, rows, indices, norm } => {
-                (Some(*network), &rows[..], &indices[..], &norm[..])
-            }
-            Draw::Later { .. } => (None, &[][..], &[][..], &[][..]),
+        let Draw::Embeddings { network, rows, indices, norm, along, shown } = self.draw else {
+            // Its steps are drawn elsewhere.
+            let batch = RealBatch::Indices { indices: &[], norm: &[], all: &[] };
+            let (network, given, shown, rows) = (None, None, &[][..], &[][..]);
+            return Step { network, given, shown, rows, real_counts: self.real_counts, batch };
         };
+        let given = along.and_then(|[number, from, later]| {
+            let trajectory = self.trajectories.get(number)?;
+            Some([trajectory.after(from), trajectory.after(later)])
+        });
+        let network = Some(*network).filter(|_| given.is_none());
         let all = self.dataset.train().pixels();
         let batch = RealBatch::Indices { indices, norm, all };
-        Step { network, rows, real_counts: self.real_counts, batch }
+        Step { network, given, shown, rows, real_counts: self.real_counts, batch }
     }
 
     /// Random numbers of an outer step's class, or of one of its passes: those of step 0 are of the class itself.

@@ -17,7 +17,7 @@ use crate::{
     Error, Result,
     augment::Row,
     gpu::{Buffer, Gpu, Readback, Recording, blocking},
-    kernels::{Batch, NetworkKey, Packed, Rates, sgd},
+    kernels::{Batch, NetworkKey, Packed, PixelRange, Rates, class_sum, sgd, sgd_clamped},
     nn::{Mode, Program, Target, Weights},
     objective::MeanEmbeddings,
 };
@@ -41,6 +41,22 @@ pub(crate) struct Plan<'a> {
     pub packed: Option<Packed>,
     pub rates: Rates,
     pub real: RealFormat<'a>,
+    /// Synthetic images of each class that a step shows at most, if they are packed.
+    pub most_shown: usize,
+    /// Operations that each image goes through, one after the other.
+    pub passes: usize,
+    /// The network whose cross-entropy counts as well; images are packed then, if only by a factor of 1.
+    pub class: Option<ClassPlan>,
+    /// How pixels are kept in what a picture can show; `None` if they are not.
+    pub range: Option<PixelRange>,
+}
+
+/// A network that images are to be recognised by.
+pub(crate) struct ClassPlan {
+    /// From images to logits.
+    pub net: Program,
+    /// How much a class's mean cross-entropy counts.
+    pub alpha: f32,
 }
 
 impl Plan<'_> {
@@ -69,6 +85,10 @@ pub(crate) struct Iteration {
     /// Takes what changes to the device, in the order of the commands around it.
     belt: StagingBelt,
     pub weights: Weights,
+    /// Of the network that images are to be recognised by.
+    pub class_weights: Option<Weights>,
+    /// The packing of all weights.
+    packing: Recording,
     rates: Buffer<Rates>,
     /// Rates to be sent with the next step.
     changed_rates: Option<Rates>,
@@ -103,7 +123,12 @@ struct Chunk {
 pub(crate) struct Step<'a> {
     /// The network to draw; `None` for the one that `weights` already hold.
     pub network: Option<NetworkKey>,
-    /// One row per class.
+    /// Values of all parameters of the network, and of the one that images are to be recognised by, where these are not
+    /// drawn.
+    pub given: Option<[&'a [Vec<f32>]; 2]>,
+    /// Which of the packed images are shown, class after class; empty for those that were shown before, at first all.
+    pub shown: &'a [u32],
+    /// One row per class, operation after operation.
     pub rows: &'a [Row],
     /// Real images of each class.
     pub real_counts: &'a [usize],
@@ -187,11 +212,17 @@ impl Iteration {
         };
         let mut buffers = Buffers::new(gpu, plan, sizes);
         buffers.weights.record(gpu);
+        let mut packing = buffers.weights.packing().clone();
+        if let Some(class) = &mut buffers.class {
+            class.weights.record(gpu);
+            packing.extend(class.weights.packing());
+            class.write(gpu, plan);
+        }
         buffers.rates.write(gpu, &[plan.rates]);
-        buffers.feed.write(gpu, plan);
+        buffers.feed.write(gpu, plan, sizes);
         buffers.objective.write(gpu);
         let recorded = record(gpu, plan, sizes, &buffers, &pixels)?;
-        let Buffers { weights, rates, feed, objective, gradient, .. } = buffers;
+        let Buffers { weights, rates, feed, objective, gradient, class, .. } = buffers;
         // Everything that one chunk or one step sends fits; larger sends get a buffer of their own.
         let send = feed.largest_send(plan.real_counts.len(), plan.reals()) + 256;
         Ok(Self {
@@ -200,6 +231,8 @@ impl Iteration {
             norm_images: plan.norm_images,
             belt: StagingBelt::new(gpu.device().clone(), send as u64),
             weights,
+            class_weights: class.map(|class| class.weights),
+            packing,
             rates,
             changed_rates: None,
             feed,
@@ -234,7 +267,7 @@ impl Iteration {
 
     /// All recordings of a step but the last, which moves the pixels.
     pub fn recordings_but_the_update(&self) -> impl Iterator<Item = &Recording> {
-        let network = [self.weights.drawing(), self.weights.packing()];
+        let network = [self.weights.drawing(), &self.packing];
         let images = self.recorded.iter().flat_map(|recorded| {
             let chunks = recorded.chunks.iter().map(|chunk| &chunk.recording);
             [&recorded.statistics].into_iter().chain(chunks).chain([&recorded.synthetic])
@@ -252,7 +285,7 @@ fn record(
     buffers: &Buffers,
     pixels: &Pixels,
 ) -> Result<Recorded> {
-    let Buffers { weights, network, feed, objective, rates, gradient, .. } = buffers;
+    let Buffers { weights, network, feed, objective, rates, gradient, class, .. } = buffers;
     let (reals, syns) = (plan.reals(), plan.syns());
     log::info!(
         "at once {chunk} of {reals} real images, {syn_chunk} of {syns} synthetic ones; the training set {}",
@@ -299,11 +332,26 @@ fn record(
         let d_output = Some(objective.gradient(images.start));
         let (batch, mode) = (of(images), Mode::Frozen);
         network.backward(gpu, &mut synthetic, weights, d_output, batch, mode, Target::INPUT)?;
-        feed.back(gpu, &mut synthetic, network.d_input(), gradient, images);
+        feed.back(gpu, &mut synthetic, network.d_input(), gradient, images, false);
+        if let (Some(class), Some(of_class)) = (class, &plan.class) {
+            let r = &mut synthetic;
+            feed.synthetic(gpu, r, &pixels.images, class.network.input(), images);
+            class.recognise(gpu, r, of_class.alpha / plan.shown() as f32, images)?;
+            feed.back(gpu, r, class.network.d_input(), gradient, images, true);
+        }
+    }
+    if let Some(class) = class {
+        let (losses, all) = (objective.losses(), 0..plan.syns());
+        let classes = 0..plan.real_counts.len();
+        synthetic.push(class_sum(gpu, &class.starts, &class.losses, losses, 1, all, classes, true));
     }
 
     let mut update = Recording::default();
-    update.push(sgd(gpu, rates, &pixels.images, &pixels.velocity, gradient));
+    let (images, velocity) = (&pixels.images, &pixels.velocity);
+    update.push(match &plan.range {
+        Some(range) => sgd_clamped(gpu, range, rates, images, velocity, gradient),
+        None => sgd(gpu, rates, images, velocity, gradient),
+    });
     Ok(Recorded { statistics, chunks, synthetic, update })
 }
 

@@ -14,6 +14,7 @@ mod select;
 mod set;
 mod settings;
 mod tensor_file;
+mod trajectory;
 mod unrolled;
 
 pub use checkpoint::Checkpoint;
@@ -22,8 +23,8 @@ pub use course::Course;
 pub(crate) use course::made_by;
 use gradients::BATCH;
 pub(crate) use gradients::{Drawn, Draws, GradientIteration, GradientPlan, GradientProgress};
+pub(crate) use iteration::{ClassPlan, Iteration, Plan, Progress, RealBatch, RealFormat, Step};
 use iteration::{Feed, Sizes, cut};
-pub(crate) use iteration::{Iteration, Plan, Progress, RealBatch, RealFormat, Step};
 pub use picture::Picture;
 pub use run::{Condensation, Loss};
 pub use select::{Selection, SelectionSettings, Selector};
@@ -34,9 +35,19 @@ pub(crate) use set::{FORMAT, PACKED};
 pub(crate) use settings::as_text;
 pub use settings::{DdInit, Init, Settings};
 pub(crate) use tensor_file::{MAX_FILE, check_offsets};
+pub(crate) use trajectory::Snapshot;
+pub use trajectory::Trajectory;
+#[cfg(feature = "files")]
+pub(crate) use trajectory::{epoch_of, tensors, to_bytes};
 pub(crate) use unrolled::{Lessons, UnrolledIteration, UnrolledPlan, UnrolledProgress};
 
 use crate::{Dataset, Error, Result, Text, gpu::Buffer};
+
+/// All that tells a data set from others, as text.
+#[cfg(feature = "files")]
+pub(crate) fn identity_of(dataset: &Dataset) -> String {
+    format!("{:?}", identity::Identity::of(dataset))
+}
 
 /// Larger pixels overflow the sums of squares in the networks' norms, whose results are then zero
 /// or NaN. Losses may stay finite, but they mean nothing any more.

@@ -6,7 +6,7 @@ mod plan;
 use std::{collections::VecDeque, sync::Arc};
 
 use super::{
-    Checkpoint, Course, Picture, Settings, SyntheticSet,
+    Checkpoint, Course, Picture, Settings, SyntheticSet, Trajectory,
     checkpoint::{Learned, is_pixel},
     engine::Engine,
     identity::Identity,
@@ -70,6 +70,8 @@ pub struct Condensation {
     gpu: Gpu,
     dataset: Arc<Dataset>,
     settings: Settings,
+    /// What an iteration's snapshots are of.
+    trajectories: Vec<Arc<Trajectory>>,
     real_counts: Vec<usize>,
     matching: Engine,
     iteration: u32,
@@ -118,9 +120,33 @@ impl Condensation {
     /// As [`new`](Self::new).
     pub async fn new_async(gpu: &Gpu, dataset: Arc<Dataset>, settings: Settings) -> Result<Self> {
         // Before the images are made, which may be too many for the host as well.
+        Self::begun(gpu, dataset, settings, Vec::new()).await
+    }
+
+    /// As [`new`](Self::new), along the trajectories of networks, without which a run by [`Matching::Trajectory`] cannot
+    /// advance.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new), and [`Error::Shape`] if these are not as many trajectories of as many epochs as the settings
+    /// say, or of another network.
+    pub fn along(
+        gpu: &Gpu,
+        dataset: Arc<Dataset>,
+        settings: Settings,
+        trajectories: Vec<Arc<Trajectory>>,
+    ) -> Result<Self> {
+        blocking(PREPARE, Self::begun(gpu, dataset, settings, trajectories))
+    }
+
+    async fn begun(
+        gpu: &Gpu,
+        dataset: Arc<Dataset>,
+        settings: Settings,
+        trajectories: Vec<Arc<Trajectory>>,
+    ) -> Result<Self> {
         checked_plan(gpu, &dataset, &settings)?;
         let images = initial_images(&dataset, &settings);
-        Self::with_images(gpu, dataset, settings, &images).await
+        Self::with_images(gpu, dataset, settings, trajectories, &images).await
     }
 
     /// Resumes a run from a checkpoint, as if it had never stopped: on the same adapter with the
@@ -134,6 +160,19 @@ impl Condensation {
         blocking(RESUME, Self::resume_async(gpu, dataset, checkpoint))
     }
 
+    /// As [`resume`](Self::resume), of a run [`along`](Self::along) these trajectories.
+    ///
+    /// # Errors
+    /// As [`resume`](Self::resume) and [`along`](Self::along).
+    pub fn resume_along(
+        gpu: &Gpu,
+        dataset: Arc<Dataset>,
+        checkpoint: Checkpoint,
+        trajectories: Vec<Arc<Trajectory>>,
+    ) -> Result<Self> {
+        blocking(RESUME, Self::resumed(gpu, dataset, checkpoint, trajectories))
+    }
+
     /// As [`resume`](Self::resume), for browsers, as [`new_async`](Self::new_async) is.
     ///
     /// # Errors
@@ -143,13 +182,22 @@ impl Condensation {
         dataset: Arc<Dataset>,
         checkpoint: Checkpoint,
     ) -> Result<Self> {
+        Self::resumed(gpu, dataset, checkpoint, Vec::new()).await
+    }
+
+    async fn resumed(
+        gpu: &Gpu,
+        dataset: Arc<Dataset>,
+        checkpoint: Checkpoint,
+        trajectories: Vec<Arc<Trajectory>>,
+    ) -> Result<Self> {
         let Checkpoint {
             images, velocity, learned, iteration, settings, dataset: made_with, ..
         } = checkpoint;
         if let Some(difference) = made_with.difference(&Identity::of(&dataset)) {
             return Err(Error::shape("checkpoint", format!("it was made with {difference}")));
         }
-        let mut run = Self::with_images(gpu, dataset, settings, &images).await?;
+        let mut run = Self::with_images(gpu, dataset, settings, trajectories, &images).await?;
         gpu.checked(RESUME, || {
             run.matching.pixels().1.write(gpu, &velocity);
             if let (Some(state), Some(Learned { square, rates })) =
@@ -170,15 +218,21 @@ impl Condensation {
         gpu: &Gpu,
         dataset: Arc<Dataset>,
         settings: Settings,
+        trajectories: Vec<Arc<Trajectory>>,
         images: &[f32],
     ) -> Result<Self> {
         let plan = checked_plan(gpu, &dataset, &settings)?;
+        // Without them it can be estimated, but not advance.
+        if !trajectories.is_empty() {
+            check_trajectories(&dataset, &settings, &trajectories)?;
+        }
         let real_counts = plan.real_counts().to_vec();
         let matching = Engine::new(gpu, &plan, images).await?;
         Ok(Self {
             gpu: gpu.clone(),
             dataset,
             settings,
+            trajectories,
             real_counts,
             matching,
             iteration: 0,
@@ -543,4 +597,28 @@ fn synthetic_set(
 /// What a checkpoint of distillation holds beside images and velocity.
 fn learned_of(state: &State) -> [&Buffer<f32>; 4] {
     [&state.square, &state.raw, &state.raw_mean, &state.raw_square]
+}
+
+/// Refuses trajectories that are not what the settings ask for.
+fn check_trajectories(
+    dataset: &Dataset,
+    settings: &Settings,
+    trajectories: &[Arc<Trajectory>],
+) -> Result<()> {
+    let asked = settings.trajectories.unwrap_or_default() as usize;
+    let wrong = |reason: String| Err(Error::shape("trajectories", reason));
+    if trajectories.len() != asked {
+        return wrong(format!("there are {} where {asked} are asked for", trajectories.len()));
+    }
+    let epochs = settings.expert_epochs.unwrap_or_default() as usize;
+    let lens = settings.network(dataset)?.program().lens();
+    for trajectory in trajectories {
+        if trajectory.epochs() != epochs {
+            return wrong(format!("one has {} epochs, not {epochs}", trajectory.epochs()));
+        }
+        if !trajectory.after(0).iter().map(Vec::len).eq(lens.iter().copied()) {
+            return wrong("one is of another network".into());
+        }
+    }
+    Ok(())
 }

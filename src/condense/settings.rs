@@ -118,8 +118,21 @@ with_setters! {
         /// How often it sees them. Each step of each time has a learning rate of its own.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub dd_epochs: Option<u32>,
+        /// How much the cross-entropy of later snapshots counts, from 0. This and the three that follow are of matching along
+        /// trajectories, and none else.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub alpha: Option<f32>,
+        /// Networks whose snapshots are matched along, from 1 to 100.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub trajectories: Option<u32>,
+        /// Passes over the real images that each of them is trained for, from 1 to 1000, with a snapshot after each.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub expert_epochs: Option<u32>,
+        /// Synthetic images per class that an iteration shows at most, drawn at random; from 1.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub shown: Option<usize>,
         /// The augmentations of which one is drawn for each move of the pixels and class, and by gradient matching for each
-        /// batch that a network is trained on.
+        /// batch that a network is trained on; matching along trajectories applies all, one after the other.
         #[serde(with = "as_text")]
         pub augment: Strategy,
         /// Everything random follows from it.
@@ -177,6 +190,7 @@ impl Settings {
         }
         self.check_factor(dataset)?;
         self.check_own()?;
+        self.check_trajectories()?;
         if self.init == Init::Real {
             let advice = Text::from(", or start from ").value("init", Init::Noise.name());
             check_real(dataset, self.ipc, self.factor * self.factor, advice)?;
@@ -193,7 +207,7 @@ impl Settings {
         if !packing::is_possible(size, self.factor) {
             return wrong(format!("images of {size}×{size} have no room for so many tiles").into());
         }
-        if self.factor > 1 && self.method != Matching::Dm {
+        if self.factor > 1 && !self.method.of_embeddings() {
             let why = format!("{} does not pack images; take 1, or ", self.method);
             return wrong(Text::from(why).value("method", Matching::Dm.name()));
         }
@@ -205,6 +219,7 @@ impl Settings {
         let Self { method, distance, outer, inner, lr_net, dd_init, dd_steps, dd_epochs, .. } =
             self;
         let (gradients, unrolled) = (method.of_gradients(), *method == Matching::Dd);
+        let along = *method == Matching::Trajectory;
         let number = |value: &Option<u32>| value.map(|value| value.to_string());
         let (matching, all) = ("only dc and dsa have it", "only dc, dsa and dd have it");
         let own = [
@@ -215,6 +230,10 @@ impl Settings {
             ("dd_init", dd_init.map(|value| value.name().to_owned()), unrolled, "only dd has it"),
             ("dd_steps", number(dd_steps), unrolled, "only dd has it"),
             ("dd_epochs", number(dd_epochs), unrolled, "only dd has it"),
+            ("alpha", self.alpha.map(|alpha| alpha.to_string()), along, "only trajectory has it"),
+            ("trajectories", number(&self.trajectories), along, "only trajectory has it"),
+            ("expert_epochs", number(&self.expert_epochs), along, "only trajectory has it"),
+            ("shown", self.shown.map(|shown| shown.to_string()), along, "only trajectory has it"),
         ];
         for (name, value, has, others) in own {
             match (value, has) {
@@ -263,6 +282,24 @@ impl Settings {
         Ok(())
     }
 
+    /// The bounds of what matching along trajectories has.
+    fn check_trajectories(&self) -> Result<()> {
+        if let Some(alpha) = self.alpha.filter(|alpha| !(alpha.is_finite() && *alpha >= 0.0)) {
+            return Err(Error::setting("alpha", alpha, "a number from 0 on is needed"));
+        }
+        let counts = [
+            ("trajectories", self.trajectories.map(|count| count as usize), 100),
+            ("expert_epochs", self.expert_epochs.map(|epochs| epochs as usize), 1000),
+            ("shown", self.shown, 1_000_000),
+        ];
+        for (name, value, most) in counts {
+            if let Some(value) = value.filter(|value| !(1..=most).contains(value)) {
+                return Err(Error::setting(name, value, format!("1 to {most} is possible")));
+            }
+        }
+        Ok(())
+    }
+
     /// The network whose embeddings of this data set's images are compared.
     pub(crate) fn network(&self, dataset: &Dataset) -> Result<Net> {
         let images = (dataset.channels(), dataset.size());
@@ -270,6 +307,7 @@ impl Settings {
         if self.method != Matching::Dm && net.has_batch_norm() {
             let possible = match self.method {
                 Matching::Dd => "dd needs a network without batch norm",
+                Matching::Trajectory => "snapshots need a network without batch norm",
                 _ => "matching gradients needs a network without batch norm",
             };
             return Err(Error::setting("net", self.net.label(), possible));

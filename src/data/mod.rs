@@ -49,6 +49,8 @@ pub(crate) use pictures::fitted_picture;
 pub(crate) use pictures::{endings, is_picture, pixels, planes, read as read_picture};
 #[cfg(feature = "files")]
 pub use sources::{Progress, Sources, Work};
+#[cfg(feature = "files")]
+pub(crate) use store::user_cache;
 #[cfg(all(feature = "files", feature = "testing"))]
 pub(crate) use tiny_imagenet::zipped_pictures;
 

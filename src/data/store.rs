@@ -110,7 +110,7 @@ impl Known {
 
 /// The folder of this program among the user's caches, as each platform has it; without a home folder, where
 /// [`CACHE_VARIABLE`] says.
-pub(super) fn user_cache() -> Option<PathBuf> {
+pub(crate) fn user_cache() -> Option<PathBuf> {
     let of_home = directories::ProjectDirs::from("", "", "dm-wgpu");
     let of_home = of_home.map(|folders| folders.cache_dir().to_path_buf());
     of_home.or_else(|| cache_in(std::env::var_os(CACHE_VARIABLE)))

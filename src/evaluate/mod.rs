@@ -4,13 +4,16 @@ mod accuracy;
 mod bench;
 pub(crate) mod mixing;
 mod order;
-mod protocol;
 mod run;
+mod schedule;
 mod settings;
 mod sizes;
 mod train;
+mod trajectory;
 
 pub use accuracy::Accuracy;
-pub use protocol::Protocol;
+#[cfg(feature = "files")]
+pub(crate) use run::Moment;
 pub use run::{Evaluation, TrainingSet};
 pub use settings::EvaluationSettings;
+pub use trajectory::TrajectoryTraining;

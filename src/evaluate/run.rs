@@ -4,16 +4,17 @@
 use std::{collections::VecDeque, ops::ControlFlow, sync::Arc, time::Duration};
 
 use super::{
-    Accuracy, EvaluationSettings, Protocol,
+    Accuracy, EvaluationSettings,
     bench::{Bench, Looks, PREPARE, Tested},
     mixing, order,
+    schedule::rates,
     sizes::{Load, Sizes},
     train::{Lessons, Train},
 };
 use crate::{
-    Dataset, Error, Gpu, Net, Result, SyntheticSet,
+    Dataset, Error, Gpu, Net, Protocol, Result, SyntheticSet,
     augment::Row,
-    gpu::{Between, Recording, Submissions, Submitted, blocking, duration},
+    gpu::{Between, Buffer, Recording, Submissions, Submitted, blocking, duration},
     kernels::{NetworkKey, Rates},
     rng::Purpose,
 };
@@ -41,6 +42,14 @@ impl TrainingSet {
             None => Self::Synthetic(set),
         }
     }
+}
+
+/// What the networks of a turn are at some time: all their parameters, and how fast they move.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Moment {
+    pub parameters: Vec<Vec<f32>>,
+    #[cfg_attr(not(feature = "files"), allow(dead_code))]
+    pub velocities: Vec<Vec<f32>>,
 }
 
 /// Trains fresh networks on a set and counts the test images of a data set that they classify
@@ -111,10 +120,30 @@ impl Evaluation {
         gpu: &Gpu,
         dataset: Arc<Dataset>,
         train: TrainingSet,
+        settings: EvaluationSettings,
+    ) -> Result<Self> {
+        check_test(&dataset)?;
+        Self::make(gpu, dataset, train, settings).await
+    }
+
+    /// As [`new`](Self::new), where nothing will be tested.
+    pub(super) fn untested(
+        gpu: &Gpu,
+        dataset: Arc<Dataset>,
+        train: TrainingSet,
+        settings: EvaluationSettings,
+    ) -> Result<Self> {
+        blocking(PREPARE, Self::make(gpu, dataset, train, settings))
+    }
+
+    async fn make(
+        gpu: &Gpu,
+        dataset: Arc<Dataset>,
+        train: TrainingSet,
         mut settings: EvaluationSettings,
     ) -> Result<Self> {
         gpu.suffices()?;
-        check_settings(&settings, &dataset)?;
+        settings.check(&dataset)?;
         let train = match train {
             TrainingSet::Whole => Train::Whole,
             TrainingSet::Synthetic(set) => {
@@ -177,9 +206,55 @@ impl Evaluation {
         settings: &EvaluationSettings,
     ) -> Result<()> {
         gpu.suffices()?;
-        check_settings(settings, dataset)?;
+        settings.check(dataset)?;
+        check_test(dataset)?;
         let net = &settings.network(dataset)?;
         Sizes::of(gpu, &Load { dataset, net, settings, images }).map(drop)
+    }
+
+    /// Draws the first turn's networks, and returns what they are before their training.
+    pub(super) fn begin_blocking(&self) -> Result<Moment> {
+        let key = NetworkKey::new(self.settings.seed, Purpose::EvaluationWeights, 0);
+        let mut submissions = Submissions::new(&self.gpu);
+        self.bench.buffers.classifiers.draw(&self.gpu, &mut submissions, key);
+        submissions.finish();
+        self.moment_blocking()
+    }
+
+    /// Waits for everything submitted and returns what the turn's networks are.
+    pub(super) fn moment_blocking(&self) -> Result<Moment> {
+        let classifiers = &self.bench.buffers.classifiers;
+        let read = |buffer: &Buffer<f32>| buffer.read_blocking(&self.gpu);
+        Ok(Moment {
+            parameters: classifiers.parameters().into_iter().map(read).collect::<Result<_>>()?,
+            velocities: classifiers.velocities().iter().map(read).collect::<Result<_>>()?,
+        })
+    }
+
+    /// Continues after so many epochs of the first turn, which left the networks like this.
+    #[cfg(feature = "files")]
+    pub(super) fn restore(
+        &mut self,
+        epochs: u32,
+        parameters: &[Vec<f32>],
+        velocities: &[Vec<f32>],
+    ) -> Result<()> {
+        let classifiers = &self.bench.buffers.classifiers;
+        let fits = |buffer: &Buffer<f32>, values: &Vec<f32>| buffer.len() == values.len();
+        let slots = || classifiers.parameters().into_iter().chain(classifiers.velocities());
+        let values = || parameters.iter().chain(velocities);
+        if slots().count() != values().count() || !slots().zip(values()).all(|(b, v)| fits(b, v)) {
+            return Err(Error::shape("saved training", "it is of another network"));
+        }
+        slots().zip(values()).for_each(|(buffer, values)| buffer.write(&self.gpu, values));
+        let EvaluationSettings { protocol, epochs: all, lr, .. } = self.settings;
+        let last = (0..=epochs).rev().find_map(|epoch| rates(protocol, epoch, all, lr));
+        if let Some((last, _)) = last {
+            classifiers.set_rates(&self.gpu, last);
+        }
+        classifiers.packing().submit(&self.gpu, "pack weights");
+        self.done = epochs;
+        Ok(())
     }
 
     /// The number of steps: epochs and the test, of each turn of networks.
@@ -460,7 +535,7 @@ impl Evaluation {
             let key = NetworkKey::new(seed, Purpose::EvaluationWeights, first_net);
             bench.buffers.classifiers.draw(&self.gpu, submissions, key);
         }
-        if let Some((rates, anew)) = protocol.rates(epoch, epochs, lr) {
+        if let Some((rates, anew)) = rates(protocol, epoch, epochs, lr) {
             let classifiers = &bench.buffers.classifiers;
             match anew {
                 true => classifiers.restart(&self.gpu, submissions.encoder(), rates),
@@ -519,8 +594,7 @@ impl Evaluation {
     }
 }
 
-fn check_settings(settings: &EvaluationSettings, dataset: &Dataset) -> Result<()> {
-    settings.check(dataset)?;
+fn check_test(dataset: &Dataset) -> Result<()> {
     if dataset.test().is_empty() {
         return Err(Error::shape(
             format!("data set {}", dataset.name()),

@@ -2,10 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Protocol;
 use crate::{
-    Architecture, Dataset, Error, Net, Recipe, Result, augment::Strategy, condense::as_text,
-    nn::is_usual, setters::with_setters,
+    Architecture, Dataset, Error, Net, Protocol, Recipe, Result, augment::Strategy,
+    condense::as_text, nn::is_usual, setters::with_setters,
 };
 
 with_setters! {

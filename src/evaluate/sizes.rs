@@ -1,11 +1,11 @@
 //! The buffers of an evaluation, each named once for allocating and for counting memory; and how work is cut to fit.
 
 use super::{
-    EvaluationSettings, Protocol,
+    EvaluationSettings,
     mixing::{Mixing, passes},
 };
 use crate::{
-    Dataset, Gpu, Net, Result,
+    Dataset, Gpu, Net, Protocol, Result,
     augment::Row,
     gpu::{Caps, Memory, Table, most},
     kernels::{Item, Planes},

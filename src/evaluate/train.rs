@@ -1,8 +1,8 @@
 //! What networks are trained on, on the host.
 
-use super::{EvaluationSettings, Protocol, sizes::Load};
+use super::{EvaluationSettings, sizes::Load};
 use crate::{
-    Dataset, Net, Result, SyntheticSet,
+    Dataset, Net, Protocol, Result, SyntheticSet,
     augment::Strategy,
     condense::{Course, made_by},
     kernels::NetworkKey,

@@ -68,6 +68,10 @@ impl DmSession {
             }),
             rates: Rates::new(case.lr, 0.5, 0.0),
             real: RealFormat::Values,
+            most_shown: usize::MAX,
+            passes: 1,
+            class: None,
+            range: None,
         };
         let matching = blocking("prepare the step", Iteration::new(gpu, &plan, syn))?;
         Ok(Self { gpu: gpu.clone(), real_counts, matching })
@@ -89,6 +93,8 @@ impl DmSession {
         let mut losses = matching.loss_readback();
         let step = Step {
             network: None,
+            given: None,
+            shown: &[],
             rows,
             real_counts: &self.real_counts,
             batch: RealBatch::Values { batch: real, norm },

@@ -37,7 +37,7 @@ pub(super) const KERNEL: Kernel = Kernel {
     slots: &[Slot::params::<Params>(), Slot::Read, Slot::Read, Slot::Write, Slot::Write],
 };
 
-/// `losses`, and `d_logits` (images, classes) as `weight` times their gradient. Targets and losses of these images begin
+/// `losses`, each `weight` times, and their gradient `d_logits` (images, classes). Targets and losses of these images begin
 /// at `first`.
 #[allow(clippy::too_many_arguments)]
 pub(crate) fn mixed_cross_entropy(

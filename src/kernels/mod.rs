@@ -28,6 +28,7 @@ mod philox;
 mod picture;
 mod planes;
 mod sgd;
+mod sgd_clamped;
 mod softmax_cross_entropy;
 mod softmax_tangent;
 mod template;
@@ -66,6 +67,7 @@ pub(crate) use philox::philox4x32;
 pub(crate) use picture::{Cells, picture};
 pub(crate) use planes::Planes;
 pub(crate) use sgd::{Rates, sgd};
+pub(crate) use sgd_clamped::{PixelRange, sgd_clamped};
 pub(crate) use softmax_cross_entropy::softmax_cross_entropy;
 pub(crate) use softmax_tangent::softmax_tangent;
 pub(crate) use unpack::{Packed, unpack, unpack_backward};
@@ -125,6 +127,7 @@ const OWN: &[Specialised] = &[
     (&philox::KERNEL, &[&[]]),
     (&picture::KERNEL, &[&[]]),
     (&sgd::KERNEL, &[&[]]),
+    (&sgd_clamped::KERNEL, &[&[]]),
     (&softmax_cross_entropy::KERNEL, &[&[]]),
     (&softmax_tangent::KERNEL, &[&[]]),
     (&unpack::FORWARD, &[&[]]),

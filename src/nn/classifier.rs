@@ -206,6 +206,11 @@ impl Classifiers {
         self.weights.draw(gpu, submissions, key);
     }
 
+    /// How fast the parameters move, in the order of [`parameters`](Self::parameters); empty where they do not.
+    pub fn velocities(&self) -> &[Buffer<f32>] {
+        &self.velocities
+    }
+
     /// The packing that must follow every change of the weights.
     pub fn packing(&self) -> &Recording {
         self.weights.packing()

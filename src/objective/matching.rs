@@ -15,6 +15,8 @@ pub enum Matching {
     Dc,
     /// The same with siamese augmentation (Zhao & Bilen, ICML 2021).
     Dsa,
+    /// Mean embeddings by snapshots of networks that are trained on real images, and recognition by later ones.
+    Trajectory,
     /// What networks make of real images after they were trained on the synthetic ones in a few steps, whose order and
     /// learning rates belong to the set: dataset distillation (Wang et al., 2018).
     Dd,
@@ -22,7 +24,7 @@ pub enum Matching {
 
 impl Matching {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Dm, Self::Dc, Self::Dsa, Self::Dd];
+    pub const ALL: [Self; 5] = [Self::Dm, Self::Dc, Self::Dsa, Self::Trajectory, Self::Dd];
 
     /// Its name on the command line.
     pub fn name(self) -> &'static str {
@@ -30,6 +32,7 @@ impl Matching {
             Self::Dm => "dm",
             Self::Dc => "dc",
             Self::Dsa => "dsa",
+            Self::Trajectory => "trajectory",
             Self::Dd => "dd",
         }
     }
@@ -39,9 +42,14 @@ impl Matching {
         matches!(self, Self::Dc | Self::Dsa)
     }
 
+    /// Whether it is mean embeddings.
+    pub fn of_embeddings(self) -> bool {
+        matches!(self, Self::Dm | Self::Trajectory)
+    }
+
     /// Whether images are augmented.
     pub fn augments(self) -> bool {
-        matches!(self, Self::Dm | Self::Dsa)
+        matches!(self, Self::Dm | Self::Dsa | Self::Trajectory)
     }
 
     /// Whether nothing needs to be said of it.

@@ -11,6 +11,7 @@ use super::{
     expected::{Evaluations, Series},
     observer::{finish, goes_on},
     record::pictures,
+    trajectories::trajectories,
 };
 use crate::{
     Checkpoint, Condensation, Error as Failure, Evaluation, EvaluationSettings, Selection,
@@ -86,6 +87,7 @@ pub(super) fn condense(
     let (gpu, dataset) = (&setup.gpu, Arc::clone(&setup.dataset));
     let start = checkpoints.load(folder)?;
     let done = start.as_ref().map_or(0, |start| start.checkpoint.iteration());
+    let Some(along) = trajectories(setup, settings, observer)? else { return Ok(None) };
     let speeds = setup.speeds(settings, record, done, observer)?;
     let (condensation, history) = match start {
         Some(Start { checkpoint, history }) => {
@@ -94,10 +96,13 @@ pub(super) fn condense(
             }
             let checkpoint = checkpoint.with_settings(settings.clone()).map_err(Error::Data)?;
             observer.see(Event::Resumed(done));
-            let resumed = Condensation::resume(gpu, dataset, checkpoint);
+            let resumed = Condensation::resume_along(gpu, dataset, checkpoint, along);
             (resumed.map_err(|error| not_resumed(error, &record.data.name))?, history)
         }
-        None => (Condensation::new(gpu, dataset, settings.clone())?, History::default()),
+        None => {
+            let settings = settings.clone();
+            (Condensation::along(gpu, dataset, settings, along)?, History::default())
+        }
     };
     folder.begin(record.clone())?;
     if !matches!(setup.outlook.series, Series::Methods { .. }) {

@@ -20,10 +20,11 @@ impl Method {
     pub const DM: Self = Self::Condensing(Matching::Dm);
 
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::DM,
         Self::Condensing(Matching::Dc),
         Self::Condensing(Matching::Dsa),
+        Self::Condensing(Matching::Trajectory),
         Self::Condensing(Matching::Dd),
         Self::Selection(Selector::Random),
         Self::Selection(Selector::Herding),

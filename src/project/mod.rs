@@ -41,6 +41,7 @@ mod series;
 pub mod settings;
 mod setup;
 mod snapshots;
+mod trajectories;
 pub mod words;
 
 pub use architectures::{Sweep, Worth, Worths, evaluate, evaluate_in_order, kept, names};

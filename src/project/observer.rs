@@ -160,6 +160,15 @@ pub enum Event<'a> {
         /// In per cent.
         accuracy: &'a Accuracy,
     },
+    /// The networks along whose trajectories a run goes are trained.
+    Trajectories {
+        /// How many.
+        count: u32,
+        /// What their snapshots take.
+        bytes: u64,
+        /// Where they are kept for other runs; none without a home folder.
+        folder: Option<&'a Path>,
+    },
     /// A checkpoint could not be written; the one after `saved` iterations stays.
     NoCheckpoint {
         /// Why.
@@ -184,6 +193,13 @@ pub enum Event<'a> {
 pub enum Job {
     /// Preparing a condensation.
     Condensing,
+    /// Training a network on the real images, epoch by epoch.
+    Training {
+        /// From 1.
+        number: u32,
+        /// In all.
+        of: u32,
+    },
     /// Choosing images, class by class.
     Choosing,
     /// Evaluating what is saved already.
@@ -200,6 +216,7 @@ impl Job {
         match self {
             Self::Choosing => "classes",
             Self::Condensing => "iterations",
+            Self::Training { .. } => "epochs",
             _ => "epochs and tests",
         }
     }
@@ -210,6 +227,10 @@ impl fmt::Display for Job {
         match self {
             Self::Condensing => f.write_str("preparing"),
             Self::Choosing => f.write_str("choosing images"),
+            Self::Training { of: 1, .. } => f.write_str("training a network on the real images"),
+            Self::Training { number, of } => {
+                write!(f, "training network {number} of {of} on the real images")
+            }
             Self::Evaluating => f.write_str("evaluating"),
             Self::EvaluatingBy(net) => write!(f, "evaluating by {net}"),
             Self::EvaluatingAfter(done) => {

@@ -141,7 +141,7 @@ fn lead(past: &Past) -> String {
     let images = past.figures["images"].as_u64().unwrap_or(0) as usize;
     let done = past.figures["completed_iterations"].as_u64();
     match (past.text("method"), done) {
-        (by @ ("dm" | "dc" | "dsa" | "dd"), Some(done)) => format!(
+        (by @ ("dm" | "dc" | "dsa" | "dd" | "trajectory"), Some(done)) => format!(
             "{} condensed from the training set by {}, after {}{}.{}",
             match past.figures["packed_into"].as_u64() {
                 Some(stored) =>
@@ -152,6 +152,7 @@ fn lead(past: &Past) -> String {
                 "dm" => "distribution matching",
                 "dc" => "gradient matching",
                 "dd" => "dataset distillation",
+                "trajectory" => "matching along the trajectories of trained networks",
                 _ => "gradient matching with siamese augmentation",
             },
             iterations(past, done),

@@ -371,7 +371,7 @@ pub fn pictures(dataset: &str) -> Option<&Path> {
 }
 
 /// A data set's name as a part of a folder's: of a folder of pictures, its own.
-pub(super) fn short(name: &str) -> String {
+pub(in crate::project) fn short(name: &str) -> String {
     let Some(path) = pictures(name) else { return name.to_owned() };
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let keep = |c: char| if c.is_alphanumeric() || "-_+.".contains(c) { c } else { '_' };

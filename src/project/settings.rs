@@ -43,6 +43,8 @@ pub enum Kind {
     Whole(u64, u64),
     /// A rate: a number above 0.
     Rate,
+    /// A weight: a number from 0 on.
+    Weight,
     /// A part of a whole: from 0 to below 1.
     Part,
     /// A number of bytes, typed as `1GiB`.
@@ -84,6 +86,8 @@ pub enum Methods {
     Distilling,
     /// Those that match mean embeddings.
     Embeddings,
+    /// The one that matches along trajectories.
+    Trajectory,
 }
 
 /// All settings, in the order of the help.
@@ -95,7 +99,8 @@ pub static SETTINGS: &[Setting] = &[
         .read_in(&["settings"])
         .help(
             "What makes the set: dm condenses by matching distributions, dc by matching gradients, dsa by the \
-             same with augmentation, dd by training through a few steps; random, herding and k-center choose real images; whole trains on all of \
+             same with augmentation, trajectory by snapshots of networks in training, dd by training through a few \
+             steps; random, herding and k-center choose real images; whole trains on all of \
              them, as an upper bound [default: dm]",
         ),
     setting("", "preset", OneOf(|| Preset::ALL.map(Preset::name).to_vec()), "Task").help(
@@ -107,7 +112,7 @@ pub static SETTINGS: &[Setting] = &[
         .of(Methods::WithSet)
         .help("Synthetic images per class, or chosen ones [default: {}]"),
     setting("settings", "factor", Whole(1, 4), "Method").of(Methods::Embeddings).help(
-        "Tiles of a side that each synthetic image is packed with: networks see factor squared images in it [default: 1]",
+        "Tiles of a side that each synthetic image is packed with: networks see factor squared images in it [default: 1; trajectory: 2]",
     ),
     setting("settings", "iterations", Whole(1, u32::MAX as u64), "Task")
         .of(Methods::Condensing)
@@ -139,12 +144,14 @@ pub static SETTINGS: &[Setting] = &[
         .help("Blocks of a ConvNet, 1 to 5 [default: {}; 4 for images of 64×64 and larger]"),
     setting("settings", "batch_real", Whole(1, 1_000_000), "Method")
         .of(Methods::Condensing)
-        .help("Real images per class and move; a smaller class gives all it has [default: {}; dd: 100]"),
+        .help(
+            "Real images per class and move; a smaller class gives all it has [default: {}; dd: 100; trajectory: 128]",
+        ),
     setting("settings", "lr_img", Rate, "Method")
         .of(Methods::Condensing)
         .help(
             "Learning rate of the pixels [default: {}; 10 for cifar10 from --ipc 100 on; dc, dsa: 0.1; dd: 0.01, \
-             halved ten times in a run]",
+             halved ten times in a run; trajectory, of pixels in 0...1: 0.01, 0.1, 0.5 from 1, 10, 50 images per class on]",
         ),
     setting(
         "settings",
@@ -180,10 +187,22 @@ pub static SETTINGS: &[Setting] = &[
     setting("settings", "dd_epochs", Whole(1, 10_000), "Method")
         .of(Methods::Distilling)
         .help("How often it shows them; each step of each time has its own learning rate [default: 3]"),
+    setting("settings", "alpha", Weight, "Method").of(Methods::Trajectory).help(
+        "How much recognition by later snapshots counts beside matching; 0 leaves it out [default: 2.5; 0.5 from --ipc 50 on]",
+    ),
+    setting("settings", "trajectories", Whole(1, 100), "Method")
+        .of(Methods::Trajectory)
+        .help("Networks that are trained on the real images and matched along [default: 1]"),
+    setting("settings", "expert_epochs", Whole(1, 1000), "Method").of(Methods::Trajectory).help(
+        "Passes over the real images that each of them is trained for [default: 60; small: 5; smoke: 1]",
+    ),
+    setting("settings", "shown", Whole(1, 1_000_000), "Method").of(Methods::Trajectory).help(
+        "Synthetic images per class that an iteration shows at most, drawn at random [default: 200]",
+    ),
     setting("settings", "augment", Augmentations, "Method").of(Methods::Augmenting).help(
         "Augmentations of which one is drawn for each move and class: any of color, crop, cutout, \
          flip, scale, rotate, joined by comma or underscore, or none [default: all; without flip for \
-         one-channel images, digits and letters; dc, dd: none]",
+         one-channel images, digits and letters; dc, dd: none; trajectory: color, crop and cutout, all of them on each image]",
     ),
     // TOML has no larger integers.
     setting("settings", "seed", Whole(0, i64::MAX as u64), "Task")
@@ -267,6 +286,7 @@ const fn setting(table: Name, name: Name, kind: Kind, heading: Name) -> Setting 
     let value_name = match kind {
         Whole(..) => "N",
         Rate => "RATE",
+        Weight => "NUMBER",
         Part => "PART",
         Size => "SIZE",
         Augmentations => "NAMES",
@@ -345,9 +365,10 @@ impl Setting {
             Methods::WithSet => method != Method::Whole,
             Methods::Condensing => method.condenses(),
             Methods::Augmenting => by.is_some_and(Matching::augments),
-            Methods::Embeddings => by == Some(Matching::Dm),
+            Methods::Embeddings => by.is_some_and(Matching::of_embeddings),
             Methods::Gradients => by.is_some_and(Matching::of_gradients),
-            Methods::Training => by.is_some_and(|by| by != Matching::Dm),
+            Methods::Trajectory => by == Some(Matching::Trajectory),
+            Methods::Training => by.is_some_and(|by| by.of_gradients() || by == Matching::Dd),
             Methods::Distilling => by == Some(Matching::Dd),
         }
     }
@@ -384,7 +405,7 @@ impl Setting {
     pub(super) fn typed(&self, value: &Value) -> String {
         match (self.kind, value.as_f64(), value) {
             // As short as an f32 can be.
-            (Rate, Some(rate), _) => (rate as f32).to_string(),
+            (Rate | Weight, Some(rate), _) => (rate as f32).to_string(),
             (Size, ..) => memory_exactly(value.as_u64().unwrap_or_default()),
             (_, _, Value::String(text)) => text.clone(),
             _ => value.to_string(),
@@ -424,6 +445,8 @@ mod tests {
             (settings.outer, settings.inner, settings.lr_net) = (Some(1), Some(1), Some(0.01));
             settings.dd_init = Some(DdInit::Fixed);
             (settings.dd_steps, settings.dd_epochs) = (Some(1), Some(3));
+            (settings.alpha, settings.trajectories) = (Some(1.0), Some(1));
+            (settings.expert_epochs, settings.shown) = (Some(1), Some(1));
         }
         record.evaluation.iter_mut().for_each(|settings| {
             (settings.net, settings.protocol) = (Architecture::Mlp, Protocol::Idc);
@@ -464,7 +487,10 @@ mod tests {
             assert!(!help.contains("[default: ;") && !help.ends_with('.'), "{help}");
         }
         let help = |name| Setting::find("settings", name).unwrap().help_text();
-        assert!(help("lr_img").ends_with("on; dc, dsa: 0.1; dd: 0.01, halved ten times in a run]"));
+        assert!(help("lr_img").ends_with(
+            "on; dc, dsa: 0.1; dd: 0.01, halved ten times in a run; trajectory, of pixels in 0...1: 0.01, 0.1, 0.5 \
+             from 1, 10, 50 images per class on]"
+        ));
         assert!(help("init").ends_with("[default: real; dc, dd: noise]"));
     }
 

@@ -1,15 +1,17 @@
 //! The settings that suit a data set, from `recipes.toml`, the only place with defaults.
 
 mod preset;
+mod protocol;
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
 use serde::{Deserialize, de::DeserializeOwned};
 use toml::{Table, Value};
 
-use crate::{Dataset, Protocol, data::Known, objective::Matching, setters::with_setters};
+use crate::{Dataset, data::Known, objective::Matching, setters::with_setters};
 
 pub use preset::Preset;
+pub use protocol::Protocol;
 
 static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| rules(include_str!("recipes.toml")));
 
@@ -191,7 +193,7 @@ impl Recipe {
             let steps = entry.map(|entry| Entry { value: Value::Integer(ipc as i64), ..entry });
             recipe.settings.extend(steps.map(|steps| ("dd_steps".to_owned(), steps)));
         }
-        if subject.method != Matching::Dm {
+        if subject.method != Matching::default() {
             let value = Value::String(subject.method.name().to_owned());
             let entry = Entry { value, rule: "default", open: false };
             recipe.settings.insert("method".to_owned(), entry);

@@ -26,7 +26,7 @@ pub fn cutmixed(gpu: &Gpu, x: &Images, others: &Images, boxes: &[[u32; 4]]) -> R
     Ok(Images { values: super::gather(gpu, &result, to, x.n)?, ..*x })
 }
 
-/// Each image's cross-entropy with two labels, (label, other, share of the former), and `weight` times its gradient at the
+/// `weight` times each image's cross-entropy with two labels, (label, other, share of the former), and the gradient at the
 /// logits (N, classes).
 pub fn mixed_losses(
     gpu: &Gpu,

@@ -11,6 +11,7 @@ mod files;
 mod memory;
 mod mixing;
 mod packing;
+mod snapshots;
 mod spoil;
 mod tangents;
 
@@ -22,6 +23,7 @@ pub use files::*;
 pub use memory::*;
 pub use mixing::*;
 pub use packing::*;
+pub use snapshots::*;
 pub use spoil::{spoil, used};
 pub use tangents::*;
 

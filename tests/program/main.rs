@@ -28,4 +28,5 @@ mod run;
 mod run_failures;
 #[cfg(unix)]
 mod signals;
+mod trajectory;
 mod usage;

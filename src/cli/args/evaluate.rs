@@ -43,7 +43,7 @@ pub struct CompareArgs {
     /// Folders of runs that have ended, to put side by side instead of running anything.
     #[arg(value_name = "RUN")]
     pub runs: Vec<PathBuf>,
-    /// What to compare, joined by comma: any of dm, dc, dsa, random, herding, k-center, whole.
+    /// What to compare, joined by comma: any of dm, dc, dsa, trajectory, random, herding, k-center, whole.
     #[arg(
         long, value_name = "NAMES", value_delimiter = ',', help_heading = "Task",
         default_value = "dm,random,herding,k-center", value_parser = methods()

@@ -98,6 +98,9 @@ fn arg(setting: &'static Setting) -> Arg {
         Kind::Rate => arg
             .allow_negative_numbers(true)
             .value_parser(|text: &str| values::positive(text).map(Value::from)),
+        Kind::Weight => arg
+            .allow_negative_numbers(true)
+            .value_parser(|text: &str| values::not_negative(text).map(Value::from)),
         Kind::Part => arg
             .allow_negative_numbers(true)
             .value_parser(|text: &str| values::part(text).map(Value::from)),
@@ -268,11 +271,15 @@ impl Given {
         let mut settings: Settings =
             self.over("settings", &Settings::of(&self.recipe(subject, Method::Condensing(by))));
         // A file or a comparison may have them beside another method.
+        if by != Matching::Trajectory {
+            let Settings { alpha, trajectories, expert_epochs, shown, .. } = &mut settings;
+            (*alpha, *trajectories, *expert_epochs, *shown) = Default::default();
+        }
         let Settings { distance, outer, inner, lr_net, .. } = &mut settings;
         if !by.of_gradients() {
             (*distance, *outer, *inner) = Default::default();
         }
-        if by == Matching::Dm {
+        if by.of_embeddings() {
             *lr_net = None;
         } else {
             settings.factor = 1;

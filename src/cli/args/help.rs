@@ -19,6 +19,8 @@ Examples:
       chosen real images instead of synthetic ones
   dm-wgpu --dataset mnist --method dsa --ipc 1
       by gradient matching instead of distribution matching
+  dm-wgpu --dataset cifar10 --ipc 10 --method trajectory
+      in networks that are trained on the real images, with four images in each stored one
   dm-wgpu --dataset folder:pets --resize 64
       own pictures, in pets/train/cat/… and pets/test/cat/…, or in pets/cat/…
   dm-wgpu --resume runs/mnist-ipc10-seed0
@@ -41,6 +43,7 @@ Examples:
 A run leaves in its folder:
   report.html             all of it to look at: images, curves, figures, settings
   grid.png                all images, one row per class
+  decoded.png             of packed images (--factor), those that networks see
   progress.png            how they came to be, as an animation
   snapshots/000250.png    the images after 250 iterations, pixel by pixel
   images/CLASS/000.png    each one by itself

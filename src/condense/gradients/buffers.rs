@@ -123,7 +123,7 @@ impl Buffers {
         self.direction.record_packing(gpu);
         self.rates.write(gpu, &[plan.rates]);
         self.inner.rates.write(gpu, &[Rates::new(plan.lr_net, 0.0, 0.0)]);
-        self.feed.write(gpu, &plan.of_class());
+        self.feed.write(gpu, &plan.of_class(), plan.sizes(false));
     }
 }
 
@@ -152,6 +152,10 @@ impl<'a> GradientPlan<'a> {
             packed: None,
             rates: self.rates,
             real: self.real,
+            most_shown: usize::MAX,
+            passes: 1,
+            class: None,
+            range: None,
         }
     }
 

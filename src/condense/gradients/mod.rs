@@ -336,7 +336,8 @@ fn record(gpu: &Gpu, plan: &GradientPlan<'_>, buffers: &Buffers) -> Result<Recor
         tangent.forward(gpu, &mut synthetic, along, batch, mode)?;
         tangent.loss(gpu, &mut synthetic, network, images.len(), plan.ipc);
         tangent.backward(gpu, &mut synthetic, along, batch, mode, Target::INPUT)?;
-        feed.back(gpu, &mut synthetic, tangent.d_input(network), &class.gradient, images);
+        let d_input = tangent.d_input(network);
+        feed.back(gpu, &mut synthetic, d_input, &class.gradient, images, false);
     }
 
     let mut update = Recording::default();

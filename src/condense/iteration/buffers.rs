@@ -1,10 +1,13 @@
 //! The buffers of a step. Each is named once, for allocating and for counting memory.
 
+use std::ops::Range;
+
 use super::{Plan, feed::Feed, sizes::Sizes};
 use crate::{
-    gpu::{Caps, Gpu, Memory, Table},
-    kernels::{Packed, Rates},
-    nn::{Network, Ways, Weights},
+    Result,
+    gpu::{Caps, Gpu, Memory, Recording, Table},
+    kernels::{Batch, Rates, Shares, mixed_cross_entropy},
+    nn::{Mode, Network, Target, Ways, Weights},
     objective::MeanEmbeddings,
 };
 
@@ -24,6 +27,48 @@ pub(super) struct Buffers<M: Memory = Gpu> {
     pub feed: Feed<M>,
     pub objective: MeanEmbeddings<M>,
     pub gradient: M::Buffer<f32>,
+    pub class: Option<Class<M>>,
+}
+
+/// The network that images are to be recognised by, and what it says of them.
+#[derive(Debug)]
+pub(super) struct Class<M: Memory = Gpu> {
+    pub weights: Weights<M>,
+    pub network: Network<M>,
+    classes: usize,
+    targets: M::Buffer<Shares>,
+    /// Of each image, as it counts.
+    pub losses: M::Buffer<f32>,
+    /// Where each class begins, and where the last ends.
+    pub starts: M::Buffer<u32>,
+}
+
+impl Class {
+    /// What does not change from step to step.
+    pub fn write(&self, gpu: &Gpu, plan: &Plan<'_>) {
+        let (shown, classes) = (plan.shown() as u32, self.classes as u32);
+        let target = |image: u32| Shares::new(image / shown, image / shown, 1.0);
+        self.targets.write(gpu, &(0..classes * shown).map(target).collect::<Vec<_>>());
+        self.starts.write(gpu, &(0..=classes).map(|class| class * shown).collect::<Vec<_>>());
+    }
+
+    /// Records the way of images through the network, their cross-entropy, `weight` times, and its gradient back to them.
+    pub fn recognise(
+        &self,
+        gpu: &Gpu,
+        recording: &mut Recording,
+        weight: f32,
+        images: &Range<usize>,
+    ) -> Result<()> {
+        let Self { weights, network, targets, losses, .. } = self;
+        let batch = Batch { images: images.len(), nets: 1 };
+        network.forward(gpu, recording, weights, batch, Mode::Frozen)?;
+        let Some(d_logits) = network.d_output() else { return Ok(()) };
+        let (logits, part) = ((network.output(), self.classes), (images.start, images.len()));
+        recording.push(mixed_cross_entropy(gpu, logits, targets, losses, d_logits, part, weight));
+        let mode = Mode::Frozen;
+        network.backward(gpu, recording, weights, None, batch, mode, Target::INPUT)
+    }
 }
 
 impl<M: Memory> Pixels<M> {
@@ -52,6 +97,14 @@ impl<M: Memory> Buffers<M> {
             feed: Feed::room(memory, plan, sizes),
             objective: MeanEmbeddings::room(memory, net.features(), real_counts, plan.shown()),
             gradient: memory.buffer("gradient at the pixels", plan.stored() * plan.image_len()),
+            class: plan.class.as_ref().map(|class| Class {
+                weights: Weights::room(memory, &class.net, 1, Ways::ToImages),
+                network: Network::new(memory, &class.net, syn_chunk, syn_chunk),
+                classes: real_counts.len(),
+                targets: memory.buffer("targets", plan.syns()),
+                losses: memory.buffer("cross-entropies", plan.syns()),
+                starts: memory.buffer("starts of classes", real_counts.len() + 1),
+            }),
         }
     }
 }
@@ -77,7 +130,10 @@ impl Plan<'_> {
 
     /// Synthetic images of each class, as networks see them.
     pub fn shown(&self) -> usize {
-        self.ipc * self.packed.as_ref().map_or(1, Packed::tiles)
+        match &self.packed {
+            Some(packed) => (self.ipc * packed.tiles()).min(self.most_shown),
+            None => self.ipc,
+        }
     }
 
     /// Synthetic images of all classes, as networks see them.

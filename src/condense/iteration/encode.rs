@@ -4,6 +4,7 @@ use super::{Iteration, Recorded, Step};
 use crate::{
     Error, Result,
     gpu::{Place, Readback, Share, Ticket},
+    nn::Weights,
 };
 
 /// How far a step has been encoded.
@@ -125,7 +126,7 @@ impl Iteration {
         let Recorded { statistics, chunks, synthetic, update } = recorded;
         let (recording, label) = match progress.stage {
             Stage::Network => (self.weights.drawing(), "draw networks"),
-            Stage::Pack => (self.weights.packing(), "pack weights"),
+            Stage::Pack => (&self.packing, "pack weights"),
             Stage::Statistics => (statistics, "statistics of batch norms"),
             Stage::Real(chunk) => (&chunks[chunk].recording, "real images"),
             Stage::Synthetic => (synthetic, "synthetic images"),
@@ -166,11 +167,21 @@ impl Iteration {
         step: &Step<'_>,
     ) -> Result<()> {
         let Self { belt, feed, weights, rates, changed_rates, recorded, .. } = self;
+        let class_weights = self.class_weights.as_ref();
         let chunks = recorded.iter().flat_map(|recorded| &recorded.chunks);
         let mut chunks = chunks.map(|chunk| chunk.images.clone());
         match stage {
             Stage::Network => {
                 feed.send(belt, encoder, (step.rows, step.real_counts), &step.batch, chunks)?;
+                if !step.shown.is_empty() {
+                    feed.send_shown(belt, encoder, step.shown)?;
+                }
+                if let Some([matching, class]) = step.given {
+                    let class = class_weights.into_iter().flat_map(Weights::all).zip(class);
+                    for (buffer, values) in weights.all().zip(matching).chain(class) {
+                        buffer.stage(belt, encoder, values)?;
+                    }
+                }
                 match step.network {
                     Some(key) => weights.name_staged(belt, encoder, key),
                     None => Ok(()),
@@ -181,7 +192,14 @@ impl Iteration {
                 None => Ok(()),
             },
             Stage::Statistics => feed.send_norm(belt, encoder, &step.batch),
-            Stage::Pack | Stage::Synthetic => Ok(()),
+            Stage::Synthetic => {
+                // Pictures of which nothing is shown stay where they are.
+                if !step.shown.is_empty() {
+                    self.gradient.clear(encoder);
+                }
+                Ok(())
+            }
+            Stage::Pack => Ok(()),
             Stage::Update => match changed_rates.take() {
                 Some(changed) => rates.stage(belt, encoder, &[changed]),
                 None => Ok(()),

@@ -28,6 +28,8 @@ pub(in crate::condense) struct Feed<M: Memory = Gpu> {
     synthetic_items: M::Buffer<Item>,
     /// `None` if synthetic images are stored as networks see them.
     packing: Option<Packing<M>>,
+    /// `None` if images go through one operation only.
+    later: Option<Later<M>>,
     /// Mean and standard deviation of each channel, of pixels.
     normalise: (Vec<f32>, Vec<f32>),
 }
@@ -42,6 +44,17 @@ struct Packing<M: Memory> {
     shown: M::Buffer<u32>,
     /// A chunk's images, or the gradient there: nobody needs both at once.
     images: M::Buffer<f32>,
+}
+
+/// Operations after the first, each on what the one before made of a chunk.
+#[derive(Debug)]
+struct Later<M: Memory> {
+    /// Of each operation, one row per class.
+    rows: Vec<M::Buffer<Row>>,
+    /// Images numbered within their chunk.
+    real: M::Buffer<Item>,
+    synthetic: M::Buffer<Item>,
+    between: [M::Buffer<f32>; 2],
 }
 
 #[derive(Debug)]
@@ -84,6 +97,19 @@ impl<M: Memory> Feed<M> {
                 shown: memory.buffer("images shown", plan.syns()),
                 images: memory.buffer("decoded images", syn_chunk * image_len),
             }),
+            later: (plan.passes > 1).then(|| {
+                let between = reals.max(syn_chunk) * image_len;
+                let rows = |pass: usize| {
+                    memory.buffer(&format!("augmentation rows {pass}"), plan.real_counts.len())
+                };
+                Later {
+                    rows: (1..plan.passes).map(rows).collect(),
+                    real: memory.buffer("real items of later operations", plan.reals()),
+                    synthetic: memory.buffer("synthetic items of later operations", plan.syns()),
+                    between: ["images between", "augmented images"]
+                        .map(|name| memory.buffer(name, between)),
+                }
+            }),
             normalise: match plan.real {
                 RealFormat::Pixels { mean, std, .. } => (mean.to_vec(), std.to_vec()),
                 RealFormat::Values => Default::default(),
@@ -94,7 +120,7 @@ impl<M: Memory> Feed<M> {
 
 impl Feed {
     /// Writes what does not change from step to step.
-    pub fn write(&self, gpu: &Gpu, plan: &Plan<'_>) {
+    pub fn write(&self, gpu: &Gpu, plan: &Plan<'_>, sizes: Sizes) {
         self.rows.write(gpu, &vec![Row::NONE; self.rows.len()]);
         if let (RealSource::Resident(pixels), RealFormat::Pixels { all, .. }) =
             (&self.real, plan.real)
@@ -108,7 +134,21 @@ impl Feed {
         let items: Vec<_> = (0..plan.syns() as u32).map(item).collect();
         self.synthetic_items.write(gpu, &items);
         if let Some(packing) = &self.packing {
-            packing.shown.write(gpu, &(0..plan.syns() as u32).collect::<Vec<_>>());
+            let each = (plan.ipc * packing.packed.tiles()) as u32;
+            let first = |place: u32| place / shown * each + place % shown;
+            packing.shown.write(gpu, &(0..plan.syns() as u32).map(first).collect::<Vec<_>>());
+        }
+        if let Some(later) = &self.later {
+            let within =
+                |of: usize, chunk: usize| (0..of as u32).map(move |at| at % chunk.max(1) as u32);
+            let classes = (0u32..).zip(&plan.real_counts);
+            let classes = classes.flat_map(|(k, &n)| std::iter::repeat_n(k, n));
+            let item = |(image, row): (u32, u32)| Item { image, row };
+            let real: Vec<_> = within(plan.reals(), sizes.chunk).zip(classes).map(item).collect();
+            later.real.write(gpu, &real);
+            let classes = (0..plan.syns() as u32).map(|image| image / shown);
+            let within = within(plan.syns(), sizes.syn_chunk);
+            later.synthetic.write(gpu, &within.zip(classes).map(item).collect::<Vec<_>>());
         }
         // Images that are sent are numbered in their order; for images that stay on the device, each step says which
         // ones it uses.
@@ -125,7 +165,8 @@ impl Feed {
         input: (&Buffer<f32>, Planes),
         images: &Range<usize>,
     ) {
-        self.real_by(gpu, recording, &self.real_items, input, images);
+        let next = self.later.as_ref().map(|later| &later.real);
+        self.real_by(gpu, recording, (&self.real_items, next), input, images);
     }
 
     /// Records the real images for batch norms' statistics into a network's input, unaugmented.
@@ -136,15 +177,15 @@ impl Feed {
         input: (&Buffer<f32>, Planes),
         images: &Range<usize>,
     ) {
-        self.real_by(gpu, recording, &self.norm_items, input, images);
+        self.real_by(gpu, recording, (&self.norm_items, None), input, images);
     }
 
     fn real_by(
         &self,
         gpu: &Gpu,
         recording: &mut Recording,
-        items: &Buffer<Item>,
-        (input, layout): (&Buffer<f32>, Planes),
+        items: (&Buffer<Item>, Option<&Buffer<Item>>),
+        input: (&Buffer<f32>, Planes),
         images: &Range<usize>,
     ) {
         let (mean, std) = (&self.normalise.0[..], &self.normalise.1[..]);
@@ -154,9 +195,35 @@ impl Feed {
                 Source::Pixels { bytes, mean, std }
             }
         };
-        let (first, count) = (images.start, images.len());
+        self.augmented(gpu, recording, items, source, input, images);
+    }
+
+    /// Records all operations on a chunk, the first on what `items` name of the source.
+    fn augmented(
+        &self,
+        gpu: &Gpu,
+        recording: &mut Recording,
+        (items, next): (&Buffer<Item>, Option<&Buffer<Item>>),
+        source: Source<'_>,
+        (input, layout): (&Buffer<f32>, Planes),
+        images: &Range<usize>,
+    ) {
+        let (first, count, dense) = (images.start, images.len(), self.dense);
         let augment = self.augment(items);
-        augment.forward(gpu, recording, source, self.dense, input, layout, first, count);
+        let (Some(later), Some(items)) = (&self.later, next) else {
+            augment.forward(gpu, recording, source, dense, input, layout, first, count);
+            return;
+        };
+        augment.forward(gpu, recording, source, dense, &later.between[0], dense, first, count);
+        for (pass, rows) in later.rows.iter().enumerate() {
+            let source = Source::Values(&later.between[pass % 2]);
+            let (to, layout) = match pass + 1 == later.rows.len() {
+                true => (input, layout),
+                false => (&later.between[(pass + 1) % 2], dense),
+            };
+            let augment = Augment { items, rows, means: &self.means };
+            augment.forward(gpu, recording, source, dense, to, layout, first, count);
+        }
     }
 
     /// Records a chunk of the synthetic images into a network's input.
@@ -165,7 +232,7 @@ impl Feed {
         gpu: &Gpu,
         recording: &mut Recording,
         values: &Buffer<f32>,
-        (input, layout): (&Buffer<f32>, Planes),
+        input: (&Buffer<f32>, Planes),
         images: &Range<usize>,
     ) {
         let (mut source, first, count) = (Source::Values(values), images.start, images.len());
@@ -173,11 +240,13 @@ impl Feed {
             recording.push(unpack(gpu, packed, shown, values, images, (first, count)));
             source = Source::Values(images);
         }
-        let augment = self.augment(&self.synthetic_items);
-        augment.forward(gpu, recording, source, self.dense, input, layout, first, count);
+        let next = self.later.as_ref().map(|later| &later.synthetic);
+        let items = (&self.synthetic_items, next);
+        self.augmented(gpu, recording, items, source, input, images);
     }
 
-    /// Records the way back from the gradient at a network's input to that at the synthetic images.
+    /// Records the way back from the gradient at a network's input to that at the synthetic images, which it replaces or, of
+    /// packed images, may be added to (`more`).
     pub fn back(
         &self,
         gpu: &Gpu,
@@ -185,14 +254,24 @@ impl Feed {
         (d_input, layout): (&Buffer<f32>, Planes),
         gradient: &Buffer<f32>,
         images: &Range<usize>,
+        more: bool,
     ) {
         let (first, count) = (images.start, images.len());
         let augment = self.augment(&self.synthetic_items);
         let d_images = self.packing.as_ref().map_or(gradient, |packing| &packing.images);
-        augment.backward(gpu, recording, d_input, layout, d_images, self.dense, first, count);
+        let (mut from, dense) = ((d_input, layout), self.dense);
+        for (pass, rows) in self.later.iter().flat_map(|later| later.rows.iter().enumerate().rev())
+        {
+            let Some(later) = &self.later else { break };
+            let to = &later.between[pass % 2];
+            let augment = Augment { items: &later.synthetic, rows, means: &self.means };
+            augment.backward(gpu, recording, from.0, from.1, to, dense, first, count);
+            from = (to, dense);
+        }
+        augment.backward(gpu, recording, from.0, from.1, d_images, dense, first, count);
         if let Some(Packing { packed, shown, .. }) = &self.packing {
             let images = (first, count);
-            recording.push(unpack_backward(gpu, packed, shown, d_images, gradient, images, false));
+            recording.push(unpack_backward(gpu, packed, shown, d_images, gradient, images, more));
         }
     }
 
@@ -210,6 +289,19 @@ impl Feed {
         })
     }
 
+    /// Sends which of the packed images a step shows.
+    pub fn send_shown(
+        &self,
+        belt: &mut StagingBelt,
+        encoder: &mut wgpu::CommandEncoder,
+        shown: &[u32],
+    ) -> Result<()> {
+        match &self.packing {
+            Some(packing) => packing.shown.stage(belt, encoder, shown),
+            None => Ok(()),
+        }
+    }
+
     /// Sends a step's inputs: an augmentation per class, and which images the batch holds. `chunks` are the pieces of
     /// the batch.
     pub fn send(
@@ -220,7 +312,12 @@ impl Feed {
         batch: &RealBatch<'_>,
         chunks: impl Iterator<Item = Range<usize>>,
     ) -> Result<()> {
-        self.rows.stage(belt, encoder, rows)?;
+        let classes = real_counts.len();
+        self.rows.stage(belt, encoder, &rows[..classes.min(rows.len())])?;
+        let later = self.later.iter().flat_map(|later| &later.rows);
+        for (buffer, rows) in later.zip(rows.chunks(classes).skip(1)) {
+            buffer.stage(belt, encoder, rows)?;
+        }
         let classes = (0u32..).zip(real_counts).flat_map(|(k, &n)| std::iter::repeat_n(k, n));
         let items: Vec<_> = match (batch, &self.real) {
             (RealBatch::Indices { indices, .. }, RealSource::Resident(_)) => {

@@ -239,6 +239,11 @@ impl Condensation {
         &mut self,
         mut issue: impl FnMut(&mut Engine, &Work<'_>, &mut Underway) -> Result<bool>,
     ) -> Result<bool> {
+        let asked = self.settings.trajectories.unwrap_or_default() as usize;
+        if self.trajectories.len() != asked {
+            let reason = format!("{asked} are needed: `Condensation::along` takes them");
+            return Err(Error::shape("trajectories", reason));
+        }
         let mut begun = self.begin();
         loop {
             let work = Work {
@@ -246,6 +251,7 @@ impl Condensation {
                 dataset: &self.dataset,
                 settings: &self.settings,
                 real_counts: &self.real_counts,
+                trajectories: &self.trajectories,
             };
             match issue(&mut self.matching, &work, &mut begun.underway) {
                 Ok(true) => {

@@ -3,12 +3,12 @@
 use crate::{
     Dataset, Gpu, Result,
     condense::{
-        GradientPlan, Init, Plan, RealFormat, Settings, UnrolledPlan, check_images,
+        ClassPlan, GradientPlan, Init, Plan, RealFormat, Settings, UnrolledPlan, check_images,
         engine::{EnginePlan, NORM_IMAGES},
         packing,
         sample::draw,
     },
-    kernels::{Packed, Rates},
+    kernels::{Packed, PixelRange, Rates},
     objective::Matching,
     rng::{Purpose, Stream},
 };
@@ -33,7 +33,8 @@ pub(super) fn checked_plan<'a>(
     let real_counts = of_classes(settings.batch_real);
     let real = RealFormat::Pixels { all: train.pixels(), mean: dataset.mean(), std: dataset.std() };
     let (ipc, rates, net) = (settings.ipc, rates(settings), settings.network(dataset)?);
-    let packed = (settings.factor > 1).then(|| {
+    let along = settings.method == Matching::Trajectory;
+    let packed = (settings.factor > 1 || along).then(|| {
         let mut padding = [0.0; 4];
         let of_channels = packing::padding(dataset.mean(), dataset.std());
         padding[..of_channels.len()].copy_from_slice(&of_channels);
@@ -41,7 +42,15 @@ pub(super) fn checked_plan<'a>(
         Packed { images, factor: settings.factor, pictures: ipc, padding }
     });
     let plan = match settings.method {
-        Matching::Dm => {
+        Matching::Dm | Matching::Trajectory => {
+            let alpha = settings.alpha.filter(|alpha| *alpha > 0.0);
+            let class = alpha.map(|alpha| ClassPlan { net: net.program().clone(), alpha });
+            let range = along.then(|| PixelRange {
+                mean: dataset.mean().to_vec(),
+                std: dataset.std().to_vec(),
+                plane: dataset.size() * dataset.size(),
+            });
+            let passes = if along { settings.augment.members().len().max(1) } else { 1 };
             let net = net.program().embedding();
             let norm_images = match net.has_batch_norm() {
                 true => of_classes(NORM_IMAGES).iter().sum(),
@@ -55,6 +64,10 @@ pub(super) fn checked_plan<'a>(
                 packed,
                 rates,
                 real,
+                most_shown: settings.shown.unwrap_or(usize::MAX),
+                passes,
+                class,
+                range,
             }))
         }
         Matching::Dd => {

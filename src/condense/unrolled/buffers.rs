@@ -149,11 +149,11 @@ impl<M: Memory> Buffers<M> {
 
 impl Buffers {
     /// Writes what does not change, and records how weights are drawn and rearranged.
-    pub fn write(&mut self, gpu: &Gpu, plan: &UnrolledPlan<'_>) {
+    pub fn write(&mut self, gpu: &Gpu, plan: &UnrolledPlan<'_>, cut: Cut) {
         self.weights.record_xavier(gpu, &plan.nets[0]);
         self.fast.weights.record_packing(gpu);
         self.direction.record_packing(gpu);
-        self.feed.write(gpu, &plan.of_feed());
+        self.feed.write(gpu, &plan.of_feed(), plan.sizes(cut.resident));
     }
 
     /// Where gradients at the fast network's weights, or at those of the other, are to be written, for a part of so many
@@ -196,6 +196,10 @@ impl<'a> UnrolledPlan<'a> {
             packed: None,
             rates: Rates::new(0.0, 0.0, 0.0),
             real: self.real,
+            most_shown: usize::MAX,
+            passes: 1,
+            class: None,
+            range: None,
         }
     }
 

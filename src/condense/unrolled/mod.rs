@@ -186,7 +186,7 @@ impl UnrolledIteration {
         let (total, kept) = (plan.total(), plan.slots(cut.stride));
         log::info!("{total} steps of training are unrolled, weights of {kept} are kept at a time");
         let mut buffers = Buffers::new(gpu, plan, cut);
-        buffers.write(gpu, plan);
+        buffers.write(gpu, plan, cut);
         let recorded = record(gpu, plan, &buffers)?;
         let send = buffers.feed.largest_send(1, plan.reals()) + 256;
         Ok(Self {
@@ -320,7 +320,7 @@ fn record(gpu: &Gpu, plan: &UnrolledPlan<'_>, buffers: &Buffers) -> Result<Recor
         let gradients = buffers.target(gpu, own, part.len(), part.start > 0);
         let target = Target { input: true, weights: Some(&gradients) };
         tangent.backward(gpu, &mut back, along, of(part), mode, target)?;
-        feed.back(gpu, &mut back, tangent.d_input(network), &step.change, part);
+        feed.back(gpu, &mut back, tangent.d_input(network), &step.change, part, false);
     }
     // Both lose what the step's rate takes of their change.
     moved(&mut back, direction);

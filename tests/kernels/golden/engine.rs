@@ -8,8 +8,12 @@ use dm_wgpu::{
 use super::{
     gradients::{Matched, match_gradients, match_gradients_twin},
     network::{Network, train_network, train_network_twin},
+    snapshots::{Snapped, match_snapshots, match_snapshots_twin},
     unrolled::{Distilled, distil, distil_twin},
-    vectors::{ClassifierCase, CutmixCase, DmCase, GradientsCase, NetworkCase, Result, UnrollCase},
+    vectors::{
+        ClassifierCase, CutmixCase, DmCase, GradientsCase, NetworkCase, Result, SnapshotsCase,
+        UnrollCase,
+    },
 };
 use crate::reference::{self, Batch, Op, Params, Training, narrow, op::rows, widen, widen_all};
 
@@ -22,7 +26,7 @@ pub struct Mixed {
     pub d_logits: Vec<f32>,
 }
 
-/// The supported cases' computations. The harness neither knows nor cares who does them.
+/// The cases' computations. The harness neither knows nor cares who does them.
 pub trait Engine {
     fn augment_forward(&self, x: &Images, ops: &[Op]) -> Result<Images>;
     fn augment_backward(&self, dy: &Images, ops: &[Op]) -> Result<Images>;
@@ -42,6 +46,8 @@ pub trait Engine {
     fn network(&self, case: &NetworkCase) -> Result<Vec<(String, Network)>>;
     /// What packed pictures decode to, in each way that the engine has of doing it. Beyond a picture is 0.5.
     fn unpack(&self, x: &Images, factor: usize) -> Result<Vec<(String, Images)>>;
+    /// What each step of snapshot matching left.
+    fn snapshots(&self, case: &SnapshotsCase) -> Result<Vec<Snapped>>;
     /// What CutMix makes of a case.
     fn cutmix(&self, case: &CutmixCase) -> Result<Mixed>;
     /// From the gradient there to the one at the pictures.
@@ -107,6 +113,9 @@ impl Engine for Twins {
         let y = reference::unpack(&x.into(), factor, x.n, 0.5);
         Ok(vec![("twin".into(), (&y).into())])
     }
+    fn snapshots(&self, case: &SnapshotsCase) -> Result<Vec<Snapped>> {
+        Ok(match_snapshots_twin(case))
+    }
     fn cutmix(&self, case: &CutmixCase) -> Result<Mixed> {
         let (cut, share) = reference::cutmix::cut_box(case.x.size, case.beta.into(), case.center);
         let x = Batch::from(&case.x);
@@ -120,7 +129,7 @@ impl Engine for Twins {
             cut: cut.map(|end| end as i32),
             share: share as f32,
             mixed: narrow(&mixed.values),
-            loss: (losses.iter().sum::<f64>() * weight) as f32,
+            loss: losses.iter().sum::<f64>() as f32,
             d_logits: narrow(&d),
         })
     }
@@ -232,6 +241,9 @@ impl Engine for Shaders<'_> {
         let host = Images { values, n: kernel.n, ..*x };
         Ok(vec![("kernel".into(), kernel), ("set".into(), host)])
     }
+    fn snapshots(&self, case: &SnapshotsCase) -> Result<Vec<Snapped>> {
+        match_snapshots(self.0, case)
+    }
     fn cutmix(&self, case: &CutmixCase) -> Result<Mixed> {
         let (x, wrong) = (&case.x, |e: dm_wgpu::Error| e.to_string());
         let (cut, share) = testing::cut_box(x.size, case.beta, case.center);
@@ -241,7 +253,7 @@ impl Engine for Shaders<'_> {
         let weight = 1.0 / x.n as f32;
         let (losses, d_logits) =
             testing::mixed_losses(self.0, &case.logits, &labels, weight).map_err(wrong)?;
-        let loss = losses.iter().sum::<f32>() * weight;
+        let loss = losses.iter().sum::<f32>();
         Ok(Mixed { cut: cut.map(|end| end as i32), share, mixed: mixed.values, loss, d_logits })
     }
     fn unpack_backward(&self, dy: &Images, factor: usize) -> Result<Images> {

@@ -8,6 +8,7 @@ pub mod gradients;
 pub mod harness;
 mod harness_itself;
 pub mod network;
+pub mod snapshots;
 pub mod unrolled;
 pub mod vectors;
 

@@ -3,6 +3,7 @@
 mod classifier;
 mod gradients;
 mod network;
+mod snapshots;
 mod unrolled;
 
 use std::{collections::HashMap, path::Path};
@@ -14,6 +15,7 @@ pub use self::{
     classifier::ClassifierCase,
     gradients::{GradientsCase, GradientsStep},
     network::NetworkCase,
+    snapshots::{SnapshotsCase, SnapshotsStep},
     unrolled::UnrollCase,
 };
 use crate::reference::Op;
@@ -118,14 +120,13 @@ pub enum Case {
     Augment(AugmentCase),
     Pack(PackCase),
     Cutmix(Box<CutmixCase>),
+    Snapshots(Box<SnapshotsCase>),
     Embed(EmbedCase),
     Dm(Box<DmCase>),
     Classifier(Box<ClassifierCase>),
     Network(Box<NetworkCase>),
     Gradients(Box<GradientsCase>),
     Unroll(Box<UnrollCase>),
-    /// Known, but nothing here computes it yet.
-    NotSupported(String),
 }
 
 impl Vectors {
@@ -160,7 +161,7 @@ impl Vectors {
             "unroll" => self.unroll().map(Box::new).map(Case::Unroll),
             "pack" => self.pack().map(Case::Pack),
             "cutmix" => self.cutmix().map(Box::new).map(Case::Cutmix),
-            name @ "snapshot_match" => Ok(Case::NotSupported(name.into())),
+            "snapshot_match" => self.snapshot_match().map(Box::new).map(Case::Snapshots),
             unknown => Err(format!("holds the unknown case {unknown:?}")),
         }
     }

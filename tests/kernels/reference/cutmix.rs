@@ -25,7 +25,7 @@ pub fn cutmix(x: &Batch, others: &Batch, boxes: &[[usize; 4]]) -> Batch {
     y
 }
 
-/// Each image's cross-entropy with its labels (one, other, share of the one), and `weight` times its gradient.
+/// `weight` times each image's cross-entropy with its labels (one, other, share of the one), and the gradient.
 pub fn mixed_cross_entropy(
     logits: &[f64],
     labels: &[(u32, u32, f64)],
@@ -36,7 +36,7 @@ pub fn mixed_cross_entropy(
     for (logits, (one, other, share)) in logits.chunks(classes).zip(labels) {
         let [(first, d_first), (second, d_second)] =
             [one, other].map(|label| softmax_cross_entropy(logits, &[*label]));
-        losses.push(share * first[0] + (1.0 - share) * second[0]);
+        losses.push(weight * (share * first[0] + (1.0 - share) * second[0]));
         let both = d_first.iter().zip(&d_second);
         gradient.extend(both.map(|(a, b)| weight * (share * a + (1.0 - share) * b)));
     }

@@ -26,6 +26,10 @@ fn the_buffers_of_a_step_are_the_table() {
         packed: None,
         rates: Rates::new(1.0, 0.5, 0.0),
         real: RealFormat::Pixels { all: &[], mean: &[0.5], std: &[0.5] },
+        most_shown: usize::MAX,
+        passes: 1,
+        class: None,
+        range: None,
     };
     let sizes = Sizes { chunk: 500, syn_chunk: 100, resident: false };
     let mut text = format!("The buffers of a step: digits, 128 channels, {sizes}.\n");

@@ -1,0 +1,116 @@
+//! The training of networks on real images, with a snapshot after each epoch.
+
+use std::{ops::ControlFlow, sync::Arc};
+
+use super::{Evaluation, EvaluationSettings, TrainingSet, run::Moment};
+use crate::{
+    Dataset, Error, Gpu, Protocol, Result, Settings, Trajectory, augment::Augmentation,
+    condense::Snapshot,
+};
+
+/// The training of a network whose [`Trajectory`] snapshots are matched along: on all real images of the data set, as IDC's
+/// protocol trains, with color and crop. It follows from the data set, the network and its number alone.
+#[derive(Debug)]
+pub struct TrajectoryTraining {
+    evaluation: Evaluation,
+    trajectory: Trajectory,
+}
+
+impl TrajectoryTraining {
+    /// Prepares the training of the network with this number for a condensation of these settings.
+    ///
+    /// # Errors
+    /// As [`Evaluation::new`].
+    pub fn new(gpu: &Gpu, dataset: Arc<Dataset>, settings: &Settings, number: u32) -> Result<Self> {
+        let settings = Self::settings(&dataset, settings, number)?;
+        let evaluation = Evaluation::untested(gpu, dataset, TrainingSet::Whole, settings)?;
+        let start = evaluation.begin_blocking()?.parameters;
+        Ok(Self { evaluation, trajectory: Trajectory::of(vec![start]) })
+    }
+
+    /// By what it is trained. Everything that it depends on is here, in the data set, and in the device.
+    pub(crate) fn settings(
+        dataset: &Dataset,
+        settings: &Settings,
+        number: u32,
+    ) -> Result<EvaluationSettings> {
+        let epochs = settings.expert_epochs.ok_or_else(|| {
+            Error::setting("expert_epochs", "none", "trajectories need it; a recipe has it")
+        })?;
+        let members = [Augmentation::Color, Augmentation::Crop].map(Augmentation::name);
+        Ok(EvaluationSettings {
+            protocol: Protocol::Idc,
+            nets: 1,
+            epochs,
+            net: settings.net.clone(),
+            width: settings.width,
+            depth: settings.depth,
+            batch: 64,
+            lr: 0.01,
+            augment: members.join("_").parse()?,
+            seed: number.into(),
+            ..EvaluationSettings::for_dataset(dataset)
+        })
+    }
+
+    /// Continues one that was stopped after the last of these snapshots.
+    #[cfg(feature = "files")]
+    pub(crate) fn continue_from(
+        &mut self,
+        snapshots: Vec<Snapshot>,
+        velocities: &[Vec<f32>],
+    ) -> Result<()> {
+        let Some(last) = snapshots.last() else { return Ok(()) };
+        self.evaluation.restore(snapshots.len() as u32 - 1, last, velocities)?;
+        self.trajectory = Trajectory::of(snapshots);
+        Ok(())
+    }
+
+    /// Epochs of the whole training.
+    pub fn total(&self) -> u32 {
+        self.evaluation.settings().epochs
+    }
+
+    /// Epochs done.
+    pub fn done(&self) -> u32 {
+        self.trajectory.epochs() as u32
+    }
+
+    /// Does an epoch; `between` as [`Evaluation::step_blocking`] has it.
+    ///
+    /// # Errors
+    /// [`Error::NetworkDiverged`] if a parameter is not finite afterwards, [`Error::Gpu`] if the device was lost.
+    pub fn step_blocking(
+        &mut self,
+        between: &mut dyn FnMut(f64) -> ControlFlow<()>,
+    ) -> Result<ControlFlow<()>> {
+        if self.done() == self.total() {
+            return Ok(ControlFlow::Continue(()));
+        }
+        if self.evaluation.step_blocking(between)?.is_break() {
+            return Ok(ControlFlow::Break(()));
+        }
+        let parameters = self.evaluation.moment_blocking()?.parameters;
+        if !parameters.iter().flatten().all(|value| value.is_finite()) {
+            return Err(Error::NetworkDiverged { network: 0 });
+        }
+        self.trajectory.push(parameters);
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// The state after the last epoch that was done.
+    #[cfg(feature = "files")]
+    pub(crate) fn moment_blocking(&self) -> Result<Moment> {
+        self.evaluation.moment_blocking()
+    }
+
+    /// What there is of it so far.
+    pub fn trajectory(self) -> Trajectory {
+        self.trajectory
+    }
+
+    /// Seconds that an epoch is expected to take.
+    pub fn expected(&self) -> std::time::Duration {
+        self.evaluation.expected().0
+    }
+}

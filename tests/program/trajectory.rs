@@ -1,0 +1,119 @@
+//! The program from outside, matching along trajectories. Needs an adapter, a CPU one will do.
+
+use std::{fs, path::Path, process::Command};
+
+use dm_wgpu::SyntheticSet;
+use tempfile::tempdir;
+
+use crate::helpers::{json, program, set, succeed, text, words};
+
+const TINY: &str =
+    "--dataset glyphs --method trajectory --ipc 1 --factor 2 --width 4 --depth 1 --batch-real 4";
+
+/// With a cache of its own.
+fn own(place: &Path, cache: &str) -> Command {
+    let mut command = program(place);
+    command.env("XDG_CACHE_HOME", place.join(cache));
+    command
+}
+
+fn trajectory(place: &Path, cache: &str) -> std::path::PathBuf {
+    let folder = place.join(cache).join("dm-wgpu/trajectories");
+    let found: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(found.len(), 1, "{found:?}");
+    found[0].clone()
+}
+
+#[test]
+fn runs_share_a_trajectory_and_end_with_the_same_bytes() {
+    let place = tempdir().unwrap();
+    let run = |more: &str| {
+        let told =
+            succeed(own(place.path(), "cache").args(words(&format!("{TINY} --no-eval {more}"))));
+        text(&told.stderr) + &text(&told.stdout)
+    };
+    let told = run("--expert-epochs 1 --iterations 3 --out a");
+    assert!(told.contains("1 network trained on the real images ("), "{told}");
+    assert!(told.contains("40 images packed into 10 after 3 iterations"), "{told}");
+    let trained = trajectory(place.path(), "cache");
+    let epoch = trained.join("epoch0001.safetensors");
+    let before = fs::metadata(&epoch).unwrap().modified().unwrap();
+
+    let record = fs::read_to_string(place.path().join("a/run.toml")).unwrap();
+    let command = record.lines().nth(1).unwrap().strip_prefix("# dm-wgpu ").unwrap().to_owned();
+    for setting in ["--method trajectory", "--alpha 2.5", "--expert-epochs 1", "--shown 200"] {
+        assert!(command.contains(setting), "{command}");
+    }
+    succeed(own(place.path(), "cache").args(words(&format!("{command} --out b"))));
+    assert!(set(&place, "a") == set(&place, "b"));
+    assert_eq!(fs::metadata(&epoch).unwrap().modified().unwrap(), before, "it was trained again");
+    run("--expert-epochs 1 --iterations 5 --out five");
+    succeed(own(place.path(), "cache").args(words("--resume a --iterations 5")));
+    assert!(set(&place, "five") == set(&place, "a"));
+
+    // Pixels stay in what a picture can show.
+    let made = SyntheticSet::load(&place.path().join("a/synthetic.safetensors")).unwrap();
+    let pixels = made.images.iter().map(|x| x * made.std[0] + made.mean[0]);
+    assert!(pixels.clone().all(|p| (-1e-5..=1.0 + 1e-5).contains(&p)));
+    // Each ingredient has its switch.
+    let without = |name: &str, switch: &str| {
+        run(&format!("--expert-epochs 1 --iterations 3 {switch} --out {name}"));
+        assert!(set(&place, name) != set(&place, "b"), "{switch}");
+    };
+    without("no-class", "--alpha 0");
+    without("few", "--shown 2");
+    let cache = trained.parent().unwrap();
+    assert_eq!(fs::read_dir(cache).unwrap().count(), 1, "all went along the same network");
+    let report = json(&place.path().join("few/report.json"));
+    assert_eq!(
+        (&report["settings"]["shown"], &report["method"]),
+        (&2.into(), &"trajectory".into())
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_training_that_is_killed_goes_on_after_its_last_epoch() {
+    use crate::helpers::{start, wait_for};
+
+    let place = tempdir().unwrap();
+    let asked = format!("{TINY} --expert-epochs 3 --iterations 2 --no-eval");
+    let mut child = start(own(place.path(), "killed").args(words(&format!("{asked} --out a"))));
+    let folder = place.path().join("killed/dm-wgpu/trajectories");
+    wait_for(&folder);
+    let first = trajectory(place.path(), "killed").join("epoch0001.safetensors");
+    // Then at least the velocities after the first epoch are there, too.
+    wait_for(&first.with_file_name("epoch0002.safetensors"));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let begun = fs::metadata(&first).unwrap().modified().unwrap();
+    succeed(own(place.path(), "killed").args(words(&format!("{asked} --out b"))));
+    assert_eq!(fs::metadata(&first).unwrap().modified().unwrap(), begun, "it began anew");
+    succeed(own(place.path(), "whole").args(words(&format!("{asked} --out c"))));
+    assert!(set(&place, "b") == set(&place, "c"));
+    let last = |cache: &str| {
+        fs::read(trajectory(place.path(), cache).join("epoch0003.safetensors")).unwrap()
+    };
+    assert!(last("killed") == last("whole"));
+}
+
+#[test]
+fn what_trajectories_cannot_have_is_refused() {
+    let place = tempdir().unwrap();
+    for (asked, told) in [
+        ("--method dm --alpha 1", "--alpha does nothing with --method dm; leave it out"),
+        ("--method trajectory --alpha -1", "a number from 0 on is needed"),
+        ("--method trajectory --shown 0", "1 to 1000000"),
+        ("--method trajectory --expert-epochs 1001", "1 to 1000"),
+        ("--method trajectory --net alexnet-bn", "without batch norm"),
+        ("--method trajectory --outer 2", "--outer does nothing with --method trajectory"),
+    ] {
+        let output = own(place.path(), "cache")
+            .args(words(&format!("--dataset glyphs {asked}")))
+            .output()
+            .unwrap();
+        let error = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{asked}: {error}");
+        assert!(error.contains(told) && !error.contains("panicked"), "{asked}: {error}");
+    }
+}
