@@ -65,10 +65,11 @@ impl Lessons for Given<'_> {
 
 fn plan(case: &UnrollCase) -> Result<UnrolledPlan<'_>> {
     let each = case.labels.len() / case.steps;
+    let run = |step: usize| std::iter::once(step * each..(step + 1) * each).collect();
     Ok(UnrolledPlan {
         nets: case.net.programs_apart()?,
         labels: case.labels.clone(),
-        order: (0..case.steps).map(|step| vec![step * each..(step + 1) * each]).collect(),
+        order: (0..case.steps).map(run).collect(),
         passes: case.raw.len() / case.steps,
         rate: 1.0,
         real_counts: vec![case.real.1.len()],

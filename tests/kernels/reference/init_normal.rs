@@ -10,5 +10,5 @@ pub fn normal(seed: u64, element: u32, layer: u32, network: u32, purpose: u32) -
     let pair = if element % 4 < 2 { [words[0], words[1]] } else { [words[2], words[3]] };
     let (length, angle) =
         ((-2.0 * (1.0 - uniform(pair[0])).ln()).sqrt(), std::f64::consts::TAU * uniform(pair[1]));
-    length * if element % 2 == 0 { angle.cos() } else { angle.sin() }
+    length * if element.is_multiple_of(2) { angle.cos() } else { angle.sin() }
 }
