@@ -83,7 +83,8 @@ pub fn sets(bytes: &[u8]) -> bool {
 /// The same as NumPy's arrays in a zip archive, or a data set in such arrays.
 pub fn npz(bytes: &[u8]) -> bool {
     let dataset = import::dataset_from_npz("set.npz", bytes).is_ok();
-    dataset | in_folder(&[("set.npz".to_owned(), bytes)], |folder| imported(&folder.join("set.npz")))
+    dataset
+        | in_folder(&[("set.npz".to_owned(), bytes)], |folder| imported(&folder.join("set.npz")))
 }
 
 /// A run in the middle.
