@@ -35,10 +35,9 @@ pub(crate) use set::{FORMAT, PACKED};
 pub(crate) use settings::as_text;
 pub use settings::{DdInit, Init, Settings};
 pub(crate) use tensor_file::{MAX_FILE, check_offsets};
-pub(crate) use trajectory::Snapshot;
 pub use trajectory::Trajectory;
 #[cfg(feature = "files")]
-pub(crate) use trajectory::{epoch_of, tensors, to_bytes};
+pub(crate) use trajectory::{Snapshot, epoch_of, tensors, to_bytes};
 pub(crate) use unrolled::{Lessons, UnrolledIteration, UnrolledPlan, UnrolledProgress};
 
 use crate::{Dataset, Error, Result, Text, gpu::Buffer};

@@ -2,11 +2,12 @@
 
 use std::{ops::ControlFlow, sync::Arc};
 
-use super::{Evaluation, EvaluationSettings, TrainingSet, run::Moment};
-use crate::{
-    Dataset, Error, Gpu, Protocol, Result, Settings, Trajectory, augment::Augmentation,
-    condense::Snapshot,
-};
+#[cfg(feature = "files")]
+use super::run::Moment;
+use super::{Evaluation, EvaluationSettings, TrainingSet};
+#[cfg(feature = "files")]
+use crate::condense::Snapshot;
+use crate::{Dataset, Error, Gpu, Protocol, Result, Settings, Trajectory, augment::Augmentation};
 
 /// The training of a network whose [`Trajectory`] snapshots are matched along: on all real images of the data set, as IDC's
 /// protocol trains, with color and crop. It follows from the data set, the network and its number alone.

@@ -144,7 +144,8 @@ fn broken_files_are_refused() {
         refused(&with_header(|header| header["__metadata__"][name] = value.clone()))
     };
     assert!(meta("format", json!("other")).contains("other"));
-    assert!(meta("format_version", json!("2")).contains('2'));
+    assert!(meta("format_version", json!("3")).contains("is 3, this program reads 1 and 2"));
+    assert!(meta("format_version", json!("2")).contains("no \"factor\""));
     assert!(meta("class_names", json!("cat, dog")).contains("class_names"));
     assert!(meta("ipc", json!("1e99")).contains("ipc"));
     assert!(meta("ipc", json!("3")).contains("ipc 3"));
