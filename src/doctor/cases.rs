@@ -1,7 +1,10 @@
 //! The cases: small tasks that together dispatch all kernels of a run and of an evaluation. Their numbers are drawn
 //! without any operation that platforms compute differently.
 
+mod along;
 mod distil;
+
+pub use along::Along;
 
 use crate::{
     Activation, ConvNet, Distance, Gpu, Layer, Net, NormKind, PoolKind, Result,
@@ -21,7 +24,7 @@ pub struct Case {
 }
 
 /// Every case.
-pub const CASES: [Case; 11] = [
+pub const CASES: [Case; 12] = [
     Case { name: "drawn weights", make: weights },
     Case { name: "augmentation", make: augmentation },
     Case { name: "network 1×28×28", make: || network(1, 28, 16, 11) },
@@ -34,6 +37,7 @@ pub const CASES: [Case; 11] = [
     Case { name: "layers", make: layers },
     Case { name: "gradients", make: gradients },
     Case { name: "distillation", make: distil::distillation },
+    Case { name: "trajectory", make: along::trajectory },
 ];
 
 /// What is computed.
@@ -56,6 +60,8 @@ pub enum Task {
     Match(Match),
     /// A training whose steps are gone back through.
     Distil(UnrollCase),
+    /// A step along a trajectory, of packed images; and images that are mixed.
+    Along(Box<Along>),
 }
 
 /// A classifier, what it is trained on, for how many steps.
@@ -227,6 +233,7 @@ impl Case {
                 ]
             }
             Task::Distil(case) => distil::compute(gpu, &case)?,
+            Task::Along(case) => along::compute(gpu, &case)?,
         })
     }
 }

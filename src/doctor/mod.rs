@@ -16,7 +16,7 @@ mod golden;
 mod report;
 
 #[doc(hidden)]
-pub use cases::{CASES, Case, Computed, Kind, Layers, Match, Task, Training};
+pub use cases::{Along, CASES, Case, Computed, Kind, Layers, Match, Task, Training};
 #[doc(hidden)]
 pub use golden::{GOLDEN, PROJECTIONS, projections};
 pub use report::{Check, Device, Examination, Outcome, Speed, Variant};

@@ -6,11 +6,15 @@
 mod classifier;
 mod dm;
 mod gradients;
+mod mixing;
+mod snapshots;
 mod unrolled;
 
 pub use classifier::*;
 pub use dm::*;
 pub use gradients::*;
+pub use mixing::*;
+pub use snapshots::*;
 pub use unrolled::*;
 
 pub use crate::augment::row::Row;

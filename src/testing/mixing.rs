@@ -1,29 +1,17 @@
-//! CutMix, from and to host memory.
+//! What CutMix cuts and its loss, from and to host memory.
 
-use super::{Images, run};
+use super::run;
 use crate::{
     Gpu, Result,
     evaluate::mixing,
     gpu::Buffer,
-    kernels::{Planes, Shares, cutmix, mixed_cross_entropy},
+    kernels::{Shares, mixed_cross_entropy},
 };
 
 /// First row, row after the last, first column and column after the last of the box about `center` that covers
 /// 1 − `beta` of an image, and what is left of the image.
 pub fn cut_box(size: usize, beta: f32, center: [usize; 2]) -> ([u32; 4], f32) {
     mixing::cut_box(size, beta, center)
-}
-
-/// Each image of `x` with its box from the image of `others` at its place.
-pub fn cutmixed(gpu: &Gpu, x: &Images, others: &Images, boxes: &[[u32; 4]]) -> Result<Images> {
-    let [own, others] = [x, others].map(|images| Buffer::from_slice(gpu, "x", &images.values));
-    let boxes = Buffer::from_slice(gpu, "boxes", boxes);
-    let (dense, to) = (Planes::dense(x.channels, x.size), Planes::haloed(x.channels, x.size));
-    let result = Buffer::zeros(gpu, "mixed", x.n * to.image_len());
-    run(gpu, |r| {
-        r.push(cutmix(gpu, &boxes, (&own, &others), dense, (&result, to), (0, x.n)));
-    })?;
-    Ok(Images { values: super::gather(gpu, &result, to, x.n)?, ..*x })
 }
 
 /// `weight` times each image's cross-entropy with two labels, (label, other, share of the former), and the gradient at the

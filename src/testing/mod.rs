@@ -11,7 +11,6 @@ mod files;
 mod memory;
 mod mixing;
 mod packing;
-mod snapshots;
 mod spoil;
 mod tangents;
 
@@ -23,7 +22,6 @@ pub use files::*;
 pub use memory::*;
 pub use mixing::*;
 pub use packing::*;
-pub use snapshots::*;
 pub use spoil::{spoil, used};
 pub use tangents::*;
 

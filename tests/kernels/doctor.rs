@@ -9,7 +9,8 @@ use std::{
 use dm_wgpu::{
     AdapterChoice, ConvNet, Gpu, Kernels,
     doctor::{
-        self, CASES, Case, GOLDEN, Layers, Match, Outcome, PROJECTIONS, Task, Training, projections,
+        self, Along, CASES, Case, GOLDEN, Layers, Match, Outcome, PROJECTIONS, Task, Training,
+        projections,
     },
     testing, wgpu,
 };
@@ -19,8 +20,9 @@ use crate::{
     golden::{
         gradients::match_gradients_twin,
         network::{by_names, by_names_of, from_names_of, values_of},
+        snapshots::match_snapshots_twin,
         unrolled::distil_twin,
-        vectors::{GradientsCase, GradientsStep, UnrollCase},
+        vectors::{GradientsCase, GradientsStep, SnapshotsCase, SnapshotsStep, UnrollCase},
     },
     reference::{self, Batch, Op, Params, layers, widen, widen_all},
 };
@@ -132,7 +134,57 @@ fn twins(case: &Case) -> Vec<(&'static str, Vec<f64>)> {
         }
         Task::Match(given) => match_twins(&given),
         Task::Distil(given) => distil_twins(&given),
+        Task::Along(given) => along_twins(&given),
     }
+}
+
+/// A step along a trajectory by the twins, and images that are mixed.
+fn along_twins(given: &Along) -> Vec<(&'static str, Vec<f64>)> {
+    let Along { case, syn, snapshots: [matching, class], rows, real, boxes, others } = given;
+    let ops = vec![
+        vec![
+            Op::Color { brightness: 0.25, saturation: 1.5, contrast: 0.75 },
+            Op::Color { brightness: -0.5, saturation: 0.5, contrast: 1.25 },
+        ],
+        vec![Op::Crop { y: 1, x: -1 }, Op::Cutout { y: 3, x: 8 }],
+    ];
+    assert_eq!(*rows, ops.concat().into_iter().map(testing::Row::from).collect::<Vec<_>>());
+    let (mean, std) = (case.mean[0], case.std[0]);
+    let raw = |images: &testing::Images| testing::Images {
+        values: images.values.iter().map(|value| value * std + mean).collect(),
+        ..*images
+    };
+    let step = SnapshotsStep {
+        matching: by_names(&case.net, matching),
+        class: by_names(&case.net, class),
+        ops,
+        real: raw(real),
+        losses: vec![],
+        grad: vec![],
+        syn: vec![],
+        velocity: vec![],
+    };
+    let left = match_snapshots_twin(&SnapshotsCase {
+        net: case.net.clone(),
+        classes: case.classes,
+        ipc: case.ipc,
+        factor: case.factor,
+        alpha: case.alpha,
+        lr: case.lr,
+        mean: case.mean.clone(),
+        std: case.std.clone(),
+        joint: true,
+        syn0: raw(syn),
+        steps: vec![step],
+    });
+    let (mean, std) = (f64::from(mean), f64::from(std));
+    let boxes: Vec<_> = boxes.iter().map(|cut| cut.map(|end| end as usize)).collect();
+    vec![
+        ("losses", widen(&left[0].losses)),
+        ("gradient", left[0].grad.iter().map(|g| f64::from(*g) * std).collect()),
+        ("images", left[0].syn.iter().map(|x| (f64::from(*x) - mean) / std).collect()),
+        ("mixed", reference::cutmix::cutmix(&real.into(), &others.into(), &boxes).values),
+    ]
 }
 
 /// Dataset distillation by the twins, after whose training Adam takes its first step.

@@ -137,7 +137,10 @@ fn every_format_of_a_set_gives_the_accuracy_of_its_run() {
     let mut command = program(&place);
     let output = succeed(command.args(["evaluate", "run"]).args(EVALUATION));
     assert!(text(&output.stdout).contains(&format!("accuracy  {mean:.2} ± ")));
-    assert!(text(&output.stderr).contains("width 6, 3 epochs (width as the run's own evaluation)"));
+    assert!(
+        text(&output.stderr)
+            .contains("width 6, 3 epochs, DM's protocol (width as the run's own evaluation)")
+    );
     let refused = program(&place).args(["evaluate", "run", "--dataset", "mnist"]).output().unwrap();
     assert_eq!(refused.status.code(), Some(2));
     assert!(text(&refused.stderr).contains("glyphs"));

@@ -123,7 +123,7 @@ fn values_in_a_file_are_checked_as_flags_are() {
     for (text, message) in [
         (
             "method = 'dn'",
-            "1: method = 'dn': possible are dm, dc, dsa, trajectory, random, herding, k-center, whole",
+            "1: method = 'dn': possible are dm, dc, dsa, trajectory, dd, random, herding, k-center, whole",
         ),
         ("preset = ''", "1: preset = '': possible are quick, paper, small, smoke"),
         ("machine.backend = 'cuda'", "possible are vulkan, metal, dx12, gl"),
