@@ -123,8 +123,8 @@ impl Condensation {
         Self::begun(gpu, dataset, settings, Vec::new()).await
     }
 
-    /// As [`new`](Self::new), along the trajectories of networks, without which a run by [`Matching::Trajectory`] cannot
-    /// advance.
+    /// As [`new`](Self::new), along the trajectories of networks, without which a run by
+    /// [`Matching::Trajectory`](crate::Matching::Trajectory) cannot advance.
     ///
     /// # Errors
     /// As [`new`](Self::new), and [`Error::Shape`] if these are not as many trajectories of as many epochs as the settings

@@ -4,8 +4,8 @@ use super::Images;
 use crate::{
     Gpu, Net, Result,
     condense::{Drawn, Lessons, RealFormat, UnrolledIteration, UnrolledPlan, UnrolledProgress},
-    gpu::{Buffer, Submissions, blocking},
-    kernels::{self, Moves, NetworkKey, Rates},
+    gpu::{Submissions, blocking},
+    kernels::{Moves, NetworkKey},
     nn::{Ways, Weights},
     rng::Purpose,
 };
@@ -63,7 +63,7 @@ impl Lessons for Given<'_> {
     }
 }
 
-fn plan(case: &UnrollCase) -> Result<UnrolledPlan<'_>> {
+pub(crate) fn unroll_plan(case: &UnrollCase) -> Result<UnrolledPlan<'_>> {
     let each = case.labels.len() / case.steps;
     let run = |step: usize| std::iter::once(step * each..(step + 1) * each).collect();
     Ok(UnrolledPlan {
@@ -78,14 +78,9 @@ fn plan(case: &UnrollCase) -> Result<UnrolledPlan<'_>> {
     })
 }
 
-/// Whether the device's memory budget has room for it.
-pub fn unroll_fits(gpu: &Gpu, case: &UnrollCase) -> Result<()> {
-    plan(case)?.check(gpu)
-}
-
 /// One iteration of dataset distillation.
 pub fn unroll(gpu: &Gpu, case: &UnrollCase) -> Result<Unrolled> {
-    let plan = plan(case)?;
+    let plan = unroll_plan(case)?;
     plan.check(gpu)?;
     let making = UnrolledIteration::new(gpu, &plan, &case.data.values);
     let mut iteration = blocking("prepare the iteration", making)?;
@@ -140,36 +135,4 @@ pub fn xavier(
     weights.draw(gpu, &mut submissions, NetworkKey::new(seed, Purpose::TrainedWeights, first));
     submissions.finish();
     weights.all().map(|values| values.read_blocking(gpu)).collect()
-}
-
-/// A step of Adam, number `step` from 1: values and the two moments after it.
-pub fn adam(
-    gpu: &Gpu,
-    [values, mean, square]: [&[f32]; 3],
-    gradient: &[f32],
-    (lr, first, second): (f32, f32, f32),
-    step: u32,
-) -> Result<[Vec<f32>; 3]> {
-    let held = [values, mean, square, gradient].map(|v| Buffer::from_slice(gpu, "values", v));
-    let moves = Buffer::params(gpu, "moves", &Moves::new(lr, (first, second), step));
-    let moments = (&held[1], &held[2]);
-    super::run(gpu, |r| r.push(kernels::adam(gpu, &moves, &held[0], moments, &held[3])))?;
-    let [values, mean, square, _] = held.map(|buffer| buffer.read_blocking(gpu));
-    Ok([values?, mean?, square?])
-}
-
-/// softplus of each, and the gradient at it from the products of so many parts of each step: four values per part, of which
-/// the first counts.
-pub fn learned_rates(gpu: &Gpu, raw: &[f32], products: &[f32]) -> Result<(Vec<f32>, Vec<f32>)> {
-    let values = Buffer::from_slice(gpu, "raw", raw);
-    let rates = Buffer::zeros(gpu, "rates", raw.len());
-    let gradient = Buffer::zeros(gpu, "gradient", raw.len());
-    let parts = products.len() / kernels::PRODUCTS / raw.len();
-    let products = Buffer::from_slice(gpu, "products", products);
-    super::run(gpu, |r| {
-        r.push(kernels::learned_rates(gpu, &values, &rates));
-        r.push(kernels::rate_gradient(gpu, &values, (&products, parts), &gradient));
-    })?;
-    let rates: Vec<Rates> = rates.read_blocking(gpu)?;
-    Ok((rates.iter().map(|rates| rates.lr).collect(), gradient.read_blocking(gpu)?))
 }

@@ -13,6 +13,7 @@ mod mixing;
 mod packing;
 mod spoil;
 mod tangents;
+mod unrolled;
 
 pub use block::*;
 pub use classifier::*;
@@ -24,6 +25,7 @@ pub use mixing::*;
 pub use packing::*;
 pub use spoil::{spoil, used};
 pub use tangents::*;
+pub use unrolled::*;
 
 pub use crate::gpu::{Field, INVOCATIONS, STORAGE_BUFFERS, Slot, WORKGROUP_BYTES};
 pub use crate::hosted::*;
