@@ -30,22 +30,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         return;
     }
     let start = image * params.classes;
-    // The largest is taken out first, so that no exponential overflows.
-    var largest = logits[start];
-    for (var k = 1u; k < params.classes; k++) {
-        largest = max(largest, logits[start + k]);
-    }
-    var sum = 0.0;
-    for (var k = 0u; k < params.classes; k++) {
-        sum += exp(logits[start + k] - largest);
-    }
+    let all = softmax_of(start, params.classes);
     let own = targets[params.first + image];
     let rest = 1.0 - own.share;
-    let expected = own.share * (logits[start + own.label] - largest)
-        + rest * (logits[start + own.other] - largest);
-    losses[params.first + image] = params.weight * (log(sum) - expected);
+    let expected = own.share * (logits[start + own.label] - all.largest)
+        + rest * (logits[start + own.other] - all.largest);
+    losses[params.first + image] = params.weight * (log(all.sum) - expected);
     for (var k = 0u; k < params.classes; k++) {
-        let p = exp(logits[start + k] - largest) / sum;
+        let p = exp(logits[start + k] - all.largest) / all.sum;
         let wanted = select(0.0, own.share, k == own.label) + select(0.0, rest, k == own.other);
         d_logits[start + k] = params.weight * (p - wanted);
     }

@@ -24,19 +24,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         return;
     }
     let start = image * params.classes;
-    // The largest is taken out first, so that no exponential overflows.
-    var largest = logits[start];
-    for (var k = 1u; k < params.classes; k++) {
-        largest = max(largest, logits[start + k]);
-    }
-    var sum = 0.0;
-    for (var k = 0u; k < params.classes; k++) {
-        sum += exp(logits[start + k] - largest);
-    }
+    let all = softmax_of(start, params.classes);
     let label = labels[params.first + image];
-    losses[params.first + image] = log(sum) - (logits[start + label] - largest);
+    losses[params.first + image] = log(all.sum) - (logits[start + label] - all.largest);
     for (var k = 0u; k < params.classes; k++) {
-        let p = exp(logits[start + k] - largest) / sum;
+        let p = exp(logits[start + k] - all.largest) / all.sum;
         d_logits[start + k] = (p - select(0.0, 1.0, k == label)) / f32(params.batch);
     }
 }

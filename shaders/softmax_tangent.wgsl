@@ -1,5 +1,5 @@
 // How the gradient that softmax_cross_entropy makes changes along a direction: (p · (change − mean of the changes by p)) /
-// batch, p = softmax(logits). One invocation an image.
+// batch, p = softmax(logits). One invocation per image.
 
 struct Params {
     classes: u32,
@@ -22,21 +22,13 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         return;
     }
     let start = image * params.classes;
-    // The largest is taken out first, so that no exponential overflows.
-    var largest = logits[start];
-    for (var k = 1u; k < params.classes; k++) {
-        largest = max(largest, logits[start + k]);
-    }
-    var sum = 0.0;
-    for (var k = 0u; k < params.classes; k++) {
-        sum += exp(logits[start + k] - largest);
-    }
+    let all = softmax_of(start, params.classes);
     var mean = 0.0;
     for (var k = 0u; k < params.classes; k++) {
-        mean += exp(logits[start + k] - largest) / sum * logits_change[start + k];
+        mean += exp(logits[start + k] - all.largest) / all.sum * logits_change[start + k];
     }
     for (var k = 0u; k < params.classes; k++) {
-        let p = exp(logits[start + k] - largest) / sum;
+        let p = exp(logits[start + k] - all.largest) / all.sum;
         d_logits_change[start + k] = p * (logits_change[start + k] - mean) / f32(params.batch);
     }
 }

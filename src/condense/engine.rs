@@ -4,7 +4,7 @@ use std::{ops::Range, sync::Arc};
 
 use super::{
     Drawn, Draws, GradientIteration, GradientPlan, GradientProgress, Iteration, Lessons, Plan,
-    Progress, RealBatch, Settings, Step, Trajectory, UnrolledIteration, UnrolledPlan,
+    RealBatch, Settings, Staged, Step, StepProgress, Trajectory, UnrolledIteration, UnrolledPlan,
     UnrolledProgress, sample, unrolled::State,
 };
 use crate::{
@@ -42,7 +42,7 @@ pub(super) enum EnginePlan<'a> {
 /// How far an iteration was encoded, by whichever engine.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct EngineProgress {
-    embeddings: Progress,
+    embeddings: StepProgress,
     gradients: GradientProgress,
     unrolled: UnrolledProgress,
 }

@@ -23,7 +23,7 @@ use crate::{
 };
 
 use buffers::{Buffers, Pixels};
-pub(crate) use encode::Progress;
+pub(crate) use encode::StepProgress;
 pub(super) use feed::Feed;
 pub(super) use sizes::Sizes;
 

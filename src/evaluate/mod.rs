@@ -12,8 +12,9 @@ mod train;
 mod trajectory;
 
 pub use accuracy::Accuracy;
+pub use run::Evaluation;
 #[cfg(feature = "files")]
 pub(crate) use run::Moment;
-pub use run::{Evaluation, TrainingSet};
 pub use settings::EvaluationSettings;
+pub use train::TrainingSet;
 pub use trajectory::TrajectoryTraining;

@@ -1,62 +1,31 @@
-//! An evaluation in progress: the turns of networks, their epochs with the learning-rate schedule, the test, and the
-//! count of right answers.
+//! An evaluation in progress: the turns of networks, their epochs, the test, and the count of right answers.
+
+mod epoch;
+mod moment;
 
 use std::{collections::VecDeque, ops::ControlFlow, sync::Arc, time::Duration};
 
 use super::{
-    Accuracy, EvaluationSettings,
-    bench::{Bench, Looks, PREPARE, Tested},
-    mixing, order,
-    schedule::rates,
+    Accuracy, EvaluationSettings, TrainingSet,
+    bench::{Bench, PREPARE, Tested},
     sizes::{Load, Sizes},
-    train::{Lessons, Train},
+    train::Train,
 };
 use crate::{
-    Dataset, Error, Gpu, Net, Protocol, Result, SyntheticSet,
-    augment::Row,
-    gpu::{Between, Buffer, Recording, Submissions, Submitted, blocking, duration},
-    kernels::{NetworkKey, Rates},
-    rng::Purpose,
+    Dataset, Error, Gpu, Net, Result,
+    gpu::{Between, Recording, Submissions, Submitted, blocking, duration},
 };
 
+#[cfg(feature = "files")]
+pub(crate) use moment::Moment;
+
 const DOING: &str = "train classifiers";
-
-/// What networks are trained on.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub enum TrainingSet {
-    /// A synthetic set, or a selection in its form. If it is packed, it is [decoded](SyntheticSet::decoded).
-    Synthetic(SyntheticSet),
-    /// A set with a [`Course`](crate::Course), by that: in its order and at its rates, without augmentation, by networks of
-    /// the kind for which it was made, from Xavier's normal weights. If it was made for one network alone, that is trained.
-    InOrder(SyntheticSet),
-    /// All training images of the data set: the upper bound.
-    Whole,
-}
-
-impl TrainingSet {
-    /// A set by its own course of training, if it has one, or else by the ordinary protocol.
-    pub fn as_made(set: SyntheticSet) -> Self {
-        match set.course {
-            Some(_) => Self::InOrder(set),
-            None => Self::Synthetic(set),
-        }
-    }
-}
-
-/// What the networks of a turn are at some time: all their parameters, and how fast they move.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Moment {
-    pub parameters: Vec<Vec<f32>>,
-    #[cfg_attr(not(feature = "files"), allow(dead_code))]
-    pub velocities: Vec<Vec<f32>>,
-}
 
 /// Trains fresh networks on a set and counts the test images of a data set that they classify
 /// correctly. It advances step by step: one epoch at a time, then the test.
 ///
 /// SGD with momentum 0.9, weight decay 5e-4, batches of 256 shuffled each epoch, one augmentation per
-/// batch; the learning rate falls to a tenth half-way (the protocol of Zhao & Bilen, WACV 2023). [`Protocol`] has another.
+/// batch; the learning rate falls to a tenth half-way (the protocol of Zhao & Bilen, WACV 2023). [`Protocol`](crate::Protocol) has another.
 /// Several networks train in the same dispatches. Network n of a seed is the same to the last bit,
 /// however many train beside it and whatever the memory budget.
 ///
@@ -140,28 +109,11 @@ impl Evaluation {
         gpu: &Gpu,
         dataset: Arc<Dataset>,
         train: TrainingSet,
-        mut settings: EvaluationSettings,
+        settings: EvaluationSettings,
     ) -> Result<Self> {
         gpu.suffices()?;
         settings.check(&dataset)?;
-        let train = match train {
-            TrainingSet::Whole => Train::Whole,
-            TrainingSet::Synthetic(set) => {
-                let set = set.decoded()?;
-                let labels = check_set(&set, &dataset)?;
-                Train::Values { images: set.images, labels, lessons: None }
-            }
-            TrainingSet::InOrder(mut set) => {
-                let labels = check_set(&set, &dataset)?;
-                set.check_loosely()?;
-                let Some(course) = set.course.take() else {
-                    return Err(Error::shape("synthetic set", "it has no course of training"));
-                };
-                let (lessons, own) = Lessons::of(&set, course, settings)?;
-                settings = own;
-                Train::Values { images: set.images, labels, lessons: Some(lessons) }
-            }
-        };
+        let (train, settings) = Train::of(train, &dataset, settings)?;
         let net = settings.network(&dataset)?;
         let load = train.load(&dataset, &net, &settings);
         let mut sizes = Sizes::of(gpu, &load)?;
@@ -210,51 +162,6 @@ impl Evaluation {
         check_test(dataset)?;
         let net = &settings.network(dataset)?;
         Sizes::of(gpu, &Load { dataset, net, settings, images }).map(drop)
-    }
-
-    /// Draws the first turn's networks, and returns what they are before their training.
-    pub(super) fn begin_blocking(&self) -> Result<Moment> {
-        let key = NetworkKey::new(self.settings.seed, Purpose::EvaluationWeights, 0);
-        let mut submissions = Submissions::new(&self.gpu);
-        self.bench.buffers.classifiers.draw(&self.gpu, &mut submissions, key);
-        submissions.finish();
-        self.moment_blocking()
-    }
-
-    /// Waits for everything submitted and returns what the turn's networks are.
-    pub(super) fn moment_blocking(&self) -> Result<Moment> {
-        let classifiers = &self.bench.buffers.classifiers;
-        let read = |buffer: &Buffer<f32>| buffer.read_blocking(&self.gpu);
-        Ok(Moment {
-            parameters: classifiers.parameters().into_iter().map(read).collect::<Result<_>>()?,
-            velocities: classifiers.velocities().iter().map(read).collect::<Result<_>>()?,
-        })
-    }
-
-    /// Continues after so many epochs of the first turn, which left the networks like this.
-    #[cfg(feature = "files")]
-    pub(super) fn restore(
-        &mut self,
-        epochs: u32,
-        parameters: &[Vec<f32>],
-        velocities: &[Vec<f32>],
-    ) -> Result<()> {
-        let classifiers = &self.bench.buffers.classifiers;
-        let fits = |buffer: &Buffer<f32>, values: &Vec<f32>| buffer.len() == values.len();
-        let slots = || classifiers.parameters().into_iter().chain(classifiers.velocities());
-        let values = || parameters.iter().chain(velocities);
-        if slots().count() != values().count() || !slots().zip(values()).all(|(b, v)| fits(b, v)) {
-            return Err(Error::shape("saved training", "it is of another network"));
-        }
-        slots().zip(values()).for_each(|(buffer, values)| buffer.write(&self.gpu, values));
-        let EvaluationSettings { protocol, epochs: all, lr, .. } = self.settings;
-        let last = (0..=epochs).rev().find_map(|epoch| rates(protocol, epoch, all, lr));
-        if let Some((last, _)) = last {
-            classifiers.set_rates(&self.gpu, last);
-        }
-        classifiers.packing().submit(&self.gpu, "pack weights");
-        self.done = epochs;
-        Ok(())
     }
 
     /// The number of steps: epochs and the test, of each turn of networks.
@@ -522,76 +429,6 @@ impl Evaluation {
     fn turns(&self) -> u32 {
         self.settings.nets.div_ceil(self.sizes.nets) as u32
     }
-
-    /// Submits an epoch of the networks from `first_net` on.
-    fn epoch(&self, first_net: u32, epoch: u32, submissions: &mut Submissions<'_>) {
-        if let Some(lessons) = self.train.lessons() {
-            return self.pass(lessons, first_net, epoch, submissions);
-        }
-        let EvaluationSettings { seed, epochs, lr, batch, protocol, ref augment, .. } =
-            self.settings;
-        let bench = &self.bench;
-        if epoch == 0 {
-            let key = NetworkKey::new(seed, Purpose::EvaluationWeights, first_net);
-            bench.buffers.classifiers.draw(&self.gpu, submissions, key);
-        }
-        if let Some((rates, anew)) = rates(protocol, epoch, epochs, lr) {
-            let classifiers = &bench.buffers.classifiers;
-            match anew {
-                true => classifiers.restart(&self.gpu, submissions.encoder(), rates),
-                false => classifiers.set_rates(&self.gpu, rates),
-            }
-        }
-
-        let len = self.train.len(&self.dataset);
-        let nets = first_net..first_net + bench.nets as u32;
-        let orders: Vec<_> =
-            nets.clone().map(|net| order::shuffled(len, seed, epoch, net)).collect();
-        let size = self.dataset.size();
-        let looks = match protocol {
-            Protocol::Dm => Looks::Rows(
-                nets.map(|net| order::rows((len, batch), augment, size, seed, epoch, net))
-                    .collect(),
-            ),
-            Protocol::Idc => Looks::Mixed(
-                nets.map(|net| mixing::drawn((len, batch), augment, size, (seed, epoch, net)))
-                    .collect(),
-            ),
-        };
-        for first in (0..len).step_by(batch) {
-            let range = first..len.min(first + batch);
-            let (train, dataset) = (&self.train, &self.dataset);
-            bench.step(train, dataset, &orders, &looks, range, submissions);
-        }
-    }
-
-    /// The same by a set's own course.
-    fn pass(
-        &self,
-        lessons: &Lessons,
-        first_net: u32,
-        pass: u32,
-        submissions: &mut Submissions<'_>,
-    ) {
-        let (bench, dataset) = (&self.bench, &self.dataset);
-        let Lessons { course, order, .. } = lessons;
-        if pass == 0 {
-            let key = lessons.key(self.settings.seed, first_net);
-            bench.buffers.classifiers.draw(&self.gpu, submissions, key);
-        }
-        let orders = vec![order.clone(); bench.nets];
-        let looks = Looks::Rows(vec![vec![Row::NONE; order.len()]; bench.nets]);
-        let (steps, batch) = (course.order.len(), course.batch());
-        let rates = course.rates.iter().skip(pass as usize * steps).take(steps);
-        for (step, rate) in rates.enumerate() {
-            // The rate takes effect before the next submission.
-            submissions.submit();
-            let rates = Rates::new(*rate, 0.0, 0.0);
-            bench.buffers.classifiers.restart(&self.gpu, submissions.encoder(), rates);
-            let range = step * batch..(step + 1) * batch;
-            bench.step(&self.train, dataset, &orders, &looks, range, submissions);
-        }
-    }
 }
 
 fn check_test(dataset: &Dataset) -> Result<()> {
@@ -602,33 +439,4 @@ fn check_test(dataset: &Dataset) -> Result<()> {
         ));
     }
     Ok(())
-}
-
-/// The set's labels, if it fits the data set.
-fn check_set(set: &SyntheticSet, dataset: &Dataset) -> Result<Vec<u32>> {
-    let what = || format!("set made from {}", set.dataset);
-    if (set.channels, set.size) != (dataset.channels(), dataset.size()) {
-        return Err(Error::shape(
-            what(),
-            format!(
-                "its images are {c}×{s}×{s}, those of {name} {dc}×{ds}×{ds}",
-                c = set.channels,
-                s = set.size,
-                name = dataset.name(),
-                dc = dataset.channels(),
-                ds = dataset.size(),
-            ),
-        ));
-    }
-    if set.labels.is_empty() || set.images.len() != set.labels.len() * dataset.image_len() {
-        return Err(Error::shape(what(), "it has no images, or not one label for each"));
-    }
-    let classes = dataset.classes();
-    let fits = |&label: &i64| u32::try_from(label).ok().filter(|&l| (l as usize) < classes);
-    set.labels.iter().map(fits).collect::<Option<_>>().ok_or_else(|| {
-        Error::shape(
-            what(),
-            format!("a label is not one of the {classes} classes of {}", dataset.name()),
-        )
-    })
 }

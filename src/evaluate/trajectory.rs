@@ -105,7 +105,7 @@ impl TrajectoryTraining {
         self.evaluation.moment_blocking()
     }
 
-    /// What there is of it so far.
+    /// The snapshots so far.
     pub fn trajectory(self) -> Trajectory {
         self.trajectory
     }

@@ -3,7 +3,7 @@
 use crate::{
     Gpu, Net, Result,
     augment::row::Row,
-    condense::{Iteration, Plan, Progress, RealBatch, RealFormat, Step},
+    condense::{Iteration, Plan, RealBatch, RealFormat, Staged, Step, StepProgress},
     gpu::blocking,
     kernels::{Packed, Rates},
 };
@@ -99,7 +99,7 @@ impl DmSession {
             real_counts: &self.real_counts,
             batch: RealBatch::Values { batch: real, norm },
         };
-        let mut progress = Progress::default();
+        let mut progress = StepProgress::default();
         let submission = loop {
             let (ticket, ended) = matching.submit_some(&step, &mut progress, &mut losses)?;
             if ended {

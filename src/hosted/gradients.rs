@@ -6,7 +6,9 @@ use super::{Images, gather, scatter};
 use crate::{
     Gpu, Net, Result,
     augment::row::Row,
-    condense::{Drawn, Draws, GradientIteration, GradientPlan, GradientProgress, RealFormat},
+    condense::{
+        Drawn, Draws, GradientIteration, GradientPlan, GradientProgress, RealFormat, Staged,
+    },
     gpu::{Buffer, Recording, blocking},
     kernels::{self, Batch, Distance, NetworkKey, Rates},
     nn::{Along, Gradients, Mode, Network, Program, Tangent, Target, Ways, Weights},

@@ -3,7 +3,7 @@
 use super::{DmResult, Row};
 use crate::{
     Gpu, Net, Result,
-    condense::{ClassPlan, Iteration, Plan, Progress, RealBatch, RealFormat, Step},
+    condense::{ClassPlan, Iteration, Plan, RealBatch, RealFormat, Staged, Step, StepProgress},
     gpu::blocking,
     kernels::{Packed, PixelRange, Rates},
 };
@@ -94,7 +94,7 @@ impl SnapshotSession {
             real_counts: &self.real_counts,
             batch: RealBatch::Values { batch: real, norm: &[] },
         };
-        let mut progress = Progress::default();
+        let mut progress = StepProgress::default();
         let submission = loop {
             let (ticket, ended) = matching.submit_some(&step, &mut progress, &mut losses)?;
             if ended {

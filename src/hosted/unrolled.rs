@@ -3,7 +3,9 @@
 use super::Images;
 use crate::{
     Gpu, Net, Result,
-    condense::{Drawn, Lessons, RealFormat, UnrolledIteration, UnrolledPlan, UnrolledProgress},
+    condense::{
+        Drawn, Lessons, RealFormat, Staged, UnrolledIteration, UnrolledPlan, UnrolledProgress,
+    },
     gpu::{Submissions, blocking},
     kernels::{Moves, NetworkKey},
     nn::{Ways, Weights},

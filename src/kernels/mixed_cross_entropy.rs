@@ -33,7 +33,7 @@ impl Shares {
 
 pub(super) const KERNEL: Kernel = Kernel {
     name: "mixed_cross_entropy",
-    source: wgsl!("shared/grid", "mixed_cross_entropy"),
+    source: wgsl!("shared/grid", "shared/softmax", "mixed_cross_entropy"),
     slots: &[Slot::params::<Params>(), Slot::Read, Slot::Read, Slot::Write, Slot::Write],
 };
 

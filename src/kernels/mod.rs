@@ -15,8 +15,7 @@ mod conv_tiles;
 mod count_correct;
 mod cutmix;
 mod gradient_match;
-mod init_normal;
-mod init_uniform;
+mod init_weights;
 pub(crate) mod layers;
 mod learned_rates;
 mod linear;
@@ -54,8 +53,7 @@ pub(crate) use count_correct::count_correct;
 pub(crate) use cutmix::{CutBox, cutmix};
 pub use gradient_match::Distance;
 pub(crate) use gradient_match::{PRODUCTS, Rows, distance};
-pub(crate) use init_normal::init_normal;
-pub(crate) use init_uniform::{NetworkKey, init_uniform};
+pub(crate) use init_weights::{Draw, NetworkKey, init_weights};
 pub(crate) use learned_rates::{learned_rates, rate_gradient};
 pub(crate) use linear::Linear;
 pub(crate) use mean_difference::mean_difference;
@@ -111,8 +109,7 @@ const OWN: &[Specialised] = &[
     (&gradient_match::ROWS, &[&[]]),
     (&gradient_match::DISTANCE, gradient_match::VARIANTS),
     (&gradient_match::DIRECTION, gradient_match::VARIANTS),
-    (&init_normal::KERNEL, &[&[]]),
-    (&init_uniform::KERNEL, &[&[]]),
+    (&init_weights::KERNEL, init_weights::VARIANTS),
     (&learned_rates::RATES, &[&[]]),
     (&learned_rates::GRADIENT, &[&[]]),
     (&linear::FORWARD, &[&[]]),

@@ -14,7 +14,7 @@ params! {
 
 pub(super) const KERNEL: Kernel = Kernel {
     name: "softmax_cross_entropy",
-    source: wgsl!("shared/grid", "softmax_cross_entropy"),
+    source: wgsl!("shared/grid", "shared/softmax", "softmax_cross_entropy"),
     slots: &[Slot::params::<Params>(), Slot::Read, Slot::Read, Slot::Write, Slot::Write],
 };
 

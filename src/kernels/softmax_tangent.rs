@@ -14,7 +14,7 @@ params! {
 
 pub(super) const KERNEL: Kernel = Kernel {
     name: "softmax_tangent",
-    source: wgsl!("shared/grid", "softmax_tangent"),
+    source: wgsl!("shared/grid", "shared/softmax", "softmax_tangent"),
     slots: &[Slot::params::<Params>(), Slot::Read, Slot::Read, Slot::Write],
 };
 

@@ -14,9 +14,9 @@ use crate::{
     Error, Result,
     gpu::{Buffer, Gpu, Memory, Recording, Submissions, Texels},
     kernels::{
-        Direction, NetworkKey, Packing,
+        Direction, Draw, NetworkKey, Packing,
         cpu::{TexelPacking, Winograd, pack_texels},
-        init_uniform, pack_weights,
+        init_weights, pack_weights,
     },
     rng::Purpose,
 };
@@ -193,8 +193,8 @@ impl Weights {
             .zip(&self.params)
             .filter_map(|(values, param)| param.role.fan_in().map(|fan_in| (values, fan_in)));
         for (number, (values, fan_in)) in fan_ins.chain(others).enumerate() {
-            let bound = 1.0 / (fan_in as f32).sqrt();
-            self.draw.push(init_uniform(gpu, &self.key, number, bound, values, self.nets));
+            let drawn = Draw::Uniform(1.0 / (fan_in as f32).sqrt());
+            self.draw.push(init_weights(gpu, &self.key, number, drawn, values, self.nets));
         }
         self.record_packing(gpu);
     }

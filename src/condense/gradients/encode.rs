@@ -1,24 +1,21 @@
 //! Encoding an iteration: sending what each stage is about, then the stage, as far as there is room.
 
+use wgpu::util::StagingBelt;
+
 use super::{Draws, GradientIteration, Part};
 use crate::{
-    Error, Result,
-    condense::copy,
-    gpu::{Place, Readback, Recording, Share, Ticket},
+    Result,
+    condense::{Progress, Staged, copy},
+    gpu::{Gpu, Place, Readback, Recording, Share},
     kernels::Item,
 };
 
 /// How far an iteration was encoded.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct GradientProgress {
-    stage: Stage,
-    /// Whether the stage has what it needs.
-    sent: bool,
-    place: Place,
-}
+pub(crate) type GradientProgress = Progress<Stage>;
 
+/// The stages of an iteration.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-enum Stage {
+pub(crate) enum Stage {
     #[default]
     Network,
     Pack,
@@ -46,64 +43,20 @@ enum Stage {
     End,
 }
 
-impl GradientProgress {
-    fn at(stage: Stage) -> Self {
-        Self { stage, ..Self::default() }
-    }
-}
+impl Staged for GradientIteration {
+    type Stage = Stage;
+    type Input<'a> = &'a dyn Draws;
 
-impl GradientIteration {
-    /// Submits the next part of an iteration, as long as a submission should be; whether that was the last. Then the
-    /// losses are on their way to `readback`.
-    pub fn submit_some(
-        &mut self,
-        draws: &dyn Draws,
-        progress: &mut GradientProgress,
-        readback: &mut Readback<f32>,
-    ) -> Result<(Ticket, bool)> {
-        let gpu = self.gpu.clone();
-        let label = Some("a part of an iteration");
-        let mut encoder =
-            gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor { label });
-        let mut share = Share::of(gpu.submit_target());
-        let ended = self.encode(&mut encoder, &mut share, draws, progress, readback)?;
-        self.end(&encoder);
-        Ok((share.submit(&gpu, encoder), ended))
+    const LAST: Stage = Stage::End;
+
+    fn gpu(&self) -> &Gpu {
+        &self.gpu
     }
 
-    /// Encodes as much of an iteration as the share has room for; whether that was all. Then the losses are on their way
-    /// to `readback`. Where the device has no memory left, the pixels that others see were not moved.
-    pub fn encode(
-        &mut self,
-        encoder: &mut wgpu::CommandEncoder,
-        share: &mut Share,
-        draws: &dyn Draws,
-        progress: &mut GradientProgress,
-        readback: &mut Readback<f32>,
-    ) -> Result<bool> {
-        let gpu = self.gpu.clone();
-        while share.has_room() {
-            let stage = progress.stage;
-            let work = || self.encode_stage(encoder, share, draws, progress, readback);
-            match gpu.with_enough_memory("take a step", work) {
-                // As half of what moves them cannot be undone, nothing can be repeated.
-                Err(Error::OutOfMemory { doing, reason }) if stage == Stage::End => {
-                    return Err(Error::gpu(doing, reason));
-                }
-                Err(error) => {
-                    // The encoder may be another's, and holds what was sent so far.
-                    self.end(encoder);
-                    return Err(error);
-                }
-                Ok(false) => return Ok(false),
-                Ok(true) if stage == Stage::End => return Ok(true),
-                Ok(true) => {}
-            }
-        }
-        Ok(false)
+    fn belt(&mut self) -> &mut StagingBelt {
+        &mut self.belt
     }
 
-    /// Encodes as much of one stage as fits; whether the stage ended and the next one follows.
     fn encode_stage(
         &mut self,
         encoder: &mut wgpu::CommandEncoder,
@@ -139,7 +92,9 @@ impl GradientIteration {
         *progress = GradientProgress::at(self.after(stage));
         Ok(true)
     }
+}
 
+impl GradientIteration {
     /// What a stage runs, and its name. The last runs nothing.
     fn recording(&self, stage: Stage) -> (&Recording, &'static str) {
         let (weights, recorded) = (&self.buffers.weights, &self.recorded);
@@ -190,11 +145,6 @@ impl GradientIteration {
     /// Values of a class's synthetic images.
     fn class_len(&self) -> usize {
         self.images.len() / self.labels.len()
-    }
-
-    /// What is to follow each encoder that something was encoded into.
-    pub fn end(&mut self, encoder: &wgpu::CommandEncoder) {
-        self.belt.finish_and_recall_on_submit(encoder);
     }
 
     /// What a stage needs to be on the device.

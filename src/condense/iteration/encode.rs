@@ -1,23 +1,21 @@
 //! Encoding a step: sending its inputs, then its stages, as far as the share has room.
 
+use wgpu::util::StagingBelt;
+
 use super::{Iteration, Recorded, Step};
 use crate::{
     Error, Result,
-    gpu::{Place, Readback, Share, Ticket},
+    condense::{Progress, Staged},
+    gpu::{Gpu, Readback, Share},
     nn::Weights,
 };
 
-/// How far a step has been encoded.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Progress {
-    stage: Stage,
-    /// Whether the stage has what it needs.
-    sent: bool,
-    place: Place,
-}
+/// How far a step was encoded.
+pub(crate) type StepProgress = Progress<Stage>;
 
+/// The stages of a step.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-enum Stage {
+pub(crate) enum Stage {
     #[default]
     Network,
     Pack,
@@ -29,92 +27,36 @@ enum Stage {
     Update,
 }
 
-impl Progress {
-    fn at(stage: Stage) -> Self {
-        Self { stage, ..Self::default() }
-    }
-}
+impl Staged for Iteration {
+    type Stage = Stage;
+    type Input<'a> = &'a Step<'a>;
 
-impl Iteration {
-    /// Submits the next part of a step, as much as a submission should hold. Returns whether that was the last part;
-    /// then the losses are on their way to `readback`.
-    pub fn submit_some(
-        &mut self,
-        step: &Step<'_>,
-        progress: &mut Progress,
-        readback: &mut Readback<f32>,
-    ) -> Result<(Ticket, bool)> {
-        let gpu = self.gpu.clone();
-        let label = Some("a part of a step");
-        let mut encoder =
-            gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor { label });
-        let mut share = Share::of(gpu.submit_target());
-        let ended = self.encode(&mut encoder, &mut share, step, progress, readback)?;
-        self.end(&encoder);
-        Ok((share.submit(&gpu, encoder), ended))
+    const LAST: Stage = Stage::Update;
+
+    fn gpu(&self) -> &Gpu {
+        &self.gpu
     }
 
-    /// Seconds that a step is expected to take, and how many of them remain after `progress`.
-    pub fn expected(&self, progress: &Progress) -> (f64, f64) {
-        let at = match progress.stage {
-            Stage::Network => 0,
-            Stage::Pack => 1,
-            Stage::Statistics => 2,
-            Stage::Real(chunk) => 3 + chunk,
-            Stage::Synthetic => 3 + self.chunks(),
-            Stage::Update => 4 + self.chunks(),
-        };
-        let whole = self.gpu.expected(self.recordings());
-        let mut left = self.recordings().skip(at);
-        let begun = left.next().map_or(0.0, |first| first.expected(&self.gpu, progress.place));
-        (whole, begun + self.gpu.expected(left))
+    fn belt(&mut self) -> &mut StagingBelt {
+        &mut self.belt
     }
 
-    /// Encodes as much of a step as there is room for. Returns whether that was all; then the losses are on their way
-    /// to `readback`. If the device has no memory left, the pixels were not moved.
-    pub fn encode(
-        &mut self,
-        encoder: &mut wgpu::CommandEncoder,
-        share: &mut Share,
-        step: &Step<'_>,
-        progress: &mut Progress,
-        readback: &mut Readback<f32>,
-    ) -> Result<bool> {
-        if self.recorded.is_none() {
-            return Err(Error::OutOfMemory {
+    fn ready(&self) -> Result<()> {
+        match self.recorded {
+            Some(_) => Ok(()),
+            None => Err(Error::OutOfMemory {
                 doing: "take a step".into(),
                 reason: "there was none when it was cut to smaller pieces".into(),
-            });
+            }),
         }
-        let gpu = self.gpu.clone();
-        while share.has_room() {
-            let stage = progress.stage;
-            let work = || self.encode_stage(encoder, share, step, progress, readback);
-            match gpu.with_enough_memory("take a step", work) {
-                // An update that is half done cannot be undone, so the step cannot be repeated.
-                Err(Error::OutOfMemory { doing, reason }) if stage == Stage::Update => {
-                    return Err(Error::gpu(doing, reason));
-                }
-                Err(error) => {
-                    // The encoder may be the caller's, and holds what was sent so far.
-                    self.end(encoder);
-                    return Err(error);
-                }
-                Ok(false) => return Ok(false),
-                Ok(true) if stage == Stage::Update => return Ok(true),
-                Ok(true) => {}
-            }
-        }
-        Ok(false)
     }
 
-    /// Encodes as much of one stage as there is room for. Returns whether the stage is complete.
     fn encode_stage(
         &mut self,
         encoder: &mut wgpu::CommandEncoder,
         share: &mut Share,
         step: &Step<'_>,
-        progress: &mut Progress,
+        progress: &mut StepProgress,
         readback: &mut Readback<f32>,
     ) -> Result<bool> {
         let gpu = self.gpu.clone();
@@ -134,7 +76,7 @@ impl Iteration {
                 // It is short, and nobody may see pixels of two steps at once.
                 update.encode_at_once(&gpu, share, encoder, "move the pixels");
                 readback.record(encoder, self.objective.losses());
-                *progress = Progress::default();
+                *progress = StepProgress::default();
                 return Ok(true);
             }
         };
@@ -153,10 +95,23 @@ impl Iteration {
         });
         Ok(true)
     }
+}
 
-    /// Must be called after each encoder into which something was encoded.
-    pub fn end(&mut self, encoder: &wgpu::CommandEncoder) {
-        self.belt.finish_and_recall_on_submit(encoder);
+impl Iteration {
+    /// Seconds that a step is expected to take, and how many of them remain after `progress`.
+    pub fn expected(&self, progress: &StepProgress) -> (f64, f64) {
+        let at = match progress.stage {
+            Stage::Network => 0,
+            Stage::Pack => 1,
+            Stage::Statistics => 2,
+            Stage::Real(chunk) => 3 + chunk,
+            Stage::Synthetic => 3 + self.chunks(),
+            Stage::Update => 4 + self.chunks(),
+        };
+        let whole = self.gpu.expected(self.recordings());
+        let mut left = self.recordings().skip(at);
+        let begun = left.next().map_or(0.0, |first| first.expected(&self.gpu, progress.place));
+        (whole, begun + self.gpu.expected(left))
     }
 
     /// Sends the inputs that a stage of a step needs.

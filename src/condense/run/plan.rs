@@ -1,9 +1,12 @@
 //! What a run is built for, and what it begins with.
 
+use std::sync::Arc;
+
 use crate::{
-    Dataset, Gpu, Result,
+    Dataset, Error, Gpu, Result,
     condense::{
-        ClassPlan, GradientPlan, Init, Plan, RealFormat, Settings, UnrolledPlan, check_images,
+        ClassPlan, GradientPlan, Init, Plan, RealFormat, Settings, Trajectory, UnrolledPlan,
+        check_images,
         engine::{EnginePlan, NORM_IMAGES},
         packing,
         sample::draw,
@@ -134,4 +137,28 @@ pub(super) fn initial_images(dataset: &Dataset, settings: &Settings) -> Vec<f32>
         }
     }
     images
+}
+
+/// Refuses trajectories that are not what the settings ask for.
+pub(super) fn check_trajectories(
+    dataset: &Dataset,
+    settings: &Settings,
+    trajectories: &[Arc<Trajectory>],
+) -> Result<()> {
+    let asked = settings.trajectories.unwrap_or_default() as usize;
+    let wrong = |reason: String| Err(Error::shape("trajectories", reason));
+    if trajectories.len() != asked {
+        return wrong(format!("there are {} where {asked} are asked for", trajectories.len()));
+    }
+    let epochs = settings.expert_epochs.unwrap_or_default() as usize;
+    let lens = settings.network(dataset)?.program().lens();
+    for trajectory in trajectories {
+        if trajectory.epochs() != epochs {
+            return wrong(format!("one has {} epochs, not {epochs}", trajectory.epochs()));
+        }
+        if !trajectory.after(0).iter().map(Vec::len).eq(lens.iter().copied()) {
+            return wrong("one is of another network".into());
+        }
+    }
+    Ok(())
 }

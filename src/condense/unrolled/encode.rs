@@ -1,25 +1,22 @@
 //! Encoding an iteration: sending what each stage is about, then the stage, as far as there is room.
 
+use wgpu::util::StagingBelt;
+
 use super::{Lessons, UnrolledIteration};
 use crate::{
-    Error, Result,
+    Result,
     augment::Row,
-    condense::copy,
-    gpu::{Place, Readback, Recording, Share, Ticket},
+    condense::{Progress, Staged, copy},
+    gpu::{Gpu, Place, Readback, Recording, Share},
     kernels::Rates,
 };
 
 /// How far an iteration was encoded.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct UnrolledProgress {
-    stage: Stage,
-    /// Whether the stage has what it needs.
-    sent: bool,
-    place: Place,
-}
+pub(crate) type UnrolledProgress = Progress<Stage>;
 
+/// The stages of an iteration.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-enum Stage {
+pub(crate) enum Stage {
     #[default]
     Network,
     /// What the rates of the steps are.
@@ -38,70 +35,24 @@ enum Stage {
     End,
 }
 
-impl UnrolledProgress {
-    fn at(stage: Stage) -> Self {
-        Self { stage, ..Self::default() }
-    }
-}
+impl Staged for UnrolledIteration {
+    type Stage = Stage;
+    type Input<'a> = &'a dyn Lessons;
 
-impl UnrolledIteration {
-    /// Submits the next part of an iteration, as long as a submission should be; whether that was the last. Then the
-    /// losses are on their way to `readback`.
-    pub fn submit_some(
-        &mut self,
-        lessons: &dyn Lessons,
-        progress: &mut UnrolledProgress,
-        readback: &mut Readback<f32>,
-    ) -> Result<(Ticket, bool)> {
-        let gpu = self.gpu.clone();
-        let label = Some("a part of an iteration");
-        let mut encoder =
-            gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor { label });
-        let mut share = Share::of(gpu.submit_target());
-        let ended = self.encode(&mut encoder, &mut share, lessons, progress, readback)?;
-        self.end(&encoder);
-        Ok((share.submit(&gpu, encoder), ended))
+    const LAST: Stage = Stage::End;
+
+    fn gpu(&self) -> &Gpu {
+        &self.gpu
     }
 
-    /// Encodes as much of an iteration as the share has room for; whether that was all. Then the losses are on their way
-    /// to `readback`. Where the device has no memory left, what others see was not moved.
-    pub fn encode(
-        &mut self,
-        encoder: &mut wgpu::CommandEncoder,
-        share: &mut Share,
-        lessons: &dyn Lessons,
-        progress: &mut UnrolledProgress,
-        readback: &mut Readback<f32>,
-    ) -> Result<bool> {
-        let gpu = self.gpu.clone();
-        while share.has_room() {
-            let stage = progress.stage;
-            let work = || self.encode_stage(encoder, share, lessons, progress, readback);
-            match gpu.with_enough_memory("take a step", work) {
-                // As half of what moves them cannot be undone, nothing can be repeated.
-                Err(Error::OutOfMemory { doing, reason }) if stage == Stage::End => {
-                    return Err(Error::gpu(doing, reason));
-                }
-                Err(error) => {
-                    // The encoder may be another's, and holds what was sent so far.
-                    self.end(encoder);
-                    return Err(error);
-                }
-                Ok(false) => return Ok(false),
-                Ok(true) if stage == Stage::End => return Ok(true),
-                Ok(true) if self.pauses && self.is_trained(progress) => return Ok(false),
-                Ok(true) => {}
-            }
-        }
-        Ok(false)
+    fn belt(&mut self) -> &mut StagingBelt {
+        &mut self.belt
     }
 
-    /// Whether the training has ended, and nothing came after it.
-    pub fn is_trained(&self, progress: &UnrolledProgress) -> bool {
-        progress.stage == Stage::Real(0) && !progress.sent
+    fn pauses_at(&self, progress: &UnrolledProgress) -> bool {
+        self.pauses && self.is_trained(progress)
     }
 
-    /// Encodes as much of one stage as fits; whether the stage ended and the next one follows.
     fn encode_stage(
         &mut self,
         encoder: &mut wgpu::CommandEncoder,
@@ -139,6 +90,13 @@ impl UnrolledIteration {
         }
         *progress = UnrolledProgress::at(self.after(stage));
         Ok(true)
+    }
+}
+
+impl UnrolledIteration {
+    /// Whether the training has ended, and nothing came after it.
+    pub fn is_trained(&self, progress: &UnrolledProgress) -> bool {
+        progress.stage == Stage::Real(0) && !progress.sent
     }
 
     /// What a stage runs, and its name.
@@ -198,11 +156,6 @@ impl UnrolledIteration {
             1 => t,
             stride => self.total().div_ceil(stride) + t % stride,
         }
-    }
-
-    /// What is to follow each encoder that something was encoded into.
-    pub fn end(&mut self, encoder: &wgpu::CommandEncoder) {
-        self.belt.finish_and_recall_on_submit(encoder);
     }
 
     /// What a stage needs to be on the device.

@@ -4,7 +4,7 @@
 use super::Weights;
 use crate::{
     gpu::{Gpu, Recording},
-    kernels::{Direction, init_normal},
+    kernels::{Direction, Draw, init_weights},
     nn::program::{Op, Param, Program, Role},
 };
 
@@ -31,7 +31,8 @@ impl Weights {
         };
         let others = self.params.iter().enumerate().filter_map(drawn);
         for (number, (values, deviation)) in blocks.chain(others).enumerate() {
-            draw.push(init_normal(gpu, &self.key, number, deviation, values, self.nets));
+            let drawn = Draw::Normal(deviation);
+            draw.push(init_weights(gpu, &self.key, number, drawn, values, self.nets));
         }
         self.draw = draw;
         self.record_packing(gpu);

@@ -1,4 +1,4 @@
-//! Twin of `init_normal`: weights from Xavier's normal distribution.
+//! Twin of `init_weights`: weights from Xavier's normal distribution.
 
 use super::philox4x32;
 

@@ -1,4 +1,4 @@
-//! Twin of `init_uniform`: the random weights of one iteration's network, to the bit.
+//! Twin of `init_weights`: the random weights of one iteration's network, to the bit.
 
 use super::philox4x32;
 use dm_wgpu::ConvNet;

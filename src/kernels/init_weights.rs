@@ -1,6 +1,6 @@
 //! Random weights of one layer.
 
-use super::{WORKGROUP, wgsl};
+use super::{Constants, WORKGROUP, wgsl};
 use crate::{
     gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold, params},
     rng::Purpose,
@@ -9,7 +9,7 @@ use crate::{
 params! {
     struct Params {
         len: u32,
-        bound: f32,
+        scale: f32,
         layer: u32,
         nets: u32,
     }
@@ -32,25 +32,41 @@ impl NetworkKey {
 }
 
 pub(super) const KERNEL: Kernel = Kernel {
-    name: "init_uniform",
-    source: wgsl!("shared/grid", "shared/philox", "init_uniform"),
+    name: "init_weights",
+    source: wgsl!("shared/grid", "shared/philox", "init_weights"),
     slots: &[Slot::params::<Params>(), Slot::params::<NetworkKey>(), Slot::Write],
 };
 
-/// Fills `weights`, those of `nets` networks after each other, with U(−bound, bound).
-pub(crate) fn init_uniform(
+/// In the order of [`Draw`].
+pub(super) const VARIANTS: &[Constants] = &[&[("NORMAL", 0.0)], &[("NORMAL", 1.0)]];
+
+/// How the values of a layer are distributed about 0.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Draw {
+    /// Uniformly in ± this bound.
+    Uniform(f32),
+    /// Normally with this standard deviation, which may be 0.
+    Normal(f32),
+}
+
+/// Fills `weights`, those of `nets` networks after each other.
+pub(crate) fn init_weights(
     gpu: &Gpu,
     key: &Buffer<NetworkKey>,
     layer: usize,
-    bound: f32,
+    draw: Draw,
     weights: &Buffer<f32>,
     nets: usize,
 ) -> Dispatch {
     let len = weights.len() / nets;
-    let params = Params { len: len as u32, bound, layer: layer as u32, nets: nets as u32 };
-    let params = Buffer::params(gpu, "init_uniform params", &params);
+    let (variant, scale) = match draw {
+        Draw::Uniform(bound) => (VARIANTS[0], bound),
+        Draw::Normal(deviation) => (VARIANTS[1], deviation),
+    };
+    let params = Params { len: len as u32, scale, layer: layer as u32, nets: nets as u32 };
+    let params = Buffer::params(gpu, "init_weights params", &params);
     let grid = fold((nets * len.div_ceil(4)).div_ceil(WORKGROUP));
     KERNEL
-        .dispatch(gpu, &[], &[params.binding(), key.binding(), weights.binding()], grid)
+        .dispatch(gpu, variant, &[params.binding(), key.binding(), weights.binding()], grid)
         .values(weights.len())
 }
