@@ -7,10 +7,8 @@ struct Params {
     images: u32,
     // Images of the same network follow each other.
     images_per_net: u32,
-    // Of backward passes: so many consecutive images share one gradient, and image i takes that of
-    // (first_image + i) / sharing.
-    first_image: u32,
-    sharing: u32,
+    pad0: u32,
+    pad1: u32,
 }
 
 @group(0) @binding(0) var<storage, read> params: Params;

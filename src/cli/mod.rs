@@ -70,7 +70,7 @@ pub fn run() -> ExitCode {
     };
     logs::listen(cli.quiet(), cli.verbose, cli.json());
     if cli.can_be_read_again() {
-        environment::prepare(!cli.f16());
+        environment::prepare();
     }
     interrupt::survive_file_limits();
     let console = Console::new(cli.quiet()).with_json(cli.json());

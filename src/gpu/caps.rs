@@ -18,16 +18,6 @@ pub enum Kernels {
     Tiles,
 }
 
-/// The version of Mesa from which its software device was seen to run each broadcast as a loop over the lanes. Versions
-/// between 22 and this were not tried.
-const MESA_LOOPS: u32 = 25;
-
-/// The driver's major version of Mesa, if the driver reports it: "Mesa 25.0.7-2 (LLVM 19.1.7)".
-fn mesa_version(driver_info: &str) -> Option<u32> {
-    let (_, version) = driver_info.split_once("Mesa ")?;
-    version.split('.').next()?.parse().ok()
-}
-
 /// Workgroup memory of the tiles family, in bytes: what WebGPU guarantees.
 pub(crate) const TILES_BYTES: usize = 16 << 10;
 /// Invocations per workgroup of the tiles family.
@@ -57,8 +47,6 @@ pub(crate) struct Caps {
     /// Lanes of a subgroup, if all subgroups have the same number, from 8 to 64: the kernels' weights are spread
     /// over at least 8 lanes, and over 64 at most usefully.
     pub subgroup: Option<usize>,
-    /// Whether a driver for CPUs broadcasts from one lane in one or two instructions.
-    pub broadcasts: bool,
     /// With f16: the matrices that its convolutions are made of.
     pub matrices: Option<Matrices>,
     /// Whether planes may lie in textures.
@@ -81,7 +69,6 @@ impl Caps {
             subgroup: has
                 .then_some(info.subgroup_min_size as usize)
                 .filter(|l| (8..=64).contains(l)),
-            broadcasts: mesa_version(&info.driver_info).is_none_or(|mesa| mesa < MESA_LOOPS),
             matrices: None,
             texels: Texels::suffices(limits),
             invocations: (limits.max_compute_invocations_per_workgroup)
@@ -141,19 +128,5 @@ impl Gpu {
         }
         self.caps.kernels = kernels;
         Ok(self)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn mesa_tells_its_version() {
-        assert_eq!(mesa_version("Mesa 22.3.6 (LLVM 15.0.6)"), Some(22));
-        assert_eq!(mesa_version("Mesa 25.0.7-2+deb13u1 (LLVM 19.1.7)"), Some(25));
-        for other in ["", "550.90.07", "Mesa", "Mesa devel"] {
-            assert_eq!(mesa_version(other), None, "{other}");
-        }
     }
 }

@@ -9,21 +9,14 @@ params! {
         result: Planes,
         images: u32,
         images_per_net: u32,
-        first_image: u32,
-        sharing: u32,
+        pad: [u32; 2],
     }
 }
 
 impl Params {
     pub fn new(input: Planes, result: Planes, Batch { images, nets }: Batch) -> Self {
         let images_per_net = (images / nets) as u32;
-        let (images, first_image, sharing) = (images as u32, 0, 1);
-        Self { input, result, images, images_per_net, first_image, sharing }
-    }
-
-    /// With image i of a backward pass taking the gradient of image (`first_image` + i) / `sharing`.
-    pub fn sharing(self, (first_image, sharing): (usize, usize)) -> Self {
-        Self { first_image: first_image as u32, sharing: sharing as u32, ..self }
+        Self { input, result, images: images as u32, images_per_net, pad: [0; 2] }
     }
 }
 

@@ -7,7 +7,6 @@ mod ceiling;
 mod class_sum;
 mod conv;
 mod conv_backward_weight;
-mod conv_first;
 mod conv_lanes;
 mod conv_matrices;
 mod conv_plain;
@@ -43,8 +42,6 @@ pub(crate) use conv::{
     WeightKernel, conv, conv_backward_weight, conv_kernel, cpu, layer_kernel, linear_kernel, plan,
     weight_kernel,
 };
-use conv_first::First;
-pub(crate) use conv_first::{FirstTarget, conv_first, conv_first_backward};
 use conv_lanes::{Tile, conv_lanes};
 use conv_matrices::{MatrixTile, conv_matrices};
 pub(crate) use conv_plain::Direction;
@@ -173,7 +170,6 @@ pub(crate) fn generated() -> Vec<Generated> {
         PixelTile::all(),
         MatrixTile::all(),
         cpu::all(),
-        First::all(),
         weights,
         norm_relu_pool::all(),
         WeightTiles::all(),

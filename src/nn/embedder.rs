@@ -8,8 +8,8 @@ use crate::{
     Result,
     gpu::{Buffer, Gpu, Memory, Recording},
     kernels::{
-        Backward, Batch, BlockPlan, Direction, FirstTarget, Forward, Kept, Norm, Planes, conv,
-        conv_first, conv_first_backward, norm_relu_pool_backward, norm_relu_pool_forward,
+        Backward, Batch, BlockPlan, Direction, Forward, Kept, Norm, Planes, conv,
+        norm_relu_pool_backward, norm_relu_pool_forward,
     },
 };
 
@@ -23,8 +23,6 @@ pub(crate) struct Embedder<M: Memory = Gpu> {
     blocks: Vec<Block<M>>,
     /// Those blocks whose planes lie in textures.
     texels: Option<TexelBlocks<M>>,
-    /// Each image's part of the gradient at the first block's weights, if its kernel leaves those.
-    first_parts: M::Buffer<f32>,
     d_input: M::Buffer<f32>,
 }
 
@@ -45,7 +43,6 @@ impl<M: Memory> Embedder<M> {
         let zeros = |label: &str, len| memory.buffer(label, len);
         let plans = net.plan(memory.caps());
         let (input, d_input) = (plans[0].input.image_len(), plans[0].d_input.image_len());
-        let first_parts = plans[0].image_parts;
         let texels = TexelPlan::of(&plans);
         let block = |(b, plan): (usize, BlockPlan)| {
             // A block that is one kernel leaves no planes behind; only those kept for backward remain.
@@ -76,7 +73,6 @@ impl<M: Memory> Embedder<M> {
             border: net.border(),
             blocks: plans.into_iter().enumerate().map(block).collect(),
             texels: texels.map(|plan| TexelBlocks::new(memory, plan, images, backward_images)),
-            first_parts: zeros("parts of d weights 0", backward_images * first_parts),
             d_input: zeros("d network input", backward_images * d_input),
         }
     }
@@ -139,10 +135,6 @@ impl Embedder {
             let norm = Norm { affine: weights.affine(b), inv_std: &block.inv_std };
             let direction = Direction::Forward;
             match forward {
-                Forward::First(first) => {
-                    let own = (own, norm.affine);
-                    recording.push(conv_first(gpu, first, own, input, pooled, batch));
-                }
                 Forward::Fused(kernel) => {
                     let affine = Some(norm.affine);
                     let own = conv(gpu, kernel, direction, affine, input, own, pooled, batch);
@@ -216,23 +208,6 @@ impl Embedder {
             }
             let (data, weight) = match plan.backward {
                 Backward::Apart { data, weight } => (data, weight),
-                Backward::First(first) => {
-                    let weights = (weights.conv(b), weights.affine(b));
-                    let parts = &self.first_parts;
-                    let to_weights = FirstTarget::Weights { parts, d_affine };
-                    let images = target.input.then_some(FirstTarget::Images(&self.d_input));
-                    let own = target.weights.map(|_| to_weights);
-                    for to in images.into_iter().chain(own) {
-                        recording.push(conv_first_backward(
-                            gpu, first, weights, input, d_pooled, to, batch, sharing,
-                        ));
-                    }
-                    if let Some(gradients) = target.weights {
-                        gradients.add_up(gpu, recording, parts, &gradients.convs[b], batch);
-                        gradients.add_up(gpu, recording, d_affine, &gradients.affines[b], batch);
-                    }
-                    continue;
-                }
                 // Theirs are above.
                 Backward::Texels(_) => continue,
             };

@@ -80,9 +80,9 @@ fn every_specialisation_is_listed_under_a_name_of_its_own() {
     // On planes of three sizes in textures, alone and with two ends of a block; of two wider ones, alone, for
     // which lanes of 32 are too many.
     assert_eq!(count("block_cpu_lanes "), 3 * 3 * 3 + 2 * 2);
-    // First blocks of one and three channels on eight lanes.
-    assert_eq!(count("first_block_cpu_lanes "), 2 * 2);
-    assert_eq!(count("first_block_backward_cpu_lanes "), 2);
+    // First blocks of one and three channels on eight and sixteen lanes, with two ends.
+    assert_eq!(count("first_block_cpu_lanes "), 2 * 2 * 2);
+    assert_eq!(count("first_block_backward_cpu_lanes "), 2 * 2);
     // Of two ends, on the wider planes.
     assert_eq!(count("norm_forward_cpu "), 2 * 2);
     assert_eq!(count("norm_backward_cpu "), 5);
@@ -91,11 +91,6 @@ fn every_specialisation_is_listed_under_a_name_of_its_own() {
     // On subgroups of 8 and 16, one or two texels of inputs at a time: forward without and with bias, and back.
     assert_eq!(count("product_cpu_lanes "), 2 * 2 * 3);
     assert_eq!(count("product_weight_cpu_lanes "), 2 * 2);
-    // Of one and three channels.
-    assert_eq!(count("block_first_lanes 16 32"), 2);
-    for to in ["images", "weights"] {
-        assert_eq!(count(&format!("block_first_backward_lanes {to} 16 32")), 2);
-    }
     // Tiles of four sizes for convolution alone, on 4 to 64 channels per workgroup; all but one also with fewer
     // tiles. Each for few input channels and for more.
     assert_eq!(count("conv_tiles "), 2 * (4 * 5 + 19));

@@ -3,10 +3,10 @@
 // kernels/template.rs writes out because drivers do not reliably unroll.
 //
 // A workgroup is one subgroup, with an image and two output channels per lane. Two rows of the result at a
-// time: all lanes together load the four rows of the image that are seen there, four pixels each, and
-// transform them; then, four columns after the other, subgroupShuffle brings their values to all lanes. A
-// plane is more than a lane can hold, so that its statistics are computed first and the convolution again
-// behind them: that costs less than to store it and load it.
+// time, {{ lanes // 4 }} times four columns of them: each lane loads four pixels of one of the four rows that are seen
+// there, and transforms them; subgroupShuffle brings each of the six values to all lanes. A plane is more than
+// a lane can hold, so that its statistics are computed first and the convolution again behind them: that
+// costs less than to store it and load it.
 
 // Of the images, with the zeros around them only as far as they are part of a plane.
 @group(0) @binding(1) var input: texture_storage_2d<rgba32float, read>;
@@ -24,47 +24,42 @@
 {% endif %}
 {% set quads = size // 4 %}
 {% set plane = size * quads %}
+{% set across = lanes // 4 %}
+{% set parts = quads // across %}
+{% set steps = size // 2 * parts %}
 {% set texels = (18 * inputs + 3) // 4 %}
 {# The weight of output k of a lane, input channel c, row of taps t, product i. #}
 {% macro weight(k, c, t, i) %}
 {% set at = 18 * c + 6 * t + i %}
 w{{ k }}_{{ at // 4 }}.{{ "xyzw"[at % 4] }}
 {%- endmacro %}
-{# What both passes have in common: two rows of four columns of each output channel, o0_0 to o1_1. #}
-{% macro rows() %}
-{% for c in range(inputs) %}{% for r in range(4) %}
-{% set n = c ~ "_" ~ r %}
-{% if r in [0, 3] %}
-            let y{{ n }} = min(max(2u * band + {{ r }}u, 1u) - 1u, {{ size - 1 }}u);
-            let outside{{ n }} = band == {{ 0 if r == 0 else size // 2 - 1 }}u;
-            let v{{ n }} = select(
-                textureLoad(input, texel(image + {{ c * plane }}u + y{{ n }} * {{ quads }}u + lane)),
-                vec4f(),
-                outside{{ n }},
-            );
-{% else %}
-            let v{{ n }} = textureLoad(
-                input,
-                texel(image + {{ c * plane }}u + (2u * band + {{ r - 1 }}u) * {{ quads }}u + lane),
-            );
-{% endif %}
-            let l{{ n }} = select(subgroupShuffle(v{{ n }}.w, left), 0.0, lane == 0u);
-            let r{{ n }} = select(subgroupShuffle(v{{ n }}.x, right), 0.0, lane == {{ lanes - 1 }}u);
-            let t{{ n }} = transformed(l{{ n }}, v{{ n }}, r{{ n }});
-{% endfor %}{% endfor %}
+{# What both passes have in common: the values that four pixels of each channel become. #}
+{% macro pixels() %}
+        let y = 2u * (step / {{ parts }}u) + row;
+        let x = step % {{ parts }}u * {{ across }}u + column;
+        let inside = y > 0u && y <= {{ size }}u;
+        let at = image + (clamp(y, 1u, {{ size }}u) - 1u) * {{ quads }}u + x;
+{% for c in range(inputs) %}
+        let t{{ c }} = transformed(
+            select(0.0, textureLoad(input, texel(max(at{{ " + " ~ c * plane ~ "u" if c }}, 1u) - 1u)).w, inside && x > 0u),
+            select(vec4f(), textureLoad(input, texel(at{{ " + " ~ c * plane ~ "u" if c }})), inside),
+            select(0.0, textureLoad(input, texel(at + {{ c * plane + 1 }}u)).x, inside && x < {{ quads - 1 }}u),
+        );
+{% endfor %}
 {% endmacro %}
-{% macro columns() %}
+{# And two rows of four columns of each output channel, o0_0 to o1_1. #}
+{% macro columns(g) %}
 {% for i in range(6) %}
 {% for c in range(inputs) %}{% for r in range(4) %}
-                let b{{ i }}_{{ c }}_{{ r }} = subgroupShuffle(t{{ c }}_{{ r }}.p{{ i }}, g);
+            let b{{ i }}_{{ c }}_{{ r }} = subgroupShuffle(t{{ c }}.p{{ i }}, {{ r * across + g }}u);
 {% endfor %}{% endfor %}
 {# Four sums that do not wait for each other. #}
 {% for c in range(inputs) %}{% for t in range(3) %}{% for k in range(2) %}{% for y in range(2) %}
-                {{ "var" if c + t == 0 }} m{{ k }}_{{ y }}_{{ i }} {{ "=" if c + t == 0 else "+=" }} {{ weight(k, c, t, i) }} * b{{ i }}_{{ c }}_{{ y + t }};
+            {{ "var" if c + t == 0 }} m{{ k }}_{{ y }}_{{ i }} {{ "=" if c + t == 0 else "+=" }} {{ weight(k, c, t, i) }} * b{{ i }}_{{ c }}_{{ y + t }};
 {% endfor %}{% endfor %}{% endfor %}{% endfor %}
 {% endfor %}
 {% for k in range(2) %}{% for y in range(2) %}
-                let o{{ k }}_{{ y }} = convolved(
+            let o{{ k }}_{{ y }} = convolved(
 {%- for i in range(6) %}m{{ k }}_{{ y }}_{{ i }}{{ ", " if not loop.last }}{% endfor %});
 {% endfor %}{% endfor %}
 {% endmacro %}
@@ -97,8 +92,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
     }
     let net = number / params.images_per_net;
     let image = number * padded({{ inputs }}u) * {{ plane }}u;
-    let left = (lane + {{ lanes - 1 }}u) % {{ lanes }}u;
-    let right = (lane + 1u) % {{ lanes }}u;
+    let row = lane / {{ across }}u;
+    let column = lane % {{ across }}u;
     // Where the number of blocks of {{ lanes }} outputs is odd, the last pair's second one is not stored.
     let blocks = (outputs + {{ lanes - 1 }}u) / {{ lanes }}u;
     let first_weight = (net * blocks + 2u * pair) * {{ texels * lanes }}u + lane;
@@ -108,15 +103,17 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
 {% endfor %}
     var moments{{ k }} = vec2f();
 {% endfor %}
-    for (var band = 0u; band < {{ size // 2 }}u; band++) {
-{{ rows() }}
-        for (var g = 0u; g < {{ quads }}u; g++) {
-{{ columns() }}
-            let turns = f32(band * {{ quads }}u + g);
+    for (var step = 0u; step < {{ steps }}u; step++) {
+{{ pixels() }}
+{% for g in range(across) %}
+        {
+{{ columns(g) }}
+            let turns = f32(step * {{ across }}u + {{ g }}u);
 {% for k in range(2) %}
             moments{{ k }} = merged(moments{{ k }}, turns, o{{ k }}_0, o{{ k }}_1);
 {% endfor %}
         }
+{% endfor %}
     }
 {% for k in range(2) %}
     let k{{ k }} = (2u * pair + {{ k }}u) * {{ lanes }}u + lane;
@@ -130,30 +127,35 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
     }
 {% endif %}
 {% endfor %}
-    for (var band = 0u; band < {{ size // 2 }}u; band++) {
-{{ rows() }}
+    for (var step = 0u; step < {{ steps }}u; step++) {
+{{ pixels() }}
+{% for g in range(across) %}
 {% for k in range(2) %}
-        var before{{ k }} = vec2f();
+        var two{{ k }}_{{ g }} = vec2f();
 {% endfor %}
-        for (var g = 0u; g < {{ quads }}u; g++) {
-{{ columns() }}
+        {
+{{ columns(g) }}
 {% for k in range(2) %}
             let upper{{ k }} = (o{{ k }}_0 - mean{{ k }}) * sigma{{ k }};
             let lower{{ k }} = (o{{ k }}_1 - mean{{ k }}) * sigma{{ k }};
-            let two{{ k }} = 0.125 * pooled(upper{{ k }}, lower{{ k }}, weight_bias{{ k }});
-            if k{{ k }} < outputs {
+            two{{ k }}_{{ g }} = 0.125 * pooled(upper{{ k }}, lower{{ k }}, weight_bias{{ k }});
 {% if finish == "keep" %}
-                let at = plane{{ k }} * {{ plane }}u + 2u * band * {{ quads }}u + g;
+            if k{{ k }} < outputs {
+                let at = plane{{ k }} * {{ plane }}u + 2u * (step / {{ parts }}u) * {{ quads }}u + step % {{ parts }}u * {{ across }}u + {{ g }}u;
                 textureStore(planes, texel(at), upper{{ k }});
                 textureStore(planes, texel(at + {{ quads }}u), lower{{ k }});
-{% endif %}
-                if g % 2u == 1u {
-                    let at = plane{{ k }} * {{ plane // 4 }}u + band * {{ quads // 2 }}u + g / 2u;
-                    textureStore(result, texel(at), vec4f(before{{ k }}, two{{ k }}));
-                }
             }
-            before{{ k }} = two{{ k }};
+{% endif %}
 {% endfor %}
         }
+{% endfor %}
+{% for k in range(2) %}
+        if k{{ k }} < outputs {
+            let at = plane{{ k }} * {{ plane // 4 }}u + step * {{ across // 2 }}u;
+{% for g in range(0, across, 2) %}
+            textureStore(result, texel(at + {{ g // 2 }}u), vec4f(two{{ k }}_{{ g }}, two{{ k }}_{{ g + 1 }}));
+{% endfor %}
+        }
+{% endfor %}
     }
 }

@@ -59,9 +59,6 @@ Environment:
   DM_WGPU_LIMITS   webgpu: open the adapter at WebGPU's default limits, without optional features
   RUST_LOG         what to log on stderr, e.g. dm_wgpu=debug
   NO_COLOR         set to anything, no colours
-  LP_NATIVE_VECTOR_WIDTH
-                   bits of a vector on Mesa's software device; set to 512 where the CPU has
-                   AVX-512, unless you say otherwise
 
 Exit codes: 0 done, 1 failed, 2 asked for wrongly, 130 interrupted.";
 

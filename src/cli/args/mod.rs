@@ -22,10 +22,7 @@ use clap::{
     error::ErrorKind,
 };
 use clap_complete::Shell;
-use dm_wgpu::{
-    Precision,
-    project::{Method, Sweep, settings::BACKENDS},
-};
+use dm_wgpu::project::{Method, Sweep, settings::BACKENDS};
 
 use super::{dataset, say};
 
@@ -153,18 +150,6 @@ impl Cli {
             }
             (None, _) => Self::check_run(&self.given, matches),
         }
-    }
-
-    /// Whether f16 was asked for.
-    pub fn f16(&self) -> bool {
-        let given: &Given = match &self.command {
-            Some(Command::Evaluate(args)) => &args.given,
-            Some(Command::Compare(args)) => &args.given,
-            Some(Command::Bench(args)) => &args.given,
-            Some(_) => return false,
-            None => &self.given,
-        };
-        given.machine().precision.as_deref() == Some(Precision::F16.name())
     }
 
     /// Whether a program reads the output.

@@ -1,7 +1,7 @@
 use super::*;
 use crate::cli::dataset;
 use dm_wgpu::{
-    Architecture, EvaluationSettings, Init, Kernels, Matching, Settings,
+    Architecture, EvaluationSettings, Init, Kernels, Matching, Precision, Settings,
     augment::Strategy,
     bench::{Bench, Shape},
 };

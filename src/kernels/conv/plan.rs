@@ -5,7 +5,7 @@
 
 use super::{
     super::{
-        Direction, First, MatrixTile, Packing, PixelTile, Planes, Tile, WeightTiles,
+        Direction, MatrixTile, Packing, PixelTile, Planes, Tile, WeightTiles,
         conv_backward_weight::WeightTile,
     },
     cpu::{FirstBlock, Product, SmallPlanes, WidePlanes, Winograd},
@@ -58,7 +58,6 @@ pub(crate) enum LayerKernel {
 /// How a block goes forward.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Forward {
-    First(First),
     /// As one kernel.
     Fused(ConvKernel),
     /// Norm, ReLU and pool follow as another kernel.
@@ -70,8 +69,6 @@ pub(crate) enum Forward {
 /// How a block goes backward.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Backward {
-    /// As one kernel, to the images or to the weights; it needs nothing that forward has computed.
-    First(First),
     /// After another kernel for pool, ReLU and norm.
     Apart { data: ConvKernel, weight: WeightKernel },
     /// The same, from textures to textures.
@@ -94,7 +91,7 @@ pub(crate) enum Kept {
     Always,
     /// Of those that go backward.
     ForBackward,
-    /// Of none: they lie in textures, or backward computes them again.
+    /// Of none: they lie in textures.
     Never,
 }
 
@@ -115,8 +112,6 @@ pub(crate) struct BlockPlan {
     pub d_input: Planes,
     /// Values of the parts of one network's gradient at the weights.
     pub parts: usize,
-    /// Values of each image's part of it.
-    pub image_parts: usize,
 }
 
 /// The kernels for a block on such a device.
@@ -138,20 +133,16 @@ pub(crate) fn plan(caps: &Caps, shape: BlockShape) -> BlockPlan {
     let apart = Forward::Apart(conv_kernel(caps, Direction::Forward, size, (inputs, outputs)));
     let forward = texel_kernel(caps, shape)
         .map(Forward::Texels)
-        .or_else(|| one_kernel(caps, shape, pooled == d_pooled))
+        .or_else(|| one_kernel(caps, shape))
         .unwrap_or(apart);
     let (forward_keep, kept) = match forward {
-        Forward::Texels(_) | Forward::First(_) => (forward, Kept::Never),
+        Forward::Texels(_) => (forward, Kept::Never),
         Forward::Fused(_) => (apart, Kept::ForBackward),
         Forward::Apart(_) => (apart, Kept::Always),
     };
-    let (mut parts, mut image_parts) = (0, 0);
+    let mut parts = 0;
     let backward = match forward {
         Forward::Texels(kernel) => Backward::Texels(kernel),
-        Forward::First(first) => {
-            image_parts = outputs * inputs * 9;
-            Backward::First(first)
-        }
         Forward::Fused(_) | Forward::Apart(_) => {
             let data = conv_kernel(caps, Direction::BackwardData, size, (outputs, inputs));
             let weight = weight_kernel(caps, input, planes);
@@ -171,7 +162,6 @@ pub(crate) fn plan(caps: &Caps, shape: BlockShape) -> BlockPlan {
         // Backward convolves the gradient at the planes.
         d_input: Planes::dense(inputs, size),
         parts,
-        image_parts,
     }
 }
 
@@ -179,16 +169,10 @@ pub(crate) fn plan(caps: &Caps, shape: BlockShape) -> BlockPlan {
 fn texel_kernel(caps: &Caps, shape: BlockShape) -> Option<TexelKernel> {
     let BlockShape { inputs, size, first, .. } = shape;
     let lanes = caps.texel_lanes()?;
-    if first {
-        if let Some(kernel) = FirstBlock::new(lanes, inputs, size) {
-            return Some(TexelKernel::First(kernel));
-        }
-        if first_kernel(caps, inputs, size).is_some() {
-            return None;
-        }
-    }
-    let small = SmallPlanes::new(lanes, size).map(TexelKernel::Small);
-    small.or_else(|| WidePlanes::new(lanes, size).map(TexelKernel::Wide))
+    let first = FirstBlock::new(lanes, inputs, size).filter(|_| first).map(TexelKernel::First);
+    let small = || SmallPlanes::new(lanes, size).map(TexelKernel::Small);
+    let wide = || WidePlanes::new(lanes, size).map(TexelKernel::Wide);
+    first.or_else(small).or_else(wide)
 }
 
 /// The kernel for a convolution that is in no block; `None` if nothing is faster than the plain kernel for any layer.
@@ -230,16 +214,10 @@ pub(crate) fn conv_kernel(
     }
 }
 
-/// For a whole block, if there is one; `dense`: whether its output is to have no halo.
-fn one_kernel(caps: &Caps, shape: BlockShape, dense: bool) -> Option<Forward> {
-    let BlockShape { inputs, outputs, size, first, .. } = shape;
+/// For a whole block, if there is one.
+fn one_kernel(caps: &Caps, shape: BlockShape) -> Option<Forward> {
+    let BlockShape { inputs, outputs, size, .. } = shape;
     let channels = (inputs, outputs);
-    if first
-        && dense
-        && let Some(kernel) = first_kernel(caps, inputs, size)
-    {
-        return Some(Forward::First(kernel));
-    }
     let fused = match (caps.matrices, caps.kernels, caps.lanes()) {
         // `None` leaves norm and pool to another kernel: with many channels, they cost little.
         (Some(m), ..) if MatrixTile::for_conv(m, size, channels).is_some() => {
@@ -259,12 +237,6 @@ pub(crate) fn weight_kernel(caps: &Caps, input: Planes, planes: Planes) -> Weigh
         (_, Some(lanes)) => WeightKernel::Lanes(WeightTile::new(lanes, caps.cpu, inputs)),
         (_, None) => WeightKernel::Plain,
     }
-}
-
-/// The kernel of first blocks is worth it on a CPU whose driver broadcasts cheaply.
-fn first_kernel(caps: &Caps, inputs: usize, size: usize) -> Option<First> {
-    let lanes = caps.lanes().filter(|_| caps.cpu && caps.broadcasts && caps.matrices.is_none());
-    lanes.and_then(|lanes| First::new(lanes, inputs, size))
 }
 
 impl ConvKernel {
@@ -304,7 +276,7 @@ impl Forward {
     /// How its weights are packed; `None` if they stay as they are drawn.
     pub fn packing(&self) -> Option<Packing> {
         match self {
-            Self::First(_) | Self::Texels(_) => None,
+            Self::Texels(_) => None,
             Self::Fused(kernel) | Self::Apart(kernel) => kernel.packing(),
         }
     }

@@ -40,9 +40,9 @@ const ROWS: usize = 2;
 const BLOCKS: usize = 2;
 
 impl FirstBlock {
-    /// The kernels, if there are any: a row of pixels is shared out to all lanes, four to each.
+    /// The kernels, if there are any: a quarter of the lanes shares out a row of pixels, four to each at a time.
     pub fn new(lanes: usize, inputs: usize, size: usize) -> Option<Self> {
-        let fits = size == 32 && size == 4 * lanes && matches!(inputs, 1 | 3);
+        let fits = size == 32 && matches!(lanes, 8 | 16) && matches!(inputs, 1 | 3);
         fits.then_some(Self { lanes, inputs, size })
     }
 
@@ -77,7 +77,8 @@ impl FirstBlock {
     }
 
     pub(super) fn all() -> Vec<Generated> {
-        let kernels = [1, 3].into_iter().filter_map(|inputs| Self::new(8, inputs, 32));
+        let shapes = [8, 16].into_iter().flat_map(|lanes| [(lanes, 1), (lanes, 3)]);
+        let kernels = shapes.filter_map(|(lanes, inputs)| Self::new(lanes, inputs, 32));
         let forward = |k: FirstBlock| ["pool", "keep"].map(|finish| k.generate(finish));
         kernels.flat_map(|k| forward(k).into_iter().chain([k.generate_backward()])).collect()
     }
