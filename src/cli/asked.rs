@@ -29,6 +29,7 @@ pub fn record<'a>(given: &Given, method: Method, subject: impl Into<Subject<'a>>
     Record {
         // From a file they may stand beside a method that has no iterations.
         eval_every: given.get("eval_every").filter(|_| method.condenses()),
+        no_baseline: method.beats_random() && given.no_baseline(),
         snapshots: record.snapshots.map(|usual| given.get("snapshots").unwrap_or(usual)),
         machine: given.machine(),
         ..record
@@ -41,7 +42,7 @@ mod tests {
     use crate::cli::{args::Cli, dataset::tests::tiny};
     use dm_wgpu::{
         Accuracy,
-        project::{Adapter, Machine, Outcome},
+        project::{Adapter, Baseline, Machine, Outcome},
     };
 
     fn asked(line: &str) -> Record {
@@ -67,6 +68,11 @@ mod tests {
             seconds: 1.5,
             interrupted: false,
             accuracy: record.evaluation.as_ref().map(|_| Accuracy::of(vec![80.0, 90.0])),
+            baseline: record.evaluation.as_ref().map(|_| Baseline {
+                accuracy: Accuracy::of(vec![70.0, 71.5]),
+                images: 20,
+                improvement: 14.25,
+            }),
         }
     }
 
@@ -83,6 +89,7 @@ mod tests {
             "dm-wgpu --dataset glyphs --method dsa --ipc 12 --outer 3 --distance cos --lr-net 0.5 --eval-every 2",
             "dm-wgpu --dataset glyphs --method dc --inner 0",
             "dm-wgpu --dataset glyphs --method whole --depth 2 --seed 2 --eval-epochs 5",
+            "dm-wgpu --dataset glyphs --no-baseline",
             "dm-wgpu --dataset glyphs --eval-every 5 --eval-width 9 --kernels plain \
              --precision f16 --snapshots 3 --submit-target 50",
             "dm-wgpu --dataset glyphs --eval-depth 1 --eval-batch 9 --eval-lr 0.1 --eval-augment none",

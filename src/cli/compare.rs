@@ -79,6 +79,13 @@ fn go_on(table: &Comparison, folder: &Path, nets: &[Architecture]) -> String {
         let nets = quoted(&left.join(","));
         (!left.is_empty()).then(|| format!("dm-wgpu evaluate {of} --eval-net {nets}"))
     }));
+    if commands.is_empty() && others.is_empty() {
+        // Only random images were not measured, which one of the sets tells of all.
+        let set = table.methods.iter().find(|row| row.folder.is_some());
+        commands.extend(set.map(|row| {
+            format!("dm-wgpu evaluate {}", quoted(&folder.join(row.method).to_string_lossy()))
+        }));
+    }
     if !others.is_empty() {
         let names: Vec<_> = others.iter().map(|row| row.method).collect();
         let words = std::env::args().skip(1);

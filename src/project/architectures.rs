@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, path::Path};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Job, Measured, Observer, Result, Setup,
+    Baseline, Job, Measured, Observer, Result, Setup,
     files::{ARCHITECTURES, text_of},
     words::in_order,
 };
@@ -23,10 +23,13 @@ pub struct Worth {
     pub accuracy: Accuracy,
     /// Parameters of one network.
     pub parameters: usize,
-    /// The seconds that it took.
+    /// The seconds that it took, with those for random images if they were measured after it.
     pub seconds: f64,
     /// How they were trained.
     pub settings: EvaluationSettings,
+    /// What random images of equal storage reach; none if it was not measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<Baseline>,
 }
 
 /// Results by the names of the kinds.
@@ -105,12 +108,14 @@ pub fn names(kinds: &[EvaluationSettings]) -> Vec<String> {
     kinds.iter().map(name).collect()
 }
 
-/// Trains networks by each of these settings and tests them; fewer results if it was stopped or failed. A failure is
-/// returned beside the results before it, which may have taken hours.
+/// Trains networks by each of these settings and tests them, and with `baseline` also on random images of equal storage if
+/// `train` is a set; fewer results if it was stopped or failed. A failure is returned beside the results before it, which may have
+/// taken hours.
 pub fn evaluate(
     setup: &Setup,
     train: &TrainingSet,
     kinds: &[EvaluationSettings],
+    baseline: bool,
     observer: &mut dyn Observer,
 ) -> (Vec<(String, Worth)>, Result<()>) {
     let mut all = Vec::new();
@@ -125,7 +130,30 @@ pub fn evaluate(
                 Ok(None) => break,
                 Err(failure) => return (all, Err(failure)),
             };
-        all.push((name, Worth::of(&setup.dataset, settings, accuracy, seconds)));
+        let mut worth = Worth::of(&setup.dataset, settings, accuracy, seconds);
+        let by = (settings, &worth.accuracy.clone());
+        let set = match train {
+            TrainingSet::Synthetic(set) | TrainingSet::InOrder(set) if baseline => Some(set),
+            _ => None,
+        };
+        let random = match set {
+            Some(set) => Baseline::measure(setup, set, settings.seed, by, observer),
+            None => Ok(None),
+        };
+        let mut stopped = set.is_some();
+        let failed = random.map(|random| {
+            if let Some((random, seconds)) = random {
+                (worth.baseline, stopped) = (Some(random), false);
+                worth.seconds += seconds;
+            }
+        });
+        let failed = failed.err();
+        all.push((name, worth));
+        match failed {
+            Some(failure) => return (all, Err(failure)),
+            None if stopped => break,
+            None => {}
+        }
     }
     (all, Ok(()))
 }
@@ -156,7 +184,7 @@ pub fn kept(folder: &Path) -> Worths {
 
 impl Worth {
     /// The header above the [`cells`](Self::cells).
-    pub const HEADER: [&str; 4] = ["network", "parameters", "accuracy", "seconds"];
+    pub const HEADER: [&str; 5] = ["network", "parameters", "accuracy", "over random", "seconds"];
 
     pub(super) fn of(
         dataset: &Dataset,
@@ -166,13 +194,20 @@ impl Worth {
     ) -> Self {
         // The network exists, because it was trained with these settings.
         let parameters = settings.network(dataset).map_or(0, |net| net.parameters());
-        Self { accuracy, parameters, seconds, settings: settings.clone() }
+        Self { accuracy, parameters, seconds, settings: settings.clone(), baseline: None }
     }
 
     /// One line of a table.
-    pub fn cells(&self, name: &str) -> [String; 4] {
-        let Self { accuracy, parameters, seconds, .. } = self;
-        [name.to_owned(), parameters.to_string(), accuracy.to_string(), format!("{seconds:.1}")]
+    pub fn cells(&self, name: &str) -> [String; 5] {
+        let Self { accuracy, parameters, seconds, baseline, .. } = self;
+        let over = baseline.as_ref().map(|baseline| baseline.beaten_by(accuracy));
+        [
+            name.to_owned(),
+            parameters.to_string(),
+            accuracy.to_string(),
+            over.unwrap_or_default(),
+            format!("{seconds:.1}"),
+        ]
     }
 }
 

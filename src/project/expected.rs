@@ -24,6 +24,8 @@ pub enum Series {
         methods: Vec<Method>,
         /// The evaluation on the whole training set, if `whole` is among them.
         whole: Option<EvaluationSettings>,
+        /// Whether random images are evaluated although `random` is not among them.
+        baseline: bool,
     },
 }
 
@@ -58,6 +60,8 @@ pub struct Evaluations {
     pub every: Option<u32>,
     /// How long each takes, if that was measured.
     pub each: Option<Duration>,
+    /// The same for the evaluation of random images at the end; zero without one.
+    pub baseline: Duration,
 }
 
 impl Evaluations {
@@ -75,9 +79,19 @@ pub(super) struct Speeds {
     pub iteration: Duration,
     /// `None` without evaluations, or if measuring would have taken too long.
     pub evaluation: Option<Duration>,
+    /// The same for random images of equal storage.
+    pub baseline: Option<Duration>,
 }
 
 impl Series {
+    /// Whether random images are evaluated, for each run or once for several methods.
+    pub(super) fn has_baseline(&self, record: &Record) -> bool {
+        match self {
+            Self::Methods { baseline, .. } => *baseline,
+            _ => record.wants_baseline(),
+        }
+    }
+
     pub(super) fn expected(
         &self,
         speeds: Speeds,
@@ -93,6 +107,7 @@ impl Series {
         let left = settings.iterations.saturating_sub(done);
         let (mut iterations, mut times) = (left, evaluations(left));
         let (mut beside, mut unmeasured) = (Duration::ZERO, false);
+        let mut baselines = u32::from(self.has_baseline(record));
         match self {
             Self::Single => {}
             Self::Runs { left, .. } => {
@@ -100,8 +115,9 @@ impl Series {
                 iterations = iterations.saturating_add(others.saturating_mul(settings.iterations));
                 times =
                     times.saturating_add(others.saturating_mul(evaluations(settings.iterations)));
+                baselines = baselines.saturating_mul(*left);
             }
-            Self::Methods { methods, whole: asked } => {
+            Self::Methods { methods, whole: asked, .. } => {
                 let chosen = methods.iter().filter(|by| matches!(by, Method::Selection(_)));
                 times += chosen.count() as u32;
                 beside = whole.unwrap_or_default();
@@ -111,7 +127,9 @@ impl Series {
         unmeasured |= times > 0 && speeds.evaluation.is_none();
         Expected {
             condensing: speeds.iteration.saturating_mul(iterations),
-            evaluating: speeds.evaluation.unwrap_or_default().saturating_mul(times) + beside,
+            evaluating: speeds.evaluation.unwrap_or_default().saturating_mul(times)
+                + speeds.baseline.unwrap_or_default().saturating_mul(baselines)
+                + beside,
             unmeasured,
             resumed: done > 0,
             series: self,
@@ -132,13 +150,25 @@ mod tests {
         done: u32,
         evaluation: Option<u64>,
     ) -> (u64, u64, bool) {
+        of_record(series, every, done, evaluation, false)
+    }
+
+    /// The same, with the evaluation of random images where each run has one.
+    fn of_record(
+        series: &Series,
+        every: Option<u32>,
+        done: u32,
+        evaluation: Option<u64>,
+        baseline: bool,
+    ) -> (u64, u64, bool) {
         let mut record = sample(0);
         record.eval_every = every;
+        record.no_baseline = !baseline;
         let Some(MethodSettings::Condensing(settings)) = &mut record.settings else { panic!() };
         settings.iterations = 100;
         let settings = settings.clone();
         let evaluation = evaluation.map(Duration::from_secs);
-        let speeds = Speeds { iteration: Duration::from_secs(6), evaluation };
+        let speeds = Speeds { iteration: Duration::from_secs(6), evaluation, baseline: evaluation };
         let whole = Some(Duration::from_secs(7200));
         let Expected { condensing, evaluating, unmeasured, .. } =
             series.expected(speeds, &settings, &record, done, whole);
@@ -155,13 +185,21 @@ mod tests {
         assert_eq!(expected(&runs(2), None, 50, Some(60)), (15, 2, false));
         let methods = ["dm", "random", "whole"].map(|name| Method::named(name).unwrap()).to_vec();
         let whole = sample(0).evaluation;
-        let methods = Series::Methods { methods, whole };
-        assert_eq!(expected(&methods, None, 0, Some(600)), (10, 140, false));
+        let methods = |baseline| {
+            let (methods, whole) = (methods.clone(), whole.clone());
+            Series::Methods { methods, whole, baseline }
+        };
+        assert_eq!(expected(&methods(false), None, 0, Some(600)), (10, 140, false));
+        // Random images of each run, or once for all methods.
+        assert_eq!(of_record(&Series::Single, Some(50), 0, Some(600), true), (10, 40, false));
+        assert_eq!(of_record(&runs(2), None, 50, Some(60), true), (15, 4, false));
+        assert_eq!(of_record(&methods(true), None, 0, Some(600), true), (10, 150, false));
     }
 
     #[test]
     fn evaluations_that_are_left_are_counted() {
-        let left = |every, done| Evaluations { every, each: None }.left(done, 10);
+        let (each, baseline) = (None, Duration::ZERO);
+        let left = |every, done| Evaluations { every, each, baseline }.left(done, 10);
         assert_eq!(
             [left(None, 3), left(Some(4), 3), left(Some(4), 4), left(Some(5), 10)],
             [1, 3, 2, 1]

@@ -27,6 +27,8 @@ pub(super) struct Made {
     pub iterations: Option<u32>,
     /// Without those of evaluations.
     pub seconds: f64,
+    /// Those of them in which networks were trained to be matched along, perhaps in earlier runs.
+    pub training: f64,
     /// The state from which further iterations could continue.
     pub checkpoint: Option<Checkpoint>,
 }
@@ -88,6 +90,7 @@ pub(super) fn condense(
     let start = checkpoints.load(folder)?;
     let done = start.as_ref().map_or(0, |start| start.checkpoint.iteration());
     let Some(along) = trajectories(setup, settings, observer)? else { return Ok(None) };
+    let (along, training) = (along.trajectories, along.seconds);
     let speeds = setup.speeds(settings, record, done, observer)?;
     let (condensation, history) = match start {
         Some(Start { checkpoint, history }) => {
@@ -117,6 +120,8 @@ pub(super) fn condense(
         evaluations: record.evaluation.as_ref().map(|_| Evaluations {
             every: follow.map(|(every, _)| every),
             each: speeds.evaluation,
+            // Of several methods it is not this one's.
+            baseline: speeds.baseline.filter(|_| record.wants_baseline()).unwrap_or_default(),
         }),
     });
     let clock = Clock::start(seconds);
@@ -128,7 +133,7 @@ pub(super) fn condense(
     let Some((set, checkpoint, seconds)) = finished? else { return Ok(None) };
     let iterations = Some(checkpoint.iteration());
     let (checkpoint, history) = (Some(checkpoint), work.history);
-    Ok(Some(Made { set, history, iterations, seconds, checkpoint }))
+    Ok(Some(Made { set, history, iterations, seconds: seconds + training, training, checkpoint }))
 }
 
 /// Why a run can't be resumed; pictures are easily changed.
@@ -291,5 +296,6 @@ fn choose(
     let set = selection.set_blocking()?;
     let seconds = begun.elapsed().as_secs_f64();
     let history = History::default();
-    Ok(Some(Made { set, history, iterations: None, seconds, checkpoint: None }))
+    let (iterations, training, checkpoint) = (None, 0.0, None);
+    Ok(Some(Made { set, history, iterations, seconds, training, checkpoint }))
 }

@@ -16,9 +16,11 @@
 //! ```
 
 mod architectures;
+mod baseline;
 mod changes;
 mod checkpoints;
 mod compare;
+mod comparison;
 mod differences;
 mod error;
 mod evaluate;
@@ -42,13 +44,16 @@ pub mod settings;
 mod setup;
 mod snapshots;
 mod trajectories;
+mod trajectory_cache;
 pub mod words;
 
 pub use architectures::{Sweep, Worth, Worths, evaluate, evaluate_in_order, kept, names};
+pub use baseline::{Baseline, is_random, points};
 pub use changes::Changes;
 pub use checkpoints::CHECKPOINT_EVERY;
 use checkpoints::{Checkpoints, History, Start};
-pub use compare::{Compared, Comparison, Row, compare};
+pub use compare::{Compared, compare};
+pub use comparison::{Comparison, Row};
 pub use differences::Differences;
 pub use error::{Error, FolderFault, Left, PlaceFault, Result};
 pub use evaluate::{Saved, WidthFrom, check_evaluations, keep, report_of, run_of};
@@ -65,3 +70,4 @@ pub use run::{Ran, run};
 pub use series::{Repeated, repeat};
 pub use setup::{Measured, Setup, load};
 use snapshots::{Snapshots, animate};
+pub use trajectory_cache::{About, KeptTrajectory, kept_trajectories, trajectory_folder};

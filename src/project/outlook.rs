@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     Advance, Condensation, Dataset, Evaluation, EvaluationSettings, Gpu, Preset, Recipe, Settings,
-    Subject, TrainingSet,
+    Subject, SyntheticSet, TrainingSet,
 };
 
 /// This many multiplications and additions take no time on a GPU, and minutes on a CPU.
@@ -63,8 +63,9 @@ impl Outlook {
             // If nobody wants times, none are measured; but kernels are compiled, so that this time is not part of an
             // iteration.
             let patience = || observer.wants_times() && begun.elapsed() < PATIENCE;
-            let evaluation = record.evaluation.as_ref();
-            let speeds = measured(device, settings, evaluation.filter(|_| patience()))?;
+            let evaluation = record.evaluation.as_ref().filter(|_| patience());
+            let baseline = series.has_baseline(record);
+            let speeds = measured(device, settings, evaluation, baseline)?;
             let _ = self.known.set(speeds);
             let whole = match series {
                 Series::Methods { whole: Some(whole), .. } if patience() => {
@@ -81,7 +82,7 @@ impl Outlook {
                 let (small, small_record) = small(dataset, settings, record);
                 let evaluation = small_record.evaluation.as_ref();
                 let speeds = match patience() {
-                    true => Some(measured(device, &small, evaluation)?),
+                    true => Some(measured(device, &small, evaluation, baseline)?),
                     false => None,
                 };
                 let time = speeds
@@ -106,13 +107,23 @@ fn measured(
     device: (&Gpu, &Arc<Dataset>),
     settings: &Settings,
     evaluation: Option<&EvaluationSettings>,
+    baseline: bool,
 ) -> Result<Speeds> {
     let mut run = Condensation::new(device.0, Arc::clone(device.1), settings.clone())?;
     let iteration = mean(&run)? / settings.iterations.max(1);
-    let set = TrainingSet::Synthetic(run.images_blocking()?);
+    let set = run.images_blocking()?;
     drop(run);
-    let evaluation = evaluation.map(|settings| evaluating(device, set, settings)).transpose()?;
-    Ok(Speeds { iteration, evaluation })
+    // Of stored images, which are fewer than the packed ones; else they are as many.
+    let mut stored = set.clone();
+    stored.factor = 1;
+    let packed = set.factor > 1;
+    let time = |set: SyntheticSet| {
+        let set = TrainingSet::Synthetic(set);
+        evaluation.map(|settings| evaluating(device, set, settings)).transpose()
+    };
+    let evaluation = time(set)?;
+    let random = if packed && baseline { time(stored)? } else { evaluation };
+    Ok(Speeds { iteration, evaluation, baseline: random.filter(|_| baseline) })
 }
 
 fn evaluating(

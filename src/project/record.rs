@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use toml::{Table, Value};
 
 use super::{
-    Method, Result,
+    Baseline, Method, Result,
     files::text_of,
     settings::{SETTINGS, Setting},
     words::quoted,
@@ -39,6 +39,9 @@ pub struct Record {
     /// Whether no evaluation was asked for.
     #[serde(default, skip_serializing_if = "is_false")]
     pub no_eval: bool,
+    /// Whether the accuracy is not to be compared with that of random images of equal storage.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub no_baseline: bool,
     /// What it works on.
     pub data: Data,
     /// As asked for; [`Outcome::completed_iterations`] is what was done. Training on a whole data
@@ -146,6 +149,9 @@ pub struct Outcome {
     /// In per cent; none if it was not measured.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub accuracy: Option<Accuracy>,
+    /// What random images of equal storage reach; none if it was not measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<Baseline>,
 }
 
 impl MethodSettings {
@@ -221,6 +227,7 @@ impl Record {
             eval_every: None,
             snapshots: method.condenses().then_some(USUAL_SNAPSHOTS),
             no_eval: evaluation.is_none(),
+            no_baseline: false,
             data,
             settings,
             evaluation,
@@ -261,6 +268,12 @@ impl Record {
             }
             None => Method::named(&self.method).filter(|method| *method == Method::Whole),
         }
+    }
+
+    /// Whether random images of equal storage are to be evaluated beside its set.
+    pub fn wants_baseline(&self) -> bool {
+        let better = self.method().is_some_and(Method::beats_random);
+        better && self.evaluation.is_some() && !self.no_baseline
     }
 
     /// What everything random follows from.

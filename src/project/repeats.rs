@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Result,
+    Baseline, Result,
     files::{FIGURES, text_of, write_json},
     record::{MethodSettings, Outcome, Record, parse},
     words::counted,
@@ -36,6 +36,9 @@ pub struct Together {
     pub accuracy: Option<Accuracy>,
     /// The same over the means of the runs.
     pub means: Option<Accuracy>,
+    /// What random images of equal storage reach, over all networks of all runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<Baseline>,
     /// Whether runs are missing that were asked for, or their accuracies.
     pub interrupted: bool,
 }
@@ -51,6 +54,9 @@ pub struct OfSeed {
     pub completed_iterations: Option<u32>,
     /// In per cent; none if it was not measured.
     pub accuracy: Option<Accuracy>,
+    /// What random images of equal storage reach; none if it was not measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<Baseline>,
     /// Without those of the evaluation.
     pub seconds: f64,
 }
@@ -117,8 +123,8 @@ fn named(seed: u64) -> String {
 impl OfSeed {
     /// The run with this seed, and its outcome.
     pub fn of(seed: u64, outcome: Outcome) -> Self {
-        let Outcome { completed_iterations, accuracy, seconds, .. } = outcome;
-        Self { seed, folder: named(seed), completed_iterations, accuracy, seconds }
+        let Outcome { completed_iterations, accuracy, baseline, seconds, .. } = outcome;
+        Self { seed, folder: named(seed), completed_iterations, accuracy, baseline, seconds }
     }
 }
 
@@ -132,6 +138,7 @@ impl Together {
             runs: Vec::new(),
             accuracy: None,
             means: None,
+            baseline: None,
             interrupted: true,
         }
     }
@@ -144,6 +151,15 @@ impl Together {
             self.accuracy = Some(Accuracy::of(all.collect()));
             self.means =
                 Some(Accuracy::of(measured.iter().map(|accuracy| accuracy.mean).collect()));
+        }
+        let random: Vec<_> = self.runs.iter().filter_map(|row| row.baseline.as_ref()).collect();
+        // Of the same runs, or both would not compare.
+        if let (Some(accuracy), Some(first)) = (&self.accuracy, random.first())
+            && random.len() == self.runs.len()
+        {
+            let all = random.iter().flat_map(|random| random.accuracy.runs.iter().copied());
+            let all = Accuracy::of(all.collect());
+            self.baseline = Some(Baseline::new(all, first.images, accuracy));
         }
         write_json(self, &dir.join(FIGURES))
     }
@@ -190,6 +206,11 @@ mod tests {
             folder: format!("seed{seed}"),
             completed_iterations: Some(7),
             accuracy: Some(Accuracy::of(accuracy.to_vec())),
+            baseline: (seed != 2).then(|| Baseline {
+                accuracy: Accuracy::of(vec![70.0 + seed as f64]),
+                images: 20,
+                improvement: 0.0,
+            }),
             seconds: 1.0,
         };
         report.runs = vec![row(0, &[80.0, 84.0]), row(1, &[90.0, 90.0])];
@@ -201,5 +222,12 @@ mod tests {
         assert!((all.std - 18f64.sqrt()).abs() < 1e-12);
         assert_eq!((means.mean, means.std, &means.runs[..]), (86.0, 4.0, &[82.0, 90.0][..]));
         assert_eq!(over(all, means), "all 4 networks of 2 runs; over their means 86.00 ± 4.00 %");
+        let random = report.baseline.as_ref().unwrap();
+        assert_eq!((random.accuracy.mean, random.improvement), (70.5, 15.5));
+        assert_eq!(random.images, 20);
+        report.baseline = None;
+        report.runs.push(row(2, &[90.0]));
+        report.write(folder.path()).unwrap();
+        assert_eq!(report.baseline, None, "not of all runs");
     }
 }

@@ -6,11 +6,11 @@ use std::{
 };
 
 use super::{
-    Checkpoints, Error, Event, Figures, Job, Left, Losses, MethodSettings, Observer, OutputFolder,
-    Point, Record, Result, Seconds, Seeds, Setup, animate,
+    Baseline, Checkpoints, Error, Event, Figures, Job, Left, Losses, MethodSettings, Observer,
+    OutputFolder, Point, Record, Result, Seconds, Seeds, Setup, animate,
     files::{ARCHITECTURES, CHECKPOINT, DECODED, FIGURES, GRID, IMAGES, METRICS, RECORD, SET},
     make::{Made, check_condensing, condense, select},
-    page,
+    page, report_of,
     setup::check_test,
 };
 use crate::{
@@ -157,17 +157,21 @@ impl<'a> Task<'a> {
         figures.packed_into = (made.set.factor > 1).then_some(made.set.labels.len());
         figures.completed_iterations = made.iterations;
         figures.loss = Losses::of(&made.history.losses);
-        figures.seconds = Seconds { condensing: made.seconds, evaluating: made.history.evaluating };
+        figures.seconds = Seconds {
+            condensing: made.seconds,
+            training: (made.training > 0.0).then_some(made.training),
+            evaluating: made.history.evaluating,
+        };
         let stopped = match &figures.settings {
             Some(MethodSettings::Condensing(asked)) => made.iterations != Some(asked.iterations),
             _ => false,
         };
-        // The run counts as interrupted while its accuracy is missing, so that the files are right even if the program
-        // ends now.
+        // The run counts as interrupted while its accuracy or the baseline's is missing, so that the files are right even
+        // if the program ends now.
         figures.interrupted = stopped || figures.evaluation.is_some();
-        figures.curve = curve(&made.rows());
         let data = folder.path().join(SET);
         let before = std::fs::read(&data).ok();
+        let earlier = report_of(folder.path());
         if let Err(failure) = folder.restore().and_then(|()| Ok(made.set.save(&data)?)) {
             let stays = checkpoints.saved().is_some_and(|saved| Some(saved) == made.iterations);
             return Err(match &made.checkpoint {
@@ -180,36 +184,67 @@ impl<'a> Task<'a> {
         if before != std::fs::read(&data).ok() {
             // Of other images than these.
             let _ = std::fs::remove_file(folder.path().join(ARCHITECTURES));
+        } else if !stopped {
+            figures.measured_before(&earlier);
         }
+        if let Some(accuracy) = figures.accuracy.clone() {
+            made.history.set_accuracy(made.iterations.unwrap_or(0), accuracy);
+        }
+        figures.curve = curve(&made.rows());
         let safe = |failure: Error| failure.with(Left::Images(data.clone()));
         self.save(&made, &figures, folder).map_err(safe)?;
 
         let Some(settings) = figures.evaluation.clone().filter(|_| !stopped) else {
             return Ok(figures);
         };
-        let mut measure = |set: TrainingSet, job: Job| {
-            self.setup.measure(set, &settings, job, observer).map_err(safe)
-        };
-        if made.set.course.is_some() {
-            let set = TrainingSet::Synthetic(made.set.clone());
-            let Some(ordinary) = measure(set, Job::Evaluating)? else { return Ok(figures) };
-            figures.ordinary_accuracy = Some(ordinary.accuracy);
-            figures.seconds.evaluating += ordinary.seconds;
+        let baseline = self.record.wants_baseline();
+        if figures.accuracy.is_none() {
+            let mut measure = |set: TrainingSet| {
+                self.setup.measure(set, &settings, Job::Evaluating, observer).map_err(safe)
+            };
+            if made.set.course.is_some() {
+                let set = TrainingSet::Synthetic(made.set.clone());
+                let Some(ordinary) = measure(set)? else { return Ok(figures) };
+                figures.ordinary_accuracy = Some(ordinary.accuracy);
+                figures.seconds.evaluating += ordinary.seconds;
+            }
+            let measured = measure(TrainingSet::as_made(made.set.clone()))?;
+            let Some(measured) = measured else { return Ok(figures) };
+            figures.seconds.evaluating += measured.seconds;
+            figures.accuracy = Some(measured.accuracy.clone());
+            figures.interrupted = baseline;
+            made.history.set_accuracy(made.iterations.unwrap_or(0), measured.accuracy);
+            self.keep(&mut made, &mut figures, (folder, checkpoints), observer).map_err(safe)?;
         }
-        let measured = measure(TrainingSet::as_made(made.set.clone()), Job::Evaluating)?;
-        let Some(measured) = measured else { return Ok(figures) };
-        figures.interrupted = false;
-        figures.seconds.evaluating += measured.seconds;
-        figures.accuracy = Some(measured.accuracy.clone());
+        if let (true, None, Some(accuracy)) = (baseline, &figures.baseline, &figures.accuracy) {
+            let (set, seed, by) = (&made.set, self.record.seed(), (&settings, accuracy));
+            let measured = Baseline::measure(self.setup, set, seed, by, observer).map_err(safe)?;
+            let Some((random, seconds)) = measured else { return Ok(figures) };
+            figures.seconds.evaluating += seconds;
+            figures.baseline = Some(random);
+        }
+        if figures.interrupted {
+            figures.interrupted = false;
+            self.keep(&mut made, &mut figures, (folder, checkpoints), observer).map_err(safe)?;
+        }
+        Ok(figures)
+    }
+
+    /// Writes what was measured.
+    fn keep(
+        &self,
+        made: &mut Made,
+        figures: &mut Figures,
+        (folder, checkpoints): (&mut OutputFolder, &mut Checkpoints),
+        observer: &mut dyn Observer,
+    ) -> Result<()> {
         made.history.evaluating = figures.seconds.evaluating;
-        made.history.set_accuracy(made.iterations.unwrap_or(0), measured.accuracy);
         if let Some(checkpoint) = &mut made.checkpoint {
             checkpoints.try_save(folder, checkpoint, &made.history, observer);
         }
         let rows = made.rows();
         figures.curve = curve(&rows);
-        self.write(&rows, &figures, folder).map_err(safe)?;
-        Ok(figures)
+        self.write(&rows, figures, folder)
     }
 
     /// Trains on all there is: no set, but an upper bound for all sets.
@@ -253,6 +288,7 @@ impl<'a> Task<'a> {
             evaluation,
             accuracy: None,
             ordinary_accuracy: None,
+            baseline: None,
             curve: Vec::new(),
             completed_iterations: None,
             loss: None,

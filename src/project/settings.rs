@@ -74,6 +74,8 @@ pub enum Methods {
     All,
     /// Those that make a set: all but training on the whole data set.
     WithSet,
+    /// Those of these that do better than to draw real images at random, or should.
+    BetterThanRandom,
     /// Those that condense.
     Condensing,
     /// Those of these that augment images.
@@ -242,6 +244,9 @@ pub static SETTINGS: &[Setting] = &[
         .of(Methods::Condensing)
         .help("Also evaluate before the first iteration and after every N, to follow the accuracy"),
     setting("", "no_eval", Switch, "Evaluation").help("Leave the accuracy out"),
+    setting("", "no_baseline", Switch, "Evaluation").of(Methods::BetterThanRandom).help(
+        "Leave out by how much the accuracy exceeds that of as many random real images, which costs an evaluation of these",
+    ),
     setting("", "snapshots", Whole(0, 1000), "Task").of(Methods::Condensing).help(
         "Pictures of the images on the way, besides those at the start, more of them early than late: \
          for report.html and progress.png [default: 10]",
@@ -363,6 +368,7 @@ impl Setting {
         match self.methods {
             Methods::All => true,
             Methods::WithSet => method != Method::Whole,
+            Methods::BetterThanRandom => method.beats_random(),
             Methods::Condensing => method.condenses(),
             Methods::Augmenting => by.is_some_and(Matching::augments),
             Methods::Embeddings => by.is_some_and(Matching::of_embeddings),

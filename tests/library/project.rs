@@ -143,7 +143,7 @@ fn a_kind_of_network_that_fails_leaves_the_others_their_results() {
     let nets = [Architecture::default(), Architecture::Mlp, Architecture::LeNet];
     let kinds = nets.map(|net| settings.clone().net(net));
     let mut ends = Ends(setup.gpu.clone(), Job::EvaluatingBy("mlp".into()));
-    let (worths, ended) = project::evaluate(&setup, &TrainingSet::Whole, &kinds, &mut ends);
+    let (worths, ended) = project::evaluate(&setup, &TrainingSet::Whole, &kinds, false, &mut ends);
     let names: Vec<_> = worths.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["convnet"]);
     assert!(ended.is_err());

@@ -3,6 +3,7 @@
 #![cfg(feature = "cli")]
 
 mod arguments;
+mod baseline;
 mod bench;
 mod broken_data;
 mod compare;

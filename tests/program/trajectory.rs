@@ -117,3 +117,60 @@ fn what_trajectories_cannot_have_is_refused() {
         assert!(error.contains(told) && !error.contains("panicked"), "{asked}: {error}");
     }
 }
+
+#[test]
+fn the_cache_is_listed_counted_and_removed() {
+    let place = tempdir().unwrap();
+    let ask = |line: &str| own(place.path(), "cache").args(words(line)).output().unwrap();
+    let say = |line: &str| {
+        let output = ask(line);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        text(&output.stdout)
+    };
+    assert!(say("trajectories").starts_with("No trajectories: "));
+    assert_eq!(say("trajectories --json"), "[]\n");
+    // Their seconds count in each run that goes along them, whoever trained them.
+    let asked = format!("{TINY} --expert-epochs 2 --iterations 2 --no-eval");
+    for out in ["a", "b"] {
+        let told = say(&format!("{asked} --seed 5 --out {out}"));
+        assert!(told.contains(" of them training networks), loss "), "{told}");
+    }
+    let seconds = |run: &str| json(&place.path().join(run).join("report.json"))["seconds"].clone();
+    let (a, b) = (seconds("a"), seconds("b"));
+    assert!(a["training"].as_f64().unwrap() > 0.0 && a["training"] == b["training"], "{a} {b}");
+    assert!(b["condensing"].as_f64() > b["training"].as_f64(), "{b}");
+
+    say(&format!("{asked} --trajectories 2 --out c"));
+    let listed: serde_json::Value = serde_json::from_str(&say("trajectories --json")).unwrap();
+    let listed = listed.as_array().unwrap();
+    assert_eq!(listed.len(), 2, "the first is shared: {listed:?}");
+    assert_eq!(listed[0]["about"]["seconds"], a["training"]);
+    assert_eq!(
+        (&listed[0]["snapshots"], &listed[1]["about"]["settings"]["seed"]),
+        (&3.into(), &1.into())
+    );
+    let table = say("trajectories");
+    let rows: Vec<_> = table.lines().collect();
+    assert!(rows[0].starts_with("NAME ") && rows[0].contains("EPOCHS"), "{table}");
+    assert!(
+        rows[1].starts_with("glyphs-0-") && rows[1].contains("  width 4, depth 1  "),
+        "{table}"
+    );
+    assert!(table.contains("--remove all") && table.contains("dm-wgpu/trajectories."), "{table}");
+
+    let refused = ask("trajectories --remove glyphs");
+    let told = text(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(2), "{told}");
+    let name = listed[1]["name"].as_str().unwrap();
+    assert!(told.contains("there is no such trajectory") && told.contains(name), "{told}");
+    assert!(
+        say(&format!("trajectories --remove {name}"))
+            .starts_with("removed   the trajectories of 1 network, ")
+    );
+    assert_eq!(
+        trajectory(place.path(), "cache").file_name().unwrap(),
+        listed[0]["name"].as_str().unwrap()
+    );
+    say("trajectories --remove all");
+    assert!(say("trajectories").starts_with("No trajectories: "));
+}

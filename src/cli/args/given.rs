@@ -36,7 +36,7 @@ fn has(command: usize, setting: &Setting) -> bool {
         COMPARE => !["method", "no_eval", "runs"].contains(&setting.name),
         EVALUATE => {
             ["evaluation", "machine", "data"].contains(&setting.table)
-                || ["preset", "seed"].contains(&setting.name)
+                || ["no_baseline", "preset", "seed"].contains(&setting.name)
         }
         BENCH => setting.table == "machine",
         EXPORT => setting.table == "data",
@@ -232,6 +232,10 @@ impl Given {
 
     pub fn no_eval(&self) -> bool {
         self.values.contains_key("no_eval")
+    }
+
+    pub fn no_baseline(&self) -> bool {
+        self.values.contains_key("no_baseline")
     }
 
     /// The kinds of network to evaluate by, if any were given.

@@ -184,6 +184,33 @@ impl Selection {
         }
     }
 
+    /// Real images drawn at random, so many of each class, or all where a class has fewer: of equal numbers those that a
+    /// random selection with this seed chooses.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] when the images take more than a file may.
+    #[cfg(feature = "files")]
+    pub(crate) fn at_random(
+        dataset: &Dataset,
+        counts: &[usize],
+        seed: u64,
+    ) -> Result<SyntheticSet> {
+        let ipc = counts.iter().copied().max().unwrap_or(0);
+        check_images(dataset, ipc, super::MAX_FILE)?;
+        let settings = Settings::for_dataset(dataset).ipc(ipc).seed(seed);
+        let settings = SelectionSettings::like(&settings, Selector::Random);
+        let mut set = SyntheticSet::of(dataset, ipc, Vec::new(), &settings)?;
+        set.labels.clear();
+        for (class, &count) in counts.iter().enumerate() {
+            let stream = Stream::new(seed, Purpose::Selection, 0, class as u32);
+            for index in draw(dataset.train().of_class(class), count, stream) {
+                set.images.extend(dataset.normalised(dataset.train().image(index as usize)));
+                set.labels.push(class as i64);
+            }
+        }
+        Ok(set)
+    }
+
     /// The memory that its buffers take; none for a random selection, which needs no network.
     #[cfg(feature = "testing")]
     pub(crate) fn table(&self) -> Result<crate::gpu::Table> {
