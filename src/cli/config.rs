@@ -7,7 +7,10 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-use dm_wgpu::project::settings::{Kind, SETTINGS, Setting};
+use dm_wgpu::project::{
+    BOTH, OTHER_PROTOCOL,
+    settings::{Kind, SETTINGS, Setting},
+};
 
 /// Keys of `run.toml` that describe a run but are not settings.
 const TOLD: [&str; 4] = ["version", "adapter", "outcome", "settings.selection"];
@@ -68,10 +71,33 @@ impl Reader<'_> {
             let at = error.span().map_or(0, |span| span.start);
             self.wrong(at, &format!("this is not TOML: {}", error.message()))
         })?;
+        let other =
+            table.get_ref().get(OTHER_PROTOCOL).and_then(|other| other.get_ref().as_table());
         for (name, value) in table.get_ref() {
             let (at, name) = (name.span().start, name.get_ref().as_ref());
             match value.get_ref() {
                 _ if TOLD.contains(&name) => {}
+                _ if name == OTHER_PROTOCOL && other.is_some() => {
+                    let setting = Setting::find("evaluation", "protocol");
+                    self.values.extend(setting.map(|setting| Given {
+                        setting,
+                        place: name.to_owned(),
+                        text: BOTH.to_owned(),
+                        line: self.line(at),
+                    }));
+                }
+                DeValue::Table(table) if name == "evaluation" && other.is_some() => {
+                    // What both evaluations do not share follows from their protocols.
+                    let text = self.text;
+                    let of = |value: &Spanned<DeValue>| text.get(value.span()).unwrap_or_default();
+                    for (key, value) in table {
+                        let (at, key) = (key.span().start, key.get_ref().as_ref());
+                        let theirs = other.and_then(|other| other.get(key)).map(of);
+                        if theirs == Some(of(value)) {
+                            self.value(name, key, at, value)?;
+                        }
+                    }
+                }
                 DeValue::Table(table) if TABLES.contains(&name) => self.table(name, table)?,
                 _ if TABLES.contains(&name) => {
                     return Err(self.wrong(at, &format!("{name} is a table: [{name}]")));

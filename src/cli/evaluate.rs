@@ -171,8 +171,11 @@ pub fn run(args: &EvaluateArgs, console: Console) -> Result<u8, Failure> {
             worth.seconds,
             random(worth)
         ),
-        (.., None) => table(&worths),
-        (.., Some(course)) => format!("{course}by the ordinary protocol:\n{}", table(&worths)),
+        (.., None) => table(worths.iter().map(|(name, worth)| (name, worth))),
+        (.., Some(course)) => {
+            let table = table(worths.iter().map(|(name, worth)| (name, worth)));
+            format!("{course}by the ordinary protocol:\n{table}")
+        }
     };
     // Results by other networks than the run's own evaluation say more about the set, so its folder keeps them.
     let told = asked.is_some() || args.sweep.is_some() || given.origin("protocol").is_some();
@@ -203,9 +206,9 @@ pub fn run(args: &EvaluateArgs, console: Console) -> Result<u8, Failure> {
 }
 
 /// One line per kind.
-fn table(worths: &[(String, Worth)]) -> String {
+pub fn table<'a>(worths: impl IntoIterator<Item = (&'a String, &'a Worth)>) -> String {
     let header = Worth::HEADER.map(str::to_owned);
-    let rows = worths.iter().map(|(name, worth)| worth.cells(name).to_vec());
+    let rows = worths.into_iter().map(|(name, worth)| worth.cells(name).to_vec());
     columns(&[header.to_vec()].into_iter().chain(rows).collect::<Vec<_>>())
 }
 

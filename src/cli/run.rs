@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use dm_wgpu::{
-    Accuracy, EvaluationSettings,
+    Accuracy, EvaluationSettings, Matching, Settings,
     project::{
         self, Figures, Losses, MethodSettings, OfSeed, OutputFolder, Ran, Repeated, Repeats,
         Seconds, Setup, Together, files, over, points,
@@ -18,6 +18,7 @@ use super::{
     asked,
     commands::{again, go_on},
     console::Console,
+    evaluate::table,
     failure::{Failure, INTERRUPTED},
     screen::Screen,
 };
@@ -41,6 +42,9 @@ pub fn run(cli: &Cli, console: Console) -> Result<u8, Failure> {
     let screen = &mut Screen::new(console);
     let setup = open(given, screen)?;
     let record = asked::record(given, given.method(), &*setup.dataset);
+    if let Some((method, source)) = given.chosen() {
+        console.say(&best(method, source, record.settings.as_ref()));
+    }
     match runs {
         None => told(project::run(&setup, record, out, every, screen)?, &console),
         Some(runs) => {
@@ -48,6 +52,17 @@ pub fn run(cli: &Cli, console: Console) -> Result<u8, Failure> {
             told_together(&repeated, &console)
         }
     }
+}
+
+/// What the preset chose, and why.
+fn best(method: Matching, source: &str, settings: Option<&MethodSettings>) -> String {
+    let packed = match settings {
+        Some(MethodSettings::Condensing(Settings { factor, .. })) if *factor > 1 => {
+            format!(", each image packed with {}", factor * factor)
+        }
+        _ => String::new(),
+    };
+    format!("best      --method {method}{packed} ({source})")
 }
 
 /// Device and data set, as these arguments ask.
@@ -118,10 +133,17 @@ fn summary(figures: &Figures, path: &Path) -> String {
             lines.push(format!("random    {} (shuffled: {shuffled})", random.said()));
         }
         (Some(random), None) => lines.push(format!("random    {}", random.said())),
-        (None, _) if figures.interrupted && figures.accuracy.is_some() => {
-            lines.push("random    not measured: interrupted".to_owned());
-        }
         (None, _) => {}
+    }
+    if figures.interrupted && figures.accuracy.is_some() {
+        let what = match figures.baseline {
+            Some(_) => "protocol  the accuracy by the other was",
+            None => "further   evaluations were",
+        };
+        lines.push(format!("{what} not measured: interrupted"));
+    }
+    if !figures.architectures.is_empty() {
+        lines.push(table(&figures.architectures));
     }
     if figures.settings.is_some() {
         let decoded = figures.packed_into.map(|_| path.join(files::DECODED));
@@ -166,6 +188,9 @@ fn summary_together(together: &Together, dir: &Path) -> String {
     }
     if let (Some(all), Some(means)) = (&together.accuracy, &together.means) {
         lines.push(format!("accuracy  {all} ({})", over(all, means)));
+    }
+    if !together.architectures.is_empty() {
+        lines.push(table(&together.architectures));
     }
     lines.extend(together.baseline.iter().map(|random| format!("random    {}", random.said())));
     // Before the first run has ended there is neither.

@@ -356,7 +356,7 @@ mod tests {
             "expected  about 30 minutes more on this device for the 2 runs that are left"
         );
         let methods = ["dm", "random", "whole"].map(|name| Method::named(name).unwrap()).to_vec();
-        let methods = Series::Methods { methods, whole: None, baseline: false };
+        let methods = Series::Methods { methods, whole: None, baseline: false, kinds: false };
         let text = told(&methods, (10, 140), true, false);
         assert!(text.contains("2 h 30 min on this device for dm, random, whole: 10 min"), "{text}");
         assert!(text.ends_with(", and other evaluations that were not measured"), "{text}");

@@ -124,38 +124,49 @@ pub fn evaluate(
             1 => Job::Evaluating,
             _ => Job::EvaluatingBy(name.clone()),
         };
-        let Measured { accuracy, seconds } =
-            match setup.measure(train.clone(), settings, job, observer) {
-                Ok(Some(measured)) => measured,
-                Ok(None) => break,
-                Err(failure) => return (all, Err(failure)),
-            };
-        let mut worth = Worth::of(&setup.dataset, settings, accuracy, seconds);
-        let by = (settings, &worth.accuracy.clone());
+        let mut own = Worths::new();
+        let by = (name.clone(), settings);
         let set = match train {
             TrainingSet::Synthetic(set) | TrainingSet::InOrder(set) if baseline => Some(set),
             _ => None,
         };
-        let random = match set {
-            Some(set) => Baseline::measure(setup, set, settings.seed, by, observer),
-            None => Ok(None),
-        };
-        let mut stopped = set.is_some();
-        let failed = random.map(|random| {
-            if let Some((random, seconds)) = random {
-                (worth.baseline, stopped) = (Some(random), false);
-                worth.seconds += seconds;
-            }
-        });
-        let failed = failed.err();
-        all.push((name, worth));
-        match failed {
-            Some(failure) => return (all, Err(failure)),
-            None if stopped => break,
-            None => {}
+        let ended = complete(setup, (train, set), by, job, &mut own, observer);
+        all.extend(own);
+        match ended {
+            Ok(true) => {}
+            Ok(false) => break,
+            Err(failure) => return (all, Err(failure)),
         }
     }
     (all, Ok(()))
+}
+
+/// Measures what is missing of one kind among these results: its accuracy, and that of random images of equal storage if a
+/// set to compare them with is given. Returns whether nothing is missing any more.
+pub(super) fn complete(
+    setup: &Setup,
+    (train, set): (&TrainingSet, Option<&SyntheticSet>),
+    (name, settings): (String, &EvaluationSettings),
+    job: Job,
+    worths: &mut Worths,
+    observer: &mut dyn Observer,
+) -> Result<bool> {
+    if worths.get(&name).is_none_or(|worth| worth.settings != *settings) {
+        let measured = setup.measure(train.clone(), settings, job, observer)?;
+        let Some(Measured { accuracy, seconds }) = measured else { return Ok(false) };
+        let worth = Worth::of(&setup.dataset, settings, accuracy, seconds);
+        worths.insert(name.clone(), worth);
+    }
+    if let (Some(set), Some(worth)) = (set, worths.get_mut(&name))
+        && worth.baseline.is_none()
+    {
+        let by = (settings, &worth.accuracy);
+        let random = Baseline::measure(setup, set, settings.seed, by, observer)?;
+        let Some((random, seconds)) = random else { return Ok(false) };
+        worth.baseline = Some(random);
+        worth.seconds += seconds;
+    }
+    Ok(true)
 }
 
 /// Trains networks by a set's own course and tests them, and says how; `None` if it was stopped. Of the settings only the

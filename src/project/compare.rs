@@ -47,38 +47,42 @@ pub fn compare(
 ) -> Result<Option<Compared>> {
     let Some(Record { data, .. }) = records.first() else { return Ok(None) };
     OutputFolder::check_for(out, &data.name)?;
-    let first = records.iter().find(|record| record.wants_baseline());
-    let measures = first.is_some() && !records.iter().any(is_random);
-    // Once for all of them, not by each.
-    let records: Vec<_> =
-        records.iter().map(|record| Record { no_baseline: true, ..record.clone() }).collect();
+    let measures = records.iter().any(Record::wants_baseline) && !records.iter().any(is_random);
+    let all_kinds: Vec<_> = records.iter().map(|record| kinds(record, others)).collect();
+    let several = all_kinds.iter().any(|kinds| kinds.len() > 1);
+    let like = records.iter().zip(&all_kinds).find(|(record, _)| record.wants_baseline());
+    // Random images once for all of them, not by each; other kinds below.
+    let own =
+        |record: &Record| Record { no_baseline: true, other_protocol: None, ..record.clone() };
+    let records: Vec<_> = records.iter().map(own).collect();
     let mut setup = setup.clone();
     let mut tasks = Vec::new();
-    for record in &records {
+    for (record, kinds) in records.iter().zip(&all_kinds) {
         Task::new(&setup, record, CHECKPOINT_EVERY)?;
         let images = record.settings.as_ref().map(|own| own.images() * setup.dataset.classes());
-        for settings in kinds(record, others).iter().skip(1) {
+        for settings in kinds.iter().skip(1) {
             Evaluation::check(&setup.gpu, &setup.dataset, images, settings)?;
         }
-        tasks.extend(record.method().map(|method| (method, record)));
+        tasks.extend(record.method().map(|method| (method, record, kinds)));
     }
     let seed = records[0].seed();
     let name = format!("compare-{}-ipc{ipc}-seed{seed}", short(&data.name));
     let mut folder = OutputFolder::reserve(out, &name)?;
     let place = |method: Method| folder.path().join(method.name());
     let mut made = folder.made().to_vec();
-    made.extend(tasks.iter().map(|(method, _)| place(*method)));
+    made.extend(tasks.iter().map(|(method, ..)| place(*method)));
     observer.see(Event::Made(&made));
     setup.begins(observer);
 
-    let whole = tasks.iter().find(|(method, _)| *method == Method::Whole);
+    let whole = tasks.iter().find(|(method, ..)| *method == Method::Whole);
     setup.outlook.series = Series::Methods {
-        methods: tasks.iter().map(|(method, _)| *method).collect(),
-        whole: whole.and_then(|(_, record)| record.evaluation.clone()),
+        methods: tasks.iter().map(|(method, ..)| *method).collect(),
+        whole: whole.and_then(|(_, record, _)| record.evaluation.clone()),
         baseline: measures,
+        kinds: several,
     };
     // Before the first of them, whichever that is. A failure here occurs again later, where it gets into the row.
-    for (_, record) in &tasks {
+    for (_, record, _) in &tasks {
         if let Some(MethodSettings::Condensing(settings)) = &record.settings {
             let _ = setup.speeds(settings, record, 0, observer);
         }
@@ -89,15 +93,12 @@ pub fn compare(
         dataset: name_of(&data.name),
         ipc,
         seed,
-        networks: match others {
-            [] => Vec::new(),
-            _ => names(&kinds(&records[0], others)),
-        },
+        networks: if several { names(&all_kinds[0]) } else { Vec::new() },
         methods: Vec::new(),
         interrupted: false,
     };
     let (mut failures, mut worth_keeping) = (Vec::new(), false);
-    for (number, &(method, record)) in (1..).zip(&tasks) {
+    for (number, &(method, record, kinds)) in (1..).zip(&tasks) {
         if table.interrupted || observer.stops() {
             table.interrupted = true;
             table.methods.push(Row::without(method, "not run".into()));
@@ -112,8 +113,8 @@ pub fn compare(
                 table.interrupted = figures.interrupted;
                 let mut row = Row::of(method, figures);
                 worth_keeping = true;
-                if !others.is_empty() && !table.interrupted {
-                    match by_others(&setup, record, others, &mut row, &place(method), observer) {
+                if several && !table.interrupted {
+                    match by_others(&setup, record, kinds, &mut row, &place(method), observer) {
                         Ok(all) => table.interrupted = !all,
                         Err(failure) => {
                             observer.see(Event::Failed(method, &failure));
@@ -142,10 +143,10 @@ pub fn compare(
         }
     }
     let made = table.methods.iter().find(|row| row.is_to_beat_random()).and_then(|row| row.folder);
-    if let (Some(like), Some(made), false) = (first, made, table.interrupted) {
+    if let (Some((like, kinds)), Some(made), false) = (like, made, table.interrupted) {
         let set = folder.path().join(made).join(SET);
         let measured = match measures {
-            true => by_random(&setup, &set, (like, others), observer),
+            true => by_random(&setup, &set, (like.seed(), kinds), observer),
             false => Ok(table.random_row()),
         };
         match measured {
@@ -171,19 +172,20 @@ pub fn compare(
     Ok(Some(Compared { folder: folder.path().into(), page, table, failures }))
 }
 
-/// The evaluation of a record, then those by the other kinds.
+/// The evaluation of a record, then those by the other kinds of network; the same again by its other protocol.
 fn kinds(record: &Record, others: &[Architecture]) -> Vec<EvaluationSettings> {
-    let first = record.evaluation.iter();
-    let others =
-        first.clone().flat_map(|own| others.iter().map(|net| own.clone().net(net.clone())));
-    first.cloned().chain(others).collect()
+    let by_protocol = record.evaluations().into_iter().flat_map(|own| {
+        let others = others.iter().map(|net| own.clone().net(net.clone()));
+        [own.clone()].into_iter().chain(others)
+    });
+    by_protocol.collect()
 }
 
 /// Evaluates the set in a method's folder by the other kinds of network. Returns whether all of them are done.
 fn by_others(
     setup: &Setup,
     record: &Record,
-    others: &[Architecture],
+    kinds: &[EvaluationSettings],
     row: &mut Row,
     folder: &Path,
     observer: &mut dyn Observer,
@@ -192,8 +194,7 @@ fn by_others(
         Some(_) => TrainingSet::Synthetic(SyntheticSet::load(&folder.join(SET))?),
         None => TrainingSet::Whole,
     };
-    let kinds = kinds(record, others);
-    let names = names(&kinds);
+    let names = names(kinds);
     let accuracy = row.ordinary_accuracy.as_ref().or(row.accuracy.as_ref());
     let (Some(accuracy), Some(seconds)) = (accuracy, &mut row.seconds) else {
         return Ok(true);
@@ -202,7 +203,7 @@ fn by_others(
     row.architectures.insert(names[0].clone(), first);
     // One by one, so that each result is kept even if the next fails.
     let mut all = true;
-    for (name, settings) in names.iter().zip(&kinds).skip(1) {
+    for (name, settings) in names.iter().zip(kinds).skip(1) {
         let job = Job::EvaluatingBy(name.clone());
         let Some(measured) = setup.measure(train.clone(), settings, job, observer)? else {
             all = false;
@@ -224,16 +225,16 @@ fn is_random(record: &Record) -> bool {
 fn by_random(
     setup: &Setup,
     set: &Path,
-    (like, others): (&Record, &[Architecture]),
+    (seed, kinds): (u64, &[EvaluationSettings]),
     observer: &mut dyn Observer,
 ) -> Result<Option<Random>> {
-    let random = Baseline::of_equal_storage(setup, &SyntheticSet::load(set)?, like.seed())?;
+    let random = Baseline::of_equal_storage(setup, &SyntheticSet::load(set)?, seed)?;
     let (images, mut all) = (random.labels.len(), Vec::new());
-    for settings in kinds(like, others) {
+    for settings in kinds {
         let train = TrainingSet::Synthetic(random.clone());
-        let measured = setup.measure(train, &settings, Job::EvaluatingRandom, observer)?;
+        let measured = setup.measure(train, settings, Job::EvaluatingRandom, observer)?;
         let Some(measured) = measured else { return Ok(None) };
         all.push(measured.accuracy);
     }
-    Ok(Some(Random { images, by_kind: names(&kinds(like, others)).into_iter().zip(all).collect() }))
+    Ok(Some(Random { images, by_kind: names(kinds).into_iter().zip(all).collect() }))
 }

@@ -24,6 +24,8 @@ pub enum Series {
         methods: Vec<Method>,
         /// The evaluation on the whole training set, if `whole` is among them.
         whole: Option<EvaluationSettings>,
+        /// Whether each is evaluated by several kinds of network or protocols, of which only the first is measured.
+        kinds: bool,
         /// Whether random images are evaluated although `random` is not among them.
         baseline: bool,
     },
@@ -60,8 +62,8 @@ pub struct Evaluations {
     pub every: Option<u32>,
     /// How long each takes, if that was measured.
     pub each: Option<Duration>,
-    /// The same for the evaluation of random images at the end; zero without one.
-    pub baseline: Duration,
+    /// What further evaluations at the end take: of random images, and by another protocol.
+    pub beside: Duration,
 }
 
 impl Evaluations {
@@ -79,8 +81,8 @@ pub(super) struct Speeds {
     pub iteration: Duration,
     /// `None` without evaluations, or if measuring would have taken too long.
     pub evaluation: Option<Duration>,
-    /// The same for random images of equal storage.
-    pub baseline: Option<Duration>,
+    /// What a run's further evaluations take: of random images, and by another protocol.
+    pub beside: Duration,
 }
 
 impl Series {
@@ -107,7 +109,7 @@ impl Series {
         let left = settings.iterations.saturating_sub(done);
         let (mut iterations, mut times) = (left, evaluations(left));
         let (mut beside, mut unmeasured) = (Duration::ZERO, false);
-        let mut baselines = u32::from(self.has_baseline(record));
+        let mut ends = 1;
         match self {
             Self::Single => {}
             Self::Runs { left, .. } => {
@@ -115,20 +117,20 @@ impl Series {
                 iterations = iterations.saturating_add(others.saturating_mul(settings.iterations));
                 times =
                     times.saturating_add(others.saturating_mul(evaluations(settings.iterations)));
-                baselines = baselines.saturating_mul(*left);
+                ends = *left;
             }
-            Self::Methods { methods, whole: asked, .. } => {
+            Self::Methods { methods, whole: asked, kinds, .. } => {
                 let chosen = methods.iter().filter(|by| matches!(by, Method::Selection(_)));
                 times += chosen.count() as u32;
                 beside = whole.unwrap_or_default();
-                unmeasured = asked.is_some() && whole.is_none();
+                unmeasured = *kinds || asked.is_some() && whole.is_none();
             }
         }
         unmeasured |= times > 0 && speeds.evaluation.is_none();
         Expected {
             condensing: speeds.iteration.saturating_mul(iterations),
             evaluating: speeds.evaluation.unwrap_or_default().saturating_mul(times)
-                + speeds.baseline.unwrap_or_default().saturating_mul(baselines)
+                + speeds.beside.saturating_mul(ends)
                 + beside,
             unmeasured,
             resumed: done > 0,
@@ -168,7 +170,8 @@ mod tests {
         settings.iterations = 100;
         let settings = settings.clone();
         let evaluation = evaluation.map(Duration::from_secs);
-        let speeds = Speeds { iteration: Duration::from_secs(6), evaluation, baseline: evaluation };
+        let beside = evaluation.filter(|_| baseline).unwrap_or_default();
+        let speeds = Speeds { iteration: Duration::from_secs(6), evaluation, beside };
         let whole = Some(Duration::from_secs(7200));
         let Expected { condensing, evaluating, unmeasured, .. } =
             series.expected(speeds, &settings, &record, done, whole);
@@ -187,7 +190,7 @@ mod tests {
         let whole = sample(0).evaluation;
         let methods = |baseline| {
             let (methods, whole) = (methods.clone(), whole.clone());
-            Series::Methods { methods, whole, baseline }
+            Series::Methods { methods, whole, baseline, kinds: false }
         };
         assert_eq!(expected(&methods(false), None, 0, Some(600)), (10, 140, false));
         // Random images of each run, or once for all methods.
@@ -198,8 +201,8 @@ mod tests {
 
     #[test]
     fn evaluations_that_are_left_are_counted() {
-        let (each, baseline) = (None, Duration::ZERO);
-        let left = |every, done| Evaluations { every, each, baseline }.left(done, 10);
+        let (each, beside) = (None, Duration::ZERO);
+        let left = |every, done| Evaluations { every, each, beside }.left(done, 10);
         assert_eq!(
             [left(None, 3), left(Some(4), 3), left(Some(4), 4), left(Some(5), 10)],
             [1, 3, 2, 1]

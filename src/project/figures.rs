@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{
-    Baseline, Result,
+    Baseline, Result, Worths,
     files::write_json,
     record::{Adapter, MethodSettings, Outcome},
 };
@@ -48,6 +48,9 @@ pub struct Figures {
     /// What random images of equal storage reach; its improvement is that of `accuracy`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub baseline: Option<Baseline>,
+    /// The accuracies by both protocols, if both were asked for; `accuracy` is by DM's.
+    #[serde(skip_serializing_if = "Worths::is_empty")]
+    pub architectures: Worths,
     /// Accuracies on the way and at the end, if they were asked for.
     pub curve: Vec<Point>,
     /// Iterations that were done; null if the method has none.

@@ -120,8 +120,11 @@ pub(super) fn condense(
         evaluations: record.evaluation.as_ref().map(|_| Evaluations {
             every: follow.map(|(every, _)| every),
             each: speeds.evaluation,
-            // Of several methods it is not this one's.
-            baseline: speeds.baseline.filter(|_| record.wants_baseline()).unwrap_or_default(),
+            beside: match setup.outlook.series {
+                // Once for all of them.
+                Series::Methods { .. } => Duration::ZERO,
+                _ => speeds.beside,
+            },
         }),
     });
     let clock = Clock::start(seconds);

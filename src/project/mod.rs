@@ -63,7 +63,9 @@ pub use folder::{OutputFolder, remove_empty};
 pub use method::Method;
 pub use observer::{Event, Job, Observer};
 pub use past::{Past, check_set};
-pub use record::{Adapter, Data, Machine, MethodSettings, Outcome, Record, pictures};
+pub use record::{
+    Adapter, BOTH, Data, Machine, MethodSettings, OTHER_PROTOCOL, Outcome, Record, pictures,
+};
 pub use repeats::{OfSeed, Repeats, Together, over};
 pub use resume::{Resumed, resume};
 pub use run::{Ran, run};

@@ -63,9 +63,9 @@ impl Outlook {
             // If nobody wants times, none are measured; but kernels are compiled, so that this time is not part of an
             // iteration.
             let patience = || observer.wants_times() && begun.elapsed() < PATIENCE;
-            let evaluation = record.evaluation.as_ref().filter(|_| patience());
             let baseline = series.has_baseline(record);
-            let speeds = measured(device, settings, evaluation, baseline)?;
+            let evaluations = Some(record.evaluations()).filter(|_| patience());
+            let speeds = measured(device, settings, &evaluations.unwrap_or_default(), baseline)?;
             let _ = self.known.set(speeds);
             let whole = match series {
                 Series::Methods { whole: Some(whole), .. } if patience() => {
@@ -80,9 +80,8 @@ impl Outlook {
             // A run that has begun is not to be replaced by a quicker one.
             if done == 0 {
                 let (small, small_record) = small(dataset, settings, record);
-                let evaluation = small_record.evaluation.as_ref();
                 let speeds = match patience() {
-                    true => Some(measured(device, &small, evaluation, baseline)?),
+                    true => Some(measured(device, &small, &small_record.evaluations(), baseline)?),
                     false => None,
                 };
                 let time = speeds
@@ -106,7 +105,7 @@ impl Outlook {
 fn measured(
     device: (&Gpu, &Arc<Dataset>),
     settings: &Settings,
-    evaluation: Option<&EvaluationSettings>,
+    evaluations: &[&EvaluationSettings],
     baseline: bool,
 ) -> Result<Speeds> {
     let mut run = Condensation::new(device.0, Arc::clone(device.1), settings.clone())?;
@@ -117,13 +116,20 @@ fn measured(
     let mut stored = set.clone();
     stored.factor = 1;
     let packed = set.factor > 1;
-    let time = |set: SyntheticSet| {
-        let set = TrainingSet::Synthetic(set);
-        evaluation.map(|settings| evaluating(device, set, settings)).transpose()
-    };
-    let evaluation = time(set)?;
-    let random = if packed && baseline { time(stored)? } else { evaluation };
-    Ok(Speeds { iteration, evaluation, baseline: random.filter(|_| baseline) })
+    let (mut evaluation, mut beside) = (None, Duration::ZERO);
+    for &settings in evaluations {
+        let time =
+            |set: &SyntheticSet| evaluating(device, TrainingSet::Synthetic(set.clone()), settings);
+        let own = time(&set)?;
+        match evaluation {
+            None => evaluation = Some(own),
+            Some(_) => beside += own,
+        }
+        if baseline {
+            beside += if packed { time(&stored)? } else { own };
+        }
+    }
+    Ok(Speeds { iteration, evaluation, beside })
 }
 
 fn evaluating(
@@ -148,8 +154,14 @@ fn small(dataset: &Dataset, asked: &Settings, record: &Record) -> (Settings, Rec
     let recipe = Recipe::new(subject);
     let settings = Settings::of(&recipe);
     let evaluation = record.evaluation.as_ref().map(|_| EvaluationSettings::of(&recipe));
+    // What both share is by the same preset.
+    let other_protocol = record.other_protocol.as_ref().map(|other| {
+        let subject = Subject::from(dataset).preset(preset).ipc(ipc).method(method);
+        EvaluationSettings::of(&Recipe::new(subject.protocol(other.protocol)))
+    });
     let asked = Some(MethodSettings::Condensing(settings.clone()));
-    (settings, Record { settings: asked, evaluation, eval_every: None, ..record.clone() })
+    let asked = Record { settings: asked, evaluation, other_protocol, ..record.clone() };
+    (settings, Record { eval_every: None, ..asked })
 }
 
 /// Multiplications and additions of an iteration, roughly: those of the second block, which has most of them.

@@ -19,6 +19,12 @@ use crate::{
     SelectionSettings, Settings, data, report,
 };
 
+/// Both protocols, as one types it.
+pub const BOTH: &str = "both";
+
+/// The table of a record with the evaluation by the second of them.
+pub const OTHER_PROTOCOL: &str = "other_protocol";
+
 /// The default number of pictures on the way.
 const USUAL_SNAPSHOTS: u32 = 10;
 
@@ -51,6 +57,9 @@ pub struct Record {
     /// `None` if no evaluation was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub evaluation: Option<EvaluationSettings>,
+    /// A further evaluation by the other protocol, if both were asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub other_protocol: Option<EvaluationSettings>,
     /// What was asked of the machine.
     #[serde(default, skip_serializing_if = "Machine::is_open")]
     pub machine: Machine,
@@ -231,6 +240,7 @@ impl Record {
             data,
             settings,
             evaluation,
+            other_protocol: None,
             machine: Machine::default(),
             adapter: Adapter::default(),
             outcome: None,
@@ -268,6 +278,17 @@ impl Record {
             }
             None => Method::named(&self.method).filter(|method| *method == Method::Whole),
         }
+    }
+
+    /// Its evaluations, none if none was asked for.
+    pub(super) fn evaluations(&self) -> Vec<&EvaluationSettings> {
+        let both = self.evaluation.iter().chain(&self.other_protocol);
+        both.collect()
+    }
+
+    /// Both evaluations, if there are two protocols.
+    pub fn protocols(&self) -> Option<[EvaluationSettings; 2]> {
+        Some([self.evaluation.clone()?, self.other_protocol.clone()?])
     }
 
     /// Whether random images of equal storage are to be evaluated beside its set.
@@ -361,6 +382,14 @@ impl Record {
         if let Some(settings) = &self.evaluation {
             record["evaluation"]["net"] = settings.net.to_string().into();
             record["evaluation"]["protocol"] = settings.protocol.name().into();
+        }
+        if let Some(other) = self.other_protocol.as_ref().and_then(|s| serde_json::to_value(s).ok())
+        {
+            // What they do not share follows from the protocol.
+            if let Some(own) = record["evaluation"].as_object_mut() {
+                own.retain(|key, value| key == "net" || other.get(key) == Some(value));
+            }
+            record["evaluation"]["protocol"] = BOTH.into();
         }
         let mut command = "dm-wgpu".to_owned();
         let method = self.method();

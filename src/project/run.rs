@@ -7,14 +7,17 @@ use std::{
 
 use super::{
     Baseline, Checkpoints, Error, Event, Figures, Job, Left, Losses, MethodSettings, Observer,
-    OutputFolder, Point, Record, Result, Seconds, Seeds, Setup, animate,
+    OutputFolder, Point, Record, Result, Seconds, Seeds, Setup, Worth, Worths, animate,
+    architectures::complete,
     files::{ARCHITECTURES, CHECKPOINT, DECODED, FIGURES, GRID, IMAGES, METRICS, RECORD, SET},
+    keep, kept,
     make::{Made, check_condensing, condense, select},
-    page, report_of,
+    names, page, report_of,
     setup::check_test,
 };
 use crate::{
-    Checkpoint, Error as Failure, Evaluation, EvaluationSettings, Selection, TrainingSet,
+    Checkpoint, Error as Failure, Evaluation, EvaluationSettings, Selection, SyntheticSet,
+    TrainingSet,
     report::{self, Measurement},
 };
 
@@ -107,7 +110,9 @@ impl<'a> Task<'a> {
         let images = settings.as_ref().map(|settings| settings.images() * dataset.classes());
         if let Some(evaluation) = evaluation {
             check_test(&data.name, dataset)?;
-            Evaluation::check(gpu, dataset, images, evaluation)?;
+            for evaluation in [evaluation].into_iter().chain(&record.other_protocol) {
+                Evaluation::check(gpu, dataset, images, evaluation)?;
+            }
         }
         Ok(Self { setup, record, checkpoint_every })
     }
@@ -212,7 +217,7 @@ impl<'a> Task<'a> {
             let Some(measured) = measured else { return Ok(figures) };
             figures.seconds.evaluating += measured.seconds;
             figures.accuracy = Some(measured.accuracy.clone());
-            figures.interrupted = baseline;
+            figures.interrupted = baseline || self.record.other_protocol.is_some();
             made.history.set_accuracy(made.iterations.unwrap_or(0), measured.accuracy);
             self.keep(&mut made, &mut figures, (folder, checkpoints), observer).map_err(safe)?;
         }
@@ -222,12 +227,53 @@ impl<'a> Task<'a> {
             let Some((random, seconds)) = measured else { return Ok(figures) };
             figures.seconds.evaluating += seconds;
             figures.baseline = Some(random);
+            figures.interrupted = self.record.other_protocol.is_some();
+            self.keep(&mut made, &mut figures, (folder, checkpoints), observer).map_err(safe)?;
+        }
+        let train = TrainingSet::Synthetic(made.set.clone());
+        let others =
+            self.by_other_protocol((&train, Some(&made.set)), &mut figures, folder, observer);
+        if !others.map_err(safe)? {
+            return Ok(figures);
         }
         if figures.interrupted {
             figures.interrupted = false;
             self.keep(&mut made, &mut figures, (folder, checkpoints), observer).map_err(safe)?;
         }
         Ok(figures)
+    }
+
+    /// Measures the accuracy by the other protocol, if both were asked for. Returns whether that is complete.
+    fn by_other_protocol(
+        &self,
+        (train, set): (&TrainingSet, Option<&SyntheticSet>),
+        figures: &mut Figures,
+        folder: &OutputFolder,
+        observer: &mut dyn Observer,
+    ) -> Result<bool> {
+        let (Some(kinds), dir) = (self.record.protocols(), folder.path()) else { return Ok(true) };
+        let Some(accuracy) = figures.ordinary_accuracy.as_ref().or(figures.accuracy.as_ref())
+        else {
+            return Ok(false);
+        };
+        let (names, seconds) = (names(&kinds), figures.seconds.evaluating);
+        let mut own = Worth::of(&self.setup.dataset, &kinds[0], accuracy.clone(), seconds);
+        own.baseline = figures.baseline.clone().map(|random| random.beside(accuracy));
+        let mut both = kept(dir);
+        both.retain(|name, _| *name == names[1]);
+        let by = (names[1].clone(), &kinds[1]);
+        let set = set.filter(|_| self.record.wants_baseline());
+        let job = Job::EvaluatingBy(names[1].clone());
+        let ended = complete(self.setup, (train, set), by, job, &mut both, observer);
+        both.insert(names[0].clone(), own);
+        // Before a failure is returned, so that nothing is lost.
+        keep(dir, both.clone())?;
+        let ended = ended?;
+        if ended {
+            figures.seconds.evaluating += both.get(&names[1]).map_or(0.0, |worth| worth.seconds);
+            figures.architectures = both;
+        }
+        Ok(ended)
     }
 
     /// Writes what was measured.
@@ -254,18 +300,31 @@ impl<'a> Task<'a> {
         folder: &mut OutputFolder,
         observer: &mut dyn Observer,
     ) -> Result<Option<Figures>> {
-        let (setup, job) = (self.setup, Job::Evaluating);
-        let measured = setup.measure(TrainingSet::Whole, evaluation, job, observer)?;
-        let Some(measured) = measured else { return Ok(None) };
+        let setup = self.setup;
         let mut figures = self.figures(setup.dataset.train().len());
-        figures.seconds.evaluating = measured.seconds;
-        figures.accuracy = Some(measured.accuracy);
+        figures.measured_before(&report_of(folder.path()));
+        if figures.accuracy.is_none() {
+            let measured =
+                setup.measure(TrainingSet::Whole, evaluation, Job::Evaluating, observer)?;
+            let Some(measured) = measured else { return Ok(None) };
+            figures.seconds.evaluating = measured.seconds;
+            figures.accuracy = Some(measured.accuracy);
+        }
         folder.restore()?;
         folder.keep();
-        figures.write(&folder.path().join(FIGURES))?;
-        self.ended(&figures).write(&folder.path().join(RECORD))?;
-        page::write(folder.path())?;
+        figures.interrupted = self.record.other_protocol.is_some();
+        self.write_whole(&figures, folder)?;
+        if self.by_other_protocol((&TrainingSet::Whole, None), &mut figures, folder, observer)? {
+            figures.interrupted = false;
+            self.write_whole(&figures, folder)?;
+        }
         Ok(Some(figures))
+    }
+
+    fn write_whole(&self, figures: &Figures, folder: &OutputFolder) -> Result<()> {
+        figures.write(&folder.path().join(FIGURES))?;
+        self.ended(figures).write(&folder.path().join(RECORD))?;
+        page::write(folder.path()).map(drop)
     }
 
     fn figures(&self, images: usize) -> Figures {
@@ -289,6 +348,7 @@ impl<'a> Task<'a> {
             accuracy: None,
             ordinary_accuracy: None,
             baseline: None,
+            architectures: Worths::new(),
             curve: Vec::new(),
             completed_iterations: None,
             loss: None,

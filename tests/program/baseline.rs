@@ -140,7 +140,10 @@ fn what_is_missing_is_measured_on_resuming() {
     let output = child.wait_with_output().unwrap();
     let said = text(&output.stdout);
     assert_eq!(output.status.code(), Some(130), "{said}");
-    assert!(said.contains("accuracy  ") && said.contains("random    not measured"), "{said}");
+    assert!(
+        said.contains("accuracy  ") && said.contains("further   evaluations were not measured"),
+        "{said}"
+    );
     assert!(said.ends_with("go on     dm-wgpu --resume run\n"), "{said}");
     let stopped = report(&place, "run");
     assert!(stopped["accuracy"].is_object() && stopped["interrupted"] == true, "{stopped}");

@@ -21,6 +21,7 @@ mod packing;
 #[cfg(unix)]
 mod peers;
 mod picture_folders;
+mod protocols;
 mod reports;
 #[cfg(unix)]
 mod resume;

@@ -174,3 +174,33 @@ fn the_cache_is_listed_counted_and_removed() {
     say("trajectories --remove all");
     assert!(say("trajectories").starts_with("No trajectories: "));
 }
+
+#[test]
+fn the_best_preset_says_what_it_chose_and_takes_other_wishes() {
+    let place = tempdir().unwrap();
+    let shown = |line: &str| {
+        let mut command = own(place.path(), "cache");
+        let line = format!("show-config --dataset {line} --preset best");
+        text(&succeed(command.args(words(&line))).stdout)
+    };
+    let best = shown("cifar10 --ipc 10");
+    assert!(best.contains("method = \"trajectory\"  # preset best: matching along"), "{best}");
+    assert!(
+        best.contains("\nfactor = 2 ") && best.contains("# recipe: trajectory from ipc 10"),
+        "{best}"
+    );
+    assert!(shown("fashion-mnist --ipc 50").contains("\nfactor = 1 "));
+    let asked = shown("cifar10 --method dm");
+    assert!(asked.contains("method = \"dm\"") && asked.contains("# flag --method"), "{asked}");
+
+    let tiny = "--dataset glyphs --preset best --ipc 1 --iterations 2 --width 4 --depth 1 --batch-real 4 --no-eval";
+    let told = |more: &str| {
+        let mut command = own(place.path(), "cache");
+        text(&succeed(command.args(words(&format!("{tiny} {more}")))).stderr)
+    };
+    let best = told("--expert-epochs 1 --out best");
+    let line = "best      --method trajectory, each image packed with 4 (matching along trajectories: TGDD";
+    assert!(best.starts_with(line), "{best}");
+    assert_eq!(json(&place.path().join("best/report.json"))["method"], "trajectory");
+    assert!(!told("--method dm --out dm").contains("best      "), "nothing was chosen");
+}

@@ -16,7 +16,7 @@ use dm_wgpu::{
     SelectionSettings, Selector, Settings, Subject,
     augment::Strategy,
     project::{
-        Data, Machine, Method,
+        BOTH, Data, Machine, Method,
         settings::{Kind, SETTINGS, Setting},
     },
 };
@@ -200,7 +200,7 @@ impl Given {
         let all = shared.chain(SETTINGS.iter().filter(|setting| setting.table == table));
         let said = all.filter_map(|setting| match &self.values.get(setting.name)?.0 {
             // And both protocols.
-            Value::String(both) if setting.name == "protocol" && both == "both" => None,
+            Value::String(both) if setting.name == "protocol" && both == BOTH => None,
             // Commands that take several kinds of network go over them themselves.
             Value::Array(kinds) => Some((setting.key().to_owned(), kinds.first()?.clone())),
             value => Some((setting.key().to_owned(), value.clone())),
@@ -223,7 +223,17 @@ impl Given {
     }
 
     pub fn method(&self) -> Method {
-        self.get("method").and_then(|name: String| Method::named(&name)).unwrap_or(Method::DM)
+        let named = self.get("method").and_then(|name: String| Method::named(&name));
+        let chosen = || self.chosen().map(|(method, _)| Method::Condensing(method));
+        named.or_else(chosen).unwrap_or(Method::DM)
+    }
+
+    /// The method that the preset chooses and its source, if it does and none was given.
+    pub fn chosen(&self) -> Option<(Matching, &'static str)> {
+        let dataset = self.dataset();
+        let open = self.origin("method").is_none();
+        let recipe = || self.recipe(Subject::named(&dataset), Method::DM);
+        open.then(recipe).and_then(|recipe| recipe.method())
     }
 
     pub fn preset(&self) -> Preset {
@@ -246,17 +256,26 @@ impl Given {
     /// The protocols to evaluate by.
     pub fn protocols(&self) -> Vec<Protocol> {
         match self.get::<String>("protocol") {
-            Some(both) if both == "both" => Protocol::ALL.to_vec(),
+            Some(both) if both == BOTH => Protocol::ALL.to_vec(),
             _ => vec![self.get("protocol").unwrap_or_default()],
         }
     }
 
     /// The recipe for a data set, or for what is known of it, at this preset and number of images.
     pub fn recipe<'a>(&self, subject: impl Into<Subject<'a>>, method: Method) -> Recipe {
+        self.recipe_by(subject, method, self.protocols()[0])
+    }
+
+    fn recipe_by<'a>(
+        &self,
+        subject: impl Into<Subject<'a>>,
+        method: Method,
+        protocol: Protocol,
+    ) -> Recipe {
         let mut subject = subject.into();
         (subject.preset, subject.ipc) = (self.preset(), self.get("ipc"));
         subject.whole = method == Method::Whole;
-        subject.protocol = self.protocols()[0];
+        subject.protocol = protocol;
         if let Method::Condensing(by) = method {
             subject.method = by;
         }
@@ -314,6 +333,17 @@ impl Given {
         method: Method,
     ) -> EvaluationSettings {
         self.evaluation_over(&EvaluationSettings::of(&self.recipe(subject, method)))
+    }
+
+    /// The same by the second protocol, if both were asked for.
+    pub fn other_protocol<'a>(
+        &self,
+        subject: impl Into<Subject<'a>>,
+        method: Method,
+    ) -> Option<EvaluationSettings> {
+        let protocol = *self.protocols().get(1).filter(|_| !self.no_eval())?;
+        let recipe = self.recipe_by(subject, method, protocol);
+        Some(self.evaluation_over(&EvaluationSettings::of(&recipe)))
     }
 
     /// The values that were given, and those of `suited` for the rest.

@@ -199,9 +199,6 @@ impl Cli {
     }
 
     fn check_dataset(given: &Given) -> Result<(), String> {
-        if given.protocols().len() > 1 {
-            return Err("--protocol both is for `dm-wgpu evaluate RUN`; here take dm or idc".into());
-        }
         if given.origin("dataset").is_none() {
             let names = dataset::NAMES.join(", ");
             return Err(format!("--dataset <NAME> is needed: {names}; or --config <FILE> with it"));
