@@ -92,6 +92,8 @@ mod tests {
             "dm-wgpu --dataset glyphs --method dc --inner 0",
             "dm-wgpu --dataset glyphs --method whole --depth 2 --seed 2 --eval-epochs 5",
             "dm-wgpu --dataset glyphs --no-baseline",
+            "dm-wgpu --dataset glyphs --ipc 1,2,3,4,5,6,7,8,9,10",
+            "dm-wgpu --dataset glyphs --ipc 1,2,3,4,5,6,7,8,9,10 --method random",
             "dm-wgpu --dataset glyphs --protocol both --eval-lr 0.5 --eval-net mlp",
             "dm-wgpu --dataset glyphs --protocol both --method whole --eval-batch 9",
             "dm-wgpu --dataset glyphs --eval-every 5 --eval-width 9 --kernels plain \

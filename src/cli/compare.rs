@@ -14,6 +14,7 @@ use super::{
     commands::{again, repeating, resuming},
     console::Console,
     failure::{Failure, INTERRUPTED},
+    ipc_file,
     run::open,
     screen::Screen,
 };
@@ -29,6 +30,7 @@ pub fn run(args: &CompareArgs, console: Console) -> Result<u8, Failure> {
     OutputFolder::check_for(out, &given.dataset())?;
     let screen = &mut Screen::new(console);
     let setup = open(given, screen)?;
+    let given = &ipc_file::over(given, args.run.ipc_file.as_deref(), &setup.dataset)?;
     let records: Vec<_> =
         methods.iter().map(|&method| asked::record(given, method, &*setup.dataset)).collect();
     let ipc = given.settings(Subject::named(&given.dataset()), Matching::Dm).ipc;

@@ -109,8 +109,25 @@ impl Reader<'_> {
     }
 
     fn table(&mut self, table: &str, values: &DeTable) -> Result<(), String> {
+        let numbers = values.get("per_class").filter(|_| table == "settings");
         for (name, value) in values {
             let (at, name) = (name.span().start, name.get_ref().as_ref());
+            match numbers {
+                // Its numbers say it.
+                Some(_) if name == "ipc" => continue,
+                Some(numbers) if name == "per_class" => {
+                    let text = self.text.get(numbers.span()).unwrap_or_default();
+                    let text =
+                        text.trim_matches(['[', ']', ' ', ',', '\n']).replace([' ', '\n'], "");
+                    let checked = (self.check)("ipc", &text);
+                    checked.map_err(|why| self.wrong(at, &format!("settings.per_class: {why}")))?;
+                    let (line, place) = (self.line(at), full(table, name));
+                    let setting = Setting::find(table, "ipc");
+                    self.values.extend(setting.map(|setting| Given { setting, place, text, line }));
+                    continue;
+                }
+                _ => {}
+            }
             if !TOLD.contains(&full(table, name).as_str()) {
                 self.value(table, name, at, value)?;
             }
@@ -160,11 +177,14 @@ impl Reader<'_> {
 /// A value as one would type it, if it has the setting's type.
 fn text_of(kind: Kind, value: &DeValue) -> Result<String, String> {
     let (number, size) = (
-        matches!(kind, Kind::Whole(..) | Kind::Rate | Kind::Weight | Kind::Part),
+        matches!(kind, Kind::Whole(..) | Kind::Counts(..) | Kind::Rate | Kind::Weight | Kind::Part),
         matches!(kind, Kind::Size),
     );
     let switch = matches!(kind, Kind::Switch);
     match value {
+        DeValue::String(text) if matches!(kind, Kind::Counts(..)) && text.contains(',') => {
+            Ok(text.clone().into_owned())
+        }
         DeValue::String(text) if !number && !switch => Ok(text.clone().into_owned()),
         DeValue::Integer(whole) if number || size => {
             i128::from_str_radix(whole.as_str(), whole.radix())

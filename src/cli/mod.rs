@@ -19,6 +19,7 @@ mod events;
 mod export;
 mod failure;
 mod interrupt;
+mod ipc_file;
 #[cfg(any(test, fuzzing))]
 pub mod loaders;
 mod logs;

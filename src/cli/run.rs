@@ -20,6 +20,7 @@ use super::{
     console::Console,
     evaluate::table,
     failure::{Failure, INTERRUPTED},
+    ipc_file,
     screen::Screen,
 };
 
@@ -41,6 +42,7 @@ pub fn run(cli: &Cli, console: Console) -> Result<u8, Failure> {
     OutputFolder::check_for(out, &given.dataset())?;
     let screen = &mut Screen::new(console);
     let setup = open(given, screen)?;
+    let given = &ipc_file::over(given, cli.run.ipc_file.as_deref(), &setup.dataset)?;
     let record = asked::record(given, given.method(), &*setup.dataset);
     if let Some((method, source)) = given.chosen() {
         console.say(&best(method, source, record.settings.as_ref()));

@@ -50,6 +50,13 @@ fn text(args: &ShowConfigArgs, subject: Subject) -> Result<String, Failure> {
     let record = asked::record(given, method, subject.clone());
     let mut table = Table::try_from(&record)
         .map_err(|error| Failure::Failed(format!("the settings as TOML: {error}")))?;
+    // As one types it, and as `--config` takes it.
+    if let Some(Value::Table(settings)) = table.get_mut("settings")
+        && let Some(Value::Array(numbers)) = settings.remove("per_class")
+    {
+        let numbers: Vec<_> = numbers.iter().map(Value::to_string).collect();
+        settings.insert("ipc".to_owned(), numbers.join(",").into());
+    }
     // As `--config` takes them, what is not shared by both protocols follows from them.
     if let (Some(Value::Table(other)), Some(Value::Table(own))) =
         (table.remove(OTHER_PROTOCOL), table.get_mut("evaluation"))
@@ -264,6 +271,8 @@ kernels = "plain"  # flag --kernels
             "--dataset glyphs --eval-depth 1 --eval-batch 7 --eval-augment crop --adapter 0",
             "--dataset glyphs --method k-center --ipc 3 --depth 2 --memory-budget 1.5GiB",
             "--dataset glyphs --method whole --depth 2 --seed 4 --eval-epochs 3 --data-dir a'b",
+            "--dataset glyphs --ipc 1,2,3,4,5,6,7,8,9,10",
+            "--dataset glyphs --ipc 1,2,3,4,5,6,7,8,9,10 --method herding",
             "--dataset mnist --protocol both --eval-lr 0.3 --eval-width 5",
             "--dataset folder:/pets --resize 16 --test-fraction 0.123456789 --net mlp",
             "--dataset mnist --backend gl --kernels plain --precision f16 --eval-nets 2 --snapshots 3",

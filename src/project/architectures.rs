@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Baseline, Job, Measured, Observer, Result, Setup,
     files::{ARCHITECTURES, text_of},
+    random,
     words::in_order,
 };
 use crate::{
@@ -161,7 +162,7 @@ pub(super) fn complete(
         && worth.baseline.is_none()
     {
         let by = (settings, &worth.accuracy);
-        let random = Baseline::measure(setup, set, settings.seed, by, observer)?;
+        let random = random::measure(setup, set, settings.seed, by, observer)?;
         let Some((random, seconds)) = random else { return Ok(false) };
         worth.baseline = Some(random);
         worth.seconds += seconds;

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Job, Measured, Observer, Result, Setup};
-use crate::{Accuracy, EvaluationSettings, Selection, SyntheticSet, TrainingSet};
+use super::words::counted;
+use crate::Accuracy;
 
 /// What networks of the same kind, number and seeds learn from random real images of equal storage. A packed image counts
 /// as one stored image: the real ones are not packed.
@@ -18,44 +18,7 @@ pub struct Baseline {
     pub improvement: f64,
 }
 
-/// Whether this set is itself a random selection, which needs no comparison with one.
-pub fn is_random(set: &SyntheticSet) -> bool {
-    serde_json::from_str::<serde_json::Value>(&set.settings)
-        .is_ok_and(|settings| settings["selection"] == "random")
-}
-
 impl Baseline {
-    /// Draws as many images of each class as the set stores, as `--method random` does with this seed, and evaluates
-    /// them. `accuracy` is the set's own by the same settings. Also returns the seconds; `None` if it was stopped.
-    pub(super) fn measure(
-        setup: &Setup,
-        set: &SyntheticSet,
-        seed: u64,
-        (settings, accuracy): (&EvaluationSettings, &Accuracy),
-        observer: &mut dyn Observer,
-    ) -> Result<Option<(Self, f64)>> {
-        let random = Self::of_equal_storage(setup, set, seed)?;
-        let images = random.labels.len();
-        let train = TrainingSet::Synthetic(random);
-        let measured = setup.measure(train, settings, Job::EvaluatingRandom, observer)?;
-        Ok(measured
-            .map(|Measured { accuracy: own, seconds }| (Self::new(own, images, accuracy), seconds)))
-    }
-
-    /// The images themselves.
-    pub(super) fn of_equal_storage(
-        setup: &Setup,
-        set: &SyntheticSet,
-        seed: u64,
-    ) -> Result<SyntheticSet> {
-        let mut counts = vec![0; setup.dataset.classes()];
-        for &label in &set.labels {
-            // A set of another data set's classes was refused before.
-            counts.get_mut(label as usize).into_iter().for_each(|count| *count += 1);
-        }
-        Ok(Selection::at_random(&setup.dataset, &counts, seed)?)
-    }
-
     /// Of random images with an accuracy of their own, beside a set's.
     pub(super) fn new(own: Accuracy, images: usize, accuracy: &Accuracy) -> Self {
         Self { improvement: accuracy.mean - own.mean, accuracy: own, images }
@@ -75,7 +38,7 @@ impl Baseline {
     pub fn said(&self) -> String {
         let Self { accuracy, images, improvement, .. } = self;
         let improvement = points(*improvement);
-        let many = super::words::counted(*images, "real image");
+        let many = counted(*images, "real image");
         format!("{accuracy} by {many} drawn at random: {improvement} points")
     }
 }

@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use super::{
-    Baseline, CHECKPOINT_EVERY, Comparison, Error, Event, Job, Method, MethodSettings, Observer,
+    CHECKPOINT_EVERY, Comparison, Error, Event, Job, Method, MethodSettings, Observer,
     OutputFolder, Record, Result, Row, Setup, Worth,
     comparison::{INTERRUPTED, Random},
     expected::Series,
     files::SET,
-    keep, names, page,
+    keep, names, page, random,
     record::short,
     run::Task,
 };
@@ -59,7 +59,7 @@ pub fn compare(
     let mut tasks = Vec::new();
     for (record, kinds) in records.iter().zip(&all_kinds) {
         Task::new(&setup, record, CHECKPOINT_EVERY)?;
-        let images = record.settings.as_ref().map(|own| own.images() * setup.dataset.classes());
+        let images = record.settings.as_ref().map(|own| own.images(setup.dataset.classes()));
         for settings in kinds.iter().skip(1) {
             Evaluation::check(&setup.gpu, &setup.dataset, images, settings)?;
         }
@@ -92,6 +92,7 @@ pub fn compare(
         version: env!("CARGO_PKG_VERSION"),
         dataset: name_of(&data.name),
         ipc,
+        fewest: records.iter().find_map(fewest),
         seed,
         networks: if several { names(&all_kinds[0]) } else { Vec::new() },
         methods: Vec::new(),
@@ -217,6 +218,15 @@ fn by_others(
     Ok(all)
 }
 
+/// The images of the class with the fewest, where classes have different numbers.
+fn fewest(record: &Record) -> Option<usize> {
+    let numbers = match record.settings.as_ref()? {
+        MethodSettings::Condensing(settings) => settings.per_class.numbers(),
+        MethodSettings::Selection(settings) => settings.per_class.numbers(),
+    };
+    numbers.iter().min().copied()
+}
+
 fn is_random(record: &Record) -> bool {
     record.method() == Some(Method::Selection(Selector::Random))
 }
@@ -228,7 +238,7 @@ fn by_random(
     (seed, kinds): (u64, &[EvaluationSettings]),
     observer: &mut dyn Observer,
 ) -> Result<Option<Random>> {
-    let random = Baseline::of_equal_storage(setup, &SyntheticSet::load(set)?, seed)?;
+    let random = random::of_equal_storage(setup, &SyntheticSet::load(set)?, seed)?;
     let (images, mut all) = (random.labels.len(), Vec::new());
     for settings in kinds {
         let train = TrainingSet::Synthetic(random.clone());

@@ -15,6 +15,9 @@ pub struct Comparison {
     pub(super) version: &'static str,
     pub(super) dataset: String,
     pub(super) ipc: usize,
+    /// The images of the class that has the fewest, where classes have different numbers; `ipc` is the most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) fewest: Option<usize>,
     pub(super) seed: u64,
     /// Kinds of network, where several were asked for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -174,7 +177,10 @@ impl Comparison {
     pub(super) fn write(&self, folder: &OutputFolder) -> Result<()> {
         write_json(self, &folder.path().join(COMPARISON))?;
         let Self { dataset, ipc, seed, .. } = self;
-        let images = counted(*ipc, "image");
+        let images = match self.fewest {
+            Some(fewest) => format!("{fewest} to {ipc} images"),
+            None => counted(*ipc, "image"),
+        };
         let mut text = format!("{dataset}, {images} per class, seed {seed}\n\n");
         let header = self.header();
         let right = "--:|".repeat(header.len() - 1);
@@ -245,10 +251,10 @@ mod tests {
         beside.set_beside(&Random { images: 100, by_kind });
         assert_eq!(beside.cells(&networks)[2..4], ["89.50 ± 0.50 % (+9.50)", ""]);
         let (dataset, seed, interrupted) = ("mnist".into(), 0, false);
-        let (version, networks) = ("0", networks.to_vec());
+        let (version, networks, fewest) = ("0", networks.to_vec(), None);
         let methods = vec![row];
         let mut table =
-            Comparison { version, dataset, ipc: 1, seed, networks, methods, interrupted };
+            Comparison { version, dataset, ipc: 1, fewest, seed, networks, methods, interrupted };
         assert_eq!(table.header()[2..4], ["convnet", "mlp"]);
         assert!(table.note().is_none(), "one of the two is not there");
         let other = Method::Selection(Selector::KCenter);

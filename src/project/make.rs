@@ -67,7 +67,7 @@ pub(super) fn check_condensing(
     };
     let gpu = setup.shared().gpu;
     Condensation::check(&gpu, dataset, settings).map_err(shared)?;
-    let images = settings.ipc * settings.factor * settings.factor * dataset.classes();
+    let images = settings.stored(dataset.classes()) * settings.factor * settings.factor;
     Ok(Evaluation::check(&gpu, dataset, Some(images), evaluation).map_err(shared)?)
 }
 

@@ -35,6 +35,7 @@ mod observer;
 mod outlook;
 pub mod page;
 mod past;
+mod random;
 mod record;
 mod repeats;
 mod resume;
@@ -48,7 +49,7 @@ mod trajectory_cache;
 pub mod words;
 
 pub use architectures::{Sweep, Worth, Worths, evaluate, evaluate_in_order, kept, names};
-pub use baseline::{Baseline, is_random, points};
+pub use baseline::{Baseline, points};
 pub use changes::Changes;
 pub use checkpoints::CHECKPOINT_EVERY;
 use checkpoints::{Checkpoints, History, Start};
@@ -63,8 +64,9 @@ pub use folder::{OutputFolder, remove_empty};
 pub use method::Method;
 pub use observer::{Event, Job, Observer};
 pub use past::{Past, check_set};
+pub use random::is_random;
 pub use record::{
-    Adapter, BOTH, Data, Machine, MethodSettings, OTHER_PROTOCOL, Outcome, Record, pictures,
+    Adapter, Data, Machine, MethodSettings, OTHER_PROTOCOL, Outcome, Record, pictures,
 };
 pub use repeats::{OfSeed, Repeats, Together, over};
 pub use resume::{Resumed, resume};
@@ -73,3 +75,4 @@ pub use series::{Repeated, repeat};
 pub use setup::{Measured, Setup, load};
 use snapshots::{Snapshots, animate};
 pub use trajectory_cache::{About, KeptTrajectory, kept_trajectories, trajectory_folder};
+pub use words::BOTH;

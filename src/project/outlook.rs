@@ -148,11 +148,11 @@ fn mean(work: &dyn Advance) -> crate::Result<Duration> {
 
 /// The same data set with the preset for slow devices.
 fn small(dataset: &Dataset, asked: &Settings, record: &Record) -> (Settings, Record) {
-    let Settings { ipc, method, .. } = *asked;
+    let Settings { ipc, method, ref per_class, .. } = *asked;
     let (preset, ipc) = (Preset::Small, Some(ipc));
     let subject = Subject { preset, ipc, method, ..Subject::from(dataset) };
     let recipe = Recipe::new(subject);
-    let settings = Settings::of(&recipe);
+    let settings = Settings::of(&recipe).per_class(per_class.clone());
     let evaluation = record.evaluation.as_ref().map(|_| EvaluationSettings::of(&recipe));
     // What both share is by the same preset.
     let other_protocol = record.other_protocol.as_ref().map(|other| {

@@ -125,8 +125,11 @@ fn write_compared(folder: &Path) -> Result<PathBuf> {
     }
     let title = match table["dataset"].as_str() {
         Some(dataset) => {
-            let ipc = table["ipc"].as_u64().unwrap_or(0) as usize;
-            format!("{dataset}, {} per class: methods compared", counted(ipc, "image"))
+            // As the methods have it, but `whole`.
+            let own = runs.iter().find_map(|(_, past)| past.each_class());
+            let each = own.unwrap_or_else(|| table["ipc"].to_string());
+            let images = if each == "1" { "image" } else { "images" };
+            format!("{dataset}, {each} {images} per class: methods compared")
         }
         None => format!("{} compared", counted(runs.len(), "run")),
     };
@@ -139,12 +142,11 @@ fn save(page: &Page, folder: &Path) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// `glyphs, 10 images a class`.
+/// `glyphs, 10 images per class`.
 fn title(past: &Past) -> String {
-    match past.figures["settings"]["ipc"].as_u64() {
-        Some(ipc) => {
-            format!("{}, {} per class", past.text("dataset"), counted(ipc as usize, "image"))
-        }
+    match past.each_class() {
+        Some(each) if each == "1" => format!("{}, 1 image per class", past.text("dataset")),
+        Some(each) => format!("{}, {each} images per class", past.text("dataset")),
         None => past.text("dataset").to_owned(),
     }
 }
@@ -227,11 +229,11 @@ fn facts(past: &Past) -> Vec<Fact> {
         fact("Over random images", random.beaten_by(&accuracy), note);
     }
     if let Some(images) = past.figures["images"].as_u64() {
-        let each = past.figures["settings"]["ipc"].as_u64();
+        let each = past.each_class();
         let packed = past.figures["packed_into"].as_u64();
         let each = match (each, packed) {
-            (Some(ipc), Some(stored)) => format!("packed into {stored}, {ipc} per class"),
-            (Some(ipc), None) => format!("{ipc} per class"),
+            (Some(each), Some(stored)) => format!("packed into {stored}, {each} per class"),
+            (Some(each), None) => format!("{each} per class"),
             _ => String::new(),
         };
         fact("Images", images.to_string(), each);

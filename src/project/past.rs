@@ -120,6 +120,17 @@ impl Past {
         serde_json::from_value(self.figures["ordinary_accuracy"].clone()).ok()
     }
 
+    /// Stored images per class: `10`, or `1 to 10` where classes have different numbers.
+    pub fn each_class(&self) -> Option<String> {
+        let settings = &self.figures["settings"];
+        let ipc = settings["ipc"].as_u64()?;
+        let numbers = settings["per_class"].as_array().into_iter().flatten();
+        Some(match numbers.filter_map(Value::as_u64).min() {
+            Some(least) => format!("{least} to {ipc}"),
+            None => ipc.to_string(),
+        })
+    }
+
     /// What random images of equal storage reach, if it was measured.
     pub fn baseline(&self) -> Option<Baseline> {
         serde_json::from_value(self.figures["baseline"].clone()).ok()

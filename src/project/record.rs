@@ -12,15 +12,12 @@ use super::{
     Baseline, Method, Result,
     files::text_of,
     settings::{SETTINGS, Setting},
-    words::quoted,
+    words::{BOTH, quoted, say_numbers},
 };
 use crate::{
     Accuracy, AdapterChoice, Error, EvaluationSettings, Gpu, Kernels, Matching, Precision,
     SelectionSettings, Settings, data, report,
 };
-
-/// Both protocols, as one types it.
-pub const BOTH: &str = "both";
 
 /// The table of a record with the evaluation by the second of them.
 pub const OTHER_PROTOCOL: &str = "other_protocol";
@@ -164,11 +161,25 @@ pub struct Outcome {
 }
 
 impl MethodSettings {
-    /// Images of each class that networks are trained on.
-    pub fn images(&self) -> usize {
+    /// Images of so many classes that networks are trained on.
+    pub fn images(&self, classes: usize) -> usize {
         match self {
-            Self::Condensing(settings) => settings.ipc * settings.factor * settings.factor,
-            Self::Selection(settings) => settings.ipc,
+            Self::Condensing(settings) => {
+                settings.stored(classes) * settings.factor * settings.factor
+            }
+            Self::Selection(settings) => settings.per_class.total(classes, settings.ipc),
+        }
+    }
+
+    /// `ipc10`, or `ipc1to10` where classes have different numbers.
+    fn each(&self) -> String {
+        let (ipc, per_class) = match self {
+            Self::Condensing(settings) => (settings.ipc, &settings.per_class),
+            Self::Selection(settings) => (settings.ipc, &settings.per_class),
+        };
+        match per_class.numbers().iter().min() {
+            Some(least) => format!("ipc{least}to{ipc}"),
+            None => format!("ipc{ipc}"),
         }
     }
 }
@@ -250,6 +261,7 @@ impl Record {
     /// What folders are called after: `glyphs-ipc10`.
     pub fn name(&self) -> String {
         let dataset = short(&self.data.name);
+        let each = self.settings.as_ref().map(MethodSettings::each).unwrap_or_default();
         match &self.settings {
             Some(MethodSettings::Condensing(settings)) => {
                 let method = match settings.method {
@@ -260,10 +272,10 @@ impl Record {
                     1 => String::new(),
                     factor => format!("-factor{factor}"),
                 };
-                format!("{dataset}{method}-ipc{}{packed}", settings.ipc)
+                format!("{dataset}{method}-{each}{packed}")
             }
             Some(MethodSettings::Selection(settings)) => {
-                format!("{dataset}-{}-ipc{}", settings.selection, settings.ipc)
+                format!("{dataset}-{}-{each}", settings.selection)
             }
             None => format!("{dataset}-whole"),
         }
@@ -379,6 +391,7 @@ impl Record {
             record["settings"]["net"] = settings.net.to_string().into();
             record["settings"]["factor"] = settings.factor.into();
         }
+        say_numbers(&mut record["settings"]);
         if let Some(settings) = &self.evaluation {
             record["evaluation"]["net"] = settings.net.to_string().into();
             record["evaluation"]["protocol"] = settings.protocol.name().into();

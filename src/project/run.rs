@@ -6,13 +6,13 @@ use std::{
 };
 
 use super::{
-    Baseline, Checkpoints, Error, Event, Figures, Job, Left, Losses, MethodSettings, Observer,
-    OutputFolder, Point, Record, Result, Seconds, Seeds, Setup, Worth, Worths, animate,
+    Checkpoints, Error, Event, Figures, Job, Left, Losses, MethodSettings, Observer, OutputFolder,
+    Point, Record, Result, Seconds, Seeds, Setup, Worth, Worths, animate,
     architectures::complete,
     files::{ARCHITECTURES, CHECKPOINT, DECODED, FIGURES, GRID, IMAGES, METRICS, RECORD, SET},
     keep, kept,
     make::{Made, check_condensing, condense, select},
-    names, page, report_of,
+    names, page, random, report_of,
     setup::check_test,
 };
 use crate::{
@@ -107,7 +107,7 @@ impl<'a> Task<'a> {
             }
             None => {}
         }
-        let images = settings.as_ref().map(|settings| settings.images() * dataset.classes());
+        let images = settings.as_ref().map(|settings| settings.images(dataset.classes()));
         if let Some(evaluation) = evaluation {
             check_test(&data.name, dataset)?;
             for evaluation in [evaluation].into_iter().chain(&record.other_protocol) {
@@ -223,7 +223,7 @@ impl<'a> Task<'a> {
         }
         if let (true, None, Some(accuracy)) = (baseline, &figures.baseline, &figures.accuracy) {
             let (set, seed, by) = (&made.set, self.record.seed(), (&settings, accuracy));
-            let measured = Baseline::measure(self.setup, set, seed, by, observer).map_err(safe)?;
+            let measured = random::measure(self.setup, set, seed, by, observer).map_err(safe)?;
             let Some((random, seconds)) = measured else { return Ok(figures) };
             figures.seconds.evaluating += seconds;
             figures.baseline = Some(random);

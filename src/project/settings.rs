@@ -9,7 +9,10 @@ use serde_json::Value;
 
 use Kind::*;
 
-use super::{BOTH, Method, words::memory_exactly};
+use super::{
+    Method,
+    words::{BOTH, memory_exactly, say_numbers},
+};
 use crate::{
     DdInit, Distance, Init, Kernels, Matching, Precision, Preset, Recipe, Subject, data::NAMES,
 };
@@ -41,6 +44,8 @@ pub struct Setting {
 pub enum Kind {
     /// Whole numbers from the first to the second.
     Whole(u64, u64),
+    /// The same, or such a number for each class, joined by comma.
+    Counts(u64, u64),
     /// A rate: a number above 0.
     Rate,
     /// A weight: a number from 0 on.
@@ -107,12 +112,13 @@ pub static SETTINGS: &[Setting] = &[
         ),
     setting("", "preset", OneOf(|| Preset::ALL.map(Preset::name).to_vec()), "Task").help(
         "How much effort to make: quick, for a GPU; paper, 5 runs of 20 000 iterations and 20 networks \
-         of 1000 epochs as published; small, minutes on a CPU; smoke, seconds even there; best, about an hour \
+         of 1000 epochs as published; small, minutes on a CPU; smoke, seconds even there; best, meant for an hour \
          on a laptop, by the method that gives the most accurate sets [default: quick]",
     ),
-    setting("settings", "ipc", Whole(1, 1_000_000), "Task")
-        .of(Methods::WithSet)
-        .help("Synthetic images per class, or chosen ones [default: {}]"),
+    setting("settings", "ipc", Counts(1, 1_000_000), "Task").of(Methods::WithSet).help(
+        "Synthetic images per class, or chosen ones; or a number for each class, joined by comma, which dm without packing \
+         and chosen images can have [default: {}]",
+    ),
     setting("settings", "factor", Whole(1, 4), "Method").of(Methods::Embeddings).help(
         "Tiles of a side that each synthetic image is packed with: networks see factor squared images in it [default: 1; trajectory: 2]",
     ),
@@ -289,7 +295,7 @@ type Name = &'static str;
 
 const fn setting(table: Name, name: Name, kind: Kind, heading: Name) -> Setting {
     let value_name = match kind {
-        Whole(..) => "N",
+        Whole(..) | Counts(..) => "N",
         Rate => "RATE",
         Weight => "NUMBER",
         Part => "PART",
@@ -390,7 +396,7 @@ impl Setting {
     /// What is possible instead of a number that is out of bounds.
     pub(super) fn possible(&self, value: &Value) -> Option<String> {
         let (within, possible) = match self.kind {
-            Whole(least, most) => (
+            Whole(least, most) | Counts(least, most) => (
                 value.as_u64().is_some_and(|number| (least..=most).contains(&number)),
                 format!("{least} to {most} is possible"),
             ),
@@ -422,7 +428,8 @@ impl Setting {
 /// The values of a table of `run.toml`, in the order of [`SETTINGS`], each as one would type it.
 pub fn typed(table: &str, values: &impl Serialize) -> Vec<(&'static Setting, String)> {
     // A value that cannot be serialised, such as a path that is not valid text, cannot be typed.
-    let values = serde_json::to_value(values).unwrap_or_default();
+    let mut values = serde_json::to_value(values).unwrap_or_default();
+    say_numbers(&mut values);
     let known = SETTINGS.iter().filter(|setting| setting.table == table);
     let said = known.filter_map(|setting| Some((setting, values.get(setting.key())?)));
     said.map(|(setting, value)| (setting, setting.typed(value))).collect()

@@ -21,7 +21,7 @@ pub enum Preset {
     Small,
     /// A smoke test: seconds, even on a CPU.
     Smoke,
-    /// The best set that a laptop makes in about an hour: it also chooses the method, see
+    /// The best set for its storage, meant for about an hour on a laptop: it also chooses the method, see
     /// [`Recipe::method`](crate::Recipe::method).
     Best,
 }

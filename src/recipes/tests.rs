@@ -55,6 +55,7 @@ fn every_preset_of_every_data_set() {
             let recipe = recipe(name, Some((channels, size)), preset, None);
             let settings = Settings {
                 method: Default::default(),
+                per_class: Default::default(),
                 distance: None,
                 outer: None,
                 inner: None,

@@ -75,7 +75,7 @@ fn a_run_that_an_observer_stops_is_resumed_to_the_same_bits() {
     let whole = run("whole", &mut notes);
     let figures = whole.figures.unwrap();
     assert!(!figures.interrupted && figures.accuracy.is_some());
-    assert_eq!((notes.losses, &notes.jobs[..]), (6, &[Job::Evaluating][..]));
+    assert_eq!((notes.losses, &notes.jobs[..]), (6, &[Job::Evaluating, Job::EvaluatingRandom][..]));
 
     let stopped = run("part", &mut Notes { stop_after: Some(2), ..Notes::default() });
     let figures = stopped.figures.unwrap();

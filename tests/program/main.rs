@@ -20,6 +20,7 @@ mod logs;
 mod packing;
 #[cfg(unix)]
 mod peers;
+mod per_class;
 mod picture_folders;
 mod protocols;
 mod reports;

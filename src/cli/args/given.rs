@@ -12,7 +12,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use toml::{Table, Value};
 
 use dm_wgpu::{
-    Architecture, EvaluationSettings, Gpu, Matching, Precision, Preset, Protocol, Recipe,
+    Architecture, EvaluationSettings, Gpu, Matching, PerClass, Precision, Preset, Protocol, Recipe,
     SelectionSettings, Selector, Settings, Subject,
     augment::Strategy,
     project::{
@@ -93,6 +93,15 @@ fn arg(setting: &'static Setting) -> Arg {
         Kind::Whole(least, most) => {
             arg.allow_negative_numbers(true).value_parser(move |text: &str| {
                 values::whole::<i64>(least..=most)(text).map(Value::from)
+            })
+        }
+        Kind::Counts(least, most) => {
+            arg.allow_negative_numbers(true).value_parser(move |text: &str| {
+                let numbers = values::counts(least..=most)(text)?;
+                Ok::<_, String>(match numbers[..] {
+                    [one] => Value::from(one),
+                    _ => Value::from(numbers),
+                })
             })
         }
         Kind::Rate => arg
@@ -201,11 +210,40 @@ impl Given {
         let said = all.filter_map(|setting| match &self.values.get(setting.name)?.0 {
             // And both protocols.
             Value::String(both) if setting.name == "protocol" && both == BOTH => None,
+            Value::Array(numbers) if setting.name == "ipc" => {
+                let most = numbers.iter().filter_map(Value::as_integer).max();
+                Some((setting.key().to_owned(), most?.into()))
+            }
             // Commands that take several kinds of network go over them themselves.
             Value::Array(kinds) => Some((setting.key().to_owned(), kinds.first()?.clone())),
             value => Some((setting.key().to_owned(), value.clone())),
         });
-        said.collect()
+        let mut said: Table = said.collect();
+        let per_class = self.per_class();
+        if table == "settings" && !per_class.is_even() {
+            let numbers = per_class.numbers().iter().map(|&n| Value::from(n as i64));
+            said.insert("per_class".to_owned(), Value::Array(numbers.collect()));
+        }
+        said
+    }
+
+    /// The images of each class, if these are not as many.
+    fn per_class(&self) -> PerClass {
+        PerClass::new(self.get("ipc").unwrap_or_default())
+    }
+
+    /// The same with these images of each class.
+    pub fn with_numbers(&self, counts: &[usize]) -> Self {
+        let numbers: Vec<_> = counts.iter().map(|&count| count as i64).collect();
+        let mut given = self.clone();
+        given.values.insert("ipc", (Value::from(numbers), Origin::Flag));
+        given
+    }
+
+    /// The images per class, the most of a class if these are not as many.
+    fn ipc(&self) -> Option<usize> {
+        let several = self.get::<Vec<usize>>("ipc").and_then(|counts| counts.into_iter().max());
+        self.get("ipc").or(several)
     }
 
     /// These values, replaced by those that were given.
@@ -273,7 +311,7 @@ impl Given {
         protocol: Protocol,
     ) -> Recipe {
         let mut subject = subject.into();
-        (subject.preset, subject.ipc) = (self.preset(), self.get("ipc"));
+        (subject.preset, subject.ipc) = (self.preset(), self.ipc());
         subject.whole = method == Method::Whole;
         subject.protocol = protocol;
         if let Method::Condensing(by) = method {

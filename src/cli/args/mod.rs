@@ -142,6 +142,11 @@ impl Cli {
                      with the run's run.toml"
                     .into())
             }
+            (Some(Command::ShowConfig(args)), _) if args.run.ipc_file.is_some() => Err(
+                "--ipc-file names classes, which show-config does not load; write --ipc 10,5,… \
+                     here, a number for each class"
+                    .into(),
+            ),
             (Some(Command::ShowConfig(args)), _) if args.json => {
                 Err("--json does nothing with show-config, which prints TOML; leave it out".into())
             }
