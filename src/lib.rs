@@ -174,8 +174,8 @@ extern crate self as dm_wgpu;
 
 pub use advance::Advance;
 pub use condense::{
-    Checkpoint, Condensation, Course, DdInit, Init, Loss, Picture, Selection, SelectionSettings,
-    Selector, Settings, SyntheticSet, Trajectory,
+    Checkpoint, Condensation, Course, DdInit, Init, Loss, PerClass, Picture, Selection,
+    SelectionSettings, Selector, Settings, SyntheticSet, Trajectory,
 };
 pub use data::{Dataset, DatasetInfo, Split};
 pub use error::{Error, Result};

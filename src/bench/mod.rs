@@ -222,7 +222,7 @@ impl Bench {
                 images.extend(dataset.normalised(train.image(index as usize)));
             }
         }
-        SyntheticSet::of(dataset, self.ipc, images, settings)
+        SyntheticSet::of(dataset, &vec![self.ipc; dataset.classes()], images, settings)
     }
 }
 

@@ -24,11 +24,14 @@ pub fn settings<'a>(
 pub fn record<'a>(given: &Given, method: Method, subject: impl Into<Subject<'a>>) -> Record {
     let subject = subject.into();
     let evaluation = (!given.no_eval()).then(|| given.evaluation(subject.clone(), method));
+    let other_protocol = given.other_protocol(subject.clone(), method);
     let settings = settings(given, method, subject);
     let record = Record::new(given.data(given.dataset()), settings, evaluation);
     Record {
         // From a file they may stand beside a method that has no iterations.
         eval_every: given.get("eval_every").filter(|_| method.condenses()),
+        other_protocol,
+        no_baseline: method.beats_random() && given.no_baseline(),
         snapshots: record.snapshots.map(|usual| given.get("snapshots").unwrap_or(usual)),
         machine: given.machine(),
         ..record
@@ -41,7 +44,7 @@ mod tests {
     use crate::cli::{args::Cli, dataset::tests::tiny};
     use dm_wgpu::{
         Accuracy,
-        project::{Adapter, Machine, Outcome},
+        project::{Adapter, Baseline, Machine, Outcome},
     };
 
     fn asked(line: &str) -> Record {
@@ -67,6 +70,11 @@ mod tests {
             seconds: 1.5,
             interrupted: false,
             accuracy: record.evaluation.as_ref().map(|_| Accuracy::of(vec![80.0, 90.0])),
+            baseline: record.evaluation.as_ref().map(|_| Baseline {
+                accuracy: Accuracy::of(vec![70.0, 71.5]),
+                images: 20,
+                improvement: 14.25,
+            }),
         }
     }
 
@@ -83,6 +91,11 @@ mod tests {
             "dm-wgpu --dataset glyphs --method dsa --ipc 12 --outer 3 --distance cos --lr-net 0.5 --eval-every 2",
             "dm-wgpu --dataset glyphs --method dc --inner 0",
             "dm-wgpu --dataset glyphs --method whole --depth 2 --seed 2 --eval-epochs 5",
+            "dm-wgpu --dataset glyphs --no-baseline",
+            "dm-wgpu --dataset glyphs --ipc 1,2,3,4,5,6,7,8,9,10",
+            "dm-wgpu --dataset glyphs --ipc 1,2,3,4,5,6,7,8,9,10 --method random",
+            "dm-wgpu --dataset glyphs --protocol both --eval-lr 0.5 --eval-net mlp",
+            "dm-wgpu --dataset glyphs --protocol both --method whole --eval-batch 9",
             "dm-wgpu --dataset glyphs --eval-every 5 --eval-width 9 --kernels plain \
              --precision f16 --snapshots 3 --submit-target 50",
             "dm-wgpu --dataset glyphs --eval-depth 1 --eval-batch 9 --eval-lr 0.1 --eval-augment none",

@@ -7,7 +7,10 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-use dm_wgpu::project::settings::{Kind, SETTINGS, Setting};
+use dm_wgpu::project::{
+    BOTH, OTHER_PROTOCOL,
+    settings::{Kind, SETTINGS, Setting},
+};
 
 /// Keys of `run.toml` that describe a run but are not settings.
 const TOLD: [&str; 4] = ["version", "adapter", "outcome", "settings.selection"];
@@ -68,10 +71,33 @@ impl Reader<'_> {
             let at = error.span().map_or(0, |span| span.start);
             self.wrong(at, &format!("this is not TOML: {}", error.message()))
         })?;
+        let other =
+            table.get_ref().get(OTHER_PROTOCOL).and_then(|other| other.get_ref().as_table());
         for (name, value) in table.get_ref() {
             let (at, name) = (name.span().start, name.get_ref().as_ref());
             match value.get_ref() {
                 _ if TOLD.contains(&name) => {}
+                _ if name == OTHER_PROTOCOL && other.is_some() => {
+                    let setting = Setting::find("evaluation", "protocol");
+                    self.values.extend(setting.map(|setting| Given {
+                        setting,
+                        place: name.to_owned(),
+                        text: BOTH.to_owned(),
+                        line: self.line(at),
+                    }));
+                }
+                DeValue::Table(table) if name == "evaluation" && other.is_some() => {
+                    // What both evaluations do not share follows from their protocols.
+                    let text = self.text;
+                    let of = |value: &Spanned<DeValue>| text.get(value.span()).unwrap_or_default();
+                    for (key, value) in table {
+                        let (at, key) = (key.span().start, key.get_ref().as_ref());
+                        let theirs = other.and_then(|other| other.get(key)).map(of);
+                        if theirs == Some(of(value)) {
+                            self.value(name, key, at, value)?;
+                        }
+                    }
+                }
                 DeValue::Table(table) if TABLES.contains(&name) => self.table(name, table)?,
                 _ if TABLES.contains(&name) => {
                     return Err(self.wrong(at, &format!("{name} is a table: [{name}]")));
@@ -83,8 +109,25 @@ impl Reader<'_> {
     }
 
     fn table(&mut self, table: &str, values: &DeTable) -> Result<(), String> {
+        let numbers = values.get("per_class").filter(|_| table == "settings");
         for (name, value) in values {
             let (at, name) = (name.span().start, name.get_ref().as_ref());
+            match numbers {
+                // Its numbers say it.
+                Some(_) if name == "ipc" => continue,
+                Some(numbers) if name == "per_class" => {
+                    let text = self.text.get(numbers.span()).unwrap_or_default();
+                    let text =
+                        text.trim_matches(['[', ']', ' ', ',', '\n']).replace([' ', '\n'], "");
+                    let checked = (self.check)("ipc", &text);
+                    checked.map_err(|why| self.wrong(at, &format!("settings.per_class: {why}")))?;
+                    let (line, place) = (self.line(at), full(table, name));
+                    let setting = Setting::find(table, "ipc");
+                    self.values.extend(setting.map(|setting| Given { setting, place, text, line }));
+                    continue;
+                }
+                _ => {}
+            }
             if !TOLD.contains(&full(table, name).as_str()) {
                 self.value(table, name, at, value)?;
             }
@@ -134,11 +177,14 @@ impl Reader<'_> {
 /// A value as one would type it, if it has the setting's type.
 fn text_of(kind: Kind, value: &DeValue) -> Result<String, String> {
     let (number, size) = (
-        matches!(kind, Kind::Whole(..) | Kind::Rate | Kind::Weight | Kind::Part),
+        matches!(kind, Kind::Whole(..) | Kind::Counts(..) | Kind::Rate | Kind::Weight | Kind::Part),
         matches!(kind, Kind::Size),
     );
     let switch = matches!(kind, Kind::Switch);
     match value {
+        DeValue::String(text) if matches!(kind, Kind::Counts(..)) && text.contains(',') => {
+            Ok(text.clone().into_owned())
+        }
         DeValue::String(text) if !number && !switch => Ok(text.clone().into_owned()),
         DeValue::Integer(whole) if number || size => {
             i128::from_str_radix(whole.as_str(), whole.radix())

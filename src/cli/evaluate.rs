@@ -7,8 +7,8 @@ use serde::Serialize;
 use dm_wgpu::{
     Accuracy, EvaluationSettings, Protocol, TrainingSet, import,
     project::{
-        self, Adapter, Measured, Saved, Setup, WidthFrom, Worth, Worths, check_evaluations, files,
-        run_of,
+        self, Adapter, Baseline, Measured, Saved, Setup, WidthFrom, Worth, Worths,
+        check_evaluations, files, is_random, run_of,
         words::{ONLY_IN_ORDER, counted, how},
     },
 };
@@ -40,6 +40,9 @@ struct Answer<'a> {
     /// The accuracy by each kind of network, if there are several.
     #[serde(skip_serializing_if = "Worths::is_empty")]
     architectures: Worths,
+    /// What random images of equal storage reach by `settings`, unless several kinds of network were asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    baseline: Option<Baseline>,
     settings: &'a EvaluationSettings,
     adapter: Adapter,
     seconds: f64,
@@ -101,6 +104,7 @@ pub fn run(args: &EvaluateArgs, console: Console) -> Result<u8, Failure> {
         args.path.display(),
     );
     console.tell(&said, &Event::Set { path: &args.path, images, evaluation: &kinds[0] });
+    let baseline = !given.no_baseline() && !is_random(&set);
     // First as the set was made to be used.
     let in_order = match set.course {
         Some(_) => project::evaluate_in_order(&setup, &set, &kinds[0], screen)?,
@@ -114,7 +118,10 @@ pub fn run(args: &EvaluateArgs, console: Console) -> Result<u8, Failure> {
     let stopped = set.course.is_some() && in_order.is_none();
     let (worths, ended) = match stopped {
         true => (Vec::new(), Ok(())),
-        false => project::evaluate(&setup, &TrainingSet::Synthetic(set), &kinds, screen),
+        false => {
+            let train = TrainingSet::Synthetic(set);
+            project::evaluate(&setup, &train, &kinds, baseline, screen)
+        }
     };
     if worths.is_empty() {
         course.iter().for_each(|course| console.say(course.trim_end()));
@@ -122,36 +129,53 @@ pub fn run(args: &EvaluateArgs, console: Console) -> Result<u8, Failure> {
         console.interrupted(&format!("interrupted: the accuracy was not measured\n{}", again()));
         return Ok(INTERRUPTED);
     }
-    let one = worths.first().filter(|_| kinds.len() == 1).map(|(_, worth)| &worth.accuracy);
+    let only = worths.first().filter(|_| kinds.len() == 1).map(|(_, worth)| worth);
+    let one = only.map(|worth| &worth.accuracy);
+    let by_course = in_order.as_ref().map(|(_, measured)| &measured.accuracy);
+    let baseline_of_one = only.and_then(|worth| worth.baseline.clone());
     let answer = Answer {
         version: env!("CARGO_PKG_VERSION"),
         path: &args.path,
         dataset: setup.dataset.name(),
         images,
-        accuracy: in_order.as_ref().map(|(_, measured)| &measured.accuracy).or(one),
+        accuracy: by_course.or(one),
         ordinary_accuracy: one.filter(|_| in_order.is_some()),
         architectures: match kinds.len() {
             1 => Worths::new(),
             _ => worths.iter().cloned().collect(),
         },
+        baseline: baseline_of_one.map(|random| match by_course {
+            Some(accuracy) => random.beside(accuracy),
+            None => random,
+        }),
         settings: &kinds[0],
         adapter: Adapter::of(&setup.gpu),
         seconds: worths.iter().map(|(_, worth)| worth.seconds).sum::<f64>()
             + in_order.as_ref().map_or(0.0, |(_, measured)| measured.seconds),
     };
+    let random = |worth: &Worth| {
+        let said = worth.baseline.as_ref().map(Baseline::said);
+        said.map(|said| format!("\nrandom    {said}")).unwrap_or_default()
+    };
     let text = match (&kinds[..], &worths[..], &course) {
         ([_], [(_, worth)], None) => format!(
-            "accuracy  {} ({}, {how}, {:.1} seconds)",
+            "accuracy  {} ({}, {how}, {:.1} seconds){}",
             worth.accuracy,
             counted(images, "image"),
-            worth.seconds
+            worth.seconds,
+            random(worth)
         ),
         ([_], [(_, worth)], Some(course)) => format!(
-            "{course}shuffled  {} (by the ordinary protocol: {how}, {:.1} seconds)",
-            worth.accuracy, worth.seconds
+            "{course}shuffled  {} (by the ordinary protocol: {how}, {:.1} seconds){}",
+            worth.accuracy,
+            worth.seconds,
+            random(worth)
         ),
-        (.., None) => table(&worths),
-        (.., Some(course)) => format!("{course}by the ordinary protocol:\n{}", table(&worths)),
+        (.., None) => table(worths.iter().map(|(name, worth)| (name, worth))),
+        (.., Some(course)) => {
+            let table = table(worths.iter().map(|(name, worth)| (name, worth)));
+            format!("{course}by the ordinary protocol:\n{table}")
+        }
     };
     // Results by other networks than the run's own evaluation say more about the set, so its folder keeps them.
     let told = asked.is_some() || args.sweep.is_some() || given.origin("protocol").is_some();
@@ -161,12 +185,16 @@ pub fn run(args: &EvaluateArgs, console: Console) -> Result<u8, Failure> {
     } else {
         Ok(false)
     };
-    if worths.len() < kinds.len() {
+    let lacks = |(_, worth): &(String, Worth)| baseline && worth.baseline.is_none();
+    if worths.len() < kinds.len() || worths.iter().any(lacks) {
         // What was measured is not lost.
         console.say(&text);
         kept?;
         ended?;
-        let what = format!("{} of {} kinds were measured", worths.len(), kinds.len());
+        let what = match worths.iter().any(lacks) {
+            true => "random images were not measured".to_owned(),
+            false => format!("{} of {} kinds were measured", worths.len(), kinds.len()),
+        };
         console.interrupted(&format!("interrupted: {what}\n{}", again()));
         return Ok(INTERRUPTED);
     }
@@ -178,9 +206,9 @@ pub fn run(args: &EvaluateArgs, console: Console) -> Result<u8, Failure> {
 }
 
 /// One line per kind.
-fn table(worths: &[(String, Worth)]) -> String {
+pub fn table<'a>(worths: impl IntoIterator<Item = (&'a String, &'a Worth)>) -> String {
     let header = Worth::HEADER.map(str::to_owned);
-    let rows = worths.iter().map(|(name, worth)| worth.cells(name).to_vec());
+    let rows = worths.into_iter().map(|(name, worth)| worth.cells(name).to_vec());
     columns(&[header.to_vec()].into_iter().chain(rows).collect::<Vec<_>>())
 }
 

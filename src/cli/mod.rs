@@ -19,6 +19,7 @@ mod events;
 mod export;
 mod failure;
 mod interrupt;
+mod ipc_file;
 #[cfg(any(test, fuzzing))]
 pub mod loaders;
 mod logs;
@@ -32,6 +33,7 @@ mod say;
 mod screen;
 mod show_config;
 mod side_by_side;
+mod trajectories;
 mod values;
 mod view;
 
@@ -78,6 +80,7 @@ pub fn run() -> ExitCode {
         Some(Command::Adapters { backend }) => adapters::list(backend.as_deref()),
         Some(Command::Doctor(args)) => doctor::run(args, console),
         Some(Command::Datasets(args)) => datasets::list(args),
+        Some(Command::Trajectories(args)) => trajectories::run(args),
         Some(Command::Evaluate(args)) => evaluate::run(args, console),
         Some(Command::Compare(args)) if !args.runs.is_empty() => side_by_side::run(args, console),
         Some(Command::Compare(args)) => compare::run(args, console),

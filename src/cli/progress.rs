@@ -56,6 +56,10 @@ pub struct Steps {
 fn evaluations_left(evaluations: Evaluations, done: u32, total: u32) -> String {
     let each = evaluations.each.map(|each| clock(each.as_secs_f64()));
     match (evaluations.left(done, total), each) {
+        (1, Some(_)) if !evaluations.beside.is_zero() => {
+            let both = evaluations.each.unwrap_or_default() + evaluations.beside;
+            format!(", then evaluations about {}", clock(both.as_secs_f64()))
+        }
         (1, Some(each)) => format!(", then evaluation about {each}"),
         (1, None) => ", then an evaluation".to_owned(),
         (count, Some(each)) => format!(", and {count} evaluations of about {each}"),
@@ -198,7 +202,8 @@ impl Steps {
                     None => Some(0.0),
                     Some(evaluations) => {
                         let left = evaluations.left(self.done(), self.total);
-                        evaluations.each.map(|each| (each * left).as_secs_f64())
+                        let beside = evaluations.beside;
+                        evaluations.each.map(|each| (each * left + beside).as_secs_f64())
                     }
                 },
             }
@@ -369,8 +374,8 @@ mod tests {
     #[test]
     fn evaluations_that_follow_are_told_as_far_as_they_are_known() {
         let told = |every, seconds: Option<u64>, done| {
-            let evaluations = Evaluations { every, each: seconds.map(Duration::from_secs) };
-            evaluations_left(evaluations, done, 10)
+            let (each, beside) = (seconds.map(Duration::from_secs), Duration::ZERO);
+            evaluations_left(Evaluations { every, each, beside }, done, 10)
         };
         assert_eq!(told(None, Some(40), 3), ", then evaluation about 0:40");
         assert_eq!(told(None, None, 3), ", then an evaluation");

@@ -5,10 +5,10 @@ use std::path::Path;
 use serde::Serialize;
 
 use dm_wgpu::{
-    Accuracy, EvaluationSettings,
+    Accuracy, EvaluationSettings, Matching, Settings,
     project::{
         self, Figures, Losses, MethodSettings, OfSeed, OutputFolder, Ran, Repeated, Repeats,
-        Seconds, Setup, Together, files, over,
+        Seconds, Setup, Together, files, over, points,
         words::{ONLY_IN_ORDER, counted, how, in_order, number},
     },
 };
@@ -18,7 +18,9 @@ use super::{
     asked,
     commands::{again, go_on},
     console::Console,
+    evaluate::table,
     failure::{Failure, INTERRUPTED},
+    ipc_file,
     screen::Screen,
 };
 
@@ -40,7 +42,11 @@ pub fn run(cli: &Cli, console: Console) -> Result<u8, Failure> {
     OutputFolder::check_for(out, &given.dataset())?;
     let screen = &mut Screen::new(console);
     let setup = open(given, screen)?;
+    let given = &ipc_file::over(given, cli.run.ipc_file.as_deref(), &setup.dataset)?;
     let record = asked::record(given, given.method(), &*setup.dataset);
+    if let Some((method, source)) = given.chosen() {
+        console.say(&best(method, source, record.settings.as_ref()));
+    }
     match runs {
         None => told(project::run(&setup, record, out, every, screen)?, &console),
         Some(runs) => {
@@ -48,6 +54,17 @@ pub fn run(cli: &Cli, console: Console) -> Result<u8, Failure> {
             told_together(&repeated, &console)
         }
     }
+}
+
+/// What the preset chose, and why.
+fn best(method: Matching, source: &str, settings: Option<&MethodSettings>) -> String {
+    let packed = match settings {
+        Some(MethodSettings::Condensing(Settings { factor, .. })) if *factor > 1 => {
+            format!(", each image packed with {}", factor * factor)
+        }
+        _ => String::new(),
+    };
+    format!("best      --method {method}{packed} ({source})")
 }
 
 /// Device and data set, as these arguments ask.
@@ -77,7 +94,9 @@ pub fn told_together(repeated: &Repeated, console: &Console) -> Result<u8, Failu
 }
 
 fn summary(figures: &Figures, path: &Path) -> String {
-    let Seconds { condensing, evaluating } = figures.seconds;
+    let Seconds { condensing, training, evaluating } = figures.seconds;
+    let training = training.map(|seconds| format!(" ({seconds:.1} of them training networks)"));
+    let training = training.unwrap_or_default();
     let mut lines = Vec::new();
     let images = match figures.packed_into {
         Some(stored) => format!("{} packed into {stored}", counted(figures.images, "image")),
@@ -90,7 +109,7 @@ fn summary(figures: &Figures, path: &Path) -> String {
                 false => counted(done as usize, "iteration"),
             };
             lines.push(format!(
-                "{images} after {iterations} in {condensing:.1} seconds, loss {} → {}",
+                "{images} after {iterations} in {condensing:.1} seconds{training}, loss {} → {}",
                 number(first.into()),
                 number(last.into())
             ));
@@ -109,6 +128,24 @@ fn summary(figures: &Figures, path: &Path) -> String {
         }
         (None, Some(_)) => lines.push("accuracy  not measured: interrupted".to_owned()),
         _ => {}
+    }
+    match (&figures.baseline, &figures.ordinary_accuracy) {
+        (Some(random), Some(ordinary)) => {
+            let shuffled = random.beaten_by(ordinary);
+            lines.push(format!("random    {} (shuffled: {shuffled})", random.said()));
+        }
+        (Some(random), None) => lines.push(format!("random    {}", random.said())),
+        (None, _) => {}
+    }
+    if figures.interrupted && figures.accuracy.is_some() {
+        let what = match figures.baseline {
+            Some(_) => "protocol  the accuracy by the other was",
+            None => "further   evaluations were",
+        };
+        lines.push(format!("{what} not measured: interrupted"));
+    }
+    if !figures.architectures.is_empty() {
+        lines.push(table(&figures.architectures));
     }
     if figures.settings.is_some() {
         let decoded = figures.packed_into.map(|_| path.join(files::DECODED));
@@ -144,14 +181,20 @@ fn by_course(figures: &Figures, accuracy: &Accuracy, settings: &EvaluationSettin
 
 fn summary_together(together: &Together, dir: &Path) -> String {
     let mut lines = Vec::new();
-    for OfSeed { folder, accuracy, seconds, .. } in &together.runs {
+    for OfSeed { folder, accuracy, baseline, seconds, .. } in &together.runs {
         let accuracy = accuracy.as_ref().map(|accuracy| format!("{accuracy}, "));
+        let over = baseline.as_ref().map(|random| points(random.improvement));
+        let over = over.map(|over| format!("{over} over random images, ")).unwrap_or_default();
         let accuracy = accuracy.unwrap_or_default();
-        lines.push(format!("{folder:<9} {accuracy}{seconds:.1} seconds"));
+        lines.push(format!("{folder:<9} {accuracy}{over}{seconds:.1} seconds"));
     }
     if let (Some(all), Some(means)) = (&together.accuracy, &together.means) {
         lines.push(format!("accuracy  {all} ({})", over(all, means)));
     }
+    if !together.architectures.is_empty() {
+        lines.push(table(&together.architectures));
+    }
+    lines.extend(together.baseline.iter().map(|random| format!("random    {}", random.said())));
     // Before the first run has ended there is neither.
     if !together.runs.is_empty() {
         lines.push(format!("figures   {}", dir.join(files::FIGURES).display()));

@@ -104,7 +104,9 @@ impl Observer for Screen {
                     Job::Condensing if long && !console.terminal => {
                         console.say("measuring the speed of this device: some seconds");
                     }
-                    Job::Evaluating | Job::EvaluatingBy(_) => interrupt.measuring(),
+                    Job::Evaluating | Job::EvaluatingBy(_) | Job::EvaluatingRandom => {
+                        interrupt.measuring();
+                    }
                     _ => {}
                 }
                 // One bar at a time; otherwise finished bars would pile up below it.
@@ -145,11 +147,11 @@ impl Observer for Screen {
                     &events::Event::Accuracy { iteration, accuracy },
                 );
             }
-            Event::Trajectories { count, bytes, folder } => {
+            Event::Trajectories { count, bytes, folder, seconds } => {
                 let networks = counted(count as usize, "network");
                 let kept = folder.map(|folder| format!(" in {}", folder.display()));
                 console.say(&format!(
-                    "along      {networks} trained on the real images ({}{})",
+                    "along      {networks} trained on the real images ({}{}; {seconds:.1} seconds, which count)",
                     memory_text(bytes),
                     kept.unwrap_or_default()
                 ));
@@ -315,6 +317,10 @@ fn quicker(record: &Record, series: &Series) -> String {
     if record.evaluation.is_none() {
         command += " --no-eval";
     }
+    // Those of a comparison leave it to that.
+    if record.no_baseline && !matches!(series, Series::Methods { .. }) {
+        command += " --no-baseline";
+    }
     command
 }
 
@@ -350,7 +356,7 @@ mod tests {
             "expected  about 30 minutes more on this device for the 2 runs that are left"
         );
         let methods = ["dm", "random", "whole"].map(|name| Method::named(name).unwrap()).to_vec();
-        let methods = Series::Methods { methods, whole: None };
+        let methods = Series::Methods { methods, whole: None, baseline: false, kinds: false };
         let text = told(&methods, (10, 140), true, false);
         assert!(text.contains("2 h 30 min on this device for dm, random, whole: 10 min"), "{text}");
         assert!(text.ends_with(", and other evaluations that were not measured"), "{text}");

@@ -7,7 +7,7 @@ use toml::{Table, Value};
 use dm_wgpu::{
     Recipe, Subject,
     project::{
-        MethodSettings,
+        BOTH, MethodSettings, OTHER_PROTOCOL,
         settings::{Kind, Setting},
     },
 };
@@ -39,6 +39,7 @@ fn refuse(given: &Given) -> Result<(), Failure> {
     }
     if !given.no_eval() {
         given.evaluation(&data, method).check(&data)?;
+        given.other_protocol(&data, method).map(|other| other.check(&data)).transpose()?;
     }
     Ok(())
 }
@@ -49,6 +50,20 @@ fn text(args: &ShowConfigArgs, subject: Subject) -> Result<String, Failure> {
     let record = asked::record(given, method, subject.clone());
     let mut table = Table::try_from(&record)
         .map_err(|error| Failure::Failed(format!("the settings as TOML: {error}")))?;
+    // As one types it, and as `--config` takes it.
+    if let Some(Value::Table(settings)) = table.get_mut("settings")
+        && let Some(Value::Array(numbers)) = settings.remove("per_class")
+    {
+        let numbers: Vec<_> = numbers.iter().map(Value::to_string).collect();
+        settings.insert("ipc".to_owned(), numbers.join(",").into());
+    }
+    // As `--config` takes them, what is not shared by both protocols follows from them.
+    if let (Some(Value::Table(other)), Some(Value::Table(own))) =
+        (table.remove(OTHER_PROTOCOL), table.get_mut("evaluation"))
+    {
+        own.retain(|key, value| other.get(key) == Some(value));
+        own.insert("protocol".to_owned(), BOTH.into());
+    }
     // A run that has not begun has no adapter, and the version is in the first line.
     table.retain(|key, _| !matches!(key, "adapter" | "version"));
     let recipe = given.recipe(subject, method);
@@ -126,6 +141,10 @@ impl Sources<'_> {
         }
         let source = match self.recipe.rule(table, name) {
             None | Some("default") => "default".to_owned(),
+            Some(rule) if (table, name) == ("", "method") => {
+                let source = self.given.chosen().map_or("", |(_, source)| source);
+                format!("{rule}: {source}")
+            }
             Some(rule) if rule.starts_with("preset ") => rule.to_owned(),
             Some(rule) => format!("recipe: {rule}"),
         };
@@ -252,6 +271,9 @@ kernels = "plain"  # flag --kernels
             "--dataset glyphs --eval-depth 1 --eval-batch 7 --eval-augment crop --adapter 0",
             "--dataset glyphs --method k-center --ipc 3 --depth 2 --memory-budget 1.5GiB",
             "--dataset glyphs --method whole --depth 2 --seed 4 --eval-epochs 3 --data-dir a'b",
+            "--dataset glyphs --ipc 1,2,3,4,5,6,7,8,9,10",
+            "--dataset glyphs --ipc 1,2,3,4,5,6,7,8,9,10 --method herding",
+            "--dataset mnist --protocol both --eval-lr 0.3 --eval-width 5",
             "--dataset folder:/pets --resize 16 --test-fraction 0.123456789 --net mlp",
             "--dataset mnist --backend gl --kernels plain --precision f16 --eval-nets 2 --snapshots 3",
         ] {
@@ -268,7 +290,10 @@ kernels = "plain"  # flag --kernels
     fn records_of_runs_are_files_for_it() {
         let place = tempfile::tempdir().unwrap();
         let file = place.path().join("run.toml");
-        for line in ["--dataset mnist --ipc 3", "--dataset glyphs --method random --no-eval"] {
+        for line in [
+            "--dataset mnist --ipc 3 --protocol both",
+            "--dataset glyphs --method random --no-eval",
+        ] {
             record(line).write(&file).unwrap();
             let again = format!("--config {}", file.display());
             assert_eq!(record(&again), record(line));

@@ -7,7 +7,7 @@ use serde::Serialize;
 use dm_wgpu::{
     Accuracy,
     project::{
-        Differences, OutputFolder, Past,
+        Baseline, Differences, OutputFolder, Past,
         files::{COMPARISON, write_json},
         page,
         words::counted,
@@ -39,6 +39,9 @@ struct Run<'a> {
     images: Option<u64>,
     /// In per cent; null if it was not measured.
     accuracy: Option<Accuracy>,
+    /// What random images of equal storage reach, if it was measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    baseline: Option<Baseline>,
     seconds: &'a serde_json::Value,
 }
 
@@ -110,6 +113,7 @@ impl<'a> Run<'a> {
             method: past.text("method"),
             images: past.figures["images"].as_u64(),
             accuracy: past.accuracy(),
+            baseline: past.baseline(),
             seconds: &past.figures["seconds"],
         }
     }
@@ -121,17 +125,22 @@ fn tables(runs: &[(String, Past)], settings: &Differences) -> String {
         Some(seconds) if seconds > 0.0 => format!("{seconds:.1}"),
         _ => String::new(),
     };
-    let header = ["run", "accuracy", "images", "seconds to make", "seconds to evaluate"];
+    let header =
+        ["run", "accuracy", "over random", "images", "seconds to make", "seconds to evaluate"];
     let mut rows = vec![header.map(str::to_owned).to_vec()];
     rows.extend(runs.iter().map(|(name, past)| {
         vec![
             printable(name).into_owned(),
             past.accuracy().map_or_else(|| "not measured".into(), |accuracy| accuracy.to_string()),
+            past.over_random().unwrap_or_default(),
             past.figures["images"].to_string(),
             seconds(past.seconds("condensing")),
             seconds(past.seconds("evaluating")),
         ]
     }));
+    if runs.iter().all(|(_, past)| past.over_random().is_none()) {
+        rows.iter_mut().for_each(|row| drop(row.remove(2)));
+    }
     let mut text = columns(&rows);
     if !settings.different.is_empty() {
         let names = runs.iter().map(|(name, _)| printable(name).into_owned());

@@ -18,6 +18,19 @@ pub fn whole<T: TryFrom<u64>>(
     }
 }
 
+/// A whole number within a range, or several joined by comma.
+pub fn counts(range: RangeInclusive<u64>) -> impl Fn(&str) -> Result<Vec<i64>, String> + Clone {
+    let one = whole(range);
+    move |text| match text.contains(',') {
+        false => one(text).map(|number| vec![number]),
+        true => text
+            .split(',')
+            .map(&one)
+            .collect::<Result<_, _>>()
+            .map_err(|why| format!("{why}, or one for each class, joined by comma")),
+    }
+}
+
 /// From 1.
 pub fn count<T: TryFrom<u64>>(most: u64) -> impl Fn(&str) -> Result<T, String> + Clone {
     whole(1..=most)

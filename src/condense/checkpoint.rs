@@ -70,9 +70,10 @@ pub(super) struct Learned {
 }
 
 /// The names of all settings.
-const SETTINGS: [&str; 23] = [
+const SETTINGS: [&str; 24] = [
     "method",
     "ipc",
+    "per_class",
     "factor",
     "iterations",
     "init",
@@ -199,7 +200,7 @@ impl Checkpoint {
             "dataset": serde_json::to_string(&self.dataset)?,
         });
         let Identity { class_names, channels, size, .. } = &self.dataset;
-        let shape = vec![class_names.len() * self.settings.ipc, *channels, *size, *size];
+        let shape = vec![self.settings.stored(class_names.len()), *channels, *size, *size];
         let notes = self.notes.as_bytes().to_vec();
         let notes =
             Part { name: "notes", dtype: Dtype::U8, shape: vec![notes.len()], bytes: notes };
@@ -221,7 +222,7 @@ impl Checkpoint {
         let settings = settings_of(meta.json("settings", "a run's settings")?)?;
         let dataset: Identity = meta.json("dataset", "a data set's description")?;
         let expected = [
-            dataset.class_names.len().checked_mul(settings.ipc).unwrap_or_default(),
+            settings.stored(dataset.class_names.len()),
             dataset.channels,
             dataset.size,
             dataset.size,
@@ -288,7 +289,8 @@ impl Checkpoint {
             Some((0, value))
         });
         let (at, value) = found?;
-        Some((at / (self.settings.ipc * self.dataset.image_len()?), value))
+        let Settings { ipc, per_class, .. } = &self.settings;
+        Some((per_class.class_of(at / self.dataset.image_len()?, *ipc), value))
     }
 }
 

@@ -35,8 +35,8 @@ pub(crate) struct Plan<'a> {
     pub real_counts: Vec<usize>,
     /// Real images whose statistics freeze batch norms; 0 if the network has no batch norm.
     pub norm_images: usize,
-    /// Synthetic images of each class, as they are stored.
-    pub ipc: usize,
+    /// Synthetic images of each class, as they are stored; packed ones as many of each.
+    pub counts: Vec<usize>,
     /// How networks' images are packed into those; `None` if they are the same.
     pub packed: Option<Packed>,
     pub rates: Rates,
@@ -318,7 +318,7 @@ fn record(
         feed.synthetic(gpu, recording, &pixels.images, network.input(), images);
         network.forward(gpu, recording, weights, of(images), Mode::Frozen)
     };
-    let syn_chunks: Vec<_> = cut(syns, syn_chunk).collect();
+    let syn_chunks = objective.cut(syn_chunk);
     for images in &syn_chunks {
         forward(&mut synthetic, images)?;
         objective.absorb_synthetic(gpu, &mut synthetic, network.output(), images.clone());
@@ -329,7 +329,7 @@ fn record(
         if syn_chunks.len() > 1 {
             forward(&mut synthetic, images)?;
         }
-        let d_output = Some(objective.gradient(images.start));
+        let d_output = Some(objective.gradient(images));
         let (batch, mode) = (of(images), Mode::Frozen);
         network.backward(gpu, &mut synthetic, weights, d_output, batch, mode, Target::INPUT)?;
         feed.back(gpu, &mut synthetic, network.d_input(), gradient, images, false);

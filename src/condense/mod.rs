@@ -7,6 +7,7 @@ mod gradients;
 mod identity;
 mod iteration;
 pub(crate) mod packing;
+mod per_class;
 mod picture;
 mod run;
 mod sample;
@@ -26,6 +27,7 @@ use gradients::BATCH;
 pub(crate) use gradients::{Drawn, Draws, GradientIteration, GradientPlan, GradientProgress};
 pub(crate) use iteration::{ClassPlan, Iteration, Plan, RealBatch, RealFormat, Step, StepProgress};
 use iteration::{Feed, Sizes, cut};
+pub use per_class::PerClass;
 pub use picture::Picture;
 pub use run::{Condensation, Loss};
 pub use select::{Selection, SelectionSettings, Selector};
@@ -77,10 +79,9 @@ fn check_real(dataset: &Dataset, ipc: usize, each: usize, advice: Text) -> Resul
     }
 }
 
-/// Refuses more images than fit into so many bytes, before anything is allocated for them.
-fn check_images(dataset: &Dataset, ipc: usize, most: u64) -> Result<()> {
-    let images = dataset.classes().checked_mul(ipc);
-    let values = images.and_then(|images| images.checked_mul(dataset.image_len()));
+/// Refuses more images, `all` of all classes, than fit into so many bytes, before anything is allocated for them.
+fn check_images(dataset: &Dataset, ipc: usize, all: usize, most: u64) -> Result<()> {
+    let values = all.checked_mul(dataset.image_len());
     if values.is_none_or(|values| values as u64 > most / 4) {
         return Err(Error::setting(
             "ipc",

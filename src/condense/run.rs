@@ -389,6 +389,11 @@ impl Condensation {
     /// As [`picture`](Self::picture).
     pub async fn picture_async(&self) -> Result<Picture> {
         let (dataset, ipc) = (&self.dataset, self.settings.ipc);
+        if !self.settings.per_class.is_even() {
+            let why =
+                "classes have different numbers of images, which the picture has no places for";
+            return Err(Error::shape("picture", why));
+        }
         let longest = self.gpu.device().limits().max_texture_dimension_2d;
         let cells = Cells::fitting(
             (dataset.classes(), ipc),

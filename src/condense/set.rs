@@ -25,6 +25,8 @@ const LOOSE_FORMAT: &str = "dm-wgpu images and labels";
 const FORMAT_VERSION: &str = "1";
 /// Of packed sets, which readers of the first version would take for images.
 const PACKED_VERSION: &str = "2";
+/// Of sets whose classes have different numbers of images, one class after the other.
+const UNEVEN_VERSION: &str = "3";
 /// What a packed set's file says of itself.
 pub(crate) const PACKED: &str = "each picture is factor x factor tiles, and each tile, enlarged bilinearly, is an image to train on";
 /// A larger size means a broken header; no network here could take such images.
@@ -65,7 +67,7 @@ pub(super) const MAX_SIZE: usize = 4096;
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct SyntheticSet {
-    /// Normalised pixels, (N, C, H, W) with N = classes × ipc, class-major.
+    /// Normalised pixels, (N, C, H, W), class-major.
     pub images: Vec<f32>,
     /// One class index per image.
     pub labels: Vec<i64>,
@@ -81,7 +83,7 @@ pub struct SyntheticSet {
     pub mean: Vec<f32>,
     /// Standard deviation of each channel.
     pub std: Vec<f32>,
-    /// Images per class.
+    /// Images per class; if classes have different numbers, the largest.
     pub ipc: usize,
     /// Tiles of a side: 1, or more if each image here is a picture with factor² images to train on packed into it, which
     /// [`decoded`](Self::decoded) unpacks.
@@ -93,23 +95,26 @@ pub struct SyntheticSet {
 }
 
 impl SyntheticSet {
-    /// `ipc` images of each class of `dataset`, with the settings that made them.
+    /// So many images of each class of `dataset`, with the settings that made them.
     pub(crate) fn of(
         dataset: &Dataset,
-        ipc: usize,
+        counts: &[usize],
         images: Vec<f32>,
         settings: &impl serde::Serialize,
     ) -> Result<Self> {
         Ok(Self {
             images,
-            labels: (0..dataset.classes() * ipc).map(|i| (i / ipc) as i64).collect(),
+            labels: (0..)
+                .zip(counts)
+                .flat_map(|(class, &n)| std::iter::repeat_n(class, n))
+                .collect(),
             channels: dataset.channels(),
             size: dataset.size(),
             dataset: dataset.name().to_owned(),
             class_names: dataset.class_names().to_vec(),
             mean: dataset.mean().to_vec(),
             std: dataset.std().to_vec(),
-            ipc,
+            ipc: counts.iter().copied().max().unwrap_or(0),
             factor: 1,
             settings: serde_json::to_string(settings)
                 .map_err(|e| Error::shape("settings", e.to_string()))?,
@@ -133,12 +138,17 @@ impl SyntheticSet {
         }
         self.check_loosely()?;
         // Class by class, where each has as many; else picture by picture.
-        let group = if self.validate().is_ok() { self.ipc } else { 1 };
+        let group = if self.is_even() && self.validate().is_ok() { self.ipc } else { 1 };
         let padding = packing::padding(&self.mean, &self.std);
         let tiles = self.factor * self.factor;
         let images = packing::decode(&self.images, (self.size, self.factor, group), &padding);
         let labels = self.labels.chunks(group).flat_map(|group| group.repeat(tiles)).collect();
         Ok(Self { images, labels, ipc: self.ipc * tiles, factor: 1, ..self })
+    }
+
+    /// Whether there are as many images as if each class had [`ipc`](Self::ipc).
+    pub fn is_even(&self) -> bool {
+        self.classes().checked_mul(self.ipc) == Some(self.labels.len())
     }
 
     /// Number of classes.
@@ -213,16 +223,18 @@ impl SyntheticSet {
 
     /// From a file's bytes; `path` is what an error names.
     pub(crate) fn of_file(bytes: &[u8], path: &Path) -> Result<Self> {
-        let set = Self::decode(bytes).map_err(|reason| Error::format(path, reason))?;
-        set.validate().map_err(|reason| Error::format(path, reason))?;
-        Ok(set)
+        Self::decode(bytes).map_err(|reason| Error::format(path, reason))
     }
 
     /// The file's bytes.
     pub(crate) fn encode(&self) -> Vec<u8> {
         let format = if self.validate().is_ok() { FORMAT } else { LOOSE_FORMAT };
         let n = self.labels.len();
-        let version = if self.factor == 1 { FORMAT_VERSION } else { PACKED_VERSION };
+        let version = match (format, self.is_even(), self.factor) {
+            (FORMAT, false, _) => UNEVEN_VERSION,
+            (.., 1) => FORMAT_VERSION,
+            _ => PACKED_VERSION,
+        };
         let mut metadata = json!({
             "format": format,
             "format_version": version,
@@ -251,7 +263,8 @@ impl SyntheticSet {
     }
 
     fn decode(bytes: &[u8]) -> Result<Self, String> {
-        let (tensors, meta) = open(bytes, FORMAT, &[FORMAT_VERSION, PACKED_VERSION])?;
+        let versions = [FORMAT_VERSION, PACKED_VERSION, UNEVEN_VERSION];
+        let (tensors, meta) = open(bytes, FORMAT, &versions)?;
         let images = tensor(&tensors, "images", Dtype::F32, 4)?;
         let labels = tensor(&tensors, "labels", Dtype::I64, 1)?;
         let [n, channels, height, width] = *images.shape() else {
@@ -263,7 +276,7 @@ impl SyntheticSet {
         if labels.shape() != [n] {
             return Err(format!("{n} images have labels of shape {:?}", labels.shape()));
         }
-        Ok(Self {
+        let set = Self {
             images: values(images.data(), f32::from_le_bytes),
             labels: values(labels.data(), i64::from_le_bytes),
             channels,
@@ -279,7 +292,18 @@ impl SyntheticSet {
             },
             settings: meta.text("settings")?.to_owned(),
             course: Course::read(&tensors)?,
-        })
+        };
+        // A file of another version promises as many of each class.
+        match meta.text("format_version")? {
+            UNEVEN_VERSION if set.is_even() => {
+                return Err("its version is of classes with different numbers of images, but all \
+                            have as many"
+                    .into());
+            }
+            UNEVEN_VERSION => set.validate()?,
+            _ => set.validate_even()?,
+        }
+        Ok(set)
     }
 
     /// Checks a set that the caller made: its fields are public, so anything may be in them.
@@ -293,8 +317,24 @@ impl SyntheticSet {
         self.validate_fields().map_err(|reason| Error::shape("set of images", reason))
     }
 
-    /// Checks that the fields agree with each other; the error says what is wrong.
+    /// Checks that the fields agree with each other and that images come class after class; the error says what is wrong.
     fn validate(&self) -> Result<(), String> {
+        let mut counts = vec![0; self.classes()];
+        for &label in &self.labels {
+            let count = usize::try_from(label).ok().and_then(|label| counts.get_mut(label));
+            count.into_iter().for_each(|count| *count += 1);
+        }
+        let uneven = !self.is_even()
+            && self.factor == 1
+            && self.course.is_none()
+            && self.labels.is_sorted()
+            && !counts.contains(&0)
+            && counts.iter().max() == Some(&self.ipc);
+        if uneven { self.validate_fields() } else { self.validate_even() }
+    }
+
+    /// The same of a set with as many images of each class.
+    fn validate_even(&self) -> Result<(), String> {
         let Self { ipc, .. } = *self;
         let classes = self.classes();
         let n = self.labels.len();

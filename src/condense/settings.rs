@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{check_real, packing};
+use super::{PerClass, check_real, packing};
 use crate::{
     Architecture, Dataset, Distance, Error, Net, Recipe, Result, Text, augment::Strategy,
     nn::is_usual, objective::Matching, setters::with_setters,
@@ -75,6 +75,10 @@ with_setters! {
         pub method: Matching,
         /// Synthetic images per class, from 1; with [`Init::Real`] up to the size of the smallest class.
         pub ipc: usize,
+        /// Images of each class where they are not as many; `ipc` is the largest of these numbers then. Distribution matching
+        /// of images that are not packed has them.
+        #[serde(default, skip_serializing_if = "PerClass::is_even")]
+        pub per_class: PerClass,
         /// Tiles of a side that each of these is packed with, 1 to 4: networks see factor² images in each. Only distribution
         /// matching has more than 1.
         #[serde(default = "one", skip_serializing_if = "is_one")]
@@ -183,6 +187,7 @@ impl Settings {
         if self.ipc > MOST_IPC {
             return Err(Error::setting("ipc", self.ipc, format!("1 to {MOST_IPC} is possible")));
         }
+        self.check_per_class(dataset)?;
         at_least_one("iterations", self.iterations as usize)?;
         at_least_one("batch_real", self.batch_real)?;
         if !(self.lr_img.is_finite() && self.lr_img > 0.0) {
@@ -191,11 +196,36 @@ impl Settings {
         self.check_factor(dataset)?;
         self.check_own()?;
         self.check_trajectories()?;
-        if self.init == Init::Real {
+        if self.init == Init::Real && !self.per_class.is_even() {
+            self.per_class.check_real(dataset)?;
+        } else if self.init == Init::Real {
             let advice = Text::from(", or start from ").value("init", Init::Noise.name());
             check_real(dataset, self.ipc, self.factor * self.factor, advice)?;
         }
         self.network(dataset).map(drop)
+    }
+
+    /// Images of all classes, as they are stored.
+    pub fn stored(&self, classes: usize) -> usize {
+        self.per_class.total(classes, self.ipc)
+    }
+
+    fn check_per_class(&self, dataset: &Dataset) -> Result<()> {
+        self.per_class.check(dataset, self.ipc)?;
+        if self.per_class.is_even() {
+            return Ok(());
+        }
+        let wrong = |why: Text| Err(Error::setting("ipc", &self.per_class, why));
+        if self.method != Matching::Dm {
+            let why =
+                format!("{} takes as many images of each class; take one number, or ", self.method);
+            return wrong(Text::from(why).value("method", Matching::Dm.name()));
+        }
+        if self.factor > 1 {
+            let why = "images are packed where all classes have as many; take one number, or ";
+            return wrong(Text::from(why).value("factor", "1"));
+        }
+        Ok(())
     }
 
     fn check_factor(&self, dataset: &Dataset) -> Result<()> {

@@ -59,7 +59,7 @@ impl DmSession {
             net: case.net.program().embedding(),
             real_counts: real_counts.clone(),
             norm_images: case.norm_images,
-            ipc: case.ipc,
+            counts: vec![case.ipc; case.classes],
             packed: (case.factor > 1).then(|| Packed {
                 images: (case.net.channels(), case.net.size()),
                 factor: case.factor,

@@ -53,7 +53,7 @@ impl SnapshotSession {
             net: case.net.program().embedding(),
             real_counts: real_counts.clone(),
             norm_images: 0,
-            ipc: case.ipc,
+            counts: vec![case.ipc; real_counts.len()],
             packed: Some(Packed {
                 images: (channels, size),
                 factor: case.factor,

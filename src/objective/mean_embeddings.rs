@@ -12,7 +12,8 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct MeanEmbeddings<M: Memory = Gpu> {
     features: usize,
-    ipc: usize,
+    /// Synthetic images of each class.
+    counts: Vec<usize>,
     real: Side<M>,
     synthetic: Side<M>,
     d_embedding: M::Buffer<f32>,
@@ -30,8 +31,8 @@ struct Side<M: Memory> {
 }
 
 impl<M: Memory> MeanEmbeddings<M> {
-    /// For batches of so many real images of each class, and `ipc` synthetic ones. Nothing is written.
-    pub fn room(memory: &M, features: usize, real_counts: &[usize], ipc: usize) -> Self {
+    /// For batches of so many real images of each class, and `counts` synthetic ones. Nothing is written.
+    pub fn room(memory: &M, features: usize, real_counts: &[usize], counts: Vec<usize>) -> Self {
         let classes = real_counts.len();
         let side = |name: &str, counts: &[usize]| Side {
             starts: starts(counts),
@@ -40,9 +41,9 @@ impl<M: Memory> MeanEmbeddings<M> {
         };
         Self {
             features,
-            ipc,
             real: side("real", real_counts),
-            synthetic: side("synthetic", &vec![ipc; classes]),
+            synthetic: side("synthetic", &counts),
+            counts,
             d_embedding: memory.buffer("d embedding", classes * features),
             losses: memory.buffer("losses", classes),
         }
@@ -102,10 +103,16 @@ impl MeanEmbeddings {
         recording.push(mean_difference(gpu, real, synthetic, d_embedding, losses));
     }
 
-    /// The gradient at the embeddings, one row per class, and how synthetic images from `first` on share the rows: as
+    /// The synthetic images in chunks of at most so many, none of which has classes with different numbers of images:
+    /// that is how [`gradient`](Self::gradient) takes them.
+    pub fn cut(&self, chunk: usize) -> Vec<Range<usize>> {
+        pieces(&self.counts, chunk)
+    }
+
+    /// The gradient at the embeddings, one row per class, and how the synthetic images of a chunk share the rows: as
     /// `Network::backward` takes them.
-    pub fn gradient(&self, first: usize) -> (&Buffer<f32>, (usize, usize)) {
-        (&self.d_embedding, (first, self.ipc))
+    pub fn gradient(&self, images: &Range<usize>) -> (&Buffer<f32>, (usize, usize)) {
+        (&self.d_embedding, sharing(&self.counts, images.start))
     }
 
     /// Each class's loss.
@@ -124,6 +131,31 @@ fn starts(counts: &[usize]) -> Vec<u32> {
     std::iter::once(0).chain(ends).collect()
 }
 
+/// Images of classes in chunks of at most so many, each of classes with the same number of images.
+fn pieces(counts: &[usize], chunk: usize) -> Vec<Range<usize>> {
+    let (mut all, mut first) = (Vec::new(), 0);
+    for alike in counts.chunk_by(|a, b| a == b) {
+        let end = first + alike.iter().sum::<usize>();
+        let starts = (first..end).step_by(chunk.max(1));
+        all.extend(starts.map(|start| start..end.min(start + chunk)));
+        first = end;
+    }
+    all
+}
+
+/// As if all classes had as many images as that of `image`: which image it would be then, and how many each has.
+fn sharing(counts: &[usize], image: usize) -> (usize, usize) {
+    let (mut class, mut first) = (0, 0);
+    for alike in counts.chunk_by(|a, b| a == b) {
+        let (each, images) = (alike[0], alike.iter().sum::<usize>());
+        if image < first + images {
+            return (class * each + image - first, each);
+        }
+        (class, first) = (class + alike.len(), first + images);
+    }
+    (0, 1)
+}
+
 /// The classes that have images in `range`.
 fn classes_of(starts: &[u32], range: &Range<usize>) -> Range<usize> {
     let first = starts.partition_point(|&s| s as usize <= range.start) - 1;
@@ -134,6 +166,26 @@ fn classes_of(starts: &[u32], range: &Range<usize>) -> Range<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn chunks_hold_classes_that_are_alike_and_images_find_their_row() {
+        assert_eq!(pieces(&[4, 4, 4], 5), [0..5, 5..10, 10..12]);
+        assert_eq!(pieces(&[2, 2, 5, 1], 3), [0..3, 3..4, 4..7, 7..9, 9..10]);
+        let counts = [2, 2, 5, 1, 2];
+        let classes = counts.iter().enumerate().flat_map(|(class, &n)| vec![class; n]);
+        for (image, class) in classes.enumerate() {
+            let (at, each) = sharing(&counts, image);
+            assert_eq!(at / each, class, "image {image}");
+        }
+        for piece in pieces(&counts, 3) {
+            let (first, each) = sharing(&counts, piece.start);
+            for image in piece.clone() {
+                let (at, own) = sharing(&counts, image);
+                assert_eq!((first + image - piece.start, each), (at, own), "{piece:?}");
+            }
+        }
+        assert_eq!(sharing(&[7, 7], 9), (9, 7), "as it is where all are alike");
+    }
 
     #[test]
     fn a_chunk_knows_its_classes() {

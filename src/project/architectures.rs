@@ -6,8 +6,9 @@ use std::{collections::BTreeMap, path::Path};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Job, Measured, Observer, Result, Setup,
+    Baseline, Job, Measured, Observer, Result, Setup,
     files::{ARCHITECTURES, text_of},
+    random,
     words::in_order,
 };
 use crate::{
@@ -23,10 +24,13 @@ pub struct Worth {
     pub accuracy: Accuracy,
     /// Parameters of one network.
     pub parameters: usize,
-    /// The seconds that it took.
+    /// The seconds that it took, with those for random images if they were measured after it.
     pub seconds: f64,
     /// How they were trained.
     pub settings: EvaluationSettings,
+    /// What random images of equal storage reach; none if it was not measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<Baseline>,
 }
 
 /// Results by the names of the kinds.
@@ -105,12 +109,14 @@ pub fn names(kinds: &[EvaluationSettings]) -> Vec<String> {
     kinds.iter().map(name).collect()
 }
 
-/// Trains networks by each of these settings and tests them; fewer results if it was stopped or failed. A failure is
-/// returned beside the results before it, which may have taken hours.
+/// Trains networks by each of these settings and tests them, and with `baseline` also on random images of equal storage if
+/// `train` is a set; fewer results if it was stopped or failed. A failure is returned beside the results before it, which may have
+/// taken hours.
 pub fn evaluate(
     setup: &Setup,
     train: &TrainingSet,
     kinds: &[EvaluationSettings],
+    baseline: bool,
     observer: &mut dyn Observer,
 ) -> (Vec<(String, Worth)>, Result<()>) {
     let mut all = Vec::new();
@@ -119,15 +125,49 @@ pub fn evaluate(
             1 => Job::Evaluating,
             _ => Job::EvaluatingBy(name.clone()),
         };
-        let Measured { accuracy, seconds } =
-            match setup.measure(train.clone(), settings, job, observer) {
-                Ok(Some(measured)) => measured,
-                Ok(None) => break,
-                Err(failure) => return (all, Err(failure)),
-            };
-        all.push((name, Worth::of(&setup.dataset, settings, accuracy, seconds)));
+        let mut own = Worths::new();
+        let by = (name.clone(), settings);
+        let set = match train {
+            TrainingSet::Synthetic(set) | TrainingSet::InOrder(set) if baseline => Some(set),
+            _ => None,
+        };
+        let ended = complete(setup, (train, set), by, job, &mut own, observer);
+        all.extend(own);
+        match ended {
+            Ok(true) => {}
+            Ok(false) => break,
+            Err(failure) => return (all, Err(failure)),
+        }
     }
     (all, Ok(()))
+}
+
+/// Measures what is missing of one kind among these results: its accuracy, and that of random images of equal storage if a
+/// set to compare them with is given. Returns whether nothing is missing any more.
+pub(super) fn complete(
+    setup: &Setup,
+    (train, set): (&TrainingSet, Option<&SyntheticSet>),
+    (name, settings): (String, &EvaluationSettings),
+    job: Job,
+    worths: &mut Worths,
+    observer: &mut dyn Observer,
+) -> Result<bool> {
+    if worths.get(&name).is_none_or(|worth| worth.settings != *settings) {
+        let measured = setup.measure(train.clone(), settings, job, observer)?;
+        let Some(Measured { accuracy, seconds }) = measured else { return Ok(false) };
+        let worth = Worth::of(&setup.dataset, settings, accuracy, seconds);
+        worths.insert(name.clone(), worth);
+    }
+    if let (Some(set), Some(worth)) = (set, worths.get_mut(&name))
+        && worth.baseline.is_none()
+    {
+        let by = (settings, &worth.accuracy);
+        let random = random::measure(setup, set, settings.seed, by, observer)?;
+        let Some((random, seconds)) = random else { return Ok(false) };
+        worth.baseline = Some(random);
+        worth.seconds += seconds;
+    }
+    Ok(true)
 }
 
 /// Trains networks by a set's own course and tests them, and says how; `None` if it was stopped. Of the settings only the
@@ -156,7 +196,7 @@ pub fn kept(folder: &Path) -> Worths {
 
 impl Worth {
     /// The header above the [`cells`](Self::cells).
-    pub const HEADER: [&str; 4] = ["network", "parameters", "accuracy", "seconds"];
+    pub const HEADER: [&str; 5] = ["network", "parameters", "accuracy", "over random", "seconds"];
 
     pub(super) fn of(
         dataset: &Dataset,
@@ -166,13 +206,20 @@ impl Worth {
     ) -> Self {
         // The network exists, because it was trained with these settings.
         let parameters = settings.network(dataset).map_or(0, |net| net.parameters());
-        Self { accuracy, parameters, seconds, settings: settings.clone() }
+        Self { accuracy, parameters, seconds, settings: settings.clone(), baseline: None }
     }
 
     /// One line of a table.
-    pub fn cells(&self, name: &str) -> [String; 4] {
-        let Self { accuracy, parameters, seconds, .. } = self;
-        [name.to_owned(), parameters.to_string(), accuracy.to_string(), format!("{seconds:.1}")]
+    pub fn cells(&self, name: &str) -> [String; 5] {
+        let Self { accuracy, parameters, seconds, baseline, .. } = self;
+        let over = baseline.as_ref().map(|baseline| baseline.beaten_by(accuracy));
+        [
+            name.to_owned(),
+            parameters.to_string(),
+            accuracy.to_string(),
+            over.unwrap_or_default(),
+            format!("{seconds:.1}"),
+        ]
     }
 }
 

@@ -24,6 +24,10 @@ pub enum Series {
         methods: Vec<Method>,
         /// The evaluation on the whole training set, if `whole` is among them.
         whole: Option<EvaluationSettings>,
+        /// Whether each is evaluated by several kinds of network or protocols, of which only the first is measured.
+        kinds: bool,
+        /// Whether random images are evaluated although `random` is not among them.
+        baseline: bool,
     },
 }
 
@@ -58,6 +62,8 @@ pub struct Evaluations {
     pub every: Option<u32>,
     /// How long each takes, if that was measured.
     pub each: Option<Duration>,
+    /// What further evaluations at the end take: of random images, and by another protocol.
+    pub beside: Duration,
 }
 
 impl Evaluations {
@@ -75,9 +81,19 @@ pub(super) struct Speeds {
     pub iteration: Duration,
     /// `None` without evaluations, or if measuring would have taken too long.
     pub evaluation: Option<Duration>,
+    /// What a run's further evaluations take: of random images, and by another protocol.
+    pub beside: Duration,
 }
 
 impl Series {
+    /// Whether random images are evaluated, for each run or once for several methods.
+    pub(super) fn has_baseline(&self, record: &Record) -> bool {
+        match self {
+            Self::Methods { baseline, .. } => *baseline,
+            _ => record.wants_baseline(),
+        }
+    }
+
     pub(super) fn expected(
         &self,
         speeds: Speeds,
@@ -93,6 +109,7 @@ impl Series {
         let left = settings.iterations.saturating_sub(done);
         let (mut iterations, mut times) = (left, evaluations(left));
         let (mut beside, mut unmeasured) = (Duration::ZERO, false);
+        let mut ends = 1;
         match self {
             Self::Single => {}
             Self::Runs { left, .. } => {
@@ -100,18 +117,21 @@ impl Series {
                 iterations = iterations.saturating_add(others.saturating_mul(settings.iterations));
                 times =
                     times.saturating_add(others.saturating_mul(evaluations(settings.iterations)));
+                ends = *left;
             }
-            Self::Methods { methods, whole: asked } => {
+            Self::Methods { methods, whole: asked, kinds, .. } => {
                 let chosen = methods.iter().filter(|by| matches!(by, Method::Selection(_)));
                 times += chosen.count() as u32;
                 beside = whole.unwrap_or_default();
-                unmeasured = asked.is_some() && whole.is_none();
+                unmeasured = *kinds || asked.is_some() && whole.is_none();
             }
         }
         unmeasured |= times > 0 && speeds.evaluation.is_none();
         Expected {
             condensing: speeds.iteration.saturating_mul(iterations),
-            evaluating: speeds.evaluation.unwrap_or_default().saturating_mul(times) + beside,
+            evaluating: speeds.evaluation.unwrap_or_default().saturating_mul(times)
+                + speeds.beside.saturating_mul(ends)
+                + beside,
             unmeasured,
             resumed: done > 0,
             series: self,
@@ -132,13 +152,26 @@ mod tests {
         done: u32,
         evaluation: Option<u64>,
     ) -> (u64, u64, bool) {
+        of_record(series, every, done, evaluation, false)
+    }
+
+    /// The same, with the evaluation of random images where each run has one.
+    fn of_record(
+        series: &Series,
+        every: Option<u32>,
+        done: u32,
+        evaluation: Option<u64>,
+        baseline: bool,
+    ) -> (u64, u64, bool) {
         let mut record = sample(0);
         record.eval_every = every;
+        record.no_baseline = !baseline;
         let Some(MethodSettings::Condensing(settings)) = &mut record.settings else { panic!() };
         settings.iterations = 100;
         let settings = settings.clone();
         let evaluation = evaluation.map(Duration::from_secs);
-        let speeds = Speeds { iteration: Duration::from_secs(6), evaluation };
+        let beside = evaluation.filter(|_| baseline).unwrap_or_default();
+        let speeds = Speeds { iteration: Duration::from_secs(6), evaluation, beside };
         let whole = Some(Duration::from_secs(7200));
         let Expected { condensing, evaluating, unmeasured, .. } =
             series.expected(speeds, &settings, &record, done, whole);
@@ -155,13 +188,21 @@ mod tests {
         assert_eq!(expected(&runs(2), None, 50, Some(60)), (15, 2, false));
         let methods = ["dm", "random", "whole"].map(|name| Method::named(name).unwrap()).to_vec();
         let whole = sample(0).evaluation;
-        let methods = Series::Methods { methods, whole };
-        assert_eq!(expected(&methods, None, 0, Some(600)), (10, 140, false));
+        let methods = |baseline| {
+            let (methods, whole) = (methods.clone(), whole.clone());
+            Series::Methods { methods, whole, baseline, kinds: false }
+        };
+        assert_eq!(expected(&methods(false), None, 0, Some(600)), (10, 140, false));
+        // Random images of each run, or once for all methods.
+        assert_eq!(of_record(&Series::Single, Some(50), 0, Some(600), true), (10, 40, false));
+        assert_eq!(of_record(&runs(2), None, 50, Some(60), true), (15, 4, false));
+        assert_eq!(of_record(&methods(true), None, 0, Some(600), true), (10, 150, false));
     }
 
     #[test]
     fn evaluations_that_are_left_are_counted() {
-        let left = |every, done| Evaluations { every, each: None }.left(done, 10);
+        let (each, beside) = (None, Duration::ZERO);
+        let left = |every, done| Evaluations { every, each, beside }.left(done, 10);
         assert_eq!(
             [left(None, 3), left(Some(4), 3), left(Some(4), 4), left(Some(5), 10)],
             [1, 3, 2, 1]

@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use serde::Serialize;
+use serde_json::Value;
 
 use super::{
-    Result,
+    Baseline, Result, Worths,
     files::write_json,
     record::{Adapter, MethodSettings, Outcome},
 };
@@ -44,6 +45,12 @@ pub struct Figures {
     /// The accuracy of such a set by the ordinary protocol: in random order, at one rate.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ordinary_accuracy: Option<Accuracy>,
+    /// What random images of equal storage reach; its improvement is that of `accuracy`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<Baseline>,
+    /// The accuracies by both protocols, if both were asked for; `accuracy` is by DM's.
+    #[serde(skip_serializing_if = "Worths::is_empty")]
+    pub architectures: Worths,
     /// Accuracies on the way and at the end, if they were asked for.
     pub curve: Vec<Point>,
     /// Iterations that were done; null if the method has none.
@@ -103,6 +110,10 @@ pub struct Point {
 pub struct Seconds {
     /// Making the set: condensing or choosing.
     pub condensing: f64,
+    /// The part of that in which networks were trained to be matched along, in this run or in those that left them in the
+    /// cache; none if there was none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub training: Option<f64>,
     /// All evaluations together.
     pub evaluating: f64,
 }
@@ -117,7 +128,24 @@ impl Figures {
             seconds: self.seconds.condensing,
             interrupted: self.interrupted,
             accuracy: self.accuracy.clone(),
+            baseline: self.baseline.clone(),
         }
+    }
+
+    /// Takes from an earlier `report.json` what was measured of the same images in the same way on the same device.
+    pub(super) fn measured_before(&mut self, earlier: &Value) {
+        let read = |name: &str| earlier[name].clone();
+        let settings = serde_json::from_value::<EvaluationSettings>(read("evaluation")).ok();
+        let adapter = serde_json::from_value::<Adapter>(read("adapter")).ok();
+        let same = settings.is_some() && settings == self.evaluation;
+        if !same || adapter.as_ref() != Some(&self.adapter) || earlier["version"] != *self.version {
+            return;
+        }
+        self.accuracy = serde_json::from_value(read("accuracy")).ok();
+        self.ordinary_accuracy = serde_json::from_value(read("ordinary_accuracy")).ok();
+        self.baseline = serde_json::from_value(read("baseline")).ok();
+        let evaluating = earlier["seconds"]["evaluating"].as_f64();
+        self.seconds.evaluating = evaluating.unwrap_or(self.seconds.evaluating);
     }
 
     /// Writes them as a file.

@@ -27,6 +27,8 @@ pub(super) struct Made {
     pub iterations: Option<u32>,
     /// Without those of evaluations.
     pub seconds: f64,
+    /// Those of them in which networks were trained to be matched along, perhaps in earlier runs.
+    pub training: f64,
     /// The state from which further iterations could continue.
     pub checkpoint: Option<Checkpoint>,
 }
@@ -65,7 +67,7 @@ pub(super) fn check_condensing(
     };
     let gpu = setup.shared().gpu;
     Condensation::check(&gpu, dataset, settings).map_err(shared)?;
-    let images = settings.ipc * settings.factor * settings.factor * dataset.classes();
+    let images = settings.stored(dataset.classes()) * settings.factor * settings.factor;
     Ok(Evaluation::check(&gpu, dataset, Some(images), evaluation).map_err(shared)?)
 }
 
@@ -88,6 +90,7 @@ pub(super) fn condense(
     let start = checkpoints.load(folder)?;
     let done = start.as_ref().map_or(0, |start| start.checkpoint.iteration());
     let Some(along) = trajectories(setup, settings, observer)? else { return Ok(None) };
+    let (along, training) = (along.trajectories, along.seconds);
     let speeds = setup.speeds(settings, record, done, observer)?;
     let (condensation, history) = match start {
         Some(Start { checkpoint, history }) => {
@@ -117,6 +120,11 @@ pub(super) fn condense(
         evaluations: record.evaluation.as_ref().map(|_| Evaluations {
             every: follow.map(|(every, _)| every),
             each: speeds.evaluation,
+            beside: match setup.outlook.series {
+                // Once for all of them.
+                Series::Methods { .. } => Duration::ZERO,
+                _ => speeds.beside,
+            },
         }),
     });
     let clock = Clock::start(seconds);
@@ -128,7 +136,7 @@ pub(super) fn condense(
     let Some((set, checkpoint, seconds)) = finished? else { return Ok(None) };
     let iterations = Some(checkpoint.iteration());
     let (checkpoint, history) = (Some(checkpoint), work.history);
-    Ok(Some(Made { set, history, iterations, seconds, checkpoint }))
+    Ok(Some(Made { set, history, iterations, seconds: seconds + training, training, checkpoint }))
 }
 
 /// Why a run can't be resumed; pictures are easily changed.
@@ -291,5 +299,6 @@ fn choose(
     let set = selection.set_blocking()?;
     let seconds = begun.elapsed().as_secs_f64();
     let history = History::default();
-    Ok(Some(Made { set, history, iterations: None, seconds, checkpoint: None }))
+    let (iterations, training, checkpoint) = (None, 0.0, None);
+    Ok(Some(Made { set, history, iterations, seconds, training, checkpoint }))
 }

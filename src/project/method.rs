@@ -37,6 +37,11 @@ impl Method {
         matches!(self, Self::Condensing(_))
     }
 
+    /// Whether its sets are to be compared with random ones of equal storage.
+    pub fn beats_random(self) -> bool {
+        !matches!(self, Self::Selection(Selector::Random) | Self::Whole)
+    }
+
     /// `dm`, `herding` …
     pub fn name(self) -> &'static str {
         match self {

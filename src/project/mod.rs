@@ -16,9 +16,11 @@
 //! ```
 
 mod architectures;
+mod baseline;
 mod changes;
 mod checkpoints;
 mod compare;
+mod comparison;
 mod differences;
 mod error;
 mod evaluate;
@@ -33,6 +35,7 @@ mod observer;
 mod outlook;
 pub mod page;
 mod past;
+mod random;
 mod record;
 mod repeats;
 mod resume;
@@ -42,13 +45,16 @@ pub mod settings;
 mod setup;
 mod snapshots;
 mod trajectories;
+mod trajectory_cache;
 pub mod words;
 
 pub use architectures::{Sweep, Worth, Worths, evaluate, evaluate_in_order, kept, names};
+pub use baseline::{Baseline, points};
 pub use changes::Changes;
 pub use checkpoints::CHECKPOINT_EVERY;
 use checkpoints::{Checkpoints, History, Start};
-pub use compare::{Compared, Comparison, Row, compare};
+pub use compare::{Compared, compare};
+pub use comparison::{Comparison, Row};
 pub use differences::Differences;
 pub use error::{Error, FolderFault, Left, PlaceFault, Result};
 pub use evaluate::{Saved, WidthFrom, check_evaluations, keep, report_of, run_of};
@@ -58,10 +64,15 @@ pub use folder::{OutputFolder, remove_empty};
 pub use method::Method;
 pub use observer::{Event, Job, Observer};
 pub use past::{Past, check_set};
-pub use record::{Adapter, Data, Machine, MethodSettings, Outcome, Record, pictures};
+pub use random::is_random;
+pub use record::{
+    Adapter, Data, Machine, MethodSettings, OTHER_PROTOCOL, Outcome, Record, pictures,
+};
 pub use repeats::{OfSeed, Repeats, Together, over};
 pub use resume::{Resumed, resume};
 pub use run::{Ran, run};
 pub use series::{Repeated, repeat};
 pub use setup::{Measured, Setup, load};
 use snapshots::{Snapshots, animate};
+pub use trajectory_cache::{About, KeptTrajectory, kept_trajectories, trajectory_folder};
+pub use words::BOTH;

@@ -168,6 +168,8 @@ pub enum Event<'a> {
         bytes: u64,
         /// Where they are kept for other runs; none without a home folder.
         folder: Option<&'a Path>,
+        /// What training them took, now or in the runs that left them there; part of this run's seconds.
+        seconds: f64,
     },
     /// A checkpoint could not be written; the one after `saved` iterations stays.
     NoCheckpoint {
@@ -206,6 +208,8 @@ pub enum Job {
     Evaluating,
     /// The same by one of several kinds of network.
     EvaluatingBy(String),
+    /// Evaluating random real images, which a set is compared with.
+    EvaluatingRandom,
     /// Evaluating on the way, after so many iterations.
     EvaluatingAfter(u32),
 }
@@ -233,6 +237,7 @@ impl fmt::Display for Job {
             }
             Self::Evaluating => f.write_str("evaluating"),
             Self::EvaluatingBy(net) => write!(f, "evaluating by {net}"),
+            Self::EvaluatingRandom => f.write_str("evaluating random images"),
             Self::EvaluatingAfter(done) => {
                 write!(f, "evaluating after {}", counted(*done as usize, "iteration"))
             }

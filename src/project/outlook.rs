@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     Advance, Condensation, Dataset, Evaluation, EvaluationSettings, Gpu, Preset, Recipe, Settings,
-    Subject, TrainingSet,
+    Subject, SyntheticSet, TrainingSet,
 };
 
 /// This many multiplications and additions take no time on a GPU, and minutes on a CPU.
@@ -63,8 +63,9 @@ impl Outlook {
             // If nobody wants times, none are measured; but kernels are compiled, so that this time is not part of an
             // iteration.
             let patience = || observer.wants_times() && begun.elapsed() < PATIENCE;
-            let evaluation = record.evaluation.as_ref();
-            let speeds = measured(device, settings, evaluation.filter(|_| patience()))?;
+            let baseline = series.has_baseline(record);
+            let evaluations = Some(record.evaluations()).filter(|_| patience());
+            let speeds = measured(device, settings, &evaluations.unwrap_or_default(), baseline)?;
             let _ = self.known.set(speeds);
             let whole = match series {
                 Series::Methods { whole: Some(whole), .. } if patience() => {
@@ -79,9 +80,8 @@ impl Outlook {
             // A run that has begun is not to be replaced by a quicker one.
             if done == 0 {
                 let (small, small_record) = small(dataset, settings, record);
-                let evaluation = small_record.evaluation.as_ref();
                 let speeds = match patience() {
-                    true => Some(measured(device, &small, evaluation)?),
+                    true => Some(measured(device, &small, &small_record.evaluations(), baseline)?),
                     false => None,
                 };
                 let time = speeds
@@ -105,14 +105,31 @@ impl Outlook {
 fn measured(
     device: (&Gpu, &Arc<Dataset>),
     settings: &Settings,
-    evaluation: Option<&EvaluationSettings>,
+    evaluations: &[&EvaluationSettings],
+    baseline: bool,
 ) -> Result<Speeds> {
     let mut run = Condensation::new(device.0, Arc::clone(device.1), settings.clone())?;
     let iteration = mean(&run)? / settings.iterations.max(1);
-    let set = TrainingSet::Synthetic(run.images_blocking()?);
+    let set = run.images_blocking()?;
     drop(run);
-    let evaluation = evaluation.map(|settings| evaluating(device, set, settings)).transpose()?;
-    Ok(Speeds { iteration, evaluation })
+    // Of stored images, which are fewer than the packed ones; else they are as many.
+    let mut stored = set.clone();
+    stored.factor = 1;
+    let packed = set.factor > 1;
+    let (mut evaluation, mut beside) = (None, Duration::ZERO);
+    for &settings in evaluations {
+        let time =
+            |set: &SyntheticSet| evaluating(device, TrainingSet::Synthetic(set.clone()), settings);
+        let own = time(&set)?;
+        match evaluation {
+            None => evaluation = Some(own),
+            Some(_) => beside += own,
+        }
+        if baseline {
+            beside += if packed { time(&stored)? } else { own };
+        }
+    }
+    Ok(Speeds { iteration, evaluation, beside })
 }
 
 fn evaluating(
@@ -131,14 +148,20 @@ fn mean(work: &dyn Advance) -> crate::Result<Duration> {
 
 /// The same data set with the preset for slow devices.
 fn small(dataset: &Dataset, asked: &Settings, record: &Record) -> (Settings, Record) {
-    let Settings { ipc, method, .. } = *asked;
+    let Settings { ipc, method, ref per_class, .. } = *asked;
     let (preset, ipc) = (Preset::Small, Some(ipc));
     let subject = Subject { preset, ipc, method, ..Subject::from(dataset) };
     let recipe = Recipe::new(subject);
-    let settings = Settings::of(&recipe);
+    let settings = Settings::of(&recipe).per_class(per_class.clone());
     let evaluation = record.evaluation.as_ref().map(|_| EvaluationSettings::of(&recipe));
+    // What both share is by the same preset.
+    let other_protocol = record.other_protocol.as_ref().map(|other| {
+        let subject = Subject::from(dataset).preset(preset).ipc(ipc).method(method);
+        EvaluationSettings::of(&Recipe::new(subject.protocol(other.protocol)))
+    });
     let asked = Some(MethodSettings::Condensing(settings.clone()));
-    (settings, Record { settings: asked, evaluation, eval_every: None, ..record.clone() })
+    let asked = Record { settings: asked, evaluation, other_protocol, ..record.clone() };
+    (settings, Record { eval_every: None, ..asked })
 }
 
 /// Multiplications and additions of an iteration, roughly: those of the second block, which has most of them.

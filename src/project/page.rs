@@ -10,7 +10,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
-    Differences, Error, FolderFault, Past, Result, Worth,
+    Baseline, Differences, Error, FolderFault, Past, Result, Worth,
+    baseline::points,
     figures::Losses,
     files::{COMPARISON, FIGURES, PAGE, SEEDS, are_several, text_of},
     repeats::{Repeats, over},
@@ -49,13 +50,18 @@ fn write_seeds(folder: &Path) -> Result<PathBuf> {
     let Ok(text) = text_of(&path) else {
         return Err(Error::folder(folder, FolderFault::NoneEnded));
     };
-    let Together { runs, accuracy, means } =
+    let Together { runs, accuracy, means, baseline } =
         serde_json::from_str(&text).map_err(|error| Failure::format(&path, error.to_string()))?;
     // Without an evaluation there is no common accuracy.
     let together = accuracy.zip(means).map(|(all, means)| Fact {
         name: "Test accuracy".into(),
         value: all.to_string(),
         note: over(&all, &means),
+    });
+    let random = baseline.map(|random| Fact {
+        name: "Over random images".into(),
+        value: points(random.improvement),
+        note: format!("points; these reach {}", random.accuracy),
     });
     let read = |OfSeed { folder: own }: OfSeed| Ok((own.clone(), Past::read(&folder.join(own))?));
     let runs = runs.into_iter().map(read).collect::<Result<Vec<_>>>()?;
@@ -75,7 +81,7 @@ fn write_seeds(folder: &Path) -> Result<PathBuf> {
             row.cells.first().is_none_or(|name| !["seed", "eval-seed"].contains(&&**name))
         });
     }
-    save(&Page { lead, facts: together.into_iter().collect(), ..page }, folder)
+    save(&Page { lead, facts: together.into_iter().chain(random).collect(), ..page }, folder)
 }
 
 /// What the page needs of the figures of several seeds, whatever version wrote them.
@@ -84,6 +90,7 @@ struct Together {
     runs: Vec<OfSeed>,
     accuracy: Option<Accuracy>,
     means: Option<Accuracy>,
+    baseline: Option<Baseline>,
 }
 
 #[derive(Deserialize)]
@@ -106,15 +113,23 @@ fn write_compared(folder: &Path) -> Result<PathBuf> {
         else {
             continue;
         };
-        runs.push((name.to_owned(), Past::read(&folder.join(own))?));
+        let mut past = Past::read(&folder.join(own))?;
+        // What was measured once for all methods.
+        if row["baseline"].is_object() {
+            past.figures["baseline"] = row["baseline"].clone();
+        }
+        runs.push((name.to_owned(), past));
     }
     if runs.is_empty() {
         return Err(wrong("it names no run that left a folder").into());
     }
     let title = match table["dataset"].as_str() {
         Some(dataset) => {
-            let ipc = table["ipc"].as_u64().unwrap_or(0) as usize;
-            format!("{dataset}, {} per class: methods compared", counted(ipc, "image"))
+            // As the methods have it, but `whole`.
+            let own = runs.iter().find_map(|(_, past)| past.each_class());
+            let each = own.unwrap_or_else(|| table["ipc"].to_string());
+            let images = if each == "1" { "image" } else { "images" };
+            format!("{dataset}, {each} {images} per class: methods compared")
         }
         None => format!("{} compared", counted(runs.len(), "run")),
     };
@@ -127,12 +142,11 @@ fn save(page: &Page, folder: &Path) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// `glyphs, 10 images a class`.
+/// `glyphs, 10 images per class`.
 fn title(past: &Past) -> String {
-    match past.figures["settings"]["ipc"].as_u64() {
-        Some(ipc) => {
-            format!("{}, {} per class", past.text("dataset"), counted(ipc as usize, "image"))
-        }
+    match past.each_class() {
+        Some(each) if each == "1" => format!("{}, 1 image per class", past.text("dataset")),
+        Some(each) => format!("{}, {each} images per class", past.text("dataset")),
         None => past.text("dataset").to_owned(),
     }
 }
@@ -209,12 +223,17 @@ fn facts(past: &Past) -> Vec<Fact> {
         (None, Ok(_)) => fact("Test accuracy", "not measured".into(), "interrupted".into()),
         (None, Err(_)) => {}
     }
+    if let (Some(accuracy), Some(random)) = (past.accuracy(), past.baseline()) {
+        let many = counted(random.images, "real image");
+        let note = format!("points; {many} drawn at random reach {}", random.accuracy);
+        fact("Over random images", random.beaten_by(&accuracy), note);
+    }
     if let Some(images) = past.figures["images"].as_u64() {
-        let each = past.figures["settings"]["ipc"].as_u64();
+        let each = past.each_class();
         let packed = past.figures["packed_into"].as_u64();
         let each = match (each, packed) {
-            (Some(ipc), Some(stored)) => format!("packed into {stored}, {ipc} per class"),
-            (Some(ipc), None) => format!("{ipc} per class"),
+            (Some(each), Some(stored)) => format!("packed into {stored}, {each} per class"),
+            (Some(each), None) => format!("{each} per class"),
             _ => String::new(),
         };
         fact("Images", images.to_string(), each);
@@ -231,8 +250,11 @@ fn facts(past: &Past) -> Vec<Fact> {
     let evaluating = past.seconds("evaluating").filter(|seconds| *seconds > 0.0).map(duration);
     match (past.seconds("condensing").filter(|seconds| *seconds > 0.0), evaluating) {
         (Some(making), evaluating) => {
-            let note = evaluating.map(|time| format!("and {time} to evaluate")).unwrap_or_default();
-            fact("Time", duration(making), note);
+            let training = past.seconds("training").map(duration);
+            let notes = training.map(|time| format!("{time} of it training networks"));
+            let evaluating = evaluating.map(|time| format!("and {time} to evaluate"));
+            let notes: Vec<_> = notes.into_iter().chain(evaluating).collect();
+            fact("Time", duration(making), notes.join(", "));
         }
         (None, Some(time)) => fact("Time", time, "to evaluate".into()),
         (None, None) => {}
@@ -376,18 +398,23 @@ fn of_several(title: &str, runs: &[(String, Past)]) -> Page {
             cells: vec![
                 name.clone(),
                 accuracy.map_or_else(|| "not measured".to_owned(), |accuracy| accuracy.to_string()),
+                past.over_random().unwrap_or_else(|| "–".into()),
                 count(past).to_string(),
                 seconds(past.seconds("condensing")),
                 seconds(past.seconds("evaluating")),
             ],
         }
     };
-    let header = ["", "test accuracy", "images", "to make", "to evaluate"];
-    let accuracies = Table {
+    let header = ["", "test accuracy", "over random", "images", "to make", "to evaluate"];
+    let mut accuracies = Table {
         title: "Accuracies".into(),
         header: header.map(str::to_owned).into(),
         rows: runs.iter().map(row).collect(),
     };
+    if runs.iter().all(|(_, past)| past.over_random().is_none()) {
+        accuracies.header.remove(2);
+        accuracies.rows.iter_mut().for_each(|row| drop(row.cells.remove(2)));
+    }
     let settings = Differences::of(runs);
     let header = runs.iter().map(|(name, _)| name.clone());
     let difference = |(name, values): &(String, Vec<Option<String>>)| Row {

@@ -8,7 +8,7 @@ use std::{
 use serde_json::Value;
 
 use super::{
-    Error, FolderFault, Result, Worths,
+    Baseline, Error, FolderFault, Result, Worths,
     files::{COMPARISON, FIGURES, METRICS, RECORD, SET, are_several, text_of},
     kept, snapshots,
 };
@@ -118,6 +118,27 @@ impl Past {
     /// Of a set that has a course of training of its own, the accuracy by the ordinary protocol.
     pub fn ordinary_accuracy(&self) -> Option<Accuracy> {
         serde_json::from_value(self.figures["ordinary_accuracy"].clone()).ok()
+    }
+
+    /// Stored images per class: `10`, or `1 to 10` where classes have different numbers.
+    pub fn each_class(&self) -> Option<String> {
+        let settings = &self.figures["settings"];
+        let ipc = settings["ipc"].as_u64()?;
+        let numbers = settings["per_class"].as_array().into_iter().flatten();
+        Some(match numbers.filter_map(Value::as_u64).min() {
+            Some(least) => format!("{least} to {ipc}"),
+            None => ipc.to_string(),
+        })
+    }
+
+    /// What random images of equal storage reach, if it was measured.
+    pub fn baseline(&self) -> Option<Baseline> {
+        serde_json::from_value(self.figures["baseline"].clone()).ok()
+    }
+
+    /// By how many points its accuracy is higher than that, as in `+12.30`.
+    pub fn over_random(&self) -> Option<String> {
+        Some(self.baseline()?.beaten_by(&self.accuracy()?))
     }
 
     /// Iterations, and the accuracy of the images after them.

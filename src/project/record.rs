@@ -9,15 +9,18 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use toml::{Table, Value};
 
 use super::{
-    Method, Result,
+    Baseline, Method, Result,
     files::text_of,
     settings::{SETTINGS, Setting},
-    words::quoted,
+    words::{BOTH, quoted, say_numbers},
 };
 use crate::{
     Accuracy, AdapterChoice, Error, EvaluationSettings, Gpu, Kernels, Matching, Precision,
     SelectionSettings, Settings, data, report,
 };
+
+/// The table of a record with the evaluation by the second of them.
+pub const OTHER_PROTOCOL: &str = "other_protocol";
 
 /// The default number of pictures on the way.
 const USUAL_SNAPSHOTS: u32 = 10;
@@ -39,6 +42,9 @@ pub struct Record {
     /// Whether no evaluation was asked for.
     #[serde(default, skip_serializing_if = "is_false")]
     pub no_eval: bool,
+    /// Whether the accuracy is not to be compared with that of random images of equal storage.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub no_baseline: bool,
     /// What it works on.
     pub data: Data,
     /// As asked for; [`Outcome::completed_iterations`] is what was done. Training on a whole data
@@ -48,6 +54,9 @@ pub struct Record {
     /// `None` if no evaluation was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub evaluation: Option<EvaluationSettings>,
+    /// A further evaluation by the other protocol, if both were asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub other_protocol: Option<EvaluationSettings>,
     /// What was asked of the machine.
     #[serde(default, skip_serializing_if = "Machine::is_open")]
     pub machine: Machine,
@@ -146,14 +155,31 @@ pub struct Outcome {
     /// In per cent; none if it was not measured.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub accuracy: Option<Accuracy>,
+    /// What random images of equal storage reach; none if it was not measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<Baseline>,
 }
 
 impl MethodSettings {
-    /// Images of each class that networks are trained on.
-    pub fn images(&self) -> usize {
+    /// Images of so many classes that networks are trained on.
+    pub fn images(&self, classes: usize) -> usize {
         match self {
-            Self::Condensing(settings) => settings.ipc * settings.factor * settings.factor,
-            Self::Selection(settings) => settings.ipc,
+            Self::Condensing(settings) => {
+                settings.stored(classes) * settings.factor * settings.factor
+            }
+            Self::Selection(settings) => settings.per_class.total(classes, settings.ipc),
+        }
+    }
+
+    /// `ipc10`, or `ipc1to10` where classes have different numbers.
+    fn each(&self) -> String {
+        let (ipc, per_class) = match self {
+            Self::Condensing(settings) => (settings.ipc, &settings.per_class),
+            Self::Selection(settings) => (settings.ipc, &settings.per_class),
+        };
+        match per_class.numbers().iter().min() {
+            Some(least) => format!("ipc{least}to{ipc}"),
+            None => format!("ipc{ipc}"),
         }
     }
 }
@@ -221,9 +247,11 @@ impl Record {
             eval_every: None,
             snapshots: method.condenses().then_some(USUAL_SNAPSHOTS),
             no_eval: evaluation.is_none(),
+            no_baseline: false,
             data,
             settings,
             evaluation,
+            other_protocol: None,
             machine: Machine::default(),
             adapter: Adapter::default(),
             outcome: None,
@@ -233,6 +261,7 @@ impl Record {
     /// What folders are called after: `glyphs-ipc10`.
     pub fn name(&self) -> String {
         let dataset = short(&self.data.name);
+        let each = self.settings.as_ref().map(MethodSettings::each).unwrap_or_default();
         match &self.settings {
             Some(MethodSettings::Condensing(settings)) => {
                 let method = match settings.method {
@@ -243,10 +272,10 @@ impl Record {
                     1 => String::new(),
                     factor => format!("-factor{factor}"),
                 };
-                format!("{dataset}{method}-ipc{}{packed}", settings.ipc)
+                format!("{dataset}{method}-{each}{packed}")
             }
             Some(MethodSettings::Selection(settings)) => {
-                format!("{dataset}-{}-ipc{}", settings.selection, settings.ipc)
+                format!("{dataset}-{}-{each}", settings.selection)
             }
             None => format!("{dataset}-whole"),
         }
@@ -261,6 +290,23 @@ impl Record {
             }
             None => Method::named(&self.method).filter(|method| *method == Method::Whole),
         }
+    }
+
+    /// Its evaluations, none if none was asked for.
+    pub(super) fn evaluations(&self) -> Vec<&EvaluationSettings> {
+        let both = self.evaluation.iter().chain(&self.other_protocol);
+        both.collect()
+    }
+
+    /// Both evaluations, if there are two protocols.
+    pub fn protocols(&self) -> Option<[EvaluationSettings; 2]> {
+        Some([self.evaluation.clone()?, self.other_protocol.clone()?])
+    }
+
+    /// Whether random images of equal storage are to be evaluated beside its set.
+    pub fn wants_baseline(&self) -> bool {
+        let better = self.method().is_some_and(Method::beats_random);
+        better && self.evaluation.is_some() && !self.no_baseline
     }
 
     /// What everything random follows from.
@@ -345,9 +391,18 @@ impl Record {
             record["settings"]["net"] = settings.net.to_string().into();
             record["settings"]["factor"] = settings.factor.into();
         }
+        say_numbers(&mut record["settings"]);
         if let Some(settings) = &self.evaluation {
             record["evaluation"]["net"] = settings.net.to_string().into();
             record["evaluation"]["protocol"] = settings.protocol.name().into();
+        }
+        if let Some(other) = self.other_protocol.as_ref().and_then(|s| serde_json::to_value(s).ok())
+        {
+            // What they do not share follows from the protocol.
+            if let Some(own) = record["evaluation"].as_object_mut() {
+                own.retain(|key, value| key == "net" || other.get(key) == Some(value));
+            }
+            record["evaluation"]["protocol"] = BOTH.into();
         }
         let mut command = "dm-wgpu".to_owned();
         let method = self.method();

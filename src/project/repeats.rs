@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Result,
+    Baseline, Result, Worth, Worths,
     files::{FIGURES, text_of, write_json},
     record::{MethodSettings, Outcome, Record, parse},
     words::counted,
@@ -36,6 +36,12 @@ pub struct Together {
     pub accuracy: Option<Accuracy>,
     /// The same over the means of the runs.
     pub means: Option<Accuracy>,
+    /// What random images of equal storage reach, over all networks of all runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<Baseline>,
+    /// The accuracies by both protocols over all networks of all runs, if both were asked for.
+    #[serde(skip_serializing_if = "Worths::is_empty")]
+    pub architectures: Worths,
     /// Whether runs are missing that were asked for, or their accuracies.
     pub interrupted: bool,
 }
@@ -51,8 +57,14 @@ pub struct OfSeed {
     pub completed_iterations: Option<u32>,
     /// In per cent; none if it was not measured.
     pub accuracy: Option<Accuracy>,
+    /// What random images of equal storage reach; none if it was not measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<Baseline>,
     /// Without those of the evaluation.
     pub seconds: f64,
+    /// The accuracies by both protocols, if both were asked for.
+    #[serde(skip_serializing_if = "Worths::is_empty")]
+    pub architectures: Worths,
 }
 
 /// `all 6 networks of 2 runs; over their means 86.00 ± 4.00 %`.
@@ -102,7 +114,7 @@ impl Repeats {
             Some(MethodSettings::Selection(settings)) => settings.seed = seed,
             None => {}
         }
-        if let Some(evaluation) = &mut record.evaluation {
+        for evaluation in record.evaluation.iter_mut().chain(&mut record.other_protocol) {
             evaluation.seed = seed;
         }
         record
@@ -116,9 +128,17 @@ fn named(seed: u64) -> String {
 
 impl OfSeed {
     /// The run with this seed, and its outcome.
-    pub fn of(seed: u64, outcome: Outcome) -> Self {
-        let Outcome { completed_iterations, accuracy, seconds, .. } = outcome;
-        Self { seed, folder: named(seed), completed_iterations, accuracy, seconds }
+    pub fn of(seed: u64, outcome: Outcome, architectures: Worths) -> Self {
+        let Outcome { completed_iterations, accuracy, baseline, seconds, .. } = outcome;
+        Self {
+            seed,
+            folder: named(seed),
+            completed_iterations,
+            accuracy,
+            baseline,
+            seconds,
+            architectures,
+        }
     }
 }
 
@@ -132,6 +152,8 @@ impl Together {
             runs: Vec::new(),
             accuracy: None,
             means: None,
+            baseline: None,
+            architectures: Worths::new(),
             interrupted: true,
         }
     }
@@ -145,8 +167,34 @@ impl Together {
             self.means =
                 Some(Accuracy::of(measured.iter().map(|accuracy| accuracy.mean).collect()));
         }
+        if let Some(accuracy) = &self.accuracy {
+            self.baseline = over_all(self.runs.iter().map(|row| row.baseline.as_ref()), accuracy);
+        }
+        let kinds = self.runs.first().map(|row| row.architectures.clone()).unwrap_or_default();
+        for (name, first) in kinds {
+            let all: Option<Vec<_>> =
+                self.runs.iter().map(|row| row.architectures.get(&name)).collect();
+            // Of all runs, as the others are.
+            let Some(all) = all else { continue };
+            let runs = all.iter().flat_map(|worth| worth.accuracy.runs.iter().copied());
+            let accuracy = Accuracy::of(runs.collect());
+            let baseline = over_all(all.iter().map(|worth| worth.baseline.as_ref()), &accuracy);
+            let seconds = all.iter().map(|worth| worth.seconds).sum();
+            let together = Worth { accuracy, baseline, seconds, ..first };
+            self.architectures.insert(name, together);
+        }
         write_json(self, &dir.join(FIGURES))
     }
+}
+
+/// The random images of all runs, beside an accuracy over all of them; `None` if a run lacks them, or both would not compare.
+fn over_all<'a>(
+    random: impl Iterator<Item = Option<&'a Baseline>>,
+    accuracy: &Accuracy,
+) -> Option<Baseline> {
+    let random: Vec<_> = random.collect::<Option<_>>()?;
+    let all = random.iter().flat_map(|random| random.accuracy.runs.iter().copied());
+    Some(Baseline::new(Accuracy::of(all.collect()), random.first()?.images, accuracy))
 }
 
 #[cfg(test)]
@@ -190,7 +238,13 @@ mod tests {
             folder: format!("seed{seed}"),
             completed_iterations: Some(7),
             accuracy: Some(Accuracy::of(accuracy.to_vec())),
+            baseline: (seed != 2).then(|| Baseline {
+                accuracy: Accuracy::of(vec![70.0 + seed as f64]),
+                images: 20,
+                improvement: 0.0,
+            }),
             seconds: 1.0,
+            architectures: Worths::new(),
         };
         report.runs = vec![row(0, &[80.0, 84.0]), row(1, &[90.0, 90.0])];
         report.interrupted = false;
@@ -201,5 +255,12 @@ mod tests {
         assert!((all.std - 18f64.sqrt()).abs() < 1e-12);
         assert_eq!((means.mean, means.std, &means.runs[..]), (86.0, 4.0, &[82.0, 90.0][..]));
         assert_eq!(over(all, means), "all 4 networks of 2 runs; over their means 86.00 ± 4.00 %");
+        let random = report.baseline.as_ref().unwrap();
+        assert_eq!((random.accuracy.mean, random.improvement), (70.5, 15.5));
+        assert_eq!(random.images, 20);
+        report.baseline = None;
+        report.runs.push(row(2, &[90.0]));
+        report.write(folder.path()).unwrap();
+        assert_eq!(report.baseline, None, "not of all runs");
     }
 }

@@ -18,7 +18,7 @@ pub enum Resumed {
     /// One run was resumed.
     One(Box<Ran>),
     /// A series of runs was resumed.
-    Several(Repeated),
+    Several(Box<Repeated>),
 }
 
 /// Resumes the run in this folder, or the first of several that is not finished.
@@ -33,7 +33,7 @@ pub fn resume(
 ) -> Result<Resumed> {
     if are_several(dir) {
         let repeated = series::resume(dir, changes, checkpoint_every, observer)?;
-        return Ok(Resumed::Several(repeated));
+        return Ok(Resumed::Several(Box::new(repeated)));
     }
     check(dir)?;
     let record = changes.read(dir)?;

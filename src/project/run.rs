@@ -7,14 +7,17 @@ use std::{
 
 use super::{
     Checkpoints, Error, Event, Figures, Job, Left, Losses, MethodSettings, Observer, OutputFolder,
-    Point, Record, Result, Seconds, Seeds, Setup, animate,
+    Point, Record, Result, Seconds, Seeds, Setup, Worth, Worths, animate,
+    architectures::complete,
     files::{ARCHITECTURES, CHECKPOINT, DECODED, FIGURES, GRID, IMAGES, METRICS, RECORD, SET},
+    keep, kept,
     make::{Made, check_condensing, condense, select},
-    page,
+    names, page, random, report_of,
     setup::check_test,
 };
 use crate::{
-    Checkpoint, Error as Failure, Evaluation, EvaluationSettings, Selection, TrainingSet,
+    Checkpoint, Error as Failure, Evaluation, EvaluationSettings, Selection, SyntheticSet,
+    TrainingSet,
     report::{self, Measurement},
 };
 
@@ -104,10 +107,12 @@ impl<'a> Task<'a> {
             }
             None => {}
         }
-        let images = settings.as_ref().map(|settings| settings.images() * dataset.classes());
+        let images = settings.as_ref().map(|settings| settings.images(dataset.classes()));
         if let Some(evaluation) = evaluation {
             check_test(&data.name, dataset)?;
-            Evaluation::check(gpu, dataset, images, evaluation)?;
+            for evaluation in [evaluation].into_iter().chain(&record.other_protocol) {
+                Evaluation::check(gpu, dataset, images, evaluation)?;
+            }
         }
         Ok(Self { setup, record, checkpoint_every })
     }
@@ -157,17 +162,21 @@ impl<'a> Task<'a> {
         figures.packed_into = (made.set.factor > 1).then_some(made.set.labels.len());
         figures.completed_iterations = made.iterations;
         figures.loss = Losses::of(&made.history.losses);
-        figures.seconds = Seconds { condensing: made.seconds, evaluating: made.history.evaluating };
+        figures.seconds = Seconds {
+            condensing: made.seconds,
+            training: (made.training > 0.0).then_some(made.training),
+            evaluating: made.history.evaluating,
+        };
         let stopped = match &figures.settings {
             Some(MethodSettings::Condensing(asked)) => made.iterations != Some(asked.iterations),
             _ => false,
         };
-        // The run counts as interrupted while its accuracy is missing, so that the files are right even if the program
-        // ends now.
+        // The run counts as interrupted while its accuracy or the baseline's is missing, so that the files are right even
+        // if the program ends now.
         figures.interrupted = stopped || figures.evaluation.is_some();
-        figures.curve = curve(&made.rows());
         let data = folder.path().join(SET);
         let before = std::fs::read(&data).ok();
+        let earlier = report_of(folder.path());
         if let Err(failure) = folder.restore().and_then(|()| Ok(made.set.save(&data)?)) {
             let stays = checkpoints.saved().is_some_and(|saved| Some(saved) == made.iterations);
             return Err(match &made.checkpoint {
@@ -180,36 +189,108 @@ impl<'a> Task<'a> {
         if before != std::fs::read(&data).ok() {
             // Of other images than these.
             let _ = std::fs::remove_file(folder.path().join(ARCHITECTURES));
+        } else if !stopped {
+            figures.measured_before(&earlier);
         }
+        if let Some(accuracy) = figures.accuracy.clone() {
+            made.history.set_accuracy(made.iterations.unwrap_or(0), accuracy);
+        }
+        figures.curve = curve(&made.rows());
         let safe = |failure: Error| failure.with(Left::Images(data.clone()));
         self.save(&made, &figures, folder).map_err(safe)?;
 
         let Some(settings) = figures.evaluation.clone().filter(|_| !stopped) else {
             return Ok(figures);
         };
-        let mut measure = |set: TrainingSet, job: Job| {
-            self.setup.measure(set, &settings, job, observer).map_err(safe)
-        };
-        if made.set.course.is_some() {
-            let set = TrainingSet::Synthetic(made.set.clone());
-            let Some(ordinary) = measure(set, Job::Evaluating)? else { return Ok(figures) };
-            figures.ordinary_accuracy = Some(ordinary.accuracy);
-            figures.seconds.evaluating += ordinary.seconds;
+        let baseline = self.record.wants_baseline();
+        if figures.accuracy.is_none() {
+            let mut measure = |set: TrainingSet| {
+                self.setup.measure(set, &settings, Job::Evaluating, observer).map_err(safe)
+            };
+            if made.set.course.is_some() {
+                let set = TrainingSet::Synthetic(made.set.clone());
+                let Some(ordinary) = measure(set)? else { return Ok(figures) };
+                figures.ordinary_accuracy = Some(ordinary.accuracy);
+                figures.seconds.evaluating += ordinary.seconds;
+            }
+            let measured = measure(TrainingSet::as_made(made.set.clone()))?;
+            let Some(measured) = measured else { return Ok(figures) };
+            figures.seconds.evaluating += measured.seconds;
+            figures.accuracy = Some(measured.accuracy.clone());
+            figures.interrupted = baseline || self.record.other_protocol.is_some();
+            made.history.set_accuracy(made.iterations.unwrap_or(0), measured.accuracy);
+            self.keep(&mut made, &mut figures, (folder, checkpoints), observer).map_err(safe)?;
         }
-        let measured = measure(TrainingSet::as_made(made.set.clone()), Job::Evaluating)?;
-        let Some(measured) = measured else { return Ok(figures) };
-        figures.interrupted = false;
-        figures.seconds.evaluating += measured.seconds;
-        figures.accuracy = Some(measured.accuracy.clone());
+        if let (true, None, Some(accuracy)) = (baseline, &figures.baseline, &figures.accuracy) {
+            let (set, seed, by) = (&made.set, self.record.seed(), (&settings, accuracy));
+            let measured = random::measure(self.setup, set, seed, by, observer).map_err(safe)?;
+            let Some((random, seconds)) = measured else { return Ok(figures) };
+            figures.seconds.evaluating += seconds;
+            figures.baseline = Some(random);
+            figures.interrupted = self.record.other_protocol.is_some();
+            self.keep(&mut made, &mut figures, (folder, checkpoints), observer).map_err(safe)?;
+        }
+        let train = TrainingSet::Synthetic(made.set.clone());
+        let others =
+            self.by_other_protocol((&train, Some(&made.set)), &mut figures, folder, observer);
+        if !others.map_err(safe)? {
+            return Ok(figures);
+        }
+        if figures.interrupted {
+            figures.interrupted = false;
+            self.keep(&mut made, &mut figures, (folder, checkpoints), observer).map_err(safe)?;
+        }
+        Ok(figures)
+    }
+
+    /// Measures the accuracy by the other protocol, if both were asked for. Returns whether that is complete.
+    fn by_other_protocol(
+        &self,
+        (train, set): (&TrainingSet, Option<&SyntheticSet>),
+        figures: &mut Figures,
+        folder: &OutputFolder,
+        observer: &mut dyn Observer,
+    ) -> Result<bool> {
+        let (Some(kinds), dir) = (self.record.protocols(), folder.path()) else { return Ok(true) };
+        let Some(accuracy) = figures.ordinary_accuracy.as_ref().or(figures.accuracy.as_ref())
+        else {
+            return Ok(false);
+        };
+        let (names, seconds) = (names(&kinds), figures.seconds.evaluating);
+        let mut own = Worth::of(&self.setup.dataset, &kinds[0], accuracy.clone(), seconds);
+        own.baseline = figures.baseline.clone().map(|random| random.beside(accuracy));
+        let mut both = kept(dir);
+        both.retain(|name, _| *name == names[1]);
+        let by = (names[1].clone(), &kinds[1]);
+        let set = set.filter(|_| self.record.wants_baseline());
+        let job = Job::EvaluatingBy(names[1].clone());
+        let ended = complete(self.setup, (train, set), by, job, &mut both, observer);
+        both.insert(names[0].clone(), own);
+        // Before a failure is returned, so that nothing is lost.
+        keep(dir, both.clone())?;
+        let ended = ended?;
+        if ended {
+            figures.seconds.evaluating += both.get(&names[1]).map_or(0.0, |worth| worth.seconds);
+            figures.architectures = both;
+        }
+        Ok(ended)
+    }
+
+    /// Writes what was measured.
+    fn keep(
+        &self,
+        made: &mut Made,
+        figures: &mut Figures,
+        (folder, checkpoints): (&mut OutputFolder, &mut Checkpoints),
+        observer: &mut dyn Observer,
+    ) -> Result<()> {
         made.history.evaluating = figures.seconds.evaluating;
-        made.history.set_accuracy(made.iterations.unwrap_or(0), measured.accuracy);
         if let Some(checkpoint) = &mut made.checkpoint {
             checkpoints.try_save(folder, checkpoint, &made.history, observer);
         }
         let rows = made.rows();
         figures.curve = curve(&rows);
-        self.write(&rows, &figures, folder).map_err(safe)?;
-        Ok(figures)
+        self.write(&rows, figures, folder)
     }
 
     /// Trains on all there is: no set, but an upper bound for all sets.
@@ -219,18 +300,31 @@ impl<'a> Task<'a> {
         folder: &mut OutputFolder,
         observer: &mut dyn Observer,
     ) -> Result<Option<Figures>> {
-        let (setup, job) = (self.setup, Job::Evaluating);
-        let measured = setup.measure(TrainingSet::Whole, evaluation, job, observer)?;
-        let Some(measured) = measured else { return Ok(None) };
+        let setup = self.setup;
         let mut figures = self.figures(setup.dataset.train().len());
-        figures.seconds.evaluating = measured.seconds;
-        figures.accuracy = Some(measured.accuracy);
+        figures.measured_before(&report_of(folder.path()));
+        if figures.accuracy.is_none() {
+            let measured =
+                setup.measure(TrainingSet::Whole, evaluation, Job::Evaluating, observer)?;
+            let Some(measured) = measured else { return Ok(None) };
+            figures.seconds.evaluating = measured.seconds;
+            figures.accuracy = Some(measured.accuracy);
+        }
         folder.restore()?;
         folder.keep();
-        figures.write(&folder.path().join(FIGURES))?;
-        self.ended(&figures).write(&folder.path().join(RECORD))?;
-        page::write(folder.path())?;
+        figures.interrupted = self.record.other_protocol.is_some();
+        self.write_whole(&figures, folder)?;
+        if self.by_other_protocol((&TrainingSet::Whole, None), &mut figures, folder, observer)? {
+            figures.interrupted = false;
+            self.write_whole(&figures, folder)?;
+        }
         Ok(Some(figures))
+    }
+
+    fn write_whole(&self, figures: &Figures, folder: &OutputFolder) -> Result<()> {
+        figures.write(&folder.path().join(FIGURES))?;
+        self.ended(figures).write(&folder.path().join(RECORD))?;
+        page::write(folder.path()).map(drop)
     }
 
     fn figures(&self, images: usize) -> Figures {
@@ -253,6 +347,8 @@ impl<'a> Task<'a> {
             evaluation,
             accuracy: None,
             ordinary_accuracy: None,
+            baseline: None,
+            architectures: Worths::new(),
             curve: Vec::new(),
             completed_iterations: None,
             loss: None,

@@ -11,7 +11,7 @@ use super::{
     changes::open,
     expected::Series,
     files::{RECORD, SEEDS},
-    page,
+    kept, names, page,
     run::Task,
 };
 
@@ -90,7 +90,9 @@ fn carry_out(
         let record = one(&record, &setup, checkpoint_every, &path, observer)?;
         let Some(outcome) = record.and_then(|record| record.outcome) else { break };
         let stopped = outcome.interrupted;
-        together.runs.push(OfSeed::of(seed, outcome));
+        let both = repeats.run.protocols().map(|kinds| names(&kinds)).unwrap_or_default();
+        let worths = kept(&path).into_iter().filter(|(name, _)| both.contains(name)).collect();
+        together.runs.push(OfSeed::of(seed, outcome, worths));
         together.interrupted = stopped || number < runs;
         // Written after each, so that its results survive a failure of the next.
         together.write(dir)?;

@@ -9,7 +9,10 @@ use serde_json::Value;
 
 use Kind::*;
 
-use super::{Method, words::memory_exactly};
+use super::{
+    Method,
+    words::{BOTH, memory_exactly, say_numbers},
+};
 use crate::{
     DdInit, Distance, Init, Kernels, Matching, Precision, Preset, Recipe, Subject, data::NAMES,
 };
@@ -41,6 +44,8 @@ pub struct Setting {
 pub enum Kind {
     /// Whole numbers from the first to the second.
     Whole(u64, u64),
+    /// The same, or such a number for each class, joined by comma.
+    Counts(u64, u64),
     /// A rate: a number above 0.
     Rate,
     /// A weight: a number from 0 on.
@@ -74,6 +79,8 @@ pub enum Methods {
     All,
     /// Those that make a set: all but training on the whole data set.
     WithSet,
+    /// Those of these that do better than to draw real images at random, or should.
+    BetterThanRandom,
     /// Those that condense.
     Condensing,
     /// Those of these that augment images.
@@ -101,16 +108,17 @@ pub static SETTINGS: &[Setting] = &[
             "What makes the set: dm condenses by matching distributions, dc by matching gradients, dsa by the \
              same with augmentation, trajectory by snapshots of networks in training, dd by training through a few \
              steps; random, herding and k-center choose real images; whole trains on all of \
-             them, as an upper bound [default: dm]",
+             them, as an upper bound [default: dm; with --preset best, what suits]",
         ),
     setting("", "preset", OneOf(|| Preset::ALL.map(Preset::name).to_vec()), "Task").help(
         "How much effort to make: quick, for a GPU; paper, 5 runs of 20 000 iterations and 20 networks \
-         of 1000 epochs as published; small, minutes on a CPU; smoke, seconds even there \
-         [default: quick]",
+         of 1000 epochs as published; small, minutes on a CPU; smoke, seconds even there; best, meant for an hour \
+         on a laptop, by the method that gives the most accurate sets [default: quick]",
     ),
-    setting("settings", "ipc", Whole(1, 1_000_000), "Task")
-        .of(Methods::WithSet)
-        .help("Synthetic images per class, or chosen ones [default: {}]"),
+    setting("settings", "ipc", Counts(1, 1_000_000), "Task").of(Methods::WithSet).help(
+        "Synthetic images per class, or chosen ones; or a number for each class, joined by comma, which dm without packing \
+         and chosen images can have [default: {}]",
+    ),
     setting("settings", "factor", Whole(1, 4), "Method").of(Methods::Embeddings).help(
         "Tiles of a side that each synthetic image is packed with: networks see factor squared images in it [default: 1; trajectory: 2]",
     ),
@@ -212,9 +220,9 @@ pub static SETTINGS: &[Setting] = &[
             "Everything random follows from it: the same seed on the same adapter, the same images \
              [default: {}]",
         ),
-    setting("evaluation", "protocol", OneOf(|| vec!["dm", "idc", "both"]), "Evaluation").help(
+    setting("evaluation", "protocol", OneOf(|| vec!["dm", "idc", BOTH]), "Evaluation").help(
         "How networks are trained on the set: dm, by one augmentation per batch; idc, by all of them on each image \
-         and CutMix, in batches of 64; both, where evaluate is to give both rows [default: dm]",
+         and CutMix, in batches of 64; both, one after the other [default: dm]",
     ),
     setting("evaluation", "eval_nets", Whole(1, 1000), "Evaluation").help(
         "Networks to train on the set; the accuracy is their mean ± standard deviation [default: {}]",
@@ -242,6 +250,9 @@ pub static SETTINGS: &[Setting] = &[
         .of(Methods::Condensing)
         .help("Also evaluate before the first iteration and after every N, to follow the accuracy"),
     setting("", "no_eval", Switch, "Evaluation").help("Leave the accuracy out"),
+    setting("", "no_baseline", Switch, "Evaluation").of(Methods::BetterThanRandom).help(
+        "Leave out by how much the accuracy exceeds that of as many random real images, which costs an evaluation of these",
+    ),
     setting("", "snapshots", Whole(0, 1000), "Task").of(Methods::Condensing).help(
         "Pictures of the images on the way, besides those at the start, more of them early than late: \
          for report.html and progress.png [default: 10]",
@@ -284,7 +295,7 @@ type Name = &'static str;
 
 const fn setting(table: Name, name: Name, kind: Kind, heading: Name) -> Setting {
     let value_name = match kind {
-        Whole(..) => "N",
+        Whole(..) | Counts(..) => "N",
         Rate => "RATE",
         Weight => "NUMBER",
         Part => "PART",
@@ -363,6 +374,7 @@ impl Setting {
         match self.methods {
             Methods::All => true,
             Methods::WithSet => method != Method::Whole,
+            Methods::BetterThanRandom => method.beats_random(),
             Methods::Condensing => method.condenses(),
             Methods::Augmenting => by.is_some_and(Matching::augments),
             Methods::Embeddings => by.is_some_and(Matching::of_embeddings),
@@ -384,7 +396,7 @@ impl Setting {
     /// What is possible instead of a number that is out of bounds.
     pub(super) fn possible(&self, value: &Value) -> Option<String> {
         let (within, possible) = match self.kind {
-            Whole(least, most) => (
+            Whole(least, most) | Counts(least, most) => (
                 value.as_u64().is_some_and(|number| (least..=most).contains(&number)),
                 format!("{least} to {most} is possible"),
             ),
@@ -416,7 +428,8 @@ impl Setting {
 /// The values of a table of `run.toml`, in the order of [`SETTINGS`], each as one would type it.
 pub fn typed(table: &str, values: &impl Serialize) -> Vec<(&'static Setting, String)> {
     // A value that cannot be serialised, such as a path that is not valid text, cannot be typed.
-    let values = serde_json::to_value(values).unwrap_or_default();
+    let mut values = serde_json::to_value(values).unwrap_or_default();
+    say_numbers(&mut values);
     let known = SETTINGS.iter().filter(|setting| setting.table == table);
     let said = known.filter_map(|setting| Some((setting, values.get(setting.key())?)));
     said.map(|(setting, value)| (setting, setting.typed(value))).collect()

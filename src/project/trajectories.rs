@@ -5,15 +5,20 @@ use std::{
     fs,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Instant,
 };
 
 use sha2::{Digest, Sha256};
 
-use super::{Adapter, Event, Job, Observer, Result, Setup, observer::goes_on, record::short};
+use super::{
+    About, Adapter, Event, Job, Observer, Result, Setup,
+    observer::goes_on,
+    record::short,
+    trajectory_cache::{VELOCITY, snapshot, trajectory_folder},
+};
 use crate::{
     Error, Settings, Trajectory, TrajectoryTraining,
     condense::{Snapshot, epoch_of, identity_of, tensors, to_bytes},
-    data::user_cache,
     evaluate::Moment,
     files,
 };
@@ -21,35 +26,44 @@ use crate::{
 /// Counted up when other trajectories would come of the same settings.
 const VERSION: u32 = 1;
 
+/// What a run goes along.
+pub(super) struct Along {
+    pub trajectories: Vec<Arc<Trajectory>>,
+    /// The seconds that training the networks took, in this run or in those that left them in the cache.
+    pub seconds: f64,
+}
+
 /// Those of these settings: read, or trained now; `None` if that was stopped.
 pub(super) fn trajectories(
     setup: &Setup,
     settings: &Settings,
     observer: &mut dyn Observer,
-) -> Result<Option<Vec<Arc<Trajectory>>>> {
+) -> Result<Option<Along>> {
     let count = settings.trajectories.unwrap_or_default();
     let mut all = Vec::new();
-    let mut folder = None;
+    let (mut folder, mut seconds) = (None, 0.0);
     for number in 0..count {
-        let cached = Cached::of(setup, settings, number)?;
+        let mut cached = Cached::of(setup, settings, number)?;
         let Some(trajectory) = cached.get(setup, settings, (number, count), observer)? else {
             return Ok(None);
         };
         all.push(Arc::new(trajectory));
+        seconds += cached.about.seconds;
         folder = cached.folder;
     }
     if count > 0 {
         let bytes = all.iter().map(|trajectory| trajectory.bytes() as u64).sum();
         let folder = folder.as_deref().and_then(Path::parent);
-        observer.see(Event::Trajectories { count, bytes, folder });
+        observer.see(Event::Trajectories { count, bytes, folder, seconds });
     }
-    Ok(Some(all))
+    Ok(Some(Along { trajectories: all, seconds }))
 }
 
 /// The place of one.
 struct Cached {
     /// `None` without a home folder.
     folder: Option<PathBuf>,
+    about: About,
 }
 
 impl Cached {
@@ -65,11 +79,18 @@ impl Cached {
         let digest = Sha256::digest(words.join("\n"));
         let name: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
         let name = format!("{}-{number}-{name}", short(dataset.name()));
-        Ok(Self { folder: user_cache().map(|cache| cache.join("trajectories").join(name)) })
+        let adapter = Adapter::of(&setup.gpu);
+        let about = About {
+            dataset: dataset.name().to_owned(),
+            settings: training,
+            adapter: format!("{} ({}, {})", adapter.name, adapter.backend, adapter.driver),
+            seconds: 0.0,
+        };
+        Ok(Self { folder: trajectory_folder().map(|folder| folder.join(name)), about })
     }
 
     fn get(
-        &self,
+        &mut self,
         setup: &Setup,
         settings: &Settings,
         (number, of): (u32, u32),
@@ -77,7 +98,9 @@ impl Cached {
     ) -> Result<Option<Trajectory>> {
         let epochs = settings.expert_epochs.unwrap_or_default();
         let mut found = self.read(epochs);
+        let earlier = self.folder.as_deref().and_then(About::read).map_or(0.0, |own| own.seconds);
         if found.len() as u32 == epochs + 1 {
+            self.about.seconds = earlier;
             return Ok(Some(Trajectory::of(found)));
         }
         let dataset = Arc::clone(&setup.dataset);
@@ -94,6 +117,9 @@ impl Cached {
         let job = Job::Training { number: number + 1, of };
         let expected = training.expected() * (epochs - training.done());
         observer.see(Event::Began { job, pieces: epochs, expected: Some(expected) });
+        if training.done() > 0 {
+            self.about.seconds = earlier;
+        }
         let ended = self.train(&mut training, observer);
         observer.see(Event::Ended);
         Ok(ended?.then(|| training.trajectory()))
@@ -101,10 +127,11 @@ impl Cached {
 
     /// Whether it was completed.
     fn train(
-        &self,
+        &mut self,
         training: &mut TrajectoryTraining,
         observer: &mut dyn Observer,
     ) -> Result<bool> {
+        let (begun, before) = (Instant::now(), self.about.seconds);
         if training.done() == 0 {
             self.keep(0, training);
         }
@@ -118,6 +145,7 @@ impl Cached {
             if stopped.is_break() {
                 return Ok(false);
             }
+            self.about.seconds = before + begun.elapsed().as_secs_f64();
             self.keep(training.done(), training);
         }
         Ok(true)
@@ -126,7 +154,7 @@ impl Cached {
     /// The epochs that are there without a gap.
     fn read(&self, epochs: u32) -> Vec<Snapshot> {
         let read = |epoch: u32| {
-            let bytes = fs::read(self.file(&format!("epoch{epoch:04}.safetensors"))?).ok()?;
+            let bytes = fs::read(self.file(&snapshot(epoch))?).ok()?;
             tensors(&bytes, epoch)
         };
         (0..=epochs).map_while(read).collect()
@@ -134,7 +162,7 @@ impl Cached {
 
     /// The last epoch that a training can go on after, and its velocities.
     fn state(&self) -> Option<(u32, Snapshot)> {
-        let bytes = fs::read(self.file("velocity.safetensors")?).ok()?;
+        let bytes = fs::read(self.file(VELOCITY)?).ok()?;
         let epoch = epoch_of(&bytes)?;
         Some((epoch, tensors(&bytes, epoch)?))
     }
@@ -142,17 +170,15 @@ impl Cached {
     /// Writes what a training has come to. A cache that cannot be written costs time later, not the run.
     fn keep(&self, epoch: u32, training: &TrajectoryTraining) {
         let Some(folder) = &self.folder else { return };
-        let keep = || -> crate::Result<()> {
+        let keep = || -> Result<()> {
             fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
             let Moment { parameters, velocities } = training.moment_blocking()?;
-            for (name, values) in [
-                (format!("epoch{epoch:04}.safetensors"), parameters),
-                ("velocity.safetensors".to_owned(), velocities),
-            ] {
+            for (name, values) in [(snapshot(epoch), parameters), (VELOCITY.to_owned(), velocities)]
+            {
                 let bytes = to_bytes(&values, epoch)?;
                 files::write_whole(folder.join(name), &bytes)?;
             }
-            Ok(())
+            self.about.write(folder)
         };
         if let Err(error) = keep() {
             log::warn!("the training of the network is not kept: {error}");

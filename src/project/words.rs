@@ -1,12 +1,24 @@
 //! Numbers and counts for people, and words quoted for a shell.
 
-use crate::{Architecture, DdInit, EvaluationSettings, Protocol, Settings};
+use crate::{Architecture, DdInit, EvaluationSettings, PerClass, Protocol, Settings};
 
 /// `1 image`, `10 images`.
 pub fn counted(count: usize, what: &str) -> String {
     match count {
         1 => format!("1 {what}"),
         count => format!("{count} {what}s"),
+    }
+}
+
+/// Both protocols, as one types it.
+pub const BOTH: &str = "both";
+
+/// In settings as JSON, puts the numbers of all classes, `10,10,5`, in the place of the largest.
+pub(super) fn say_numbers(settings: &mut serde_json::Value) {
+    let Some(settings) = settings.as_object_mut() else { return };
+    if let Some(Ok(numbers)) = settings.remove("per_class").map(serde_json::from_value::<PerClass>)
+    {
+        settings.insert("ipc".to_owned(), numbers.to_string().into());
     }
 }
 

@@ -28,6 +28,10 @@ struct Rule {
     #[serde(default)]
     when: When,
     runs: Option<u32>,
+    /// What condenses, unless something else is asked for.
+    method: Option<Matching>,
+    /// Where that was published.
+    source: Option<String>,
     #[serde(default)]
     settings: Table,
     #[serde(default)]
@@ -43,6 +47,7 @@ struct When {
     ipc_from: Option<usize>,
     size_from: Option<usize>,
     flip: Option<bool>,
+    grey: Option<bool>,
     whole: Option<bool>,
     method: Option<Matching>,
     protocol: Option<Protocol>,
@@ -133,8 +138,17 @@ impl<'a> From<&'a Dataset> for Subject<'a> {
 #[derive(Debug, Clone)]
 pub struct Recipe {
     runs: Option<(u32, &'static str)>,
+    chosen: Option<Chosen>,
     settings: BTreeMap<String, Entry>,
     evaluation: BTreeMap<String, Entry>,
+}
+
+/// A method that a rule chooses.
+#[derive(Debug, Clone, Copy)]
+struct Chosen {
+    method: Matching,
+    source: &'static str,
+    rule: &'static str,
 }
 
 #[derive(Debug, Clone)]
@@ -162,14 +176,17 @@ impl Recipe {
     }
 
     fn of(subject: &Subject) -> Self {
-        let mut recipe =
-            Self { runs: None, settings: BTreeMap::new(), evaluation: BTreeMap::new() };
+        let (settings, evaluation) = (BTreeMap::new(), BTreeMap::new());
+        let mut recipe = Self { runs: None, chosen: None, settings, evaluation };
         for rule in RULES.iter() {
             let fits = rule.when.fits(subject);
             if fits == Some(false) {
                 continue;
             }
             recipe.runs = rule.runs.map(|runs| (runs, rule.name.as_str())).or(recipe.runs);
+            let source = rule.source.as_deref().unwrap_or_default();
+            let chosen = rule.method.map(|method| Chosen { method, source, rule: &rule.name });
+            recipe.chosen = chosen.or(recipe.chosen);
             for (values, of) in
                 [(&mut recipe.settings, &rule.settings), (&mut recipe.evaluation, &rule.evaluation)]
             {
@@ -218,13 +235,22 @@ impl Recipe {
         self.runs.map(|(runs, _)| runs)
     }
 
+    /// The method that [`Preset::Best`] chooses, and where it was published; `None` for other presets. Its settings are
+    /// those of a [`Subject`] with this method.
+    pub fn method(&self) -> Option<(Matching, &'static str)> {
+        self.chosen.map(|chosen| (chosen.method, chosen.source))
+    }
+
     /// The name of the rule from which a value comes. The table is `settings` or `evaluation`, and
     /// the key a field of [`Settings`](crate::Settings) or
     /// [`EvaluationSettings`](crate::EvaluationSettings); or the table is empty and the key is
-    /// `runs`.
+    /// `runs` or `method`.
     pub fn rule(&self, table: &str, key: &str) -> Option<&'static str> {
         if (table, key) == ("", "runs") {
             return self.runs.map(|(_, rule)| rule);
+        }
+        if (table, key) == ("", "method") {
+            return self.chosen.map(|chosen| chosen.rule);
         }
         Some(self.entry(table, key)?.rule)
     }
@@ -288,6 +314,7 @@ impl When {
             enough(self.ipc_from, subject.ipc.or(Some(0))),
             enough(self.size_from, subject.size),
             same(self.flip, subject.flip()),
+            same(self.grey, subject.channels.map(|channels| channels == 1)),
         ];
         match conditions.contains(&Some(false)) {
             true => Some(false),

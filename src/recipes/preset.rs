@@ -21,11 +21,14 @@ pub enum Preset {
     Small,
     /// A smoke test: seconds, even on a CPU.
     Smoke,
+    /// The best set for its storage, meant for about an hour on a laptop: it also chooses the method, see
+    /// [`Recipe::method`](crate::Recipe::method).
+    Best,
 }
 
 impl Preset {
     /// Every one.
-    pub const ALL: [Self; 4] = [Self::Quick, Self::Paper, Self::Small, Self::Smoke];
+    pub const ALL: [Self; 5] = [Self::Quick, Self::Paper, Self::Small, Self::Smoke, Self::Best];
 
     /// Its name on the command line.
     pub fn name(self) -> &'static str {
@@ -34,6 +37,7 @@ impl Preset {
             Self::Paper => "paper",
             Self::Small => "small",
             Self::Smoke => "smoke",
+            Self::Best => "best",
         }
     }
 }

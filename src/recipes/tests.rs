@@ -21,7 +21,7 @@ fn presets_are_those_of_the_rules() {
         assert_eq!(preset.name().parse::<Preset>().unwrap(), preset);
     }
     let error = "papre".parse::<Preset>().unwrap_err().to_string();
-    assert_eq!(error, "preset = papre: possible are quick, paper, small, smoke");
+    assert_eq!(error, "preset = papre: possible are quick, paper, small, smoke, best");
 }
 
 /// Every data set that has a name here or may get one, in every preset.
@@ -35,6 +35,8 @@ fn every_preset_of_every_data_set() {
         (Preset::Paper, (20_000, 128, 256, 10, 20, 1000)),
         (Preset::Small, (200, 32, 64, 10, 2, 100)),
         (Preset::Smoke, (10, 16, 16, 1, 1, 10)),
+        // Of what is not the chosen method.
+        (Preset::Best, (1000, 32, 256, 10, 3, 300)),
     ];
     for (name, channels, size, augment, depth) in [
         ("glyphs", 1, 28, NO_FLIP, 3),
@@ -53,6 +55,7 @@ fn every_preset_of_every_data_set() {
             let recipe = recipe(name, Some((channels, size)), preset, None);
             let settings = Settings {
                 method: Default::default(),
+                per_class: Default::default(),
                 distance: None,
                 outer: None,
                 inner: None,
@@ -155,4 +158,33 @@ fn values_that_depend_on_unknown_images_stay_open() {
     // As for small images in colour, or nothing could be shown at all.
     let settings = Settings::of(&unknown);
     assert_eq!((settings.depth, settings.augment.members().len()), (3, 6));
+}
+
+#[test]
+fn the_best_is_a_method_with_a_source_and_its_own_constants() {
+    for preset in Preset::ALL {
+        let recipe = Recipe::new(Subject::named("mnist").preset(preset));
+        let Some((method, source)) = recipe.method() else {
+            assert_ne!(preset, Preset::Best);
+            continue;
+        };
+        assert_eq!((preset, method), (Preset::Best, Matching::Trajectory));
+        assert!(source.contains("TGDD, AAAI 2026"), "{source}");
+        assert_eq!(recipe.rule("", "method"), Some("preset best"));
+    }
+    // As published: grey sets are not packed from 50 images per class on, colour is.
+    for (name, ipc, expected) in [
+        ("mnist", 1, (2, 0.01, 2.5)),
+        ("fashion-mnist", 10, (2, 0.1, 2.5)),
+        ("fashion-mnist", 50, (1, 0.5, 0.5)),
+        ("mnist", 50, (1, 0.5, 0.5)),
+        ("svhn", 50, (2, 0.5, 0.5)),
+        ("cifar10", 50, (2, 0.5, 0.5)),
+    ] {
+        let subject = Subject::named(name).preset(Preset::Best).ipc(Some(ipc));
+        let settings = Settings::of(&Recipe::new(subject.method(Matching::Trajectory)));
+        let told = (settings.factor, settings.lr_img, settings.alpha.unwrap());
+        assert_eq!(told, expected, "{name}, {ipc}");
+        assert_eq!((settings.expert_epochs, settings.batch_real), (Some(20), 128));
+    }
 }

@@ -22,14 +22,12 @@ impl Sheet {
     /// [`Error::Shape`] when the set's fields contradict each other.
     pub fn of(set: &SyntheticSet) -> Result<Self> {
         set.check()?;
-        let image = |class: usize, index| set.image_u8(class * set.ipc + index);
-        let of_class = |class| (0..set.ipc).map(|index| image(class, index)).collect();
-        Ok(Self {
-            names: set.class_names.clone(),
-            channels: set.channels,
-            size: set.size,
-            images: (0..set.classes()).map(of_class).collect(),
-        })
+        let mut images = vec![Vec::new(); set.classes()];
+        for (index, &label) in set.labels.iter().enumerate() {
+            // It was checked that there is such a class.
+            images[label as usize].push(set.image_u8(index));
+        }
+        Ok(Self { names: set.class_names.clone(), channels: set.channels, size: set.size, images })
     }
 
     /// From images of each class, each H×W×C bytes.

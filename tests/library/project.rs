@@ -75,7 +75,7 @@ fn a_run_that_an_observer_stops_is_resumed_to_the_same_bits() {
     let whole = run("whole", &mut notes);
     let figures = whole.figures.unwrap();
     assert!(!figures.interrupted && figures.accuracy.is_some());
-    assert_eq!((notes.losses, &notes.jobs[..]), (6, &[Job::Evaluating][..]));
+    assert_eq!((notes.losses, &notes.jobs[..]), (6, &[Job::Evaluating, Job::EvaluatingRandom][..]));
 
     let stopped = run("part", &mut Notes { stop_after: Some(2), ..Notes::default() });
     let figures = stopped.figures.unwrap();
@@ -143,7 +143,7 @@ fn a_kind_of_network_that_fails_leaves_the_others_their_results() {
     let nets = [Architecture::default(), Architecture::Mlp, Architecture::LeNet];
     let kinds = nets.map(|net| settings.clone().net(net));
     let mut ends = Ends(setup.gpu.clone(), Job::EvaluatingBy("mlp".into()));
-    let (worths, ended) = project::evaluate(&setup, &TrainingSet::Whole, &kinds, &mut ends);
+    let (worths, ended) = project::evaluate(&setup, &TrainingSet::Whole, &kinds, false, &mut ends);
     let names: Vec<_> = worths.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["convnet"]);
     assert!(ended.is_err());

@@ -4,10 +4,10 @@ use std::{fs, io::Write, path::Path, process::Command};
 
 use dm_wgpu::{SelectionSettings, Selector, SyntheticSet, data};
 use serde_json::Value;
-use tempfile::{TempDir, tempdir};
+use tempfile::TempDir;
 use zip::{ZipWriter, write::SimpleFileOptions};
 
-use crate::helpers::{json, program, succeed, text, words};
+use crate::helpers::{json, program, succeed, text};
 
 pub const EVALUATION: [&str; 6] =
     ["--eval-nets", "2", "--eval-epochs", "3", "--memory-budget", "256MiB"];
@@ -355,30 +355,4 @@ fn a_network_of_ones_own_is_a_file() {
     // Another set in its place has not been judged.
     succeed(program(&place).args(["--resume", "run", "--iterations", "7"]));
     assert!(!place.path().join("run/architectures.json").exists());
-}
-
-#[test]
-fn both_protocols_give_a_row_each() {
-    let place = tempdir().unwrap();
-    let tiny = "--dataset glyphs --ipc 1 --method random --eval-nets 1 --eval-epochs 2 --eval-width 8 --eval-depth 1";
-    let told = succeed(program(&place).args(words(&format!("{tiny} --protocol idc --out a"))));
-    let told = text(&told.stderr) + &text(&told.stdout);
-    assert!(told.contains("1 network of width 8, 2 epochs, IDC's protocol"), "{told}");
-    let report = json(&place.path().join("a/report.json"));
-    let evaluation = &report["evaluation"];
-    assert_eq!((&evaluation["protocol"], &evaluation["batch"]), (&"idc".into(), &64.into()));
-    assert_eq!(evaluation["augment"], "color_crop_scale_rotate");
-    let command = fs::read_to_string(place.path().join("a/run.toml")).unwrap();
-    assert!(command.contains("--protocol idc"), "{command}");
-
-    let both = "evaluate a --protocol both --eval-nets 1 --eval-epochs 2";
-    let told = succeed(program(&place).args(words(both)));
-    let told = text(&told.stderr) + &text(&told.stdout);
-    assert!(told.contains("convnet:protocol=idc"), "{told}");
-    let kept = json(&place.path().join("a/architectures.json"));
-    assert_eq!(kept["convnet"]["settings"]["batch"], 256);
-    assert_eq!(kept["convnet:protocol=idc"]["settings"]["batch"], 64);
-    let refused = program(&place).args(words(&format!("{tiny} --protocol both"))).output().unwrap();
-    assert_eq!(refused.status.code(), Some(2));
-    assert!(text(&refused.stderr).contains("--protocol both is for `dm-wgpu evaluate RUN`"));
 }

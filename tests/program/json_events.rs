@@ -60,7 +60,7 @@ fn a_run_reports_every_event() {
     assert_eq!(accuracies, [0, 2]);
     let evaluating = of(&events, "progress");
     let done = evaluating.iter().filter(|event| event["done"] == event["total"]);
-    assert_eq!(done.count(), 3, "on the way and at the end: {evaluating:?}");
+    assert_eq!(done.count(), 4, "on the way, at the end, and random images: {evaluating:?}");
 
     // Measured beforehand: known from the first one on, and the same number of the same things throughout.
     for event in &iterations {

@@ -3,6 +3,7 @@
 #![cfg(feature = "cli")]
 
 mod arguments;
+mod baseline;
 mod bench;
 mod broken_data;
 mod compare;
@@ -19,7 +20,9 @@ mod logs;
 mod packing;
 #[cfg(unix)]
 mod peers;
+mod per_class;
 mod picture_folders;
+mod protocols;
 mod reports;
 #[cfg(unix)]
 mod resume;

@@ -117,3 +117,90 @@ fn what_trajectories_cannot_have_is_refused() {
         assert!(error.contains(told) && !error.contains("panicked"), "{asked}: {error}");
     }
 }
+
+#[test]
+fn the_cache_is_listed_counted_and_removed() {
+    let place = tempdir().unwrap();
+    let ask = |line: &str| own(place.path(), "cache").args(words(line)).output().unwrap();
+    let say = |line: &str| {
+        let output = ask(line);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        text(&output.stdout)
+    };
+    assert!(say("trajectories").starts_with("No trajectories: "));
+    assert_eq!(say("trajectories --json"), "[]\n");
+    // Their seconds count in each run that goes along them, whoever trained them.
+    let asked = format!("{TINY} --expert-epochs 2 --iterations 2 --no-eval");
+    for out in ["a", "b"] {
+        let told = say(&format!("{asked} --seed 5 --out {out}"));
+        assert!(told.contains(" of them training networks), loss "), "{told}");
+    }
+    let seconds = |run: &str| json(&place.path().join(run).join("report.json"))["seconds"].clone();
+    let (a, b) = (seconds("a"), seconds("b"));
+    assert!(a["training"].as_f64().unwrap() > 0.0 && a["training"] == b["training"], "{a} {b}");
+    assert!(b["condensing"].as_f64() > b["training"].as_f64(), "{b}");
+
+    say(&format!("{asked} --trajectories 2 --out c"));
+    let listed: serde_json::Value = serde_json::from_str(&say("trajectories --json")).unwrap();
+    let listed = listed.as_array().unwrap();
+    assert_eq!(listed.len(), 2, "the first is shared: {listed:?}");
+    assert_eq!(listed[0]["about"]["seconds"], a["training"]);
+    assert_eq!(
+        (&listed[0]["snapshots"], &listed[1]["about"]["settings"]["seed"]),
+        (&3.into(), &1.into())
+    );
+    let table = say("trajectories");
+    let rows: Vec<_> = table.lines().collect();
+    assert!(rows[0].starts_with("NAME ") && rows[0].contains("EPOCHS"), "{table}");
+    assert!(
+        rows[1].starts_with("glyphs-0-") && rows[1].contains("  width 4, depth 1  "),
+        "{table}"
+    );
+    assert!(table.contains("--remove all") && table.contains("dm-wgpu/trajectories."), "{table}");
+
+    let refused = ask("trajectories --remove glyphs");
+    let told = text(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(2), "{told}");
+    let name = listed[1]["name"].as_str().unwrap();
+    assert!(told.contains("there is no such trajectory") && told.contains(name), "{told}");
+    assert!(
+        say(&format!("trajectories --remove {name}"))
+            .starts_with("removed   the trajectories of 1 network, ")
+    );
+    assert_eq!(
+        trajectory(place.path(), "cache").file_name().unwrap(),
+        listed[0]["name"].as_str().unwrap()
+    );
+    say("trajectories --remove all");
+    assert!(say("trajectories").starts_with("No trajectories: "));
+}
+
+#[test]
+fn the_best_preset_says_what_it_chose_and_takes_other_wishes() {
+    let place = tempdir().unwrap();
+    let shown = |line: &str| {
+        let mut command = own(place.path(), "cache");
+        let line = format!("show-config --dataset {line} --preset best");
+        text(&succeed(command.args(words(&line))).stdout)
+    };
+    let best = shown("cifar10 --ipc 10");
+    assert!(best.contains("method = \"trajectory\"  # preset best: matching along"), "{best}");
+    assert!(
+        best.contains("\nfactor = 2 ") && best.contains("# recipe: trajectory from ipc 10"),
+        "{best}"
+    );
+    assert!(!shown("fashion-mnist --ipc 50").contains("\nfactor = "), "packed");
+    let asked = shown("cifar10 --method dm");
+    assert!(asked.contains("method = \"dm\"") && asked.contains("# flag --method"), "{asked}");
+
+    let tiny = "--dataset glyphs --preset best --ipc 1 --iterations 2 --width 4 --depth 1 --batch-real 4 --no-eval";
+    let told = |more: &str| {
+        let mut command = own(place.path(), "cache");
+        text(&succeed(command.args(words(&format!("{tiny} {more}")))).stderr)
+    };
+    let best = told("--expert-epochs 1 --out best");
+    let line = "best      --method trajectory, each image packed with 4 (matching along trajectories: TGDD";
+    assert!(best.starts_with(line), "{best}");
+    assert_eq!(json(&place.path().join("best/report.json"))["method"], "trajectory");
+    assert!(!told("--method dm --out dm").contains("best      "), "nothing was chosen");
+}

@@ -12,11 +12,11 @@ use serde::{Serialize, de::DeserializeOwned};
 use toml::{Table, Value};
 
 use dm_wgpu::{
-    Architecture, EvaluationSettings, Gpu, Matching, Precision, Preset, Protocol, Recipe,
+    Architecture, EvaluationSettings, Gpu, Matching, PerClass, Precision, Preset, Protocol, Recipe,
     SelectionSettings, Selector, Settings, Subject,
     augment::Strategy,
     project::{
-        Data, Machine, Method,
+        BOTH, Data, Machine, Method,
         settings::{Kind, SETTINGS, Setting},
     },
 };
@@ -36,7 +36,7 @@ fn has(command: usize, setting: &Setting) -> bool {
         COMPARE => !["method", "no_eval", "runs"].contains(&setting.name),
         EVALUATE => {
             ["evaluation", "machine", "data"].contains(&setting.table)
-                || ["preset", "seed"].contains(&setting.name)
+                || ["no_baseline", "preset", "seed"].contains(&setting.name)
         }
         BENCH => setting.table == "machine",
         EXPORT => setting.table == "data",
@@ -93,6 +93,15 @@ fn arg(setting: &'static Setting) -> Arg {
         Kind::Whole(least, most) => {
             arg.allow_negative_numbers(true).value_parser(move |text: &str| {
                 values::whole::<i64>(least..=most)(text).map(Value::from)
+            })
+        }
+        Kind::Counts(least, most) => {
+            arg.allow_negative_numbers(true).value_parser(move |text: &str| {
+                let numbers = values::counts(least..=most)(text)?;
+                Ok::<_, String>(match numbers[..] {
+                    [one] => Value::from(one),
+                    _ => Value::from(numbers),
+                })
             })
         }
         Kind::Rate => arg
@@ -200,12 +209,41 @@ impl Given {
         let all = shared.chain(SETTINGS.iter().filter(|setting| setting.table == table));
         let said = all.filter_map(|setting| match &self.values.get(setting.name)?.0 {
             // And both protocols.
-            Value::String(both) if setting.name == "protocol" && both == "both" => None,
+            Value::String(both) if setting.name == "protocol" && both == BOTH => None,
+            Value::Array(numbers) if setting.name == "ipc" => {
+                let most = numbers.iter().filter_map(Value::as_integer).max();
+                Some((setting.key().to_owned(), most?.into()))
+            }
             // Commands that take several kinds of network go over them themselves.
             Value::Array(kinds) => Some((setting.key().to_owned(), kinds.first()?.clone())),
             value => Some((setting.key().to_owned(), value.clone())),
         });
-        said.collect()
+        let mut said: Table = said.collect();
+        let per_class = self.per_class();
+        if table == "settings" && !per_class.is_even() {
+            let numbers = per_class.numbers().iter().map(|&n| Value::from(n as i64));
+            said.insert("per_class".to_owned(), Value::Array(numbers.collect()));
+        }
+        said
+    }
+
+    /// The images of each class, if these are not as many.
+    fn per_class(&self) -> PerClass {
+        PerClass::new(self.get("ipc").unwrap_or_default())
+    }
+
+    /// The same with these images of each class.
+    pub fn with_numbers(&self, counts: &[usize]) -> Self {
+        let numbers: Vec<_> = counts.iter().map(|&count| count as i64).collect();
+        let mut given = self.clone();
+        given.values.insert("ipc", (Value::from(numbers), Origin::Flag));
+        given
+    }
+
+    /// The images per class, the most of a class if these are not as many.
+    fn ipc(&self) -> Option<usize> {
+        let several = self.get::<Vec<usize>>("ipc").and_then(|counts| counts.into_iter().max());
+        self.get("ipc").or(several)
     }
 
     /// These values, replaced by those that were given.
@@ -223,7 +261,17 @@ impl Given {
     }
 
     pub fn method(&self) -> Method {
-        self.get("method").and_then(|name: String| Method::named(&name)).unwrap_or(Method::DM)
+        let named = self.get("method").and_then(|name: String| Method::named(&name));
+        let chosen = || self.chosen().map(|(method, _)| Method::Condensing(method));
+        named.or_else(chosen).unwrap_or(Method::DM)
+    }
+
+    /// The method that the preset chooses and its source, if it does and none was given.
+    pub fn chosen(&self) -> Option<(Matching, &'static str)> {
+        let dataset = self.dataset();
+        let open = self.origin("method").is_none();
+        let recipe = || self.recipe(Subject::named(&dataset), Method::DM);
+        open.then(recipe).and_then(|recipe| recipe.method())
     }
 
     pub fn preset(&self) -> Preset {
@@ -234,6 +282,10 @@ impl Given {
         self.values.contains_key("no_eval")
     }
 
+    pub fn no_baseline(&self) -> bool {
+        self.values.contains_key("no_baseline")
+    }
+
     /// The kinds of network to evaluate by, if any were given.
     pub fn networks(&self) -> Option<Vec<Architecture>> {
         self.get("eval_net")
@@ -242,17 +294,26 @@ impl Given {
     /// The protocols to evaluate by.
     pub fn protocols(&self) -> Vec<Protocol> {
         match self.get::<String>("protocol") {
-            Some(both) if both == "both" => Protocol::ALL.to_vec(),
+            Some(both) if both == BOTH => Protocol::ALL.to_vec(),
             _ => vec![self.get("protocol").unwrap_or_default()],
         }
     }
 
     /// The recipe for a data set, or for what is known of it, at this preset and number of images.
     pub fn recipe<'a>(&self, subject: impl Into<Subject<'a>>, method: Method) -> Recipe {
+        self.recipe_by(subject, method, self.protocols()[0])
+    }
+
+    fn recipe_by<'a>(
+        &self,
+        subject: impl Into<Subject<'a>>,
+        method: Method,
+        protocol: Protocol,
+    ) -> Recipe {
         let mut subject = subject.into();
-        (subject.preset, subject.ipc) = (self.preset(), self.get("ipc"));
+        (subject.preset, subject.ipc) = (self.preset(), self.ipc());
         subject.whole = method == Method::Whole;
-        subject.protocol = self.protocols()[0];
+        subject.protocol = protocol;
         if let Method::Condensing(by) = method {
             subject.method = by;
         }
@@ -310,6 +371,17 @@ impl Given {
         method: Method,
     ) -> EvaluationSettings {
         self.evaluation_over(&EvaluationSettings::of(&self.recipe(subject, method)))
+    }
+
+    /// The same by the second protocol, if both were asked for.
+    pub fn other_protocol<'a>(
+        &self,
+        subject: impl Into<Subject<'a>>,
+        method: Method,
+    ) -> Option<EvaluationSettings> {
+        let protocol = *self.protocols().get(1).filter(|_| !self.no_eval())?;
+        let recipe = self.recipe_by(subject, method, protocol);
+        Some(self.evaluation_over(&EvaluationSettings::of(&recipe)))
     }
 
     /// The values that were given, and those of `suited` for the rest.

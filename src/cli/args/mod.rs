@@ -13,6 +13,7 @@ mod lasting;
 mod layers;
 mod look;
 mod run;
+mod trajectories;
 
 use std::{ffi::OsString, path::PathBuf};
 
@@ -35,6 +36,7 @@ pub use given::{Flags, Given, Origin};
 pub use lasting::LastingArgs;
 pub use look::{ReportArgs, ViewArgs, Way};
 pub use run::{CommonArgs, RunArgs};
+pub use trajectories::TrajectoriesArgs;
 
 /// For clap, which then knows all names.
 fn methods() -> impl TypedValueParser<Value = Method> {
@@ -62,7 +64,7 @@ fn sweeps() -> impl TypedValueParser<Value = Sweep> {
     after_help = help::RUN,
     disable_help_subcommand = true,
     subcommand_negates_reqs = true,
-    override_usage = "dm-wgpu --dataset <NAME> [OPTIONS]\n       dm-wgpu --resume <DIR>\n       dm-wgpu evaluate <PATH> [OPTIONS]\n       dm-wgpu compare --dataset <NAME> [OPTIONS]\n       dm-wgpu compare <RUN> <RUN>... [OPTIONS]\n       dm-wgpu view <PATH> [OPTIONS]\n       dm-wgpu report <FOLDER>\n       dm-wgpu show-config --dataset <NAME> [OPTIONS]\n       dm-wgpu bench [OPTIONS]\n       dm-wgpu export <PATH> --format <FORMAT> [OPTIONS]\n       dm-wgpu datasets [--data-dir <DIR>] [--json]\n       dm-wgpu adapters [--backend <API>]\n       dm-wgpu doctor [OPTIONS]\n       dm-wgpu completions <SHELL>\n       dm-wgpu man [DIR]",
+    override_usage = "dm-wgpu --dataset <NAME> [OPTIONS]\n       dm-wgpu --resume <DIR>\n       dm-wgpu evaluate <PATH> [OPTIONS]\n       dm-wgpu compare --dataset <NAME> [OPTIONS]\n       dm-wgpu compare <RUN> <RUN>... [OPTIONS]\n       dm-wgpu view <PATH> [OPTIONS]\n       dm-wgpu report <FOLDER>\n       dm-wgpu show-config --dataset <NAME> [OPTIONS]\n       dm-wgpu bench [OPTIONS]\n       dm-wgpu export <PATH> --format <FORMAT> [OPTIONS]\n       dm-wgpu datasets [--data-dir <DIR>] [--json]\n       dm-wgpu trajectories [--remove <NAME>] [--json]\n       dm-wgpu adapters [--backend <API>]\n       dm-wgpu doctor [OPTIONS]\n       dm-wgpu completions <SHELL>\n       dm-wgpu man [DIR]",
     max_term_width = 100
 )]
 pub struct Cli {
@@ -137,6 +139,11 @@ impl Cli {
                      with the run's run.toml"
                     .into())
             }
+            (Some(Command::ShowConfig(args)), _) if args.run.ipc_file.is_some() => Err(
+                "--ipc-file names classes, which show-config does not load; write --ipc 10,5,… \
+                     here, a number for each class"
+                    .into(),
+            ),
             (Some(Command::ShowConfig(args)), _) if args.json => {
                 Err("--json does nothing with show-config, which prints TOML; leave it out".into())
             }
@@ -182,9 +189,6 @@ impl Cli {
     }
 
     fn check_dataset(given: &Given) -> Result<(), String> {
-        if given.protocols().len() > 1 {
-            return Err("--protocol both is for `dm-wgpu evaluate RUN`; here take dm or idc".into());
-        }
         if given.origin("dataset").is_none() {
             let names = dataset::NAMES.join(", ");
             return Err(format!("--dataset <NAME> is needed: {names}; or --config <FILE> with it"));
@@ -214,6 +218,8 @@ impl Cli {
 pub enum Command {
     /// List the data sets that have names: what they are, and which are on this machine.
     Datasets(DatasetsArgs),
+    /// List the networks along whose trajectories runs have matched and that the cache keeps, or remove them.
+    Trajectories(TrajectoriesArgs),
     /// List the adapters (GPUs, and CPUs that act as one), best first, with what they can do.
     Adapters {
         /// Only those of this graphics API.

@@ -19,6 +19,9 @@ pub struct CommonArgs {
 /// What every command with a folder for results has.
 #[derive(Debug, Args)]
 pub struct RunArgs {
+    /// Images of each class in place of --ipc, a line per class: its name or number, a comma, and how many.
+    #[arg(long, value_name = "FILE", help_heading = "Task", conflicts_with = "ipc")]
+    pub ipc_file: Option<PathBuf>,
     /// Folder for the results, new or empty [default: a new one, e.g. runs/mnist-ipc10-seed0].
     #[arg(long, short, value_name = "DIR", help_heading = "Task")]
     pub out: Option<PathBuf>,

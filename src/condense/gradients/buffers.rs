@@ -148,7 +148,7 @@ impl<'a> GradientPlan<'a> {
             net: self.nets[1].clone(),
             real_counts: vec![self.most_reals()],
             norm_images: 0,
-            ipc: self.ipc,
+            counts: vec![self.ipc],
             packed: None,
             rates: self.rates,
             real: self.real,

@@ -95,7 +95,12 @@ impl<M: Memory> Buffers<M> {
             ),
             rates: memory.buffer("rates", 1),
             feed: Feed::room(memory, plan, sizes),
-            objective: MeanEmbeddings::room(memory, net.features(), real_counts, plan.shown()),
+            objective: MeanEmbeddings::room(
+                memory,
+                net.features(),
+                real_counts,
+                plan.shown_of_classes(),
+            ),
             gradient: memory.buffer("gradient at the pixels", plan.stored() * plan.image_len()),
             class: plan.class.as_ref().map(|class| Class {
                 weights: Weights::room(memory, &class.net, 1, Ways::ToImages),
@@ -125,20 +130,26 @@ impl Plan<'_> {
 
     /// Synthetic images as they are stored.
     pub fn stored(&self) -> usize {
-        self.real_counts.len() * self.ipc
+        self.counts.iter().sum()
     }
 
     /// Synthetic images of each class, as networks see them.
+    pub fn shown_of_classes(&self) -> Vec<usize> {
+        let shown = |&count: &usize| match &self.packed {
+            Some(packed) => (count * packed.tiles()).min(self.most_shown),
+            None => count,
+        };
+        self.counts.iter().map(shown).collect()
+    }
+
+    /// Of packed images, how many of each class networks see.
     pub fn shown(&self) -> usize {
-        match &self.packed {
-            Some(packed) => (self.ipc * packed.tiles()).min(self.most_shown),
-            None => self.ipc,
-        }
+        self.shown_of_classes().first().copied().unwrap_or(0)
     }
 
     /// Synthetic images of all classes, as networks see them.
     pub fn syns(&self) -> usize {
-        self.real_counts.len() * self.shown()
+        self.shown_of_classes().iter().sum()
     }
 
     /// Values of an image.

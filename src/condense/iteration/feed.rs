@@ -130,11 +130,14 @@ impl Feed {
         // Decoded images are numbered within their chunk.
         let chunk = self.packing.as_ref().map_or(plan.syns(), |packing| packing.chunk).max(1);
         let shown = plan.shown() as u32;
-        let item = |image: u32| Item { image: image % chunk as u32, row: image / shown };
-        let items: Vec<_> = (0..plan.syns() as u32).map(item).collect();
+        let counts = plan.shown_of_classes();
+        let rows: Vec<_> =
+            (0u32..).zip(&counts).flat_map(|(k, &n)| std::iter::repeat_n(k, n)).collect();
+        let item = |(image, &row): (u32, &u32)| Item { image: image % chunk as u32, row };
+        let items: Vec<_> = (0..).zip(&rows).map(item).collect();
         self.synthetic_items.write(gpu, &items);
         if let Some(packing) = &self.packing {
-            let each = (plan.ipc * packing.packed.tiles()) as u32;
+            let each = (packing.packed.pictures * packing.packed.tiles()) as u32;
             let first = |place: u32| place / shown * each + place % shown;
             packing.shown.write(gpu, &(0..plan.syns() as u32).map(first).collect::<Vec<_>>());
         }
@@ -146,9 +149,8 @@ impl Feed {
             let item = |(image, row): (u32, u32)| Item { image, row };
             let real: Vec<_> = within(plan.reals(), sizes.chunk).zip(classes).map(item).collect();
             later.real.write(gpu, &real);
-            let classes = (0..plan.syns() as u32).map(|image| image / shown);
             let within = within(plan.syns(), sizes.syn_chunk);
-            later.synthetic.write(gpu, &within.zip(classes).map(item).collect::<Vec<_>>());
+            later.synthetic.write(gpu, &within.zip(rows).map(item).collect::<Vec<_>>());
         }
         // Images that are sent are numbered in their order; for images that stay on the device, each step says which
         // ones it uses.

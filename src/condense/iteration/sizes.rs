@@ -43,7 +43,7 @@ impl Sizes {
         if pixels > binding {
             return Err(Error::setting(
                 "ipc",
-                plan.ipc,
+                plan.counts.iter().max().copied().unwrap_or(0),
                 Text::from("the synthetic images take ").bytes(pixels).then(format!(
                     ", this adapter binds at most {binding} at once; use fewer images per class"
                 )),

@@ -27,7 +27,7 @@ pub(super) fn checked_plan<'a>(
 ) -> Result<EnginePlan<'a>> {
     gpu.suffices()?;
     settings.check(dataset)?;
-    check_images(dataset, settings.ipc, gpu.max_binding())?;
+    check_images(dataset, settings.ipc, settings.stored(dataset.classes()), gpu.max_binding())?;
     let train = dataset.train();
     let classes = 0..dataset.classes();
     let of_classes = |count: usize| -> Vec<usize> {
@@ -63,7 +63,7 @@ pub(super) fn checked_plan<'a>(
                 net,
                 real_counts,
                 norm_images,
-                ipc,
+                counts: settings.per_class.counts(dataset.classes(), ipc),
                 packed,
                 rates,
                 real,
@@ -113,17 +113,18 @@ pub(super) fn rates(settings: &Settings) -> Rates {
 
 /// Where the synthetic images start, class-major.
 pub(super) fn initial_images(dataset: &Dataset, settings: &Settings) -> Vec<f32> {
-    let mut images = Vec::with_capacity(dataset.classes() * settings.ipc * dataset.image_len());
-    for class in 0..dataset.classes() {
+    let counts = settings.per_class.counts(dataset.classes(), settings.ipc);
+    let mut images = Vec::with_capacity(counts.iter().sum::<usize>() * dataset.image_len());
+    for (class, count) in counts.into_iter().enumerate() {
         let mut stream = Stream::new(settings.seed, Purpose::InitImages, 0, class as u32);
         match settings.init {
             Init::Noise => {
-                let values = settings.ipc * dataset.image_len();
+                let values = count * dataset.image_len();
                 images.extend((0..values).map(|_| stream.normal()));
             }
             Init::Real => {
                 let (train, factor) = (dataset.train(), settings.factor);
-                let drawn = draw(train.of_class(class), settings.ipc * factor * factor, stream);
+                let drawn = draw(train.of_class(class), count * factor * factor, stream);
                 let real =
                     drawn.iter().flat_map(|&at| dataset.normalised(train.image(at as usize)));
                 match factor {

@@ -122,10 +122,11 @@ fn synthetic_set(
     raw: Option<Vec<f32>>,
 ) -> Result<SyntheticSet> {
     if let Some(at) = images.iter().position(|value| !is_pixel(value)) {
-        let class = at / (settings.ipc * dataset.image_len());
+        let class = settings.per_class.class_of(at / dataset.image_len(), settings.ipc);
         return Err(Error::PixelsDiverged { iteration, class, value: images[at] });
     }
-    let set = SyntheticSet::of(dataset, settings.ipc, images, settings)?;
+    let counts = settings.per_class.counts(dataset.classes(), settings.ipc);
+    let set = SyntheticSet::of(dataset, &counts, images, settings)?;
     let course = raw.map(|raw| Course::of(dataset.classes(), settings, &raw));
     Ok(SyntheticSet { course, factor: settings.factor, ..set })
 }

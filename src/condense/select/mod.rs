@@ -7,7 +7,7 @@ use std::{fmt, ops::ControlFlow, str::FromStr, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Settings, SyntheticSet, check_images, check_real, sample::draw};
+use super::{PerClass, Settings, SyntheticSet, check_images, check_real, sample::draw};
 use crate::{
     ConvNet, Dataset, Error, Gpu, Result, Text,
     gpu::{blocking, duration},
@@ -72,6 +72,9 @@ with_setters! {
         pub selection: Selector,
         /// Images per class, from 1. No class may have fewer.
         pub ipc: usize,
+        /// Images of each class where they are not as many; `ipc` is the largest of these numbers then.
+        #[serde(default, skip_serializing_if = "PerClass::is_even")]
+        pub per_class: PerClass,
         /// Channels of every convolution of the embedding network.
         pub width: usize,
         /// Blocks of that network.
@@ -90,7 +93,7 @@ impl SelectionSettings {
     /// As many images per class as these settings have, with a network of the same size and the same seed.
     pub fn like(settings: &Settings, selection: Selector) -> Self {
         let Settings { ipc, width, depth, seed, .. } = *settings;
-        Self { selection, ipc, width, depth, seed }
+        Self { selection, ipc, per_class: settings.per_class.clone(), width, depth, seed }
     }
 
     /// Checks every value alone and against the data set.
@@ -101,7 +104,11 @@ impl SelectionSettings {
         if self.ipc == 0 {
             return Err(Error::setting("ipc", self.ipc, "at least 1 is needed"));
         }
-        check_real(dataset, self.ipc, 1, Text::default())?;
+        self.per_class.check(dataset, self.ipc)?;
+        match self.per_class.is_even() {
+            true => check_real(dataset, self.ipc, 1, Text::default())?,
+            false => self.per_class.check_real(dataset)?,
+        }
         self.network(dataset).map(drop)
     }
 
@@ -174,7 +181,8 @@ impl Selection {
     /// [`Error::Setting`] or [`Error::Shape`], as `new` gives them.
     pub fn check(gpu: &Gpu, dataset: &Dataset, settings: &SelectionSettings) -> Result<()> {
         settings.check(dataset)?;
-        check_images(dataset, settings.ipc, super::MAX_FILE)?;
+        let all = settings.per_class.total(dataset.classes(), settings.ipc);
+        check_images(dataset, settings.ipc, all, super::MAX_FILE)?;
         match settings.selection {
             Selector::Random => Ok(()),
             Selector::Herding | Selector::KCenter => {
@@ -182,6 +190,33 @@ impl Selection {
                 ClassEmbedder::chunk(gpu, dataset, &net).map(drop)
             }
         }
+    }
+
+    /// Real images drawn at random, so many of each class, or all where a class has fewer: of equal numbers those that a
+    /// random selection with this seed chooses.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] when the images take more than a file may.
+    #[cfg(feature = "files")]
+    pub(crate) fn at_random(
+        dataset: &Dataset,
+        counts: &[usize],
+        seed: u64,
+    ) -> Result<SyntheticSet> {
+        let ipc = counts.iter().copied().max().unwrap_or(0);
+        check_images(dataset, ipc, counts.iter().sum(), super::MAX_FILE)?;
+        let settings = Settings::for_dataset(dataset).ipc(ipc).seed(seed);
+        let settings = SelectionSettings::like(&settings, Selector::Random);
+        let (mut images, mut there) = (Vec::new(), Vec::new());
+        for (class, &count) in counts.iter().enumerate() {
+            let stream = Stream::new(seed, Purpose::Selection, 0, class as u32);
+            let drawn = draw(dataset.train().of_class(class), count, stream);
+            for &index in &drawn {
+                images.extend(dataset.normalised(dataset.train().image(index as usize)));
+            }
+            there.push(drawn.len());
+        }
+        SyntheticSet::of(dataset, &there, images, &settings)
     }
 
     /// The memory that its buffers take; none for a random selection, which needs no network.
@@ -310,7 +345,8 @@ impl Selection {
     /// Chooses from the next class, whose images have these embeddings (`None` for a random selection).
     fn choose(&mut self, features: Option<Vec<f32>>) {
         let class = self.chosen.len();
-        let SelectionSettings { selection, ipc, seed, .. } = self.settings;
+        let SelectionSettings { selection, ipc, seed, ref per_class, .. } = self.settings;
+        let ipc = per_class.numbers().get(class).copied().unwrap_or(ipc);
         let members = self.dataset.train().of_class(class);
         self.chosen.push(match (&self.embedder, features) {
             (Some(embedder), Some(features)) => {
@@ -353,14 +389,15 @@ impl Selection {
     }
 
     fn chosen_set(&self) -> Result<SyntheticSet> {
-        let (dataset, ipc) = (&self.dataset, self.settings.ipc);
-        let mut images = Vec::with_capacity(dataset.classes() * ipc * dataset.image_len());
+        let (dataset, settings) = (&self.dataset, &self.settings);
+        let counts = settings.per_class.counts(dataset.classes(), settings.ipc);
+        let mut images = Vec::with_capacity(counts.iter().sum::<usize>() * dataset.image_len());
         for chosen in &self.chosen {
             for &index in chosen {
                 images.extend(dataset.normalised(dataset.train().image(index as usize)));
             }
         }
-        SyntheticSet::of(dataset, ipc, images, &self.settings)
+        SyntheticSet::of(dataset, &counts, images, settings)
     }
 }
 

@@ -60,6 +60,29 @@ fn a_set_is_read_back_as_it_was_saved() {
 }
 
 #[test]
+fn classes_may_have_different_numbers_of_images() {
+    let mut uneven = set();
+    uneven.labels = vec![0, 0, 0, 1, 2, 2];
+    uneven.ipc = 3;
+    let bytes = uneven.to_bytes().unwrap();
+    assert_eq!(SyntheticSet::from_bytes(&bytes).unwrap(), uneven);
+    let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
+    assert_eq!(header.metadata().as_ref().unwrap()["format_version"], "3");
+    type Change = fn(&mut SyntheticSet);
+    let changes: [Change; 4] = [
+        |set| set.ipc = 4,
+        |set| set.labels = vec![0, 0, 0, 2, 2, 2],
+        |set| set.labels = vec![0, 0, 1, 0, 2, 2],
+        |set| (set.size, set.channels, set.factor) = (4, 3, 2),
+    ];
+    for change in changes {
+        let mut odd = uneven.clone();
+        change(&mut odd);
+        assert!(matches!(odd.to_bytes(), Err(Error::Shape { .. })), "{odd:?}");
+    }
+}
+
+#[test]
 fn bytes_are_those_of_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("set.safetensors");
@@ -144,7 +167,8 @@ fn broken_files_are_refused() {
         refused(&with_header(|header| header["__metadata__"][name] = value.clone()))
     };
     assert!(meta("format", json!("other")).contains("other"));
-    assert!(meta("format_version", json!("3")).contains("is 3, this program reads 1 and 2"));
+    assert!(meta("format_version", json!("4")).contains("is 4, this program reads 1 and 2 and 3"));
+    assert!(meta("format_version", json!("3")).contains("but all have as many"));
     assert!(meta("format_version", json!("2")).contains("no \"factor\""));
     assert!(meta("class_names", json!("cat, dog")).contains("class_names"));
     assert!(meta("ipc", json!("1e99")).contains("ipc"));

@@ -192,7 +192,7 @@ impl<'a> UnrolledPlan<'a> {
             net: self.nets[1].clone(),
             real_counts: vec![self.reals()],
             norm_images: 0,
-            ipc: self.step_images(),
+            counts: vec![self.step_images()],
             packed: None,
             rates: Rates::new(0.0, 0.0, 0.0),
             real: self.real,

@@ -8,7 +8,7 @@ use crate::{
 #[test]
 fn every_field_of_a_record_has_its_entry() {
     let mut record = sample(0);
-    (record.eval_every, record.no_eval) = (Some(1), true);
+    (record.eval_every, record.no_eval, record.no_baseline) = (Some(1), true, true);
     record.data.data_dir = Some("d".into());
     (record.data.resize, record.data.test_fraction) = (Some(8), Some(0.5));
     if let Some(MethodSettings::Condensing(settings)) = &mut record.settings {

@@ -22,7 +22,7 @@ fn the_buffers_of_a_step_are_the_table() {
         net: Program::of_blocks(&ConvNet::new(1, 28, 128, 3).unwrap()),
         real_counts: vec![256; 10],
         norm_images: 0,
-        ipc: 10,
+        counts: vec![10; 10],
         packed: None,
         rates: Rates::new(1.0, 0.5, 0.0),
         real: RealFormat::Pixels { all: &[], mean: &[0.5], std: &[0.5] },

@@ -1,0 +1,171 @@
+//! Classes with different numbers of images, on glyphs and with tiny networks. Needs an adapter, a CPU one will do.
+
+use std::fs;
+
+use dm_wgpu::SyntheticSet;
+use tempfile::{TempDir, tempdir};
+
+use crate::helpers::{json, program, set, succeed, text, words};
+
+const NUMBERS: &str = "2,2,1,3,3,3,1,2,1,1";
+const COUNTS: [usize; 10] = [2, 2, 1, 3, 3, 3, 1, 2, 1, 1];
+const TINY: &str = "--dataset glyphs --width 8 --batch-real 8 --iterations 3 --lr-img 1";
+
+fn run(place: &TempDir, line: &str) -> String {
+    let output = succeed(program(place).args(words(line)));
+    text(&output.stderr) + &text(&output.stdout)
+}
+
+fn load(place: &TempDir, run: &str) -> SyntheticSet {
+    SyntheticSet::load(&place.path().join(run).join("synthetic.safetensors")).unwrap()
+}
+
+/// The pixels of a class.
+fn class(set: &SyntheticSet, class: i64) -> Vec<f32> {
+    let images = set.images.chunks(set.image_len());
+    images
+        .zip(&set.labels)
+        .filter(|(_, label)| **label == class)
+        .flat_map(|(i, _)| i.to_vec())
+        .collect()
+}
+
+/// Classes know nothing of each other: each is, bit for bit, what it is in a run with its number for all.
+#[test]
+fn each_class_is_as_in_a_run_with_its_number_for_all() {
+    let place = tempdir().unwrap();
+    for (method, how) in
+        [("dm", TINY), ("herding", "--dataset glyphs --width 8"), ("random", "--dataset glyphs")]
+    {
+        let asked = format!("{how} --method {method} --no-eval");
+        run(&place, &format!("{asked} --ipc {NUMBERS} --out {method}"));
+        let uneven = load(&place, method);
+        assert_eq!((uneven.ipc, uneven.labels.len()), (3, 19));
+        for ipc in 1..=3 {
+            let out = format!("{method}{ipc}");
+            run(&place, &format!("{asked} --ipc {ipc} --out {out}"));
+            let even = load(&place, &out);
+            for at in (0..10).filter(|&at| COUNTS[at] == ipc) {
+                assert!(
+                    class(&uneven, at as i64) == class(&even, at as i64),
+                    "{method}, class {at}"
+                );
+            }
+        }
+    }
+    // In chunks of few images, and stopped on the way.
+    let asked = format!("{TINY} --no-eval --ipc {NUMBERS}");
+    run(&place, &format!("{asked} --memory-budget 4MiB --out chunks"));
+    assert!(set(&place, "chunks") == set(&place, "dm"));
+    run(
+        &place,
+        &format!("{} --no-eval --ipc {NUMBERS} --out some", TINY.replace("ions 3", "ions 2")),
+    );
+    run(&place, "--resume some --iterations 3");
+    assert!(load(&place, "some").images == load(&place, "dm").images);
+    // One number for all is the same as that number.
+    run(&place, &format!("{TINY} --no-eval --ipc 2,2,2,2,2,2,2,2,2,2 --out alike"));
+    assert!(set(&place, "alike") == set(&place, "dm2"));
+}
+
+#[test]
+fn everything_takes_them() {
+    let place = tempdir().unwrap();
+    let judged = "--eval-nets 1 --eval-epochs 2";
+    let told = run(&place, &format!("{TINY} --ipc {NUMBERS} {judged} --eval-every 2 --out a"));
+    assert!(
+        told.contains(&format!("ipc {NUMBERS}")) && told.contains("19 images after 3"),
+        "{told}"
+    );
+    let report = json(&place.path().join("a/report.json"));
+    assert_eq!((&report["images"], &report["baseline"]["images"]), (&19.into(), &19.into()));
+    assert_eq!(report["settings"]["per_class"], serde_json::json!(COUNTS));
+    let page = fs::read_to_string(place.path().join("a/report.html")).unwrap();
+    assert!(page.contains("glyphs, 1 to 3 images per class") && page.contains("1 to 3 per class"));
+    for image in ["images/3/002.png", "images/2/000.png", "grid.png", "progress.png"] {
+        assert!(place.path().join("a").join(image).is_file(), "{image}");
+    }
+    assert!(!place.path().join("a/images/2/001.png").exists());
+
+    // The record repeats it, as a command and as a file.
+    let record = fs::read_to_string(place.path().join("a/run.toml")).unwrap();
+    let command = record.lines().nth(1).unwrap().strip_prefix("# dm-wgpu ").unwrap().to_owned();
+    assert!(command.contains(&format!("--ipc {NUMBERS}")), "{command}");
+    run(&place, &format!("{command} --out again"));
+    run(&place, "--config a/run.toml --out file");
+    let names = |at: usize| ["A", "B", "C", "D", "E", "F", "G", "H", "I", "J"][at].to_owned();
+    let known = load(&place, "a").class_names;
+    let lines: Vec<_> = COUNTS
+        .iter()
+        .enumerate()
+        .map(|(at, n)| {
+            let name = known.get(at).cloned().unwrap_or_else(|| names(at));
+            format!("{name},{n}")
+        })
+        .collect();
+    fs::write(place.path().join("numbers.csv"), lines.join("\n")).unwrap();
+    run(&place, &format!("{TINY} --ipc-file numbers.csv {judged} --eval-every 2 --out listed"));
+    for again in ["again", "file", "listed"] {
+        assert!(set(&place, again) == set(&place, "a"), "{again}");
+    }
+
+    // Every format gives the accuracy of the run.
+    let accuracy = |path: &str| {
+        let line =
+            format!("evaluate {path} --dataset glyphs {judged} --eval-width 8 --json --quiet");
+        let output = succeed(program(&place).args(words(&line)));
+        serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()["accuracy"].clone()
+    };
+    assert_eq!(accuracy("a"), report["accuracy"]);
+    for (format, out) in [("npz", "a.npz"), ("safetensors", "b.safetensors"), ("pt", "a.pt")] {
+        run(&place, &format!("export a --format {format} --out {out}"));
+        if format != "pt" {
+            assert_eq!(accuracy(out), report["accuracy"], "{format}");
+        }
+    }
+    assert!(run(&place, "view a --as blocks").len() > 100);
+    let compared =
+        format!("compare {TINY} --ipc {NUMBERS} --methods dm,random,k-center {judged} --out c");
+    run(&place, &compared);
+    let table = fs::read_to_string(place.path().join("c/compare.md")).unwrap();
+    assert!(table.starts_with("glyphs, 1 to 3 images per class, seed 0"), "{table}");
+    assert!(
+        fs::read_to_string(place.path().join("c/report.html"))
+            .unwrap()
+            .contains("1 to 3 images per class")
+    );
+    run(&place, &format!("--dataset glyphs --method random --ipc {NUMBERS} --no-eval"));
+    assert!(place.path().join("runs/glyphs-random-ipc1to3-seed0").is_dir());
+}
+
+#[test]
+fn what_cannot_take_them_says_why() {
+    let place = tempdir().unwrap();
+    fs::write(place.path().join("short"), "0,1").unwrap();
+    let all = "--dataset glyphs --ipc 2,2,1,3,3,3,1,2,1,1";
+    for (asked, told) in [
+        (
+            format!("{all} --method dsa"),
+            "--ipc 2,2,1,3,3,3,1,2,1,1: dsa takes as many images of each class",
+        ),
+        (format!("{all} --method trajectory"), "trajectory takes as many images of each class"),
+        (format!("{all} --method dd"), "dd takes as many images of each class"),
+        (format!("{all} --factor 2"), "images are packed where all classes have as many"),
+        (
+            "--dataset glyphs --ipc 1,2".into(),
+            "these are 2 numbers; one for all classes is needed, or one for each of 10",
+        ),
+        ("--dataset glyphs --ipc 1,0".into(), "or one for each class, joined by comma"),
+        ("--dataset glyphs --ipc 2,2,1,3,3,3,1,2,1,5000".into(), "has only "),
+        ("--dataset glyphs --ipc-file short".into(), "has no line; each class needs one"),
+        ("--dataset glyphs --ipc-file short --ipc 2".into(), "cannot be used with"),
+        ("--dataset glyphs --ipc-file none".into(), "--ipc-file none: "),
+        ("show-config --dataset glyphs --ipc-file short".into(), "--ipc-file names classes"),
+    ] {
+        let output = program(&place).args(words(&asked)).output().unwrap();
+        let error = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{asked}: {error}");
+        assert!(error.contains(told) && !error.contains("panicked"), "{asked}: {error}");
+    }
+    assert!(!place.path().join("runs").exists());
+}
