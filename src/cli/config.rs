@@ -10,7 +10,7 @@ use toml::{
 use dm_wgpu::project::settings::{Kind, SETTINGS, Setting};
 
 /// Keys of `run.toml` that describe a run but are not settings.
-const TOLD: [&str; 4] = ["version", "adapter", "outcome", "settings.selection"];
+const TOLD: [&str; 5] = ["version", "adapter", "outcome", "shards", "settings.selection"];
 
 const TABLES: [&str; 4] = ["data", "settings", "evaluation", "machine"];
 

@@ -19,6 +19,7 @@ mod events;
 mod export;
 mod failure;
 mod interrupt;
+mod join;
 #[cfg(any(test, fuzzing))]
 pub mod loaders;
 mod logs;
@@ -48,6 +49,7 @@ dm-wgpu condenses a labelled image set into a few synthetic images per class, on
   dm-wgpu --dataset mnist           10 images per class, into runs/mnist-ipc10-seed0
   dm-wgpu --resume DIR              goes on with a run that stopped
   dm-wgpu evaluate PATH             what a set is worth
+  dm-wgpu join OUT SHARD...         one run from shards of several devices
   dm-wgpu compare --dataset mnist   condensed and chosen images side by side
   dm-wgpu export RUN --format pt    a set for PyTorch, NumPy, as pictures
   dm-wgpu view PATH                 a set's images, here in the terminal
@@ -83,6 +85,7 @@ pub fn run() -> ExitCode {
         Some(Command::Compare(args)) => compare::run(args, console),
         Some(Command::ShowConfig(args)) => show_config::run(args),
         Some(Command::Bench(args)) => bench::run(args, console),
+        Some(Command::Join(args)) => join::run(args, console),
         Some(Command::Export(args)) => export::run(args, console),
         Some(Command::Completions { shell }) => manual::completions(*shell),
         Some(Command::Man { folder }) => manual::pages(folder.as_deref()),

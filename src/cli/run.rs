@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use dm_wgpu::{
     Accuracy, EvaluationSettings,
+    data::ClassChoice,
     project::{
         self, Figures, Losses, MethodSettings, OfSeed, OutputFolder, Ran, Repeated, Repeats,
         Seconds, Setup, Together, files, over,
@@ -38,8 +39,17 @@ pub fn run(cli: &Cli, console: Console) -> Result<u8, Failure> {
     }
     let (out, every) = (cli.run.out.as_deref(), cli.lasting.checkpoint_every);
     OutputFolder::check_for(out, &given.dataset())?;
+    let mut data = given.data(given.dataset());
+    if let Some(shard) = cli.shard.chosen().map_err(Failure::Usage)? {
+        data.classes = Some(ClassChoice::Shard(shard));
+    }
+    let runs = match &data.classes {
+        // A preset may ask for several; a shard is of one.
+        Some(_) if given.origin("runs").is_none() => None,
+        _ => runs,
+    };
     let screen = &mut Screen::new(console);
-    let setup = open(given, screen)?;
+    let setup = Setup::open(&given.machine(), &data, screen)?;
     let record = asked::record(given, given.method(), &*setup.dataset);
     match runs {
         None => told(project::run(&setup, record, out, every, screen)?, &console),
@@ -76,7 +86,7 @@ pub fn told_together(repeated: &Repeated, console: &Console) -> Result<u8, Failu
     Ok(if together.interrupted { INTERRUPTED } else { 0 })
 }
 
-fn summary(figures: &Figures, path: &Path) -> String {
+pub fn summary(figures: &Figures, path: &Path) -> String {
     let Seconds { condensing, evaluating } = figures.seconds;
     let mut lines = Vec::new();
     let images = match figures.packed_into {
@@ -108,6 +118,9 @@ fn summary(figures: &Figures, path: &Path) -> String {
             lines.push(format!("accuracy  {accuracy} ({}, {evaluating:.1} seconds)", how(settings)))
         }
         (None, Some(_)) => lines.push("accuracy  not measured: interrupted".to_owned()),
+        (None, None) if figures.classes.is_some() => {
+            lines.push("accuracy  not measured: `dm-wgpu join` puts the shards together".to_owned());
+        }
         _ => {}
     }
     if figures.settings.is_some() {

@@ -191,11 +191,32 @@ impl Settings {
         self.check_factor(dataset)?;
         self.check_own()?;
         self.check_trajectories()?;
+        self.check_part(dataset)?;
         if self.init == Init::Real {
             let advice = Text::from(", or start from ").value("init", Init::Noise.name());
             check_real(dataset, self.ipc, self.factor * self.factor, advice)?;
         }
         self.network(dataset).map(drop)
+    }
+
+    /// Refuses a part of the classes where what is made of a class depends on the others.
+    fn check_part(&self, dataset: &Dataset) -> Result<()> {
+        let Some(part) = dataset.part() else { return Ok(()) };
+        let why = match self.method {
+            Matching::Dm if !self.network(dataset)?.has_batch_norm() => return Ok(()),
+            Matching::Dm => "batch norm goes by images of all classes; take a network without it",
+            Matching::Dc | Matching::Dsa => {
+                "its networks are trained on the synthetic images of all classes; condense them in one run"
+            }
+            Matching::Dd => {
+                "it trains each network on the images of all classes; condense them in one run"
+            }
+            Matching::Trajectory => {
+                "its networks are trained to tell all classes apart; condense them in one run"
+            }
+        };
+        let why = format!("{} does not work class by class: {why}", self.method);
+        Err(Error::setting("classes", &part.classes, why))
     }
 
     fn check_factor(&self, dataset: &Dataset) -> Result<()> {

@@ -115,7 +115,7 @@ pub(super) fn rates(settings: &Settings) -> Rates {
 pub(super) fn initial_images(dataset: &Dataset, settings: &Settings) -> Vec<f32> {
     let mut images = Vec::with_capacity(dataset.classes() * settings.ipc * dataset.image_len());
     for class in 0..dataset.classes() {
-        let mut stream = Stream::new(settings.seed, Purpose::InitImages, 0, class as u32);
+        let mut stream = Stream::new(settings.seed, Purpose::InitImages, 0, dataset.number(class));
         match settings.init {
             Init::Noise => {
                 let values = settings.ipc * dataset.image_len();

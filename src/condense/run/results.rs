@@ -106,6 +106,7 @@ impl Condensation {
         };
         match checkpoint.unsound() {
             Some((class, value)) => {
+                let class = self.dataset.number(class) as usize;
                 Err(Error::PixelsDiverged { iteration: self.iteration, class, value })
             }
             None => Ok(checkpoint),
@@ -122,7 +123,7 @@ fn synthetic_set(
     raw: Option<Vec<f32>>,
 ) -> Result<SyntheticSet> {
     if let Some(at) = images.iter().position(|value| !is_pixel(value)) {
-        let class = at / (settings.ipc * dataset.image_len());
+        let class = dataset.number(at / (settings.ipc * dataset.image_len())) as usize;
         return Err(Error::PixelsDiverged { iteration, class, value: images[at] });
     }
     let set = SyntheticSet::of(dataset, settings.ipc, images, settings)?;
