@@ -9,8 +9,8 @@ use dm_wgpu::{
     data::Shard,
     import,
     project::{
-        self, Accuracies, Adapter, Measured, Saved, Setup, WidthFrom, Worth, Worths, check_evaluations, files,
-        run_of,
+        self, Accuracies, Adapter, Measured, Saved, Setup, WidthFrom, Worth, Worths,
+        check_evaluations, files, run_of,
         words::{ONLY_IN_ORDER, counted, how},
     },
 };

@@ -100,9 +100,9 @@ pub fn in_commands(error: &project::Error) -> String {
         Folder { folder, fault: FolderFault::Unfinished | FolderFault::NoneEnded } => {
             format!("{error}; go on with {}", resuming(folder))
         }
-        Folder { fault: FolderFault::Shard, .. } => format!(
-            "{error}; join all shards with `dm-wgpu join OUT SHARD...`, then evaluate OUT"
-        ),
+        Folder { fault: FolderFault::Shard, .. } => {
+            format!("{error}; join all shards with `dm-wgpu join OUT SHARD...`, then evaluate OUT")
+        }
         Folder { fault: FolderFault::Joined, .. } => {
             format!("{error}: resume each shard with --iterations, and join them again")
         }

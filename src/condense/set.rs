@@ -118,6 +118,7 @@ impl SyntheticSet {
     }
 
     /// The set of the whole of a data set, from sets of parts of its classes, each with the numbers of its classes there.
+    /// How many classes there are follows from these, so only the caller can know whether the last ones are missing.
     ///
     /// # Errors
     /// [`Error::Shape`] if a class is missing, or in two of them, or if they do not go together.

@@ -212,9 +212,9 @@ impl FromStr for Shard {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let numbers = text.split_once('/').and_then(|(number, of)| {
-            Some((number.trim().parse().ok()?, of.trim().parse().ok()?))
-        });
+        let numbers = text
+            .split_once('/')
+            .and_then(|(number, of)| Some((number.trim().parse().ok()?, of.trim().parse().ok()?)));
         let why = "K/N is needed, K from 1 to N, such as 2/8";
         let (number, of) = numbers.ok_or_else(|| Error::setting("shard", text, why))?;
         Self::new(number, of)

@@ -35,9 +35,9 @@ mod svhn;
 mod tiny_imagenet;
 
 pub use catalogue::{KNOWN, NAMES};
-pub use classes::{ClassChoice, Classes, Part, Shard};
 #[cfg(feature = "files")]
 pub use class_folders::TEST_FRACTION;
+pub use classes::{ClassChoice, Classes, Part, Shard};
 #[cfg(feature = "files")]
 pub use folder::{FOLDER, folder, name_of};
 pub use glyphs::glyphs;
@@ -252,10 +252,10 @@ impl Dataset {
         };
         let own = Self::new(info, (pixels, labels), (Vec::new(), Vec::new()))?;
         let (classes, of) = (classes.clone(), self.classes());
-        Ok(own.as_part(Part { classes, of, digest: self.digest() }))
+        Ok(own.with_part(Part { classes, of, digest: self.digest() }))
     }
 
-    fn as_part(self, part: Part) -> Self {
+    fn with_part(self, part: Part) -> Self {
         Self { part: Some(Arc::new(part)), ..self }
     }
 

@@ -463,7 +463,8 @@ impl Evaluation {
 
 fn check_test(dataset: &Dataset) -> Result<()> {
     if let Some(part) = dataset.part() {
-        let why = format!("they are {} of {}, and networks are tested on all", part.classes, part.of);
+        let why =
+            format!("they are {} of {}, and networks are tested on all", part.classes, part.of);
         return Err(Error::setting("classes", &part.classes, why));
     }
     if dataset.test().is_empty() {

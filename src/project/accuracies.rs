@@ -13,9 +13,7 @@ use super::{
     files::{text_of, write_json},
     shard::host,
 };
-use crate::{
-    Accuracy, Error, EvaluationSettings, SyntheticSet, TrainingSet, data::Shard,
-};
+use crate::{Accuracy, Error, EvaluationSettings, SyntheticSet, TrainingSet, data::Shard};
 
 /// What some or all networks of an evaluation came to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

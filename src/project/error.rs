@@ -264,7 +264,9 @@ pub enum JoinFault {
         second: PathBuf,
     },
     /// Shards of an evaluation are in no file.
-    #[error("the shards {0} are missing: `dm-wgpu evaluate PATH --shard K/N --out FILE` makes each")]
+    #[error(
+        "the shards {0} are missing: `dm-wgpu evaluate PATH --shard K/N --out FILE` makes each"
+    )]
     MissingShards(String),
     /// No evaluation was asked for.
     #[error("{} was asked for no evaluation", .0.display())]

@@ -9,8 +9,8 @@ use std::{
 use serde_json::Value;
 
 use super::{
-    Figures, History, Job, JoinFault, Losses, Method, Observer, OutputFolder, Record,
-    Result, Seconds, Setup,
+    Figures, History, Job, JoinFault, Losses, Method, Observer, OutputFolder, Record, Result,
+    Seconds, Setup,
     error::Error,
     files::{LOCK, RECORD, SET, SHARD},
     make::Made,
@@ -144,11 +144,8 @@ impl Joined {
     fn is_there(&self) -> bool {
         let there = Record::read(&self.folder.join(RECORD)).ok();
         let there = there.filter(|record| !record.shards.is_empty());
-        let asked = |record: &Record| Record {
-            outcome: None,
-            shards: Vec::new(),
-            ..record.clone()
-        };
+        let asked =
+            |record: &Record| Record { outcome: None, shards: Vec::new(), ..record.clone() };
         there.is_some_and(|record| asked(&record) == asked(&self.record))
             && SyntheticSet::load(&self.folder.join(SET)).is_ok_and(|set| set == self.made.set)
     }

@@ -290,7 +290,9 @@ impl Record {
     /// Refuses what cannot be asked of some classes alone.
     pub(super) fn check_part(&self, classes: &ClassChoice) -> crate::Result<()> {
         if let Some(every) = self.eval_every {
-            let why = format!("networks are tested on all classes, and these are {classes}; leave it out");
+            let why = format!(
+                "networks are tested on all classes, and these are {classes}; leave it out"
+            );
             return Err(Error::setting("eval_every", every, why));
         }
         if self.settings.is_none() {

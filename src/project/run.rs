@@ -93,8 +93,7 @@ impl<'a> Task<'a> {
         let mut record = record.begun_on(&setup.gpu);
         let (gpu, dataset) = (&setup.gpu, &setup.dataset);
         // A shard that was asked for by its number is recorded by its classes.
-        record.data.classes =
-            dataset.part().map(|part| ClassChoice::Classes(part.classes.clone()));
+        record.data.classes = dataset.part().map(|part| ClassChoice::Classes(part.classes.clone()));
         if let Some(classes) = &record.data.classes {
             record.check_part(classes)?;
         }

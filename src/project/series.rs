@@ -40,7 +40,8 @@ pub fn repeat(
     let seed = record.seed();
     Repeats::check(runs, seed)?;
     if setup.dataset.part().is_some() {
-        let why = "the shards of each seed are joined by themselves: give each run its seed instead";
+        let why =
+            "the shards of each seed are joined by themselves: give each run its seed instead";
         return Err(Failure::setting("runs", runs, why).into());
     }
     OutputFolder::check_for(out, &record.data.name)?;

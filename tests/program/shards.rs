@@ -11,6 +11,8 @@ use image::{Rgb, RgbImage};
 use serde_json::Value;
 use tempfile::TempDir;
 
+#[cfg(target_os = "linux")]
+use crate::helpers::{start, tool};
 use crate::helpers::{json, program, set, succeed, text, words};
 
 const TINY: &str = "--dataset glyphs --ipc 1 --width 8 --batch-real 8 --iterations 5 --snapshots 2";
@@ -21,7 +23,7 @@ fn tiny(place: &TempDir, more: &str) -> Command {
     command
 }
 
-/// Three shards of different sizes, the second interrupted and resumed elsewhere; `more` is for all of them.
+/// Three shards of different sizes; `more` is for all of them.
 fn shards(place: &TempDir, more: &str) {
     for (name, classes) in [("a", "0,4-7"), ("b", "1"), ("c", "2-3,8-9")] {
         let asked = format!("--classes {classes} --out {name} {more}");
@@ -85,7 +87,8 @@ fn three_uneven_shards_are_one_run() {
     assert_eq!(metrics(&place, "joined"), metrics(&place, "whole"));
     let pictures = |run: &str| -> Vec<_> {
         let folder = place.path().join(run);
-        let pictures = ["grid.png", "progress.png"].map(|name| fs::read(folder.join(name)).unwrap());
+        let pictures =
+            ["grid.png", "progress.png"].map(|name| fs::read(folder.join(name)).unwrap());
         let within = |(path, bytes): (PathBuf, _)| {
             (path.strip_prefix(&folder).unwrap().to_path_buf(), bytes)
         };
@@ -113,9 +116,12 @@ fn three_uneven_shards_are_one_run() {
     assert!(joined(&place, "joined b c a").contains("joined before"));
     assert!(files(&place.path().join("joined")) == before);
     refused(&place, "whole a b c", 2, &["--out whole", "not empty"]);
-    assert!(fs::read_dir(&place).unwrap().flatten().all(|entry| {
-        !entry.file_name().to_string_lossy().starts_with(".joining")
-    }));
+    assert!(
+        fs::read_dir(&place)
+            .unwrap()
+            .flatten()
+            .all(|entry| { !entry.file_name().to_string_lossy().starts_with(".joining") })
+    );
 
     // A joined run goes on no further than its shards.
     let more = program(&place).args(words("--resume joined --iterations 9")).output().unwrap();
@@ -183,7 +189,10 @@ fn what_a_shard_is_not_for_is_refused() {
     wrong("--shard 3/2", &["K from 1 to N"]);
     wrong("--shard 1/2 --classes 3", &["leave one out"]);
     wrong("--shard auto", &["SLURM_ARRAY_TASK_ID", "JOB_COMPLETION_INDEX"]);
-    wrong("--shard 1/2 --method dsa", &["--classes 0-4", "trained on the synthetic images of all classes"]);
+    wrong(
+        "--shard 1/2 --method dsa",
+        &["--classes 0-4", "trained on the synthetic images of all classes"],
+    );
     wrong("--shard 1/2 --method dd", &["does not work class by class"]);
     wrong("--shard 1/2 --method trajectory", &["to tell all classes apart"]);
     wrong("--shard 1/2 --net resnet18-bn", &["batch norm goes by images of all classes"]);
@@ -194,10 +203,12 @@ fn what_a_shard_is_not_for_is_refused() {
     assert!(told.contains("whole trains on all classes"), "{told}");
     assert!(fs::read_dir(&place).unwrap().next().is_none(), "nothing is left");
 
-    let told = succeed(tiny(&place, "--shard auto --out s").env("SLURM_ARRAY_TASK_ID", "2").envs(
-        [("COUNT", "4"), ("MIN", "1"), ("MAX", "4")]
-            .map(|(name, value)| (format!("SLURM_ARRAY_TASK_{name}"), value)),
-    ));
+    let told = succeed(
+        tiny(&place, "--shard auto --out s").env("SLURM_ARRAY_TASK_ID", "2").envs(
+            [("COUNT", "4"), ("MIN", "1"), ("MAX", "4")]
+                .map(|(name, value)| (format!("SLURM_ARRAY_TASK_{name}"), value)),
+        ),
+    );
     let told = text(&told.stderr);
     assert!(told.contains("3 of 10 classes") && told.contains("not evaluated"), "{told}");
     let record = fs::read_to_string(place.path().join("s/run.toml")).unwrap();
@@ -263,7 +274,44 @@ fn pictures_are_normalised_as_in_the_whole_set() {
     // Another picture makes another data set.
     fs::remove_file(bees.join("0.png")).unwrap();
     run("two", "--shard 2/3 --out later");
-    refused(&place, "mixed s1 later s3", 2, &["not of one run", "images or labels of the data set"]);
+    refused(
+        &place,
+        "mixed s1 later s3",
+        2,
+        &["not of one run", "images or labels of the data set"],
+    );
+}
+
+/// As some network file systems: the shards and their join need no lock.
+#[cfg(target_os = "linux")]
+#[test]
+fn shards_lie_on_file_systems_without_locks() {
+    if !tool("cc") {
+        return;
+    }
+    let place = tempfile::tempdir().unwrap();
+    let (source, library) = (place.path().join("flock.c"), place.path().join("flock.so"));
+    fs::write(&source, "#include <errno.h>\nint flock(int f, int o) { errno = ENOLCK; return -1; }\n")
+        .unwrap();
+    let compiler = Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&library).arg(&source);
+    succeed(compiler);
+    let mut running: Vec<_> = ["0-4", "5-9"]
+        .iter()
+        .enumerate()
+        .map(|(shard, classes)| {
+            let asked = format!("--classes {classes} --out s{shard} --no-eval");
+            let mut command = tiny(&place, &asked);
+            start(command.env("LD_PRELOAD", &library))
+        })
+        .collect();
+    for shard in running.drain(..) {
+        let told = shard.wait_with_output().unwrap();
+        let said = text(&told.stderr);
+        assert!(told.status.success() && said.contains("can't be locked"), "{said}");
+    }
+    succeed(program(&place).args(words("join joined s0 s1")).env("LD_PRELOAD", &library));
+    succeed(&mut tiny(&place, "--out whole --no-eval"));
+    assert!(set(&place, "joined") == set(&place, "whole"));
 }
 
 #[test]

@@ -156,8 +156,11 @@ impl Cli {
                 lasting::check(matches, &self.given.dataset())
             }
             (None, _) => {
-                if self.shard.shard.is_some() && self.given.origin("classes") == Some(Origin::Flag) {
-                    return Err("--shard chooses the classes, and so does --classes; leave one out".into());
+                if self.shard.shard.is_some() && self.given.origin("classes") == Some(Origin::Flag)
+                {
+                    return Err(
+                        "--shard chooses the classes, and so does --classes; leave one out".into(),
+                    );
                 }
                 Self::check_run(&self.given, matches)
             }

@@ -40,8 +40,7 @@ fn asked(text: &str) -> Result<ShardAsked, String> {
 
 /// Of a Slurm job array: which task this is, and which there are.
 const TASK: &str = "SLURM_ARRAY_TASK_ID";
-const TASKS: [&str; 3] =
-    ["SLURM_ARRAY_TASK_COUNT", "SLURM_ARRAY_TASK_MIN", "SLURM_ARRAY_TASK_MAX"];
+const TASKS: [&str; 3] = ["SLURM_ARRAY_TASK_COUNT", "SLURM_ARRAY_TASK_MIN", "SLURM_ARRAY_TASK_MAX"];
 /// Of an Indexed Job of Kubernetes.
 const INDEX: &str = "JOB_COMPLETION_INDEX";
 
@@ -51,7 +50,10 @@ impl ShardArgs {
         self.chosen_by(|name| std::env::var(name).ok())
     }
 
-    fn chosen_by(&self, variable: impl Fn(&str) -> Option<String>) -> Result<Option<Shard>, String> {
+    fn chosen_by(
+        &self,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Option<Shard>, String> {
         let number = |name: &str| match variable(name) {
             None => Ok(None),
             Some(text) => text
@@ -125,7 +127,11 @@ pub struct JoinArgs {
 mod tests {
     use super::*;
 
-    fn chosen(shard: &str, shards: Option<u32>, variables: &[(&str, &str)]) -> Result<String, String> {
+    fn chosen(
+        shard: &str,
+        shards: Option<u32>,
+        variables: &[(&str, &str)],
+    ) -> Result<String, String> {
         let args = ShardArgs { shard: Some(asked(shard)?), shards };
         let variable = |name: &str| {
             let found = variables.iter().find(|(own, _)| *own == name);

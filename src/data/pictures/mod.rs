@@ -145,7 +145,7 @@ impl Pictures {
         let info = DatasetInfo { name, class_names, channels, size, mean, std };
         let dataset = Dataset::from_splits(info, train, test)?;
         Ok(match part {
-            Some(part) => dataset.as_part(part),
+            Some(part) => dataset.with_part(part),
             None => dataset,
         })
     }
