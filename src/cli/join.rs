@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use dm_wgpu::project::{
-    self, Accuracies, Figures, PlaceFault,
+    self, Accuracies, Figures,
     words::{counted, how},
 };
 
@@ -31,7 +31,13 @@ pub fn run(args: &JoinArgs, console: Console) -> Result<u8, Failure> {
     if shards.iter().all(|shard| shard.is_file()) {
         return accuracies(args, console);
     }
-    let mut joined = project::join(out, shards)?;
+    let mut joined = project::join(out, shards).map_err(|error| match error {
+        // Here the folder is no --out.
+        project::Error::Place { path, fault, .. } => {
+            Failure::Usage(format!("{}: {fault}", path.display()))
+        }
+        other => other.into(),
+    })?;
     if joined.is_mixed() {
         console.warn(
             "the shards ran on different devices or drivers: bits may differ from those of one run on one of them",
@@ -60,8 +66,8 @@ fn accuracies(args: &JoinArgs, console: Console) -> Result<u8, Failure> {
     let joined = Accuracies::join(shards)?;
     // The same again is no harm; anything else is not overwritten.
     if out.exists() && Accuracies::read(out).ok().as_ref() != Some(&joined) {
-        let fault = PlaceFault::NotEmpty;
-        return Err(project::Error::Place { path: out.clone(), asked: true, fault }.into());
+        let why = "it is there already; name a new file, nothing is overwritten";
+        return Err(Failure::Usage(format!("{}: {why}", out.display())));
     }
     joined.write(out)?;
     let text = format!(

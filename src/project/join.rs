@@ -22,6 +22,7 @@ use super::{
 };
 use crate::{
     Error as Failure, Evaluation, SyntheticSet, TrainingSet,
+    condense::MAX_FILE,
     data::{ClassChoice, Classes, name_of},
     report::Sheet,
 };
@@ -44,7 +45,8 @@ struct Piece {
     folder: PathBuf,
     record: Record,
     shard: Shard,
-    set: SyntheticSet,
+    /// What must be equal in all shards, by name.
+    common: BTreeMap<String, String>,
 }
 
 /// Joins the shards in these folders to a run in `out`, which is there as a whole or not at all. If the same shards were
@@ -54,13 +56,25 @@ struct Piece {
 /// [`Error::Join`] says which shard is missing, doubled, foreign or not finished; [`Error::Place`] if something else is in
 /// `out`.
 pub fn join(out: &Path, shards: &[PathBuf]) -> Result<Joined> {
-    let pieces = shards.iter().map(|folder| Piece::read(folder)).collect::<Result<Vec<_>>>()?;
+    let read = shards.iter().map(|folder| Piece::read(folder)).collect::<Result<Vec<_>>>()?;
+    let (pieces, sets): (Vec<_>, Vec<_>) = read.into_iter().unzip();
     check(&pieces)?;
     let Some(first) = pieces.first() else {
         return Err(JoinFault::Missing { classes: "all".into(), command: None }.into());
     };
     let of = first.shard.part.of;
-    let parts = pieces.iter().map(|piece| (piece.classes().clone(), piece.set.clone()));
+    let bytes = sets.iter().map(|set| 4 * set.images.len() as u64).sum::<u64>();
+    if bytes > MAX_FILE {
+        let why =
+            format!("their images take {bytes} bytes, and those of one set {MAX_FILE} at most");
+        return Err(Failure::shape("shards", why).into());
+    }
+    let snapshots: Vec<_> = pieces
+        .iter()
+        .zip(&sets)
+        .map(|(piece, set)| Ok((piece.classes(), snapshots::read(&piece.folder, &Sheet::of(set)?))))
+        .collect::<Result<_>>()?;
+    let parts = pieces.iter().map(|piece| piece.classes().clone()).zip(sets);
     let set = SyntheticSet::join(parts)?;
     let history = history(&pieces, of);
     let condenses = first.record.method().is_some_and(Method::condenses);
@@ -90,10 +104,6 @@ pub fn join(out: &Path, shards: &[PathBuf]) -> Result<Joined> {
     OutputFolder::check(Some(out))?;
     let place = Beside::of(out)?;
     let like = Sheet::of(&joined.made.set)?;
-    let snapshots: Vec<_> = pieces
-        .iter()
-        .map(|piece| Ok((piece.classes(), snapshots::read(&piece.folder, &Sheet::of(&piece.set)?))))
-        .collect::<Result<_>>()?;
     snapshots::join(&snapshots, &like, &place.path)?;
     joined.made.set.save(&place.path.join(SET))?;
     save(&joined.record, &joined.made, &joined.figures, &place.path)?;
@@ -152,7 +162,8 @@ impl Joined {
 }
 
 impl Piece {
-    fn read(folder: &Path) -> Result<Self> {
+    /// With its images.
+    fn read(folder: &Path) -> Result<(Self, SyntheticSet)> {
         let fault = |fault: fn(PathBuf) -> JoinFault| Error::from(fault(folder.to_path_buf()));
         if !folder.is_dir() {
             return Err(fault(JoinFault::NotThere));
@@ -175,7 +186,10 @@ impl Piece {
             && shard.sums.len() == shard.times.len()
             && shard.sums.len() == record.iterations() as usize;
         match record.data.classes.as_ref() == own && whole {
-            true => Ok(Self { folder: folder.to_path_buf(), record, shard, set }),
+            true => {
+                let common = common(&record, &shard, &set);
+                Ok((Self { folder: folder.to_path_buf(), record, shard, common }, set))
+            }
             false => {
                 let why = format!("it does not fit to {RECORD}");
                 Err(Failure::format(folder.join(SHARD), why).into())
@@ -192,51 +206,51 @@ impl Piece {
         let (folder, classes) = (self.folder.clone(), self.classes().clone());
         OfShard { folder, classes, host, seconds, adapter }
     }
+}
 
-    /// What must be equal in all of them, by name.
-    fn common(&self) -> BTreeMap<String, String> {
-        let mut common = BTreeMap::new();
-        let record = serde_json::to_value(&self.record).unwrap_or_default();
-        let mut put = |name: &str, value: &Value| {
-            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            common.insert(name.replace('_', " "), text);
-        };
-        put("version", &record["version"]);
-        put("method", &record["method"]);
-        put("data set", &name_of(&self.record.data.name).into());
-        put("resize", &record["data"]["resize"]);
-        put("test fraction", &record["data"]["test_fraction"]);
-        for (table, prefix) in [("settings", ""), ("evaluation", "eval ")] {
-            for (name, value) in record[table].as_object().into_iter().flatten() {
-                put(&format!("{prefix}{name}"), value);
-            }
+/// What must be equal in all of them, by name.
+fn common(record: &Record, shard: &Shard, set: &SyntheticSet) -> BTreeMap<String, String> {
+    let mut common = BTreeMap::new();
+    let told = serde_json::to_value(record).unwrap_or_default();
+    let mut put = |name: &str, value: &Value| {
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        common.insert(name.replace('_', " "), text);
+    };
+    put("version", &told["version"]);
+    put("method", &told["method"]);
+    put("data set", &name_of(&record.data.name).into());
+    put("resize", &told["data"]["resize"]);
+    put("test fraction", &told["data"]["test_fraction"]);
+    for (table, prefix) in [("settings", ""), ("evaluation", "eval ")] {
+        for (name, value) in told[table].as_object().into_iter().flatten() {
+            put(&format!("{prefix}{name}"), value);
         }
-        let SyntheticSet { mean, std, channels, size, .. } = &self.set;
-        put("normalisation", &format!("mean {mean:?}, std {std:?}").into());
-        put("images", &format!("{channels}×{size}×{size}").into());
-        put("number of classes", &self.shard.part.of.into());
-        put("images or labels of the data set", &self.shard.part.digest.clone().into());
-        common
     }
+    let SyntheticSet { mean, std, channels, size, .. } = set;
+    put("normalisation", &format!("mean {mean:?}, std {std:?}").into());
+    put("images", &format!("{channels}×{size}×{size}").into());
+    put("number of classes", &shard.part.of.into());
+    put("images or labels of the data set", &shard.part.digest.clone().into());
+    common
 }
 
 /// Refuses shards that do not go together, are doubled, or are not all.
 fn check(pieces: &[Piece]) -> Result<()> {
     let mut owner: BTreeMap<u32, &Piece> = BTreeMap::new();
     let Some(first) = pieces.first() else { return Ok(()) };
-    let expected = first.common();
+    let expected = &first.common;
     for piece in pieces {
-        let own = piece.common();
+        let own = &piece.common;
         let names = expected.keys().chain(own.keys());
         let value = |of: &BTreeMap<String, String>, name: &String| {
             of.get(name).cloned().unwrap_or_else(|| "none".into())
         };
-        let differs = |name: &&String| value(&expected, name) != value(&own, name);
+        let differs = |name: &&String| value(expected, name) != value(own, name);
         if let Some(name) = names.into_iter().find(differs) {
             return Err(JoinFault::Foreign {
                 what: name.clone(),
-                first: (first.folder.clone(), value(&expected, name)),
-                other: (piece.folder.clone(), value(&own, name)),
+                first: (first.folder.clone(), value(expected, name)),
+                other: (piece.folder.clone(), value(own, name)),
             }
             .into());
         }

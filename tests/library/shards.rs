@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use dm_wgpu::{
-    Checkpoint, Condensation, Dataset, Gpu, Init, Loss, Settings, SyntheticSet,
-    data::Classes,
+    Checkpoint, Condensation, Dataset, Gpu, Init, Loss, Settings, SyntheticSet, data::Classes,
 };
 
 use crate::{bits, common::gpus, condense::run, noise};
@@ -13,7 +12,12 @@ fn classes(text: &str) -> Classes {
     text.parse().unwrap()
 }
 
-fn shard(gpu: &Gpu, dataset: &Dataset, settings: &Settings, own: &str) -> (SyntheticSet, Vec<Loss>) {
+fn shard(
+    gpu: &Gpu,
+    dataset: &Dataset,
+    settings: &Settings,
+    own: &str,
+) -> (SyntheticSet, Vec<Loss>) {
     let own = classes(own);
     let part = Arc::new(dataset.of_classes(&own).unwrap());
     run(gpu, &part, settings.clone())
@@ -23,7 +27,8 @@ fn shard(gpu: &Gpu, dataset: &Dataset, settings: &Settings, own: &str) -> (Synth
 #[test]
 fn shards_of_any_size_join_to_the_bits_of_one_run() {
     let dataset = noise(3, 16, &[5, 30, 9, 4, 17, 6]);
-    let usual = Settings::for_dataset(&dataset).iterations(3).width(8).depth(2).batch_real(8).ipc(2);
+    let usual =
+        Settings::for_dataset(&dataset).iterations(3).width(8).depth(2).batch_real(8).ipc(2);
     for gpu in gpus() {
         for settings in [
             usual.clone(),
@@ -50,7 +55,8 @@ fn shards_of_any_size_join_to_the_bits_of_one_run() {
 #[test]
 fn a_shard_is_resumed_as_the_shard_that_it_is() {
     let dataset = noise(1, 8, &[6, 6, 6]);
-    let settings = Settings::for_dataset(&dataset).iterations(4).width(4).depth(1).batch_real(4).ipc(1);
+    let settings =
+        Settings::for_dataset(&dataset).iterations(4).width(4).depth(1).batch_real(4).ipc(1);
     for gpu in gpus() {
         let own = classes("1-2");
         let mut run = Condensation::for_classes(gpu, &dataset, settings.clone(), &own).unwrap();

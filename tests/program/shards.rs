@@ -11,9 +11,9 @@ use image::{Rgb, RgbImage};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::helpers::{json, program, set, succeed, text, words};
 #[cfg(target_os = "linux")]
 use crate::helpers::{start, tool};
-use crate::helpers::{json, program, set, succeed, text, words};
 
 const TINY: &str = "--dataset glyphs --ipc 1 --width 8 --batch-real 8 --iterations 5 --snapshots 2";
 
@@ -115,7 +115,7 @@ fn three_uneven_shards_are_one_run() {
     let before = files(&place.path().join("joined"));
     assert!(joined(&place, "joined b c a").contains("joined before"));
     assert!(files(&place.path().join("joined")) == before);
-    refused(&place, "whole a b c", 2, &["--out whole", "not empty"]);
+    refused(&place, "whole a b c", 2, &["whole: it is not empty"]);
     assert!(
         fs::read_dir(&place)
             .unwrap()
@@ -291,10 +291,13 @@ fn shards_lie_on_file_systems_without_locks() {
     }
     let place = tempfile::tempdir().unwrap();
     let (source, library) = (place.path().join("flock.c"), place.path().join("flock.so"));
-    fs::write(&source, "#include <errno.h>\nint flock(int f, int o) { errno = ENOLCK; return -1; }\n")
-        .unwrap();
-    let compiler = Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&library).arg(&source);
-    succeed(compiler);
+    fs::write(
+        &source,
+        "#include <errno.h>\nint flock(int f, int o) { errno = ENOLCK; return -1; }\n",
+    )
+    .unwrap();
+    let mut compiler = Command::new("cc");
+    succeed(compiler.args(["-shared", "-fPIC", "-o"]).arg(&library).arg(&source));
     let mut running: Vec<_> = ["0-4", "5-9"]
         .iter()
         .enumerate()
@@ -336,7 +339,7 @@ fn networks_on_several_devices_are_those_of_one() {
     joined(&place, "acc.json acc1.json acc2.json acc3.json");
     refused(&place, "x.json acc1.json acc3.json", 2, &["shards 2/3 are missing"]);
     refused(&place, "x.json acc1.json acc2.json acc2.json acc3.json", 2, &["shard 2/3 is in"]);
-    refused(&place, "run/run.toml acc1.json acc2.json acc3.json", 2, &["not empty"]);
+    refused(&place, "run/run.toml acc1.json acc2.json acc3.json", 2, &["nothing is overwritten"]);
     evaluate("--shard 2/3 --out other.json --seed 3");
     refused(&place, "x.json acc1.json other.json acc3.json", 2, &["eval seed: 0 and 3"]);
     fs::write(place.path().join("half.json"), "{\"version\": ").unwrap();
