@@ -49,7 +49,6 @@ dm-wgpu condenses a labelled image set into a few synthetic images per class, on
   dm-wgpu --dataset mnist           10 images per class, into runs/mnist-ipc10-seed0
   dm-wgpu --resume DIR              goes on with a run that stopped
   dm-wgpu evaluate PATH             what a set is worth
-  dm-wgpu join OUT SHARD...         one run from shards of several devices
   dm-wgpu compare --dataset mnist   condensed and chosen images side by side
   dm-wgpu export RUN --format pt    a set for PyTorch, NumPy, as pictures
   dm-wgpu view PATH                 a set's images, here in the terminal
