@@ -5,7 +5,7 @@ ifndef XDG_RUNTIME_DIR
 export XDG_RUNTIME_DIR := $(CURDIR)/target/runtime
 endif
 
-.PHONY: help demo test test-full test-limits test-swiftshader test-hlsl check-wasm web test-web mesa-matrix soak fuzz fuzz-corpus bench-peers clean
+.PHONY: help demo test test-full test-limits test-swiftshader test-hlsl check-wasm web test-web test-cluster mesa-matrix soak fuzz fuzz-corpus bench-peers clean
 # Targets build into the same folder.
 .NOTPARALLEL:
 
@@ -19,6 +19,7 @@ help:
 	@echo "make check-wasm   whether the library compiles for browsers, with rustup's target or Debian's Rust"
 	@echo "make web          the page that condenses in a browser, into target/web, for any static host"
 	@echo "make test-web     that page in headless Chromium, beside the native program on the same software device"
+	@echo "make test-cluster  shards on Slurm, Ray and Kubernetes, as far as they are installed"
 	@echo "make mesa-matrix  golden vectors, doctor and bench under the Mesa of three Debian releases; as root"
 	@echo "make soak         an hour's work in one process, whose memory must not grow; TIME=600 is ten minutes"
 	@echo "make fuzz         every reader of files against a fuzzer, ten minutes each; TIME=60 and TARGET=npz do less"
@@ -73,6 +74,9 @@ web:
 
 test-web: web | $(XDG_RUNTIME_DIR)
 	scripts/test-web
+
+test-cluster: | $(XDG_RUNTIME_DIR)
+	scripts/test-cluster
 
 mesa-matrix: | $(XDG_RUNTIME_DIR)
 	scripts/mesa-matrix

@@ -99,6 +99,7 @@ mod tests {
             "dm-wgpu --dataset glyphs --eval-every 5 --eval-width 9 --kernels plain \
              --precision f16 --snapshots 3 --submit-target 50",
             "dm-wgpu --dataset glyphs --eval-depth 1 --eval-batch 9 --eval-lr 0.1 --eval-augment none",
+            "dm-wgpu --dataset glyphs --classes 0-3,7 --eval-nets 2",
             "dm-wgpu --dataset folder:/data/pets --resize 32 --test-fraction 0.25 --no-eval",
         ] {
             let begun = asked(line);

@@ -13,7 +13,7 @@ use dm_wgpu::project::{
 };
 
 /// Keys of `run.toml` that describe a run but are not settings.
-const TOLD: [&str; 4] = ["version", "adapter", "outcome", "settings.selection"];
+const TOLD: [&str; 5] = ["version", "adapter", "outcome", "shards", "settings.selection"];
 
 const TABLES: [&str; 4] = ["data", "settings", "evaluation", "machine"];
 

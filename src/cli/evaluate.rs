@@ -5,9 +5,11 @@ use std::path::Path;
 use serde::Serialize;
 
 use dm_wgpu::{
-    Accuracy, EvaluationSettings, Protocol, TrainingSet, import,
+    Accuracy, EvaluationSettings, Protocol, SyntheticSet, TrainingSet,
+    data::Shard,
+    import,
     project::{
-        self, Adapter, Baseline, Measured, Saved, Setup, WidthFrom, Worth, Worths,
+        self, Accuracies, Adapter, Baseline, Measured, Saved, Setup, WidthFrom, Worth, Worths,
         check_evaluations, files, is_random, run_of,
         words::{ONLY_IN_ORDER, counted, how},
     },
@@ -49,6 +51,7 @@ struct Answer<'a> {
 }
 
 pub fn run(args: &EvaluateArgs, console: Console) -> Result<u8, Failure> {
+    let shard = args.shard.chosen().map_err(Failure::Usage)?;
     let screen = &mut Screen::new(console);
     let saved = Saved::at(&args.path)?;
     let found = import::read(&args.path).map_err(Failure::of_data)?;
@@ -83,6 +86,9 @@ pub fn run(args: &EvaluateArgs, console: Console) -> Result<u8, Failure> {
     };
     let kinds: Vec<_> = given.protocols().iter().flat_map(by_protocol).collect();
     check_evaluations(&setup, &name, images, &kinds)?;
+    if let Some(shard) = shard {
+        return of_shard(args, &setup, &set, &kinds, shard, screen);
+    }
     setup.begins(screen);
     let how = match &kinds[..] {
         [one] => how(one),
@@ -202,6 +208,43 @@ pub fn run(args: &EvaluateArgs, console: Console) -> Result<u8, Failure> {
     if kept? && !args.json {
         console.say(&format!("page      {}", folder.join(files::PAGE).display()));
     }
+    Ok(0)
+}
+
+/// The accuracies of some networks, into a file for `dm-wgpu join`.
+fn of_shard(
+    args: &EvaluateArgs,
+    setup: &Setup,
+    set: &SyntheticSet,
+    kinds: &[EvaluationSettings],
+    shard: Shard,
+    screen: &mut Screen,
+) -> Result<u8, Failure> {
+    let refused = |why: &str| Err(Failure::Usage(format!("--shard {shard}: {why}")));
+    let Some(out) = &args.out else {
+        return refused("say with --out FILE where the accuracies go");
+    };
+    let [settings] = kinds else { return refused("one kind of network is evaluated at a time") };
+    if set.course.is_some() {
+        return refused("a set with a course of training of its own is evaluated in one piece");
+    }
+    setup.begins(screen);
+    let measured = Accuracies::measure(setup, set, settings, shard, screen)?;
+    let console = screen.console;
+    let Some(measured) = measured else {
+        console.interrupted(&format!("interrupted: the accuracy was not measured\n{}", again()));
+        return Ok(INTERRUPTED);
+    };
+    measured.write(out)?;
+    let networks = counted(measured.accuracy.runs.len(), "network");
+    let text = format!(
+        "accuracy  {} ({networks} of {}, shard {shard}, {:.1} seconds)\nfigures   {}",
+        measured.accuracy,
+        settings.nets,
+        measured.seconds,
+        out.display()
+    );
+    console.result(&text, &measured)?;
     Ok(0)
 }
 

@@ -5,9 +5,9 @@ use std::fmt;
 use dm_wgpu::{
     Error, Words,
     project::{
-        self, FolderFault, Left, PlaceFault,
+        self, FolderFault, JoinFault, Left, PlaceFault,
         files::CHECKPOINT,
-        words::{counted, memory_text},
+        words::{counted, memory_text, quoted},
     },
 };
 
@@ -100,6 +100,23 @@ pub fn in_commands(error: &project::Error) -> String {
         Folder { folder, fault: FolderFault::Unfinished | FolderFault::NoneEnded } => {
             format!("{error}; go on with {}", resuming(folder))
         }
+        Folder { fault: FolderFault::Shard, .. } => {
+            format!("{error}; join all shards with `dm-wgpu join OUT SHARD...`, then evaluate OUT")
+        }
+        Folder { fault: FolderFault::Joined, .. } => {
+            format!("{error}: resume each shard with --iterations, and join them again")
+        }
+        project::Error::Join(fault) => match fault {
+            JoinFault::NotEnded(folder) => format!("{error}; go on with {}", resuming(folder)),
+            JoinFault::Missing { command: Some(command), .. } => {
+                format!("{error}: name their folders, or make them with\n  {command}")
+            }
+            JoinFault::NoEvaluation(folder) => {
+                let folder = quoted(&folder.to_string_lossy());
+                format!("{error}: leave --evaluate out, and say `dm-wgpu evaluate {folder}`")
+            }
+            _ => error.to_string(),
+        },
         TooFewIterations { asked, done } => {
             let done = counted(*done as usize, "iteration");
             format!("--iterations {asked}: {done} are done already")

@@ -20,6 +20,7 @@ mod export;
 mod failure;
 mod interrupt;
 mod ipc_file;
+mod join;
 #[cfg(any(test, fuzzing))]
 pub mod loaders;
 mod logs;
@@ -86,6 +87,7 @@ pub fn run() -> ExitCode {
         Some(Command::Compare(args)) => compare::run(args, console),
         Some(Command::ShowConfig(args)) => show_config::run(args),
         Some(Command::Bench(args)) => bench::run(args, console),
+        Some(Command::Join(args)) => join::run(args, console),
         Some(Command::Export(args)) => export::run(args, console),
         Some(Command::Completions { shell }) => manual::completions(*shell),
         Some(Command::Man { folder }) => manual::pages(folder.as_deref()),

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use dm_wgpu::{
     Accuracy, EvaluationSettings, Matching, Settings,
+    data::ClassChoice,
     project::{
         self, Figures, Losses, MethodSettings, OfSeed, OutputFolder, Ran, Repeated, Repeats,
         Seconds, Setup, Together, files, over, points,
@@ -40,8 +41,17 @@ pub fn run(cli: &Cli, console: Console) -> Result<u8, Failure> {
     }
     let (out, every) = (cli.run.out.as_deref(), cli.lasting.checkpoint_every);
     OutputFolder::check_for(out, &given.dataset())?;
+    let mut data = given.data(given.dataset());
+    if let Some(shard) = cli.shard.chosen().map_err(Failure::Usage)? {
+        data.classes = Some(ClassChoice::Shard(shard));
+    }
+    let runs = match &data.classes {
+        // A preset may ask for several; a shard is of one.
+        Some(_) if given.origin("runs").is_none() => None,
+        _ => runs,
+    };
     let screen = &mut Screen::new(console);
-    let setup = open(given, screen)?;
+    let setup = Setup::open(&given.machine(), &data, screen)?;
     let given = &ipc_file::over(given, cli.run.ipc_file.as_deref(), &setup.dataset)?;
     let record = asked::record(given, given.method(), &*setup.dataset);
     if let Some((method, source)) = given.chosen() {
@@ -93,7 +103,7 @@ pub fn told_together(repeated: &Repeated, console: &Console) -> Result<u8, Failu
     Ok(if together.interrupted { INTERRUPTED } else { 0 })
 }
 
-fn summary(figures: &Figures, path: &Path) -> String {
+pub fn summary(figures: &Figures, path: &Path) -> String {
     let Seconds { condensing, training, evaluating } = figures.seconds;
     let training = training.map(|seconds| format!(" ({seconds:.1} of them training networks)"));
     let training = training.unwrap_or_default();
@@ -127,6 +137,10 @@ fn summary(figures: &Figures, path: &Path) -> String {
             lines.push(format!("accuracy  {accuracy} ({}, {evaluating:.1} seconds)", how(settings)))
         }
         (None, Some(_)) => lines.push("accuracy  not measured: interrupted".to_owned()),
+        (None, None) if figures.classes.is_some() => {
+            lines
+                .push("accuracy  not measured: `dm-wgpu join` puts the shards together".to_owned());
+        }
         _ => {}
     }
     match (&figures.baseline, &figures.ordinary_accuracy) {

@@ -91,7 +91,10 @@ impl Observer for Screen {
             Event::Run { record, folder } => {
                 let Record { method, settings, evaluation, .. } = record;
                 let (settings, evaluation) = (settings.as_ref(), evaluation.as_ref());
-                let said = asked(settings, evaluation);
+                let mut said = asked(settings, evaluation);
+                if let Some(classes) = &record.data.classes {
+                    said += &format!("classes   {classes}, a shard, which is not evaluated\n");
+                }
                 let said = format!("{said}folder    {}", folder.display());
                 console
                     .tell(&said, &events::Event::Method { method, folder, settings, evaluation });
@@ -199,6 +202,10 @@ fn introduction(gpu: &Gpu, dataset: &Dataset) -> String {
         _ => "",
     };
     let classes = match dataset.classes() {
+        own if dataset.part().is_some_and(|part| part.of > own) => {
+            let of = dataset.part().map_or(own, |part| part.of);
+            format!("{own} of {of} classes")
+        }
         1 => "1 class".to_owned(),
         own => match Known::of(dataset.name()).map(|known| known.classes) {
             Some(all) if all != own => format!("{own} of {all} classes"),

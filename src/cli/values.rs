@@ -2,7 +2,7 @@
 
 use std::{ops::RangeInclusive, time::Duration};
 
-use dm_wgpu::{Architecture, Error, augment::Strategy};
+use dm_wgpu::{Architecture, Error, augment::Strategy, data::Classes};
 
 pub use dm_wgpu::project::words::memory;
 
@@ -66,12 +66,22 @@ pub fn seconds(text: &str) -> Result<Duration, String> {
     seconds.ok_or_else(|| "a number of seconds is needed, or 0".into())
 }
 
-/// A kind of network, in the library's own words where it is not one.
-pub fn architecture(text: &str) -> Result<Architecture, String> {
-    text.parse().map_err(|error| match error {
+/// Numbers of classes.
+pub fn classes(text: &str) -> Result<Classes, String> {
+    text.parse().map_err(in_own_words)
+}
+
+/// What a setting may be, without its name.
+pub fn in_own_words(error: Error) -> String {
+    match error {
         Error::Setting { expected, .. } => expected.to_string(),
         other => other.to_string(),
-    })
+    }
+}
+
+/// A kind of network, in the library's own words where it is not one.
+pub fn architecture(text: &str) -> Result<Architecture, String> {
+    text.parse().map_err(in_own_words)
 }
 
 /// Kinds of network, joined by comma; `all` and `bn` for those of the published tables.

@@ -243,8 +243,9 @@ impl Engine {
     pub fn draw(&self, dataset: &Dataset, settings: &Settings, iteration: u32) -> Draw {
         let Self::Embeddings(own) = self else { return Draw::Later { iteration } };
         let (seed, size) = (settings.seed, dataset.size());
-        let row = |class| {
-            let mut stream = Stream::new(seed, Purpose::Augment, iteration, class);
+        let row = |class: u32| {
+            let number = dataset.number(class as usize);
+            let mut stream = Stream::new(seed, Purpose::Augment, iteration, number);
             settings.augment.draw(&mut stream, size)
         };
         let classes = dataset.classes() as u32;
@@ -282,7 +283,7 @@ impl Engine {
                 .collect(),
         };
         let images =
-            |count, purpose| sample::draw_batch(dataset.train(), count, (seed, purpose, iteration));
+            |count, purpose| sample::draw_batch(dataset, count, (seed, purpose, iteration));
         let norm_images = if own.has_batch_norm() { NORM_IMAGES } else { 0 };
         Draw::Embeddings {
             network: NetworkKey::new(seed, Purpose::Weights, iteration),
@@ -386,7 +387,7 @@ impl Lessons for Work<'_> {
     fn real(&self) -> (Drawn<'_>, Vec<u32>) {
         let (train, settings) = (self.dataset.train(), self.settings);
         let from = (settings.seed, Purpose::RealBatch, self.iteration());
-        let indices = sample::draw_batch(train, settings.batch_real, from);
+        let indices = sample::draw_batch(self.dataset, settings.batch_real, from);
         let labels = indices.iter().map(|&image| train.labels()[image as usize]).collect();
         (Drawn::Indices { indices, all: train.pixels() }, labels)
     }

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     Dataset, Error, Gpu, Result,
+    data::Classes,
     gpu::{Readback, Recording, Submitted, Ticket, blocking},
     kernels::Cells,
 };
@@ -32,6 +33,8 @@ pub struct Loss {
     /// classes (Zhao & Bilen, WACV 2023, eq. 4); of gradient matching, of the distance of gradients, the mean over the
     /// iteration's moves; of distillation the mean cross-entropy of real images after the training.
     pub loss: f32,
+    /// That sum itself. The losses of [parts](Dataset::part) of a data set add up to the loss of the whole.
+    pub sum: f64,
 }
 
 /// A condensation that advances step by step: by distribution matching (Zhao & Bilen, WACV 2023), or by gradient matching
@@ -109,6 +112,45 @@ impl Condensation {
     /// the smallest pieces; [`Error::Gpu`] if it refuses.
     pub fn new(gpu: &Gpu, dataset: Arc<Dataset>, settings: Settings) -> Result<Self> {
         blocking(PREPARE, Self::new_async(gpu, dataset, settings))
+    }
+
+    /// As [`new`](Self::new), for some of the classes alone, without anything of the others: a
+    /// shard of the work, on one of several devices. Its images are those of the whole run to the bit, on the same kind of
+    /// device. [`SyntheticSet::join`](crate::SyntheticSet::join) puts the shards together.
+    ///
+    /// Distribution matching alone works class by class.
+    ///
+    /// ```no_run
+    /// # use std::sync::Arc;
+    /// # use dm_wgpu::{AdapterChoice, Condensation, Gpu, Settings, SyntheticSet, data::{self, Shard}};
+    /// # let gpu = Gpu::headless_blocking(&AdapterChoice::default())?;
+    /// let dataset = data::glyphs(0)?;
+    /// let settings = Settings::for_dataset(&dataset).ipc(1).iterations(100);
+    /// let images: Vec<_> = (0..10).map(|class| dataset.train().of_class(class).len()).collect();
+    /// let mut shards = Vec::new();
+    /// for number in 1..=3 {
+    ///     let classes = Shard::new(number, 3)?.classes(&images)?;
+    ///     let mut run = Condensation::for_classes(&gpu, &dataset, settings.clone(), &classes)?;
+    ///     while !run.is_done() {
+    ///         run.step()?;
+    ///         run.wait_blocking(2)?;
+    ///     }
+    ///     shards.push((classes, run.images_blocking()?));
+    /// }
+    /// let set = SyntheticSet::join(shards)?;
+    /// # Ok::<(), dm_wgpu::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`new`](Self::new); [`Error::Setting`] for classes that are not there, and for methods and networks that need all
+    /// of them.
+    pub fn for_classes(
+        gpu: &Gpu,
+        dataset: &Dataset,
+        settings: Settings,
+        classes: &Classes,
+    ) -> Result<Self> {
+        Self::new(gpu, Arc::new(dataset.of_classes(classes)?), settings)
     }
 
     /// As [`new`](Self::new), for browsers, which report only later whether the device accepted everything. Elsewhere
@@ -473,9 +515,11 @@ impl Condensation {
                 at < end
             });
             let class = self.matching.unrolled().map_or(Some(at), |_| of_image).unwrap_or(0);
+            let class = self.dataset.number(class) as usize;
             self.diverged.get_or_insert((iteration, class, losses[at]));
         }
         let sum: f64 = losses.iter().map(|&l| f64::from(l)).sum();
-        self.arrived.push(Loss { iteration, loss: (sum / losses.len() as f64) as f32 });
+        let loss = (sum / losses.len() as f64) as f32;
+        self.arrived.push(Loss { iteration, loss, sum });
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::{
-    data::Split,
+    Dataset,
     rng::{Purpose, Stream},
 };
 
@@ -25,14 +25,14 @@ pub(crate) fn draw(members: &[u32], count: usize, mut stream: Stream) -> Vec<u32
 
 /// Up to `count` images of every class, class after class, for some purpose of an iteration.
 pub(crate) fn draw_batch(
-    split: &Split,
+    dataset: &Dataset,
     count: usize,
     (seed, purpose, iteration): (u64, Purpose, u32),
 ) -> Vec<u32> {
-    (0..split.classes())
+    (0..dataset.classes())
         .flat_map(|class| {
-            let stream = Stream::new(seed, purpose, iteration, class as u32);
-            draw(split.of_class(class), count, stream)
+            let stream = Stream::new(seed, purpose, iteration, dataset.number(class));
+            draw(dataset.train().of_class(class), count, stream)
         })
         .collect()
 }

@@ -1,6 +1,6 @@
 //! The synthetic set and its file: safetensors, so that any framework can read it.
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 use safetensors::Dtype;
 use serde_json::json;
@@ -9,7 +9,7 @@ use super::{
     Course, packing,
     tensor_file::{Part, encode, open, tensor, values},
 };
-use crate::{Dataset, Error, Result};
+use crate::{Dataset, Error, Result, data::Classes};
 #[cfg(feature = "files")]
 use crate::{condense::tensor_file::read, files};
 
@@ -120,6 +120,54 @@ impl SyntheticSet {
                 .map_err(|e| Error::shape("settings", e.to_string()))?,
             course: None,
         })
+    }
+
+    /// The set of the whole of a data set, from sets of parts of its classes, each with the numbers of its classes there.
+    /// How many classes there are follows from these, so only the caller can know whether the last ones are missing.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if a class is missing, or in two of them, or if they do not go together.
+    pub fn join(parts: impl IntoIterator<Item = (Classes, Self)>) -> Result<Self> {
+        let wrong = |why: String| Err(Error::shape("parts of a set", why));
+        let parts: Vec<_> = parts.into_iter().collect();
+        let mut of_class = BTreeMap::new();
+        for (classes, set) in &parts {
+            set.check()?;
+            if classes.numbers().len() != set.classes() {
+                let own = set.classes();
+                return wrong(format!("a set of {own} classes is not of the classes {classes}"));
+            }
+            for (at, number) in classes.numbers().iter().enumerate() {
+                if of_class.insert(*number, (set, at)).is_some() {
+                    return wrong(format!("class {number} is in two of them"));
+                }
+            }
+        }
+        let Some((_, (first, _))) = of_class.first_key_value() else {
+            return wrong("there are none".into());
+        };
+        if let Some(missing) = (0..).zip(of_class.keys()).find(|(at, number)| at != *number) {
+            return wrong(format!("class {} is missing", missing.0));
+        }
+        // But for what is of each class, they must be equal.
+        let common = |set: &Self| Self {
+            images: Vec::new(),
+            labels: Vec::new(),
+            class_names: Vec::new(),
+            ..set.clone()
+        };
+        let like = common(first);
+        if like.course.is_some() || parts.iter().any(|(_, set)| common(set) != like) {
+            return wrong("they differ in more than their classes".into());
+        }
+        let (mut images, mut labels, mut class_names) = (Vec::new(), Vec::new(), Vec::new());
+        for (number, (set, at)) in &of_class {
+            let each = set.ipc * set.image_len();
+            images.extend_from_slice(&set.images[at * each..][..each]);
+            labels.extend(vec![i64::from(*number); set.ipc]);
+            class_names.push(set.class_names[*at].clone());
+        }
+        Ok(Self { images, labels, class_names, ..like })
     }
 
     /// How many images networks are trained on: those that are packed into the stored ones, or these themselves.

@@ -196,6 +196,7 @@ impl Settings {
         self.check_factor(dataset)?;
         self.check_own()?;
         self.check_trajectories()?;
+        self.check_part(dataset)?;
         if self.init == Init::Real && !self.per_class.is_even() {
             self.per_class.check_real(dataset)?;
         } else if self.init == Init::Real {
@@ -221,11 +222,34 @@ impl Settings {
                 format!("{} takes as many images of each class; take one number, or ", self.method);
             return wrong(Text::from(why).value("method", Matching::Dm.name()));
         }
+        if dataset.part().is_some() {
+            return wrong("a part of the classes takes as many of each; take one number".into());
+        }
         if self.factor > 1 {
             let why = "images are packed where all classes have as many; take one number, or ";
             return wrong(Text::from(why).value("factor", "1"));
         }
         Ok(())
+    }
+
+    /// Refuses a part of the classes where what is made of a class depends on the others.
+    fn check_part(&self, dataset: &Dataset) -> Result<()> {
+        let Some(part) = dataset.part() else { return Ok(()) };
+        let why = match self.method {
+            Matching::Dm if !self.network(dataset)?.has_batch_norm() => return Ok(()),
+            Matching::Dm => "batch norm goes by images of all classes; take a network without it",
+            Matching::Dc | Matching::Dsa => {
+                "its networks are trained on the synthetic images of all classes; condense them in one run"
+            }
+            Matching::Dd => {
+                "it trains each network on the images of all classes; condense them in one run"
+            }
+            Matching::Trajectory => {
+                "its networks are trained to tell all classes apart; condense them in one run"
+            }
+        };
+        let why = format!("{} does not work class by class: {why}", self.method);
+        Err(Error::setting("classes", &part.classes, why))
     }
 
     fn check_factor(&self, dataset: &Dataset) -> Result<()> {

@@ -67,6 +67,7 @@ pub(super) fn relabelled(known: &Known, classes: &[&str], path: &Path) -> Result
         test: relabelled(arranged.test),
         wanted: Wanted { channels: Some(known.channels), size: Size::Exactly(known.size) },
         normalisation: Some((known.mean.to_vec(), known.std.to_vec())),
+        part: None,
     })
 }
 

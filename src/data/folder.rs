@@ -59,7 +59,8 @@ pub fn folder(
     sources: &Sources,
     on_progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Dataset> {
-    pictures(path, sources)?.load(&cache_folder()?, on_progress)
+    let pictures = pictures(path, sources)?;
+    pictures.load_chosen(sources.classes.as_ref(), &cache_folder()?, on_progress)
 }
 
 /// The pictures, before they are decoded.
@@ -76,6 +77,7 @@ fn pictures(path: &Path, sources: &Sources) -> Result<Pictures> {
         test,
         wanted: Wanted { channels: None, size: sources.resize.map_or(Size::Own, Size::Resized) },
         normalisation: None,
+        part: None,
     })
 }
 

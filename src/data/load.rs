@@ -37,6 +37,23 @@ pub fn load(
     on_progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Dataset> {
     check(name, sources)?;
+    let dataset = all(name, sources, on_progress)?;
+    match &sources.classes {
+        // Pictures were chosen before they were decoded.
+        Some(choice) if dataset.part().is_none() => {
+            let images = |class| dataset.train().of_class(class).len();
+            let images: Vec<_> = (0..dataset.classes()).map(images).collect();
+            dataset.of_classes(&choice.of(&images)?)
+        }
+        _ => Ok(dataset),
+    }
+}
+
+fn all(
+    name: &str,
+    sources: &Sources,
+    on_progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<Dataset> {
     if let Some(path) = name.strip_prefix(FOLDER) {
         if let Some(folder) = &sources.data_dir {
             let why = "folder: has its path with it; leave it out";

@@ -7,6 +7,7 @@ mod catalogue;
 mod cifar;
 #[cfg(feature = "files")]
 mod class_folders;
+mod classes;
 #[cfg(feature = "download")]
 mod fetch;
 #[cfg(feature = "files")]
@@ -36,6 +37,7 @@ mod tiny_imagenet;
 pub use catalogue::{KNOWN, NAMES};
 #[cfg(feature = "files")]
 pub use class_folders::TEST_FRACTION;
+pub use classes::{ClassChoice, Classes, Part, Shard};
 #[cfg(feature = "files")]
 pub use folder::{FOLDER, folder, name_of};
 pub use glyphs::glyphs;
@@ -54,9 +56,17 @@ pub(crate) use store::user_cache;
 #[cfg(all(feature = "files", feature = "testing"))]
 pub(crate) use tiny_imagenet::zipped_pictures;
 
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
 use pixels::Pixels;
 
 use crate::{Error, Result};
+
+/// Number of images of a split that are hashed, evenly spread. A change of one pixel may go unnoticed; another set,
+/// another order or another preparation does not.
+const SAMPLED: usize = 1024;
 
 /// A labelled image set with a training and a test split, held as 8-bit pixels: in memory, or in a
 /// file of the cache that is mapped into it, so that a set may be larger than the memory there is.
@@ -85,6 +95,7 @@ pub struct Dataset {
     std: Vec<f32>,
     train: Split,
     test: Split,
+    part: Option<Arc<Part>>,
 }
 
 /// Images and labels of one split.
@@ -205,7 +216,82 @@ impl Dataset {
             ));
         }
         let DatasetInfo { name, class_names, mean, std, .. } = info;
-        Ok(Self { name, class_names, channels, size, mean, std, train, test })
+        Ok(Self { name, class_names, channels, size, mean, std, train, test, part: None })
+    }
+
+    /// Some of its classes, numbered anew from 0, with the normalisation of the whole set and without test images. What is
+    /// made of them is what is made of them in the whole set, to the bit: everything random goes by
+    /// [the number that a class has there](Part::classes). Their images are copied into memory; [`Sources::classes`]
+    /// asks for a part without reading more of it than is needed.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for classes that it does not have, [`Error::Shape`] if this is a part already.
+    pub fn of_classes(&self, classes: &Classes) -> Result<Self> {
+        if self.part.is_some() {
+            return Err(Error::shape(
+                format!("data set {}", self.name),
+                "it is a part of the whole set already",
+            ));
+        }
+        classes.check(self.classes())?;
+        let (mut pixels, mut labels) = (Vec::new(), Vec::new());
+        for (index, label) in self.train.labels.iter().enumerate() {
+            if let Some(label) = classes.position(*label) {
+                pixels.extend_from_slice(self.train.image(index));
+                labels.push(label as u32);
+            }
+        }
+        let name = |class: &u32| self.class_names[*class as usize].clone();
+        let info = DatasetInfo {
+            name: self.name.clone(),
+            class_names: classes.numbers().iter().map(name).collect(),
+            channels: self.channels,
+            size: self.size,
+            mean: self.mean.clone(),
+            std: self.std.clone(),
+        };
+        let own = Self::new(info, (pixels, labels), (Vec::new(), Vec::new()))?;
+        let (classes, of) = (classes.clone(), self.classes());
+        Ok(own.with_part(Part { classes, of, digest: self.digest() }))
+    }
+
+    fn with_part(self, part: Part) -> Self {
+        Self { part: Some(Arc::new(part)), ..self }
+    }
+
+    /// Which part of a whole set it is; `None` if it is the whole.
+    pub fn part(&self) -> Option<&Part> {
+        self.part.as_deref()
+    }
+
+    /// The number that a class has in the whole set, by which everything random goes.
+    pub(crate) fn number(&self, class: usize) -> u32 {
+        let number = |part: &Arc<Part>| part.classes.numbers()[class];
+        self.part.as_ref().map_or(class as u32, number)
+    }
+
+    /// The class that has this number in the whole set.
+    #[cfg(feature = "files")]
+    pub(crate) fn class_numbered(&self, number: usize) -> Option<usize> {
+        match &self.part {
+            Some(part) => part.classes.position(number as u32),
+            None => Some(number),
+        }
+    }
+
+    /// A hash of all labels and of some images.
+    pub(crate) fn digest(&self) -> String {
+        let mut hasher = Sha256::new();
+        for split in [&self.train, &self.test] {
+            hasher.update((split.len() as u64).to_le_bytes());
+            for label in &split.labels {
+                hasher.update(label.to_le_bytes());
+            }
+            for index in (0..split.len()).step_by(split.len().div_ceil(SAMPLED).max(1)) {
+                hasher.update(split.image(index));
+            }
+        }
+        hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// Short name, e.g. `mnist`.

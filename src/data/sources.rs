@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::ClassChoice;
 use crate::setters::with_setters;
 
 with_setters! {
@@ -18,6 +19,9 @@ with_setters! {
         /// The part of each class of a [`folder`](super::folder()) without test pictures of its own that is set aside
         /// for the test, from 0 to below 1; else [`TEST_FRACTION`](super::TEST_FRACTION).
         pub test_fraction: Option<f64>,
+        /// Only these classes. Of [`folder`](super::folder()) and `tiny-imagenet`, whose pictures are in files of their own,
+        /// only their pictures are read and decoded.
+        pub classes: Option<ClassChoice>,
     }
 }
 

@@ -3,7 +3,12 @@
 mod epoch;
 mod moment;
 
-use std::{collections::VecDeque, ops::ControlFlow, sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque,
+    ops::{ControlFlow, Range},
+    sync::Arc,
+    time::Duration,
+};
 
 use super::{
     Accuracy, EvaluationSettings, TrainingSet,
@@ -56,6 +61,8 @@ pub struct Evaluation {
     sizes: Sizes,
     /// For the networks of one turn; the last turn may need another, for fewer.
     bench: Bench,
+    /// The first network of all that is trained here.
+    first: usize,
     done: u32,
     in_flight: VecDeque<Submitted>,
     /// Each turn's right answers, on their way to the host with a submission.
@@ -93,6 +100,28 @@ impl Evaluation {
     ) -> Result<Self> {
         check_test(&dataset)?;
         Self::make(gpu, dataset, train, settings).await
+    }
+
+    /// As [`new`](Self::new), with some of the settings' networks only: a shard of the work, on one of several devices.
+    /// [`accuracy_blocking`](Self::accuracy_blocking) returns what these have in the whole evaluation, and
+    /// [`settings`](Self::settings) their number.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new); [`Error::Setting`] if there are no such networks.
+    pub fn of_networks(
+        gpu: &Gpu,
+        dataset: Arc<Dataset>,
+        train: TrainingSet,
+        settings: EvaluationSettings,
+        networks: Range<usize>,
+    ) -> Result<Self> {
+        if networks.is_empty() || networks.end > settings.nets {
+            let why = format!("{networks:?} are not some of them");
+            return Err(Error::setting("eval_nets", settings.nets, why));
+        }
+        let settings = settings.nets(networks.len());
+        let own = Self::new(gpu, dataset, train, settings)?;
+        Ok(Self { first: networks.start, ..own })
     }
 
     /// As [`new`](Self::new), where nothing will be tested.
@@ -138,6 +167,7 @@ impl Evaluation {
             net,
             sizes,
             bench,
+            first: 0,
             done: 0,
             in_flight: VecDeque::new(),
             counts: Vec::new(),
@@ -271,8 +301,8 @@ impl Evaluation {
     /// The first network of the turn to which the next step belongs, and the number of networks in that turn.
     fn turn(&self) -> (usize, usize) {
         let turn = self.done / (self.settings.epochs + 1);
-        let first_net = turn as usize * self.sizes.nets;
-        (first_net, self.sizes.nets.min(self.settings.nets - first_net))
+        let before = turn as usize * self.sizes.nets;
+        (self.first + before, self.sizes.nets.min(self.settings.nets - before))
     }
 
     /// Makes the buffers and recordings of that turn, if it has another number of networks than the turn before.
@@ -397,7 +427,7 @@ impl Evaluation {
 
     /// The right answers of a turn's networks, or the first of them that diverged.
     fn note(&mut self, counts: Result<Vec<u32>, usize>) -> Result<()> {
-        let first = self.tested.len();
+        let first = self.first + self.tested.len();
         let diverged = |network| Error::NetworkDiverged { network: first + network };
         self.tested.extend(counts.map_err(diverged)?);
         Ok(())
@@ -432,6 +462,11 @@ impl Evaluation {
 }
 
 fn check_test(dataset: &Dataset) -> Result<()> {
+    if let Some(part) = dataset.part() {
+        let why =
+            format!("they are {} of {}, and networks are tested on all", part.classes, part.of);
+        return Err(Error::setting("classes", &part.classes, why));
+    }
     if dataset.test().is_empty() {
         return Err(Error::shape(
             format!("data set {}", dataset.name()),

@@ -17,6 +17,9 @@ pub const CHECKPOINT_EVERY: Duration = Duration::from_secs(30);
 pub struct History {
     /// The loss of each iteration.
     pub losses: Vec<f32>,
+    /// Of a part of the classes, the sum of their losses in each iteration.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sums: Vec<f64>,
     /// Seconds until each iteration, without evaluations and pauses between processes.
     pub seconds: Vec<f64>,
     /// The accuracy of the images after so many iterations.
@@ -66,7 +69,8 @@ impl History {
             .map_err(|error| format!("its notes are not those of a run here: {error}"))?;
         let told = (history.losses.len(), history.seconds.len());
         let done = checkpoint.iteration() as usize;
-        match told == (done, done) {
+        let sums = [0, done].contains(&history.sums.len());
+        match told == (done, done) && sums {
             true => Ok(history),
             false => Err(format!("its notes tell of {told:?} iterations, it has {done}")),
         }

@@ -131,6 +131,10 @@ pub enum Error {
         source: Box<Error>,
     },
 
+    /// Shards that cannot be joined.
+    #[error(transparent)]
+    Join(#[from] JoinFault),
+
     /// Work that failed, and what can still be used.
     #[error("{source}; {left}")]
     Left {
@@ -202,6 +206,73 @@ pub enum Left {
     },
 }
 
+/// Why shards cannot be joined.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum JoinFault {
+    /// The folder does not exist.
+    #[error("{}: there is no such folder", .0.display())]
+    NotThere(PathBuf),
+    /// No run began in it.
+    #[error("{}: no run began there, it has no run.toml", .0.display())]
+    NoRun(PathBuf),
+    /// It is a run of all classes, or an evaluation by all networks.
+    #[error("{}: this is a whole, not a shard", .0.display())]
+    Whole(PathBuf),
+    /// It has iterations left, or misses files that it leaves at its end.
+    #[error("{}: this shard has not ended", .0.display())]
+    NotEnded(PathBuf),
+    /// It is of another run than the first.
+    #[error(
+        "{} and {} are not of one run, for they differ in {what}: {} and {}",
+        first.0.display(), other.0.display(), first.1, other.1
+    )]
+    Foreign {
+        /// In what they differ.
+        what: String,
+        /// The first shard, and what it has.
+        first: (PathBuf, String),
+        /// The other.
+        other: (PathBuf, String),
+    },
+    /// Classes are in two of them.
+    #[error("class {classes} is in {} and in {}; leave one of them out", first.display(), second.display())]
+    Twice {
+        /// Which.
+        classes: String,
+        /// In this.
+        first: PathBuf,
+        /// And in this.
+        second: PathBuf,
+    },
+    /// Classes are in none of them.
+    #[error("no shard has the classes {classes}")]
+    Missing {
+        /// Which.
+        classes: String,
+        /// The command that makes them.
+        command: Option<String>,
+    },
+    /// Two files are of one shard of an evaluation.
+    #[error("shard {shard} is in {} and in {}; leave one of them out", first.display(), second.display())]
+    TwiceShard {
+        /// Which.
+        shard: String,
+        /// In this file.
+        first: PathBuf,
+        /// And in this.
+        second: PathBuf,
+    },
+    /// Shards of an evaluation are in no file.
+    #[error(
+        "the shards {0} are missing: `dm-wgpu evaluate PATH --shard K/N --out FILE` makes each"
+    )]
+    MissingShards(String),
+    /// No evaluation was asked for.
+    #[error("{} was asked for no evaluation", .0.display())]
+    NoEvaluation(PathBuf),
+}
+
 /// Why a folder is not that of a run, or not yet.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -229,6 +300,10 @@ pub enum FolderFault {
     },
     /// Its run trained on a whole data set.
     NoImages,
+    /// It holds the images of some classes alone.
+    Shard,
+    /// Its run was joined from shards, and has no checkpoint of its own.
+    Joined,
 }
 
 impl Error {
@@ -239,10 +314,26 @@ impl Error {
             Self::Place { .. }
             | Self::NoTestImages { .. }
             | Self::NoIterations { .. }
+            | Self::Join(
+                JoinFault::NotThere(_)
+                | JoinFault::NoRun(_)
+                | JoinFault::Whole(_)
+                | JoinFault::Foreign { .. }
+                | JoinFault::Twice { .. }
+                | JoinFault::Missing { .. }
+                | JoinFault::TwiceShard { .. }
+                | JoinFault::MissingShards(_)
+                | JoinFault::NoEvaluation(_),
+            )
             | Self::OtherData { .. }
             | Self::TooFewIterations { .. }
             | Self::Folder {
-                fault: FolderFault::NotThere | FolderFault::NothingBegan(_), ..
+                fault:
+                    FolderFault::NotThere
+                    | FolderFault::NothingBegan(_)
+                    | FolderFault::Shard
+                    | FolderFault::Joined,
+                ..
             } => true,
             _ => false,
         }
@@ -331,6 +422,8 @@ impl fmt::Display for FolderFault {
                 }
                 Ok(())
             }
+            Self::Shard => f.write_str("these are the images of some classes alone"),
+            Self::Joined => f.write_str("this run was joined from shards, and only they go on"),
             Self::NoImages => {
                 f.write_str("this run trained on a whole data set and left no images")
             }

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::{
-    Data, Record, Result, Setup, Worth, check_set,
-    files::{ARCHITECTURES, FIGURES, IMAGES, RECORD, SET, text_of, write_json},
+    Data, Error, FolderFault, Record, Result, Setup, Worth, check_set,
+    files::{ARCHITECTURES, FIGURES, IMAGES, RECORD, SET, SHARD, text_of, write_json},
     kept, page,
     setup::check_test,
 };
@@ -40,6 +40,9 @@ impl Saved {
     /// Reports what is there instead, such as a comparison.
     pub fn at(path: &Path) -> Result<Self> {
         check_set(path)?;
+        if run_of(path).join(SHARD).is_file() {
+            return Err(Error::folder(path, FolderFault::Shard));
+        }
         Ok(Self { path: path.into(), report: report_of(path) })
     }
 

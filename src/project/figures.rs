@@ -8,9 +8,9 @@ use serde_json::Value;
 use super::{
     Baseline, Result, Worths,
     files::write_json,
-    record::{Adapter, MethodSettings, Outcome},
+    record::{Adapter, MethodSettings, OfShard, Outcome, Record},
 };
-use crate::{Accuracy, EvaluationSettings};
+use crate::{Accuracy, EvaluationSettings, data::ClassChoice};
 
 /// Everything that is known about a run.
 #[derive(Debug, Clone, Serialize)]
@@ -25,6 +25,9 @@ pub struct Figures {
     /// The part of each class that was set aside for the test, if that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub test_fraction: Option<f64>,
+    /// The classes that were condensed, if not all were.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub classes: Option<ClassChoice>,
     /// The method's name.
     pub method: String,
     /// Images that networks are trained on.
@@ -36,6 +39,9 @@ pub struct Figures {
     pub seeds: Seeds,
     /// What it ran on.
     pub adapter: Adapter,
+    /// The shards that it was joined from; left out if it was one run.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub shards: Vec<OfShard>,
     /// Of the method; null when training on a whole data set.
     pub settings: Option<MethodSettings>,
     /// Of the evaluation; null if none was asked for.
@@ -119,6 +125,39 @@ pub struct Seconds {
 }
 
 impl Figures {
+    /// What is known of a run before it has come to anything: it makes so many images of this data set.
+    pub(super) fn of(record: &Record, dataset: &str, images: usize) -> Self {
+        let Record { version, method, data, settings, evaluation, adapter, shards, .. } =
+            record.of_part();
+        Self {
+            version,
+            dataset: dataset.to_owned(),
+            resize: data.resize,
+            test_fraction: data.test_fraction,
+            classes: data.classes,
+            method,
+            images,
+            packed_into: None,
+            seeds: Seeds {
+                run: record.seed(),
+                evaluation: evaluation.as_ref().map(|settings| settings.seed),
+            },
+            adapter,
+            shards,
+            settings,
+            evaluation,
+            accuracy: None,
+            ordinary_accuracy: None,
+            baseline: None,
+            architectures: Worths::new(),
+            curve: Vec::new(),
+            completed_iterations: None,
+            loss: None,
+            seconds: Seconds::default(),
+            interrupted: false,
+        }
+    }
+
     /// The part of them that goes into the record.
     pub fn outcome(&self) -> Outcome {
         Outcome {

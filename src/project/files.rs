@@ -27,6 +27,8 @@ pub const COMPARISON_TABLE: &str = "compare.md";
 pub const CHECKPOINT: &str = "checkpoint.safetensors";
 /// The images.
 pub const SET: &str = "synthetic.safetensors";
+/// What a run of some classes leaves for joining it with others.
+pub const SHARD: &str = "shard.json";
 /// The losses and accuracies by iteration.
 pub const METRICS: &str = "metrics.csv";
 /// All images as one picture.

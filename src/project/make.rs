@@ -20,6 +20,7 @@ use crate::{
 };
 
 /// A set and how it was made.
+#[derive(Debug)]
 pub(super) struct Made {
     pub set: SyntheticSet,
     pub history: History,
@@ -81,7 +82,8 @@ pub(super) fn condense(
     checkpoints: &mut Checkpoints,
     observer: &mut dyn Observer,
 ) -> Result<Option<Made>> {
-    let follow = record.eval_every.zip(record.evaluation.as_ref());
+    let own = &record.of_part();
+    let follow = own.eval_every.zip(own.evaluation.as_ref());
     let snapshots =
         Snapshots::new(folder.path(), record.snapshots.unwrap_or_default(), settings.iterations);
     // Both are on the device at once.
@@ -91,7 +93,7 @@ pub(super) fn condense(
     let done = start.as_ref().map_or(0, |start| start.checkpoint.iteration());
     let Some(along) = trajectories(setup, settings, observer)? else { return Ok(None) };
     let (along, training) = (along.trajectories, along.seconds);
-    let speeds = setup.speeds(settings, record, done, observer)?;
+    let speeds = setup.speeds(settings, own, done, observer)?;
     let (condensation, history) = match start {
         Some(Start { checkpoint, history }) => {
             if done > settings.iterations {
@@ -117,7 +119,7 @@ pub(super) fn condense(
         losses: &history.losses,
         seconds,
         each: speeds.iteration,
-        evaluations: record.evaluation.as_ref().map(|_| Evaluations {
+        evaluations: own.evaluation.as_ref().map(|_| Evaluations {
             every: follow.map(|(every, _)| every),
             each: speeds.evaluation,
             beside: match setup.outlook.series {
@@ -244,6 +246,9 @@ impl Work<'_> {
             let (loss, seconds) = (arrived.loss, self.clock.seconds());
             self.observer.see(Event::Loss { loss, seconds });
             self.history.losses.push(loss);
+            if self.setup.dataset.part().is_some() {
+                self.history.sums.push(arrived.sum);
+            }
             self.history.seconds.push(seconds);
         }
         Ok(())

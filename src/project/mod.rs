@@ -15,6 +15,7 @@
 //! # Ok::<(), dm_wgpu::project::Error>(())
 //! ```
 
+mod accuracies;
 mod architectures;
 mod baseline;
 mod changes;
@@ -28,6 +29,7 @@ mod expected;
 mod figures;
 pub mod files;
 mod folder;
+mod join;
 mod lock;
 mod make;
 mod method;
@@ -43,11 +45,13 @@ mod run;
 mod series;
 pub mod settings;
 mod setup;
+mod shard;
 mod snapshots;
 mod trajectories;
 mod trajectory_cache;
 pub mod words;
 
+pub use accuracies::Accuracies;
 pub use architectures::{Sweep, Worth, Worths, evaluate, evaluate_in_order, kept, names};
 pub use baseline::{Baseline, points};
 pub use changes::Changes;
@@ -56,17 +60,18 @@ use checkpoints::{Checkpoints, History, Start};
 pub use compare::{Compared, compare};
 pub use comparison::{Comparison, Row};
 pub use differences::Differences;
-pub use error::{Error, FolderFault, Left, PlaceFault, Result};
+pub use error::{Error, FolderFault, JoinFault, Left, PlaceFault, Result};
 pub use evaluate::{Saved, WidthFrom, check_evaluations, keep, report_of, run_of};
 pub use expected::{Evaluations, Expected, Series};
 pub use figures::{Figures, Losses, Point, Seconds, Seeds};
 pub use folder::{OutputFolder, remove_empty};
+pub use join::{Joined, join};
 pub use method::Method;
 pub use observer::{Event, Job, Observer};
 pub use past::{Past, check_set};
 pub use random::is_random;
 pub use record::{
-    Adapter, Data, Machine, MethodSettings, OTHER_PROTOCOL, Outcome, Record, pictures,
+    Adapter, Data, Machine, MethodSettings, OTHER_PROTOCOL, OfShard, Outcome, Record, pictures,
 };
 pub use repeats::{OfSeed, Repeats, Together, over};
 pub use resume::{Resumed, resume};

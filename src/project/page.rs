@@ -14,6 +14,7 @@ use super::{
     baseline::points,
     figures::Losses,
     files::{COMPARISON, FIGURES, PAGE, SEEDS, are_several, text_of},
+    record::OfShard,
     repeats::{Repeats, over},
     words::{ONLY_IN_ORDER, counted, how, in_order, number},
 };
@@ -247,6 +248,9 @@ fn facts(past: &Past) -> Vec<Fact> {
         let loss = format!("loss {} → {}", number(first.into()), number(last.into()));
         fact("Iterations", value, loss);
     }
+    if let Some(classes) = past.figures["classes"].as_str() {
+        fact("Classes", classes.to_owned(), "a shard, to be joined with others".into());
+    }
     let evaluating = past.seconds("evaluating").filter(|seconds| *seconds > 0.0).map(duration);
     match (past.seconds("condensing").filter(|seconds| *seconds > 0.0), evaluating) {
         (Some(making), evaluating) => {
@@ -358,6 +362,26 @@ fn worths(past: &Past) -> Option<Table> {
     })
 }
 
+/// The shards that a run was joined from.
+fn shards(past: &Past) -> Option<Table> {
+    let shards: Vec<OfShard> = serde_json::from_value(past.figures["shards"].clone()).ok()?;
+    let row = |OfShard { folder, classes, host, seconds, adapter }: OfShard| Row {
+        bar: None,
+        cells: vec![
+            folder.display().to_string(),
+            classes.to_string(),
+            host.unwrap_or_else(|| "–".into()),
+            format!("{} ({})", adapter.name, adapter.backend),
+            duration(seconds),
+        ],
+    };
+    Some(Table {
+        title: "Shards".into(),
+        header: ["", "classes", "machine", "adapter", "to make"].map(str::to_owned).into(),
+        rows: shards.into_iter().map(row).collect(),
+    })
+}
+
 /// The same for several sets: one column per kind.
 fn worths_of_several(runs: &[(String, Past)]) -> Option<Table> {
     let kinds: BTreeSet<_> = runs.iter().flat_map(|(_, past)| past.worths.keys()).collect();
@@ -377,7 +401,7 @@ fn worths_of_several(runs: &[(String, Past)]) -> Option<Table> {
 }
 
 fn of_run(past: Past) -> Page {
-    let tables = worths(&past).into_iter().collect();
+    let tables = worths(&past).into_iter().chain(shards(&past)).collect();
     let (title, lead, facts, lists) = (title(&past), lead(&past), facts(&past), lists(&past));
     let galleries = galleries(&past);
     let commands = past.command.iter().map(|line| (String::new(), line.clone())).collect();

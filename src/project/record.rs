@@ -16,7 +16,9 @@ use super::{
 };
 use crate::{
     Accuracy, AdapterChoice, Error, EvaluationSettings, Gpu, Kernels, Matching, Precision,
-    SelectionSettings, Settings, data, report,
+    SelectionSettings, Settings,
+    data::{self, ClassChoice, Classes},
+    report,
 };
 
 /// The table of a record with the evaluation by the second of them.
@@ -65,6 +67,26 @@ pub struct Record {
     /// `None` until the run ends.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
+    /// The shards that were joined to this run; none if it was one run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shards: Vec<OfShard>,
+}
+
+/// A shard of a run that was joined from several.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OfShard {
+    /// Its folder.
+    pub folder: PathBuf,
+    /// Its classes.
+    pub classes: Classes,
+    /// The machine's name, where the system says it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// Making its images took so many.
+    pub seconds: f64,
+    /// The device.
+    pub adapter: Adapter,
 }
 
 /// Which data, from where.
@@ -82,6 +104,9 @@ pub struct Data {
     /// Part of each class to test on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub test_fraction: Option<f64>,
+    /// Only these of its classes. A record names them, whatever shard they were asked for as.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub classes: Option<ClassChoice>,
 }
 
 /// What was asked of the machine; [`Adapter`] is what was found.
@@ -255,6 +280,7 @@ impl Record {
             machine: Machine::default(),
             adapter: Adapter::default(),
             outcome: None,
+            shards: Vec::new(),
         }
     }
 
@@ -262,7 +288,7 @@ impl Record {
     pub fn name(&self) -> String {
         let dataset = short(&self.data.name);
         let each = self.settings.as_ref().map(MethodSettings::each).unwrap_or_default();
-        match &self.settings {
+        let name = match &self.settings {
             Some(MethodSettings::Condensing(settings)) => {
                 let method = match settings.method {
                     Matching::Dm => String::new(),
@@ -278,6 +304,38 @@ impl Record {
                 format!("{dataset}-{}-{each}", settings.selection)
             }
             None => format!("{dataset}-whole"),
+        };
+        match &self.data.classes {
+            None => name,
+            Some(classes) => {
+                const LONGEST: usize = 30;
+                let classes = classes.to_string().replace([',', '/'], "_");
+                let cut = classes.char_indices().nth(LONGEST).map_or(classes.len(), |(at, _)| at);
+                format!("{name}-classes{}", &classes[..cut])
+            }
+        }
+    }
+
+    /// Refuses what cannot be asked of some classes alone.
+    pub(super) fn check_part(&self, classes: &ClassChoice) -> crate::Result<()> {
+        if let Some(every) = self.eval_every {
+            let why = format!(
+                "networks are tested on all classes, and these are {classes}; leave it out"
+            );
+            return Err(Error::setting("eval_every", every, why));
+        }
+        if self.settings.is_none() {
+            let why = format!("{} trains on all classes at once; leave it out", self.method);
+            return Err(Error::setting("classes", classes, why));
+        }
+        Ok(())
+    }
+
+    /// What is to be done of it in this folder: a part of the classes is not evaluated, because networks are tested on all.
+    pub fn of_part(&self) -> Self {
+        match self.data.classes {
+            None => self.clone(),
+            Some(_) => Self { evaluation: None, no_eval: true, ..self.clone() },
         }
     }
 
@@ -307,6 +365,14 @@ impl Record {
     pub fn wants_baseline(&self) -> bool {
         let better = self.method().is_some_and(Method::beats_random);
         better && self.evaluation.is_some() && !self.no_baseline
+    }
+
+    /// The iterations that were asked for; none if the method has none.
+    pub(super) fn iterations(&self) -> u32 {
+        match &self.settings {
+            Some(MethodSettings::Condensing(settings)) => settings.iterations,
+            _ => 0,
+        }
     }
 
     /// What everything random follows from.
@@ -350,6 +416,9 @@ impl Record {
         } else if method == Some(Method::Whole) && self.evaluation.is_none() {
             return wrong("method", &self.method, "without an evaluation there is nothing to do");
         }
+        if let Some(classes) = &self.data.classes {
+            self.check_part(classes)?;
+        }
         let Ok(record) = serde_json::to_value(self) else {
             let path = data_dir.as_deref().unwrap_or(Path::new("")).display();
             return wrong("data_dir", &path, "a path in UTF-8 is needed");
@@ -384,7 +453,7 @@ impl Record {
 
     /// The command that repeats the run: with every setting, as defaults may change, and without `--out`, as that
     /// folder is no longer empty.
-    fn command(&self) -> String {
+    pub(super) fn command(&self) -> String {
         let mut record = serde_json::to_value(self).unwrap_or_default();
         // The record leaves out usual values, but the command names them.
         if let Some(MethodSettings::Condensing(settings)) = &self.settings {

@@ -38,6 +38,9 @@ pub fn resume(
     check(dir)?;
     let record = changes.read(dir)?;
     changes.check(dir)?;
+    if !record.shards.is_empty() && !record.is_finished() {
+        return Err(Error::folder(dir, FolderFault::Joined));
+    }
     if record.is_finished() {
         return Ok(Resumed::Finished(Box::new(record)));
     }

@@ -7,17 +7,19 @@ use std::{
 
 use super::{
     Checkpoints, Error, Event, Figures, Job, Left, Losses, MethodSettings, Observer, OutputFolder,
-    Point, Record, Result, Seconds, Seeds, Setup, Worth, Worths, animate,
+    Point, Record, Result, Seconds, Setup, Worth, animate,
     architectures::complete,
     files::{ARCHITECTURES, CHECKPOINT, DECODED, FIGURES, GRID, IMAGES, METRICS, RECORD, SET},
     keep, kept,
     make::{Made, check_condensing, condense, select},
     names, page, random, report_of,
     setup::check_test,
+    shard::Shard,
 };
 use crate::{
     Checkpoint, Error as Failure, Evaluation, EvaluationSettings, Selection, SyntheticSet,
     TrainingSet,
+    data::ClassChoice,
     report::{self, Measurement},
 };
 
@@ -74,7 +76,7 @@ pub fn run(
 ) -> Result<Ran> {
     OutputFolder::check_for(out, &record.data.name)?;
     let task = Task::new(setup, &record, checkpoint_every)?;
-    let name = format!("{}-seed{}", record.name(), record.seed());
+    let name = format!("{}-seed{}", task.record.name(), task.record.seed());
     let mut folder = OutputFolder::reserve(out, &name)?;
     observer.see(Event::Made(folder.made()));
     setup.begins(observer);
@@ -91,9 +93,14 @@ pub(super) struct Task<'a> {
 impl<'a> Task<'a> {
     /// Refuses what is impossible, before anything is announced or made and rather than after hours of work.
     pub fn new(setup: &'a Setup, record: &Record, checkpoint_every: Duration) -> Result<Self> {
-        let record = record.begun_on(&setup.gpu);
+        let mut record = record.begun_on(&setup.gpu);
         let (gpu, dataset) = (&setup.gpu, &setup.dataset);
-        let Record { settings, evaluation, eval_every, data, .. } = &record;
+        // A shard that was asked for by its number is recorded by its classes.
+        record.data.classes = dataset.part().map(|part| ClassChoice::Classes(part.classes.clone()));
+        if let Some(classes) = &record.data.classes {
+            record.check_part(classes)?;
+        }
+        let Record { settings, evaluation, eval_every, data, .. } = &record.of_part();
         match settings {
             Some(MethodSettings::Condensing(settings)) => {
                 check_condensing(
@@ -129,7 +136,7 @@ impl<'a> Task<'a> {
         observer: &mut dyn Observer,
     ) -> Result<Option<Figures>> {
         let Self { setup, record, .. } = self;
-        observer.see(Event::Run { record, folder: folder.path() });
+        observer.see(Event::Run { record: &record.of_part(), folder: folder.path() });
         let mut checkpoints = Checkpoints::new(self.checkpoint_every);
         let made = match &record.settings {
             Some(MethodSettings::Condensing(settings)) => {
@@ -197,7 +204,11 @@ impl<'a> Task<'a> {
         }
         figures.curve = curve(&made.rows());
         let safe = |failure: Error| failure.with(Left::Images(data.clone()));
-        self.save(&made, &figures, folder).map_err(safe)?;
+        if let Some(part) = self.setup.dataset.part().filter(|_| !stopped) {
+            let shard = Shard::of(part, &made, &figures, folder.path());
+            shard.and_then(|shard| shard.write(folder.path())).map_err(safe)?;
+        }
+        save(&self.record, &made, &figures, folder.path()).map_err(safe)?;
 
         let Some(settings) = figures.evaluation.clone().filter(|_| !stopped) else {
             return Ok(figures);
@@ -290,7 +301,7 @@ impl<'a> Task<'a> {
         }
         let rows = made.rows();
         figures.curve = curve(&rows);
-        self.write(&rows, figures, folder)
+        write(&self.record, &rows, figures, folder.path())
     }
 
     /// Trains on all there is: no set, but an upper bound for all sets.
@@ -323,69 +334,12 @@ impl<'a> Task<'a> {
 
     fn write_whole(&self, figures: &Figures, folder: &OutputFolder) -> Result<()> {
         figures.write(&folder.path().join(FIGURES))?;
-        self.ended(figures).write(&folder.path().join(RECORD))?;
+        ended(&self.record, figures).write(&folder.path().join(RECORD))?;
         page::write(folder.path()).map(drop)
     }
 
     fn figures(&self, images: usize) -> Figures {
-        let Record { version, method, data, settings, evaluation, adapter, .. } =
-            self.record.clone();
-        Figures {
-            version,
-            dataset: self.setup.dataset.name().to_owned(),
-            resize: data.resize,
-            test_fraction: data.test_fraction,
-            method,
-            images,
-            packed_into: None,
-            seeds: Seeds {
-                run: self.record.seed(),
-                evaluation: evaluation.as_ref().map(|settings| settings.seed),
-            },
-            adapter,
-            settings,
-            evaluation,
-            accuracy: None,
-            ordinary_accuracy: None,
-            baseline: None,
-            architectures: Worths::new(),
-            curve: Vec::new(),
-            completed_iterations: None,
-            loss: None,
-            seconds: Seconds::default(),
-            interrupted: false,
-        }
-    }
-
-    fn ended(&self, figures: &Figures) -> Record {
-        Record { outcome: Some(figures.outcome()), ..self.record.clone() }
-    }
-
-    /// The files beside the set itself, the most important first.
-    fn save(&self, made: &Made, figures: &Figures, folder: &OutputFolder) -> Result<()> {
-        self.write(&made.rows(), figures, folder)?;
-        report::write_grid(&made.set, &folder.path().join(GRID))?;
-        if made.set.factor > 1 {
-            report::write_grid(&made.set.clone().decoded()?, &folder.path().join(DECODED))?;
-        }
-        let images = folder.path().join(IMAGES);
-        // Those of an earlier part of the run.
-        if let Err(error) = std::fs::remove_dir_all(&images)
-            && error.kind() != std::io::ErrorKind::NotFound
-        {
-            return Err(Failure::io("replace", &images)(error).into());
-        }
-        report::write_images(&made.set, &images)?;
-        animate(&made.set, folder.path())
-    }
-
-    /// What is known about the run; an evaluation adds to it.
-    fn write(&self, rows: &[Measurement], figures: &Figures, folder: &OutputFolder) -> Result<()> {
-        let place = |name: &str| folder.path().join(name);
-        report::write_metrics(rows, &place(METRICS))?;
-        self.ended(figures).write(&place(RECORD))?;
-        figures.write(&place(FIGURES))?;
-        page::write(folder.path()).map(drop)
+        Figures::of(&self.record, self.setup.dataset.name(), images)
     }
 
     /// A failure; if the run diverged, with the checkpoint that can still be used.
@@ -395,13 +349,51 @@ impl<'a> Task<'a> {
         else {
             return failure;
         };
-        let name = self.setup.dataset.class_names().get(class).cloned().unwrap_or_default();
+        let dataset = &self.setup.dataset;
+        let name = dataset.class_numbered(class).and_then(|at| dataset.class_names().get(at));
+        let name = name.cloned().unwrap_or_default();
         let saved = checkpoints.saved().filter(|iterations| *iterations > 0);
         failure.with(Left::Class { class, name, folder: folder.path().into(), saved })
     }
 }
 
-fn curve(rows: &[Measurement]) -> Vec<Point> {
+fn ended(record: &Record, figures: &Figures) -> Record {
+    Record { outcome: Some(figures.outcome()), ..record.clone() }
+}
+
+/// The files beside the set itself, the most important first.
+pub(super) fn save(record: &Record, made: &Made, figures: &Figures, folder: &Path) -> Result<()> {
+    write(record, &made.rows(), figures, folder)?;
+    report::write_grid(&made.set, &folder.join(GRID))?;
+    if made.set.factor > 1 {
+        report::write_grid(&made.set.clone().decoded()?, &folder.join(DECODED))?;
+    }
+    let images = folder.join(IMAGES);
+    // Those of an earlier part of the run.
+    if let Err(error) = std::fs::remove_dir_all(&images)
+        && error.kind() != std::io::ErrorKind::NotFound
+    {
+        return Err(Failure::io("replace", &images)(error).into());
+    }
+    report::write_images(&made.set, &images)?;
+    animate(&made.set, folder)
+}
+
+/// What is known about the run; an evaluation adds to it.
+pub(super) fn write(
+    record: &Record,
+    rows: &[Measurement],
+    figures: &Figures,
+    folder: &Path,
+) -> Result<()> {
+    let place = |name: &str| folder.join(name);
+    report::write_metrics(rows, &place(METRICS))?;
+    ended(record, figures).write(&place(RECORD))?;
+    figures.write(&place(FIGURES))?;
+    page::write(folder).map(drop)
+}
+
+pub(super) fn curve(rows: &[Measurement]) -> Vec<Point> {
     let point = |row: &Measurement| {
         Some(Point { iteration: row.iteration, accuracy: row.accuracy.clone()? })
     };

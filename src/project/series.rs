@@ -14,6 +14,7 @@ use super::{
     kept, names, page,
     run::Task,
 };
+use crate::Error as Failure;
 
 /// The outcome of several runs.
 #[derive(Debug)]
@@ -38,6 +39,11 @@ pub fn repeat(
 ) -> Result<Repeated> {
     let seed = record.seed();
     Repeats::check(runs, seed)?;
+    if setup.dataset.part().is_some() {
+        let why =
+            "the shards of each seed are joined by themselves: give each run its seed instead";
+        return Err(Failure::setting("runs", runs, why).into());
+    }
     OutputFolder::check_for(out, &record.data.name)?;
     Task::new(setup, &record, checkpoint_every)?;
     let name = format!("{}-seed{seed}-runs{runs}", record.name());

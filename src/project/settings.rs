@@ -14,7 +14,8 @@ use super::{
     words::{BOTH, memory_exactly, say_numbers},
 };
 use crate::{
-    DdInit, Distance, Init, Kernels, Matching, Precision, Preset, Recipe, Subject, data::NAMES,
+    DdInit, Distance, Init, Kernels, Matching, Precision, Preset, Recipe, Subject,
+    data::{self, NAMES},
 };
 
 /// One setting.
@@ -66,6 +67,8 @@ pub enum Kind {
     Networks,
     /// Names of augmentations.
     Augmentations,
+    /// Numbers of classes.
+    Classes,
     /// A path.
     Path,
     /// Any text.
@@ -129,6 +132,9 @@ pub static SETTINGS: &[Setting] = &[
         .help("Cut pictures to squares and resample them to N×N [default: all must be square and alike]"),
     setting("data", "test_fraction", Part, "Task").help(
         "Part of each class to test on, where a folder of pictures has no test pictures [default: 0.2]",
+    ),
+    setting("data", "classes", Classes, "Task").help(
+        "Condense only these classes, such as 0-99,200, as a part of the whole run; `dm-wgpu join` puts the parts together",
     ),
     setting(
         "settings",
@@ -301,6 +307,7 @@ const fn setting(table: Name, name: Name, kind: Kind, heading: Name) -> Setting 
         Part => "PART",
         Size => "SIZE",
         Augmentations => "NAMES",
+        Classes => "LIST",
         Path => "DIR",
         Text => "TEXT",
         OneOf(_) | Dataset | Network | Networks | Switch => "NAME",
@@ -407,6 +414,10 @@ impl Setting {
             Part => (
                 value.as_f64().is_some_and(|part| (0.0..1.0).contains(&part)),
                 "0 to below 1 is possible".to_owned(),
+            ),
+            Classes => (
+                value.as_str().is_some_and(|text| text.parse::<data::Classes>().is_ok()),
+                "numbers of classes are possible, each once, such as 0-99,200".to_owned(),
             ),
             _ => return None,
         };

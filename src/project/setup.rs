@@ -1,6 +1,7 @@
 //! The device and data set of runs, and the one function that measures accuracy.
 
 use std::{
+    ops::Range,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -83,10 +84,26 @@ impl Setup {
         job: Job,
         observer: &mut dyn Observer,
     ) -> Result<Option<Measured>> {
+        self.measure_networks(train, settings, None, job, observer)
+    }
+
+    /// The same with some of the networks only.
+    pub(super) fn measure_networks(
+        &self,
+        train: TrainingSet,
+        settings: &EvaluationSettings,
+        networks: Option<Range<usize>>,
+        job: Job,
+        observer: &mut dyn Observer,
+    ) -> Result<Option<Measured>> {
         let whole = matches!(train, TrainingSet::Whole);
         let mut evaluation = prepare(observer, (job.clone(), true), |_| {
             let dataset = Arc::clone(&self.dataset);
-            let evaluation = Evaluation::new(&self.gpu, dataset, train, settings.clone())?;
+            let (gpu, settings) = (&self.gpu, settings.clone());
+            let evaluation = match networks {
+                None => Evaluation::new(gpu, dataset, train, settings)?,
+                Some(some) => Evaluation::of_networks(gpu, dataset, train, settings, some)?,
+            };
             // Every evaluation of a set takes the same time.
             if whole || !self.outlook.knows_evaluations() {
                 evaluation.estimate_blocking()?;
@@ -177,8 +194,8 @@ pub fn check_test(name: &str, dataset: &Dataset) -> Result<()> {
 impl Data {
     /// Where the data set is looked for, and how pictures are prepared.
     pub fn sources(&self) -> Sources {
-        let Self { data_dir, resize, test_fraction, .. } = self.clone();
-        Sources { data_dir, resize, test_fraction }
+        let Self { data_dir, resize, test_fraction, classes, .. } = self.clone();
+        Sources { data_dir, resize, test_fraction, classes }
     }
 }
 

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     Error, SyntheticSet,
+    data::Classes,
     report::{self, Sheet},
 };
 
@@ -100,6 +101,28 @@ pub fn read(run: &Path, like: &Sheet) -> Vec<(u32, Sheet)> {
     let mut found: Vec<_> = entries.flatten().filter_map(|entry| read(entry.path())).collect();
     found.sort_by_key(|(iteration, _)| *iteration);
     found
+}
+
+/// Writes those of a run from those of its shards, as far as all have them.
+pub fn join(shards: &[(&Classes, Vec<(u32, Sheet)>)], like: &Sheet, run: &Path) -> Result<()> {
+    let Some((_, first)) = shards.first() else { return Ok(()) };
+    for (iteration, _) in first {
+        let found = |(classes, own): &(&Classes, Vec<(u32, Sheet)>)| {
+            let (_, sheet) = own.iter().find(|(other, _)| other == iteration)?;
+            let classes = classes.numbers().iter().enumerate();
+            Some(classes.map(|(at, class)| (*class, sheet.class(at).to_vec())).collect::<Vec<_>>())
+        };
+        let Some(mut images) = shards.iter().map(found).collect::<Option<Vec<_>>>() else {
+            continue;
+        };
+        let mut images: Vec<_> = images.drain(..).flatten().collect();
+        images.sort_by_key(|(class, _)| *class);
+        let images = images.into_iter().map(|(_, images)| images).collect();
+        let sheet = Sheet::new(like.names().to_vec(), like.channels(), like.size(), images);
+        let own = Snapshots { folder: run.join(SNAPSHOTS), due: Vec::new(), start: None };
+        own.write(*iteration, &sheet);
+    }
+    Ok(())
 }
 
 /// The animation of those in a run's folder, if there are any.

@@ -23,6 +23,7 @@ mod pytorch_figures;
 #[cfg(feature = "files")]
 mod real_mnist;
 mod selection;
+mod shards;
 
 use std::sync::{Arc, OnceLock};
 

@@ -29,6 +29,7 @@ mod resume;
 mod run;
 #[cfg(unix)]
 mod run_failures;
+mod shards;
 #[cfg(unix)]
 mod signals;
 mod trajectory;

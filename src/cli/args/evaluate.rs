@@ -7,7 +7,7 @@ use clap::Args;
 use dm_wgpu::project::{Method, Sweep};
 
 use super::{
-    CommonArgs, LastingArgs, RunArgs,
+    CommonArgs, LastingArgs, RunArgs, ShardArgs,
     given::{COMPARE, EVALUATE, Flags, RUN},
     help, methods, sweeps,
 };
@@ -26,6 +26,11 @@ pub struct EvaluateArgs {
         value_parser = sweeps()
     )]
     pub sweep: Option<Sweep>,
+    #[command(flatten)]
+    pub shard: ShardArgs,
+    /// File for the accuracies of a --shard, for `dm-wgpu join`; one that is there is replaced.
+    #[arg(long, short, value_name = "FILE", help_heading = "Task", requires = "shard")]
+    pub out: Option<PathBuf>,
     /// Print JSON, one object per line: events as they come, then the result; with --quiet it alone.
     #[arg(long, help_heading = "Task")]
     pub json: bool,

@@ -33,13 +33,14 @@ pub const EXPORT: usize = 4;
 /// Which settings a command has.
 fn has(command: usize, setting: &Setting) -> bool {
     match command {
-        COMPARE => !["method", "no_eval", "runs"].contains(&setting.name),
+        COMPARE => !["method", "no_eval", "runs", "classes"].contains(&setting.name),
         EVALUATE => {
-            ["evaluation", "machine", "data"].contains(&setting.table)
-                || ["no_baseline", "preset", "seed"].contains(&setting.name)
+            setting.name != "classes"
+                && (["evaluation", "machine", "data"].contains(&setting.table)
+                    || ["no_baseline", "preset", "seed"].contains(&setting.name))
         }
         BENCH => setting.table == "machine",
-        EXPORT => setting.table == "data",
+        EXPORT => setting.table == "data" && setting.name != "classes",
         _ => true,
     }
 }
@@ -125,6 +126,9 @@ fn arg(setting: &'static Setting) -> Arg {
         }),
         Kind::Augmentations => arg.value_parser(|text: &str| {
             values::strategy(text).map(|all| Value::from(all.to_string()))
+        }),
+        Kind::Classes => arg.value_parser(|text: &str| {
+            values::classes(text).map(|classes| Value::from(classes.to_string()))
         }),
         Kind::Path => arg.value_parser(value_parser!(PathBuf)),
         Kind::Text => arg.value_parser(StringValueParser::new().map(Value::from)),

@@ -1,5 +1,22 @@
 //! The text below the flags in the help: examples, files, exit codes.
 
+/// `dm-wgpu join --help`.
+pub const JOIN: &str = "\
+Examples:
+  dm-wgpu --dataset mnist --shard 1/2 --out s1
+  dm-wgpu --dataset mnist --shard 2/2 --out s2
+  dm-wgpu join runs/mnist s1 s2 --evaluate
+      a run on two devices, its images those of one to the bit
+  dm-wgpu evaluate runs/mnist --eval-nets 20 --shard 1/2 --out a1.json
+  dm-wgpu evaluate runs/mnist --eval-nets 20 --shard 2/2 --out a2.json
+  dm-wgpu join accuracies.json a1.json a2.json
+      an evaluation on two devices
+
+The folder is there as a whole or not at all; joined again, it stays as it is. A shard that is missing,
+doubled, not finished or of another run is named, with what to do.
+
+Exit codes: 0 done, 1 failed, 2 asked for wrongly, 130 interrupted.";
+
 /// `dm-wgpu --help`.
 pub const RUN: &str = "\
 Examples:
@@ -27,6 +44,8 @@ Examples:
       goes on with a run that was stopped, by Ctrl-C or by anything else
   dm-wgpu --dataset mnist --runs 5
       five seeds, and the accuracy over all their networks
+  dm-wgpu --dataset mnist --shard 2/8 --out shards/2
+      an eighth of the classes, on one of eight devices; dm-wgpu join puts them together
   dm-wgpu evaluate runs/mnist-ipc10-seed0
       what a set is worth, of a run or from elsewhere
   dm-wgpu compare --dataset mnist --ipc 1

@@ -13,6 +13,7 @@ mod lasting;
 mod layers;
 mod look;
 mod run;
+mod shard;
 mod trajectories;
 
 use std::{ffi::OsString, path::PathBuf};
@@ -36,6 +37,7 @@ pub use given::{Flags, Given, Origin};
 pub use lasting::LastingArgs;
 pub use look::{ReportArgs, ViewArgs, Way};
 pub use run::{CommonArgs, RunArgs};
+pub use shard::{JoinArgs, ShardArgs};
 pub use trajectories::TrajectoriesArgs;
 
 /// For clap, which then knows all names.
@@ -64,7 +66,7 @@ fn sweeps() -> impl TypedValueParser<Value = Sweep> {
     after_help = help::RUN,
     disable_help_subcommand = true,
     subcommand_negates_reqs = true,
-    override_usage = "dm-wgpu --dataset <NAME> [OPTIONS]\n       dm-wgpu --resume <DIR>\n       dm-wgpu evaluate <PATH> [OPTIONS]\n       dm-wgpu compare --dataset <NAME> [OPTIONS]\n       dm-wgpu compare <RUN> <RUN>... [OPTIONS]\n       dm-wgpu view <PATH> [OPTIONS]\n       dm-wgpu report <FOLDER>\n       dm-wgpu show-config --dataset <NAME> [OPTIONS]\n       dm-wgpu bench [OPTIONS]\n       dm-wgpu export <PATH> --format <FORMAT> [OPTIONS]\n       dm-wgpu datasets [--data-dir <DIR>] [--json]\n       dm-wgpu trajectories [--remove <NAME>] [--json]\n       dm-wgpu adapters [--backend <API>]\n       dm-wgpu doctor [OPTIONS]\n       dm-wgpu completions <SHELL>\n       dm-wgpu man [DIR]",
+    override_usage = "dm-wgpu --dataset <NAME> [OPTIONS]\n       dm-wgpu --resume <DIR>\n       dm-wgpu evaluate <PATH> [OPTIONS]\n       dm-wgpu join <OUT> <SHARD>... [OPTIONS]\n       dm-wgpu compare --dataset <NAME> [OPTIONS]\n       dm-wgpu compare <RUN> <RUN>... [OPTIONS]\n       dm-wgpu view <PATH> [OPTIONS]\n       dm-wgpu report <FOLDER>\n       dm-wgpu show-config --dataset <NAME> [OPTIONS]\n       dm-wgpu bench [OPTIONS]\n       dm-wgpu export <PATH> --format <FORMAT> [OPTIONS]\n       dm-wgpu datasets [--data-dir <DIR>] [--json]\n       dm-wgpu trajectories [--remove <NAME>] [--json]\n       dm-wgpu adapters [--backend <API>]\n       dm-wgpu doctor [OPTIONS]\n       dm-wgpu completions <SHELL>\n       dm-wgpu man [DIR]",
     max_term_width = 100
 )]
 pub struct Cli {
@@ -74,6 +76,8 @@ pub struct Cli {
     pub given: Flags<{ given::RUN }>,
     #[command(flatten)]
     pub run: RunArgs,
+    #[command(flatten)]
+    pub shard: ShardArgs,
     /// Print JSON, one object per line: events as they come, then the result; with --quiet it alone.
     #[arg(long, help_heading = "Machine")]
     pub json: bool,
@@ -155,7 +159,15 @@ impl Cli {
             (None, _) if self.lasting.resume.is_some() => {
                 lasting::check(matches, &self.given.dataset())
             }
-            (None, _) => Self::check_run(&self.given, matches),
+            (None, _) => {
+                if self.shard.shard.is_some() && self.given.origin("classes") == Some(Origin::Flag)
+                {
+                    return Err(
+                        "--shard chooses the classes, and so does --classes; leave one out".into(),
+                    );
+                }
+                Self::check_run(&self.given, matches)
+            }
         }
     }
 
@@ -164,6 +176,7 @@ impl Cli {
         match &self.command {
             Some(Command::Evaluate(args)) => args.json,
             Some(Command::Compare(args)) => args.json,
+            Some(Command::Join(args)) => args.json,
             Some(Command::Bench(args)) => args.json,
             Some(Command::Doctor(args)) => args.json,
             Some(_) => false,
@@ -203,6 +216,7 @@ impl Cli {
             Some(Command::Compare(args)) => args.run.common.quiet,
             Some(Command::Bench(args)) => args.quiet,
             Some(Command::Doctor(args)) => args.quiet,
+            Some(Command::Join(args)) => args.quiet,
             Some(Command::Export(args)) => args.quiet,
             Some(Command::View(args)) => args.quiet,
             Some(Command::Report(args)) => args.quiet,
@@ -230,6 +244,8 @@ pub enum Command {
     Doctor(DoctorArgs),
     /// Measure what a set is worth: train networks on it, test them on real images.
     Evaluate(Box<EvaluateArgs>),
+    /// Put the shards of a run together, or those of an evaluation.
+    Join(JoinArgs),
     /// Run several methods with one seed and put their accuracies side by side; or put finished runs
     /// side by side.
     Compare(Box<CompareArgs>),

@@ -116,7 +116,7 @@ pub(super) fn initial_images(dataset: &Dataset, settings: &Settings) -> Vec<f32>
     let counts = settings.per_class.counts(dataset.classes(), settings.ipc);
     let mut images = Vec::with_capacity(counts.iter().sum::<usize>() * dataset.image_len());
     for (class, count) in counts.into_iter().enumerate() {
-        let mut stream = Stream::new(settings.seed, Purpose::InitImages, 0, class as u32);
+        let mut stream = Stream::new(settings.seed, Purpose::InitImages, 0, dataset.number(class));
         match settings.init {
             Init::Noise => {
                 let values = count * dataset.image_len();

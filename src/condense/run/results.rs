@@ -106,6 +106,7 @@ impl Condensation {
         };
         match checkpoint.unsound() {
             Some((class, value)) => {
+                let class = self.dataset.number(class) as usize;
                 Err(Error::PixelsDiverged { iteration: self.iteration, class, value })
             }
             None => Ok(checkpoint),
@@ -123,6 +124,7 @@ fn synthetic_set(
 ) -> Result<SyntheticSet> {
     if let Some(at) = images.iter().position(|value| !is_pixel(value)) {
         let class = settings.per_class.class_of(at / dataset.image_len(), settings.ipc);
+        let class = dataset.number(class) as usize;
         return Err(Error::PixelsDiverged { iteration, class, value: images[at] });
     }
     let counts = settings.per_class.counts(dataset.classes(), settings.ipc);

@@ -356,7 +356,11 @@ impl Selection {
                 };
                 at.into_iter().map(|at| members[at]).collect()
             }
-            _ => draw(members, ipc, Stream::new(seed, Purpose::Selection, 0, class as u32)),
+            _ => draw(
+                members,
+                ipc,
+                Stream::new(seed, Purpose::Selection, 0, self.dataset.number(class)),
+            ),
         });
     }
 

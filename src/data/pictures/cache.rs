@@ -56,7 +56,7 @@ impl Place {
     /// The file's name follows from where the pictures are and what they become, and from each
     /// one's name, length and stamp, in order; from its content where stamps say too little.
     pub fn of(folder: &Path, pictures: &mut Pictures) -> Result<Self> {
-        let Pictures { shelf, train, test, wanted, .. } = pictures;
+        let Pictures { shelf, train, test, wanted, part, .. } = pictures;
         let path = fs::canonicalize(shelf.path()).map_err(Error::io("read", shelf.path()))?;
         let mut set = Sha256::new();
         set.update(path.as_os_str().as_encoded_bytes());
@@ -68,6 +68,10 @@ impl Place {
         };
         for number in [channels.unwrap_or(0) as u64, kind, size as u64] {
             set.update(number.to_le_bytes());
+        }
+        // The files of parts lie beside that of the whole.
+        if let Some(part) = part {
+            set.update(part.classes.to_string());
         }
         let mut state = Sha256::new();
         state.update(END);
@@ -104,6 +108,32 @@ impl Place {
         let expected = image.checked_mul(images.0.checked_add(images.1)?)?;
         (pixels.len() == expected).then_some(())?;
         Some((map, summary))
+    }
+
+    /// What a survey of all pictures came to, if there was one.
+    pub fn surveyed(&self) -> Option<Summary> {
+        serde_json::from_slice(&fs::read(self.survey()).ok()?).ok()
+    }
+
+    /// Keeps it, so that no other part needs one.
+    pub fn keep_survey(&self, summary: &Summary) -> Result<()> {
+        let path = self.survey();
+        let failed = |error| Error::io("write to", &self.folder)(error);
+        fs::create_dir_all(&self.folder).map_err(failed)?;
+        files::write_whole(&path, &serde_json::to_vec(summary).map_err(|e| failed(e.into()))?)?;
+        self.remove_others();
+        Ok(())
+    }
+
+    fn survey(&self) -> PathBuf {
+        self.folder.join(format!("{}-{}.survey", self.set, self.state))
+    }
+
+    /// Removes what is kept of earlier states of the same pictures.
+    fn remove_others(&self) {
+        let set = format!("{}-", self.set);
+        let own = format!("{set}{}.", self.state);
+        self.remove(|name, _| name.starts_with(&set) && !name.starts_with(&own));
     }
 
     /// Begins the file, under another name.
@@ -172,8 +202,7 @@ impl Writer {
             extra.give(file.as_file()).map_err(failed)?;
         }
         file.persist(place.path()).map_err(|error| failed(error.error))?;
-        let (set, state) = (format!("{}-", place.set), format!("{}.{ENDING}", place.state));
-        place.remove(|name, _| name.starts_with(&set) && !name.ends_with(&state));
+        place.remove_others();
         Ok(())
     }
 }

@@ -4,6 +4,7 @@ mod bmp;
 mod cache;
 mod decode;
 mod jpeg;
+mod part;
 mod shelf;
 #[cfg(test)]
 mod tests;
@@ -21,7 +22,7 @@ pub(crate) use decode::{endings, is_picture, pixels, planes, read};
 pub(super) use shelf::{Entry, Shelf};
 
 use super::{
-    Progress, Work,
+    Part, Progress, Work,
     map::Map,
     pixels::Pixels,
     store::{CACHE_VARIABLE, no_cache, user_cache},
@@ -53,6 +54,8 @@ pub(super) struct Pictures {
     pub wanted: Wanted,
     /// Mean and standard deviation of each channel; else those of the training images.
     pub normalisation: Option<(Vec<f32>, Vec<f32>)>,
+    /// Of which whole set these are some classes, if they are.
+    pub part: Option<Part>,
 }
 
 /// What all pictures become.
@@ -99,7 +102,7 @@ impl Pictures {
             Some(found) => found,
             None => {
                 let writer = place.create()?;
-                self.decode(writer, on_progress)?;
+                self.decode(Some(writer), on_progress)?;
                 // It is read back in the same way as in later runs.
                 place.open(images).ok_or_else(|| {
                     Error::format(place.path(), "what was just written can't be read again")
@@ -138,23 +141,34 @@ impl Pictures {
         }
         // A channel with one value everywhere becomes 0 with any scale.
         std.iter_mut().filter(|std| **std == 0.0).for_each(|std| *std = 1.0);
-        let Self { name, class_names, .. } = self;
+        let Self { name, class_names, part, .. } = self;
         let info = DatasetInfo { name, class_names, channels, size, mean, std };
-        Dataset::from_splits(info, train, test)
+        let dataset = Dataset::from_splits(info, train, test)?;
+        Ok(match part {
+            Some(part) => dataset.with_part(part),
+            None => dataset,
+        })
     }
 
-    /// Decodes all pictures into a file.
-    fn decode(&mut self, mut to: Writer, on_progress: &mut dyn FnMut(Progress<'_>)) -> Result<()> {
+    /// Decodes all pictures, into a file if there is one.
+    fn decode(
+        &mut self,
+        mut to: Option<Writer>,
+        on_progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Summary> {
         let mut form = self.form()?;
         loop {
-            match self.decode_as(form, &mut to, on_progress) {
+            match self.decode_as(form, to.as_mut(), on_progress) {
                 Err(Stop::Coloured) => {
                     // The first picture was grey, this one is not: decode all again, in colour.
                     form.channels = 3;
-                    to.restart()?;
+                    to.as_mut().map(Writer::restart).transpose()?;
                 }
                 Err(Stop::Failed(error)) => return Err(error),
-                Ok(summary) => return to.finish(&summary),
+                Ok(summary) => {
+                    to.map(|to| to.finish(&summary)).transpose()?;
+                    return Ok(summary);
+                }
             }
         }
     }
@@ -204,7 +218,7 @@ impl Pictures {
     fn decode_as(
         &mut self,
         form: Form,
-        to: &mut Writer,
+        mut to: Option<&mut Writer>,
         on_progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Summary, Stop> {
         let image_len = form.channels * form.size * form.size;
@@ -215,16 +229,17 @@ impl Pictures {
         let total = (self.train.len() + self.test.len()) as u64;
         let name = self.name.clone();
         let mut done = 0;
-        let mut tell = |done, to: &Writer| {
+        let unfinished = to.as_ref().map(|to| to.path().to_path_buf());
+        let mut tell = |done| {
             on_progress(Progress {
                 work: Work::Decoding,
                 file: &name,
                 done,
                 total: Some(total),
-                unfinished: Some(to.path()),
+                unfinished: unfinished.as_deref(),
             });
         };
-        tell(0, to);
+        tell(0);
         let mut sums = vec![(0u64, 0u64); form.channels];
         let (mut seen, mut in_both) = (HashSet::new(), 0);
         let mut unreadable = Vec::new();
@@ -243,7 +258,7 @@ impl Pictures {
                         }
                         Err(refused) => return Err(self.refused(refused, &path, form)),
                     };
-                    to.write(&pixels)?;
+                    to.as_mut().map(|to| to.write(&pixels)).transpose()?;
                     let print = fingerprint(&pixels);
                     if train {
                         seen.insert(print);
@@ -253,7 +268,7 @@ impl Pictures {
                     }
                 }
                 done += pictures.len() as u64;
-                tell(done, to);
+                tell(done);
             }
         }
         if let Some(error) = all_bad(unreadable) {

@@ -69,6 +69,7 @@ impl Folder {
             test,
             wanted: Wanted { channels: None, size: Size::Own },
             normalisation: None,
+            part: None,
         }
     }
 

@@ -24,7 +24,8 @@ pub(super) fn load(
     sources: &Sources,
     on_progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Dataset> {
-    arrange(known, shelf, sources.resize)?.load(&cache_folder()?, on_progress)
+    let pictures = arrange(known, shelf, sources.resize)?;
+    pictures.load_chosen(sources.classes.as_ref(), &cache_folder()?, on_progress)
 }
 
 /// The data set in an archive of this layout, its pictures made `size` wide and decoded into `cache`.
@@ -71,6 +72,7 @@ fn arrange(known: &Known, mut shelf: Shelf, resize: Option<usize>) -> Result<Pic
             size: resize.map_or(Size::Exactly(known.size), Size::Resized),
         },
         normalisation: Some((known.mean.to_vec(), known.std.to_vec())),
+        part: None,
     })
 }
 

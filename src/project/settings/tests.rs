@@ -11,6 +11,7 @@ fn every_field_of_a_record_has_its_entry() {
     (record.eval_every, record.no_eval, record.no_baseline) = (Some(1), true, true);
     record.data.data_dir = Some("d".into());
     (record.data.resize, record.data.test_fraction) = (Some(8), Some(0.5));
+    record.data.classes = "0-2".parse().ok();
     if let Some(MethodSettings::Condensing(settings)) = &mut record.settings {
         settings.net = Architecture::Mlp;
         settings.method = Matching::Dsa;
