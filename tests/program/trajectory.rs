@@ -81,6 +81,10 @@ fn a_training_that_is_killed_goes_on_after_its_last_epoch() {
     let mut child = start(own(place.path(), "killed").args(words(&format!("{asked} --out a"))));
     let folder = place.path().join("killed/dm-wgpu/trajectories");
     wait_for(&folder);
+    // The network's own folder comes a little later.
+    while fs::read_dir(&folder).unwrap().next().is_none() {
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
     let first = trajectory(place.path(), "killed").join("epoch0001.safetensors");
     // Then at least the velocities after the first epoch are there, too.
     wait_for(&first.with_file_name("epoch0002.safetensors"));

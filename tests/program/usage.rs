@@ -63,7 +63,7 @@ fn bash_completes_after_subcommands_too() {
         (&["compare", "--methods", "ran"], "random"),
         (&["completions", "po"], "powershell"),
         (&["bench", "--shape", "m"], "mnist"),
-        (&["show-config", "--ip"], "--ipc"),
+        (&["show-config", "--ip"], "--ipc --ipc-file"),
     ] {
         let line = [&["dm-wgpu"], words].concat();
         let quoted: String = line.iter().map(|word| format!("'{word}' ")).collect();

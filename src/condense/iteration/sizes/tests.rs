@@ -10,7 +10,6 @@ fn caps(kind: DeviceType, lanes: u32) -> Caps {
     let info = AdapterInfo {
         subgroup_min_size: lanes,
         subgroup_max_size: lanes,
-        driver_info: "Mesa 22.3.6 (LLVM 15.0.6)".to_owned(),
         ..AdapterInfo::new(kind, Backend::Vulkan)
     };
     Caps::of(&info, Features::SUBGROUP, &Limits::default())
