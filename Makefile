@@ -10,7 +10,7 @@ endif
 .NOTPARALLEL:
 
 help:
-	@echo "make demo         condense the embedded digits, 10 to 80 seconds on two CPU cores after the build"
+	@echo "make demo         condense the embedded digits, one to two minutes on two CPU cores after the build"
 	@echo "make test         format, lints, every test, the documentation"
 	@echo "make test-full    the same, the tests that take long, optimised, and other Mesas"
 	@echo "make test-limits  every test on a device with WebGPU's default limits and no feature"
