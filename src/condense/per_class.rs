@@ -33,7 +33,12 @@ impl PerClass {
 
     /// All of them together.
     pub fn total(&self, classes: usize, ipc: usize) -> usize {
-        if self.is_even() { classes.saturating_mul(ipc) } else { self.0.iter().sum() }
+        if self.is_even() { classes.saturating_mul(ipc) } else { self.sum() }
+    }
+
+    /// What a file claims may be more than can be counted.
+    fn sum(&self) -> usize {
+        self.0.iter().fold(0, |sum: usize, &count| sum.saturating_add(count))
     }
 
     /// The class of an image, if they come class after class.
@@ -41,9 +46,9 @@ impl PerClass {
         if self.is_even() {
             return image / ipc.max(1);
         }
-        let mut end = 0;
+        let mut end = 0_usize;
         let ends = self.0.iter().take_while(|&&count| {
-            end += count;
+            end = end.saturating_add(count);
             end <= image
         });
         ends.count()
@@ -112,5 +117,6 @@ mod tests {
         assert_eq!(classes, [0, 0, 1, 2, 2, 2]);
         assert_eq!(PerClass::default().class_of(5, 3), 1);
         assert_eq!(uneven.to_string(), "2,1,3");
+        assert_eq!(PerClass::new(vec![usize::MAX, 1]).total(2, 1), usize::MAX);
     }
 }

@@ -133,6 +133,9 @@ impl SyntheticSet {
         let mut of_class = BTreeMap::new();
         for (classes, set) in &parts {
             set.check()?;
+            if !set.is_even() {
+                return wrong("in one of them, classes have different numbers of images".into());
+            }
             if classes.numbers().len() != set.classes() {
                 let own = set.classes();
                 return wrong(format!("a set of {own} classes is not of the classes {classes}"));

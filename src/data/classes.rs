@@ -48,7 +48,7 @@ pub struct Part {
 }
 
 /// More classes than any data set has, and few enough to be listed.
-const MOST: u32 = 10_000_000;
+pub(crate) const MOST_CLASSES: u32 = 10_000_000;
 
 impl Classes {
     /// These, in any order.
@@ -80,7 +80,7 @@ impl Classes {
     pub(super) fn check(&self, of: usize) -> Result<()> {
         match self.0.last() {
             Some(last) if *last as usize >= of => {
-                let why = format!("there are {of} classes, numbered 0 to {}", of - 1);
+                let why = format!("there are {of} classes, numbered 0 to {}", of.saturating_sub(1));
                 Err(wrong(self, why))
             }
             _ => Ok(()),
@@ -120,9 +120,9 @@ impl FromStr for Classes {
         let mut numbers = Vec::new();
         for piece in text.split(',') {
             let (first, last) = piece.split_once('-').unwrap_or((piece, piece));
-            let number = |text: &str| text.trim().parse::<u32>().ok().filter(|n| *n < MOST);
+            let number = |text: &str| text.trim().parse::<u32>().ok().filter(|n| *n < MOST_CLASSES);
             let (first, last) = number(first).zip(number(last)).ok_or_else(refused)?;
-            if last < first || numbers.len() > MOST as usize {
+            if last < first || numbers.len() > MOST_CLASSES as usize {
                 return Err(refused());
             }
             numbers.extend(first..=last);
@@ -190,7 +190,7 @@ impl Shard {
     /// # Errors
     /// [`Error::Setting`] if there are fewer than shards.
     pub fn part(self, all: usize) -> Result<(usize, usize)> {
-        let border = |shard: u32| all * shard as usize / self.of as usize;
+        let border = |shard: u32| (all as u128 * u128::from(shard) / u128::from(self.of)) as usize;
         let (first, end) = (border(self.number - 1), border(self.number));
         match self.of as usize <= all {
             true => Ok((first, end - first)),
@@ -328,6 +328,9 @@ mod tests {
         assert_eq!([part(1, 3), part(2, 3), part(3, 3)], [(0, 6), (6, 7), (13, 7)]);
         assert_eq!(part(20, 20), (19, 1));
         assert!(Shard::new(1, 21).unwrap().part(20).is_err());
+        // What a file claims does not overflow.
+        let last = Shard::new(u32::MAX, u32::MAX).unwrap();
+        assert_eq!(last.part(usize::MAX).unwrap().0 + last.part(usize::MAX).unwrap().1, usize::MAX);
     }
 
     #[test]

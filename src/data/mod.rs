@@ -37,6 +37,8 @@ mod tiny_imagenet;
 pub use catalogue::{KNOWN, NAMES};
 #[cfg(feature = "files")]
 pub use class_folders::TEST_FRACTION;
+#[cfg(feature = "files")]
+pub(crate) use classes::MOST_CLASSES;
 pub use classes::{ClassChoice, Classes, Part, Shard};
 #[cfg(feature = "files")]
 pub use folder::{FOLDER, folder, name_of};

@@ -123,14 +123,8 @@ impl Accuracies {
             let Some(shard) = own.shard else { return Err(JoinFault::Whole(file.clone()).into()) };
             let (expected, like) = first.get_or_insert_with(|| (file, own.clone()));
             let (common, other) = (like.common(), own.common());
-            let mut differing = common.iter().filter(|(name, value)| other[*name] != **value);
-            if let Some((name, value)) = differing.next() {
-                return Err(JoinFault::Foreign {
-                    what: name.clone(),
-                    first: (expected.clone(), value.clone()),
-                    other: (file.clone(), other[name].clone()),
-                }
-                .into());
+            if let Some(fault) = JoinFault::foreign((expected, &common), (file, &other)) {
+                return Err(fault.into());
             }
             if let Some((first, _)) = of_shard.insert(shard.number(), (file.clone(), own)) {
                 let (shard, second) = (shard.to_string(), file.clone());
@@ -141,8 +135,14 @@ impl Accuracies {
             return Err(JoinFault::MissingShards("1".into()).into());
         };
         let all = like.shard.map_or(1, Shard::of);
+        // A file may claim any number of shards: only the first that are missing are named.
+        const NAMED: usize = 20;
         let missing = (1..=all).filter(|number| !of_shard.contains_key(number));
-        let missing: Vec<_> = missing.map(|number| format!("{number}/{all}")).collect();
+        let mut missing: Vec<_> =
+            missing.take(NAMED + 1).map(|number| format!("{number}/{all}")).collect();
+        if missing.len() > NAMED {
+            missing[NAMED] = "…".into();
+        }
         if !missing.is_empty() {
             return Err(JoinFault::MissingShards(missing.join(", ")).into());
         }

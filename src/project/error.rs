@@ -2,6 +2,7 @@
 //! words.
 
 use std::{
+    collections::BTreeMap,
     fmt, io,
     path::{Path, PathBuf},
 };
@@ -273,6 +274,22 @@ pub enum JoinFault {
     NoEvaluation(PathBuf),
 }
 
+impl JoinFault {
+    /// The fault if two shards differ in something, by name, that all have in common.
+    pub(super) fn foreign(
+        first: (&Path, &BTreeMap<String, String>),
+        other: (&Path, &BTreeMap<String, String>),
+    ) -> Option<Self> {
+        let value = |of: (&Path, &BTreeMap<String, String>), name: &String| {
+            of.1.get(name).cloned().unwrap_or_else(|| "none".into())
+        };
+        let mut names = first.1.keys().chain(other.1.keys());
+        let what = names.find(|name| value(first, name) != value(other, name))?.clone();
+        let [first, other] = [first, other].map(|of| (of.0.to_path_buf(), value(of, &what)));
+        Some(Self::Foreign { what, first, other })
+    }
+}
+
 /// Why a folder is not that of a run, or not yet.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -428,5 +445,26 @@ impl fmt::Display for FolderFault {
                 f.write_str("this run trained on a whole data set and left no images")
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shards_differ_also_in_what_one_of_them_lacks() {
+        let of = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
+            pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+        };
+        let (plain, packed) = (of(&[("ipc", "1")]), of(&[("factor", "2"), ("ipc", "1")]));
+        let [a, b] = ["a", "b"].map(Path::new);
+        for (first, other, told) in
+            [(&plain, &packed, "none and 2"), (&packed, &plain, "2 and none")]
+        {
+            let fault = JoinFault::foreign((a, first), (b, other)).unwrap().to_string();
+            assert!(fault.contains("differ in factor") && fault.ends_with(told), "{fault}");
+        }
+        assert!(JoinFault::foreign((a, &plain), (b, &plain)).is_none());
     }
 }

@@ -24,7 +24,7 @@ use super::{
 use crate::{
     Error as Failure, Evaluation, SyntheticSet, TrainingSet,
     condense::MAX_FILE,
-    data::{ClassChoice, Classes, name_of},
+    data::{ClassChoice, Classes, MOST_CLASSES, name_of},
     report::Sheet,
 };
 
@@ -193,6 +193,7 @@ impl Piece {
         let set = SyntheticSet::load(&folder.join(SET))?;
         let own = Some(&ClassChoice::Classes(shard.part.classes.clone()));
         let whole = set.classes() == shard.part.classes.numbers().len()
+            && shard.part.of <= MOST_CLASSES as usize
             && shard.sums.len() == shard.times.len()
             && shard.sums.len() == record.iterations() as usize;
         match record.data.classes.as_ref() == own && whole {
@@ -248,21 +249,10 @@ fn common(record: &Record, shard: &Shard, set: &SyntheticSet) -> BTreeMap<String
 fn check(pieces: &[Piece]) -> Result<()> {
     let mut owner: BTreeMap<u32, &Piece> = BTreeMap::new();
     let Some(first) = pieces.first() else { return Ok(()) };
-    let expected = &first.common;
+    let expected = (first.folder.as_path(), &first.common);
     for piece in pieces {
-        let own = &piece.common;
-        let names = expected.keys().chain(own.keys());
-        let value = |of: &BTreeMap<String, String>, name: &String| {
-            of.get(name).cloned().unwrap_or_else(|| "none".into())
-        };
-        let differs = |name: &&String| value(expected, name) != value(own, name);
-        if let Some(name) = names.into_iter().find(differs) {
-            return Err(JoinFault::Foreign {
-                what: name.clone(),
-                first: (first.folder.clone(), value(expected, name)),
-                other: (piece.folder.clone(), value(own, name)),
-            }
-            .into());
+        if let Some(fault) = JoinFault::foreign(expected, (&piece.folder, &piece.common)) {
+            return Err(fault.into());
         }
         let twice: Vec<_> =
             piece.classes().numbers().iter().filter(|class| owner.contains_key(class)).collect();
@@ -312,15 +302,15 @@ impl Beside {
         let parent = parent.unwrap_or(Path::new("."));
         fs::create_dir_all(parent).map_err(Failure::io("create", parent))?;
         let name = out.file_name().unwrap_or_default().to_string_lossy();
-        for number in 0.. {
+        let mut number = 0_u64;
+        loop {
             let path = parent.join(format!(".joining-{name}-{}-{number}", std::process::id()));
             match fs::create_dir(&path) {
                 Ok(()) => return Ok(Self { path, done: false }),
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
                 Err(error) => return Err(Failure::io("create", path)(error).into()),
             }
         }
-        unreachable!("so many folders")
     }
 
     fn becomes(mut self, out: &Path) -> Result<()> {

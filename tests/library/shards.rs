@@ -116,6 +116,10 @@ fn parts_that_do_not_go_together_are_refused() {
         let error = joined(parts).unwrap_err().to_string();
         assert!(error.contains(why), "{error}");
     }
+    let mut uneven = set("0-1", 2);
+    (uneven.labels, uneven.images) = (vec![0, 0, 1], vec![0.0; 3 * 16]);
+    let error = SyntheticSet::join([(classes("0-1"), uneven)]).unwrap_err().to_string();
+    assert!(error.contains("different numbers of images"), "{error}");
     assert!(dataset.of_classes(&classes("3")).unwrap_err().is_usage());
     let part = dataset.of_classes(&classes("0-1")).unwrap();
     assert!(part.of_classes(&classes("0")).unwrap_err().to_string().contains("a part"));

@@ -44,7 +44,7 @@ fn an_accuracy_stands_beside_that_of_random_images_of_equal_storage() {
     let record = fs::read_to_string(place.path().join("a/run.toml")).unwrap();
     assert!(record.contains("[outcome.baseline]") && !record.contains("no-baseline"), "{record}");
 
-    // The same set gives the same, whoever asks.
+    // The same set gives the same accuracy by either command.
     let args = words("evaluate a --eval-nets 2 --eval-epochs 3 --seed 3 --json --quiet");
     let evaluated = text(&succeed(program(&place).args(args)).stdout);
     let evaluated: Value = serde_json::from_str(&evaluated).unwrap();

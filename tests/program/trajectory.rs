@@ -133,7 +133,7 @@ fn the_cache_is_listed_counted_and_removed() {
     };
     assert!(say("trajectories").starts_with("No trajectories: "));
     assert_eq!(say("trajectories --json"), "[]\n");
-    // Their seconds count in each run that goes along them, whoever trained them.
+    // Their seconds count in each run along them, also in runs that found them in the cache.
     let asked = format!("{TINY} --expert-epochs 2 --iterations 2 --no-eval");
     for out in ["a", "b"] {
         let told = say(&format!("{asked} --seed 5 --out {out}"));

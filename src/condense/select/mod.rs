@@ -209,7 +209,7 @@ impl Selection {
         let settings = SelectionSettings::like(&settings, Selector::Random);
         let (mut images, mut there) = (Vec::new(), Vec::new());
         for (class, &count) in counts.iter().enumerate() {
-            let stream = Stream::new(seed, Purpose::Selection, 0, class as u32);
+            let stream = Stream::new(seed, Purpose::Selection, 0, dataset.number(class));
             let drawn = draw(dataset.train().of_class(class), count, stream);
             for &index in &drawn {
                 images.extend(dataset.normalised(dataset.train().image(index as usize)));
