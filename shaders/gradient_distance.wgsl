@@ -1,12 +1,13 @@
-// How far two gradients are apart, from the products of their rows: BY_ROWS the sum over rows of 1 − cosine; else from the
-// sums over all rows, which it leaves as well: 1 − cosine of the whole, or with SQUARES ‖a − b‖². A share of it is added to
-// the loss of the class that the first label names. One workgroup in all.
+// How far the two gradients of each network are apart, from the products of their rows: BY_ROWS the sum over rows of
+// 1 − cosine; else from the sums over all rows, which it leaves as well: 1 − cosine of the whole, or with SQUARES ‖a − b‖². A
+// share of it is added to the loss of the class that the network's label names. One workgroup a network; no two have the
+// same label.
 
 struct DistanceParams {
     rows: u32,
     share: f32,
-    pad0: u32,
-    pad1: u32,
+    nets: u32,
+    pad: u32,
 }
 
 @group(0) @binding(0) var<storage, read> params: DistanceParams;
@@ -20,15 +21,15 @@ override SQUARES: bool;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-    // The last row of a folded grid has a surplus.
-    if flat_group(group) > 0u {
+    let net = flat_group(group);
+    if net >= params.nets {
         return;
     }
     var ab_squares = vec2f();
     var aa_bb = vec2f();
     var terms = vec2f();
     for (var row = lane; row < params.rows; row += TEAM) {
-        let own = products[row];
+        let own = products[net * params.rows + row];
         ab_squares += vec2f(own.ab, own.squares);
         aa_bb += vec2f(own.aa, own.bb);
         terms.x += one_minus_cosine(own);
@@ -38,8 +39,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     let by_rows = workgroup_sum(lane, terms).x;
     if lane == 0u {
         let all = Products(first.x, second.x, second.y, first.y);
-        total[0] = all;
+        total[net] = all;
         let whole = select(one_minus_cosine(all), all.squares, SQUARES);
-        losses[labels[0]] += params.share * select(whole, by_rows, BY_ROWS);
+        losses[labels[net]] += params.share * select(whole, by_rows, BY_ROWS);
     }
 }

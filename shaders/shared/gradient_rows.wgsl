@@ -10,9 +10,10 @@ struct Params {
     rows: u32,
     // The first of its rows among those of all parameters.
     first_row: u32,
-    pad0: u32,
-    pad1: u32,
-    pad2: u32,
+    // Networks, whose gradients follow each other, and rows of all parameters of one.
+    nets: u32,
+    all_rows: u32,
+    pad: u32,
 }
 
 // Of two gradients a and b, or of some of their values.

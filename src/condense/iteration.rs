@@ -24,7 +24,7 @@ use crate::{
 
 use buffers::{Buffers, Pixels};
 pub(crate) use encode::StepProgress;
-pub(super) use feed::Feed;
+pub(super) use feed::{Feed, classes_in_parts};
 pub(super) use sizes::Sizes;
 
 /// What a [`Iteration`] is built for.
@@ -43,6 +43,8 @@ pub(crate) struct Plan<'a> {
     pub real: RealFormat<'a>,
     /// Synthetic images of each class that a step shows at most, if they are packed.
     pub most_shown: usize,
+    /// Images of a class that follow each other in a batch: parts of so many, in which class follows class.
+    pub part: usize,
     /// Operations that each image goes through, one after the other.
     pub passes: usize,
     /// The network whose cross-entropy counts as well; images are packed then, if only by a factor of 1.

@@ -26,7 +26,7 @@ pub(crate) use course::made_by;
 use gradients::BATCH;
 pub(crate) use gradients::{Drawn, Draws, GradientIteration, GradientPlan, GradientProgress};
 pub(crate) use iteration::{ClassPlan, Iteration, Plan, RealBatch, RealFormat, Step, StepProgress};
-use iteration::{Feed, Sizes, cut};
+use iteration::{Feed, Sizes, classes_in_parts, cut};
 pub use per_class::PerClass;
 pub use picture::Picture;
 pub use run::{Condensation, Loss};

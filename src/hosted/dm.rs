@@ -69,6 +69,7 @@ impl DmSession {
             rates: Rates::new(case.lr, 0.5, 0.0),
             real: RealFormat::Values,
             most_shown: usize::MAX,
+            part: usize::MAX,
             passes: 1,
             class: None,
             range: None,

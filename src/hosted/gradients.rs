@@ -98,7 +98,7 @@ impl Draws for Given<'_> {
     fn real(&self, outer: u32, class: usize) -> Drawn<'_> {
         let real = &self.1.steps[outer as usize].1;
         let len = real.len() / self.0.labels.len();
-        Drawn::Values(&real[class * len..][..len])
+        Drawn::Values(real[class * len..][..len].into())
     }
     fn inner(&self, outer: u32, pass: u32, images: Range<usize>) -> (Vec<u32>, Vec<Row>) {
         let rows = &self.1.inner[(outer * self.0.inner + pass) as usize];

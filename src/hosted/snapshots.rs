@@ -63,6 +63,7 @@ impl SnapshotSession {
             rates: Rates::new(case.lr, 0.5, 0.0),
             real: RealFormat::Values,
             most_shown: usize::MAX,
+            part: usize::MAX,
             passes: case.passes,
             class: Some(ClassPlan { net: case.net.program().clone(), alpha: case.alpha }),
             range: Some(PixelRange {

@@ -57,7 +57,7 @@ impl Lessons for Given<'_> {
         None
     }
     fn real(&self) -> (Drawn<'_>, Vec<u32>) {
-        (Drawn::Values(&self.0.real.0.values), self.0.real.1.clone())
+        (Drawn::Values((&self.0.real.0.values).into()), self.0.real.1.clone())
     }
     fn moves(&self) -> Moves {
         let (lr, first, second) = self.0.adam;

@@ -1,4 +1,4 @@
-//! How far two gradients of a network are apart, and the gradient of that.
+//! How far two gradients of a network are apart, and the gradient of that; of several networks at a time.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +12,9 @@ params! {
         stride: u32,
         rows: u32,
         first_row: u32,
-        pad: [u32; 3],
+        nets: u32,
+        all_rows: u32,
+        pad: u32,
     }
 }
 
@@ -20,7 +22,8 @@ params! {
     struct DistanceParams {
         rows: u32,
         share: f32,
-        pad: [u32; 2],
+        nets: u32,
+        pad: u32,
     }
 }
 
@@ -90,6 +93,14 @@ pub(crate) struct Rows {
     pub first: usize,
 }
 
+/// Networks whose gradients follow each other in every buffer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Nets {
+    pub count: usize,
+    /// Rows of all parameters of one.
+    pub rows: usize,
+}
+
 impl Rows {
     pub fn count(self) -> usize {
         self.len.div_ceil(self.row_len)
@@ -99,12 +110,14 @@ impl Rows {
     pub fn products(
         self,
         gpu: &Gpu,
+        nets: Nets,
         (real, synthetic): (&Buffer<f32>, &Buffer<f32>),
         products: &Buffer<f32>,
     ) -> Dispatch {
-        let params = self.params(gpu);
+        let params = self.params(gpu, nets);
         let bindings = [params.binding(), real.binding(), synthetic.binding(), products.binding()];
-        ROWS.dispatch(gpu, &[], &bindings, fold(self.count())).values(2 * self.len)
+        let grid = fold(nets.count * self.count());
+        ROWS.dispatch(gpu, &[], &bindings, grid).values(2 * nets.count * self.len)
     }
 
     /// The `direction` in which this distance grows with the synthetic gradient, from the products of all rows, and what
@@ -112,12 +125,13 @@ impl Rows {
     pub fn direction(
         self,
         gpu: &Gpu,
+        nets: Nets,
         kind: Distance,
         (real, synthetic): (&Buffer<f32>, &Buffer<f32>),
         (products, total): (&Buffer<f32>, &Buffer<f32>),
         direction: &Buffer<f32>,
     ) -> Dispatch {
-        let params = self.params(gpu);
+        let params = self.params(gpu, nets);
         let of = if kind == Distance::Ours { products } else { total };
         let bindings = [
             params.binding(),
@@ -126,15 +140,17 @@ impl Rows {
             of.binding(),
             direction.binding(),
         ];
-        let grid = fold(self.len.div_ceil(WORKGROUP));
-        DIRECTION.dispatch(gpu, kind.variant(), &bindings, grid).values(3 * self.len)
+        let values = nets.count * self.len;
+        let grid = fold(values.div_ceil(WORKGROUP));
+        DIRECTION.dispatch(gpu, kind.variant(), &bindings, grid).values(3 * values)
     }
 
-    fn params(self, gpu: &Gpu) -> Buffer<Params> {
+    fn params(self, gpu: &Gpu, nets: Nets) -> Buffer<Params> {
         let Self { len, row_len, stride, first } = self;
         let [len, row_len, stride, first_row] = [len, row_len, stride, first].map(|n| n as u32);
         let rows = self.count() as u32;
-        let params = Params { len, row_len, stride, rows, first_row, pad: [0; 3] };
+        let (nets, all_rows) = (nets.count as u32, nets.rows as u32);
+        let params = Params { len, row_len, stride, rows, first_row, nets, all_rows, pad: 0 };
         Buffer::params(gpu, "gradient row params", &params)
     }
 }
@@ -161,19 +177,23 @@ impl Distance {
     }
 }
 
-/// Adds a `share` of the distance of two gradients, from the products of so many rows, to the loss of the class that the
-/// first of `labels` names, and leaves the products of the whole.
+/// Adds a `share` of the distance of each network's two gradients, from the products of their rows, to the loss of the class
+/// that the network's label names, and leaves the products of the whole.
 pub(crate) fn distance(
     gpu: &Gpu,
     kind: Distance,
-    (products, rows): (&Buffer<f32>, usize),
+    nets: Nets,
+    products: &Buffer<f32>,
     total: &Buffer<f32>,
     labels: &Buffer<u32>,
     (losses, share): (&Buffer<f32>, f32),
 ) -> Dispatch {
-    let params = DistanceParams { rows: rows as u32, share, pad: [0; 2] };
+    let (rows, count) = (nets.rows as u32, nets.count as u32);
+    let params = DistanceParams { rows, share, nets: count, pad: 0 };
     let params = Buffer::params(gpu, "distance params", &params);
     let bindings =
         [params.binding(), products.binding(), total.binding(), labels.binding(), losses.binding()];
-    DISTANCE.dispatch(gpu, kind.variant(), &bindings, fold(1)).values(PRODUCTS * rows)
+    DISTANCE
+        .dispatch(gpu, kind.variant(), &bindings, fold(nets.count))
+        .values(PRODUCTS * nets.count * nets.rows)
 }

@@ -49,7 +49,7 @@ use conv_tiles::{PixelTile, conv_tiles};
 pub(crate) use count_correct::count_correct;
 pub(crate) use cutmix::{CutBox, cutmix};
 pub use gradient_match::Distance;
-pub(crate) use gradient_match::{PRODUCTS, Rows, distance};
+pub(crate) use gradient_match::{Nets, PRODUCTS, Rows, distance};
 pub(crate) use init_weights::{Draw, NetworkKey, init_weights};
 pub(crate) use learned_rates::{learned_rates, rate_gradient};
 pub(crate) use linear::Linear;

@@ -120,7 +120,7 @@ pub(super) fn conv_backward_weight_tiles(
         let starts: Vec<_> = (0..=batch.nets).map(|net| (net * count) as u32).collect();
         let starts = Buffer::from_slice(gpu, "part starts", &starts);
         let (all, nets) = (0..batch.nets * count, 0..batch.nets);
-        let values = d_weights.len() / batch.nets;
+        let values = outputs * inputs * 9;
         let sum = class_sum(gpu, &starts, parts, d_weights, values, all, nets, accumulate);
         recording.push(sum);
     }

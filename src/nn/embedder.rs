@@ -196,7 +196,8 @@ impl Embedder {
                 if let Some(gradients) = target.weights {
                     let (conv, more) = (&gradients.convs[b], gradients.accumulate);
                     recording.push(texels.weight_gradient(gpu, b, conv, batch, more));
-                    gradients.add_up(gpu, recording, d_affine, &gradients.affines[b], batch);
+                    let affines = (&gradients.affines[b], 2 * plan.planes.channels as usize);
+                    gradients.add_up(gpu, recording, d_affine, affines, batch);
                 }
                 if goes_on {
                     texels.conv_backward(gpu, recording, weights, b, batch)?;

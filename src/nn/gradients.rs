@@ -109,19 +109,20 @@ impl Gradients {
             batch,
             more,
         );
-        self.add_up(gpu, recording, d_affine, &self.affines[block], batch);
+        let affines = (&self.affines[block], 2 * d_planes.1.channels as usize);
+        self.add_up(gpu, recording, d_affine, affines, batch);
     }
 
-    /// Adds up, for each network, the images' parts of a gradient.
+    /// Adds up, for each network, the images' parts of a gradient of so many values.
     pub fn add_up(
         &self,
         gpu: &Gpu,
         recording: &mut Recording,
         parts: &Buffer<f32>,
-        gradient: &Buffer<f32>,
+        (gradient, values): (&Buffer<f32>, usize),
         batch: Batch,
     ) {
-        let (images, nets, values) = (0..batch.images, 0..batch.nets, gradient.len() / batch.nets);
+        let (images, nets) = (0..batch.images, 0..batch.nets);
         let (starts, more) = (&self.starts, self.accumulate);
         recording.push(class_sum(gpu, starts, parts, gradient, values, images, nets, more));
     }

@@ -75,6 +75,11 @@ impl<P: PartialEq, B> Packed<P, B> {
 impl<M: Memory> Weights<M> {
     /// Room for them, as drawn and as their kernels read them. Nothing is recorded.
     pub fn room(memory: &M, program: &Program, nets: usize, ways: Ways) -> Self {
+        Self::plain_room(memory, program, nets).with_forms(memory, program, ways)
+    }
+
+    /// Room for them as drawn, for networks that no image goes through.
+    pub fn plain_room(memory: &M, program: &Program, nets: usize) -> Self {
         let blocks = program.blocks.clone();
         let buffers = |label: &str, len: &dyn Fn(&ConvNet, usize) -> usize| {
             let of_net = |net: &ConvNet| {
@@ -85,7 +90,7 @@ impl<M: Memory> Weights<M> {
             blocks.as_ref().map(of_net).unwrap_or_default()
         };
         let other = |param: &Param| memory.buffer(&param.label("parameter"), nets * param.len);
-        let weights = Self {
+        Self {
             nets,
             key: memory.buffer("network key", 1),
             convs: buffers("conv weights", &|net, block| net.inputs(block) * 9),
@@ -97,8 +102,7 @@ impl<M: Memory> Weights<M> {
             packed_texels: Vec::new(),
             pack: Recording::default(),
             blocks,
-        };
-        weights.with_forms(memory, program, ways)
+        }
     }
 
     /// The same values as those of the program with every layer an operation of its own, in the forms that the kernels of

@@ -3,11 +3,11 @@
 
 use crate::{
     gpu::{Buffer, Gpu, Memory, Recording},
-    kernels::{Distance, PRODUCTS, Rows, distance},
+    kernels::{Batch, Distance, Nets, PRODUCTS, Rows, distance},
     nn::{ConvNet, Gradients, OpKind, Program, Weights},
 };
 
-/// The gradients of both sides, and what they come to.
+/// The gradients of both sides, by some networks, and what they come to.
 #[derive(Debug)]
 pub(crate) struct MatchedGradients<M: Memory = Gpu> {
     kind: Distance,
@@ -31,11 +31,12 @@ pub(crate) enum Side {
 }
 
 impl<M: Memory> MatchedGradients<M> {
-    /// For gradients of one network, which has every layer as an operation of its own; `fast` is the same with blocks, which
-    /// they come from. Nothing is written.
+    /// For gradients of so many networks at most, which have every layer as an operation of its own; `fast` is the same with
+    /// blocks, which they come from. Nothing is written.
     pub fn room(
         memory: &M,
         (program, fast): (&Program, &Program),
+        nets: usize,
         kind: Distance,
         classes: usize,
     ) -> Self {
@@ -44,11 +45,12 @@ impl<M: Memory> MatchedGradients<M> {
         Self {
             kind,
             blocks: fast.blocks.as_ref().map_or(0, ConvNet::depth),
-            real: Gradients::room(memory, program, 1, "gradient of real images"),
-            synthetic: Gradients::room(memory, program, 1, "gradient of synthetic images"),
-            parts: memory.buffer("gradient parts", Gradients::parts_len(memory.caps(), fast)),
-            products: memory.buffer("products of rows", PRODUCTS * count),
-            total: memory.buffer("products of gradients", PRODUCTS),
+            real: Gradients::room(memory, program, nets, "gradient of real images"),
+            synthetic: Gradients::room(memory, program, nets, "gradient of synthetic images"),
+            parts: memory
+                .buffer("gradient parts", nets * Gradients::parts_len(memory.caps(), fast)),
+            products: memory.buffer("products of rows", nets * PRODUCTS * count),
+            total: memory.buffer("products of gradients", nets * PRODUCTS),
             losses: memory.buffer("losses", classes),
             rows,
         }
@@ -56,9 +58,11 @@ impl<M: Memory> MatchedGradients<M> {
 }
 
 impl MatchedGradients {
-    /// Where the gradients of one side are to be, for a part of so many images that is the first or is to be added.
-    pub fn side(&self, gpu: &Gpu, side: Side, images: usize, accumulate: bool) -> Gradients {
-        let starts = Buffer::from_slice(gpu, "network starts", &[0, images as u32]);
+    /// Where the gradients of one side are to be, for a part of the images that is the first or is to be added.
+    pub fn side(&self, gpu: &Gpu, side: Side, batch: Batch, accumulate: bool) -> Gradients {
+        let each = batch.images / batch.nets;
+        let starts: Vec<_> = (0..=batch.nets).map(|net| (net * each) as u32).collect();
+        let starts = Buffer::from_slice(gpu, "network starts", &starts);
         Gradients::sharing(self.values(side), self.blocks, starts, &self.parts, accumulate)
     }
 
@@ -70,12 +74,14 @@ impl MatchedGradients {
         }
     }
 
-    /// When both sides are there: adds a share of their distance to the loss of the class that the first label names, and
-    /// writes the direction in which it grows with the synthetic side. What does not count keeps its direction, 0.
+    /// When both sides of so many networks are there: adds a share of their distance to the loss of the class that each
+    /// network's label names, and writes the direction in which it grows with the synthetic side. What does not count keeps
+    /// its direction, 0.
     pub fn compare(
         &self,
         gpu: &Gpu,
         recording: &mut Recording,
+        nets: usize,
         labels: &Buffer<u32>,
         share: f32,
         direction: &Weights,
@@ -85,15 +91,16 @@ impl MatchedGradients {
             let all = self.rows.iter().zip(sides).zip(direction.all());
             all.filter_map(|((rows, sides), direction)| Some(((*rows)?, sides, direction)))
         };
+        let rows = params().map(|(rows, ..)| rows.count()).sum();
+        let nets = Nets { count: nets, rows };
         for (rows, sides, _) in params() {
-            recording.push(rows.products(gpu, sides, &self.products));
+            recording.push(rows.products(gpu, nets, sides, &self.products));
         }
-        let count = params().map(|(rows, ..)| rows.count()).sum();
-        let (products, losses) = ((&self.products, count), (&self.losses, share));
-        recording.push(distance(gpu, self.kind, products, &self.total, labels, losses));
-        let products = (&self.products, &self.total);
+        let (products, losses) = (&self.products, (&self.losses, share));
+        recording.push(distance(gpu, self.kind, nets, products, &self.total, labels, losses));
+        let products = (products, &self.total);
         for (rows, sides, direction) in params() {
-            recording.push(rows.direction(gpu, self.kind, sides, products, direction));
+            recording.push(rows.direction(gpu, nets, self.kind, sides, products, direction));
         }
     }
 

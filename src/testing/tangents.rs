@@ -5,7 +5,7 @@ use crate::{
     Activation, Distance, Gpu, PoolKind, Result,
     gpu::Buffer,
     kernels::{
-        self, Batch, Rows,
+        self, Batch, Nets, Rows,
         layers::{self, Dual, KEPT, Norm, Pool, Statistics},
     },
 };
@@ -153,37 +153,41 @@ pub fn softmax_tangent(gpu: &Gpu, logits: Changing<'_>, images: usize) -> Result
 pub type TwoGradients = (Vec<f32>, Vec<f32>, (usize, usize));
 
 /// The distance of two gradients of some parameters, and the direction in which it grows with the second. Each parameter has
-/// rows of so many values, so far apart.
+/// rows of so many values, so far apart. Of several networks, whose values follow each other in every parameter.
 pub fn gradient_distance(
     gpu: &Gpu,
     kind: Distance,
+    count: usize,
     params: &[TwoGradients],
-) -> Result<(f32, Vec<Vec<f32>>)> {
+) -> Result<(Vec<f32>, Vec<Vec<f32>>)> {
     let mut first = 0;
     let held: Vec<_> = params
         .iter()
         .map(|(real, synthetic, (row_len, stride))| {
-            let rows = Rows { len: real.len(), row_len: *row_len, stride: *stride, first };
+            let rows = Rows { len: real.len() / count, row_len: *row_len, stride: *stride, first };
             first += rows.count();
             let result = Buffer::zeros(gpu, "direction", real.len());
             (rows, Held::new(gpu, (real, synthetic)), result)
         })
         .collect();
-    let products = Buffer::zeros(gpu, "products", kernels::PRODUCTS * first);
-    let total = Buffer::zeros(gpu, "total", kernels::PRODUCTS);
-    let labels = Buffer::from_slice(gpu, "labels", &[1u32]);
+    let nets = Nets { count, rows: first };
+    let products = Buffer::zeros(gpu, "products", kernels::PRODUCTS * count * first);
+    let total = Buffer::zeros(gpu, "total", kernels::PRODUCTS * count);
+    let labels: Vec<_> = (1..=count as u32).rev().collect();
+    let labels = Buffer::from_slice(gpu, "labels", &labels);
     // The share is added to what is there.
-    let losses = Buffer::from_slice(gpu, "losses", &[0.0f32, 1.0]);
+    let losses = Buffer::from_slice(gpu, "losses", &vec![1.0f32; count + 1]);
     super::run(gpu, |r| {
         for (rows, Held(real, synthetic), _) in &held {
-            r.push(rows.products(gpu, (real, synthetic), &products));
+            r.push(rows.products(gpu, nets, (real, synthetic), &products));
         }
-        r.push(kernels::distance(gpu, kind, (&products, first), &total, &labels, (&losses, 0.5)));
+        r.push(kernels::distance(gpu, kind, nets, &products, &total, &labels, (&losses, 0.5)));
         for (rows, Held(real, synthetic), result) in &held {
-            r.push(rows.direction(gpu, kind, (real, synthetic), (&products, &total), result));
+            r.push(rows.direction(gpu, nets, kind, (real, synthetic), (&products, &total), result));
         }
     })?;
     let losses = losses.read_blocking(gpu)?;
     let directions = held.iter().map(|(.., result)| result.read_blocking(gpu));
-    Ok(((losses[1] - 1.0) / 0.5, directions.collect::<Result<_>>()?))
+    let distances = losses[1..].iter().rev().map(|loss| (loss - 1.0) / 0.5).collect();
+    Ok((distances, directions.collect::<Result<_>>()?))
 }

@@ -325,8 +325,22 @@ fn distances_of_gradients_and_their_slopes() {
             if kind != Distance::Ours {
                 own.iter_mut().for_each(|param| param.2 = (64, 1));
             }
-            let (d, directions) = testing::gradient_distance(gpu, kind, &own).unwrap();
-            assert_near(&format!("{kind:?}"), &[d], &[expected], 1e-5);
+            let (d, directions) = testing::gradient_distance(gpu, kind, 1, &own).unwrap();
+            assert_near(&format!("{kind:?}"), &d, &[expected], 1e-5);
+            // Of three networks each has what it has alone: the middle one the same gradients, the others the two swapped.
+            let swapped = own.clone().into_iter().map(|(a, b, rows)| (b, a, rows));
+            let swapped: Vec<_> = swapped.collect();
+            let (d_swapped, around) = testing::gradient_distance(gpu, kind, 1, &swapped).unwrap();
+            let three = own.iter().zip(&swapped).map(|(own, around)| {
+                let of = |own: &[f32], around: &[f32]| [around, own, around].concat();
+                (of(&own.0, &around.0), of(&own.1, &around.1), own.2)
+            });
+            let three: Vec<_> = three.collect();
+            let (all, every) = testing::gradient_distance(gpu, kind, 3, &three).unwrap();
+            assert_eq!(all, [d_swapped[0], d[0], d_swapped[0]], "{kind:?}");
+            for ((every, own), around) in every.iter().zip(&directions).zip(&around) {
+                assert_eq!(*every, [&around[..], own, around].concat(), "{kind:?}");
+            }
             let out = tensors(&|i| directions[i].clone());
             for (name, slopes) in &slopes {
                 assert_near(&format!("{kind:?} {name}"), &narrow(&out[name]), slopes, 1e-5);

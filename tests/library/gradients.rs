@@ -49,8 +49,8 @@ fn a_seed_decides_every_bit_of_either_method() {
     }
 }
 
-/// In small pieces, with little memory, so that real images are sent in pieces; and where classes have different
-/// numbers of images.
+/// In small pieces, with little memory, so that real images are sent in pieces and few classes go at a time; where classes
+/// have different numbers of images; and where a class has more images than go at a time.
 #[test]
 fn neither_slices_nor_the_memory_budget_change_a_bit() {
     for (dataset, settings) in [
@@ -59,22 +59,35 @@ fn neither_slices_nor_the_memory_budget_change_a_bit() {
             noise(3, 10, &[9, 3, 200]),
             quick(&noise(3, 10, &[9, 3, 200]), Matching::Dc).batch_real(150),
         ),
+        (
+            noise(1, 8, &[70, 70, 70, 70, 5]),
+            quick(&noise(1, 8, &[70; 5]), Matching::Dsa)
+                .batch_real(70)
+                .ipc(70)
+                .init(Init::Noise)
+                .iterations(1)
+                .outer(Some(2))
+                .inner(Some(1)),
+        ),
     ] {
         for gpu in gpus() {
             let (plain, losses) = run(gpu, &dataset, settings.clone());
             let slices = gpu.clone().with_submit_target(Duration::from_millis(1));
-            let mut budget = 1 << 20;
-            let little = loop {
-                let gpu = slices.clone().with_memory_budget(budget);
+            let mut least = 1 << 20;
+            loop {
+                let gpu = slices.clone().with_memory_budget(least);
                 match Condensation::check(&gpu, &dataset, &settings) {
-                    Ok(()) => break gpu,
-                    Err(error) if error.is_usage() && budget < 1 << 30 => budget *= 2,
+                    Ok(()) => break,
+                    Err(error) if error.is_usage() && least < 1 << 30 => least += least / 8,
                     Err(error) => panic!("{error}"),
                 }
-            };
-            let (pieces, same) = run(&little, &dataset, settings.clone());
-            assert_eq!(bits(&plain), bits(&pieces), "{}, {budget} bytes", gpu.kernels().name());
-            assert_eq!(losses, same);
+            }
+            for budget in [least, 2 * least] {
+                let little = slices.clone().with_memory_budget(budget);
+                let (pieces, same) = run(&little, &dataset, settings.clone());
+                assert_eq!(bits(&plain), bits(&pieces), "{}, {budget} bytes", gpu.kernels().name());
+                assert_eq!(losses, same);
+            }
         }
     }
 }

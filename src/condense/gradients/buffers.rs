@@ -1,11 +1,13 @@
 //! The buffers of an iteration, named once, for the device and for the count.
 
+use std::{fmt, ops::Range};
+
 use super::{BATCH, GradientPlan};
 use crate::{
     Error, Result, Text,
     augment::Row,
     condense::{Feed, Plan, RealFormat, Sizes},
-    gpu::{Caps, Gpu, Memory, Table},
+    gpu::{Caps, Gpu, Memory, Table, most},
     kernels::{Item, Rates},
     nn::{Network, Program, Tangent, Ways, Weights},
     objective::MatchedGradients,
@@ -18,22 +20,34 @@ pub(super) struct Pixels<M: Memory = Gpu> {
     pub velocity: M::Buffer<f32>,
 }
 
+/// How much of an iteration is on the device at a time. It changes no bit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Cut {
+    /// Classes at a time. Each has the network for itself, since it has a gradient and a direction of its own.
+    pub classes: usize,
+    /// Whether the training pixels are.
+    pub resident: bool,
+}
+
 /// Everything else.
 #[derive(Debug)]
 pub(super) struct Buffers<M: Memory = Gpu> {
+    /// The network that is drawn and trained, and the same with fast blocks, which trains.
     pub weights: Weights<M>,
-    /// Of the shapes of the weights.
+    pub trained: Weights<M>,
+    /// Copies of it, one for each class of a turn, and the direction of each.
+    pub copies: Weights<M>,
     pub direction: Weights<M>,
     pub network: Network<M>,
     pub fast: Fast<M>,
     pub tangent: Tangent<M>,
     pub matched: MatchedGradients<M>,
-    /// Of one class at a time.
+    /// Of the classes of a turn.
     pub feed: Feed<M>,
     /// What an iteration moves, before others see it.
     pub work: Pixels<M>,
     pub gradient: M::Buffer<f32>,
-    pub class: Class<M>,
+    pub turn: TurnBuffers<M>,
     pub inner: Inner<M>,
     pub rates: M::Buffer<Rates>,
 }
@@ -41,18 +55,21 @@ pub(super) struct Buffers<M: Memory = Gpu> {
 /// The same network with fast blocks, for gradients at the weights.
 #[derive(Debug)]
 pub(super) struct Fast<M: Memory = Gpu> {
-    /// Those of the other, in other forms.
+    /// Those of the copies, in other forms.
     pub weights: Weights<M>,
     pub network: Network<M>,
 }
 
-/// What one class's turn is about.
+/// What a turn of some classes is about.
 #[derive(Debug)]
-pub(super) struct Class<M: Memory = Gpu> {
+pub(super) struct TurnBuffers<M: Memory = Gpu> {
     pub images: M::Buffer<f32>,
     pub gradient: M::Buffer<f32>,
-    /// As many as a part has images.
+    /// Of each class.
     pub labels: M::Buffer<u32>,
+    /// Of each real and each synthetic image, in the order of their parts.
+    pub real_labels: M::Buffer<u32>,
+    pub synthetic_labels: M::Buffer<u32>,
     pub losses: M::Buffer<f32>,
 }
 
@@ -67,6 +84,24 @@ pub(super) struct Inner<M: Memory = Gpu> {
     pub rates: M::Buffer<Rates>,
 }
 
+impl fmt::Display for Cut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { classes, resident } = self;
+        write!(f, "{classes} classes at a time, the training set ")?;
+        f.write_str(if *resident { "on the GPU" } else { "sent piece by piece" })
+    }
+}
+
+impl Cut {
+    const LEAST: Self = Self { classes: 1, resident: false };
+
+    /// Half as many classes at a time, and the training set sent piece by piece; `None` if there is nothing smaller.
+    pub fn smaller(self) -> Option<Self> {
+        let smaller = Self { classes: self.classes.div_ceil(2), resident: false };
+        (smaller != self).then_some(smaller)
+    }
+}
+
 impl<M: Memory> Pixels<M> {
     pub fn new(memory: &M, plan: &GradientPlan<'_>) -> Self {
         Self::named(memory, plan, "synthetic images", "velocity")
@@ -79,28 +114,41 @@ impl<M: Memory> Pixels<M> {
 }
 
 impl<M: Memory> Buffers<M> {
-    pub fn new(memory: &M, plan: &GradientPlan<'_>, resident: bool) -> Self {
-        let ([net, fast], part) = (&plan.nets, plan.part);
-        let (of_class, batch) = (plan.ipc * plan.image_len(), BATCH.min(plan.syns()));
-        let weights = Weights::room(memory, net, 1, Ways::ToImages);
+    pub fn new(memory: &M, plan: &GradientPlan<'_>, cut: Cut) -> Self {
+        let ([net, fast], part, nets) = (&plan.nets, plan.part, cut.classes);
+        let (of_turn, batch) = (nets * plan.ipc, BATCH.min(plan.syns()));
+        let (images, reals) = (nets * part, nets * plan.most_reals());
+        let pixels = of_turn * plan.image_len();
+        let weights = Weights::plain_room(memory, net, 1);
+        let copies = Weights::room(memory, net, nets, Ways::ToImages);
         Self {
-            fast: Fast {
-                weights: Weights::sharing(memory, fast, Ways::ToWeights, &weights),
-                network: Network::new(memory, fast, part, part),
-            },
+            trained: Weights::sharing(memory, fast, Ways::ToWeights, &weights),
             weights,
-            direction: Weights::room(memory, net, 1, Ways::ToImages),
-            network: Network::new(memory, net, part, part),
-            tangent: Tangent::new(memory, net, part, 1),
-            matched: MatchedGradients::room(memory, (net, fast), plan.distance, net.features()),
-            feed: Feed::room(memory, &plan.of_class(), plan.sizes(resident)),
+            fast: Fast {
+                weights: Weights::sharing(memory, fast, Ways::ToWeights, &copies),
+                network: Network::new(memory, fast, images, images),
+            },
+            copies,
+            direction: Weights::room(memory, net, nets, Ways::ToImages),
+            network: Network::new(memory, net, images, images),
+            tangent: Tangent::new(memory, net, images, nets),
+            matched: MatchedGradients::room(
+                memory,
+                (net, fast),
+                nets,
+                plan.distance,
+                net.features(),
+            ),
+            feed: Feed::room(memory, &plan.of_turn(nets), plan.sizes(cut)),
             work: Pixels::named(memory, plan, "moving images", "moving velocity"),
             gradient: memory.buffer("gradient at the pixels", plan.syns() * plan.image_len()),
-            class: Class {
-                images: memory.buffer("images of a class", of_class),
-                gradient: memory.buffer("gradient at images of a class", of_class),
-                labels: memory.buffer("labels of a class", part),
-                losses: memory.buffer("cross-entropies of a class", part),
+            turn: TurnBuffers {
+                images: memory.buffer("images of a turn", pixels),
+                gradient: memory.buffer("gradient at images of a turn", pixels),
+                labels: memory.buffer("labels of a turn", nets),
+                real_labels: memory.buffer("labels of real images", reals),
+                synthetic_labels: memory.buffer("labels of synthetic images", of_turn),
+                losses: memory.buffer("cross-entropies of a turn", reals.max(of_turn)),
             },
             inner: Inner {
                 items: memory.buffer("items to train on", batch),
@@ -117,13 +165,16 @@ impl<M: Memory> Buffers<M> {
 
 impl Buffers {
     /// Writes what does not change, and records how weights are drawn and rearranged.
-    pub fn write(&mut self, gpu: &Gpu, plan: &GradientPlan<'_>) {
+    pub fn write(&mut self, gpu: &Gpu, plan: &GradientPlan<'_>, cut: Cut) {
         self.weights.record(gpu);
-        self.fast.weights.record_packing(gpu);
-        self.direction.record_packing(gpu);
+        for packed in
+            [&mut self.trained, &mut self.copies, &mut self.fast.weights, &mut self.direction]
+        {
+            packed.record_packing(gpu);
+        }
         self.rates.write(gpu, &[plan.rates]);
         self.inner.rates.write(gpu, &[Rates::new(plan.lr_net, 0.0, 0.0)]);
-        self.feed.write(gpu, &plan.of_class(), plan.sizes(false));
+        self.feed.write(gpu, &plan.of_turn(cut.classes), plan.sizes(cut));
     }
 }
 
@@ -142,17 +193,18 @@ impl<'a> GradientPlan<'a> {
         1 << fits.ilog2()
     }
 
-    /// As a class's turn looks to the feed.
-    fn of_class(&self) -> Plan<'a> {
+    /// As a turn of so many classes looks to the feed.
+    fn of_turn(&self, classes: usize) -> Plan<'a> {
         Plan {
             net: self.nets[1].clone(),
-            real_counts: vec![self.most_reals()],
+            real_counts: vec![self.most_reals(); classes],
             norm_images: 0,
-            counts: vec![self.ipc],
+            counts: vec![self.ipc; classes],
             packed: None,
             rates: self.rates,
             real: self.real,
             most_shown: usize::MAX,
+            part: self.part,
             passes: 1,
             class: None,
             range: None,
@@ -164,20 +216,20 @@ impl<'a> GradientPlan<'a> {
         self.real_counts.iter().copied().max().unwrap_or(0)
     }
 
-    fn sizes(&self, resident: bool) -> Sizes {
-        Sizes { chunk: self.part, syn_chunk: self.part, resident }
+    fn sizes(&self, Cut { classes, resident }: Cut) -> Sizes {
+        Sizes { chunk: classes * self.part, syn_chunk: classes * self.part, resident }
     }
 
     /// All buffers of an iteration, on such a device.
-    pub(super) fn table(&self, caps: &Caps, resident: bool) -> Table {
+    pub(super) fn table(&self, caps: &Caps, cut: Cut) -> Table {
         let table = Table::new(caps);
         Pixels::new(&table, self);
-        Buffers::new(&table, self, resident);
+        Buffers::new(&table, self, cut);
         table
     }
 
-    /// Whether the training pixels stay on the device, if everything else has room.
-    pub(super) fn is_resident(&self, gpu: &Gpu) -> Result<bool> {
+    /// As much at a time as there is room for.
+    pub(super) fn cut(&self, gpu: &Gpu) -> Result<Cut> {
         let binding = gpu.max_binding();
         let pixels = (self.syns() * self.image_len()) as u64 * 4;
         if pixels > binding {
@@ -189,11 +241,29 @@ impl<'a> GradientPlan<'a> {
                 )),
             ));
         }
-        let least = self.table(gpu.caps(), false);
+        let table = |cut| self.table(gpu.caps(), cut);
+        let fits = |cut| gpu.has_room_for(&table(cut));
+        let least = table(Cut::LEAST);
         gpu.check_room(&least, "these settings need")?;
         // Keeping the training set saves sending it piece by piece, but not at any price.
         let price = |bytes: usize| bytes as u64 <= (gpu.memory_budget() - least.bytes()) / 2;
-        Ok(matches!(self.real, RealFormat::Pixels { all, .. } if price(all.len()))
-            && gpu.has_room_for(&self.table(gpu.caps(), true)))
+        let resident = matches!(self.real, RealFormat::Pixels { all, .. } if price(all.len()))
+            && fits(Cut { resident: true, ..Cut::LEAST });
+        let classes = most(self.labels.len(), |classes| fits(Cut { classes, resident }));
+        Ok(Cut { classes, resident })
+    }
+
+    /// The classes of each turn: at most so many that follow each other and have as many real images.
+    pub(super) fn turns(&self, classes: usize) -> Vec<Range<usize>> {
+        let mut turns = Vec::new();
+        let mut first = 0;
+        for alike in self.real_counts.chunk_by(|a, b| a == b) {
+            // Turns of one size, as nearly as can be.
+            let size = alike.len().div_ceil(alike.len().div_ceil(classes));
+            let of_turn = |own: Range<usize>| first + own.start..first + own.end;
+            turns.extend(super::cut(alike.len(), size).map(of_turn));
+            first += alike.len();
+        }
+        turns
     }
 }

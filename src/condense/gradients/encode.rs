@@ -2,10 +2,10 @@
 
 use wgpu::util::StagingBelt;
 
-use super::{Draws, GradientIteration, Part};
+use super::{Drawn, Draws, GradientIteration, Part};
 use crate::{
     Result,
-    condense::{Progress, Staged, copy},
+    condense::{Progress, Staged, classes_in_parts, copy},
     gpu::{Gpu, Place, Readback, Recording, Share},
     kernels::Item,
 };
@@ -18,16 +18,19 @@ pub(crate) type GradientProgress = Progress<Stage>;
 pub(crate) enum Stage {
     #[default]
     Network,
-    Pack,
-    /// A part of a class's real images in an outer step.
+    /// Each class of a turn gets the network as it is before an outer step.
+    Pack {
+        outer: u32,
+    },
+    /// A part of a turn's real images.
     Real {
         outer: u32,
-        class: usize,
+        turn: usize,
         part: usize,
     },
     Synthetic {
         outer: u32,
-        class: usize,
+        turn: usize,
     },
     /// The pixels move, where nobody sees it yet.
     Move {
@@ -84,10 +87,10 @@ impl Staged for GradientIteration {
         if !skipped && !recording.encode_some(&gpu, &mut progress.place, share, encoder, label) {
             return Ok(false);
         }
-        if let Stage::Synthetic { class, .. } = stage {
-            let len = self.class_len();
-            let from = (&self.buffers.class.gradient, 0);
-            copy(encoder, from, (&self.buffers.gradient, class * len), len);
+        if let Stage::Synthetic { turn, .. } = stage {
+            let (own, len) = (&self.turns[turn], self.class_len());
+            let from = (&self.buffers.turn.gradient, 0);
+            copy(encoder, from, (&self.buffers.gradient, own.start * len), own.len() * len);
         }
         *progress = GradientProgress::at(self.after(stage));
         Ok(true)
@@ -100,9 +103,9 @@ impl GradientIteration {
         let (weights, recorded) = (&self.buffers.weights, &self.recorded);
         match stage {
             Stage::Network => (weights.drawing(), "draw networks"),
-            Stage::Pack => (&recorded.pack, "pack weights"),
-            Stage::Real { class, part, .. } => (&self.parts(class)[part].recording, "real images"),
-            Stage::Synthetic { .. } => (&recorded.synthetic, "synthetic images"),
+            Stage::Pack { .. } => (&recorded.pack, "pack weights"),
+            Stage::Real { turn, part, .. } => (&self.parts(turn)[part].recording, "real images"),
+            Stage::Synthetic { turn, .. } => (self.synthetic(turn), "synthetic images"),
             Stage::Move { .. } | Stage::End => (&recorded.update, "move the pixels"),
             Stage::Train { batch, .. } => {
                 (&recorded.train[&self.batches[batch].len()], "train the network")
@@ -112,19 +115,22 @@ impl GradientIteration {
 
     fn after(&self, stage: Stage) -> Stage {
         match stage {
-            Stage::Network => Stage::Pack,
-            Stage::Pack => Stage::Real { outer: 0, class: 0, part: 0 },
-            Stage::Real { outer, class, part } if part + 1 < self.parts(class).len() => {
-                Stage::Real { outer, class, part: part + 1 }
+            Stage::Network => Stage::Pack { outer: 0 },
+            Stage::Pack { outer } => Stage::Real { outer, turn: 0, part: 0 },
+            Stage::Real { outer, turn, part } if part + 1 < self.parts(turn).len() => {
+                Stage::Real { outer, turn, part: part + 1 }
             }
-            Stage::Real { outer, class, .. } => Stage::Synthetic { outer, class },
-            Stage::Synthetic { outer, class } if class + 1 < self.labels.len() => {
-                Stage::Real { outer, class: class + 1, part: 0 }
+            Stage::Real { outer, turn, .. } => Stage::Synthetic { outer, turn },
+            Stage::Synthetic { outer, turn } if turn + 1 < self.turns.len() => {
+                Stage::Real { outer, turn: turn + 1, part: 0 }
             }
             Stage::Synthetic { outer, .. } => Stage::Move { outer },
             // What the last one would train, nobody would use.
             Stage::Move { outer } if outer + 1 == self.outer => Stage::End,
-            Stage::Move { outer } if self.inner == 0 => Stage::next(outer),
+            // The copies are as good as before.
+            Stage::Move { outer } if self.inner == 0 => {
+                Stage::Real { outer: outer + 1, turn: 0, part: 0 }
+            }
             Stage::Move { outer } => Stage::Train { outer, pass: 0, batch: 0 },
             Stage::Train { outer, pass, batch } if batch + 1 < self.batches.len() => {
                 Stage::Train { outer, pass, batch: batch + 1 }
@@ -132,14 +138,19 @@ impl GradientIteration {
             Stage::Train { outer, pass, .. } if pass + 1 < self.inner => {
                 Stage::Train { outer, pass: pass + 1, batch: 0 }
             }
-            Stage::Train { outer, .. } => Stage::next(outer),
+            Stage::Train { outer, .. } => Stage::Pack { outer: outer + 1 },
             Stage::End => Stage::Network,
         }
     }
 
-    /// Parts of a class's real images.
-    fn parts(&self, class: usize) -> &[Part] {
-        &self.recorded.real[&self.real_counts[class]]
+    /// Parts of a turn's real images.
+    fn parts(&self, turn: usize) -> &[Part] {
+        let own = &self.turns[turn];
+        &self.recorded.real[&(own.len(), self.real_counts[own.start])]
+    }
+
+    fn synthetic(&self, turn: usize) -> &Recording {
+        &self.recorded.synthetic[&self.turns[turn].len()]
     }
 
     /// Values of a class's synthetic images.
@@ -155,7 +166,7 @@ impl GradientIteration {
         draws: &dyn Draws,
     ) -> Result<()> {
         let len = self.class_len();
-        let Self { belt, buffers, recorded, real_counts, labels, .. } = self;
+        let Self { cut, belt, buffers, recorded, real_counts, turns, labels, .. } = self;
         match stage {
             Stage::Network => {
                 let work = &buffers.work;
@@ -173,24 +184,43 @@ impl GradientIteration {
                     None => Ok(()),
                 }
             }
-            Stage::Real { outer, class, part } => {
-                let count = real_counts[class];
-                let parts = recorded.real[&count].iter().map(|part| part.images.clone());
-                let drawn = draws.real(outer, class);
+            // Every network is a copy of the same one.
+            Stage::Pack { .. } => {
+                let all = buffers.weights.all().zip(buffers.copies.all()).zip(&self.lens);
+                for ((from, to), &len) in all {
+                    (0..cut.classes).for_each(|n| copy(encoder, (from, 0), (to, n * len), len));
+                }
+                Ok(())
+            }
+            Stage::Real { outer, turn, part } => {
+                let own = turns[turn].clone();
+                let (nets, count) = (own.len(), real_counts[own.start]);
+                let parts = &recorded.real[&(nets, count)];
+                let each: Vec<_> = own.clone().map(|class| draws.real(outer, class)).collect();
+                let drawn = Drawn::in_parts(&each, count, parts);
                 let batch = drawn.batch();
+                let of_turn = |part: &Part| nets * part.images.start..nets * part.images.end;
                 if part == 0 {
-                    let (rows, counts) = ([draws.row(outer, class)], [count]);
-                    let about = (&rows[..], &counts[..]);
-                    buffers.feed.send(belt, encoder, about, &batch, parts.clone())?;
-                    let own = vec![labels[class]; buffers.class.labels.len()];
-                    buffers.class.labels.stage(belt, encoder, &own)?;
-                    let from = (&buffers.work.images, class * len);
-                    copy(encoder, from, (&buffers.class.images, 0), len);
+                    let rows: Vec<_> = own.clone().map(|class| draws.row(outer, class)).collect();
+                    let about = (&rows[..], &vec![count; nets][..]);
+                    buffers.feed.send(belt, encoder, about, &batch, parts.iter().map(of_turn))?;
+                    let labels = &labels[own.clone()];
+                    let turn = &buffers.turn;
+                    turn.labels.stage(belt, encoder, labels)?;
+                    // There is room for more classes than this turn may have.
+                    for (to, count, classes) in [
+                        (&turn.real_labels, count, nets),
+                        (&turn.synthetic_labels, self.ipc, cut.classes),
+                    ] {
+                        let places = classes_in_parts(&vec![count; classes], self.part);
+                        let label = |class: &u32| labels[(nets - 1).min(*class as usize)];
+                        let all: Vec<_> = places.iter().map(label).collect();
+                        to.stage(belt, encoder, &all)?;
+                    }
+                    let from = (&buffers.work.images, own.start * len);
+                    copy(encoder, from, (&turn.images, 0), nets * len);
                 }
-                match parts.clone().nth(part) {
-                    Some(images) => buffers.feed.send_real(belt, encoder, &batch, images),
-                    None => Ok(()),
-                }
+                buffers.feed.send_real(belt, encoder, &batch, of_turn(&parts[part]))
             }
             Stage::Train { outer, pass, batch } => {
                 let (images, rows) = draws.inner(outer, pass, self.batches[batch].clone());
@@ -203,62 +233,47 @@ impl GradientIteration {
                 inner.rows.stage(belt, encoder, &rows)?;
                 inner.labels.stage(belt, encoder, &own)
             }
-            Stage::Pack | Stage::Synthetic { .. } | Stage::Move { .. } | Stage::End => Ok(()),
+            Stage::Synthetic { .. } | Stage::Move { .. } | Stage::End => Ok(()),
         }
     }
 
     /// Seconds that an iteration is expected to take, and what of them is behind `progress`.
     pub fn expected(&self, progress: &GradientProgress) -> (f64, f64) {
         let of = |recording: &Recording| recording.expected(&self.gpu, Place::default());
-        let synthetic = of(&self.recorded.synthetic);
-        let reals: Vec<f64> = self
-            .real_counts
-            .iter()
-            .map(|count| self.recorded.real[count].iter().map(|part| of(&part.recording)).sum())
-            .collect();
-        let moved = of(&self.recorded.update);
-        let batches = self.batches.iter().map(|batch| of(&self.recorded.train[&batch.len()]));
-        let pass: f64 = batches.sum();
-        // Of an outer step, what its classes take, and what its training does.
-        let classes: f64 = reals.iter().map(|real| real + synthetic).sum::<f64>() + moved;
-        let train = f64::from(self.inner) * pass;
-        let (weights, outer) = (&self.buffers.weights, f64::from(self.outer));
-        let network = of(weights.drawing()) + of(&self.recorded.pack);
-        let steps = outer * classes + (outer - 1.0) * train;
-        let whole = network + steps;
-        let from_class = |class: usize| -> f64 {
-            reals[class..].iter().map(|real| real + synthetic).sum::<f64>() + moved
+        let real = |turn: usize, from: usize| -> f64 {
+            self.parts(turn)[from..].iter().map(|part| of(&part.recording)).sum()
         };
+        let turns: Vec<_> =
+            (0..self.turns.len()).map(|turn| real(turn, 0) + of(self.synthetic(turn))).collect();
+        let moved = of(&self.recorded.update);
+        let pack = of(&self.recorded.pack);
+        let batches = |from: usize| -> f64 {
+            let all = self.batches[from..].iter();
+            all.map(|batch| of(&self.recorded.train[&batch.len()])).sum()
+        };
+        let train = if self.inner > 0 { f64::from(self.inner) * batches(0) + pack } else { 0.0 };
+        let from_turn = |turn: usize| turns[turn..].iter().sum::<f64>() + moved;
         // What is left of the outer steps behind one, with the training before them.
-        let behind = |outer: u32| f64::from(self.outer - 1 - outer) * (classes + train);
+        let behind = |outer: u32| f64::from(self.outer - 1 - outer) * (from_turn(0) + train);
+        let steps = from_turn(0) + behind(0);
+        let whole = of(self.buffers.weights.drawing()) + pack + steps;
         let place = self.recording(progress.stage).0.expected(&self.gpu, progress.place);
         let left = match progress.stage {
-            Stage::Network => return (whole, place + of(&self.recorded.pack) + steps),
-            Stage::Pack => place + steps,
-            Stage::Real { outer, class, part } => {
-                let rest: f64 =
-                    self.parts(class)[part + 1..].iter().map(|part| of(&part.recording)).sum();
-                place + rest + synthetic + from_class(class + 1) + behind(outer)
+            Stage::Network => place + pack + steps,
+            Stage::Pack { outer } => place + from_turn(0) + behind(outer),
+            Stage::Real { outer, turn, part } => {
+                let own = real(turn, part + 1) + of(self.synthetic(turn));
+                place + own + from_turn(turn + 1) + behind(outer)
             }
-            Stage::Synthetic { outer, class } => place + from_class(class + 1) + behind(outer),
+            Stage::Synthetic { outer, turn } => place + from_turn(turn + 1) + behind(outer),
             Stage::Move { outer } => place + behind(outer),
-            Stage::Train { outer, pass: done, batch } => {
-                let rest: f64 = self.batches[batch + 1..]
-                    .iter()
-                    .map(|batch| of(&self.recorded.train[&batch.len()]))
-                    .sum();
-                let passes = f64::from(self.inner - 1 - done) * pass;
-                place + rest + passes + behind(outer) - train
+            Stage::Train { outer, pass, batch } => {
+                let passes = f64::from(self.inner - 1 - pass) * batches(0);
+                let rest = batches(batch + 1) + passes + pack + from_turn(0);
+                place + rest + behind(outer + 1)
             }
             Stage::End => 0.0,
         };
         (whole, left)
-    }
-}
-
-impl Stage {
-    /// The beginning of the outer step after this one.
-    fn next(outer: u32) -> Self {
-        Self::Real { outer: outer + 1, class: 0, part: 0 }
     }
 }

@@ -2,16 +2,15 @@
 //! gradients class by class, one move of the pixels, and some steps of the network's own training on them
 //! (Zhao, Mopuri & Bilen, ICLR 2021; Zhao & Bilen, ICML 2021).
 //!
-//! Every class goes through the same recordings: what differs is copied before each. The pixels that others see are moved
-//! at the end of an iteration, all steps before work on a copy.
+//! Classes take turns, as many at a time as there is room for, each with a copy of the network: so a dispatch has work for
+//! all of them, and each has a gradient and a direction of its own. Every turn goes through the same recordings: what differs
+//! is copied before each. The pixels that others see are moved at the end of an iteration, all steps before work on a copy.
 
 mod buffers;
 mod encode;
+mod record;
 
-use std::{
-    collections::{BTreeMap, btree_map::Entry},
-    ops::Range,
-};
+use std::{borrow::Cow, collections::BTreeMap, ops::Range};
 
 use wgpu::util::StagingBelt;
 
@@ -20,16 +19,13 @@ use crate::{
     Error, Result,
     augment::Row,
     gpu::{Buffer, Gpu, Readback, Recording, blocking},
-    kernels::{
-        Augment, Batch, Distance, Item, NetworkKey, Planes, Rates, Source, sgd,
-        softmax_cross_entropy,
-    },
-    nn::{Along, Mode, Network, Program, Target, Weights},
-    objective::Side,
+    kernels::{Distance, Item, NetworkKey, Rates},
+    nn::{Program, Weights},
 };
 
-use buffers::{Buffers, Fast, Pixels};
+use buffers::{Buffers, Cut, Pixels};
 pub(crate) use encode::GradientProgress;
+use record::record;
 
 /// Images that a network is trained on at a time, as published.
 pub(in crate::condense) const BATCH: usize = 256;
@@ -61,7 +57,7 @@ pub(crate) struct GradientPlan<'a> {
 impl GradientPlan<'_> {
     /// Whether this adapter and its memory budget have room for it, before anything is made.
     pub fn check(&self, gpu: &Gpu) -> Result<()> {
-        self.is_resident(gpu).map(drop)
+        self.cut(gpu).map(drop)
     }
 
     /// Synthetic images.
@@ -93,15 +89,37 @@ pub(crate) trait Draws {
     fn inner(&self, outer: u32, pass: u32, images: Range<usize>) -> (Vec<u32>, Vec<Row>);
 }
 
-/// Real images of one class.
+/// Real images of one class, or of those of a turn.
 pub(crate) enum Drawn<'a> {
     /// Indices into the training set whose pixels are `all`.
     Indices { indices: Vec<u32>, all: &'a [u8] },
     /// Normalised values.
-    Values(&'a [f32]),
+    Values(Cow<'a, [f32]>),
 }
 
-impl Drawn<'_> {
+impl<'a> Drawn<'a> {
+    /// The same images of each class, so many of each, one part after the other, in which class follows class.
+    fn in_parts(each: &[Self], count: usize, parts: &[Part]) -> Self {
+        let of = |part: &Part, len: usize| {
+            let each = len / count;
+            part.images.start * each..part.images.end * each
+        };
+        let (mut indices, mut values, mut pixels) = (Vec::new(), Vec::new(), None);
+        for (part, drawn) in parts.iter().flat_map(|part| each.iter().map(move |own| (part, own))) {
+            match drawn {
+                Self::Indices { indices: own, all } => {
+                    indices.extend_from_slice(&own[of(part, own.len())]);
+                    pixels = Some(*all);
+                }
+                Self::Values(own) => values.extend_from_slice(&own[of(part, own.len())]),
+            }
+        }
+        match pixels {
+            Some(all) => Self::Indices { indices, all },
+            None => Self::Values(values.into()),
+        }
+    }
+
     pub(super) fn batch(&self) -> RealBatch<'_> {
         match self {
             Drawn::Indices { indices, all } => RealBatch::Indices { indices, norm: &[], all },
@@ -114,14 +132,19 @@ impl Drawn<'_> {
 #[derive(Debug)]
 pub(crate) struct GradientIteration {
     gpu: Gpu,
-    resident: bool,
+    cut: Cut,
     belt: StagingBelt,
     buffers: Buffers,
     /// Rates of the pixels to be sent with the next iteration.
     changed_rates: Option<Rates>,
     labels: Vec<u32>,
     real_counts: Vec<usize>,
+    /// The classes of each turn.
+    turns: Vec<Range<usize>>,
+    /// Values of each parameter.
+    lens: Vec<usize>,
     ipc: usize,
+    part: usize,
     outer: u32,
     inner: u32,
     batches: Vec<Range<usize>>,
@@ -134,20 +157,21 @@ pub(crate) struct GradientIteration {
 /// What an iteration submits after its network was drawn.
 #[derive(Debug)]
 struct Recorded {
-    /// Parts of a class's real images, by how many it has.
-    real: BTreeMap<usize, Vec<Part>>,
-    /// A class's synthetic images, the distance and its gradient.
-    synthetic: Recording,
+    /// Parts of a turn's real images, by how many classes it has, with how many each.
+    real: BTreeMap<(usize, usize), Vec<Part>>,
+    /// A turn's synthetic images, their distances and the gradients of these, by how many classes it has.
+    synthetic: BTreeMap<usize, Recording>,
     /// What moves the pixels.
     update: Recording,
     /// A step of training, by how many images it has.
     train: BTreeMap<usize, Recording>,
-    /// What must follow every change of the weights.
+    /// What must follow when copies were made of the weights.
     pack: Recording,
 }
 
 #[derive(Debug)]
 struct Part {
+    /// Of each class.
     images: Range<usize>,
     recording: Recording,
 }
@@ -163,46 +187,47 @@ const PREPARE: &str = "prepare the iteration";
 impl GradientIteration {
     /// Makes all buffers and compiles all pipelines. `images` are the synthetic ones, class-major.
     pub async fn new(gpu: &Gpu, plan: &GradientPlan<'_>, images: &[f32]) -> Result<Self> {
-        let resident = plan.is_resident(gpu)?;
-        let start = Start::Given(images);
-        match gpu.checked(PREPARE, || Self::build(gpu, plan, resident, &start)).await {
-            Err(Error::OutOfMemory { reason, .. }) if resident => {
-                log::warn!(
-                    "the GPU has no memory left for the training set: {reason}; now it is sent piece by piece"
-                );
-                gpu.checked(PREPARE, || Self::build(gpu, plan, false, &start)).await
+        Self::fitting(gpu, plan, plan.cut(gpu)?, &Start::Given(images)).await
+    }
+
+    /// As much at a time as the device has memory for.
+    async fn fitting(
+        gpu: &Gpu,
+        plan: &GradientPlan<'_>,
+        mut cut: Cut,
+        start: &Start<'_>,
+    ) -> Result<Self> {
+        loop {
+            let built = gpu.checked(PREPARE, || Self::build(gpu, plan, cut, start)).await;
+            match (built, cut.smaller()) {
+                (Err(Error::OutOfMemory { reason, .. }), Some(smaller)) => {
+                    log::warn!("the GPU has no memory left for {cut}: {reason}; now {smaller}");
+                    cut = smaller;
+                }
+                (built, _) => return built,
             }
-            built => built,
         }
     }
 
-    /// Goes on without the training set on the device after `error`, which said that it has no memory left; an iteration
-    /// that was begun begins again. If the set is not there, no iteration can follow, but the pixels are still there.
+    /// Goes on with less at a time after `error`, which said that the device has no memory left; an iteration that was begun
+    /// begins again. If there is nothing less, no iteration can follow, but the pixels are still there.
     pub fn shrink(&mut self, plan: &GradientPlan<'_>, error: Error) -> Result<()> {
-        if !self.resident {
-            return Err(error);
-        }
-        log::warn!("{error}; now the training set is sent piece by piece");
+        let Some(smaller) = self.cut.smaller() else { return Err(error) };
+        log::warn!("{error}; now {smaller}");
         let gpu = self.gpu.clone();
         let kept = Pixels { images: self.images.clone(), velocity: self.velocity.clone() };
         let start = Start::Kept(kept);
-        let built = gpu.checked(PREPARE, || Self::build(&gpu, plan, false, &start));
-        *self = blocking(PREPARE, built)?;
+        *self = blocking(PREPARE, Self::fitting(&gpu, plan, smaller, &start))?;
         Ok(())
     }
 
     /// What its buffers take.
     #[cfg(feature = "testing")]
     pub fn table(&self, plan: &GradientPlan<'_>) -> crate::gpu::Table {
-        plan.table(self.gpu.caps(), self.resident)
+        plan.table(self.gpu.caps(), self.cut)
     }
 
-    fn build(
-        gpu: &Gpu,
-        plan: &GradientPlan<'_>,
-        resident: bool,
-        start: &Start<'_>,
-    ) -> Result<Self> {
+    fn build(gpu: &Gpu, plan: &GradientPlan<'_>, cut: Cut, start: &Start<'_>) -> Result<Self> {
         let pixels = match start {
             Start::Given(values) => {
                 let pixels = Pixels::new(gpu, plan);
@@ -213,21 +238,26 @@ impl GradientIteration {
                 Pixels { images: images.clone(), velocity: velocity.clone() }
             }
         };
-        let mut buffers = Buffers::new(gpu, plan, resident);
-        buffers.write(gpu, plan);
-        let recorded = record(gpu, plan, &buffers)?;
+        let mut buffers = Buffers::new(gpu, plan, cut);
+        buffers.write(gpu, plan, cut);
+        let turns = plan.turns(cut.classes);
+        let recorded = record(gpu, plan, cut, &turns, &buffers)?;
         // Whatever one stage needs fits; what is larger gets a buffer of its own.
-        let send = buffers.feed.largest_send(1, plan.most_reals()) + 256;
+        let reals = cut.classes * plan.most_reals();
+        let send = buffers.feed.largest_send(cut.classes, reals) + 4 * reals + 256;
         let inner = BATCH.min(plan.syns()) * (size_of::<Row>() + size_of::<Item>() + 4) + 256;
         Ok(Self {
             gpu: gpu.clone(),
-            resident,
+            cut,
             belt: StagingBelt::new(gpu.device().clone(), send.max(inner) as u64),
             buffers,
             changed_rates: None,
             labels: plan.labels.clone(),
             real_counts: plan.real_counts.clone(),
+            turns,
+            lens: plan.nets[0].lens(),
             ipc: plan.ipc,
+            part: plan.part,
             outer: plan.outer,
             inner: plan.inner,
             batches: plan.batches(),
@@ -268,138 +298,7 @@ impl GradientIteration {
         let Recorded { real, synthetic, update, train, pack } = &self.recorded;
         let weights = &self.buffers.weights;
         let real = real.values().flatten().map(|part| &part.recording);
-        let own = [weights.drawing(), pack, synthetic, update];
-        own.into_iter().chain(real).chain(train.values())
+        let own = [weights.drawing(), pack, update];
+        own.into_iter().chain(synthetic.values()).chain(real).chain(train.values())
     }
-}
-
-/// Records what an iteration is made of, from the weights that are drawn and packed by then.
-fn record(gpu: &Gpu, plan: &GradientPlan<'_>, buffers: &Buffers) -> Result<Recorded> {
-    let Buffers { weights, direction, network, tangent, fast, matched, feed, work, class, .. } =
-        buffers;
-    let classes = plan.nets[0].features();
-    let of = |images: &Range<usize>| Batch { images: images.len(), nets: 1 };
-    // The gradient at the logits, of the mean over so many images of one class.
-    let loss =
-        |recording: &mut Recording, network: &Network, images: &Range<usize>, count: usize| {
-            let (labels, losses) = (&class.labels, &class.losses);
-            // The last layer is linear, so there is such a gradient.
-            let Some(d_logits) = network.d_output() else { return };
-            let logits = (network.output(), classes);
-            let images = images.len();
-            recording.push(softmax_cross_entropy(
-                gpu, logits, labels, losses, d_logits, images, count, 0,
-            ));
-        };
-    let gradient = |recording: &mut Recording, side: Side, images: &Range<usize>, count: usize| {
-        fast.network.forward(gpu, recording, &fast.weights, of(images), Mode::Frozen)?;
-        loss(recording, &fast.network, images, count);
-        let gradients = matched.side(gpu, side, images.len(), images.start > 0);
-        let (batch, target) = (of(images), Target::weights(&gradients));
-        fast.network.backward(gpu, recording, &fast.weights, None, batch, Mode::Frozen, target)
-    };
-
-    let mut real = BTreeMap::new();
-    for &count in &plan.real_counts {
-        if real.contains_key(&count) {
-            continue;
-        }
-        let parts = cut(count, plan.part).map(|images| {
-            let mut recording = Recording::default();
-            feed.real(gpu, &mut recording, fast.network.input(), &images);
-            gradient(&mut recording, Side::Real, &images, count)?;
-            Ok(Part { images, recording })
-        });
-        let parts: Result<Vec<_>> = parts.collect();
-        real.insert(count, parts?);
-    }
-
-    let mut synthetic = Recording::default();
-    let parts: Vec<_> = cut(plan.ipc, plan.part).collect();
-    let show = |recording: &mut Recording, network: &Network, images: &Range<usize>| {
-        feed.synthetic(gpu, recording, &class.images, network.input(), images);
-    };
-    for images in &parts {
-        show(&mut synthetic, &fast.network, images);
-        gradient(&mut synthetic, Side::Synthetic, images, plan.ipc)?;
-    }
-    let share = 1.0 / plan.outer as f32;
-    matched.compare(gpu, &mut synthetic, &class.labels, share, direction);
-    synthetic.extend(direction.packing());
-    let along = Along { network, weights, direction };
-    for images in &parts {
-        let (batch, mode) = (of(images), Mode::Frozen);
-        // Again, with all that changes along the direction there to be read.
-        show(&mut synthetic, network, images);
-        network.forward(gpu, &mut synthetic, weights, batch, mode)?;
-        loss(&mut synthetic, network, images, plan.ipc);
-        tangent.forward(gpu, &mut synthetic, along, batch, mode)?;
-        tangent.loss(gpu, &mut synthetic, network, images.len(), plan.ipc);
-        tangent.backward(gpu, &mut synthetic, along, batch, mode, Target::INPUT)?;
-        let d_input = tangent.d_input(network);
-        feed.back(gpu, &mut synthetic, d_input, &class.gradient, images, false);
-    }
-
-    let mut update = Recording::default();
-    update.push(sgd(gpu, &buffers.rates, &work.images, &work.velocity, &buffers.gradient));
-
-    let mut pack = weights.packing().clone();
-    pack.extend(fast.weights.packing());
-    let mut train = BTreeMap::new();
-    for count in plan.batches().iter().map(Range::len) {
-        if let Entry::Vacant(vacant) = train.entry(count) {
-            vacant.insert(training(gpu, plan, buffers, &pack, count)?);
-        }
-    }
-    Ok(Recorded { real, synthetic, update, train, pack })
-}
-
-/// A step of the network's training on so many synthetic images.
-fn training(
-    gpu: &Gpu,
-    plan: &GradientPlan<'_>,
-    buffers: &Buffers,
-    pack: &Recording,
-    count: usize,
-) -> Result<Recording> {
-    let Buffers { fast: Fast { weights, network }, matched, work, inner, .. } = buffers;
-    let (channels, size) = plan.nets[0].images;
-    let dense = Planes::dense(channels, size);
-    let augment = Augment { items: &inner.items, rows: &inner.rows, means: &inner.means };
-    let mut recording = Recording::default();
-    for images in cut(count, plan.part) {
-        let batch = Batch { images: images.len(), nets: 1 };
-        let ((input, layout), source) = (network.input(), Source::Values(&work.images));
-        let (first, len) = (images.start, images.len());
-        augment.forward(gpu, &mut recording, source, dense, input, layout, first, len);
-        network.forward(gpu, &mut recording, weights, batch, Mode::Train)?;
-        if let Some(d_logits) = network.d_output() {
-            let logits = (network.output(), plan.nets[0].features());
-            let losses = &inner.losses;
-            recording.push(softmax_cross_entropy(
-                gpu,
-                logits,
-                &inner.labels,
-                losses,
-                d_logits,
-                len,
-                count,
-                first,
-            ));
-        }
-        let gradients = matched.side(gpu, Side::Synthetic, len, first > 0);
-        let target = Target::weights(&gradients);
-        network.backward(gpu, &mut recording, weights, None, batch, Mode::Train, target)?;
-    }
-    let gradients = matched.values(Side::Synthetic);
-    // Without momentum a velocity is the gradient: that of real images has been used by now.
-    let velocities = matched.values(Side::Real);
-    let all = buffers.weights.all();
-    for (values, (velocity, gradient)) in all.zip(velocities.iter().zip(gradients)) {
-        if gradient.len() > 0 {
-            recording.push(sgd(gpu, &inner.rates, values, velocity, gradient));
-        }
-    }
-    recording.extend(pack);
-    Ok(recording)
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use wgpu::util::StagingBelt;
 
-use super::{Plan, RealBatch, RealFormat, sizes::Sizes};
+use super::{Plan, RealBatch, RealFormat, cut, sizes::Sizes};
 use crate::{
     Result,
     augment::Row,
@@ -32,6 +32,21 @@ pub(in crate::condense) struct Feed<M: Memory = Gpu> {
     later: Option<Later<M>>,
     /// Mean and standard deviation of each channel, of pixels.
     normalise: (Vec<f32>, Vec<f32>),
+    /// Images of a class that follow each other in a batch.
+    part: usize,
+}
+
+/// The class of each place in a batch that has so many images of each: parts of so many images, in which class follows class.
+pub(in crate::condense) fn classes_in_parts(counts: &[usize], part: usize) -> Vec<u32> {
+    let most = counts.iter().copied().max().unwrap_or(0);
+    let parts = cut(most, part);
+    let of_part = |images: Range<usize>| {
+        let own = move |(class, &count): (u32, &usize)| {
+            std::iter::repeat_n(class, images.end.min(count).saturating_sub(images.start))
+        };
+        (0..).zip(counts).flat_map(own)
+    };
+    parts.flat_map(of_part).collect()
 }
 
 /// Between pictures as they are stored and the images that are packed into them.
@@ -114,6 +129,7 @@ impl<M: Memory> Feed<M> {
                 RealFormat::Pixels { mean, std, .. } => (mean.to_vec(), std.to_vec()),
                 RealFormat::Values => Default::default(),
             },
+            part: plan.part,
         }
     }
 }
@@ -131,10 +147,18 @@ impl Feed {
         let chunk = self.packing.as_ref().map_or(plan.syns(), |packing| packing.chunk).max(1);
         let shown = plan.shown() as u32;
         let counts = plan.shown_of_classes();
-        let rows: Vec<_> =
-            (0u32..).zip(&counts).flat_map(|(k, &n)| std::iter::repeat_n(k, n)).collect();
-        let item = |(image, &row): (u32, &u32)| Item { image: image % chunk as u32, row };
-        let items: Vec<_> = (0..).zip(&rows).map(item).collect();
+        let rows = classes_in_parts(&counts, self.part);
+        // Images are stored class by class.
+        let mut next: Vec<u32> = counts
+            .iter()
+            .scan(0, |start, &count| Some(std::mem::replace(start, *start + count as u32)))
+            .collect();
+        let item = |&row: &u32| {
+            let next = &mut next[row as usize];
+            *next += 1;
+            Item { image: (*next - 1) % chunk as u32, row }
+        };
+        let items: Vec<_> = rows.iter().map(item).collect();
         self.synthetic_items.write(gpu, &items);
         if let Some(packing) = &self.packing {
             let each = (packing.packed.pictures * packing.packed.tiles()) as u32;
@@ -144,8 +168,7 @@ impl Feed {
         if let Some(later) = &self.later {
             let within =
                 |of: usize, chunk: usize| (0..of as u32).map(move |at| at % chunk.max(1) as u32);
-            let classes = (0u32..).zip(&plan.real_counts);
-            let classes = classes.flat_map(|(k, &n)| std::iter::repeat_n(k, n));
+            let classes = classes_in_parts(&plan.real_counts, self.part);
             let item = |(image, row): (u32, u32)| Item { image, row };
             let real: Vec<_> = within(plan.reals(), sizes.chunk).zip(classes).map(item).collect();
             later.real.write(gpu, &real);
@@ -320,7 +343,7 @@ impl Feed {
         for (buffer, rows) in later.zip(rows.chunks(classes).skip(1)) {
             buffer.stage(belt, encoder, rows)?;
         }
-        let classes = (0u32..).zip(real_counts).flat_map(|(k, &n)| std::iter::repeat_n(k, n));
+        let classes = classes_in_parts(real_counts, self.part);
         let items: Vec<_> = match (batch, &self.real) {
             (RealBatch::Indices { indices, .. }, RealSource::Resident(_)) => {
                 indices.iter().zip(classes).map(|(&image, row)| Item { image, row }).collect()

@@ -68,6 +68,7 @@ pub(super) fn checked_plan<'a>(
                 rates,
                 real,
                 most_shown: settings.shown.unwrap_or(usize::MAX),
+                part: usize::MAX,
                 passes,
                 class,
                 range,

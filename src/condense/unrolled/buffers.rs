@@ -197,6 +197,7 @@ impl<'a> UnrolledPlan<'a> {
             rates: Rates::new(0.0, 0.0, 0.0),
             real: self.real,
             most_shown: usize::MAX,
+            part: usize::MAX,
             passes: 1,
             class: None,
             range: None,

@@ -19,7 +19,7 @@ use crate::{
     Error, Result,
     gpu::{Buffer, Gpu, Readback, Recording, blocking},
     kernels::{
-        Batch, Moves, NetworkKey, Rows, adam, learned_rates, rate_gradient, sgd,
+        Batch, Moves, Nets, NetworkKey, Rows, adam, learned_rates, rate_gradient, sgd,
         softmax_cross_entropy,
     },
     nn::{Along, Mode, Network, Program, Target, Weights},
@@ -313,7 +313,8 @@ fn record(gpu: &Gpu, plan: &UnrolledPlan<'_>, buffers: &Buffers) -> Result<Recor
             let len = part.len() * classes;
             let rows = Rows { len, row_len: len, stride: 1, first: number };
             let both = (d_logits, tangent.output(network));
-            back.push(rows.products(gpu, both, &step.products));
+            let alone = Nets { count: 1, rows: 0 };
+            back.push(rows.products(gpu, alone, both, &step.products));
         }
         tangent.loss(gpu, &mut back, network, part.len(), images);
         let own = (&buffers.gradients[..], false);

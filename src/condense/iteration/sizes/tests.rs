@@ -26,6 +26,7 @@ fn the_buffers_of_a_step_are_the_table() {
         rates: Rates::new(1.0, 0.5, 0.0),
         real: RealFormat::Pixels { all: &[], mean: &[0.5], std: &[0.5] },
         most_shown: usize::MAX,
+        part: usize::MAX,
         passes: 1,
         class: None,
         range: None,
