@@ -287,8 +287,11 @@ fn ahead(expected: &Expected<'_>) -> String {
         told += &format!(": {} condensing, {} evaluating", rough(condensing), rough(evaluating));
     }
     if expected.unmeasured {
-        told += if evaluating.is_zero() { ", then evaluations" } else { ", and other evaluations" };
-        told += " that were not measured";
+        told += match expected.series {
+            Series::Methods { .. } => ", and other work that was not measured",
+            _ if evaluating.is_zero() => ", then evaluations that were not measured",
+            _ => ", and other evaluations that were not measured",
+        };
     }
     if let Some((record, time)) = &expected.quicker {
         let time = time.map(|time| format!(" (about {})", rough(time))).unwrap_or_default();
@@ -363,10 +366,10 @@ mod tests {
             "expected  about 30 minutes more on this device for the 2 runs that are left"
         );
         let methods = ["dm", "random", "whole"].map(|name| Method::named(name).unwrap()).to_vec();
-        let methods = Series::Methods { methods, whole: None, baseline: false, kinds: false };
+        let methods = Series::Methods { methods, whole: None, baseline: false };
         let text = told(&methods, (10, 140), true, false);
         assert!(text.contains("2 h 30 min on this device for dm, random, whole: 10 min"), "{text}");
-        assert!(text.ends_with(", and other evaluations that were not measured"), "{text}");
+        assert!(text.ends_with(", and other work that was not measured"), "{text}");
 
         let command = |line: &str, series: &Series| {
             let cli = Cli::from_arguments(line.split_whitespace()).unwrap();

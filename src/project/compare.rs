@@ -79,13 +79,16 @@ pub fn compare(
         methods: tasks.iter().map(|(method, ..)| *method).collect(),
         whole: whole.and_then(|(_, record, _)| record.evaluation.clone()),
         baseline: measures,
-        kinds: several,
     };
     // Before the first of them, whichever that is. A failure here occurs again later, where it gets into the row.
-    for (_, record, _) in &tasks {
-        if let Some(MethodSettings::Condensing(settings)) = &record.settings {
-            let _ = setup.speeds(settings, record, 0, observer);
-        }
+    let mut condensing = tasks.iter().filter_map(|(_, record, kinds)| match &record.settings {
+        Some(MethodSettings::Condensing(settings)) => Some((settings, *record, *kinds)),
+        _ => None,
+    });
+    if let Some((settings, record, kinds)) = condensing.next() {
+        let further = condensing.map(|(_, record, _)| record.clone()).collect();
+        setup.outlook.besides = (further, kinds.iter().skip(1).cloned().collect());
+        let _ = setup.speeds(settings, record, 0, observer);
     }
 
     let mut table = Comparison {

@@ -24,8 +24,6 @@ pub enum Series {
         methods: Vec<Method>,
         /// The evaluation on the whole training set, if `whole` is among them.
         whole: Option<EvaluationSettings>,
-        /// Whether each is evaluated by several kinds of network or protocols, of which only the first is measured.
-        kinds: bool,
         /// Whether random images are evaluated although `random` is not among them.
         baseline: bool,
     },
@@ -38,7 +36,7 @@ pub struct Expected<'a> {
     pub condensing: Duration,
     /// Time in evaluations; `None` if there are none, or none were measured.
     pub evaluating: Duration,
-    /// Whether there are evaluations that were not measured.
+    /// Whether there is work that was not measured: of one method, evaluations.
     pub unmeasured: bool,
     /// Whether a part of the work was done before.
     pub resumed: bool,
@@ -85,6 +83,29 @@ pub(super) struct Speeds {
     pub beside: Duration,
 }
 
+/// Evaluations of a run in so many iterations.
+fn evaluations(record: &Record, iterations: u32) -> u32 {
+    match &record.evaluation {
+        Some(_) => 1 + record.eval_every.map_or(0, |every| iterations.div_ceil(every)),
+        None => 0,
+    }
+}
+
+impl Expected<'_> {
+    /// Adds a further method that condenses, if it could be measured.
+    pub(super) fn add(&mut self, speeds: Option<Speeds>, settings: &Settings, record: &Record) {
+        let times = evaluations(record, settings.iterations);
+        let Some(speeds) = speeds else {
+            self.unmeasured = true;
+            return;
+        };
+        let evaluation = speeds.evaluation.unwrap_or_default();
+        self.condensing += speeds.iteration.saturating_mul(settings.iterations);
+        self.evaluating += evaluation.saturating_mul(times);
+        self.unmeasured |= times > 0 && speeds.evaluation.is_none();
+    }
+}
+
 impl Series {
     /// Whether random images are evaluated, for each run or once for several methods.
     pub(super) fn has_baseline(&self, record: &Record) -> bool {
@@ -102,10 +123,7 @@ impl Series {
         done: u32,
         whole: Option<Duration>,
     ) -> Expected<'_> {
-        let evaluations = |iterations: u32| match &record.evaluation {
-            Some(_) => 1 + record.eval_every.map_or(0, |every| iterations.div_ceil(every)),
-            None => 0,
-        };
+        let evaluations = |iterations: u32| evaluations(record, iterations);
         let left = settings.iterations.saturating_sub(done);
         let (mut iterations, mut times) = (left, evaluations(left));
         let (mut beside, mut unmeasured) = (Duration::ZERO, false);
@@ -119,11 +137,11 @@ impl Series {
                     times.saturating_add(others.saturating_mul(evaluations(settings.iterations)));
                 ends = *left;
             }
-            Self::Methods { methods, whole: asked, kinds, .. } => {
+            Self::Methods { methods, whole: asked, .. } => {
                 let chosen = methods.iter().filter(|by| matches!(by, Method::Selection(_)));
                 times += chosen.count() as u32;
                 beside = whole.unwrap_or_default();
-                unmeasured = *kinds || asked.is_some() && whole.is_none();
+                unmeasured = asked.is_some() && whole.is_none();
             }
         }
         unmeasured |= times > 0 && speeds.evaluation.is_none();
@@ -190,13 +208,39 @@ mod tests {
         let whole = sample(0).evaluation;
         let methods = |baseline| {
             let (methods, whole) = (methods.clone(), whole.clone());
-            Series::Methods { methods, whole, baseline, kinds: false }
+            Series::Methods { methods, whole, baseline }
         };
         assert_eq!(expected(&methods(false), None, 0, Some(600)), (10, 140, false));
         // Random images of each run, or once for all methods.
         assert_eq!(of_record(&Series::Single, Some(50), 0, Some(600), true), (10, 40, false));
         assert_eq!(of_record(&runs(2), None, 50, Some(60), true), (15, 4, false));
         assert_eq!(of_record(&methods(true), None, 0, Some(600), true), (10, 150, false));
+    }
+
+    #[test]
+    fn further_methods_are_added() {
+        let record = sample(0);
+        let Some(MethodSettings::Condensing(mut settings)) = record.settings.clone() else {
+            panic!()
+        };
+        settings.iterations = 100;
+        let seconds = Duration::from_secs;
+        let speeds = |evaluation: Option<u64>| Speeds {
+            iteration: seconds(6),
+            evaluation: evaluation.map(seconds),
+            beside: Duration::ZERO,
+        };
+        let series = Series::default();
+        let expected = |further: Option<Speeds>| {
+            let mut all = series.expected(speeds(Some(60)), &settings, &record, 0, None);
+            all.add(further, &settings, &record);
+            (all.condensing, all.evaluating, all.unmeasured)
+        };
+        let evaluations = evaluations(&record, 100);
+        let own = (seconds(600), seconds(60) * evaluations);
+        assert_eq!(expected(Some(speeds(Some(30)))), (own.0 * 2, own.1 * 3 / 2, false));
+        assert_eq!(expected(Some(speeds(None))), (own.0 * 2, own.1, true));
+        assert_eq!(expected(None), (own.0, own.1, true));
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! Estimates how long a command will take on this device, by measurements before it begins.
 
 use std::{
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
 use super::{
-    Event, Job, MethodSettings, Observer, Record, Result, Series, expected::Speeds,
+    Event, Job, Method, MethodSettings, Observer, Record, Result, Series,
+    expected::{Expected, Speeds},
     observer::prepare,
 };
 use crate::{
@@ -27,7 +28,16 @@ const PATIENCE: Duration = Duration::from_secs(15);
 #[derive(Debug, Clone, Default)]
 pub(super) struct Outlook {
     pub series: Series,
-    known: Arc<OnceLock<Speeds>>,
+    /// In a comparison, the records that condense after the first, and the kinds of evaluation of each set after the first.
+    pub besides: (Vec<Record>, Vec<EvaluationSettings>),
+    known: Arc<Mutex<Known>>,
+}
+
+/// What was measured.
+#[derive(Debug, Default)]
+struct Known {
+    speeds: Vec<(Option<Method>, Speeds)>,
+    evaluations: Vec<EvaluationSettings>,
 }
 
 impl Outlook {
@@ -36,9 +46,19 @@ impl Outlook {
         Self { series, ..Self::default() }
     }
 
-    /// Whether evaluations of sets have been measured.
-    pub fn knows_evaluations(&self) -> bool {
-        self.known.get().is_some_and(|speeds| speeds.evaluation.is_some())
+    /// Whether such evaluations of sets have been measured.
+    pub fn knows(&self, evaluation: &EvaluationSettings) -> bool {
+        self.known().evaluations.contains(evaluation)
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn speeds_of(&self, record: &Record) -> Option<Speeds> {
+        let known = self.known();
+        let of = |(method, _): &&(Option<Method>, Speeds)| *method == record.method();
+        known.speeds.iter().find(of).map(|(_, speeds)| *speeds)
     }
 }
 
@@ -54,8 +74,8 @@ impl Outlook {
         observer: &mut dyn Observer,
     ) -> Result<Speeds> {
         let (dataset, series) = (device.1, &self.series);
-        if let Some(known) = self.known.get() {
-            return Ok(*known);
+        if let Some(known) = self.speeds_of(record) {
+            return Ok(known);
         }
         let begun = Instant::now();
         let long = f64::from(settings.iterations) * flops(dataset, settings) >= LITTLE;
@@ -65,8 +85,12 @@ impl Outlook {
             let patience = || observer.wants_times() && begun.elapsed() < PATIENCE;
             let baseline = series.has_baseline(record);
             let evaluations = Some(record.evaluations()).filter(|_| patience());
-            let speeds = measured(device, settings, &evaluations.unwrap_or_default(), baseline)?;
-            let _ = self.known.set(speeds);
+            let evaluations = evaluations.unwrap_or_default();
+            let speeds = measured(device, settings, &evaluations, baseline)?;
+            let mut known = self.known();
+            known.speeds.push((record.method(), speeds));
+            known.evaluations.extend(evaluations.into_iter().cloned());
+            drop(known);
             let whole = match series {
                 Series::Methods { whole: Some(whole), .. } if patience() => {
                     Some(evaluating(device, TrainingSet::Whole, whole)?)
@@ -74,13 +98,15 @@ impl Outlook {
                 _ => None,
             };
             let mut expected = series.expected(speeds, settings, record, done, whole);
+            self.add_besides(&mut expected, device, settings, &patience)?;
             if !observer.wants_times() || expected.all() < LONG {
                 return Ok((speeds, None));
             }
             // A run that has begun is not to be replaced by a quicker one.
             if done == 0 {
                 let (small, small_record) = small(dataset, settings, record);
-                let speeds = match patience() {
+                let alone = self.besides.0.is_empty() && self.besides.1.is_empty();
+                let speeds = match patience() && alone {
                     true => Some(measured(device, &small, &small_record.evaluations(), baseline)?),
                     false => None,
                 };
@@ -98,6 +124,43 @@ impl Outlook {
             observer.see(Event::Expected(expected));
         }
         Ok(speeds)
+    }
+}
+
+impl Outlook {
+    /// Adds what a comparison does besides its first method that condenses.
+    fn add_besides(
+        &self,
+        expected: &mut Expected<'_>,
+        device: (&Gpu, &Arc<Dataset>),
+        settings: &Settings,
+        patience: &dyn Fn() -> bool,
+    ) -> Result<()> {
+        let Series::Methods { methods, baseline, .. } = &self.series else { return Ok(()) };
+        let (records, kinds) = &self.besides;
+        for record in records {
+            let Some(MethodSettings::Condensing(settings)) = &record.settings else { continue };
+            let evaluations = record.evaluations();
+            // What cannot be made yet, because it needs networks that are to be trained, is not measured.
+            let speeds =
+                patience().then(|| measured(device, settings, &evaluations, false).ok()).flatten();
+            self.known().speeds.extend(speeds.map(|speeds| (record.method(), speeds)));
+            expected.add(speeds, settings, record);
+        }
+        let sets = methods.iter().filter(|method| **method != Method::Whole).count();
+        let sets = (sets + usize::from(*baseline)) as u32;
+        for kind in kinds {
+            if !patience() {
+                expected.unmeasured = true;
+                break;
+            }
+            let mut run = Condensation::new(device.0, Arc::clone(device.1), settings.clone())?;
+            let set = TrainingSet::Synthetic(run.images_blocking()?);
+            expected.evaluating += evaluating(device, set, kind)?.saturating_mul(sets);
+            self.known().evaluations.push(kind.clone());
+        }
+        expected.unmeasured |= !kinds.is_empty() && methods.contains(&Method::Whole);
+        Ok(())
     }
 }
 

@@ -104,8 +104,8 @@ impl Setup {
                 None => Evaluation::new(gpu, dataset, train, settings)?,
                 Some(some) => Evaluation::of_networks(gpu, dataset, train, settings, some)?,
             };
-            // Every evaluation of a set takes the same time.
-            if whole || !self.outlook.knows_evaluations() {
+            // Every evaluation of a set by the same networks takes the same time.
+            if whole || !self.outlook.knows(evaluation.settings()) {
                 evaluation.estimate_blocking()?;
             }
             Ok(evaluation)

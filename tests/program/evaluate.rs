@@ -9,8 +9,8 @@ use zip::{ZipWriter, write::SimpleFileOptions};
 
 use crate::helpers::{json, program, succeed, text};
 
-pub const EVALUATION: [&str; 6] =
-    ["--eval-nets", "2", "--eval-epochs", "3", "--memory-budget", "256MiB"];
+pub const EVALUATION: [&str; 7] =
+    ["--no-baseline", "--eval-nets", "2", "--eval-epochs", "3", "--memory-budget", "256MiB"];
 
 /// A run with an evaluation of seconds.
 fn tiny(place: &TempDir) -> Command {
