@@ -5,7 +5,7 @@ use std::{fs, path::Path, time::Duration};
 use super::{
     Changes, Error, Event, FolderFault, Observer, OutputFolder, Ran, Record, Repeated, Result,
     changes::open,
-    files::{RECORD, are_several, holds_a_run},
+    files::{RECORD, SHARDS, are_several, holds_a_run},
     run::Task,
     series,
 };
@@ -38,7 +38,8 @@ pub fn resume(
     check(dir)?;
     let record = changes.read(dir)?;
     changes.check(dir)?;
-    if !record.shards.is_empty() && !record.is_finished() {
+    let own_shards = dir.join(SHARDS).is_dir();
+    if !record.shards.is_empty() && !own_shards && !record.is_finished() {
         return Err(Error::folder(dir, FolderFault::Joined));
     }
     if record.is_finished() {
