@@ -52,3 +52,15 @@ pub(super) fn opened(choice: &AdapterChoice) -> Result<Vec<Device>> {
         None => Ok(devices),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::pieces;
+
+    #[test]
+    fn there_are_more_pieces_than_devices_if_these_are_not_too_small() {
+        let of = [(1, 2), (2, 2), (3, 2), (10, 2), (10, 3), (10, 16), (100, 2), (1000, 8), (5, 1)];
+        let told = of.map(|(things, devices)| pieces(things, devices));
+        assert_eq!(told, [1, 2, 2, 4, 3, 10, 8, 32, 2]);
+    }
+}

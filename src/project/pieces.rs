@@ -129,7 +129,8 @@ impl Piece {
     fn told(&self) -> OfShard {
         let Shard { adapter, host, seconds, .. } = self.shard.clone();
         let (folder, classes) = (self.folder.clone(), self.classes().clone());
-        OfShard { folder, classes, host, seconds, adapter }
+        let index = self.record.machine.adapter.clone();
+        OfShard { folder, classes, host, seconds, index, adapter }
     }
 }
 

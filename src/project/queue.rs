@@ -217,9 +217,9 @@ pub(super) fn share_out<T: Send>(
                     pieces.tell(observer);
                 }
                 Told::Ended(piece, result) => {
+                    see(observer, piece, at, Some(&result));
                     pieces.parts[piece] = 1.0;
                     pieces.tell(observer);
-                    see(observer, piece, at, Some(&result));
                     shared.done[piece] = Some(result);
                 }
                 Told::Lost(error) => {
@@ -284,5 +284,59 @@ fn of_device(error: Error) -> Result<Error, Error> {
         Error::Left { source, .. } if is_device(&source) => Ok(*source),
         error if is_device(&error) => Ok(error),
         error => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One device is slow, another fails at its second piece and gives it back when the others have nothing left.
+    #[test]
+    fn whoever_is_idle_takes_the_next_piece_and_what_is_given_back() {
+        let queue = Queue::new(0..6);
+        let (begun, failed) = (AtomicBool::new(false), AtomicBool::new(false));
+        let (slow, idle) = thread::scope(|scope| {
+            let (queue, begun, failed) = (&queue, &begun, &failed);
+            let slow = scope.spawn(move || {
+                let mut taken = queue.next().unwrap();
+                begun.store(true, Ordering::SeqCst);
+                while !failed.load(Ordering::SeqCst) {
+                    thread::yield_now();
+                }
+                taken.done = true;
+                taken.piece
+            });
+            while !begun.load(Ordering::SeqCst) {
+                thread::yield_now();
+            }
+            let lost = queue.next().unwrap();
+            let idle = scope.spawn(move || {
+                let mut own = Vec::new();
+                while let Some(mut taken) = queue.next() {
+                    taken.done = true;
+                    own.push(taken.piece);
+                }
+                own
+            });
+            while !queue.state().waiting.is_empty() {
+                thread::yield_now();
+            }
+            assert!(!idle.is_finished(), "it waits for what may be given back");
+            drop(lost);
+            failed.store(true, Ordering::SeqCst);
+            (slow.join().unwrap(), idle.join().unwrap())
+        });
+        assert_eq!((slow, &idle[..]), (0, &[2, 3, 4, 5, 1][..]));
+        assert!(queue.next().is_none());
+    }
+
+    #[test]
+    fn a_closed_queue_has_nothing_left() {
+        let queue = Queue::new(0..3);
+        let taken = queue.next();
+        queue.close();
+        drop(taken);
+        assert!(queue.next().is_none());
     }
 }

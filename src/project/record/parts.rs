@@ -23,6 +23,9 @@ pub struct OfShard {
     pub host: Option<String>,
     /// Making its images took so many.
     pub seconds: f64,
+    /// Which of the machine's adapters it was, as it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index: Option<String>,
     /// The device.
     pub adapter: Adapter,
 }

@@ -141,7 +141,10 @@ fn do_all(
         return Ok(Some(task.setup.on(alive.map(|(device, _)| device.clone()).collect())));
     }
     match shared.failure.filter(|_| !shared.alive.contains(&true)) {
-        Some(failure) => Err(failure.with(Left::Shards { folder: run.into(), done, of })),
+        Some(failure) if parts.iter().any(|part| part.folder.is_dir()) => {
+            Err(failure.with(Left::Shards { folder: run.into(), done, of }))
+        }
+        Some(failure) => Err(failure),
         None => Ok(None),
     }
 }
