@@ -12,7 +12,7 @@ use super::{
     expected::Speeds,
     observer::{finish, prepare},
     outlook::Outlook,
-    queue::{Pieces, share_out},
+    queue::{Pieces, Seen, share_out},
     record::pictures,
 };
 use crate::{
@@ -208,12 +208,20 @@ impl Setup {
         observer.see(Event::Began { job: job.clone(), pieces: total, expected: None });
         let weights: Vec<_> =
             parts.iter().map(|part| (part.len() * (settings.epochs as usize + 1)) as f64).collect();
-        let open = Pieces {
-            weights: &weights,
-            parts: vec![0.0; parts.len()],
-            open: (0..parts.len()).collect(),
-        };
-        let shared = share_out(&self.devices, open, &work, observer, &mut |_, _, _, _| {});
+        let parts_done = vec![0.0; parts.len()];
+        let open = (0..parts.len()).collect();
+        let pieces = Pieces { weights: &weights, parts: parts_done, open, resumed: false };
+        let shared = share_out(
+            self.devices.len(),
+            pieces,
+            &work,
+            observer,
+            &mut |observer, device, seen| {
+                if let Seen::Lost(error) = seen {
+                    observer.see(Event::Lost { device: &self.devices[device], error });
+                }
+            },
+        );
         observer.see(Event::Ended);
         let shared = shared?;
         match shared.done.into_iter().collect::<Option<Vec<Measured>>>() {

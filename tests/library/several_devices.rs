@@ -14,6 +14,9 @@ use dm_wgpu::{
 
 use crate::quick;
 
+type Spoil = fn(&Gpu);
+type Which = fn(&str) -> bool;
+
 /// Notes what happens, and spoils devices when they begin with a shard.
 #[derive(Default)]
 struct Notes {
@@ -22,7 +25,7 @@ struct Notes {
     lost: Vec<String>,
     parts: Vec<f64>,
     /// What to do with which device when it begins.
-    spoil: Option<(fn(&Gpu), fn(&str) -> bool)>,
+    spoil: Option<(Spoil, Which)>,
     /// So many beginnings are spared.
     spared: usize,
     stop_after: Option<usize>,
@@ -72,11 +75,13 @@ fn several(setup: &Setup, devices: u64) -> Setup {
     Setup::new(opened(0), setup.dataset.clone()).with_others((1..devices).map(opened))
 }
 
-fn record(setup: &Setup, data: Data) -> Record {
+/// Evaluated by so many networks.
+fn asked(setup: &Setup, data: Data, nets: usize) -> Record {
     let settings = quick(&setup.dataset, 6).ipc(1);
-    let evaluation =
-        EvaluationSettings::for_dataset(&setup.dataset).nets(3).epochs(1).width(4).depth(1);
-    Record::new(data, Some(MethodSettings::Condensing(settings)), Some(evaluation))
+    let evaluation = (nets > 0).then(|| {
+        EvaluationSettings::for_dataset(&setup.dataset).nets(nets).epochs(1).width(4).depth(1)
+    });
+    Record::new(data, Some(MethodSettings::Condensing(settings)), evaluation)
 }
 
 fn run(setup: &Setup, record: &Record, out: &Path, notes: &mut Notes) -> Result<Ran> {
@@ -92,7 +97,7 @@ fn images(folder: &Path) -> Vec<u32> {
 fn two_devices_come_to_what_one_comes_to() {
     let place = tempfile::tempdir().unwrap();
     let (one, data) = setup();
-    let (record, at) = (record(&one, data), |name: &str| place.path().join(name));
+    let (record, at) = (asked(&one, data, 3), |name: &str| place.path().join(name));
     let alone = run(&one, &record, &at("one"), &mut Notes::default()).unwrap();
     let notes = &mut Notes::default();
     let shared = run(&several(&one, 2), &record, &at("two"), notes).unwrap();
@@ -111,20 +116,25 @@ fn two_devices_come_to_what_one_comes_to() {
 fn a_lost_device_gives_its_shard_back() {
     let place = tempfile::tempdir().unwrap();
     let (one, data) = setup();
-    let (record, at) = (record(&one, data), |name: &str| place.path().join(name));
+    let (record, at) = (asked(&one, data, 0), |name: &str| place.path().join(name));
     run(&one, &record, &at("one"), &mut Notes::default()).unwrap();
-    let ways: [(&str, fn(&Gpu)); 2] =
+    let ways: [(&str, Spoil); 2] =
         [("gone", |gpu| gpu.device().destroy()), ("full", |gpu| run_out_of_memory(gpu, u32::MAX))];
     for (name, spoil) in ways {
         // The first is what evaluates if it is there.
         for which in [|number: &str| number == "0", |number: &str| number == "1"] {
             let out = at(&format!("{name}{}", u8::from(which("1"))));
             let notes = &mut Notes { spoil: Some((spoil, which)), ..Notes::default() };
+            // By the one that is left, if it is the second.
+            let record = match which("0") && name == "gone" {
+                true => asked(&one, record.data.clone(), 1),
+                false => record.clone(),
+            };
             let ran = run(&several(&one, 2), &record, &out, notes).unwrap();
             assert_eq!(notes.lost.len(), 1, "{:?}", notes.lost);
             assert!(which(&notes.lost[0][..1]), "{:?}", notes.lost);
             assert_eq!((notes.begun.len(), notes.ended.len()), (5, 4), "one of them twice");
-            assert!(ran.figures.unwrap().accuracy.is_some());
+            assert_eq!(ran.figures.unwrap().accuracy.is_some(), record.evaluation.is_some());
             assert_eq!(images(&out), images(&at("one")));
         }
     }
@@ -134,10 +144,10 @@ fn a_lost_device_gives_its_shard_back() {
 fn without_devices_it_is_said_where_the_run_goes_on() {
     let place = tempfile::tempdir().unwrap();
     let (one, data) = setup();
-    let (record, at) = (record(&one, data), |name: &str| place.path().join(name));
+    let (record, at) = (asked(&one, data, 0), |name: &str| place.path().join(name));
     run(&one, &record, &at("one"), &mut Notes::default()).unwrap();
-    let all = (|gpu: &Gpu| gpu.device().destroy()) as fn(&Gpu);
-    let spoil = Some((all, (|_: &str| true) as fn(&str) -> bool));
+    let all = (|gpu: &Gpu| gpu.device().destroy()) as Spoil;
+    let spoil = Some((all, (|_: &str| true) as Which));
     let notes = &mut Notes { spoil, ..Notes::default() };
     let failure = run(&several(&one, 2), &record, &at("nothing"), notes).unwrap_err();
     assert!(matches!(failure, Error::Library(_)) && !failure.is_usage(), "{failure}");

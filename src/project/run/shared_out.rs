@@ -18,7 +18,7 @@ use crate::{
         files::{CHECKPOINT, RECORD, SET, SHARD, SHARDS},
         outlook::Outlook,
         pieces::Whole,
-        queue::{Pieces, share_out},
+        queue::{Pieces, Seen, share_out},
         record::OfShard,
         snapshots,
     },
@@ -93,7 +93,8 @@ pub(super) fn make(
     folder.begin(Record { shards: Vec::new(), ..record.clone() })?;
     observer.see(Event::Resumable(folder.path()));
     let left = do_all(task, &parts, folder.path(), observer);
-    if parts.iter().any(|part| part.folder.is_dir()) {
+    // It goes if it is empty.
+    if fs::remove_dir(folder.path().join(SHARDS)).is_err() {
         folder.keep();
     }
     let Some(left) = left? else { return Ok(None) };
@@ -118,6 +119,7 @@ fn do_all(
         weights: &weights,
         parts: parts.iter().map(Part::done).collect(),
         open: (0..parts.len()).filter(|&at| !parts[at].is_finished()).collect(),
+        resumed: task.record.iterations() > 0,
     };
     if pieces.open.is_empty() {
         return Ok(Some(task.setup.clone()));
@@ -125,14 +127,19 @@ fn do_all(
     let work = |device: usize, part: usize, relay: &mut dyn Observer| {
         one(task, (&devices[device], &outlooks[device]), &parts[part], relay)
     };
-    let mut see = |observer: &mut dyn Observer, part: usize, device: usize, ended: Option<&f64>| {
-        let (Part { shard, classes, .. }, device) = (&parts[part], &devices[device]);
-        let (shard, seconds) = (*shard, ended.copied());
-        observer.see(Event::Shard { shard, classes, device, seconds });
+    let mut see = |observer: &mut dyn Observer, device: usize, seen: Seen<'_, f64>| {
+        let device = &devices[device];
+        let (part, seconds) = match seen {
+            Seen::Lost(error) => return observer.see(Event::Lost { device, error }),
+            Seen::Begun(part) => (part, None),
+            Seen::Ended(part, seconds) => (part, Some(*seconds)),
+        };
+        let Part { shard, classes, .. } = &parts[part];
+        observer.see(Event::Shard { shard: *shard, classes, device, seconds });
     };
     let (job, classes) = (Job::Sharing { devices: devices.len() }, weights.iter().sum::<f64>());
     observer.see(Event::Began { job, pieces: classes as u32, expected: None });
-    let shared = share_out(&devices, pieces, &work, observer, &mut see);
+    let shared = share_out(devices.len(), pieces, &work, observer, &mut see);
     observer.see(Event::Ended);
     let shared = shared?;
     let (done, of) = (parts.iter().filter(|part| part.is_finished()).count(), parts.len());
