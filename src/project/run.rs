@@ -1,6 +1,6 @@
 //! One run of one method, from its record to the files in its folder.
 
-mod shared_out;
+mod in_shards;
 
 use std::{
     path::{Path, PathBuf},
@@ -106,7 +106,7 @@ impl<'a> Task<'a> {
         }
         let Record { settings, evaluation, eval_every, data, .. } = &record.of_part();
         match settings {
-            Some(_) if setup.is_shared_out() => shared_out::check(setup, &record)?,
+            Some(_) if setup.is_shared_out() => in_shards::check(setup, &record)?,
             Some(MethodSettings::Condensing(settings)) => {
                 check_condensing(
                     setup,
@@ -148,7 +148,7 @@ impl<'a> Task<'a> {
         if record.settings.is_some()
             && (setup.is_shared_out() || folder.path().join(SHARDS).is_dir())
         {
-            let made = shared_out::make(self, folder, observer)?;
+            let made = in_shards::make(self, folder, observer)?;
             let Some((made, shards, left)) = made else { return Ok(None) };
             // By the devices that are left, and with the shards in the record.
             let record = Record { shards, ..record.clone() };

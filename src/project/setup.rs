@@ -12,8 +12,8 @@ use super::{
     expected::Speeds,
     observer::{finish, prepare},
     outlook::Outlook,
-    queue::{Pieces, Seen, share_out},
     record::pictures,
+    share_out::{Pieces, Seen, share_out},
 };
 use crate::{
     Accuracy, Dataset, Error as Failure, Evaluation, EvaluationSettings, Gpu, Settings,
