@@ -86,6 +86,7 @@ pub(super) fn share_out<T: Send>(
     let (mut failed, mut others) = (None, Vec::new());
     let mut paces: Vec<_> = (0..devices).map(|_| Pace::default()).collect();
     let (sender, told) = mpsc::channel();
+    let mut looked = Instant::now();
     pieces.tell(observer);
     thread::scope(|scope| {
         let queue = &queue;
@@ -104,15 +105,16 @@ pub(super) fn share_out<T: Send>(
             if observer.stops() {
                 queue.close();
             }
+            if looked.elapsed() > Duration::from_millis(500) {
+                looked = Instant::now();
+                if let Some(slow) = too_slow(&paces, &pieces, queue) {
+                    paces[slow].asked = true;
+                    asked[slow].store(true, Ordering::Relaxed);
+                }
+            }
             let (at, told) = match told.recv_timeout(Duration::from_millis(50)) {
                 Ok(told) => told,
-                Err(RecvTimeoutError::Timeout) => {
-                    if let Some(slow) = too_slow(&paces, &pieces, queue) {
-                        paces[slow].asked = true;
-                        asked[slow].store(true, Ordering::Relaxed);
-                    }
-                    continue;
-                }
+                Err(RecvTimeoutError::Timeout) => continue,
                 Err(RecvTimeoutError::Disconnected) => break,
             };
             match told {
