@@ -5,7 +5,7 @@ use std::{fs, path::Path, time::Duration};
 use super::{
     Changes, Error, Event, FolderFault, Observer, OutputFolder, Ran, Record, Repeated, Result,
     changes::open,
-    files::{RECORD, SHARDS, are_several, holds_a_run},
+    files::{CHECKPOINT, RECORD, SHARDS, are_several, holds_a_run},
     run::Task,
     series,
 };
@@ -47,7 +47,12 @@ pub fn resume(
     }
     let mut folder = OutputFolder::again(dir)?;
     observer.see(Event::Resumable(dir));
-    let setup = open(&record, observer)?;
+    let mut setup = open(&record, observer)?;
+    if setup.is_shared_out() && changes.adapter.is_none() && dir.join(CHECKPOINT).is_file() {
+        // There was but one when it began.
+        log::warn!("this run was begun on one adapter, and goes on on the first of these");
+        setup = setup.on(setup.devices().into_iter().take(1).collect());
+    }
     setup.begins(observer);
     let task = Task::new(&setup, &record, checkpoint_every)?;
     task.run(&mut folder, observer).map(|ran| Resumed::One(Box::new(ran)))

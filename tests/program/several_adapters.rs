@@ -113,6 +113,14 @@ fn two_adapters_come_to_what_one_comes_to() {
     let told = text(&other.stderr);
     assert!(other.status.code() == Some(2) && told.contains("begun on one adapter"), "{told}");
 
+    // One that was asked for all adapters when there was one goes on on one.
+    let mut alone = two.run("--iterations 2 --no-eval --adapter all --out alone");
+    let first = two.drivers.split(':').next().unwrap();
+    succeed(alone.env("VK_DRIVER_FILES", first).env("VK_ICD_FILENAMES", first));
+    let told = succeed(&mut two.program("--resume alone --iterations 3"));
+    assert!(text(&told.stderr).contains("begun on one adapter"));
+    assert!(!two.at("alone/shards").exists());
+
     // Without its shards it is like any joined run.
     fs::remove_dir_all(two.at("both/shards")).unwrap();
     let more = two.program("--resume both --iterations 9").output().unwrap();

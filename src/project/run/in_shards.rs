@@ -93,8 +93,10 @@ pub(super) fn make(
     folder.begin(Record { shards: Vec::new(), ..record.clone() })?;
     observer.see(Event::Resumable(folder.path()));
     let left = do_all(task, &parts, folder.path(), observer);
-    // It goes if it is empty.
-    if fs::remove_dir(folder.path().join(SHARDS)).is_err() {
+    let place = folder.path().join(SHARDS);
+    // If it is empty.
+    let _ = fs::remove_dir(&place);
+    if place.is_dir() {
         folder.keep();
     }
     let Some(left) = left? else { return Ok(None) };
