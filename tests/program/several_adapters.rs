@@ -179,6 +179,8 @@ fn what_several_adapters_are_not_for_is_refused() {
     refused(run("--adapter 0,1 --net resnet18-bn"), &["--adapter 0,1: dm does not", "batch norm"]);
     refused(run("--adapter all --shard 1/2"), &["--adapter all: a shard is made on one adapter"]);
     refused(run("--adapter all --classes 3"), &["a shard is made on one adapter"]);
+    let uneven = "--dataset glyphs --ipc 1,2,3,1,2,3,1,2,3,1 --no-eval --adapter all";
+    refused(two.program(uneven), &["--adapter all: a number of images for each class"]);
     refused(two.run("--eval-every 2 --adapter all"), &["--eval-every 2: on several adapters"]);
     refused(two.program("compare --dataset glyphs --adapter all"), &["on one adapter; name one"]);
     refused(two.program("bench --adapter all"), &["--adapter all: one adapter is needed here"]);

@@ -48,6 +48,14 @@ pub(super) fn check(setup: &Setup, record: &Record) -> Result<()> {
             Failure::setting("eval_every", record.eval_every.unwrap_or_default(), why).into()
         );
     }
+    let per_class = match &record.settings {
+        Some(MethodSettings::Condensing(settings)) => Some(&settings.per_class),
+        Some(MethodSettings::Selection(settings)) => Some(&settings.per_class),
+        None => None,
+    };
+    if per_class.is_some_and(|numbers| !numbers.is_even()) {
+        return Err(wrong("a number of images for each class needs one adapter; name one".into()));
+    }
     let images = images(setup);
     let of = pieces(images.len(), setup.devices.len());
     // What fits for the one with the most classes fits for all.
