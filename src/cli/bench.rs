@@ -58,6 +58,7 @@ fn introduce(console: &Console, adapter: &BenchAdapter) {
     let start = Event::Start {
         version: env!("CARGO_PKG_VERSION"),
         adapter: Adapter { name, backend, driver, kernels, precision },
+        adapters: Vec::new(),
         dataset: None,
     };
     console.tell(&adapter_line(adapter), &start);

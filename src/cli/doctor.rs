@@ -44,14 +44,15 @@ enum State {
 pub fn run(args: &DoctorArgs, console: Console) -> Result<u8, Failure> {
     let backend = args.backend.clone();
     let found = adapters_blocking(backend.as_deref())?;
-    let chosen = match &args.adapter {
+    let wanted = args.adapter.as_ref().filter(|wanted| *wanted != AdapterChoice::ALL);
+    let chosen = match wanted {
         None => (0..found.len()).filter(|&index| !found[index].hidden).collect(),
         Some(wanted) => {
             let names: Vec<_> = found.iter().map(|report| report.info.name.as_str()).collect();
             vec![one(wanted, &names)?]
         }
     };
-    if chosen.len() < found.len() && args.adapter.is_none() {
+    if chosen.len() < found.len() && wanted.is_none() {
         console.say("hidden adapters are checked if they are named; dm-wgpu adapters lists them");
     }
     if chosen.is_empty() {

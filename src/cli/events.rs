@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use dm_wgpu::{
     Accuracy, Dataset, EvaluationSettings,
+    data::{Classes, Shard},
     project::{Adapter, MethodSettings},
 };
 
@@ -16,7 +17,22 @@ use super::say;
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum Event<'a> {
     /// The machine, and the data to be worked on.
-    Start { version: &'a str, adapter: Adapter, dataset: Option<About<'a>> },
+    Start {
+        version: &'a str,
+        adapter: Adapter,
+        /// All of them, if there are several.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        adapters: Vec<Adapter>,
+        dataset: Option<About<'a>>,
+    },
+    /// One of several adapters begins with a shard, or ends it: then with the seconds that its images took.
+    Shard {
+        shard: Shard,
+        classes: &'a Classes,
+        index: Option<&'a str>,
+        adapter: Adapter,
+        seconds: Option<f64>,
+    },
     /// A method begins, with all its settings.
     Method {
         method: &'a str,

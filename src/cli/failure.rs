@@ -176,7 +176,7 @@ fn in_commands_left(left: &Left) -> String {
             format!("{left}, {} does the rest", resuming(folder))
         }
         Left::Checkpoint(folder) => format!("{left}: make room, then {}", resuming(folder)),
-        Left::Refuge(folder) | Left::Iterations { folder, .. } => {
+        Left::Refuge(folder) | Left::Iterations { folder, .. } | Left::Shards { folder, .. } => {
             format!("{left}: {}", resuming(folder))
         }
         Left::Nothing(error) => {

@@ -269,6 +269,8 @@ pub struct Pieces {
     pub total: u32,
     started: Instant,
     speed: Speed,
+    /// Whether nothing was told yet: what is done then was done before.
+    new: bool,
     display: Display,
 }
 
@@ -283,7 +285,7 @@ impl Pieces {
         let display = Display::of(console, total, Pace::Tenths, 48);
         let rate = all.map(|all| f64::from(total) / all.as_secs_f64().max(1e-9));
         let (started, speed) = (Instant::now(), Speed::new(0.0, Duration::ZERO, rate));
-        Self { what: what.into(), unit, total, started, speed, display }
+        Self { what: what.into(), unit, total, started, speed, new: true, display }
     }
 
     /// So many pieces are done, which are this part of the work.
@@ -292,6 +294,10 @@ impl Pieces {
         let (whole, end) = (done as u32, done >= f64::from(self.total));
         let total = f64::from(self.total.max(1));
         let mut status = format!("{}: {:.0} %", self.what, (100.0 * share).floor());
+        if std::mem::take(&mut self.new) {
+            let rate = self.speed.at(0.0, elapsed);
+            self.speed = Speed::new(share * total, elapsed, rate);
+        }
         let rate = self.speed.at(share * total, elapsed);
         let left = rate.filter(|_| !end).map(|rate| left(share * total, self.total, rate));
         if let Some(left) = left {

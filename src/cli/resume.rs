@@ -21,6 +21,7 @@ pub fn run(dir: &Path, cli: &Cli, console: Console) -> Result<u8, Failure> {
         submit_target: given.get("submit_target"),
         memory_budget: given.get("memory_budget"),
         dataset: given.get("dataset"),
+        adapter: given.get("adapter"),
     };
     let screen = &mut Screen::new(console);
     match project::resume(dir, &changes, cli.lasting.checkpoint_every, screen)? {

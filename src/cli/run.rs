@@ -118,8 +118,9 @@ pub fn summary(figures: &Figures, path: &Path) -> String {
                 true => format!("{done} of {} iterations", asked.iterations),
                 false => counted(done as usize, "iteration"),
             };
+            let all = if figures.shards.is_empty() { "" } else { " of all shards" };
             lines.push(format!(
-                "{images} after {iterations} in {condensing:.1} seconds{training}, loss {} → {}",
+                "{images} after {iterations} in {condensing:.1} seconds{all}{training}, loss {} → {}",
                 number(first.into()),
                 number(last.into())
             ));

@@ -5,7 +5,7 @@ use dm_wgpu::{
     Dataset, EvaluationSettings, Gpu, Matching, Precision,
     data::Known,
     project::{
-        Adapter, Error, Event, Expected, Job, MethodSettings, Observer, Record, Series,
+        Adapter, Device, Error, Event, Expected, Job, MethodSettings, Observer, Record, Series,
         settings::{Setting, typed},
         words::{counted, how, memory_text, quoted},
     },
@@ -67,13 +67,19 @@ impl Observer for Screen {
             }
             Event::Loaded => self.downloads.finish(),
             Event::Made(folders) => interrupt.takes_along(folders.to_vec()),
-            Event::Begins { gpu, dataset } => {
+            Event::Begins { gpu, dataset, devices } => {
                 let start = events::Event::Start {
                     version: env!("CARGO_PKG_VERSION"),
                     adapter: Adapter::of(gpu),
+                    adapters: devices.iter().map(|device| Adapter::of(&device.gpu)).collect(),
                     dataset: Some(About::of(dataset)),
                 };
-                console.tell(&introduction(gpu, dataset), &start);
+                console.tell(&introduction(gpu, dataset, devices), &start);
+                if devices.iter().any(|device| Adapter::of(&device.gpu) != Adapter::of(gpu)) {
+                    console.warn(
+                        "these are different devices or drivers: bits may differ from those of a run on one of them",
+                    );
+                }
             }
             Event::Resumable(folder) => interrupt.resumes(folder),
             Event::Seed { seed, number, of } => {
@@ -133,6 +139,9 @@ impl Observer for Screen {
                 self.steps.take().into_iter().for_each(|steps| steps.finish(seconds));
             }
             Event::Began { job, pieces, expected } => {
+                if let Job::Sharing { .. } = job {
+                    interrupt.working();
+                }
                 let pieces = (pieces, job.unit());
                 self.pieces = Some(Pieces::start(console, job.to_string(), pieces, expected));
             }
@@ -168,6 +177,28 @@ impl Observer for Screen {
                 };
                 console.warn(&format!("no checkpoint: {}; {still}", in_commands(error)));
             }
+            Event::Shard { shard, classes, device, seconds } => {
+                let adapter = Adapter::of(&device.gpu);
+                let index = device.adapter.as_deref();
+                let event = events::Event::Shard { shard, classes, index, adapter, seconds };
+                match seconds {
+                    Some(seconds) => console.tell(
+                        &format!(
+                            "shard     {shard}, classes {classes}: {seconds:.1} seconds on {device}"
+                        ),
+                        &event,
+                    ),
+                    // For people the progress is enough.
+                    None if console.json() && !console.quiet() => event.tell(),
+                    None => {}
+                }
+            }
+            Event::Lost { device, error } => {
+                console.warn(&format!(
+                    "{device} failed and is left out, its work goes on elsewhere: {}",
+                    in_commands(error)
+                ));
+            }
             Event::OtherAdapter { was, is } => {
                 let told = |a: &Adapter| {
                     let Adapter { name, backend, driver, kernels, precision } = a;
@@ -190,8 +221,8 @@ fn other(console: &Console, was: &str, is: &str) {
     ));
 }
 
-/// Two lines about the data set and the adapter.
-fn introduction(gpu: &Gpu, dataset: &Dataset) -> String {
+/// An adapter in a line.
+fn about(gpu: &Gpu) -> String {
     let adapter = gpu.info();
     let cpu = match adapter.device_type {
         DeviceType::Cpu => ", a CPU: expect this to be slow",
@@ -200,6 +231,22 @@ fn introduction(gpu: &Gpu, dataset: &Dataset) -> String {
     let f16 = match gpu.precision() {
         Precision::F16 => ", f16",
         _ => "",
+    };
+    let (backend, kernels) = (adapter.backend.to_str(), gpu.kernels().name());
+    format!("{} ({backend}, {kernels} kernels{f16}{cpu})", adapter.name)
+}
+
+/// Lines about the data set and the adapters.
+fn introduction(gpu: &Gpu, dataset: &Dataset, devices: &[Device]) -> String {
+    let adapters: Vec<_> = match devices {
+        [] => vec![about(gpu)],
+        several => several
+            .iter()
+            .map(|device| match &device.adapter {
+                Some(index) => format!("{index}: {}", about(&device.gpu)),
+                None => about(&device.gpu),
+            })
+            .collect(),
     };
     let classes = match dataset.classes() {
         own if dataset.part().is_some_and(|part| part.of > own) => {
@@ -214,14 +261,12 @@ fn introduction(gpu: &Gpu, dataset: &Dataset) -> String {
     };
     format!(
         "data set  {}: {} + {} images of {}×{size}×{size} in {classes}\n\
-         adapter   {} ({}, {} kernels{f16}{cpu})",
+         adapter   {}",
         dataset.name(),
         dataset.train().len(),
         dataset.test().len(),
         dataset.channels(),
-        adapter.name,
-        adapter.backend.to_str(),
-        gpu.kernels().name(),
+        adapters.join("\n          "),
         size = dataset.size(),
     )
 }

@@ -17,7 +17,8 @@ with_setters! {
     /// ```
     #[derive(Debug, Clone, Default)]
     pub struct AdapterChoice {
-        /// Part of a name (any case), or an index into [`adapters_blocking`]'s list.
+        /// Part of a name (any case), or an index into [`adapters_blocking`]'s list. [`each_blocking`](Self::each_blocking)
+        /// says what stands for several adapters.
         pub adapter: Option<String>,
         /// `vulkan`, `metal`, `dx12` or `gl`; in a browser `webgpu`.
         pub backend: Option<String>,
@@ -31,6 +32,92 @@ with_setters! {
         /// Bytes that the buffers of a run may take, see [`Gpu::with_memory_budget`](super::Gpu::with_memory_budget).
         pub memory_budget: Option<u64>,
     }
+}
+
+impl AdapterChoice {
+    /// The word that stands for all adapters.
+    pub const ALL: &str = "all";
+
+    /// Choices of one adapter each, for programs that work on several at once. This choice alone, unless it names several:
+    /// indices or parts of names joined by comma, or [`ALL`](Self::ALL), which stands for every GPU that computes, once
+    /// each: one that several APIs show is taken by the first of them in [`adapters_blocking`]'s list. Without any GPU, it
+    /// stands for the CPUs that act as one. [Hidden](AdapterReport::hidden) ones are taken only if they are named.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for an adapter that is not there or is named twice.
+    pub fn each_blocking(&self) -> Result<Vec<Self>> {
+        blocking("look for adapters", self.each())
+    }
+
+    async fn each(&self) -> Result<Vec<Self>> {
+        let one = |index: usize| Self { adapter: Some(index.to_string()), ..self.clone() };
+        let Some(wanted) = self.several() else { return Ok(vec![self.clone()]) };
+        let mut found = enumerate(self.backend.as_deref()).await?;
+        if is_all(wanted) {
+            let infos: Vec<_> = found.iter().map(wgpu::Adapter::get_info).collect();
+            let all: Vec<_> = all(&infos).into_iter().map(one).collect();
+            // If there is none, opening any says what to do about it.
+            return Ok(if all.is_empty() {
+                vec![Self { adapter: None, ..self.clone() }]
+            } else {
+                all
+            });
+        }
+        found.extend(hidden(self.backend.as_deref()).await?);
+        let named = || found.iter().map(|adapter| adapter.get_info().name);
+        // A name may have a comma in it.
+        if picked(Some(wanted), named()).is_some() {
+            return Ok(vec![self.clone()]);
+        }
+        let mut indices = Vec::new();
+        for piece in wanted.split(',') {
+            let Some(index) = picked(Some(piece), named()).filter(|_| !piece.trim().is_empty())
+            else {
+                let why = format!(
+                    "{:?} is neither in an adapter's name nor its index; there are: {}",
+                    piece.trim(),
+                    listed(&found)
+                );
+                return Err(Error::setting("adapter", wanted, why));
+            };
+            if indices.contains(&index) {
+                let why = format!("{index} is named twice; there are: {}", listed(&found));
+                return Err(Error::setting("adapter", wanted, why));
+            }
+            indices.push(index);
+        }
+        Ok(indices.into_iter().map(one).collect())
+    }
+
+    /// What was asked for, if it may stand for several adapters.
+    fn several(&self) -> Option<&str> {
+        self.adapter.as_deref().filter(|wanted| is_all(wanted) || wanted.contains(','))
+    }
+}
+
+fn is_all(wanted: &str) -> bool {
+    wanted.trim().eq_ignore_ascii_case(AdapterChoice::ALL)
+}
+
+/// Which of these adapters are all: every GPU once, or without any GPU, every CPU.
+fn all(infos: &[wgpu::AdapterInfo]) -> Vec<usize> {
+    use wgpu::DeviceType::Cpu;
+    let cpus = infos.iter().all(|info| info.device_type == Cpu);
+    // As another API or another driver shows it again.
+    let same = |a: &wgpu::AdapterInfo, b: &wgpu::AdapterInfo| {
+        let of_other_api = a.backend != b.backend && (a.vendor, a.device) == (b.vendor, b.device);
+        let at_one_place =
+            !a.device_pci_bus_id.is_empty() && a.device_pci_bus_id == b.device_pci_bus_id;
+        of_other_api || (at_one_place && !cpus)
+    };
+    let mut taken: Vec<usize> = Vec::new();
+    for (index, info) in infos.iter().enumerate() {
+        let again = taken.iter().any(|&earlier| same(&infos[earlier], info));
+        if (cpus || info.device_type != Cpu) && !again {
+            taken.push(index);
+        }
+    }
+    taken
 }
 
 /// What an adapter reports about itself.
@@ -87,6 +174,10 @@ pub async fn adapters(backend: Option<&str>) -> Result<Vec<AdapterReport>> {
 pub(super) async fn choose(choice: &AdapterChoice) -> Result<wgpu::Adapter> {
     let mut found = enumerate(choice.backend.as_deref()).await?;
     let named = |adapter: &wgpu::Adapter| adapter.get_info().name;
+    if choice.adapter.as_deref().is_some_and(is_all) {
+        let why = format!("one adapter is needed here; there are: {}", listed(&found));
+        return Err(Error::setting("adapter", AdapterChoice::ALL, why));
+    }
     let mut index = picked(choice.adapter.as_deref(), found.iter().map(named));
     if index.is_none() {
         // They are looked for only now, because that takes time.
@@ -117,7 +208,13 @@ pub(super) async fn choose(choice: &AdapterChoice) -> Result<wgpu::Adapter> {
         return Err(Error::setting(
             "adapter",
             format!("{wanted:?}"),
-            format!("neither in an adapter's name nor its index; there are: {}", listed(&found)),
+            match choice.several() {
+                None => format!(
+                    "neither in an adapter's name nor its index; there are: {}",
+                    listed(&found)
+                ),
+                Some(_) => format!("one adapter is needed here; there are: {}", listed(&found)),
+            },
         ));
     };
     Ok(found.swap_remove(index))
@@ -239,7 +336,51 @@ no graphics adapter that can compute was found. Install a driver:
 
 #[cfg(test)]
 mod tests {
-    use super::picked;
+    use super::{all, picked};
+
+    fn info(
+        device_type: wgpu::DeviceType,
+        backend: wgpu::Backend,
+        device: u32,
+        place: &str,
+    ) -> wgpu::AdapterInfo {
+        wgpu::AdapterInfo {
+            name: String::new(),
+            vendor: 1,
+            device,
+            device_type,
+            device_pci_bus_id: place.into(),
+            driver: String::new(),
+            driver_info: String::new(),
+            backend,
+            subgroup_min_size: 4,
+            subgroup_max_size: 4,
+            transient_saves_memory: None,
+            limit_bucket: None,
+        }
+    }
+
+    #[test]
+    fn all_is_each_gpu_once() {
+        use wgpu::{
+            Backend::{Dx12, Vulkan},
+            DeviceType::{Cpu, DiscreteGpu, IntegratedGpu},
+        };
+        // Two cards alike, each by two APIs, one of them also by another driver; a third that only one API shows.
+        let cards = [
+            info(DiscreteGpu, Vulkan, 7, "0000:01:00.0"),
+            info(DiscreteGpu, Vulkan, 7, "0000:02:00.0"),
+            info(DiscreteGpu, Vulkan, 7, "0000:02:00.0"),
+            info(DiscreteGpu, Dx12, 7, ""),
+            info(DiscreteGpu, Dx12, 7, ""),
+            info(IntegratedGpu, Dx12, 8, ""),
+            info(Cpu, Vulkan, 9, ""),
+        ];
+        assert_eq!(all(&cards), [0, 1, 5]);
+        let cpus = [info(Cpu, Vulkan, 9, ""), info(Cpu, Vulkan, 9, ""), info(Cpu, Vulkan, 3, "")];
+        assert_eq!(all(&cpus), [0, 1, 2], "these may be several all the same");
+        assert!(all(&[]).is_empty());
+    }
 
     #[test]
     fn an_adapter_is_picked_by_name_or_number() {

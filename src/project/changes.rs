@@ -22,6 +22,8 @@ pub struct Changes {
     pub memory_budget: Option<u64>,
     /// Another place of the same folder of pictures.
     pub dataset: Option<String>,
+    /// Other adapters.
+    pub adapter: Option<String>,
 }
 
 impl Changes {
@@ -56,6 +58,7 @@ impl Changes {
         let machine = &mut record.machine;
         machine.submit_target = self.submit_target.or(machine.submit_target);
         machine.memory_budget = self.memory_budget.or(machine.memory_budget);
+        machine.adapter = self.adapter.clone().or(machine.adapter.take());
         if let Some(dataset) = &self.dataset {
             let was = &mut record.data.name;
             let moved = pictures(was).is_some() && name_of(dataset) == name_of(was);

@@ -47,6 +47,7 @@ pub fn compare(
 ) -> Result<Option<Compared>> {
     let Some(Record { data, .. }) = records.first() else { return Ok(None) };
     OutputFolder::check_for(out, &data.name)?;
+    setup.check_one("a comparison runs its methods on one adapter; name one")?;
     let measures = records.iter().any(Record::wants_baseline) && !records.iter().any(is_random);
     let all_kinds: Vec<_> = records.iter().map(|record| kinds(record, others)).collect();
     let several = all_kinds.iter().any(|kinds| kinds.len() > 1);

@@ -194,6 +194,15 @@ pub enum Left {
         /// Iterations in it.
         done: u32,
     },
+    /// Some of its shards, when no device was left.
+    Shards {
+        /// Where it can be resumed.
+        folder: PathBuf,
+        /// So many are done.
+        done: usize,
+        /// Of so many.
+        of: usize,
+    },
     /// The last good checkpoint before a class diverged.
     Class {
         /// Which.
@@ -399,6 +408,9 @@ impl fmt::Display for Left {
             Self::Refuge(folder) => write!(f, "the run is safe in {}", folder.display()),
             Self::Nothing(error) => write!(f, "and it could not be saved elsewhere: {error}"),
             Self::Iterations { done, .. } => write!(f, "{} are safe", iterations(*done)),
+            Self::Shards { done, of, .. } => {
+                write!(f, "no adapter is left; {done} of {of} shards are done")
+            }
             Self::Class { class, name, saved: None, .. } => {
                 write!(f, "class {class} is {name:?}; there was no checkpoint to keep")
             }

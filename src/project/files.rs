@@ -29,6 +29,8 @@ pub const CHECKPOINT: &str = "checkpoint.safetensors";
 pub const SET: &str = "synthetic.safetensors";
 /// What a run of some classes leaves for joining it with others.
 pub const SHARD: &str = "shard.json";
+/// The folder of the shards of a run on several devices.
+pub const SHARDS: &str = "shards";
 /// The losses and accuracies by iteration.
 pub const METRICS: &str = "metrics.csv";
 /// All images as one picture.

@@ -8,11 +8,14 @@ use std::{
 };
 
 use super::{
-    Adapter, Error, Method, Record, Result,
+    Adapter, Device, Error, Method, Record, Result,
     expected::{Evaluations, Expected},
     words::counted,
 };
-use crate::{Accuracy, Advance, Dataset, Gpu, data};
+use crate::{
+    Accuracy, Advance, Dataset, Gpu,
+    data::{self, Classes},
+};
 
 /// Receives the reports of a run. Every method has a default, and `()` ignores everything.
 pub trait Observer {
@@ -52,10 +55,12 @@ pub enum Event<'a> {
     Made(&'a [PathBuf]),
     /// Everything that was asked for is possible, and work begins.
     Begins {
-        /// The device.
+        /// The device; of several, the first.
         gpu: &'a Gpu,
         /// The data set.
         dataset: &'a Dataset,
+        /// All devices, if there are several.
+        devices: &'a [Device],
     },
     /// From here on this folder can be resumed, whatever happens.
     Resumable(&'a Path),
@@ -178,6 +183,24 @@ pub enum Event<'a> {
         /// None if there was none.
         saved: Option<u32>,
     },
+    /// One of several devices begins with a shard, or ends it.
+    Shard {
+        /// Which.
+        shard: data::Shard,
+        /// Its classes.
+        classes: &'a Classes,
+        /// The device.
+        device: &'a Device,
+        /// Making its images took so many seconds, perhaps on several devices; `None` at the beginning.
+        seconds: Option<f64>,
+    },
+    /// One of several devices failed. What it was at work on goes on elsewhere, from its last checkpoint.
+    Lost {
+        /// Which.
+        device: &'a Device,
+        /// How.
+        error: &'a Error,
+    },
     /// A run continues on another device or driver, so that bits may differ.
     OtherAdapter {
         /// Where it began.
@@ -202,6 +225,11 @@ pub enum Job {
         /// In all.
         of: u32,
     },
+    /// Condensing or choosing on several devices, class by class.
+    Sharing {
+        /// How many devices.
+        devices: usize,
+    },
     /// Choosing images, class by class.
     Choosing,
     /// Evaluating what is saved already.
@@ -218,7 +246,7 @@ impl Job {
     /// The unit of its pieces.
     pub fn unit(&self) -> &'static str {
         match self {
-            Self::Choosing => "classes",
+            Self::Choosing | Self::Sharing { .. } => "classes",
             Self::Condensing => "iterations",
             Self::Training { .. } => "epochs",
             _ => "epochs and tests",
@@ -231,6 +259,8 @@ impl fmt::Display for Job {
         match self {
             Self::Condensing => f.write_str("preparing"),
             Self::Choosing => f.write_str("choosing images"),
+            Self::Sharing { devices: 1 } => f.write_str("classes"),
+            Self::Sharing { devices } => write!(f, "classes on {devices} adapters"),
             Self::Training { of: 1, .. } => f.write_str("training a network on the real images"),
             Self::Training { number, of } => {
                 write!(f, "training network {number} of {of} on the real images")

@@ -365,15 +365,19 @@ fn worths(past: &Past) -> Option<Table> {
 /// The shards that a run was joined from.
 fn shards(past: &Past) -> Option<Table> {
     let shards: Vec<OfShard> = serde_json::from_value(past.figures["shards"].clone()).ok()?;
-    let row = |OfShard { folder, classes, host, seconds, adapter }: OfShard| Row {
-        bar: None,
-        cells: vec![
-            folder.display().to_string(),
-            classes.to_string(),
-            host.unwrap_or_else(|| "–".into()),
-            format!("{} ({})", adapter.name, adapter.backend),
-            duration(seconds),
-        ],
+    let row = |OfShard { folder, classes, host, seconds, index, adapter }: OfShard| {
+        let index = index.filter(|index| index.parse::<usize>().is_ok());
+        let index = index.map(|index| format!("{index}: ")).unwrap_or_default();
+        Row {
+            bar: None,
+            cells: vec![
+                folder.display().to_string(),
+                classes.to_string(),
+                host.unwrap_or_else(|| "–".into()),
+                format!("{index}{} ({})", adapter.name, adapter.backend),
+                duration(seconds),
+            ],
+        }
     };
     Some(Table {
         title: "Shards".into(),

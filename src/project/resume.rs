@@ -5,7 +5,7 @@ use std::{fs, path::Path, time::Duration};
 use super::{
     Changes, Error, Event, FolderFault, Observer, OutputFolder, Ran, Record, Repeated, Result,
     changes::open,
-    files::{RECORD, are_several, holds_a_run},
+    files::{CHECKPOINT, RECORD, SHARDS, are_several, holds_a_run},
     run::Task,
     series,
 };
@@ -38,7 +38,8 @@ pub fn resume(
     check(dir)?;
     let record = changes.read(dir)?;
     changes.check(dir)?;
-    if !record.shards.is_empty() && !record.is_finished() {
+    let own_shards = dir.join(SHARDS).is_dir();
+    if !record.shards.is_empty() && !own_shards && !record.is_finished() {
         return Err(Error::folder(dir, FolderFault::Joined));
     }
     if record.is_finished() {
@@ -46,7 +47,12 @@ pub fn resume(
     }
     let mut folder = OutputFolder::again(dir)?;
     observer.see(Event::Resumable(dir));
-    let setup = open(&record, observer)?;
+    let mut setup = open(&record, observer)?;
+    if setup.is_shared_out() && changes.adapter.is_none() && dir.join(CHECKPOINT).is_file() {
+        // There was but one when it began.
+        log::warn!("this run was begun on one adapter, and goes on on the first of these");
+        setup = setup.on(setup.devices().into_iter().take(1).collect());
+    }
     setup.begins(observer);
     let task = Task::new(&setup, &record, checkpoint_every)?;
     task.run(&mut folder, observer).map(|ran| Resumed::One(Box::new(ran)))

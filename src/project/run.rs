@@ -1,5 +1,7 @@
 //! One run of one method, from its record to the files in its folder.
 
+mod in_shards;
+
 use std::{
     path::{Path, PathBuf},
     time::Duration,
@@ -9,7 +11,9 @@ use super::{
     Checkpoints, Error, Event, Figures, Job, Left, Losses, MethodSettings, Observer, OutputFolder,
     Point, Record, Result, Seconds, Setup, Worth, animate,
     architectures::complete,
-    files::{ARCHITECTURES, CHECKPOINT, DECODED, FIGURES, GRID, IMAGES, METRICS, RECORD, SET},
+    files::{
+        ARCHITECTURES, CHECKPOINT, DECODED, FIGURES, GRID, IMAGES, METRICS, RECORD, SET, SHARDS,
+    },
     keep, kept,
     make::{Made, check_condensing, condense, select},
     names, page, random, report_of,
@@ -102,6 +106,7 @@ impl<'a> Task<'a> {
         }
         let Record { settings, evaluation, eval_every, data, .. } = &record.of_part();
         match settings {
+            Some(_) if setup.is_shared_out() => in_shards::check(setup, &record)?,
             Some(MethodSettings::Condensing(settings)) => {
                 check_condensing(
                     setup,
@@ -118,7 +123,9 @@ impl<'a> Task<'a> {
         if let Some(evaluation) = evaluation {
             check_test(&data.name, dataset)?;
             for evaluation in [evaluation].into_iter().chain(&record.other_protocol) {
-                Evaluation::check(gpu, dataset, images, evaluation)?;
+                for device in setup.devices() {
+                    Evaluation::check(&device.gpu, dataset, images, evaluation)?;
+                }
             }
         }
         Ok(Self { setup, record, checkpoint_every })
@@ -138,6 +145,16 @@ impl<'a> Task<'a> {
         let Self { setup, record, .. } = self;
         observer.see(Event::Run { record: &record.of_part(), folder: folder.path() });
         let mut checkpoints = Checkpoints::new(self.checkpoint_every);
+        if record.settings.is_some()
+            && (setup.is_shared_out() || folder.path().join(SHARDS).is_dir())
+        {
+            let made = in_shards::make(self, folder, observer)?;
+            let Some((made, shards, left)) = made else { return Ok(None) };
+            // By the devices that are left, and with the shards in the record.
+            let record = Record { shards, ..record.clone() };
+            let task = Task { setup: &left, record, checkpoint_every: self.checkpoint_every };
+            return task.finish(made, folder, &mut checkpoints, observer).map(Some);
+        }
         let made = match &record.settings {
             Some(MethodSettings::Condensing(settings)) => {
                 condense(setup, settings, record, folder, &mut checkpoints, observer)

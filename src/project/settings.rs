@@ -264,7 +264,8 @@ pub static SETTINGS: &[Setting] = &[
          for report.html and progress.png [default: 10]",
     ),
     setting("machine", "adapter", Text, "Machine").value("NAME-OR-INDEX").help(
-        "The adapter: part of its name, or its index in `dm-wgpu adapters` [default: the best]",
+        "The adapter: part of its name, or its index in `dm-wgpu adapters`; several joined by comma, or all, which is every \
+         GPU once, CPUs only without any: they share out classes and evaluations [default: the best]",
     ),
     setting("machine", "backend", OneOf(|| BACKENDS.to_vec()), "Machine")
         .value("API")

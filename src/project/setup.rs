@@ -7,23 +7,27 @@ use std::{
 };
 
 use super::{
-    Data, Error, Event, Job, Machine, Observer, Record, Result,
+    Data, Device, Error, Event, Job, Machine, Observer, Record, Result,
+    devices::{opened, pieces},
     expected::Speeds,
     observer::{finish, prepare},
     outlook::Outlook,
     record::pictures,
+    share_out::{Pieces, Seen, share_out},
 };
 use crate::{
     Accuracy, Dataset, Error as Failure, Evaluation, EvaluationSettings, Gpu, Settings,
     TrainingSet,
-    data::{self, Sources},
+    data::{self, Shard, Sources},
 };
 
 /// A device and a data set.
 #[derive(Debug, Clone)]
 pub struct Setup {
-    /// The device.
+    /// The device; if there are several, the first.
     pub gpu: Gpu,
+    /// All of them, if there are several, among which work is shared out.
+    pub(super) devices: Vec<Device>,
     /// The data set.
     pub dataset: Arc<Dataset>,
     /// The options with which the device was opened.
@@ -34,21 +38,73 @@ pub struct Setup {
 impl Setup {
     /// Of a device and a data set that are there.
     pub fn new(gpu: Gpu, dataset: Arc<Dataset>) -> Self {
-        Self { gpu, dataset, machine: None, outlook: Outlook::default() }
+        Self { gpu, devices: Vec::new(), dataset, machine: None, outlook: Outlook::default() }
     }
 
-    /// Opens the device and loads the data set, which may be downloaded.
+    /// The same with further devices, among which runs share out their classes, and evaluations their networks.
+    #[must_use]
+    pub fn with_others(mut self, others: impl IntoIterator<Item = Gpu>) -> Self {
+        let all = [self.gpu.clone()].into_iter().chain(others);
+        self.devices = all.map(|gpu| Device { adapter: None, gpu }).collect();
+        self.devices.truncate(if self.devices.len() > 1 { usize::MAX } else { 0 });
+        self
+    }
+
+    /// Opens the devices and loads the data set, which may be downloaded.
     pub fn open(machine: &Machine, data: &Data, observer: &mut dyn Observer) -> Result<Self> {
         // The quick check comes first: without an adapter nothing needs to be downloaded.
-        let gpu = Gpu::headless_blocking(&machine.adapter_choice()?)?;
+        let mut devices = opened(&machine.adapter_choice()?)?;
+        let gpu = devices[0].gpu.clone();
+        if devices.len() == 1 {
+            devices.clear();
+        }
         let dataset = Arc::new(load(data, observer)?);
-        Ok(Self { machine: Some(machine.clone()), ..Self::new(gpu, dataset) })
+        Ok(Self { devices, machine: Some(machine.clone()), ..Self::new(gpu, dataset) })
+    }
+
+    /// Whether there are several devices.
+    pub fn is_shared_out(&self) -> bool {
+        !self.devices.is_empty()
+    }
+
+    /// Its devices, one or several.
+    pub(super) fn devices(&self) -> Vec<Device> {
+        match self.is_shared_out() {
+            true => self.devices.clone(),
+            false => {
+                let adapter = self.machine.as_ref().and_then(|machine| machine.adapter.clone());
+                vec![Device { adapter, gpu: self.gpu.clone() }]
+            }
+        }
+    }
+
+    /// The same with these devices.
+    pub(super) fn on(&self, mut devices: Vec<Device>) -> Self {
+        let gpu = devices.first().map_or_else(|| self.gpu.clone(), |first| first.gpu.clone());
+        if devices.len() == 1 {
+            devices.clear();
+        }
+        Self { gpu, devices, ..self.clone() }
+    }
+
+    /// Refuses several devices for what needs one.
+    pub(super) fn check_one(&self, why: &str) -> Result<()> {
+        match self.is_shared_out() {
+            true => Err(Failure::setting("adapter", self.asked(), why).into()),
+            false => Ok(()),
+        }
+    }
+
+    /// The adapters as they were asked for.
+    pub(super) fn asked(&self) -> String {
+        let asked = self.machine.as_ref().and_then(|machine| machine.adapter.clone());
+        asked.unwrap_or_else(|| format!("{} devices", self.devices().len()))
     }
 
     /// The same with another device where this one was opened here: one that was lost stays lost.
     pub(super) fn reopen(&mut self) -> Result<()> {
         if let Some(machine) = &self.machine {
-            self.gpu = Gpu::headless_blocking(&machine.adapter_choice()?)?;
+            self.gpu = opened(&machine.adapter_choice()?)?.swap_remove(0).gpu;
             self.outlook = Outlook::of(self.outlook.series.clone());
         }
         Ok(())
@@ -62,7 +118,8 @@ impl Setup {
 
     /// Reports that work on it begins.
     pub fn begins(&self, observer: &mut dyn Observer) {
-        observer.see(Event::Begins { gpu: &self.gpu, dataset: &self.dataset });
+        let Self { gpu, dataset, devices, .. } = self;
+        observer.see(Event::Begins { gpu, dataset, devices });
     }
 
     /// What the outlook measures, if it has not.
@@ -96,6 +153,10 @@ impl Setup {
         job: Job,
         observer: &mut dyn Observer,
     ) -> Result<Option<Measured>> {
+        let asked = networks.clone().unwrap_or(0..settings.nets);
+        if self.is_shared_out() && asked.len() > 1 {
+            return self.measure_on_all(train, settings, asked, job, observer);
+        }
         let whole = matches!(train, TrainingSet::Whole);
         let mut evaluation = prepare(observer, (job.clone(), true), |_| {
             let dataset = Arc::clone(&self.dataset);
@@ -116,6 +177,62 @@ impl Setup {
         let measured = train_and_test(&mut evaluation, &share, observer);
         observer.see(Event::Ended);
         measured
+    }
+
+    /// The same with the networks shared out among all devices.
+    fn measure_on_all(
+        &self,
+        train: TrainingSet,
+        settings: &EvaluationSettings,
+        networks: Range<usize>,
+        job: Job,
+        observer: &mut dyn Observer,
+    ) -> Result<Option<Measured>> {
+        let of = pieces(networks.len(), self.devices.len());
+        let parts = (1..=of).map(|number| {
+            let (first, count) = Shard::new(number, of)?.part(networks.len())?;
+            Ok(networks.start + first..networks.start + first + count)
+        });
+        let parts = parts.collect::<Result<Vec<_>>>()?;
+        let outlooks: Vec<_> = self.devices.iter().map(|_| Outlook::default()).collect();
+        let work = |device: usize, part: usize, relay: &mut dyn Observer| {
+            let (gpu, outlook) = (self.devices[device].gpu.clone(), outlooks[device].clone());
+            let mut own = Self::new(gpu, Arc::clone(&self.dataset));
+            own.outlook = outlook;
+            let some = Some(parts[part].clone());
+            own.measure_networks(train.clone(), settings, some, job.clone(), relay)
+        };
+        // Nothing is prepared here, but whoever listens hears what begins.
+        prepare(observer, (job.clone(), true), |_| Ok(()))?;
+        let total = (networks.len() * (settings.epochs as usize + 1)) as u32;
+        observer.see(Event::Began { job: job.clone(), pieces: total, expected: None });
+        let weights: Vec<_> =
+            parts.iter().map(|part| (part.len() * (settings.epochs as usize + 1)) as f64).collect();
+        let parts_done = vec![0.0; parts.len()];
+        let open = (0..parts.len()).collect();
+        let pieces = Pieces { weights: &weights, parts: parts_done, open, resumed: false };
+        let shared = share_out(
+            self.devices.len(),
+            pieces,
+            &work,
+            observer,
+            &mut |observer, device, seen| {
+                if let Seen::Lost(error) = seen {
+                    observer.see(Event::Lost { device: &self.devices[device], error });
+                }
+            },
+        );
+        observer.see(Event::Ended);
+        let shared = shared?;
+        match shared.done.into_iter().collect::<Option<Vec<Measured>>>() {
+            Some(all) => {
+                let runs = all.iter().flat_map(|measured| measured.accuracy.runs.clone()).collect();
+                let seconds = all.iter().map(|measured| measured.seconds).sum();
+                Ok(Some(Measured { accuracy: Accuracy::of(runs), seconds }))
+            }
+            None if shared.alive.contains(&true) => Ok(None),
+            None => shared.failure.map_or(Ok(None), Err),
+        }
     }
 }
 

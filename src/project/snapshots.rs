@@ -104,10 +104,10 @@ pub fn read(run: &Path, like: &Sheet) -> Vec<(u32, Sheet)> {
 }
 
 /// Writes those of a run from those of its shards, as far as all have them.
-pub fn join(shards: &[(&Classes, Vec<(u32, Sheet)>)], like: &Sheet, run: &Path) -> Result<()> {
+pub fn join(shards: &[(Classes, Vec<(u32, Sheet)>)], like: &Sheet, run: &Path) -> Result<()> {
     let Some((_, first)) = shards.first() else { return Ok(()) };
     for (iteration, _) in first {
-        let found = |(classes, own): &(&Classes, Vec<(u32, Sheet)>)| {
+        let found = |(classes, own): &(Classes, Vec<(u32, Sheet)>)| {
             let (_, sheet) = own.iter().find(|(other, _)| other == iteration)?;
             let classes = classes.numbers().iter().enumerate();
             Some(classes.map(|(at, class)| (*class, sheet.class(at).to_vec())).collect::<Vec<_>>())

@@ -23,6 +23,8 @@ mod pytorch_figures;
 #[cfg(feature = "files")]
 mod real_mnist;
 mod selection;
+#[cfg(feature = "files")]
+mod several_devices;
 mod shards;
 
 use std::sync::{Arc, OnceLock};

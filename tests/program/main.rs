@@ -29,6 +29,8 @@ mod resume;
 mod run;
 #[cfg(unix)]
 mod run_failures;
+#[cfg(unix)]
+mod several_adapters;
 mod shards;
 #[cfg(unix)]
 mod signals;

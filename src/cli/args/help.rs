@@ -46,6 +46,8 @@ Examples:
       five seeds, and the accuracy over all their networks
   dm-wgpu --dataset mnist --shard 2/8 --out shards/2
       an eighth of the classes, on one of eight devices; dm-wgpu join puts them together
+  dm-wgpu --dataset mnist --adapter all
+      on all GPUs of this machine at once
   dm-wgpu evaluate runs/mnist-ipc10-seed0
       what a set is worth, of a run or from elsewhere
   dm-wgpu compare --dataset mnist --ipc 1

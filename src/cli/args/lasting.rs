@@ -12,7 +12,7 @@ use crate::cli::values;
 #[derive(Debug, Args)]
 pub struct LastingArgs {
     /// Go on with the run in this folder, or with the repeats in it, as asked for then, from its last
-    /// checkpoint. Other --iterations, another --submit-target or --memory-budget, a new place of --data-dir or of a --dataset
+    /// checkpoint. Other --iterations, another --adapter, --submit-target or --memory-budget, a new place of --data-dir or of a --dataset
     /// folder:PATH, --checkpoint-every, --json and --quiet may stand beside it.
     #[arg(long, value_name = "DIR", help_heading = "Long runs")]
     pub resume: Option<PathBuf>,
@@ -25,8 +25,9 @@ pub struct LastingArgs {
 }
 
 /// Options that may stand beside `--resume`, of data sets only a folder of pictures.
-const BESIDE: [&str; 10] = [
+const BESIDE: [&str; 11] = [
     "resume",
+    "adapter",
     "iterations",
     "submit_target",
     "memory_budget",

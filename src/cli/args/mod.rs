@@ -271,8 +271,13 @@ pub enum Command {
     Report(ReportArgs),
 }
 
+const ONE_ADAPTER: &str =
+    "The adapter: part of its name, or its index in `dm-wgpu adapters` [default: the best]";
+
 /// Help for flags that a subcommand shares with runs but that mean something else there.
-const OTHERWISE: [(&str, &str, &str); 12] = [
+const OTHERWISE: [(&str, &str, &str); 14] = [
+    ("bench", "adapter", ONE_ADAPTER),
+    ("compare", "adapter", ONE_ADAPTER),
     (
         "evaluate",
         "dataset",

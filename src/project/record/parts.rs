@@ -23,6 +23,9 @@ pub struct OfShard {
     pub host: Option<String>,
     /// Making its images took so many.
     pub seconds: f64,
+    /// Which of the machine's adapters it was, as it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index: Option<String>,
     /// The device.
     pub adapter: Adapter,
 }
@@ -51,7 +54,7 @@ pub struct Data {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Machine {
-    /// A part of its name, or its index.
+    /// A part of its name, or its index; or several, as [`AdapterChoice::each_blocking`] takes them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub adapter: Option<String>,
     /// The graphics API.
