@@ -59,9 +59,7 @@ fn for_people(
     parts.push(format!("Source:\n{}", indented(&aligned(&sources))));
     let downloading = match downloads {
         true => "Missing data sets are downloaded there when --dataset names them.",
-        false => {
-            "Without --data-dir and DM_WGPU_DATA, missing data sets are downloaded to the cache."
-        }
+        false => "Without --data-dir and DM_WGPU_DATA, missing ones are downloaded to the cache.",
     };
     parts.push(match folder {
         Some(folder) => format!("Looked for in {}.\n{downloading}", folder.display()),

@@ -117,7 +117,7 @@ pub(super) async fn choose(choice: &AdapterChoice) -> Result<wgpu::Adapter> {
         return Err(Error::setting(
             "adapter",
             format!("{wanted:?}"),
-            format!("neither in an adapter's name nor its index; there are: {}", listed(&found)),
+            format!("no adapter has this name or index; there are: {}", listed(&found)),
         ));
     };
     Ok(found.swap_remove(index))

@@ -130,7 +130,7 @@ fn a_run_killed_before_its_first_checkpoint_begins_again() {
     command.args(words(asked)).args(words("--checkpoint-every 0 --out run"));
     killed(&mut command, &place.path().join("run/run.toml"));
     let told = finish(&place, "run");
-    assert!(!told.contains("resumed "), "{told}");
+    assert!(!told.contains("resumed   after"), "{told}");
     assert_same(&place, "run", "whole");
 }
 

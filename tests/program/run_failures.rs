@@ -76,7 +76,7 @@ fn broken_checkpoints_and_those_of_other_runs_are_refused() {
     }
     fs::remove_file(&path).unwrap();
     let told = finish(&place, "run --iterations 6");
-    assert!(!told.contains("resumed "), "{told}");
+    assert!(!told.contains("resumed   after"), "{told}");
     assert!(set(&place, "run") == set(&place, "whole"));
 }
 
