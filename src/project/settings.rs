@@ -188,8 +188,8 @@ pub static SETTINGS: &[Setting] = &[
          50, 25, 20, 15, 10 from --ipc 10, 20, 30, 40, 50 on]",
     ),
     setting("settings", "lr_net", Rate, "Method").of(Methods::Training).help(
-        "Learning rate of the networks that are trained on the synthetic images; dd learns a rate per step, which starts \
-         here [default: 0.01; dd: 0.02]",
+        "Learning rate of the networks that are trained on the synthetic images; dd learns a rate per step, \
+         starting from this one [default: 0.01; dd: 0.02]",
     ),
     setting("settings", "dd_init", OneOf(|| DdInit::ALL.map(DdInit::name).to_vec()), "Method")
         .value("WEIGHTS")
@@ -205,7 +205,7 @@ pub static SETTINGS: &[Setting] = &[
         .of(Methods::Distilling)
         .help("Passes of dd over the images; each step of each pass has its own learning rate [default: 3]"),
     setting("settings", "alpha", Weight, "Method").of(Methods::Trajectory).help(
-        "Weight of the loss that later snapshots recognise the images by; 0 leaves it out [default: 2.5; 0.5 from --ipc 50 on]",
+        "Weight of recognition by later snapshots in the loss; 0 leaves it out [default: 2.5; 0.5 from --ipc 50 on]",
     ),
     setting("settings", "trajectories", Whole(1, 100), "Method")
         .of(Methods::Trajectory)
@@ -214,7 +214,7 @@ pub static SETTINGS: &[Setting] = &[
         "Epochs that each of these networks is trained for [default: 60; best: 20; small: 5; smoke: 1]",
     ),
     setting("settings", "shown", Whole(1, 1_000_000), "Method").of(Methods::Trajectory).help(
-        "Most synthetic images per class that an iteration uses; more are drawn from at random [default: 200]",
+        "Synthetic images per class in an iteration at most; of more, they are drawn at random [default: 200]",
     ),
     setting("settings", "augment", Augmentations, "Method").of(Methods::Augmenting).help(
         "Augmentations, one of which is drawn for each update and class: any of color, crop, cutout, \
@@ -292,7 +292,7 @@ pub static SETTINGS: &[Setting] = &[
         "Milliseconds that a submission to the GPU should take at most; longer work is cut [default: 100]",
     ),
     setting("data", "data_dir", Path, "Machine")
-        .help("Folder of data sets [default: DM_WGPU_DATA, else the user's cache, which missing ones are downloaded to]"),
+        .help("Folder of data sets; nothing is downloaded to it [default: DM_WGPU_DATA, else the user's cache, with downloads]"),
     setting("", "runs", Whole(1, 10_000), "Long runs")
         .help("Repeat the run with N seeds, from --seed on, each in its own folder"),
 ];

@@ -65,7 +65,7 @@ impl ShardArgs {
         match (self.shard, self.shards) {
             (None, _) => Ok(None),
             (Some(ShardAsked::These(_)), Some(_)) => {
-                Err("--shards is for --shard auto; K/N says how many there are".into())
+                Err("--shards is for --shard auto; K/N has the number of shards already".into())
             }
             (Some(ShardAsked::These(shard)), None) => Ok(Some(shard)),
             (Some(ShardAsked::Auto), shards) => {
@@ -86,11 +86,13 @@ impl ShardArgs {
                 }
                 let Some(index) = number(INDEX)? else {
                     return Err(format!(
-                        "--shard auto: neither {TASK} nor {INDEX} is set; say --shard K/N"
+                        "--shard auto: neither {TASK} nor {INDEX} is set; give --shard K/N"
                     ));
                 };
                 let shards = shards.ok_or_else(|| {
-                    format!("--shard auto: {INDEX} does not say how many shards there are; add --shards N")
+                    format!(
+                        "--shard auto: {INDEX} does not give the number of shards; add --shards N"
+                    )
                 })?;
                 of(index.saturating_add(1), shards).map_err(|_| {
                     format!("--shard auto: {INDEX} is {index}, 0 to {} is needed", shards - 1)
