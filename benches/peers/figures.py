@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Accuracies beside which those of `dm-wgpu` can be put, by PyTorch: condenses MNIST (`condense`), or trains networks on a
-set that `dm-wgpu export` wrote as npz, or that `condense` did, and tests them (`evaluate`).
+"""Accuracies in PyTorch, to compare with those of `dm-wgpu`. `condense` condenses MNIST; `evaluate` trains networks on a set,
+which `condense` or `dm-wgpu export` wrote as npz, and tests them.
 
-Written from docs/formulas.md and from docs/guide.md's table of networks. DATA is the folder of MNIST's four files, plain or
-as .gz. The last line on stdout is one JSON object. Needs torch, numpy and nothing else.
+Written from docs/formulas.md and from the table of networks in docs/guide.md. DATA is the folder of MNIST's four files, plain
+or as .gz. The last line on stdout is one JSON object. Needs torch and numpy only.
 """
 import argparse
 import gzip
@@ -22,7 +22,7 @@ from pytorch import BATCH, ConvNet, augment, draw, strategy
 
 MEAN, STD = 0.1307, 0.3081
 CLASSES = 10
-# Moves of the pixels per network, and epochs of training between two of them, by images per class (DC, DSA).
+# By images per class, for DC and DSA: updates of the pixels per network, and epochs of training between two updates.
 LOOPS = {1: (1, 1), 10: (10, 50), 20: (20, 25), 30: (30, 20), 40: (40, 15), 50: (50, 10)}
 
 
@@ -63,7 +63,7 @@ class Residual(nn.Module):
 
 
 def network(name, width):
-    """A fresh network for MNIST's images."""
+    """A new random network for MNIST's images."""
     relu, pool = nn.ReLU(inplace=True), nn.MaxPool2d(2)
     if name == "convnet":
         return ConvNet(1, 28, width, 3, CLASSES)
@@ -98,7 +98,7 @@ def network(name, width):
 
 
 def train(net, images, labels, epochs, names):
-    """As `dm-wgpu evaluate` does: docs/formulas.md, "The evaluation"."""
+    """Trains as `dm-wgpu evaluate` does: docs/formulas.md, "The evaluation"."""
     optimiser = torch.optim.SGD(net.parameters(), lr=0.01, momentum=0.9, weight_decay=5e-4)
     schedule = torch.optim.lr_scheduler.MultiStepLR(optimiser, [epochs // 2 + 1], 0.1)
     for _ in range(epochs):
@@ -217,22 +217,22 @@ def main():
     commands = parser.add_subparsers(dest="command", required=True)
     own = commands.add_parser("condense")
     own.add_argument("data", type=pathlib.Path)
-    own.add_argument("out", type=pathlib.Path, help="an npz to write")
+    own.add_argument("out", type=pathlib.Path, help="the npz to write")
     own.add_argument("--method", choices=["dm", "dc", "dsa"], default="dm")
     own.add_argument("--ipc", type=int, default=1)
     own.add_argument("--iterations", type=int, default=300)
     own.add_argument("--batch-real", type=int, default=64)
-    own.add_argument("--lr-img", type=float, help="1 for dm, else 0.1")
+    own.add_argument("--lr-img", type=float, help="learning rate of the pixels [default: 1 for dm, else 0.1]")
     other = commands.add_parser("evaluate")
     other.add_argument("data", type=pathlib.Path)
     other.add_argument("set", type=pathlib.Path, help="an npz with images and labels")
-    other.add_argument("--net", default="convnet", help="convnet, mlp, lenet, alexnet, vgg11, resnet18, joined by comma")
+    other.add_argument("--net", default="convnet", help="kinds of network, joined by comma: convnet, mlp, lenet, alexnet, vgg11, resnet18")
     other.add_argument("--nets", type=int, default=2, help="networks of each kind")
     other.add_argument("--epochs", type=int, default=300)
     for each in [own, other]:
-        each.add_argument("--width", type=int, default=32, help="of the ConvNet")
+        each.add_argument("--width", type=int, default=32, help="channels of each convolution of the ConvNet")
         each.add_argument("--seed", type=int, default=0)
-        each.add_argument("--threads", type=int, help="PyTorch's own choice by default")
+        each.add_argument("--threads", type=int, help="threads of the CPU [default: PyTorch's choice]")
     options = parser.parse_args()
     if options.threads:
         torch.set_num_threads(options.threads)

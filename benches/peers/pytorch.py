@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""One iteration of distribution matching, or one evaluation epoch, in PyTorch: prints how long it takes.
+"""Times iterations of distribution matching, or evaluation epochs, in PyTorch.
 
-The same work as `dm-wgpu bench` does, written as the method's authors organise it: class after class,
-eager, float32. The last line on stdout is one JSON object. Needs torch and nothing else.
+This is the same work as that of `dm-wgpu bench`, organised as the method's authors do: class after class,
+eager, float32. The last line on stdout is one JSON object. Needs torch only.
 """
 import argparse
 import json
@@ -23,19 +23,19 @@ WARM_UP = 2
 
 
 class ConvNet(nn.Module):
-    """Convolution, instance norm, ReLU, average pool, `depth` times; with `classes`, a linear layer."""
+    """`depth` times convolution, instance norm, ReLU, average pool; with `classes`, then a linear layer."""
 
     def __init__(self, channels, size, width, depth, classes=None):
         super().__init__()
         blocks = []
         for block in range(depth):
             inner = width if block else channels
-            # MNIST's 28 rows become 32, which halve well.
+            # MNIST's 28 rows become 32, which can be halved several times.
             padding = 3 if inner == 1 and not block else 1
             size = size + 2 * padding - 2
             blocks += [
                 nn.Conv2d(inner, width, 3, padding=padding),
-                # With a group for each channel this is instance norm, and takes weight and bias.
+                # With one group per channel, this is instance norm with weight and bias.
                 nn.GroupNorm(width, width),
                 nn.ReLU(inplace=True),
                 nn.AvgPool2d(2),
@@ -49,13 +49,13 @@ class ConvNet(nn.Module):
 
 
 def strategy(channels):
-    """Digits are not mirrored."""
+    """All augmentations, without flip for digits."""
     every = ["color", "crop", "cutout", "flip", "scale", "rotate"]
     return [name for name in every if channels == 3 or name != "flip"]
 
 
 def draw(name, count, size, device):
-    """Parameters of `count` images for one augmentation. One set of them serves a whole batch too."""
+    """Parameters of one augmentation for `count` images. Those of one image can serve a whole batch."""
 
     def uniform(low, high):
         return torch.empty(count, device=device).uniform_(low, high)
@@ -119,7 +119,7 @@ def augment(name, images, parameters):
 
 
 def iteration(options, shape, device, layout):
-    """Returns what does one iteration."""
+    """Returns a function that does one iteration."""
     classes, channels, size, depth = shape
     names = strategy(channels)
     picked = max(4096, options.batch_real)
@@ -151,7 +151,7 @@ def iteration(options, shape, device, layout):
 
 
 def epoch(options, shape, device, layout):
-    """Returns what trains a classifier for one epoch."""
+    """Returns a function that trains a classifier for one epoch."""
     classes, channels, size, depth = shape
     names = strategy(channels)
     count = classes * options.ipc
@@ -180,10 +180,10 @@ def main():
     parser.add_argument("--ipc", type=int, default=10)
     parser.add_argument("--width", type=int, default=128)
     parser.add_argument("--batch-real", type=int, default=256)
-    parser.add_argument("--iterations", type=int, default=5, help="that are timed, after two that are not")
+    parser.add_argument("--iterations", type=int, default=5, help="iterations or epochs to time, after two to warm up")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--memory-format", choices=["contiguous", "channels_last"], default="contiguous")
-    parser.add_argument("--threads", type=int, help="of the CPU; PyTorch's own choice by default")
+    parser.add_argument("--threads", type=int, help="threads of the CPU [default: PyTorch's choice]")
     options = parser.parse_args()
     if min(options.ipc, options.width, options.batch_real, options.iterations) < 1:
         parser.error("numbers start at 1")
@@ -193,7 +193,7 @@ def main():
         torch.set_num_threads(options.threads)
 
     torch.manual_seed(0)
-    # With it, cuDNN and cuBLAS would round factors to 10 bits: no longer the same work.
+    # With TF32, cuDNN and cuBLAS would round factors to 10 bits, which is not the same work.
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cudnn.benchmark = True

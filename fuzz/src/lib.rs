@@ -1,8 +1,8 @@
-//! What is done with bytes that anybody may have written: each function gives them to the reader of one
-//! format, as a user's file, and looks at what comes out. A refusal is as good as a data set; a panic, an
-//! allocation out of all proportion, or a result that contradicts itself is not.
+//! Tests for the readers of files with arbitrary bytes. Each function gives bytes to the reader of one format, as
+//! the content of a user's file, and checks the result. Both an error and a data set are fine; a panic, a huge
+//! allocation or a result that contradicts itself is a failure.
 //!
-//! The fuzz targets call these, and so does `tests/corpus.rs`, which replays what was found worth keeping.
+//! The fuzz targets call these functions, and so does `tests/corpus.rs`, which replays the inputs that were kept.
 
 use std::{fs, path::Path};
 
@@ -12,11 +12,10 @@ use dm_wgpu::{
     import, testing,
 };
 
-/// What is done with a file: whether it is taken.
+/// Reads a file and returns whether it was accepted.
 pub type Load = fn(&[u8]) -> bool;
 
-/// Each format's name, which is also that of its folder in `tests/corpus` and in its archive, and what is done with
-/// its bytes.
+/// The name of each format, which is also that of its folder in `tests/corpus` and in the archive, and its function.
 #[allow(dead_code)]
 pub const LOADERS: [(&str, Load); 9] = [
     ("idx", idx),
@@ -30,7 +29,7 @@ pub const LOADERS: [(&str, Load); 9] = [
     ("picture", picture),
 ];
 
-/// MNIST's files: the labels, behind their length in two bytes, and then the images.
+/// MNIST's files: the length of the labels in two bytes, the labels, and then the images.
 pub fn idx(bytes: &[u8]) -> bool {
     let (labels, images) = two(bytes);
     let files = [("images-idx3", images), ("labels-idx1", labels)];
@@ -40,13 +39,13 @@ pub fn idx(bytes: &[u8]) -> bool {
     load("mnist", files.as_flattened())
 }
 
-/// SVHN's MATLAB files, the same for training and test.
+/// SVHN's MATLAB files, the same bytes for training and test.
 pub fn mat(bytes: &[u8]) -> bool {
     load("svhn", &["train", "test"].map(|split| (format!("{split}_32x32.mat"), bytes)))
 }
 
-/// CIFAR-100's records, the same for training and test, behind the names of its classes and their length in
-/// two bytes.
+/// CIFAR-100's files: the length of the class names in two bytes, the names, and then the records, the same for
+/// training and test.
 pub fn cifar(bytes: &[u8]) -> bool {
     let (names, records) = two(bytes);
     let files = [("train.bin", records), ("test.bin", records), ("fine_label_names.txt", names)];
@@ -58,7 +57,7 @@ pub fn tar(bytes: &[u8]) -> bool {
     load("cifar100", &[("cifar-100-binary.tar.gz".to_owned(), bytes)])
 }
 
-/// Tiny ImageNet's archive, its pictures made smaller.
+/// Tiny ImageNet's archive; its pictures are resampled to a smaller size.
 pub fn zip(bytes: &[u8]) -> bool {
     in_folder(&[("set.zip".to_owned(), bytes)], |folder| {
         let set = testing::zipped_pictures(&folder.join("set.zip"), 4, folder);
@@ -66,7 +65,7 @@ pub fn zip(bytes: &[u8]) -> bool {
     })
 }
 
-/// Synthetic sets as safetensors, this crate's own and others'.
+/// Synthetic sets as safetensors, of this crate and of other programs.
 pub fn sets(bytes: &[u8]) -> bool {
     in_folder(&[("set.safetensors".to_owned(), bytes)], |folder| {
         let path = folder.join("set.safetensors");
@@ -80,14 +79,14 @@ pub fn sets(bytes: &[u8]) -> bool {
     })
 }
 
-/// The same as NumPy's arrays in a zip archive, or a data set in such arrays.
+/// Synthetic sets, or data sets, as NumPy arrays in a zip archive.
 pub fn npz(bytes: &[u8]) -> bool {
     let dataset = import::dataset_from_npz("set.npz", bytes).is_ok();
     dataset
         | in_folder(&[("set.npz".to_owned(), bytes)], |folder| imported(&folder.join("set.npz")))
 }
 
-/// A run in the middle.
+/// The checkpoint of a run.
 pub fn checkpoint(bytes: &[u8]) -> bool {
     in_folder(&[("checkpoint.safetensors".to_owned(), bytes)], |folder| {
         let Ok(read) = Checkpoint::load(&folder.join("checkpoint.safetensors")) else {
@@ -106,13 +105,13 @@ pub fn picture(bytes: &[u8]) -> bool {
         let pixels = testing::picture(bytes, channels, 6);
         pixels.is_ok_and(|pixels| pixels.len() == channels * 36)
     };
-    // Grey ones may be had in colour, and coloured ones not in grey.
+    // A grey picture can be read in colour, but a coloured one not in grey.
     let (grey, coloured) = (fitted(1), fitted(3));
     assert!(coloured || !grey);
     coloured
 }
 
-/// A set that was read in every way that there is.
+/// Reads a set in every possible way.
 fn imported(path: &Path) -> bool {
     let Ok(set) = import::read(path) else { return false };
     let sheet = set.into_sheet();
@@ -138,7 +137,7 @@ fn tiny() -> Dataset {
     Dataset::new(info, (vec![0; 8], vec![0, 1]), (vec![], vec![])).expect("it fits together")
 }
 
-/// The published set of this name, from these files.
+/// Loads the published set of this name from these files.
 fn load(name: &str, files: &[(String, &[u8])]) -> bool {
     in_folder(files, |folder| {
         let sources = Sources::default().data_dir(Some(folder.to_path_buf()));
@@ -154,7 +153,7 @@ fn check(set: &Dataset) -> bool {
     set.train().len() >= set.classes()
 }
 
-/// A new folder with these files, for a while.
+/// Does the work in a temporary folder with these files.
 fn in_folder(files: &[(String, &[u8])], work: impl FnOnce(&Path) -> bool) -> bool {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     for (name, bytes) in files {
@@ -163,7 +162,7 @@ fn in_folder(files: &[(String, &[u8])], work: impl FnOnce(&Path) -> bool) -> boo
     work(folder.path())
 }
 
-/// The first part, behind its length in two bytes, and the rest.
+/// The first part, whose length is in the first two bytes, and the rest.
 fn two(bytes: &[u8]) -> (&[u8], &[u8]) {
     let Some((length, rest)) = bytes.split_first_chunk() else { return (&[], &[]) };
     rest.split_at(usize::from(u16::from_le_bytes(*length)).min(rest.len()))

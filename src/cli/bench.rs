@@ -46,7 +46,7 @@ pub fn run(args: &BenchArgs, console: Console) -> Result<u8, Failure> {
         pieces.finish();
     }
     let Some(report) = report else {
-        console.interrupted(&format!("interrupted: nothing was measured to its end\n{}", again()));
+        console.interrupted(&format!("interrupted: no measurement was finished\n{}", again()));
         return Ok(INTERRUPTED);
     };
     console.result(&table(&report), &report)?;
@@ -123,13 +123,13 @@ fn table(report: &Report) -> String {
     }
     for (what, phase) in [("iteration", iteration), ("epoch", epoch)] {
         let allocated = phase.allocated_bytes.map_or_else(
-            || "; this backend does not tell what is allocated".to_owned(),
+            || "; this backend does not report what is allocated".to_owned(),
             |allocated| format!("; {} allocated, with uploads", bytes(allocated)),
         );
         line(format!("memory     {what}: {} in buffers{allocated}", bytes(phase.peak_bytes)));
     }
     line(format!(
-        "ceilings   {:.1} GFLOP/s multiplying and adding, {:.1} GB/s copying {}: this adapter, just now",
+        "ceilings   {:.1} GFLOP/s multiplying and adding, {:.1} GB/s copying {}: this adapter, measured now",
         ceiling.gflops,
         ceiling.gbytes_per_s,
         bytes(ceiling.copied_bytes)
@@ -149,16 +149,18 @@ fn table(report: &Report) -> String {
         }
     }
     line(String::new());
-    line(match report.timed_by {
-        TimedBy::Waiting => {
-            "Each dispatch was submitted alone and waited for; the way there and back is in its time."
-        }
-        _ => "Timed by the device's timestamps.",
-    }
-    .to_owned());
     line(
-        "% is the part of the ceiling. GB are those that must be moved, each counted once; what caches \
-         serve can be over 100 %."
+        match report.timed_by {
+            TimedBy::Waiting => {
+                "Each dispatch was submitted and awaited alone; its time includes the way to the device and back."
+            }
+            _ => "Timed by the device's timestamps.",
+        }
+        .to_owned(),
+    );
+    line(
+        "% is the share of the ceiling. GB counts once what must be moved; with caches, the share can exceed \
+         100 %."
             .to_owned(),
     );
     text

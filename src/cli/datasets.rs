@@ -58,13 +58,13 @@ fn for_people(
         sets.iter().map(|(known, _)| [known.name.to_owned(), known.source.to_owned()]).collect();
     parts.push(format!("Source:\n{}", indented(&aligned(&sources))));
     let downloading = match downloads {
-        true => "What is missing is downloaded there when it is asked for with --dataset.",
-        false => "Without --data-dir and DM_WGPU_DATA, what is missing is downloaded to the cache.",
+        true => "Missing data sets are downloaded there when --dataset names them.",
+        false => "Without --data-dir and DM_WGPU_DATA, missing ones are downloaded to the cache.",
     };
     parts.push(match folder {
         Some(folder) => format!("Looked for in {}.\n{downloading}", folder.display()),
-        None => "Looked for nowhere, as there is no home folder. Name a folder that holds them\n\
-                 with --data-dir or DM_WGPU_DATA, or one for downloads with XDG_CACHE_HOME."
+        None => "Looked for nowhere: there is no home folder. Name a folder of data sets with\n\
+                 --data-dir or DM_WGPU_DATA, or one for downloads with XDG_CACHE_HOME."
             .to_owned(),
     });
     parts.join("\n\n")

@@ -53,7 +53,9 @@ pub fn run(args: &DoctorArgs, console: Console) -> Result<u8, Failure> {
         }
     };
     if chosen.len() < found.len() && wanted.is_none() {
-        console.say("hidden adapters are checked if they are named; dm-wgpu adapters lists them");
+        console.say(
+            "hidden adapters are checked only if --adapter names them; dm-wgpu adapters lists them",
+        );
     }
     if chosen.is_empty() {
         return Err(adapters::none(backend.as_deref()));
@@ -99,7 +101,7 @@ fn one(wanted: &str, names: &[&str]) -> Result<usize, Failure> {
         let there = names.iter().enumerate().map(|(i, name)| format!("{i} ({name})"));
         let there = there.collect::<Vec<_>>().join(", ");
         Failure::Usage(format!(
-            "--adapter {wanted:?}: neither in an adapter's name nor its index; there are: {there}"
+            "--adapter {wanted:?}: no adapter has this name or index; there are: {there}"
         ))
     })
 }
@@ -212,7 +214,7 @@ fn rows(examination: &Examination) -> Vec<(&str, String)> {
 
 fn outcome(variant: &Variant) -> String {
     let Variant { outcome, checks, seconds, default, .. } = variant;
-    let default = if *default { ", what runs use" } else { "" };
+    let default = if *default { ", used by runs" } else { "" };
     let all = checks.len();
     match outcome {
         Outcome::Right => {
@@ -224,7 +226,7 @@ fn outcome(variant: &Variant) -> String {
             format!("WRONG in {wrong} of {all} results{default}:")
         }
         Outcome::Failed { reason } => format!("FAILED{default}: {reason}"),
-        Outcome::Absent { missing } => format!("not here: no {missing}"),
+        Outcome::Absent { missing } => format!("not available: no {missing}"),
         _ => "unknown".to_owned(),
     }
 }

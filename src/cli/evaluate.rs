@@ -222,11 +222,13 @@ fn of_shard(
 ) -> Result<u8, Failure> {
     let refused = |why: &str| Err(Failure::Usage(format!("--shard {shard}: {why}")));
     let Some(out) = &args.out else {
-        return refused("say with --out FILE where the accuracies go");
+        return refused("add --out FILE for the accuracies");
     };
-    let [settings] = kinds else { return refused("one kind of network is evaluated at a time") };
+    let [settings] = kinds else { return refused("name one kind of network only") };
     if set.course.is_some() {
-        return refused("a set with a course of training of its own is evaluated in one piece");
+        return refused(
+            "a set of dd, which has its own course of training, cannot be evaluated in shards",
+        );
     }
     setup.begins(screen);
     let measured = Accuracies::measure(setup, set, settings, shard, screen)?;

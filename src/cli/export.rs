@@ -30,7 +30,7 @@ pub fn run(args: &ExportArgs, console: Console) -> Result<u8, Failure> {
         (None, None) => {
             let names = Format::ALL.map(Format::name).join(", ");
             return Err(Failure::Usage(format!(
-                "what for? Add --format {names}, or --out with a name that ends as one of them does"
+                "the format is missing: add --format {names}, or --out with one of these endings"
             )));
         }
     };
@@ -38,7 +38,7 @@ pub fn run(args: &ExportArgs, console: Console) -> Result<u8, Failure> {
         && let Some(other) = Format::of_path(out).filter(|&other| other != given)
     {
         return Err(Failure::Usage(format!(
-            "--format {}: --out {} ends as {} does; leave --format out, or give it another ending",
+            "--format {}: --out {} has the ending of {}; leave --format out, or change the ending",
             given.name(),
             out.display(),
             other.name()
@@ -47,7 +47,7 @@ pub fn run(args: &ExportArgs, console: Console) -> Result<u8, Failure> {
     let paths = runs_of(&args.path).unwrap_or_else(|| vec![args.path.clone()]);
     if paths.len() > 1 && format != Format::Pt {
         return Err(Failure::Usage(format!(
-            "--format {}: {} holds {} runs, which only pt can hold; name one of them, e.g. {}",
+            "--format {}: {} holds {} runs, and only pt can hold several; name one of them, e.g. {}",
             format.name(),
             args.path.display(),
             paths.len(),
@@ -57,7 +57,7 @@ pub fn run(args: &ExportArgs, console: Console) -> Result<u8, Failure> {
     let out = args.out.clone().unwrap_or_else(|| beside(&args.path, format));
     if args.out.is_none() && format == Format::Safetensors && out.exists() {
         return Err(Failure::Usage(format!(
-            "{} is that file already; for a copy of it name another with --out",
+            "{} is the set itself; for a copy, name another file with --out",
             out.display()
         )));
     }
@@ -73,9 +73,9 @@ pub fn run(args: &ExportArgs, console: Console) -> Result<u8, Failure> {
     let Some(set) = sets.first() else { return Err(Failure::Failed("there is no run".into())) };
     let mut notes = match set.factor {
         1 => String::new(),
-        factor => format!(
-            "; each has {factor}×{factor} images packed into it, which --decoded would write"
-        ),
+        factor => {
+            format!("; each has {factor}×{factor} images packed into it; --decoded writes those")
+        }
     };
     match format {
         Format::Npz => export::npz(set, &out)?,
@@ -136,7 +136,7 @@ fn check_new(out: &Path, format: Format) -> Result<(), Failure> {
     let empty = |path: &Path| fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
     if fs::symlink_metadata(out).is_ok() && !(format == Format::Png && empty(out)) {
         return Err(Failure::Usage(format!(
-            "{} is there already; name another with --out, nothing is overwritten",
+            "{} exists already; name another with --out, nothing is overwritten",
             out.display()
         )));
     }

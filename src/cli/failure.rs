@@ -98,7 +98,7 @@ pub fn in_commands(error: &project::Error) -> String {
             }
         }
         Folder { folder, fault: FolderFault::Unfinished | FolderFault::NoneEnded } => {
-            format!("{error}; go on with {}", resuming(folder))
+            format!("{error}; resume it with {}", resuming(folder))
         }
         Folder { fault: FolderFault::Shard, .. } => {
             format!("{error}; join all shards with `dm-wgpu join OUT SHARD...`, then evaluate OUT")
@@ -107,7 +107,9 @@ pub fn in_commands(error: &project::Error) -> String {
             format!("{error}: resume each shard with --iterations, and join them again")
         }
         project::Error::Join(fault) => match fault {
-            JoinFault::NotEnded(folder) => format!("{error}; go on with {}", resuming(folder)),
+            JoinFault::NotEnded(folder) => {
+                format!("{error}; resume it with {}", resuming(folder))
+            }
             JoinFault::Missing { command: Some(command), .. } => {
                 format!("{error}: name their folders, or make them with\n  {command}")
             }
@@ -129,7 +131,7 @@ pub fn in_commands(error: &project::Error) -> String {
         }
         Library(error) | Data(error) => in_flags(error),
         Checkpoint(error) => {
-            format!("{}; remove it to begin the run again from its start", in_flags(error))
+            format!("{}; remove it to start the run again from the beginning", in_flags(error))
         }
         Record(error) => format!("run.toml describes an impossible run: {}", in_flags(error)),
         NoTestImages { pictures, .. } => {
@@ -140,15 +142,15 @@ pub fn in_commands(error: &project::Error) -> String {
             format!("--iterations {asked}: {method} has no iterations")
         }
         OtherData { asked, was } => format!(
-            "--dataset {asked}: the run goes on with {was}; only the place of a folder of pictures may \
-             be another, under the same name"
+            "--dataset {asked}: the run continues with {was}; only a folder of pictures may have another \
+             path, with the same name"
         ),
-        PicturesGone(_) => format!(
-            "{error}: put them back, or say with --dataset folder:PATH beside --resume where they are now"
-        ),
+        PicturesGone(_) => {
+            format!("{error}: put them back, or add --dataset folder:PATH with their new path")
+        }
         PicturesChanged { path, source } => format!(
             "{}: pictures in {} were added, removed or changed since; put them back as they were, or \
-             begin another run",
+             start another run",
             in_flags(source),
             path.display()
         ),
@@ -287,7 +289,7 @@ mod tests {
         );
         let fault = FolderFault::Unfinished;
         let unfinished = Failure::from(project::Error::Folder { folder: "a b".into(), fault });
-        let told = "a b: this run has not ended; go on with dm-wgpu --resume 'a b'";
+        let told = "a b: this run has not ended; resume it with dm-wgpu --resume 'a b'";
         assert_eq!((unfinished.to_string().as_str(), unfinished.code()), (told, 1));
         let few = Failure::from(project::Error::TooFewIterations { asked: 1, done: 2 });
         assert_eq!(few.to_string(), "--iterations 1: 2 iterations are done already");

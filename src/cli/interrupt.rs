@@ -78,7 +78,10 @@ impl Interrupt {
             // Without its record, the run has left nothing.
             let last = match resumed.as_deref().filter(|folder| holds_a_run(folder)) {
                 Some(folder) => {
-                    format!("interrupted; its folder has what was saved last\n{}", go_on(folder))
+                    format!(
+                        "interrupted; the run's folder holds what was saved last\n{}",
+                        go_on(folder)
+                    )
                 }
                 None => format!("interrupted before there were results\n{}", again()),
             };

@@ -1,4 +1,4 @@
-//! `--ipc-file`: images of each class, a line for each.
+//! `--ipc-file`: the number of images of each class, in a line per class.
 
 use std::path::Path;
 
@@ -25,7 +25,7 @@ fn read(text: &str, names: &[String]) -> Result<Vec<usize>, String> {
         let wrong = |why: &str| format!("line {number}, {line:?}: {why}");
         // Names may have commas of their own.
         let (class, count) = line.rsplit_once(',').ok_or_else(|| {
-            wrong("a class's name or number, a comma, and how many images is needed")
+            wrong("a class's name or number, a comma and a number of images are needed")
         })?;
         let class = class.trim();
         let count = count.trim().parse().ok().filter(|count| *count > 0);

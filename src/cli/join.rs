@@ -40,7 +40,7 @@ pub fn run(args: &JoinArgs, console: Console) -> Result<u8, Failure> {
     })?;
     if joined.is_mixed() {
         console.warn(
-            "the shards ran on different devices or drivers: bits may differ from those of one run on one of them",
+            "the shards ran on different devices or drivers: bits may differ from those of a run on one device",
         );
     }
     let of = counted(joined.shards().len(), "shard");
@@ -60,13 +60,13 @@ fn accuracies(args: &JoinArgs, console: Console) -> Result<u8, Failure> {
     let JoinArgs { out, shards, evaluate, .. } = args;
     if *evaluate {
         return Err(Failure::Usage(
-            "--evaluate: these are accuracies already; leave it out".into(),
+            "--evaluate: the files hold accuracies already; leave it out".into(),
         ));
     }
     let joined = Accuracies::join(shards)?;
     // The same again is no harm; anything else is not overwritten.
     if out.exists() && Accuracies::read(out).ok().as_ref() != Some(&joined) {
-        let why = "it is there already; name a new file, nothing is overwritten";
+        let why = "the file exists already; name a new one, nothing is overwritten";
         return Err(Failure::Usage(format!("{}: {why}", out.display())));
     }
     joined.write(out)?;

@@ -1,5 +1,4 @@
-//! Reads a TOML file from an untrusted source in every way that the program does: for the fuzzer,
-//! and for the test that replays its findings.
+//! Reads a TOML file in every way that the program does, for the fuzzer and for the test that replays its findings.
 
 use std::fs;
 

@@ -49,13 +49,13 @@ const SHORT_HELP: &str = "\
 dm-wgpu condenses a labelled image set into a few synthetic images per class, on any GPU.
 
   dm-wgpu --dataset mnist           10 images per class, into runs/mnist-ipc10-seed0
-  dm-wgpu --resume DIR              goes on with a run that stopped
-  dm-wgpu evaluate PATH             what a set is worth
-  dm-wgpu compare --dataset mnist   condensed and chosen images side by side
-  dm-wgpu export RUN --format pt    a set for PyTorch, NumPy, as pictures
-  dm-wgpu view PATH                 a set's images, here in the terminal
-  dm-wgpu datasets                  the data sets by name, and which are here
-  dm-wgpu adapters                  the GPUs that it could run on
+  dm-wgpu --resume DIR              resumes a run that was stopped
+  dm-wgpu evaluate PATH             the accuracy of a set
+  dm-wgpu compare --dataset mnist   condensed images beside chosen ones
+  dm-wgpu export RUN --format pt    a set for PyTorch, for NumPy, as pictures
+  dm-wgpu view PATH                 the images of a set, in the terminal
+  dm-wgpu datasets                  the data sets, and which are on this machine
+  dm-wgpu adapters                  the GPUs that dm-wgpu can run on
   dm-wgpu --help                    everything else";
 
 pub fn run() -> ExitCode {

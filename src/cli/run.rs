@@ -139,8 +139,7 @@ pub fn summary(figures: &Figures, path: &Path) -> String {
         }
         (None, Some(_)) => lines.push("accuracy  not measured: interrupted".to_owned()),
         (None, None) if figures.classes.is_some() => {
-            lines
-                .push("accuracy  not measured: `dm-wgpu join` puts the shards together".to_owned());
+            lines.push("accuracy  not measured: `dm-wgpu join` joins the shards".to_owned());
         }
         _ => {}
     }

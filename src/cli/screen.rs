@@ -106,7 +106,7 @@ impl Observer for Screen {
                     .tell(&said, &events::Event::Method { method, folder, settings, evaluation });
             }
             Event::Resumed(done) => {
-                console.say(&format!("going on  after {}", counted(done as usize, "iteration")));
+                console.say(&format!("resumed   after {}", counted(done as usize, "iteration")));
             }
             Event::Preparing { job, long } => {
                 match job {
@@ -163,7 +163,7 @@ impl Observer for Screen {
                 let networks = counted(count as usize, "network");
                 let kept = folder.map(|folder| format!(" in {}", folder.display()));
                 console.say(&format!(
-                    "along      {networks} trained on the real images ({}{}; {seconds:.1} seconds, which count)",
+                    "along      {networks} trained on the real images ({}{}; {seconds:.1} seconds, part of the time of the run)",
                     memory_text(bytes),
                     kept.unwrap_or_default()
                 ));
@@ -217,7 +217,7 @@ impl Observer for Screen {
 
 fn other(console: &Console, was: &str, is: &str) {
     console.warn(&format!(
-        "the run was begun by {was}, this is {is}: bits may differ from those of a run without a break"
+        "the run was started by {was} and continues with {is}: bits may differ from those of a run without interruption"
     ));
 }
 
@@ -307,7 +307,7 @@ pub fn done(record: &Record) -> String {
     };
     let accuracy = record.outcome.as_ref().and_then(|outcome| outcome.accuracy.as_ref());
     let accuracy = accuracy.map(|accuracy| format!("accuracy {accuracy}"));
-    let more = iterations.is_some().then(|| "more --iterations would go on with it".to_owned());
+    let more = iterations.is_some().then(|| "more --iterations continue it".to_owned());
     let done: Vec<_> = iterations.into_iter().chain(accuracy).chain(more).collect();
     done.join(", ")
 }

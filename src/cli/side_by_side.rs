@@ -87,8 +87,8 @@ fn named(folders: &[PathBuf]) -> Result<Vec<(String, Past)>, Failure> {
     let pasts = folders.iter().map(|folder| Past::read(folder)).collect::<Result<Vec<_>, _>>()?;
     if let Some(past) = pasts.iter().find(|past| past.interrupted()) {
         return Err(Failure::Failed(format!(
-            "{}: its run was interrupted, so its figures are not those of its settings; compare \
-             runs that came to their end",
+            "{}: this run was interrupted, so its figures are not those of its settings; compare \
+             finished runs",
             past.folder.display()
         )));
     }

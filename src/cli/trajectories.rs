@@ -53,7 +53,10 @@ fn named(name: &str, all: Vec<KeptTrajectory>) -> Result<Vec<KeptTrajectory>, Fa
 fn for_people(all: &[KeptTrajectory]) -> String {
     let place = match trajectory_folder() {
         Some(folder) => format!("Kept in {}.", folder.display()),
-        None => "Kept nowhere, as there is no home folder; XDG_CACHE_HOME names one.".to_owned(),
+        None => {
+            "Kept nowhere: there is no home folder. Set XDG_CACHE_HOME to a folder for the cache."
+                .to_owned()
+        }
     };
     if all.is_empty() {
         return format!("No trajectories: --method trajectory makes them.\n\n{place}");

@@ -209,10 +209,7 @@ pub(super) async fn choose(choice: &AdapterChoice) -> Result<wgpu::Adapter> {
             "adapter",
             format!("{wanted:?}"),
             match choice.several() {
-                None => format!(
-                    "neither in an adapter's name nor its index; there are: {}",
-                    listed(&found)
-                ),
+                None => format!("no adapter has this name or index; there are: {}", listed(&found)),
                 Some(_) => format!("one adapter is needed here; there are: {}", listed(&found)),
             },
         ));

@@ -63,7 +63,7 @@ pub enum Error {
     },
 
     /// A checkpoint from which its run can't be resumed.
-    #[error("{0}; remove it to begin the run again from its start")]
+    #[error("{0}; remove it to start the run again from the beginning")]
     Checkpoint(crate::Error),
 
     /// Data that are not what they should be. This is failed work, not a wrong request, whatever kind the error has.
@@ -94,8 +94,8 @@ pub enum Error {
 
     /// A run can't be resumed with another data set.
     #[error(
-        "data set {asked}: the run goes on with {was}; only the place of a folder of pictures may be another, \
-         under the same name"
+        "data set {asked}: the run continues with {was}; only a folder of pictures may have another path, \
+         with the same name"
     )]
     OtherData {
         /// What was asked for.

@@ -104,37 +104,38 @@ pub enum Methods {
 pub static SETTINGS: &[Setting] = &[
     setting("data", "dataset", Dataset, "Task")
         .read_in(&[""])
-        .help("The data set to condense, or folder: and the path of pictures, one sub-folder per class"),
+        .help("The data set to condense: a name, or folder:PATH of pictures in one sub-folder per class"),
     setting("", "method", OneOf(|| Method::ALL.map(Method::name).to_vec()), "Task")
         .read_in(&["settings"])
         .help(
-            "What makes the set: dm condenses by matching distributions, dc by matching gradients, dsa by the \
-             same with augmentation, trajectory by snapshots of networks in training, dd by training through a few \
-             steps; random, herding and k-center choose real images; whole trains on all of \
-             them, as an upper bound [default: dm; with --preset best, what suits]",
+            "How the set is made. To condense, dm matches distributions, trajectory matches them in networks \
+             during training, dc matches gradients, dsa gradients of augmented images, dd optimises a short \
+             training; random, herding and k-center choose real images; whole makes no set and trains on all \
+             real images, as an upper bound [default: dm; with --preset best: trajectory]",
         ),
     setting("", "preset", OneOf(|| Preset::ALL.map(Preset::name).to_vec()), "Task").help(
-        "How much effort to make: quick, for a GPU; paper, 5 runs of 20 000 iterations and 20 networks \
-         of 1000 epochs as published; small, minutes on a CPU; smoke, seconds even there; best, meant for an hour \
-         on a laptop, by the method that gives the most accurate sets [default: quick]",
+        "How much work to do. quick: for a GPU; paper: as published, for dm 5 runs of 20 000 iterations, each \
+         tested by 20 networks of 1000 epochs; small: minutes on a CPU; smoke: seconds on a CPU; best: the method \
+         that gives the most accurate sets, meant for an hour on a laptop [default: quick]",
     ),
     setting("settings", "ipc", Counts(1, 1_000_000), "Task").of(Methods::WithSet).help(
-        "Synthetic images per class, or chosen ones; or a number for each class, joined by comma, which dm without packing \
-         and chosen images can have [default: {}]",
+        "Images per class; or a number for each class, joined by comma, with dm without packing and with the \
+         methods that choose [default: {}]",
     ),
     setting("settings", "factor", Whole(1, 4), "Method").of(Methods::Embeddings).help(
-        "Tiles of a side that each synthetic image is packed with: networks see factor squared images in it [default: 1; trajectory: 2]",
+        "Pack N×N smaller images into each synthetic image; networks see each one enlarged [default: 1; \
+         trajectory: 2, but 1 for grey images from --ipc 50 on]",
     ),
     setting("settings", "iterations", Whole(1, u32::MAX as u64), "Task")
         .of(Methods::Condensing)
-        .help("Steps of condensing; each draws a fresh random network [default: {}]"),
+        .help("Iterations of condensing; dm draws a fresh random network in each [default: {}]"),
     setting("data", "resize", Whole(1, 4096), "Task")
-        .help("Cut pictures to squares and resample them to N×N [default: all must be square and alike]"),
+        .help("Cut pictures to squares and resample them to N×N [default: all must be square and of one size]"),
     setting("data", "test_fraction", Part, "Task").help(
-        "Part of each class to test on, where a folder of pictures has no test pictures [default: 0.2]",
+        "Part of each class to test on, if a folder of pictures has no test pictures [default: 0.2]",
     ),
     setting("data", "classes", Classes, "Task").help(
-        "Condense only these classes, such as 0-99,200, as a part of the whole run; `dm-wgpu join` puts the parts together",
+        "Make the images of these classes only, such as 0-99,200; `dm-wgpu join` joins such parts of a run",
     ),
     setting(
         "settings",
@@ -144,11 +145,11 @@ pub static SETTINGS: &[Setting] = &[
     )
     .value("START")
     .of(Methods::Condensing)
-    .help("How the synthetic images begin: as real ones drawn at random, or as noise [default: {}; dc, dd: noise]"),
+    .help("What the synthetic images start as: real images drawn at random, or noise [default: {}; dc, dd: noise]"),
     setting("settings", "net", Network, "Method").shared().help(
-        "Kind of network that embeds the images: convnet, mlp, lenet, alexnet, vgg11, resnet18, with batch norm alexnet-bn, \
-         vgg11-bn, resnet18-bn, resnet18-bn-ap, another ConvNet such as convnet:norm=group:act=swish:pool=max, or file:PATH \
-         of a list of layers [default: convnet]",
+        "Kind of network that sees the images: convnet, mlp, lenet, alexnet, vgg11, resnet18; with batch norm: alexnet-bn, \
+         vgg11-bn, resnet18-bn, resnet18-bn-ap; another ConvNet, e.g. convnet:norm=group:act=swish:pool=max; or file:PATH \
+         with a list of layers [default: convnet]",
     ),
     setting("settings", "width", Whole(1, 4096), "Method")
         .shared()
@@ -159,13 +160,14 @@ pub static SETTINGS: &[Setting] = &[
     setting("settings", "batch_real", Whole(1, 1_000_000), "Method")
         .of(Methods::Condensing)
         .help(
-            "Real images per class and move; a smaller class gives all it has [default: {}; dd: 100; trajectory: 128]",
+            "Real images per class for each update of the pixels; a smaller class gives all of its images \
+             [default: {}; dd: 100; trajectory: 128]",
         ),
     setting("settings", "lr_img", Rate, "Method")
         .of(Methods::Condensing)
         .help(
-            "Learning rate of the pixels [default: {}; 10 for cifar10 from --ipc 100 on; dc, dsa: 0.1; dd: 0.01, \
-             halved ten times in a run; trajectory, of pixels in 0...1: 0.01, 0.1, 0.5 from 1, 10, 50 images per class on]",
+            "Learning rate of the pixels [default: {}; cifar10 from --ipc 100 on: 10; dc, dsa: 0.1; dd: 0.01, \
+             halved ten times in a run; trajectory, for pixels in 0...1: 0.01, 0.1, 0.5 from --ipc 1, 10, 50 on]",
         ),
     setting(
         "settings",
@@ -175,46 +177,47 @@ pub static SETTINGS: &[Setting] = &[
     )
     .of(Methods::Gradients)
     .help(
-        "What is called the distance of two gradients: ours, 1 - cosine of each output's weights; mse or cos, \
-         of all as one vector [default: ours]",
+        "Distance between two gradients: ours, the sum of 1 - cosine over each output's weights; mse or cos, \
+         over all weights as one vector [default: ours]",
     ),
     setting("settings", "outer", Whole(1, 10_000), "Method").of(Methods::Gradients).help(
-        "Moves of the pixels on each network [default: 1; 10, 20, 30, 40, 50 from so many images per class on]",
+        "Updates of the pixels per network [default: 1; from --ipc 10, 20, 30, 40, 50 on as many]",
     ),
     setting("settings", "inner", Whole(0, 10_000), "Method").of(Methods::Gradients).help(
-        "Passes over the synthetic images that a network is trained for between two of these [default: 1; 50, \
-         25, 20, 15, 10 from 10, 20, 30, 40, 50 images per class on]",
+        "Epochs that the network is trained on the synthetic images between two updates of the pixels [default: 1; \
+         50, 25, 20, 15, 10 from --ipc 10, 20, 30, 40, 50 on]",
     ),
     setting("settings", "lr_net", Rate, "Method").of(Methods::Training).help(
-        "Learning rate of the networks there; of dd, what the rate of each step begins as [default: 0.01; dd: 0.02]",
+        "Learning rate of the networks that are trained on the synthetic images; dd learns a rate per step, \
+         starting from this one [default: 0.01; dd: 0.02]",
     ),
     setting("settings", "dd_init", OneOf(|| DdInit::ALL.map(DdInit::name).to_vec()), "Method")
         .value("WEIGHTS")
         .of(Methods::Distilling)
         .help(
-            "Weights from which dd trains: random, fresh ones each time; fixed, the same always, for which alone \
-             the images then work [default: random]",
+            "Initial weights of the networks of dd: random, new ones each time; fixed, always the same, and the images \
+             then work for these weights only [default: random]",
         ),
     setting("settings", "dd_steps", Whole(1, 10_000), "Method").of(Methods::Distilling).help(
-        "Steps of training in which dd shows all images once: a divisor of --ipc [default: as --ipc]",
+        "Training steps of dd per pass over the images: a divisor of --ipc [default: as --ipc]",
     ),
     setting("settings", "dd_epochs", Whole(1, 10_000), "Method")
         .of(Methods::Distilling)
-        .help("How often it shows them; each step of each time has its own learning rate [default: 3]"),
+        .help("Passes of dd over the images; each step of each pass has its own learning rate [default: 3]"),
     setting("settings", "alpha", Weight, "Method").of(Methods::Trajectory).help(
-        "How much recognition by later snapshots counts beside matching; 0 leaves it out [default: 2.5; 0.5 from --ipc 50 on]",
+        "Weight of recognition by later snapshots in the loss; 0 leaves it out [default: 2.5; 0.5 from --ipc 50 on]",
     ),
     setting("settings", "trajectories", Whole(1, 100), "Method")
         .of(Methods::Trajectory)
-        .help("Networks that are trained on the real images and matched along [default: 1]"),
+        .help("Networks to train on the real images, for snapshots to match in [default: 1]"),
     setting("settings", "expert_epochs", Whole(1, 1000), "Method").of(Methods::Trajectory).help(
-        "Passes over the real images that each of them is trained for [default: 60; small: 5; smoke: 1]",
+        "Epochs that each of these networks is trained for [default: 60; best: 20; small: 5; smoke: 1]",
     ),
     setting("settings", "shown", Whole(1, 1_000_000), "Method").of(Methods::Trajectory).help(
-        "Synthetic images per class that an iteration shows at most, drawn at random [default: 200]",
+        "Synthetic images per class in an iteration at most; of more, they are drawn at random [default: 200]",
     ),
     setting("settings", "augment", Augmentations, "Method").of(Methods::Augmenting).help(
-        "Augmentations of which one is drawn for each move and class: any of color, crop, cutout, \
+        "Augmentations, one of which is drawn for each update and class: any of color, crop, cutout, \
          flip, scale, rotate, joined by comma or underscore, or none [default: all; without flip for \
          one-channel images, digits and letters; dc, dd: none; trajectory: color, crop and cutout, all of them on each image]",
     ),
@@ -223,44 +226,44 @@ pub static SETTINGS: &[Setting] = &[
         .shared()
         .read_in(&["evaluation"])
         .help(
-            "Everything random follows from it: the same seed on the same adapter, the same images \
+            "Seed of everything random: the same seed on the same adapter gives the same images \
              [default: {}]",
         ),
     setting("evaluation", "protocol", OneOf(|| vec!["dm", "idc", BOTH]), "Evaluation").help(
-        "How networks are trained on the set: dm, by one augmentation per batch; idc, by all of them on each image \
-         and CutMix, in batches of 64; both, one after the other [default: dm]",
+        "How networks are trained on the set: dm, with one augmentation per batch; idc, with all of them on each image \
+         and with CutMix, in batches of 64; both, first dm and then idc [default: dm]",
     ),
     setting("evaluation", "eval_nets", Whole(1, 1000), "Evaluation").help(
         "Networks to train on the set; the accuracy is their mean ± standard deviation [default: {}]",
     ),
     setting("evaluation", "eval_epochs", Whole(1, 100_000), "Evaluation")
-        .help("Passes over the set for each of them [default: {}; 20 over a whole training set]"),
+        .help("Epochs that each network is trained for [default: {}; --method whole: 20]"),
     setting("evaluation", "eval_net", Networks, "Evaluation").help(
-        "Kind of network to train: convnet, mlp, lenet, alexnet, vgg11, resnet18, with batch norm alexnet-bn, vgg11-bn, \
-         resnet18-bn, resnet18-bn-ap, another ConvNet such as convnet:norm=batch:act=swish:pool=max, or file:PATH of a list \
+        "Kind of network to train: convnet, mlp, lenet, alexnet, vgg11, resnet18; with batch norm: alexnet-bn, vgg11-bn, \
+         resnet18-bn, resnet18-bn-ap; another ConvNet, e.g. convnet:norm=batch:act=swish:pool=max; or file:PATH with a list \
          of layers [default: as --net]",
     ),
     setting("evaluation", "eval_width", Whole(1, 4096), "Evaluation")
-        .help("Channels of each of their convolutions [default: as --width]"),
+        .help("Channels of each convolution of a ConvNet [default: as --width]"),
     setting("evaluation", "eval_depth", Whole(1, 5), "Evaluation")
-        .help("Their blocks, 1 to 5 [default: as --depth]"),
+        .help("Blocks of a ConvNet, 1 to 5 [default: as --depth]"),
     setting("evaluation", "eval_batch", Whole(1, 1_000_000), "Evaluation")
-        .help("Images per training step [default: {}]"),
+        .help("Images per training step [default: {}; idc: 64]"),
     setting("evaluation", "eval_lr", Rate, "Evaluation")
-        .help("Their learning rate; from half-way on it is a tenth [default: {}]"),
+        .help("Learning rate of these networks; a tenth of it from half-way on [default: {}]"),
     setting("evaluation", "eval_augment", Augmentations, "Evaluation").help(
-        "Augmentations of which one is drawn for each training step [default: all that suit the data \
-         set, whatever --augment says]",
+        "Augmentations, one of which is drawn for each training step; idc uses all [default: all that suit the data \
+         set, whatever --augment says; idc: without cutout]",
     ),
     setting("", "eval_every", Whole(1, u32::MAX as u64), "Evaluation")
         .of(Methods::Condensing)
-        .help("Also evaluate before the first iteration and after every N, to follow the accuracy"),
-    setting("", "no_eval", Switch, "Evaluation").help("Leave the accuracy out"),
+        .help("Also measure the accuracy before the first iteration and after every N iterations"),
+    setting("", "no_eval", Switch, "Evaluation").help("Do not measure the accuracy"),
     setting("", "no_baseline", Switch, "Evaluation").of(Methods::BetterThanRandom).help(
-        "Leave out by how much the accuracy exceeds that of as many random real images, which costs an evaluation of these",
+        "Do not compare the accuracy with that of random real images of equal storage, which saves an evaluation",
     ),
     setting("", "snapshots", Whole(0, 1000), "Task").of(Methods::Condensing).help(
-        "Pictures of the images on the way, besides those at the start, more of them early than late: \
+        "Snapshots of the images during the run, besides the one at the start, more of them early than late; \
          for report.html and progress.png [default: 10]",
     ),
     setting("machine", "adapter", Text, "Machine").value("NAME-OR-INDEX").help(
@@ -280,19 +283,19 @@ pub static SETTINGS: &[Setting] = &[
     )
     .value("TYPE")
     .help(
-        "What convolutions round their factors to: f32, or f16 for cooperative matrices (tensor cores) \
+        "Type to which convolutions round their factors: f32, or f16 for cooperative matrices (tensor cores) \
          [default: f32]",
     ),
     setting("machine", "memory_budget", Size, "Machine")
         .read_in(&["settings", "evaluation"])
         .help("GPU memory to stay within, e.g. 256MiB or 1GiB; batches are cut to fit [default: 512MiB]"),
     setting("machine", "submit_target", Whole(1, 60_000), "Machine").value("MS").help(
-        "Milliseconds that a submission should take at most, before work is cut smaller [default: 100]",
+        "Milliseconds that a submission to the GPU should take at most; longer work is cut [default: 100]",
     ),
     setting("data", "data_dir", Path, "Machine")
-        .help("Where data sets are [default: DM_WGPU_DATA, else the user's cache, with downloads]"),
+        .help("Folder of data sets; nothing is downloaded to it [default: DM_WGPU_DATA, else the user's cache, with downloads]"),
     setting("", "runs", Whole(1, 10_000), "Long runs")
-        .help("Repeat the run with N seeds, --seed and those after it, each in a folder of its own"),
+        .help("Repeat the run with N seeds, from --seed on, each in its own folder"),
 ];
 
 /// The graphics APIs by name.

@@ -250,7 +250,7 @@ fn the_guide_states_the_number_of_crates() {
         lines.collect::<BTreeSet<_>>().len() - 1
     };
     let said = format!(
-        "{} other crates on Linux, the library alone {}",
+        "depends on {} crates on Linux, the library alone on {},",
         count(&[]),
         count(&["--no-default-features"])
     );

@@ -218,9 +218,8 @@ fn ctrl_c_stops_the_benchmark() {
         } else {
             assert_eq!(stdout, "");
             assert!(stderr.contains("Ctrl-C again ends the program at once"), "{stderr}");
-            let end = format!(
-                "interrupted: nothing was measured to its end\ngo on     dm-wgpu {endless}\n"
-            );
+            let end =
+                format!("interrupted: no measurement was finished\ngo on     dm-wgpu {endless}\n");
             assert!(stderr.ends_with(&end), "{stderr}");
         }
     }

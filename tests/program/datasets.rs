@@ -60,7 +60,7 @@ fn data_sets_are_listed_with_their_folders() {
         assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
     }
     let nothing = list(&[], None);
-    assert!(!nothing.contains("On disk:") && nothing.contains("is downloaded there"), "{nothing}");
+    assert!(!nothing.contains("On disk:") && nothing.contains("are downloaded there"), "{nothing}");
 
     let sets: Value = serde_json::from_str(&list(&["--json", "--data-dir", "data"], None)).unwrap();
     let of = |name: &str| sets.as_array().unwrap().iter().find(|set| set["name"] == name).unwrap();

@@ -31,7 +31,7 @@ fn the_report_is_text_to_paste() {
             "{row}: {out}"
         );
     }
-    assert_eq!(out.matches("what runs use").count(), 1, "{out}");
+    assert_eq!(out.matches("used by runs").count(), 1, "{out}");
     assert!(out.contains("\n\nverdict  sound: "), "{out}");
     assert!(out.lines().all(|line| line.chars().count() <= 80), "{out}");
 }
@@ -64,10 +64,7 @@ fn an_adapter_that_cannot_be_used_is_listed() {
 #[test]
 fn unknown_adapters_and_backends_are_refused() {
     for (arguments, words) in [
-        (
-            &["--adapter", "no such thing"][..],
-            "--adapter \"no such thing\": neither in an adapter's",
-        ),
+        (&["--adapter", "no such thing"][..], "--adapter \"no such thing\": no adapter has"),
         (&["--adapter", "999"], "there are: 0 ("),
         (&["--backend", "glide"], "glide"),
     ] {

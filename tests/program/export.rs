@@ -127,7 +127,7 @@ fn existing_files_are_not_replaced_by_an_export() {
         let said = succeeds(&export(&place, arguments));
         assert!(said.starts_with(&format!("6 images in {path}")), "{said}");
         assert_eq!(said.contains("outside 0…1"), path.ends_with("png"), "{said}");
-        refused(&export(&place, arguments), &format!("{path} is there already"));
+        refused(&export(&place, arguments), &format!("{path} exists already"));
     }
     refused(&export(&place, &["run", "-f", "safetensors"]), "synthetic.safetensors is that file");
     assert_eq!(succeeds(&export(&place, &["run", "--out", "b.npz", "--quiet"])), "");
@@ -177,10 +177,13 @@ fn wrong_requests_are_refused_with_the_reason() {
     }
     for (arguments, word) in [
         (&["runs", "-f", "npz"][..], "holds 2 runs"),
-        (&["runs/seed0"], "error: what for? Add --format npz, safetensors, png, pt, or --out with"),
+        (
+            &["runs/seed0"],
+            "error: the format is missing: add --format npz, safetensors, png, pt, or --out with",
+        ),
         (&["runs/seed0", "--out", "x.zip"], "add --format"),
         (&["runs/seed0", "-f", "onnx"], "safetensors"),
-        (&["runs/seed0", "-f", "pt", "--out", "m.npz"], "ends as npz does"),
+        (&["runs/seed0", "-f", "pt", "--out", "m.npz"], "has the ending of npz"),
         (&["runs/seed0", "-f", "pt", "--out", ""], "a value is required"),
         (&["runs/seed0", "-f", "npz", "--dataset", "glyphs"], "leave --dataset out"),
         (&[], "PATH"),

@@ -97,9 +97,9 @@ fn a_run_resumes_with_moved_pictures_but_not_with_changed_ones() {
         assert_eq!(output.status.code(), Some(code), "{said}");
         assert!(said.contains(expected), "{expected} is missing in: {said}");
     };
-    refused("", 1, "pets any more: put them back, or say with --dataset folder:PATH");
-    refused("--dataset folder:away", 2, "under the same name");
-    refused("--dataset glyphs", 2, "--dataset can't stand beside --resume");
+    refused("", 1, "pets any more: put them back, or add --dataset folder:PATH");
+    refused("--dataset folder:away", 2, "with the same name");
+    refused("--dataset glyphs", 2, "--dataset can't be given with --resume");
     let added = away.join("pets/cat/more.png");
     fs::copy(away.join("pets/cat/1.png"), &added).unwrap();
     refused("--dataset folder:away/pets", 1, "away/pets were added, removed or changed since");

@@ -169,7 +169,7 @@ fn runs_of_several_seeds_share_a_page() {
     fs::create_dir(place.path().join("killed")).unwrap();
     fs::copy(folder.join("seed4/run.toml"), place.path().join("killed/run.toml")).unwrap();
     let several = "two: runs with several seeds, not one run; name the runs in it: two/seed4";
-    let unfinished = "killed: this run has not ended; go on with dm-wgpu --resume killed";
+    let unfinished = "killed: this run has not ended; resume it with dm-wgpu --resume killed";
     for (given, why) in [("two", several), ("killed", unfinished)] {
         for arguments in
             [&["view", given][..], &["evaluate", given], &["compare", given, "two/seed4"]]

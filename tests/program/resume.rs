@@ -100,7 +100,7 @@ fn a_killed_run_resumes_to_the_same_bytes() {
     child.wait().unwrap();
 
     let told = finish(&place, "run");
-    assert!(told.contains("going on  after "), "{told}");
+    assert!(told.contains("resumed   after "), "{told}");
     assert!(!told.contains("accuracy after 0 "), "measured again: {told}");
     assert_same(&place, "run", "whole");
 }
@@ -116,7 +116,7 @@ fn a_run_killed_during_its_evaluation_repeats_only_that() {
     killed(&mut command, &place.path().join("run/images/9/000.png"));
     assert_eq!(report(&place, "run")["interrupted"], true);
     let told = finish(&place, "run");
-    assert!(told.contains("going on  after 3 iterations"), "{told}");
+    assert!(told.contains("resumed   after 3 iterations"), "{told}");
     assert!(!told.contains("iteration 1/3"), "condensed again: {told}");
     assert_same(&place, "run", "whole");
 }
@@ -130,7 +130,7 @@ fn a_run_killed_before_its_first_checkpoint_begins_again() {
     command.args(words(asked)).args(words("--checkpoint-every 0 --out run"));
     killed(&mut command, &place.path().join("run/run.toml"));
     let told = finish(&place, "run");
-    assert!(!told.contains("going on"), "{told}");
+    assert!(!told.contains("resumed   after"), "{told}");
     assert_same(&place, "run", "whole");
 }
 
@@ -228,7 +228,7 @@ fn flags_that_would_change_the_run_are_refused() {
         ("--runs 2", "--runs"),
     ] {
         let told = refused(&place, &format!("a/run {flag}"), 2);
-        assert!(told.starts_with(&format!("error: {name} can't stand beside --resume")), "{told}");
+        assert!(told.starts_with(&format!("error: {name} can't be given with --resume")), "{told}");
     }
     for (folder, why) in [
         ("nowhere", "--resume nowhere: there is no such folder"),

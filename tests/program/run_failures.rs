@@ -58,7 +58,7 @@ fn broken_checkpoints_and_those_of_other_runs_are_refused() {
         bytes[at..at + to.len()].copy_from_slice(to.as_bytes());
         bytes
     };
-    let anew = "remove it to begin the run again from its start";
+    let anew = "remove it to start the run again from the beginning";
     for (bytes, said) in [
         (Vec::new(), anew),
         (b"something else".to_vec(), anew),
@@ -76,7 +76,7 @@ fn broken_checkpoints_and_those_of_other_runs_are_refused() {
     }
     fs::remove_file(&path).unwrap();
     let told = finish(&place, "run --iterations 6");
-    assert!(!told.contains("going on"), "{told}");
+    assert!(!told.contains("resumed   after"), "{told}");
     assert!(set(&place, "run") == set(&place, "whole"));
 }
 

@@ -1,4 +1,4 @@
-//! Options that were given but have no effect: refusing them is better than ignoring them.
+//! Refuses options that have no effect, which is better than ignoring them.
 
 use clap::{ArgMatches, CommandFactory, parser::ValueSource};
 

@@ -15,14 +15,14 @@ use crate::cli::values::{self, count};
 
 const MEASURED: &str = "\
 What is measured, on made-up images:
-  iteration   one of a condensation, from one's end to the next one's
-  epoch       one of an evaluation: a network trained on the ipc images of each class
-  kernels     each kernel's part of either, replayed dispatch by dispatch
-  ceilings    what this adapter does at most: multiply-adds alone, copying alone
-Ctrl-C stops after the piece at hand and prints nothing; a second one leaves at once.
+  iteration   an iteration of condensing, from the end of one to the end of the next
+  epoch       an epoch of evaluation: a network is trained on --ipc images per class
+  kernels     the time of each kernel in both, replayed dispatch by dispatch
+  ceilings    the most this adapter can do: multiply-adds alone, copying alone
+Ctrl-C stops after the current piece and prints no result; a second Ctrl-C ends the program at once.
 Times of a CPU that acts as a GPU say nothing about GPUs.
 
-Exit codes: 0 done, 1 failed, 2 asked for wrongly, 130 interrupted.";
+Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.";
 
 /// `dm-wgpu bench`.
 #[derive(Debug, Args)]
@@ -34,13 +34,13 @@ pub struct BenchArgs {
         value_parser = shape_parser()
     )]
     pub shape: Shape,
-    /// The method that condenses, as --method of runs.
+    /// The method that condenses, as in --method of a run.
     #[arg(
         long, value_name = "NAME", default_value = "dm", help_heading = "Task",
         value_parser = method_parser()
     )]
     pub method: Matching,
-    /// Classes, which share out the data set's images [default: the data set's].
+    /// Number of classes, among which the images are divided [default: as in the data set].
     #[arg(
         long, value_name = "N", help_heading = "Task",
         allow_negative_numbers = true, value_parser = count::<usize>(1000)
@@ -52,7 +52,7 @@ pub struct BenchArgs {
         allow_negative_numbers = true, value_parser = count::<usize>(1_000_000)
     )]
     pub ipc: usize,
-    /// Kind of network, as --net of runs.
+    /// Kind of network, as in --net of a run.
     #[arg(
         long, value_name = "NAME", default_value = "convnet", help_heading = "Task",
         value_parser = values::architecture
@@ -64,24 +64,24 @@ pub struct BenchArgs {
         allow_negative_numbers = true, value_parser = count::<usize>(4096)
     )]
     pub width: usize,
-    /// Real images per class and iteration.
+    /// Real images per class for each update of the pixels.
     #[arg(
         long, value_name = "N", default_value_t = 256, help_heading = "Task",
         allow_negative_numbers = true, value_parser = count::<usize>(1_000_000)
     )]
     pub batch_real: usize,
-    /// Iterations and epochs to time, after three of each that are not.
+    /// Iterations and epochs to time, after three of each to warm up.
     #[arg(
         long, value_name = "N", default_value_t = 10, help_heading = "Task",
         allow_negative_numbers = true, value_parser = count::<u32>(1_000_000)
     )]
     pub iterations: u32,
-    /// Print JSON, one object per line: events as they come, then the result; with --quiet it alone.
+    /// Print JSON, one object per line: events as they happen, then the result; with --quiet only the result.
     #[arg(long, help_heading = "Task")]
     pub json: bool,
     #[command(flatten)]
     pub given: Flags<BENCH>,
-    /// Say nothing but errors and the result.
+    /// Print only errors and the result.
     #[arg(long, short, help_heading = "Machine")]
     pub quiet: bool,
 }

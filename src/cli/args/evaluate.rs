@@ -20,7 +20,7 @@ pub struct EvaluateArgs {
     pub path: PathBuf,
     #[command(flatten)]
     pub given: Flags<EVALUATE>,
-    /// Evaluate by ConvNets that differ in one thing, and print a table.
+    /// Evaluate with ConvNets that differ in one thing only, and print a table.
     #[arg(
         long, value_name = "WHAT", help_heading = "Evaluation", conflicts_with = "eval_net",
         value_parser = sweeps()
@@ -28,10 +28,10 @@ pub struct EvaluateArgs {
     pub sweep: Option<Sweep>,
     #[command(flatten)]
     pub shard: ShardArgs,
-    /// File for the accuracies of a --shard, for `dm-wgpu join`; one that is there is replaced.
+    /// File for the accuracies of a --shard, for `dm-wgpu join`; an existing file is replaced.
     #[arg(long, short, value_name = "FILE", help_heading = "Task", requires = "shard")]
     pub out: Option<PathBuf>,
-    /// Print JSON, one object per line: events as they come, then the result; with --quiet it alone.
+    /// Print JSON, one object per line: events as they happen, then the result; with --quiet only the result.
     #[arg(long, help_heading = "Task")]
     pub json: bool,
     #[command(flatten)]
@@ -45,10 +45,10 @@ pub struct EvaluateArgs {
     override_usage = "dm-wgpu compare --dataset <NAME> [OPTIONS]\n       dm-wgpu compare <RUN> <RUN>... [--out <DIR>] [--json]"
 )]
 pub struct CompareArgs {
-    /// Folders of runs that have ended, to put side by side instead of running anything.
+    /// Folders of finished runs to compare, instead of running methods.
     #[arg(value_name = "RUN")]
     pub runs: Vec<PathBuf>,
-    /// What to compare, joined by comma: any of dm, dc, dsa, trajectory, random, herding, k-center, whole.
+    /// Methods to compare, joined by comma.
     #[arg(
         long, value_name = "NAMES", value_delimiter = ',', help_heading = "Task",
         default_value = "dm,random,herding,k-center", value_parser = methods()
@@ -58,8 +58,8 @@ pub struct CompareArgs {
     pub given: Flags<COMPARE>,
     #[command(flatten)]
     pub run: RunArgs,
-    /// Print JSON, one object per line: events as they come, then what is in compare.json; with
-    /// --quiet it alone.
+    /// Print JSON, one object per line: events as they happen, then the content of compare.json; with
+    /// --quiet only the latter.
     #[arg(long, help_heading = "Task")]
     pub json: bool,
 }
@@ -75,7 +75,7 @@ pub struct ShowConfigArgs {
     pub given: Flags<RUN>,
     #[command(flatten)]
     pub run: RunArgs,
-    /// Known for what it is refused with alone.
+    /// Defined only so that its refusal can say what to do.
     #[arg(long, hide = true)]
     pub json: bool,
     #[command(flatten)]

@@ -14,23 +14,23 @@ Examples:
   dm-wgpu export runs/mnist-ipc10-seed0 --format pt
       for PyTorch, as runs/mnist-ipc10-seed0/synthetic.pt
   dm-wgpu export runs/mnist-ipc10-seed0 --out mnist.npz
-      for NumPy; the format follows from the name
+      for NumPy; the name's ending chooses the format
   dm-wgpu export theirs.npz --dataset mnist --format png --out pictures
-      a set from elsewhere, whose normalisation is the data set's
+      a set of another program, normalised as MNIST
 
 Formats:
   npz           arrays images, labels, mean, std, class_names, dataset, settings
   safetensors   images and labels; the rest as text in the metadata
   pt            {'data': [[images, labels], ...], 'accs_all_exps': {...}, 'mean': ..., ...} for
-                torch.load, also with weights_only=True; of a folder with the runs seed0, seed1,
-                ... all of them
-  png           a folder for each class, numbered like the labels for torchvision's ImageFolder,
+                torch.load, also with weights_only=True; from a folder of several runs (seed0,
+                seed1, ...) it takes all
+  png           a folder per class, numbered like the labels for torchvision's ImageFolder,
                 and classes.txt
 A packed set (--factor) stays packed in npz and safetensors, which then also hold its factor;
---decoded writes the images in it. Images are float32 (N, C, H, W), normalised: (x - mean) / std of x in 0...1. Labels are int64. Only
-pictures are rounded to 8 bits, and clamped.
+--decoded writes the decoded images instead. Images are float32 (N, C, H, W), normalised:
+(x - mean) / std of x in 0...1. Labels are int64. Only png rounds to 8 bits and clamps.
 
-Exit codes: 0 done, 1 failed, 2 asked for wrongly.";
+Exit codes: 0 done, 1 failed, 2 wrong usage.";
 
 /// What an export is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,7 +71,7 @@ impl Format {
 pub struct ExportArgs {
     /// The set: a run's folder, .safetensors, .npz, or a folder of pictures.
     pub path: PathBuf,
-    /// What for [default: by the ending of --out].
+    /// Format to write [default: by the ending of --out].
     #[arg(
         long, short, value_name = "FORMAT", help_heading = "Task",
         value_parser = PossibleValuesParser::new(Format::ALL.map(Format::name)).map(|name| {
@@ -83,12 +83,12 @@ pub struct ExportArgs {
     /// File to write, or folder for png; nothing is overwritten [default: beside the set].
     #[arg(long, short, value_name = "PATH", help_heading = "Task")]
     pub out: Option<PathBuf>,
-    /// Write the images that a packed set decodes to, instead of the stored ones; pt and png always have them.
+    /// Write the decoded images of a packed set instead of the stored ones; pt and png always do.
     #[arg(long, help_heading = "Task")]
     pub decoded: bool,
     #[command(flatten)]
     pub given: Flags<{ given::EXPORT }>,
-    /// Say nothing but errors.
+    /// Print only errors.
     #[arg(long, short, help_heading = "Machine")]
     pub quiet: bool,
 }

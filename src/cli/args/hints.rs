@@ -1,4 +1,4 @@
-//! Hints that are added to clap's error messages if the mistake is a known one, in place of its list of usages.
+//! Hints that replace the usage in clap's error messages for known mistakes.
 
 use std::{ffi::OsString, path::Path};
 
@@ -69,19 +69,19 @@ fn of_flag<'a>(
     let subcommand = words.find_map(|word| command.find_subcommand(word))?;
     let longer = format!("eval-{flag}");
     let has = subcommand.get_arguments().any(|arg| arg.get_long() == Some(longer.as_str()));
-    has.then(|| format!("the networks that judge have '--{longer}'"))
+    has.then(|| format!("for the networks of the evaluation, use '--{longer}'"))
 }
 
 /// A word where a subcommand or an option should be.
 fn of_word(word: &str, after: Option<&str>) -> Option<String> {
     match (word, after) {
-        ("help", Some(subcommand)) => Some(format!("ask with 'dm-wgpu {subcommand} --help'")),
-        ("help", None) => Some("ask with 'dm-wgpu --help'".into()),
+        ("help", Some(subcommand)) => Some(format!("use 'dm-wgpu {subcommand} --help'")),
+        ("help", None) => Some("use 'dm-wgpu --help'".into()),
         ("resume", after) => {
             Some(format!("to resume a run, use '--resume {}'", after.unwrap_or("DIR")))
         }
         _ => match name(word) {
-            Some(name) => Some(format!("to condense it, say '--dataset {name}'")),
+            Some(name) => Some(format!("to condense it, use '--dataset {name}'")),
             None => of_path(word),
         },
     }
@@ -89,22 +89,22 @@ fn of_word(word: &str, after: Option<&str>) -> Option<String> {
 
 fn of_dataset(value: &str) -> Option<String> {
     if let Some(name) = name(value) {
-        return Some(format!("it is written '--dataset {name}'"));
+        return Some(format!("its name is '--dataset {name}'"));
     }
     of_path(value)
 }
 
-/// What a user means who names a folder.
+/// The hint for a user who names a folder.
 fn of_path(value: &str) -> Option<String> {
     let path = value.starts_with(['.', '~']) || value.contains(std::path::is_separator);
     let folder = Path::new(value).is_dir();
     (path || folder).then(|| {
         let value = printable(value);
-        format!("for the pictures in a folder, say '--dataset {FOLDER}{value}'")
+        format!("for the pictures in a folder, use '--dataset {FOLDER}{value}'")
     })
 }
 
-/// The data set that a user means who spells its name differently.
+/// The data set whose name a user spells differently.
 fn name(word: &str) -> Option<&'static str> {
     let plain = |text: &str| text.replace(['-', '_', ' '], "").to_lowercase();
     NAMES.into_iter().find(|name| plain(name) == plain(word))

@@ -11,12 +11,12 @@ use crate::cli::values;
 
 #[derive(Debug, Args)]
 pub struct LastingArgs {
-    /// Go on with the run in this folder, or with the repeats in it, as asked for then, from its last
-    /// checkpoint. Other --iterations, another --adapter, --submit-target or --memory-budget, a new place of --data-dir or of a --dataset
-    /// folder:PATH, --checkpoint-every, --json and --quiet may stand beside it.
+    /// Resume the run in this folder, or its repeats, from the last checkpoint and with the same settings. Only
+    /// --iterations, --adapter, --submit-target, --memory-budget, --data-dir, --dataset folder:PATH (for pictures that have
+    /// moved), --checkpoint-every, --json, --quiet and --verbose may be given too.
     #[arg(long, value_name = "DIR", help_heading = "Long runs")]
     pub resume: Option<PathBuf>,
-    /// Seconds between checkpoints, which --resume goes on from; 0 for none until the end or Ctrl-C.
+    /// Seconds between checkpoints, from which --resume continues; 0: only at the end or at Ctrl-C.
     #[arg(
         long, value_name = "SECONDS", default_value = "30", help_heading = "Long runs",
         allow_negative_numbers = true, value_parser = values::seconds
@@ -24,7 +24,7 @@ pub struct LastingArgs {
     pub checkpoint_every: Duration,
 }
 
-/// Options that may stand beside `--resume`, of data sets only a folder of pictures.
+/// Options that may be given with `--resume`; `--dataset` only for a folder of pictures.
 const BESIDE: [&str; 11] = [
     "resume",
     "adapter",
@@ -39,7 +39,7 @@ const BESIDE: [&str; 11] = [
     "verbose",
 ];
 
-/// Refuses options that a run which is resumed has fixed already.
+/// Refuses options that the resumed run has fixed already.
 pub(super) fn check(given: &ArgMatches, dataset: &str) -> Result<(), String> {
     let was_given = |id: &str| given.value_source(id) == Some(ValueSource::CommandLine);
     if !was_given("resume") {
@@ -52,8 +52,8 @@ pub(super) fn check(given: &ArgMatches, dataset: &str) -> Result<(), String> {
     match ids.find(|id| was_given(id) && settled(id)) {
         None => Ok(()),
         Some(id) => Err(format!(
-            "{} can't stand beside --resume: the run goes on with what it was asked for; leave it \
-             out, or begin another run",
+            "{} can't be given with --resume: the run continues with its own settings; leave it \
+             out, or start another run",
             flag(id)
         )),
     }

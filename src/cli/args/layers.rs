@@ -1,4 +1,4 @@
-//! The layer below the flags: a file (`--config`) whose values are the flags' defaults.
+//! The layer below the flags: the values of a file (`--config`) are the defaults of flags.
 
 use std::{ffi::OsString, path::PathBuf};
 
@@ -64,7 +64,7 @@ fn check(command: Command, id: &str, text: &str) -> Result<(), String> {
         (ErrorKind::InvalidValue, Some(names), _) => Err(format!("possible are {names}")),
         (ErrorKind::ValueValidation, _, Some(reason)) => Err(reason),
         (ErrorKind::InvalidValue | ErrorKind::ValueValidation, ..) => {
-            Err("there must be something".into())
+            Err("a value is needed".into())
         }
         // Of the value alone nothing else can be said.
         _ => Ok(()),

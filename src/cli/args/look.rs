@@ -14,13 +14,13 @@ Examples:
   dm-wgpu view runs/mnist-ipc10-seed0 --class 3,8
       all images of two classes
   dm-wgpu view runs/mnist-ipc1-factor2-seed0 --decoded
-      the images that networks see of a packed set
+      a packed set as networks see it
   dm-wgpu view theirs.npz
-      a set from elsewhere; everything that evaluate reads
+      a set of another program, in any format that evaluate reads
 
-kitty, Ghostty, iTerm2, WezTerm and mintty show pictures; other terminals get coloured half-blocks.
+kitty, Ghostty, iTerm2, WezTerm and mintty show pictures; other terminals show coloured half-blocks.
 
-Exit codes: 0 done, 1 failed, also where no picture can be shown, 2 asked for wrongly.";
+Exit codes: 0 done, 1 failed or no picture can be shown here, 2 wrong usage.";
 
 /// How to put a picture on a terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,16 +56,16 @@ impl ValueEnum for Way {
 pub struct ViewArgs {
     /// The set: a run's folder, .safetensors, .npz, or a folder of pictures.
     pub path: PathBuf,
-    /// Only these classes, by name, joined by comma, and all of their images.
+    /// Show only these classes, by name, joined by comma, with all of their images.
     #[arg(long = "class", value_name = "NAMES", value_delimiter = ',')]
     pub classes: Vec<String>,
-    /// The images that a packed set decodes to, instead of the stored ones.
+    /// Show the decoded images of a packed set instead of the stored ones.
     #[arg(long)]
     pub decoded: bool,
-    /// How to show it [default: what the terminal says it can].
+    /// How to show the images [default: as the terminal can].
     #[arg(long = "as", value_name = "HOW", value_parser = EnumValueParser::<Way>::new())]
     pub how: Option<Way>,
-    /// Say nothing but errors.
+    /// Print only errors.
     #[arg(long, short)]
     pub quiet: bool,
 }
@@ -74,9 +74,9 @@ pub struct ViewArgs {
 #[derive(Debug, Args)]
 #[command(override_usage = "dm-wgpu report <FOLDER> [OPTIONS]")]
 pub struct ReportArgs {
-    /// The folder that a run or a comparison left.
+    /// The folder of a run or of a comparison.
     pub path: PathBuf,
-    /// Say nothing but errors.
+    /// Print only errors.
     #[arg(long, short)]
     pub quiet: bool,
 }

@@ -40,7 +40,7 @@ pub use run::{CommonArgs, RunArgs};
 pub use shard::{JoinArgs, ShardArgs};
 pub use trajectories::TrajectoriesArgs;
 
-/// For clap, which then knows all names.
+/// Gives clap all names.
 fn methods() -> impl TypedValueParser<Value = Method> {
     PossibleValuesParser::new(Method::ALL.map(Method::name))
         .map(|name| Method::named(&name).unwrap_or(Method::DM))
@@ -54,8 +54,8 @@ fn sweeps() -> impl TypedValueParser<Value = Sweep> {
 }
 
 /// Dataset condensation by distribution matching, on any GPU: turns a labelled image set into a few
-/// synthetic images per class, made so that random networks see in them, on average, what they see in
-/// the real ones (Zhao & Bilen, WACV 2023).
+/// synthetic images per class, so that random networks embed them, on average, as they embed the real
+/// images (Zhao & Bilen, WACV 2023).
 // One paragraph: with a second one clap would give every flag of the help three lines.
 #[derive(Debug, Parser)]
 #[command(
@@ -78,10 +78,10 @@ pub struct Cli {
     pub run: RunArgs,
     #[command(flatten)]
     pub shard: ShardArgs,
-    /// Print JSON, one object per line: events as they come, then the result; with --quiet it alone.
+    /// Print JSON, one object per line: events as they happen, then the result; with --quiet only the result.
     #[arg(long, help_heading = "Machine")]
     pub json: bool,
-    /// Log on stderr what is chosen and found; -vv logs more. Beside what RUST_LOG asks for.
+    /// Log on stderr what the program chooses and finds, besides what RUST_LOG asks for; -vv logs more.
     #[arg(
         long, short, global = true, action = ArgAction::Count, help_heading = "Machine",
         display_order = 1000
@@ -139,13 +139,13 @@ impl Cli {
                 applies::check(given, &args.methods, &said)
             }
             (Some(Command::ShowConfig(args)), _) if args.lasting.resume.is_some() => {
-                Err("show-config does not resume runs: leave --resume out, and say --config \
-                     with the run's run.toml"
+                Err("show-config does not resume runs: leave --resume out, and give the run's run.toml \
+                     to --config"
                     .into())
             }
             (Some(Command::ShowConfig(args)), _) if args.run.ipc_file.is_some() => Err(
-                "--ipc-file names classes, which show-config does not load; write --ipc 10,5,… \
-                     here, a number for each class"
+                "--ipc-file names classes, which show-config does not load; give a number for each \
+                     class instead: --ipc 10,5,…"
                     .into(),
             ),
             (Some(Command::ShowConfig(args)), _) if args.json => {
@@ -230,26 +230,25 @@ impl Cli {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// List the data sets that have names: what they are, and which are on this machine.
+    /// List the data sets that have names, and which of them are on this machine.
     Datasets(DatasetsArgs),
-    /// List the networks along whose trajectories runs have matched and that the cache keeps, or remove them.
+    /// List the trained networks that --method trajectory keeps in the cache, or remove them.
     Trajectories(TrajectoriesArgs),
     /// List the adapters (GPUs, and CPUs that act as one), best first, with what they can do.
     Adapters {
-        /// Only those of this graphics API.
+        /// List only the adapters of this graphics API.
         #[arg(long, value_name = "API", value_parser = PossibleValuesParser::new(BACKENDS))]
         backend: Option<String>,
     },
-    /// Check that adapters and their drivers compute what they should, for a bug report.
+    /// Check that adapters and their drivers compute correctly; the output can go into a bug report.
     Doctor(DoctorArgs),
-    /// Measure what a set is worth: train networks on it, test them on real images.
+    /// Measure the accuracy of a set: train networks on it, test them on real images.
     Evaluate(Box<EvaluateArgs>),
-    /// Put the shards of a run together, or those of an evaluation.
+    /// Join the shards of a run, or those of an evaluation.
     Join(JoinArgs),
-    /// Run several methods with one seed and put their accuracies side by side; or put finished runs
-    /// side by side.
+    /// Run several methods with one seed and compare their accuracies; or compare finished runs.
     Compare(Box<CompareArgs>),
-    /// Print what a run with these options would do, and where each value is from, as a file for
+    /// Print every setting of a run with these options, and where each comes from, as a file for
     /// --config.
     ShowConfig(Box<ShowConfigArgs>),
     /// Measure how long the work takes on this machine, kernel by kernel, on made-up images.
@@ -267,7 +266,7 @@ pub enum Command {
     },
     /// Show a set in the terminal.
     View(ViewArgs),
-    /// Write the page of a run or a comparison again, report.html.
+    /// Write report.html, the page of a run or a comparison, again.
     Report(ReportArgs),
 }
 
@@ -275,52 +274,47 @@ const ONE_ADAPTER: &str =
     "The adapter: part of its name, or its index in `dm-wgpu adapters` [default: the best]";
 
 /// Help for flags that a subcommand shares with runs but that mean something else there.
-const OTHERWISE: [(&str, &str, &str); 14] = [
+const OTHERWISE: [(&str, &str, &str); 13] = [
     ("bench", "adapter", ONE_ADAPTER),
     ("compare", "adapter", ONE_ADAPTER),
     (
         "evaluate",
         "dataset",
-        "The data set whose test images count; needed where the set doesn't say what it was made from",
+        "The data set whose test images are used; needed if the set does not say what it was made from",
     ),
-    ("evaluate", "seed", "Everything random follows from it [default: 0]"),
-    ("evaluate", "quiet", "Say nothing but errors and the result"),
+    ("evaluate", "seed", "Seed of everything random [default: 0]"),
+    ("evaluate", "quiet", "Print only errors and the result"),
     (
         "evaluate",
         "eval_net",
-        "Kinds of network to train, joined by comma, named as --net and --eval-net of runs are; bn: all with batch \
-         norm, all: the published ones without [default: as the run's, else as the set was made with, else convnet]",
+        "Kinds of network to train, joined by comma, with the names that --net of a run has; bn: all with batch \
+         norm; all: the published ones without it [default: as in the run, else as the set was made with, else convnet]",
     ),
-    ("evaluate", "eval_epochs", "Passes over the set for each of them [default: 300]"),
+    ("evaluate", "eval_epochs", "Epochs that each network is trained for [default: 300]"),
     (
         "evaluate",
         "eval_width",
-        "Channels of each of their convolutions [default: as the run's, else as the set was made \
+        "Channels of each convolution of a ConvNet [default: as in the run, else as the set was made \
          with, else 128]",
     ),
     (
         "evaluate",
         "eval_depth",
-        "Their blocks, 1 to 5 [default: as the run's, else as the set was made with, else 3; 4 for \
+        "Blocks of a ConvNet, 1 to 5 [default: as in the run, else as the set was made with, else 3; 4 for \
          images of 64×64 and larger]",
     ),
     (
         "evaluate",
         "eval_augment",
-        "Augmentations of which one is drawn for each training step [default: all that suit the \
-         data set]",
+        "Augmentations, one of which is drawn for each training step; idc uses all [default: all that suit the \
+         data set; idc: without cutout]",
     ),
     (
         "export",
         "dataset",
-        "The data set whose classes and normalisation it has, where the set doesn't say",
+        "The data set whose classes and normalisation the set has, if the set does not say",
     ),
-    (
-        "export",
-        "data_dir",
-        "Where data sets are, or are downloaded to [default: DM_WGPU_DATA, else the user's cache]",
-    ),
-    ("compare", "quiet", "Say nothing but errors and the result"),
+    ("compare", "quiet", "Print only errors and the result"),
     (
         "compare",
         "out",
@@ -336,7 +330,7 @@ pub fn command() -> clap::Command {
     let command = OTHERWISE.into_iter().fold(command, |command, (subcommand, id, help)| {
         command.mut_subcommand(subcommand, |command| command.mut_arg(id, |arg| arg.help(help)))
     });
-    // Defined there only so that it can be refused with a message of its own.
+    // Defined there only so that its refusal can say what to do.
     command.mut_subcommand("show-config", |command| command.mut_arg("resume", |arg| arg.hide(true)))
 }
 

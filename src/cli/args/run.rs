@@ -7,11 +7,11 @@ use clap::Args;
 /// What every command with settings has.
 #[derive(Debug, Args)]
 pub struct CommonArgs {
-    /// Take what flags don't say from this file: a run's run.toml, what show-config prints, or a few
-    /// keys of either.
+    /// Read settings from this file; flags override them. A run's run.toml, the output of show-config,
+    /// or some keys of either.
     #[arg(long, value_name = "FILE", help_heading = "Task")]
     pub config: Option<PathBuf>,
-    /// Say nothing but errors; evaluate, compare and bench still print their results.
+    /// Print only errors; evaluate, compare and bench still print their results.
     #[arg(long, short, help_heading = "Machine")]
     pub quiet: bool,
 }
@@ -19,7 +19,7 @@ pub struct CommonArgs {
 /// What every command with a folder for results has.
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// Images of each class in place of --ipc, a line per class: its name or number, a comma, and how many.
+    /// Instead of --ipc, a file with one line per class: its name or number, a comma, its number of images.
     #[arg(long, value_name = "FILE", help_heading = "Task", conflicts_with = "ipc")]
     pub ipc_file: Option<PathBuf>,
     /// Folder for the results, new or empty [default: a new one, e.g. runs/mnist-ipc10-seed0].

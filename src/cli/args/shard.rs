@@ -1,4 +1,4 @@
-//! Flags of work that is shared out over devices and machines, and of joining what came of it.
+//! Flags of work that is divided among devices and machines, and of joining its results.
 
 use std::path::PathBuf;
 
@@ -12,11 +12,11 @@ use crate::cli::values;
 /// Which shard to do.
 #[derive(Debug, Args)]
 pub struct ShardArgs {
-    /// Do the Kth of N shards only, K from 1: of a run, neighbouring classes with an Nth of the images; of evaluate, an Nth
-    /// of the networks. auto: as Slurm's or Kubernetes' variables say.
+    /// Do only the Kth of N shards, K from 1: of a run, neighbouring classes with an Nth of the images; of evaluate, an Nth
+    /// of the networks. auto: take K, and N if it is known, from the variables of Slurm or Kubernetes.
     #[arg(long, value_name = "K/N", help_heading = "Task", value_parser = asked)]
     pub shard: Option<ShardAsked>,
-    /// How many shards there are, for --shard auto.
+    /// Number of shards, for --shard auto.
     #[arg(
         long, value_name = "N", help_heading = "Task", requires = "shard",
         value_parser = values::count::<u32>(1_000_000)
@@ -65,7 +65,7 @@ impl ShardArgs {
         match (self.shard, self.shards) {
             (None, _) => Ok(None),
             (Some(ShardAsked::These(_)), Some(_)) => {
-                Err("--shards is for --shard auto; K/N says how many there are".into())
+                Err("--shards is for --shard auto; K/N has the number of shards already".into())
             }
             (Some(ShardAsked::These(shard)), None) => Ok(Some(shard)),
             (Some(ShardAsked::Auto), shards) => {
@@ -86,11 +86,13 @@ impl ShardArgs {
                 }
                 let Some(index) = number(INDEX)? else {
                     return Err(format!(
-                        "--shard auto: neither {TASK} nor {INDEX} is set; say --shard K/N"
+                        "--shard auto: neither {TASK} nor {INDEX} is set; give --shard K/N"
                     ));
                 };
                 let shards = shards.ok_or_else(|| {
-                    format!("--shard auto: {INDEX} does not say how many shards there are; add --shards N")
+                    format!(
+                        "--shard auto: {INDEX} does not give the number of shards; add --shards N"
+                    )
                 })?;
                 of(index.saturating_add(1), shards).map_err(|_| {
                     format!("--shard auto: {INDEX} is {index}, 0 to {} is needed", shards - 1)
@@ -107,18 +109,18 @@ impl ShardArgs {
     override_usage = "dm-wgpu join <OUT> <SHARD>... [OPTIONS]"
 )]
 pub struct JoinArgs {
-    /// Folder of the joined run, new or empty; or the file of joined accuracies.
+    /// Folder for the joined run, new or empty; or file for the joined accuracies.
     pub out: PathBuf,
-    /// Folders of all shards of a run; or files of all shards of an evaluation.
+    /// The folders of all shards of a run; or the files of all shards of an evaluation.
     #[arg(value_name = "SHARD", required = true)]
     pub shards: Vec<PathBuf>,
-    /// Then measure the accuracy, as the shards were asked to.
+    /// Then measure the accuracy, with the settings that the shards were given.
     #[arg(long, help_heading = "Task")]
     pub evaluate: bool,
-    /// Print JSON, one object per line: events as they come, then the result; with --quiet it alone.
+    /// Print JSON, one object per line: events as they happen, then the result; with --quiet only the result.
     #[arg(long, help_heading = "Machine")]
     pub json: bool,
-    /// Say nothing but errors.
+    /// Print only errors.
     #[arg(long, short, help_heading = "Machine")]
     pub quiet: bool,
 }

@@ -5,7 +5,7 @@ use clap::Args;
 /// `dm-wgpu trajectories`.
 #[derive(Debug, Args)]
 pub struct TrajectoriesArgs {
-    /// Remove the one with this name, or all.
+    /// Remove the network with this name, or all.
     #[arg(long, value_name = "NAME")]
     pub remove: Option<String>,
     /// Print a JSON array of objects instead of a table.

@@ -56,8 +56,8 @@ pub fn run(args: &ViewArgs, console: Console) -> Result<u8, Failure> {
             let blocks = Blocks::of(&sheet, environment.columns, single);
             if blocks.shown() < sheet.longest() {
                 notes.push(format!(
-                    "the first {} of {} images per class fit; a wider terminal shows more, --class \
-                     NAME all images of a class",
+                    "the first {} of {} images per class fit; a wider terminal shows more; --class \
+                     NAME shows all images of a class",
                     blocks.shown(),
                     sheet.longest()
                 ));
@@ -100,9 +100,9 @@ fn instead(why: &str, path: &Path) -> Failure {
     let grid = folder.join("grid.png");
     let instead = match grid.is_file() {
         true => format!("open {} in an image viewer instead", grid.display()),
-        false => "do it in a terminal with colours".to_owned(),
+        false => "show it in a terminal with colours".to_owned(),
     };
-    Failure::Failed(format!("{why}: {instead}, or say with --as how to show it"))
+    Failure::Failed(format!("{why}: {instead}, or choose a way to show it with --as"))
 }
 
 #[cfg(test)]

@@ -63,8 +63,8 @@ fn defaults_in_the_help_are_those_of_recipes() {
     }
     let help = |name| Setting::find("settings", name).unwrap().help_text();
     assert!(help("lr_img").ends_with(
-        "on; dc, dsa: 0.1; dd: 0.01, halved ten times in a run; trajectory, of pixels in 0...1: 0.01, 0.1, 0.5 \
-         from 1, 10, 50 images per class on]"
+        "on: 10; dc, dsa: 0.1; dd: 0.01, halved ten times in a run; trajectory, for pixels in 0...1: 0.01, 0.1, 0.5 \
+         from --ipc 1, 10, 50 on]"
     ));
     assert!(help("init").ends_with("[default: real; dc, dd: noise]"));
 }

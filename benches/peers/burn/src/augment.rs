@@ -1,4 +1,4 @@
-//! The siamese augmentations, with tensors of parameters for either one image of the batch or all.
+//! The siamese augmentations, with parameters for each image of a batch or one set for all.
 
 use std::f64::consts::PI;
 
@@ -14,24 +14,24 @@ pub enum Name {
     Rotate,
 }
 
-/// Digits are not mirrored.
+/// All augmentations, without flip for digits.
 pub fn strategy(channels: usize) -> Vec<Name> {
     use Name::{Color, Crop, Cutout, Flip, Rotate, Scale};
     let every = [Color, Crop, Cutout, Flip, Scale, Rotate];
     every.into_iter().filter(|name| channels == 3 || !matches!(name, Flip)).collect()
 }
 
-/// What is drawn for one augmentation, for each image or once for all.
+/// The parameters of one augmentation, for each image or one set for all.
 #[derive(Clone)]
-#[expect(clippy::large_enum_variant, reason = "there are but two at a time, on the stack")]
+#[expect(clippy::large_enum_variant, reason = "there are only two at a time, on the stack")]
 pub enum Parameters {
     /// Brightness, saturation, contrast.
     Color([Tensor<4>; 3]),
     /// Rows down, columns to the right.
     Crop([Tensor<4, Int>; 2]),
-    /// The middle's row and column.
+    /// Row and column of the middle.
     Cutout([Tensor<4, Int>; 2]),
-    /// Below a half: mirrored.
+    /// Images are mirrored where this is below a half.
     Flip(Tensor<4>),
     /// The first two columns of the affine matrix, row by row; the third is zero.
     Affine([Tensor<4>; 4]),
@@ -113,8 +113,8 @@ impl Parameters {
                 images.mask_where(mask, mirrored)
             }
             Self::Affine([xx, xy, yx, yy]) => {
-                // The middles of pixels, from edge to edge of the image as -1…1. burn's own
-                // `affine_grid_2d` has the middles of the outermost pixels there.
+                // The middles of pixels, where -1 and 1 are the edges of the image. In burn's
+                // `affine_grid_2d`, -1 and 1 are the middles of the outermost pixels.
                 let middle = || {
                     along()
                         .float()
@@ -137,7 +137,7 @@ impl Parameters {
 mod tests {
     use super::*;
 
-    /// Of two images of 4×4, the first counts up from 0, the second from 16.
+    /// Augments two images of 4×4: the first counts up from 0, the second from 16.
     fn seen(drawn: impl FnOnce(&Device) -> Parameters) -> Vec<f32> {
         let device = Device::default();
         let images = Tensor::<1, Int>::arange(0..32, &device).float().reshape([2, 1, 4, 4]);
@@ -194,7 +194,7 @@ mod tests {
         assert_near(&same[14..18], &[14.0, 15.0, 16.0, 17.0]);
         let turned = seen(|device| Parameters::Affine(all([0.0, -1.0, 1.0, 0.0], device)));
         assert_near(&turned[..5], &[3.0, 7.0, 11.0, 15.0, 2.0]);
-        // A pixel's distance from the middle doubles where it is looked for.
+        // Pixels are read at twice their distance from the middle.
         let smaller = seen(|device| Parameters::Affine(all([2.0, 0.0, 0.0, 2.0], device)));
         assert_near(&smaller[5..7], &[2.5, 4.5]);
     }

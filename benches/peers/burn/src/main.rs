@@ -1,8 +1,7 @@
-//! One iteration of distribution matching, or one evaluation epoch, in burn on wgpu: prints how long
-//! it takes.
+//! Times iterations of distribution matching, or evaluation epochs, in burn on wgpu.
 //!
-//! The same work as `../pytorch.py` does, class after class, float32, with burn's kernel fusion and
-//! autotuning as they come. The last line on stdout is one JSON object.
+//! This is the same work as that of `../pytorch.py`, class after class, in float32, with burn's default
+//! kernel fusion and autotuning. The last line on stdout is one JSON object.
 
 mod augment;
 mod net;
@@ -16,7 +15,7 @@ use serde_json::json;
 
 #[derive(Parser)]
 #[command(
-    about = "One iteration of distribution matching, or one evaluation epoch, in burn on wgpu"
+    about = "Times iterations of distribution matching, or evaluation epochs, in burn on wgpu"
 )]
 pub struct Options {
     #[arg(long, value_enum, default_value_t = What::Iteration)]
@@ -29,7 +28,7 @@ pub struct Options {
     width: u32,
     #[arg(long, default_value_t = 256, value_parser = count())]
     batch_real: u32,
-    /// That are timed, after some that are not
+    /// Iterations or epochs to time, after some to warm up
     #[arg(long, default_value_t = 5, value_parser = count())]
     iterations: u32,
 }
@@ -64,7 +63,7 @@ impl Shape {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::parse();
-    // The best adapter there is; CUBECL_WGPU_DEFAULT_DEVICE chooses another.
+    // The best adapter; CUBECL_WGPU_DEFAULT_DEVICE chooses another one.
     let (device, setup) = Device::wgpu_options().init_with_setup()?;
     device.seed(0);
 
@@ -121,12 +120,12 @@ fn report(
     })
 }
 
-/// As on the command line.
+/// Its name on the command line.
 fn name(value: impl ValueEnum) -> String {
     value.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
 }
 
-/// burn does not tell its version, the lock file does.
+/// burn's version, from the lock file, since burn itself does not report it.
 fn version() -> &'static str {
     let lock = include_str!("../Cargo.lock");
     let after = lock.split_once("name = \"burn\"\nversion = \"").map_or("", |(_, after)| after);

@@ -18,7 +18,7 @@ struct Block {
     pool: AvgPool2d,
 }
 
-/// `depth` blocks; with `classes`, a linear layer.
+/// `depth` blocks; with `classes`, then a linear layer.
 #[derive(Module, Debug)]
 pub struct ConvNet {
     blocks: Vec<Block>,
@@ -36,7 +36,7 @@ impl ConvNet {
         let mut blocks = Vec::new();
         for block in 0..depth {
             let inner = if block == 0 { channels } else { width };
-            // MNIST's 28 rows become 32, which halve well.
+            // MNIST's 28 rows become 32, which can be halved several times.
             let padding = if inner == 1 && block == 0 { 3 } else { 1 };
             size = (size + 2 * padding - 2) / 2;
             let padding = PaddingConfig2d::Explicit(padding, padding, padding, padding);

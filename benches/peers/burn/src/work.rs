@@ -1,4 +1,4 @@
-//! What is timed.
+//! The work that is timed.
 
 use std::error::Error;
 
@@ -20,11 +20,11 @@ const MEAN: f64 = 0.45;
 const STD: f64 = 0.25;
 const BATCH: usize = 256;
 
-/// Does it once and returns the loss.
+/// Does the work once and returns the loss.
 pub type Step = Box<dyn FnMut() -> Result<f32, Box<dyn Error>>>;
 
-/// Not timed, so that every augmentation's kernels have been compiled and tuned before: an iteration
-/// has ten augmentations or more, an epoch has one a batch.
+/// The number of iterations or epochs before those that are timed. In them, the kernels of every augmentation are
+/// compiled and tuned: an iteration has ten augmentations or more, an epoch has one per batch.
 pub fn warm_up(options: &Options) -> usize {
     let [_, channels, ..] = options.shape.numbers();
     match options.what {
@@ -33,7 +33,7 @@ pub fn warm_up(options: &Options) -> usize {
     }
 }
 
-/// Takes turns until all are compiled, then draws.
+/// Takes one augmentation after the other until all are compiled, then draws at random.
 struct Names {
     names: Vec<Name>,
     drawn: usize,
@@ -86,8 +86,8 @@ pub fn iteration(options: &Options, device: &Device) -> Step {
             let mean = net.forward(parameters.apply(made.clone())).mean_dim(0);
             let loss = (mean - target).square().sum();
             // Class by class, since classes share no pixels: burn then sees the same few sequences of
-            // operations again and again, where one long one would be new, and be fused and
-            // compiled anew, in every iteration.
+            // operations again and again. One long sequence would be new in every iteration, and burn
+            // would fuse and compile it again.
             let of_class = loss.backward();
             gradients.push(made.grad(&of_class).ok_or("pixels without a gradient")?);
             losses.push(loss.inner());

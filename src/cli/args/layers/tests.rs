@@ -129,7 +129,7 @@ fn values_in_a_file_are_checked_as_flags_are() {
         ("machine.backend = 'cuda'", "possible are vulkan, metal, dx12, gl"),
         ("settings.augment = 'swirl'", "\"swirl\" is not an augmentation"),
         ("data.name = 'mnits'", "data.name = 'mnits': possible are "),
-        ("data.data_dir = ''", "data.data_dir = '': there must be something"),
+        ("data.data_dir = ''", "data.data_dir = '': a value is needed"),
         // Not the user's, but the program's own words of the shell.
         ("data.data_dir = '--ipc'", ""),
     ] {
