@@ -15,7 +15,7 @@ use crate::{
 };
 
 use advance::Begun;
-use plan::{checked_plan, rates};
+use plan::rates;
 
 /// The loss of one iteration.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -265,7 +265,7 @@ impl Condensation {
     /// The memory that its buffers take.
     #[cfg(feature = "testing")]
     pub(crate) fn table(&self) -> Result<crate::gpu::Table> {
-        let plan = checked_plan(&self.gpu, &self.dataset, &self.settings)?;
+        let plan = plan::checked_plan(&self.gpu, &self.dataset, &self.settings)?;
         Ok(self.matching.table(&plan))
     }
 
