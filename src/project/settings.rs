@@ -267,8 +267,8 @@ pub static SETTINGS: &[Setting] = &[
          for report.html and progress.png [default: 10]",
     ),
     setting("machine", "adapter", Text, "Machine").value("NAME-OR-INDEX").help(
-        "The adapter: part of its name, or its index in `dm-wgpu adapters`; several joined by comma, or all, which is every \
-         GPU once, CPUs only without any: they share out classes and evaluations [default: the best]",
+        "The adapter: part of its name, or its index in `dm-wgpu adapters`. Several, joined by comma, divide classes \
+         and evaluations among them; all: every GPU, or every CPU if there is no GPU [default: the best]",
     ),
     setting("machine", "backend", OneOf(|| BACKENDS.to_vec()), "Machine")
         .value("API")
