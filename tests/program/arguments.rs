@@ -91,7 +91,7 @@ fn help_names_every_flag_and_subcommand() {
             "[default: 10]",
             "[default: 1000]",
             "[default: 128]",
-            "[default: 256]",
+            "[default: 256; ",
             "[default: 512MiB]",
             "doctor",
             "DM_WGPU_DATA",
