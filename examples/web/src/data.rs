@@ -45,6 +45,8 @@ impl Data {
     }
 
     /// Pixels that the page has decoded: (N, C, H, W) with a label each.
+    // JavaScript hands over each by itself.
+    #[allow(clippy::too_many_arguments)]
     pub fn arrays(
         name: &str,
         class_names: Vec<String>,
