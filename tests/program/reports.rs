@@ -135,7 +135,7 @@ fn compare_puts_finished_runs_side_by_side() {
         (&["a"][..], 2, "two runs or more"),
         (&["a", "empty"], 1, "empty: no run is in it"),
         (&["a", "c"], 1, "c: a comparison, not a run"),
-        (&["a", "stopped"], 1, "stopped: its run was interrupted"),
+        (&["a", "stopped"], 1, "stopped: this run was interrupted"),
         (&["a", "deep/a", "--out", "a"], 2, "--out a: it is not empty"),
         (&["a", "deep/a", "--ipc", "3"], 2, "--ipc does nothing with finished runs"),
     ] {
