@@ -129,7 +129,10 @@ fn existing_files_are_not_replaced_by_an_export() {
         assert_eq!(said.contains("outside 0…1"), path.ends_with("png"), "{said}");
         refused(&export(&place, arguments), &format!("{path} exists already"));
     }
-    refused(&export(&place, &["run", "-f", "safetensors"]), "synthetic.safetensors is the set itself");
+    refused(
+        &export(&place, &["run", "-f", "safetensors"]),
+        "synthetic.safetensors is the set itself",
+    );
     assert_eq!(succeeds(&export(&place, &["run", "--out", "b.npz", "--quiet"])), "");
     let bytes = |name: &str| fs::read(place.path().join(name)).unwrap();
     assert_eq!(bytes("a.safetensors"), bytes("run/synthetic.safetensors"));
