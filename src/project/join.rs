@@ -35,8 +35,8 @@ pub struct Joined {
 /// joined there before, nothing is done.
 ///
 /// # Errors
-/// [`Error::Join`] says which shard is missing, doubled, foreign or not finished; [`Error::Place`] if something else is in
-/// `out`.
+/// [`Error::Join`](super::Error::Join) says which shard is missing, doubled, foreign or not finished;
+/// [`Error::Place`](super::Error::Place) if something else is in `out`.
 pub fn join(out: &Path, shards: &[PathBuf]) -> Result<Joined> {
     let Whole { record, made, snapshots } = Whole::of(shards)?;
     let mut figures = Figures::of(&record, &made.set.dataset, made.set.trained_on());

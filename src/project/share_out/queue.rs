@@ -66,7 +66,7 @@ impl Queue {
         }
     }
 
-    /// From now on there is no next piece, and whoever has one is to stop.
+    /// From now on there is no next piece, and workers that have one stop.
     pub(super) fn close(&self) {
         let state = self.state();
         self.closed.store(true, Ordering::Relaxed);

@@ -46,7 +46,7 @@ fn broken() -> Error {
 }
 
 #[test]
-fn whoever_is_idle_takes_the_next_piece() {
+fn an_idle_worker_takes_the_next_piece() {
     // The first device has its piece until all others are done.
     let left = Mutex::new(5);
     let work = |device: usize, piece: usize, _: &mut dyn Observer| {
