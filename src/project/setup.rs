@@ -202,7 +202,7 @@ impl Setup {
             let some = Some(parts[part].clone());
             own.measure_networks(train.clone(), settings, some, job.clone(), relay)
         };
-        // Nothing is prepared here, but the observer is told what begins.
+        // Nothing is prepared here; this reports what begins.
         prepare(observer, (job.clone(), true), |_| Ok(()))?;
         let total = (networks.len() * (settings.epochs as usize + 1)) as u32;
         observer.see(Event::Began { job: job.clone(), pieces: total, expected: None });

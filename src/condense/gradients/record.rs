@@ -45,7 +45,6 @@ pub(super) fn record(
 
     let mut pack = copies.packing().clone();
     pack.extend(fast.weights.packing());
-    pack.extend(buffers.trained.packing());
     let mut train = BTreeMap::new();
     for count in plan.batches().iter().map(Range::len) {
         if let Entry::Vacant(vacant) = train.entry(count) {
@@ -172,7 +171,8 @@ fn training(
     let (channels, size) = plan.nets[0].images;
     let dense = Planes::dense(channels, size);
     let augment = Augment { items: &inner.items, rows: &inner.rows, means: &inner.means };
-    let mut recording = Recording::default();
+    // After every change of the weights, and only where a network is trained at all.
+    let mut recording = weights.packing().clone();
     for images in cut(count, plan.part) {
         let batch = Batch { images: images.len(), nets: 1 };
         let ((input, layout), source) = (network.input(), Source::Values(&work.images));
@@ -206,6 +206,5 @@ fn training(
             recording.push(sgd(gpu, &inner.rates, values, velocity, gradient));
         }
     }
-    recording.extend(weights.packing());
     Ok(recording)
 }
