@@ -5,13 +5,16 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::{
-    Data, Error, FolderFault, Record, Result, Setup, Worth, check_set,
+    Data, Error, Figures, FolderFault, Job, Observer, Record, Result, Setup, Worth,
+    architectures::complete,
+    check_set,
     files::{ARCHITECTURES, FIGURES, IMAGES, RECORD, SET, SHARD, text_of, write_json},
-    kept, page,
+    kept, names, page,
     setup::check_test,
 };
 use crate::{
-    Evaluation, EvaluationSettings, Preset, Protocol, Recipe, Subject, SyntheticSet, data::name_of,
+    Evaluation, EvaluationSettings, Preset, Protocol, Recipe, Subject, SyntheticSet, TrainingSet,
+    data::name_of,
 };
 
 /// A set, with the record and figures of its run, if a run made it.
@@ -113,6 +116,39 @@ pub fn check_evaluations(
         Evaluation::check(&setup.gpu, &setup.dataset, Some(images), settings)?;
     }
     Ok(())
+}
+
+/// Measures a run's accuracy by the other protocol, if both were asked for, and keeps the rows of both in its folder. Returns
+/// whether that is complete.
+pub(super) fn by_other_protocol(
+    (setup, record): (&Setup, &Record),
+    (train, set): (&TrainingSet, Option<&SyntheticSet>),
+    figures: &mut Figures,
+    folder: &Path,
+    observer: &mut dyn Observer,
+) -> Result<bool> {
+    let Some(kinds) = record.protocols() else { return Ok(true) };
+    let Some(accuracy) = figures.ordinary_accuracy.as_ref().or(figures.accuracy.as_ref()) else {
+        return Ok(false);
+    };
+    let (names, seconds) = (names(&kinds), figures.seconds.evaluating);
+    let mut own = Worth::of(&setup.dataset, &kinds[0], accuracy.clone(), seconds);
+    own.baseline = figures.baseline.clone().map(|random| random.beside(accuracy));
+    let mut both = kept(folder);
+    both.retain(|name, _| *name == names[1]);
+    let by = (names[1].clone(), &kinds[1]);
+    let set = set.filter(|_| record.wants_baseline());
+    let job = Job::EvaluatingBy(names[1].clone());
+    let ended = complete(setup, (train, set), by, job, &mut both, observer);
+    both.insert(names[0].clone(), own);
+    // Before a failure is returned, so that nothing is lost.
+    keep(folder, both.clone())?;
+    let ended = ended?;
+    if ended {
+        figures.seconds.evaluating += both.get(&names[1]).map_or(0.0, |worth| worth.seconds);
+        figures.architectures = both;
+    }
+    Ok(ended)
 }
 
 /// Writes them to `architectures.json` in a run's folder, replacing earlier results of the same kinds, and shows them

@@ -7,6 +7,7 @@ use std::{
 
 use super::{
     Figures, Job, JoinFault, Losses, Observer, OutputFolder, Record, Result, Seconds, Setup,
+    evaluate::by_other_protocol,
     files::{LOCK, RECORD, SET},
     make::Made,
     pieces::Whole,
@@ -87,7 +88,7 @@ impl Joined {
         Evaluation::check(&setup.gpu, &setup.dataset, Some(made.set.trained_on()), &settings)?;
         setup.begins(observer);
         let set = TrainingSet::as_made(made.set.clone());
-        let measured = setup.measure(set, &settings, Job::Evaluating, observer)?;
+        let measured = setup.measure(set.clone(), &settings, Job::Evaluating, observer)?;
         let Some(measured) = measured else { return Ok(None) };
         if record.wants_baseline() {
             let by = (&settings, &measured.accuracy);
@@ -102,7 +103,17 @@ impl Joined {
         figures.accuracy = Some(measured.accuracy.clone());
         made.history.set_accuracy(made.iterations.unwrap_or(0), measured.accuracy);
         figures.curve = super::run::curve(&made.rows());
+        // As in a run that no shards made, until its accuracy by the other protocol is there as well.
+        figures.interrupted = record.other_protocol.is_some();
         write(record, &made.rows(), figures, folder)?;
+        let train = (&set, Some(&made.set));
+        if !by_other_protocol((&setup, record), train, figures, folder, observer)? {
+            return Ok(None);
+        }
+        if figures.interrupted {
+            figures.interrupted = false;
+            write(record, &made.rows(), figures, folder)?;
+        }
         Ok(Some(()))
     }
 

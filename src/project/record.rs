@@ -153,7 +153,9 @@ impl Record {
     pub fn of_part(&self) -> Self {
         match self.data.classes {
             None => self.clone(),
-            Some(_) => Self { evaluation: None, no_eval: true, ..self.clone() },
+            Some(_) => {
+                Self { evaluation: None, other_protocol: None, no_eval: true, ..self.clone() }
+            }
         }
     }
 

@@ -9,20 +9,18 @@ use std::{
 
 use super::{
     Checkpoints, Error, Event, Figures, Job, Left, Losses, MethodSettings, Observer, OutputFolder,
-    Point, Record, Result, Seconds, Setup, Worth, animate,
-    architectures::complete,
+    Point, Record, Result, Seconds, Setup, animate,
+    evaluate::by_other_protocol,
     files::{
         ARCHITECTURES, CHECKPOINT, DECODED, FIGURES, GRID, IMAGES, METRICS, RECORD, SET, SHARDS,
     },
-    keep, kept,
     make::{Made, check_condensing, condense, select},
-    names, page, random, report_of,
+    page, random, report_of,
     setup::check_test,
     shard::Shard,
 };
 use crate::{
-    Checkpoint, Error as Failure, Evaluation, EvaluationSettings, Selection, SyntheticSet,
-    TrainingSet,
+    Checkpoint, Error as Failure, Evaluation, EvaluationSettings, Selection, TrainingSet,
     data::ClassChoice,
     report::{self, Measurement},
 };
@@ -258,9 +256,9 @@ impl<'a> Task<'a> {
             figures.interrupted = self.record.other_protocol.is_some();
             self.keep(&mut made, &mut figures, (folder, checkpoints), observer).map_err(safe)?;
         }
-        let train = TrainingSet::Synthetic(made.set.clone());
+        let (of, train) = ((self.setup, &self.record), TrainingSet::Synthetic(made.set.clone()));
         let others =
-            self.by_other_protocol((&train, Some(&made.set)), &mut figures, folder, observer);
+            by_other_protocol(of, (&train, Some(&made.set)), &mut figures, folder.path(), observer);
         if !others.map_err(safe)? {
             return Ok(figures);
         }
@@ -269,39 +267,6 @@ impl<'a> Task<'a> {
             self.keep(&mut made, &mut figures, (folder, checkpoints), observer).map_err(safe)?;
         }
         Ok(figures)
-    }
-
-    /// Measures the accuracy by the other protocol, if both were asked for. Returns whether that is complete.
-    fn by_other_protocol(
-        &self,
-        (train, set): (&TrainingSet, Option<&SyntheticSet>),
-        figures: &mut Figures,
-        folder: &OutputFolder,
-        observer: &mut dyn Observer,
-    ) -> Result<bool> {
-        let (Some(kinds), dir) = (self.record.protocols(), folder.path()) else { return Ok(true) };
-        let Some(accuracy) = figures.ordinary_accuracy.as_ref().or(figures.accuracy.as_ref())
-        else {
-            return Ok(false);
-        };
-        let (names, seconds) = (names(&kinds), figures.seconds.evaluating);
-        let mut own = Worth::of(&self.setup.dataset, &kinds[0], accuracy.clone(), seconds);
-        own.baseline = figures.baseline.clone().map(|random| random.beside(accuracy));
-        let mut both = kept(dir);
-        both.retain(|name, _| *name == names[1]);
-        let by = (names[1].clone(), &kinds[1]);
-        let set = set.filter(|_| self.record.wants_baseline());
-        let job = Job::EvaluatingBy(names[1].clone());
-        let ended = complete(self.setup, (train, set), by, job, &mut both, observer);
-        both.insert(names[0].clone(), own);
-        // Before a failure is returned, so that nothing is lost.
-        keep(dir, both.clone())?;
-        let ended = ended?;
-        if ended {
-            figures.seconds.evaluating += both.get(&names[1]).map_or(0.0, |worth| worth.seconds);
-            figures.architectures = both;
-        }
-        Ok(ended)
     }
 
     /// Writes what was measured.
@@ -342,7 +307,8 @@ impl<'a> Task<'a> {
         folder.keep();
         figures.interrupted = self.record.other_protocol.is_some();
         self.write_whole(&figures, folder)?;
-        if self.by_other_protocol((&TrainingSet::Whole, None), &mut figures, folder, observer)? {
+        let (of, train) = ((self.setup, &self.record), (&TrainingSet::Whole, None));
+        if by_other_protocol(of, train, &mut figures, folder.path(), observer)? {
             figures.interrupted = false;
             self.write_whole(&figures, folder)?;
         }
