@@ -33,17 +33,11 @@ use common::{Rng, dot, norm as length};
 use dm_wgpu::testing::Images;
 use proptest::test_runner::{Config, RngSeed};
 
-/// The tests of kernels that are written for a number of lanes. Few will meet them with sixteen: Mesa has eight unless it is
-/// told otherwise.
-#[test]
-fn again_on_subgroups_of_sixteen_lanes() {
-    sixteen_lanes::run_again(&["cpu::", "network::", "training::steps::images_of_32_pixels"]);
-}
-
-/// All tests that depend on the size of subgroups, which takes as long as on eight lanes.
+/// All tests that depend on the size of subgroups. Few will meet sixteen lanes, since Mesa has eight unless it is told
+/// otherwise, and it takes as long as on eight.
 #[test]
 #[ignore = "takes minutes; `make test-full` runs it"]
-fn all_again_on_subgroups_of_sixteen_lanes() {
+fn again_on_subgroups_of_sixteen_lanes() {
     sixteen_lanes::run_again(&[
         "golden::every_golden_vector",
         "conv::",
