@@ -47,7 +47,9 @@ pub fn run(args: &JoinArgs, console: Console) -> Result<u8, Failure> {
     let there = if joined.again { ", which were joined before" } else { "" };
     console.say(&format!("joined    {of}{there}"));
     if *evaluate && joined.evaluate(&mut Screen::new(console))?.is_none() {
-        console.interrupted(&format!("interrupted: the accuracy was not measured\n{}", again()));
+        let by = if joined.figures.accuracy.is_some() { " by the other protocol" } else { "" };
+        let told = format!("interrupted: the accuracy{by} was not measured\n{}", again());
+        console.interrupted(&told);
         return Ok(INTERRUPTED);
     }
     let answer = Answer { folder: &joined.folder, figures: &joined.figures };

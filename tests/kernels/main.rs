@@ -33,8 +33,8 @@ use common::{Rng, dot, norm as length};
 use dm_wgpu::testing::Images;
 use proptest::test_runner::{Config, RngSeed};
 
-/// All tests that depend on the size of subgroups. Few will meet sixteen lanes, since Mesa has eight unless it is told
-/// otherwise, and it takes as long as on eight.
+/// All tests that depend on the size of subgroups. Mesa's default on CPUs is eight lanes, so few users have sixteen; the tests
+/// take as long as on eight.
 #[test]
 #[ignore = "takes minutes; `make test-full` runs it"]
 fn again_on_subgroups_of_sixteen_lanes() {
