@@ -111,7 +111,7 @@ impl Observer for Screen {
             Event::Preparing { job, long } => {
                 match job {
                     Job::Condensing if long && !console.terminal => {
-                        console.say("measuring the speed of this device: some seconds");
+                        console.say("measuring the speed: some seconds");
                     }
                     Job::Evaluating | Job::EvaluatingBy(_) | Job::EvaluatingRandom => {
                         interrupt.measuring();
@@ -325,9 +325,12 @@ fn ahead(expected: &Expected<'_>) -> String {
             format!(" for {}", names.join(", "))
         }
     };
+    let device = match expected.devices {
+        1 => "this device".to_owned(),
+        several => format!("these {several} adapters together"),
+    };
     let further = if expected.resumed { " more" } else { "" };
-    let mut told =
-        format!("expected  about {}{further} on this device{what}", rough(expected.all()));
+    let mut told = format!("expected  about {}{further} on {device}{what}", rough(expected.all()));
     if !evaluating.is_zero() {
         told += &format!(": {} condensing, {} evaluating", rough(condensing), rough(evaluating));
     }
@@ -390,7 +393,14 @@ mod tests {
     /// The expected minutes of condensing and of evaluating, and the quicker command.
     fn told(series: &Series, minutes: (u64, u64), unmeasured: bool, resumed: bool) -> String {
         let [condensing, evaluating] = [minutes.0, minutes.1].map(|m| Duration::from_secs(60 * m));
-        ahead(&Expected { condensing, evaluating, unmeasured, resumed, series, quicker: None })
+        let (devices, quicker) = (1, None);
+        let known =
+            Expected { devices, condensing, evaluating, unmeasured, resumed, series, quicker };
+        assert_eq!(
+            ahead(&Expected { devices: 2, ..known.clone() }),
+            ahead(&known).replace("this device", "these 2 adapters together")
+        );
+        ahead(&known)
     }
 
     #[test]

@@ -32,6 +32,8 @@ pub enum Series {
 /// How long a command will take.
 #[derive(Debug, Clone)]
 pub struct Expected<'a> {
+    /// The devices that work at once.
+    pub devices: usize,
     /// In iterations.
     pub condensing: Duration,
     /// Time in evaluations; `None` if there are none, or none were measured.
@@ -146,6 +148,7 @@ impl Series {
         }
         unmeasured |= times > 0 && speeds.evaluation.is_none();
         Expected {
+            devices: 1,
             condensing: speeds.iteration.saturating_mul(iterations),
             evaluating: speeds.evaluation.unwrap_or_default().saturating_mul(times)
                 + speeds.beside.saturating_mul(ends)

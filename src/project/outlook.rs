@@ -2,17 +2,18 @@
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread,
     time::{Duration, Instant},
 };
 
 use super::{
-    Event, Job, Method, MethodSettings, Observer, Record, Result, Series,
+    Device, Event, Job, Method, MethodSettings, Observer, Record, Result, Series,
     expected::{Expected, Speeds},
     observer::prepare,
 };
 use crate::{
-    Advance, Condensation, Dataset, Evaluation, EvaluationSettings, Gpu, Preset, Recipe, Settings,
-    Subject, SyntheticSet, TrainingSet,
+    Advance, Condensation, Dataset, Evaluation, EvaluationSettings, Gpu, Preset, Recipe, Selection,
+    Settings, Subject, SyntheticSet, TrainingSet,
 };
 
 /// This many multiplications and additions take no time on a GPU, and minutes on a CPU.
@@ -117,9 +118,7 @@ impl Outlook {
                 };
                 let time = speeds
                     .map(|speeds| series.expected(speeds, &small, &small_record, 0, whole).all());
-                let less = flops(dataset, &small) * f64::from(small.iterations)
-                    < flops(dataset, settings) * f64::from(settings.iterations) / 2.0;
-                if time.map_or(less, |time| time < expected.all() / 2) {
+                if time.map_or(is_half(dataset, &small, settings), |t| t < expected.all() / 2) {
                     expected.quicker = Some((small_record, time));
                 }
             }
@@ -130,6 +129,95 @@ impl Outlook {
         }
         Ok(speeds)
     }
+}
+
+/// Several devices and what they share.
+pub(super) struct Together<'a> {
+    /// Each with the outlook of its own work.
+    pub devices: &'a [(Device, Outlook)],
+    /// All classes.
+    pub dataset: &'a Arc<Dataset>,
+    /// The classes that one device has at a time, on which they are measured.
+    pub part: &'a Arc<Dataset>,
+}
+
+impl Outlook {
+    /// Measures several devices at once, because some share a processor, and reports how long the rest of the command will
+    /// take them together, if that is long. Returns how long they take for an iteration of all classes; `None` if it was not
+    /// measured. A device that fails is left to its work to report.
+    pub fn together(
+        &self,
+        all: &Together<'_>,
+        settings: &Settings,
+        record: &Record,
+        done: u32,
+        observer: &mut dyn Observer,
+    ) -> Result<Option<Duration>> {
+        if let Some(known) = self.speeds_of(record) {
+            return Ok(Some(known.iteration));
+        }
+        if !observer.wants_times() {
+            return Ok(None);
+        }
+        let speeds = prepare(observer, (Job::Condensing, true), |_| all.speeds(settings, record))?;
+        let Some(speeds) = speeds else { return Ok(None) };
+        self.known().speeds.push((record.method(), speeds));
+        let mut expected = self.series.expected(speeds, settings, record, done, None);
+        expected.devices = all.devices.len();
+        if expected.all() >= LONG {
+            let (small, small_record) = small(all.dataset, settings, record);
+            if done == 0 && is_half(all.dataset, &small, settings) {
+                expected.quicker = Some((small_record, None));
+            }
+            observer.see(Event::Expected(&expected));
+        }
+        Ok(Some(speeds.iteration))
+    }
+}
+
+impl Together<'_> {
+    /// Of all devices together. `None` if all of them fail.
+    fn speeds(&self, settings: &Settings, record: &Record) -> Result<Option<Speeds>> {
+        let counts = settings.per_class.counts(self.dataset.classes(), settings.ipc);
+        let mut set = Selection::at_random(self.dataset, &counts, record.seed())?;
+        set.factor = settings.factor;
+        let (evaluations, baseline) = (record.evaluations(), record.wants_baseline());
+        let (begun, set) = (Instant::now(), &set);
+        let one = |(device, outlook): &(Device, Outlook)| -> Result<Speeds> {
+            let own = measured((&device.gpu, self.part), settings, &[], false)?;
+            outlook.known().speeds.push((record.method(), own));
+            if begun.elapsed() >= PATIENCE {
+                return Ok(own);
+            }
+            let device = (&device.gpu, self.dataset);
+            let (evaluation, beside) = all_evaluations(device, set, &evaluations, baseline)?;
+            Ok(Speeds { evaluation, beside, ..own })
+        };
+        let own: Vec<_> = thread::scope(|scope| {
+            let (all, one) = (self.devices.iter(), &one);
+            let begun: Vec<_> = all.map(|device| scope.spawn(move || one(device))).collect();
+            begun.into_iter().filter_map(|thread| thread.join().ok()?.ok()).collect()
+        });
+        if own.is_empty() {
+            return Ok(None);
+        }
+        // Classes are shared out, and networks are, but one network is not.
+        let classes = self.dataset.classes() as f64 / self.part.classes() as f64;
+        let one = evaluations.iter().any(|settings| settings.nets == 1);
+        let judges = if one { &own[..1] } else { &own[..] };
+        let evaluations: Option<Vec<_>> = judges.iter().map(|speeds| speeds.evaluation).collect();
+        Ok(Some(Speeds {
+            iteration: shared(own.iter().map(|speeds| speeds.iteration)).mul_f64(classes),
+            evaluation: evaluations.map(|times| shared(times.into_iter())),
+            beside: shared(judges.iter().map(|speeds| speeds.beside)),
+        }))
+    }
+}
+
+/// What work takes that is shared out among devices on which it takes so long.
+fn shared(times: impl Iterator<Item = Duration>) -> Duration {
+    let rate: f64 = times.map(|time| 1.0 / time.as_secs_f64().max(1e-9)).sum();
+    Duration::try_from_secs_f64(1.0 / rate).unwrap_or_default()
 }
 
 impl Outlook {
@@ -180,6 +268,17 @@ fn measured(
     let iteration = mean(&run)? / settings.iterations.max(1);
     let set = run.images_blocking()?;
     drop(run);
+    let (evaluation, beside) = all_evaluations(device, &set, evaluations, baseline)?;
+    Ok(Speeds { iteration, evaluation, beside })
+}
+
+/// The first evaluation of such a set, if there is one, and those beside it.
+fn all_evaluations(
+    device: (&Gpu, &Arc<Dataset>),
+    set: &SyntheticSet,
+    evaluations: &[&EvaluationSettings],
+    baseline: bool,
+) -> Result<(Option<Duration>, Duration)> {
     // Of stored images, which are fewer than the packed ones; else they are as many.
     let mut stored = set.clone();
     stored.factor = 1;
@@ -188,7 +287,7 @@ fn measured(
     for &settings in evaluations {
         let time =
             |set: &SyntheticSet| evaluating(device, TrainingSet::Synthetic(set.clone()), settings);
-        let own = time(&set)?;
+        let own = time(set)?;
         match evaluation {
             None => evaluation = Some(own),
             Some(_) => beside += own,
@@ -197,7 +296,7 @@ fn measured(
             beside += if packed { time(&stored)? } else { own };
         }
     }
-    Ok(Speeds { iteration, evaluation, beside })
+    Ok((evaluation, beside))
 }
 
 fn evaluating(
@@ -230,6 +329,12 @@ fn small(dataset: &Dataset, asked: &Settings, record: &Record) -> (Settings, Rec
     let asked = Some(MethodSettings::Condensing(settings.clone()));
     let asked = Record { settings: asked, evaluation, other_protocol, ..record.clone() };
     (settings, Record { eval_every: None, ..asked })
+}
+
+/// Whether these settings need less than half of the work of those.
+fn is_half(dataset: &Dataset, small: &Settings, asked: &Settings) -> bool {
+    let all = |settings| flops(dataset, settings) * f64::from(settings.iterations);
+    all(small) < all(asked) / 2.0
 }
 
 /// Multiplications and additions of an iteration, roughly: those of the second block, which has most of them.

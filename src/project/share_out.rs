@@ -160,10 +160,18 @@ pub(super) fn share_out<T: Send>(
 }
 
 impl Pieces<'_> {
+    /// The part of the whole that is done, from 0 to 1.
+    pub(super) fn done(&self) -> f64 {
+        self.weight_done() / self.weights.iter().sum::<f64>().max(1.0)
+    }
+
+    fn weight_done(&self) -> f64 {
+        self.weights.iter().zip(&self.parts).map(|(weight, part)| weight * part).sum()
+    }
+
     fn tell(&self, observer: &mut dyn Observer) {
-        let done = self.weights.iter().zip(&self.parts).map(|(weight, part)| weight * part);
-        let (done, all) = (done.sum::<f64>(), self.weights.iter().sum::<f64>());
-        observer.see(Event::Progress { done, part: (done / all.max(1.0)).min(1.0) });
+        let (done, part) = (self.weight_done(), self.done().min(1.0));
+        observer.see(Event::Progress { done, part });
     }
 }
 

@@ -7,8 +7,8 @@ use std::{
 };
 
 use dm_wgpu::{
-    Accuracy, Condensation, Dataset, DatasetInfo, Error, Evaluation, EvaluationSettings, Protocol,
-    Settings, SyntheticSet, TrainingSet, augment::Strategy,
+    Accuracy, AdapterChoice, Condensation, Dataset, DatasetInfo, Error, Evaluation,
+    EvaluationSettings, Gpu, Protocol, Settings, SyntheticSet, TrainingSet, augment::Strategy,
 };
 
 use crate::common::gpu;
@@ -94,6 +94,22 @@ fn a_network_does_not_depend_on_those_trained_beside_it() {
     assert!(three[0] != three[1] && three[1] != three[2], "{three:?}");
     let one = accuracy(&set, &settings().nets(1)).runs;
     assert_eq!(one, three[..1]);
+}
+
+#[test]
+fn twenty_networks_on_twenty_devices_are_those_of_one() {
+    let set = real(glyphs(), 5);
+    let settings = settings().nets(20).epochs(4).width(4).depth(1);
+    let whole = accuracy(&set, &settings).runs;
+    assert!(whole.windows(2).any(|two| two[0] != two[1]), "{whole:?}");
+    let one = |network: usize| {
+        // Nothing is shared but the adapter.
+        let gpu = Gpu::headless_blocking(&AdapterChoice::default()).unwrap();
+        let (train, only) = (TrainingSet::Synthetic(set.clone()), network..network + 1);
+        let own = Evaluation::of_networks(&gpu, glyphs().clone(), train, settings.clone(), only);
+        own.unwrap().accuracy_blocking().unwrap().runs
+    };
+    assert_eq!((0..20).flat_map(one).collect::<Vec<_>>(), whole);
 }
 
 #[test]

@@ -6,8 +6,8 @@ use std::{path::Path, time::Duration};
 use dm_wgpu::{
     AdapterChoice, EvaluationSettings, Gpu, SyntheticSet,
     project::{
-        self, Adapter, CHECKPOINT_EVERY, Changes, Data, Device, Error, Event, Left, Machine,
-        MethodSettings, Observer, Ran, Record, Result, Resumed, Setup,
+        self, Adapter, CHECKPOINT_EVERY, Changes, Data, Device, Error, Event, Expected, Left,
+        Machine, MethodSettings, Observer, Ran, Record, Result, Resumed, Setup,
     },
     testing::run_out_of_memory,
 };
@@ -91,6 +91,54 @@ fn run(setup: &Setup, record: &Record, out: &Path, notes: &mut Notes) -> Result<
 fn images(folder: &Path) -> Vec<u32> {
     let set = SyntheticSet::load(&folder.join("synthetic.safetensors")).unwrap();
     set.images.iter().map(|value| value.to_bits()).collect()
+}
+
+/// Stops when it is told how long the whole takes.
+#[derive(Default)]
+struct Outlook {
+    devices: usize,
+    seconds: (f64, f64),
+    beginning: Option<Duration>,
+}
+
+impl Observer for Outlook {
+    fn see(&mut self, event: Event<'_>) {
+        match event {
+            Event::Expected(expected) => {
+                self.devices = expected.devices;
+                let Expected { condensing, evaluating, .. } = expected;
+                self.seconds = (condensing.as_secs_f64(), evaluating.as_secs_f64());
+            }
+            Event::Began { expected, .. } => self.beginning = expected,
+            _ => {}
+        }
+    }
+
+    fn stops(&self) -> bool {
+        self.devices > 0
+    }
+
+    fn wants_times(&self) -> bool {
+        true
+    }
+}
+
+#[test]
+fn how_long_all_devices_take_together_is_told_before_they_begin() {
+    let place = tempfile::tempdir().unwrap();
+    let (one, data) = setup();
+    let mut record = asked(&one, data, 2);
+    let Some(MethodSettings::Condensing(settings)) = record.settings else { panic!() };
+    record.settings = Some(MethodSettings::Condensing(settings.iterations(10_000_000)));
+    let mut outlook = Outlook::default();
+    let (shared, out) = (several(&one, 2), place.path().join("two"));
+    project::run(&shared, record, Some(&out), CHECKPOINT_EVERY, &mut outlook).unwrap();
+    let (condensing, evaluating) = outlook.seconds;
+    assert_eq!(outlook.devices, 2);
+    // A millisecond per iteration is far less than it takes, and a second is far more.
+    assert!((1e4..1e7).contains(&condensing), "{condensing}");
+    assert!(evaluating > 0.0);
+    assert_eq!(outlook.beginning.unwrap().as_secs_f64(), condensing);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use super::{Made, Task, check_condensing};
@@ -16,7 +17,7 @@ use crate::{
         Result, Setup,
         devices::pieces,
         files::{CHECKPOINT, RECORD, SET, SHARD, SHARDS},
-        outlook::Outlook,
+        outlook::{Outlook, Together},
         pieces::Whole,
         record::OfShard,
         share_out::{Pieces, Seen, share_out},
@@ -122,8 +123,8 @@ fn do_all(
     run: &Path,
     observer: &mut dyn Observer,
 ) -> Result<Option<Setup>> {
-    let devices = task.setup.devices();
-    let outlooks: Vec<_> = devices.iter().map(|_| Outlook::default()).collect();
+    let devices: Vec<_> =
+        task.setup.devices().into_iter().map(|device| (device, Outlook::default())).collect();
     let weights: Vec<_> = parts.iter().map(|part| part.classes.numbers().len() as f64).collect();
     let pieces = Pieces {
         weights: &weights,
@@ -134,11 +135,12 @@ fn do_all(
     if pieces.open.is_empty() {
         return Ok(Some(task.setup.clone()));
     }
+    let expected = expected(task, &devices, parts, &pieces, observer)?;
     let work = |device: usize, part: usize, relay: &mut dyn Observer| {
-        one(task, (&devices[device], &outlooks[device]), &parts[part], relay)
+        one(task, &devices[device], &parts[part], relay)
     };
     let mut see = |observer: &mut dyn Observer, device: usize, seen: Seen<'_, f64>| {
-        let device = &devices[device];
+        let (device, _) = &devices[device];
         let (part, seconds) = match seen {
             Seen::Lost(error) => return observer.see(Event::Lost { device, error }),
             Seen::Begun(part) => (part, None),
@@ -148,14 +150,14 @@ fn do_all(
         observer.see(Event::Shard { shard: *shard, classes, device, seconds });
     };
     let (job, classes) = (Job::Sharing { devices: devices.len() }, weights.iter().sum::<f64>());
-    observer.see(Event::Began { job, pieces: classes as u32, expected: None });
+    observer.see(Event::Began { job, pieces: classes as u32, expected });
     let shared = share_out(devices.len(), pieces, &work, observer, &mut see);
     observer.see(Event::Ended);
     let shared = shared?;
     let (done, of) = (parts.iter().filter(|part| part.is_finished()).count(), parts.len());
     if done == of {
         let alive = devices.iter().zip(&shared.alive).filter(|(_, alive)| **alive);
-        return Ok(Some(task.setup.on(alive.map(|(device, _)| device.clone()).collect())));
+        return Ok(Some(task.setup.on(alive.map(|((device, _), _)| device.clone()).collect())));
     }
     match shared.failure.filter(|_| !shared.alive.contains(&true)) {
         Some(failure) if parts.iter().any(|part| part.folder.is_dir()) => {
@@ -166,10 +168,28 @@ fn do_all(
     }
 }
 
+/// How long all devices together will take for all classes, from the first iteration to the last, if that was measured.
+fn expected(
+    task: &Task<'_>,
+    devices: &[(Device, Outlook)],
+    parts: &[Part],
+    pieces: &Pieces<'_>,
+    observer: &mut dyn Observer,
+) -> Result<Option<Duration>> {
+    let Task { setup, record, .. } = task;
+    let Some(MethodSettings::Condensing(settings)) = &record.settings else { return Ok(None) };
+    let Some(&first) = pieces.open.first() else { return Ok(None) };
+    let part = Arc::new(setup.dataset.of_classes(&parts[first].classes)?);
+    let done = f64::from(settings.iterations) * pieces.done();
+    let all = Together { devices, dataset: &setup.dataset, part: &part };
+    let each = setup.outlook.together(&all, settings, record, done as u32, observer)?;
+    Ok(each.map(|each| each.saturating_mul(settings.iterations)))
+}
+
 /// One part, on one device: the seconds that its images took in all; `None` if it was stopped.
 fn one(
     task: &Task<'_>,
-    (device, outlook): (&Device, &Outlook),
+    (device, outlook): &(Device, Outlook),
     part: &Part,
     observer: &mut dyn Observer,
 ) -> Result<Option<f64>> {
