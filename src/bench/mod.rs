@@ -25,8 +25,8 @@ pub use shape::Shape;
 
 use crate::{
     AdapterChoice, Architecture, Condensation, Dataset, Error, Evaluation, EvaluationSettings, Gpu,
-    Matching, Recipe, Result, Settings, Subject, SyntheticSet, TrainingSet, clock::Instant,
-    gpu::Clock,
+    Matching, Recipe, Result, Settings, Subject, SyntheticSet, TrainingSet, Trajectory,
+    TrajectoryTraining, clock::Instant, gpu::Clock,
 };
 use phase::{WARM_UP, ms, profile, watch};
 
@@ -41,6 +41,8 @@ pub struct Bench {
     pub classes: usize,
     /// Synthetic images per class.
     pub ipc: usize,
+    /// Tiles of a side that each of these is packed with; `None` for as many as suit the method.
+    pub factor: Option<usize>,
     /// The kind of network.
     pub net: Architecture,
     /// Channels of every convolution of a ConvNet.
@@ -83,6 +85,7 @@ impl Bench {
             method: Matching::default(),
             classes: shape.classes(),
             ipc: 10,
+            factor: None,
             net: Architecture::default(),
             width: 128,
             batch_real: 256,
@@ -133,7 +136,10 @@ impl Bench {
         let settings = self.settings(&dataset);
         let (iteration, run) = watch(
             &gpu,
-            || Condensation::new(&gpu, dataset.clone(), settings.clone()),
+            || {
+                let along = trajectories(&gpu, &dataset, &settings)?;
+                Condensation::along(&gpu, dataset.clone(), settings.clone(), along)
+            },
             self.iterations,
             &mut |done| progress(self.piece("iterations", done)),
         )?;
@@ -163,6 +169,7 @@ impl Bench {
             method: self.method,
             classes: self.classes,
             ipc: self.ipc,
+            factor: settings.factor,
             net: self.net.clone(),
             width: self.width,
             depth: settings.depth,
@@ -198,7 +205,11 @@ impl Bench {
         let net = self.net.clone();
         let iterations = self.pieces().saturating_add(1);
         let subject = Subject::from(dataset).method(self.method).ipc(Some(ipc));
-        let suited = Settings::of(&Recipe::new(subject));
+        let mut suited = Settings::of(&Recipe::new(subject));
+        suited.factor = self.factor.unwrap_or(suited.factor);
+        if self.method == Matching::Trajectory {
+            (suited.trajectories, suited.expert_epochs) = (Some(1), Some(1));
+        }
         Settings { ipc, iterations, net, width, batch_real, ..suited }
     }
 
@@ -222,8 +233,24 @@ impl Bench {
                 images.extend(dataset.normalised(train.image(index as usize)));
             }
         }
-        SyntheticSet::of(dataset, &vec![self.ipc; dataset.classes()], images, settings)
+        let set = SyntheticSet::of(dataset, &vec![self.ipc; dataset.classes()], images, settings)?;
+        Ok(SyntheticSet { factor: settings.factor, ..set })
     }
+}
+
+/// What a method needs that matches along trajectories. The time does not depend on what the networks have learnt, so they have
+/// learnt nothing.
+fn trajectories(
+    gpu: &Gpu,
+    dataset: &Arc<Dataset>,
+    settings: &Settings,
+) -> Result<Vec<Arc<Trajectory>>> {
+    if settings.method != Matching::Trajectory {
+        return Ok(Vec::new());
+    }
+    let untrained = TrajectoryTraining::new(gpu, dataset.clone(), settings, 0)?.trajectory();
+    let both = vec![untrained.after(0).to_vec(); 2];
+    Ok(vec![Arc::new(Trajectory::of(both))])
 }
 
 /// The most that a device can do, measured in a moment.

@@ -21,6 +21,8 @@ pub struct Report {
     pub classes: usize,
     /// Synthetic images per class.
     pub ipc: usize,
+    /// Tiles of a side that each of these is packed with.
+    pub factor: usize,
     /// The kind of network.
     pub net: Architecture,
     /// Channels of every convolution of a ConvNet.
@@ -31,7 +33,7 @@ pub struct Report {
     pub batch_real: usize,
     /// Iterations of a condensation.
     pub iteration: Phase,
-    /// Epochs of an evaluation: one network trained on the `ipc` images of each class.
+    /// Epochs of an evaluation: one network trained on the `ipc` images of each class, unpacked.
     pub epoch: Phase,
     /// From opening the adapter to the end of the first iteration, without making up data.
     pub start: Start,

@@ -76,6 +76,7 @@ fn table(report: &Report) -> String {
         method,
         classes,
         ipc,
+        factor,
         net,
         width,
         depth,
@@ -92,9 +93,10 @@ fn table(report: &Report) -> String {
         let _ = write!(text, "\n{}", wrapped(&line));
     };
     line(format!(
-        "work       {method}, {shape}, {classes} class{}, ipc {ipc}, batch-real {batch_real}, {}, \
+        "work       {method}, {shape}, {classes} class{}, ipc {ipc}{}, batch-real {batch_real}, {}, \
          made-up images",
         if *classes == 1 { "" } else { "es" },
+        if *factor > 1 { format!(" packed by {factor}") } else { String::new() },
         network(net, *width, *depth)
     ));
     line(String::new());

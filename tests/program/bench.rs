@@ -2,6 +2,7 @@
 
 use std::process::Output;
 
+use dm_wgpu::Matching;
 use serde_json::Value;
 
 use crate::helpers::{program, start, text, words};
@@ -154,6 +155,20 @@ fn the_table_is_aligned_and_says_what_it_ran_on() {
     for line in lines.iter().copied().chain(progress.lines()) {
         assert!(line.chars().count() <= 80, "{line}");
     }
+}
+
+#[test]
+fn every_method_is_timed() {
+    let methods = Matching::ALL.map(Matching::name);
+    for method in methods {
+        let told = tiny(&["--method", method, "--json", "--quiet"]);
+        let report: Value = serde_json::from_str(&text(&told.stdout)).unwrap();
+        assert_eq!(report["method"], method);
+        assert_eq!(report["factor"], if method == "trajectory" { 2 } else { 1 });
+        assert!(number(&report, "iteration.median_ms") > 0.0);
+    }
+    let told = tiny(&["--factor", "2"]);
+    assert!(text(&told.stdout).contains("ipc 1 packed by 2,"), "{}", text(&told.stdout));
 }
 
 #[test]

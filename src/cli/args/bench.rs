@@ -52,6 +52,12 @@ pub struct BenchArgs {
         allow_negative_numbers = true, value_parser = count::<usize>(1_000_000)
     )]
     pub ipc: usize,
+    /// Tiles of a side that each image is packed with, as in --factor of a run [default: as the method suggests].
+    #[arg(
+        long, value_name = "F", help_heading = "Task",
+        allow_negative_numbers = true, value_parser = count::<usize>(4)
+    )]
+    pub factor: Option<usize>,
     /// Kind of network, as in --net of a run.
     #[arg(
         long, value_name = "NAME", default_value = "convnet", help_heading = "Task",
@@ -106,6 +112,7 @@ impl BenchArgs {
             method: self.method,
             classes: self.classes.unwrap_or(self.shape.classes()),
             ipc: self.ipc,
+            factor: self.factor,
             net: self.net.clone(),
             width: self.width,
             batch_real: self.batch_real,

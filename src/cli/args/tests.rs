@@ -150,12 +150,13 @@ fn bench_flags_become_the_librarys_benchmark() {
         net: Architecture::Mlp,
         classes: 6,
         ipc: 1,
+        factor: Some(2),
         width: 2,
         batch_real: 3,
         iterations: 4,
         ..Bench::of(Shape::Mnist)
     };
-    let line = "--net mlp --classes 6 --ipc 1 --width 2 --batch-real 3 --iterations 4";
+    let line = "--net mlp --classes 6 --ipc 1 --factor 2 --width 2 --batch-real 3 --iterations 4";
     assert_eq!(bench(&format!("dm-wgpu bench {line}")), expected);
 }
 
