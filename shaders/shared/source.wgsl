@@ -1,33 +1,9 @@
 // The images that augmentation reads: f32 values, or 8-bit pixels that are normalised on the way.
 
-struct Params {
-    source: Planes,
-    result: Planes,
-    mean: vec4f,
-    deviation: vec4f,
-    // Items of this dispatch: first_item … first_item + images.
-    first_item: u32,
-    images: u32,
-    // 1: item i reads source image items[i].image. 0: it reads image i − first_item.
-    gather: u32,
-    pad: u32,
-}
-
-@group(0) @binding(0) var<storage, read> params: Params;
-@group(0) @binding(1) var<storage, read> items: array<Item>;
-@group(0) @binding(2) var<storage, read> rows: array<Row>;
 // Four pixels, or the bits of one f32.
 @group(0) @binding(3) var<storage, read> source: array<u32>;
 
 override PIXELS: bool;
-
-fn source_image(i: u32) -> u32 {
-    return select(i, items[params.first_item + i].image, params.gather == 1u);
-}
-
-fn row_of(i: u32) -> Row {
-    return rows[items[params.first_item + i].row];
-}
 
 // A plane of the source, whose description is read from memory once. Some drivers load again what a
 // loop reads again, and on CPUs that costs as much as the pixel itself.

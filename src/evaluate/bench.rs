@@ -115,7 +115,7 @@ impl Bench {
             rows,
             labels,
             losses,
-            means,
+            room,
             counts,
             mixing,
         } = &mut buffers;
@@ -127,7 +127,7 @@ impl Bench {
         if let (Some(values), Train::Values { images, .. }) = (&*values, train) {
             values.write(gpu, images);
         }
-        let augment = Augment { items, rows, means };
+        let augment = Augment { items, rows, room };
         let dense = Planes::dense(dataset.channels(), dataset.size());
         let staged = Source::Pixels { bytes: pixels, mean: dataset.mean(), std: dataset.std() };
         let source = values.as_ref().map_or(staged, Source::Values);
@@ -144,7 +144,7 @@ impl Bench {
                 let (first, count) = (nets * before, nets * part.images);
                 let answers = match mixing {
                     Some(mixing) => {
-                        let (from, to) = ((source, &*items, &*means), (input, layout));
+                        let (from, to) = ((source, &*items, &*room), (input, layout));
                         mixing.record(gpu, &mut recording, from, to, first..first + count);
                         Answers::Mixed(&mixing.targets)
                     }

@@ -6,7 +6,7 @@ use std::ops::Range;
 use crate::{
     augment::{Row, Strategy},
     gpu::{Buffer, Gpu, Memory, Recording},
-    kernels::{Augment, CutBox, Item, Planes, Shares, Source, cutmix},
+    kernels::{Augment, AugmentRoom, CutBox, Item, Planes, Shares, Source, cutmix},
     nn::Part,
     rng::{Purpose, Stream},
 };
@@ -187,7 +187,7 @@ impl Mixing {
         &self,
         gpu: &Gpu,
         recording: &mut Recording,
-        (source, items, means): (Source<'_>, &Buffer<Item>, &Buffer<f32>),
+        (source, items, room): (Source<'_>, &Buffer<Item>, &AugmentRoom),
         (input, layout): (&Buffer<f32>, Planes),
         images: Range<usize>,
     ) {
@@ -200,7 +200,7 @@ impl Mixing {
                 let items = if pass == 0 { items } else { next };
                 let last = pass + 1 == self.rows.len();
                 let to = if last { end } else { &self.between[pass % 2] };
-                let augment = Augment { items, rows, means };
+                let augment = Augment { items, rows, room };
                 let dense = self.dense;
                 augment.forward(gpu, recording, source, dense, to, dense, first, count);
                 source = Source::Values(to);

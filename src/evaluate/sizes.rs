@@ -8,7 +8,7 @@ use crate::{
     Dataset, Gpu, Net, Protocol, Result,
     augment::Row,
     gpu::{Caps, Memory, Table, most},
-    kernels::{Item, Planes},
+    kernels::{AugmentRoom, Item, Planes},
     nn::{Classifiers, Ways},
 };
 
@@ -45,7 +45,7 @@ pub(super) struct Buffers<M: Memory = Gpu> {
     pub rows: M::Buffer<Row>,
     pub labels: M::Buffer<u32>,
     pub losses: M::Buffer<f32>,
-    pub means: M::Buffer<f32>,
+    pub room: AugmentRoom<M>,
     pub counts: M::Buffer<u32>,
     /// If the protocol mixes images.
     pub mixing: Option<Mixing<M>>,
@@ -73,6 +73,7 @@ impl Load<'_> {
 impl<M: Memory> Buffers<M> {
     pub fn new(memory: &M, load: &Load<'_>, Sizes { nets, part, test }: Sizes) -> Self {
         let image_len = load.dataset.image_len();
+        let image = (load.dataset.channels(), load.dataset.size());
         let (most, staged) = (nets * test.max(load.batch()), nets * test.max(part));
         let values = load.images.map(|images| images.saturating_mul(image_len));
         let mixes = load.settings.protocol == Protocol::Idc;
@@ -86,7 +87,7 @@ impl<M: Memory> Buffers<M> {
             rows: memory.buffer("evaluation rows", most),
             labels: memory.buffer("evaluation labels", most),
             losses: memory.buffer("evaluation losses", most),
-            means: memory.buffer("evaluation means", most),
+            room: AugmentRoom::new(memory, "evaluation", staged, image),
             counts: memory.buffer("right answers", nets),
             mixing: mixes.then(|| {
                 let dense = Planes::dense(load.dataset.channels(), load.dataset.size());

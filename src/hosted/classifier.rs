@@ -5,7 +5,7 @@ use crate::{
     ConvNet, Gpu, Net, Result,
     augment::Row,
     gpu::{Buffer, Recording},
-    kernels::{Augment, Batch, Item, Planes, Rates, Source},
+    kernels::{Augment, AugmentRoom, Batch, Item, Planes, Rates, Source},
     nn::{Answers, Classifiers, Mode, Network, Part, Program, Role, Target, Ways, Weights},
 };
 
@@ -128,11 +128,11 @@ pub fn train_nets(
     let batch_labels: Vec<_> = images.iter().map(|&i| labels[i as usize]).collect();
     let items = Buffer::from_slice(gpu, "items", &items);
     let rows = Buffer::from_slice(gpu, "rows", &[Row::NONE]);
-    let means = Buffer::zeros(gpu, "means", nets * part);
+    let room = AugmentRoom::new(gpu, "images", nets * part, (x.channels, x.size));
     let labels = Buffer::from_slice(gpu, "labels", &batch_labels);
     let losses = Buffer::zeros(gpu, "losses", nets * x.n);
     let values = Buffer::from_slice(gpu, "x", &x.values);
-    let augment = Augment { items: &items, rows: &rows, means: &means };
+    let augment = Augment { items: &items, rows: &rows, room: &room };
     let dense = Planes::dense(x.channels, x.size);
 
     let mut recordings = Vec::new();

@@ -21,7 +21,7 @@ pub use crate::augment::row::Row;
 use crate::{
     ConvNet, Gpu, Result,
     gpu::{Buffer, Recording, Submissions, blocking},
-    kernels::{Augment, Batch, Item, NetworkKey, Planes, Source},
+    kernels::{Augment, AugmentRoom, Batch, Item, NetworkKey, Planes, Source},
     nn::{Embedder, Program, Target, Ways, Weights},
     rng::Purpose,
 };
@@ -90,7 +90,7 @@ fn augment(
 ) -> Result<Images> {
     let layout = Planes::dense(channels, size);
     let result = Buffer::zeros(gpu, "y", rows.len() * layout.image_len());
-    let lists = Lists::new(gpu, rows);
+    let lists = Lists::new(gpu, rows, (channels, size));
     run(gpu, |r| {
         lists.augment().forward(gpu, r, source, layout, &result, layout, 0, rows.len());
     })?;
@@ -102,7 +102,7 @@ pub fn augment_backward(gpu: &Gpu, dy: &Images, rows: &[Row]) -> Result<Images> 
     let layout = Planes::dense(dy.channels, dy.size);
     let from = Buffer::from_slice(gpu, "dy", &dy.values);
     let result = Buffer::zeros(gpu, "dx", dy.values.len());
-    let lists = Lists::new(gpu, rows);
+    let lists = Lists::new(gpu, rows, (dy.channels, dy.size));
     run(gpu, |r| {
         lists.augment().backward(gpu, r, &from, layout, &result, layout, 0, rows.len());
     })?;
@@ -113,21 +113,21 @@ pub fn augment_backward(gpu: &Gpu, dy: &Images, rows: &[Row]) -> Result<Images> 
 struct Lists {
     items: Buffer<Item>,
     rows: Buffer<Row>,
-    means: Buffer<f32>,
+    room: AugmentRoom,
 }
 
 impl Lists {
-    fn new(gpu: &Gpu, rows: &[Row]) -> Self {
+    fn new(gpu: &Gpu, rows: &[Row], image: (usize, usize)) -> Self {
         let items: Vec<_> = (0..rows.len() as u32).map(|i| Item { image: i, row: i }).collect();
         Self {
             items: Buffer::from_slice(gpu, "items", &items),
             rows: Buffer::from_slice(gpu, "rows", rows),
-            means: Buffer::zeros(gpu, "means", rows.len()),
+            room: AugmentRoom::new(gpu, "images", rows.len(), image),
         }
     }
 
     fn augment(&self) -> Augment<'_> {
-        Augment { items: &self.items, rows: &self.rows, means: &self.means }
+        Augment { items: &self.items, rows: &self.rows, room: &self.room }
     }
 }
 

@@ -5,7 +5,7 @@ use bytemuck::{Pod, Zeroable};
 use super::{Planes, wgsl};
 use crate::{
     augment::Row,
-    gpu::{Buffer, Dispatch, Gpu, Kernel, Recording, Slot, fold, params},
+    gpu::{Buffer, Gpu, Kernel, Memory, Recording, Slot, fold, params},
 };
 
 params! {
@@ -41,6 +41,7 @@ pub(super) const IMAGE_MEAN: Kernel = Kernel {
         "shared/reduce",
         "shared/walk",
         "shared/augment",
+        "shared/augment_batch",
         "shared/source",
         "image_mean"
     ),
@@ -55,6 +56,7 @@ pub(super) const FORWARD: Kernel = Kernel {
         "shared/team",
         "shared/walk",
         "shared/augment",
+        "shared/augment_batch",
         "shared/source",
         "augment_forward"
     ),
@@ -69,10 +71,82 @@ pub(super) const BACKWARD: Kernel = Kernel {
         "shared/team",
         "shared/walk",
         "shared/augment",
+        "shared/augment_batch",
         "shared/source",
+        "shared/augment_transpose",
         "augment_backward"
     ),
     slots: &SLOTS,
+};
+
+/// The same for CPU adapters: images are taken to a texture first.
+pub(super) const READ: Kernel = Kernel {
+    name: "augment_read_cpu",
+    source: wgsl!(
+        "shared/grid",
+        "shared/planes",
+        "shared/team",
+        "shared/walk",
+        "shared/texels",
+        "shared/augment",
+        "shared/augment_batch",
+        "shared/source",
+        "augment_cpu/read"
+    ),
+    slots: &[SLOTS[0], SLOTS[1], SLOTS[2], SLOTS[3], Slot::TexelsWrite],
+};
+
+pub(super) const MEAN_CPU: Kernel = Kernel {
+    name: "image_mean_cpu",
+    source: wgsl!(
+        "shared/grid",
+        "shared/planes",
+        "shared/team",
+        "shared/reduce",
+        "shared/texels",
+        "shared/augment",
+        "shared/augment_batch",
+        "shared/augment_values",
+        "augment_cpu/mean"
+    ),
+    slots: &[SLOTS[0], SLOTS[1], SLOTS[2], Slot::Texels, Slot::Write],
+};
+
+const SLOTS_CPU: [Slot; 6] = [SLOTS[0], SLOTS[1], SLOTS[2], Slot::Texels, Slot::Read, Slot::Write];
+
+pub(super) const FORWARD_CPU: Kernel = Kernel {
+    name: "augment_forward_cpu",
+    source: wgsl!(
+        "shared/grid",
+        "shared/planes",
+        "shared/team",
+        "shared/walk",
+        "shared/texels",
+        "shared/augment",
+        "shared/augment_batch",
+        "shared/augment_values",
+        "shared/augment_four",
+        "augment_cpu/forward"
+    ),
+    slots: &SLOTS_CPU,
+};
+
+pub(super) const BACKWARD_CPU: Kernel = Kernel {
+    name: "augment_backward_cpu",
+    source: wgsl!(
+        "shared/grid",
+        "shared/planes",
+        "shared/team",
+        "shared/walk",
+        "shared/texels",
+        "shared/augment",
+        "shared/augment_batch",
+        "shared/augment_values",
+        "shared/augment_four",
+        "shared/augment_transpose",
+        "augment_cpu/backward"
+    ),
+    slots: &SLOTS_CPU,
 };
 
 pub(super) const VARIANTS: &[&[(&str, f64)]] = &[&[("PIXELS", 0.0)], &[("PIXELS", 1.0)]];
@@ -84,13 +158,32 @@ pub(crate) enum Source<'a> {
     Pixels { bytes: &'a Buffer<u8>, mean: &'a [f32], std: &'a [f32] },
 }
 
-/// The buffers of a batch's augmentation: one [`Item`] an image, the rows they name, and room for
-/// the means of a chunk's images.
+/// What augmentation needs of its own, for the images of a chunk.
+#[derive(Debug)]
+pub(crate) struct AugmentRoom<M: Memory = Gpu> {
+    means: M::Buffer<f32>,
+    /// On CPU adapters the images themselves: loads from textures are far cheaper there.
+    texels: Option<M::Texels>,
+}
+
+impl<M: Memory> AugmentRoom<M> {
+    pub fn new(memory: &M, of: &str, images: usize, (channels, size): (usize, usize)) -> Self {
+        let in_texels =
+            memory.caps().texel_lanes().is_some() && size.is_multiple_of(4) && channels <= 3;
+        let len = images * channels * size * size / 4;
+        Self {
+            means: memory.buffer(&format!("means of {of}"), images),
+            texels: in_texels.then(|| memory.texels(&format!("texels of {of}"), len)),
+        }
+    }
+}
+
+/// The buffers of a batch's augmentation: one [`Item`] an image, the rows they name, and room for a chunk.
 #[derive(Clone, Copy)]
 pub(crate) struct Augment<'a> {
     pub items: &'a Buffer<Item>,
     pub rows: &'a Buffer<Row>,
-    pub means: &'a Buffer<f32>,
+    pub room: &'a AugmentRoom,
 }
 
 impl Augment<'_> {
@@ -117,9 +210,8 @@ impl Augment<'_> {
             params.mean[..mean.len()].copy_from_slice(mean);
             params.deviation[..std.len()].copy_from_slice(std);
         }
-        for dispatch in self.record(gpu, &FORWARD, params, constants, &binding, result) {
-            recording.push(dispatch);
-        }
+        let kernels = [&FORWARD, &FORWARD_CPU];
+        self.record(gpu, recording, kernels, params, constants, &binding, result);
     }
 
     /// The transpose: from the gradient at consecutive augmented images, `d_output`, to the one at
@@ -138,31 +230,43 @@ impl Augment<'_> {
     ) {
         let params = params(from, to, first_item, images, false);
         let source = d_output.binding();
-        for dispatch in self.record(gpu, &BACKWARD, params, VARIANTS[0], &source, d_input) {
-            recording.push(dispatch);
-        }
+        let kernels = [&BACKWARD, &BACKWARD_CPU];
+        self.record(gpu, recording, kernels, params, VARIANTS[0], &source, d_input);
     }
 
+    #[allow(clippy::too_many_arguments)]
     fn record(
         &self,
         gpu: &Gpu,
-        kernel: &Kernel,
+        recording: &mut Recording,
+        [kernel, of_texels]: [&Kernel; 2],
         params: Params,
         constants: &[(&str, f64)],
         source: &wgpu::BindingResource<'_>,
         result: &Buffer<f32>,
-    ) -> [Dispatch; 2] {
+    ) {
         let images = params.images as usize;
         let value = if constants == VARIANTS[1] { 1 } else { size_of::<f32>() };
-        let image = params.source.values() * value + params.result.values() * size_of::<f32>();
+        let (from, to) =
+            (params.source.values() * value, params.result.values() * size_of::<f32>());
         let params = Buffer::params(gpu, "augment params", &params);
         let [params, items, rows] = [params.binding(), self.items.binding(), self.rows.binding()];
-        let means = self.means.binding();
-        let inputs = [params, items, rows, source.clone(), means];
+        let (means, result) = (self.room.means.binding(), result.binding());
         let grid = fold(images);
-        let mean = IMAGE_MEAN.dispatch(gpu, constants, &inputs, grid);
-        let inputs = [&inputs[..], &[result.binding()]].concat();
-        [mean, kernel.dispatch(gpu, constants, &inputs, grid).bytes(images * image)]
+        let Some(texels) = &self.room.texels else {
+            let inputs = [params, items, rows, source.clone(), means];
+            recording.push(IMAGE_MEAN.dispatch(gpu, constants, &inputs, grid));
+            let all = [&inputs[..], &[result]].concat();
+            recording.push(kernel.dispatch(gpu, constants, &all, grid).bytes(images * (from + to)));
+            return;
+        };
+        let texels = texels.binding();
+        let inputs = [params.clone(), items.clone(), rows.clone(), source.clone(), texels.clone()];
+        recording.push(READ.dispatch(gpu, constants, &inputs, grid).bytes(images * (from + to)));
+        let inputs = [params, items, rows, texels, means];
+        recording.push(MEAN_CPU.dispatch(gpu, &[], &inputs, grid));
+        let all = [&inputs[..], &[result]].concat();
+        recording.push(of_texels.dispatch(gpu, &[], &all, grid).bytes(images * 2 * to));
     }
 }
 

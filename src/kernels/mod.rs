@@ -34,7 +34,7 @@ mod unpack;
 mod weight_tiles;
 
 pub(crate) use adam::{Moves, adam};
-pub(crate) use augment::{Augment, Item, Source};
+pub(crate) use augment::{Augment, AugmentRoom, Item, Source};
 pub(crate) use ceiling::{copy, multiply_add};
 pub(crate) use class_sum::class_sum;
 pub(crate) use conv::{
@@ -92,6 +92,10 @@ const OWN: &[Specialised] = &[
     (&augment::IMAGE_MEAN, augment::VARIANTS),
     (&augment::FORWARD, augment::VARIANTS),
     (&augment::BACKWARD, &[augment::VARIANTS[0]]),
+    (&augment::READ, augment::VARIANTS),
+    (&augment::MEAN_CPU, &[&[]]),
+    (&augment::FORWARD_CPU, &[&[]]),
+    (&augment::BACKWARD_CPU, &[&[]]),
     (&ceiling::COPY, &[&[]]),
     (&class_sum::KERNEL, &[&[]]),
     (&conv_plain::KERNEL, conv_plain::VARIANTS),

@@ -8,7 +8,7 @@ use crate::{
     augment::Row,
     condense::{Feed, Plan, RealFormat, Sizes},
     gpu::{Caps, Gpu, Memory, Table, most},
-    kernels::{Item, Rates},
+    kernels::{AugmentRoom, Item, Rates},
     nn::{Network, Program, Tangent, Ways, Weights},
     objective::MatchedGradients,
 };
@@ -80,7 +80,7 @@ pub(super) struct Inner<M: Memory = Gpu> {
     pub rows: M::Buffer<Row>,
     pub labels: M::Buffer<u32>,
     pub losses: M::Buffer<f32>,
-    pub means: M::Buffer<f32>,
+    pub room: AugmentRoom<M>,
     pub rates: M::Buffer<Rates>,
 }
 
@@ -155,7 +155,7 @@ impl<M: Memory> Buffers<M> {
                 rows: memory.buffer("augmentation rows to train on", batch),
                 labels: memory.buffer("labels to train on", batch),
                 losses: memory.buffer("cross-entropies in training", batch),
-                means: memory.buffer("image means to train on", part),
+                room: AugmentRoom::new(memory, "images to train on", part, plan.nets[0].images),
                 rates: memory.buffer("rates of the network", 1),
             },
             rates: memory.buffer("rates", 1),

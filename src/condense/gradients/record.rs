@@ -170,7 +170,7 @@ fn training(
         buffers;
     let (channels, size) = plan.nets[0].images;
     let dense = Planes::dense(channels, size);
-    let augment = Augment { items: &inner.items, rows: &inner.rows, means: &inner.means };
+    let augment = Augment { items: &inner.items, rows: &inner.rows, room: &inner.room };
     // After every change of the weights, and only where a network is trained at all.
     let mut recording = weights.packing().clone();
     for images in cut(count, plan.part) {

@@ -10,7 +10,7 @@ use crate::{
     Result,
     augment::Row,
     gpu::{Buffer, Gpu, Memory, Recording},
-    kernels::{Augment, Item, Packed, Planes, Source, unpack, unpack_backward},
+    kernels::{Augment, AugmentRoom, Item, Packed, Planes, Source, unpack, unpack_backward},
 };
 
 /// The buffers between images as they are stored and as a network reads them.
@@ -21,7 +21,7 @@ pub(in crate::condense) struct Feed<M: Memory = Gpu> {
     /// One row per class: siamese augmentation. For networks with batch norm, one more row that leaves images
     /// unchanged.
     rows: M::Buffer<Row>,
-    means: M::Buffer<f32>,
+    room: AugmentRoom<M>,
     real: RealSource<M>,
     real_items: M::Buffer<Item>,
     norm_items: M::Buffer<Item>,
@@ -91,7 +91,7 @@ impl<M: Memory> Feed<M> {
             dense: Planes::dense(plan.net.images.0, plan.net.images.1),
             rows: memory
                 .buffer("augmentation rows", plan.real_counts.len() + usize::from(norm > 0)),
-            means: memory.buffer("image means", reals.max(syn_chunk)),
+            room: AugmentRoom::new(memory, "images", reals.max(syn_chunk), plan.net.images),
             real: match plan.real {
                 RealFormat::Pixels { all, .. } if resident => {
                     RealSource::Resident(memory.buffer("training pixels", all.len()))
@@ -246,7 +246,7 @@ impl Feed {
                 true => (input, layout),
                 false => (&later.between[(pass + 1) % 2], dense),
             };
-            let augment = Augment { items, rows, means: &self.means };
+            let augment = Augment { items, rows, room: &self.room };
             augment.forward(gpu, recording, source, dense, to, layout, first, count);
         }
     }
@@ -289,7 +289,7 @@ impl Feed {
         {
             let Some(later) = &self.later else { break };
             let to = &later.between[pass % 2];
-            let augment = Augment { items: &later.synthetic, rows, means: &self.means };
+            let augment = Augment { items: &later.synthetic, rows, room: &self.room };
             augment.backward(gpu, recording, from.0, from.1, to, dense, first, count);
             from = (to, dense);
         }
@@ -301,7 +301,7 @@ impl Feed {
     }
 
     fn augment<'a>(&'a self, items: &'a Buffer<Item>) -> Augment<'a> {
-        Augment { items, rows: &self.rows, means: &self.means }
+        Augment { items, rows: &self.rows, room: &self.room }
     }
 
     /// The most bytes that one send needs.

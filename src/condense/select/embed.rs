@@ -4,7 +4,7 @@ use crate::{
     ConvNet, Dataset, Gpu, Result,
     augment::Row,
     gpu::{Between, Buffer, Memory, Recording, Submissions, Table, most},
-    kernels::{Augment, Batch, Item, NetworkKey, Planes, Source},
+    kernels::{Augment, AugmentRoom, Batch, Item, NetworkKey, Planes, Source},
     nn::{Mode, Network, Program, Ways, Weights},
     rng::Purpose,
 };
@@ -30,7 +30,7 @@ struct Buffers<M: Memory> {
     pixels: M::Buffer<u8>,
     items: M::Buffer<Item>,
     rows: M::Buffer<Row>,
-    means: M::Buffer<f32>,
+    room: AugmentRoom<M>,
     weights: Weights<M>,
     network: Network<M>,
 }
@@ -43,7 +43,7 @@ impl<M: Memory> Buffers<M> {
             pixels: memory.buffer("selection pixels", chunk * dataset.image_len()),
             items: memory.buffer("selection items", chunk),
             rows: memory.buffer("selection rows", 1),
-            means: memory.buffer("selection means", chunk),
+            room: AugmentRoom::new(memory, "selection", chunk, program.images),
             weights: Weights::room(memory, &program, 1, Ways::Ahead),
             network: Network::new(memory, &program, chunk, 0),
         }
@@ -81,14 +81,14 @@ impl ClassEmbedder {
 
     fn build(gpu: &Gpu, dataset: &Dataset, net: &ConvNet, seed: u64, chunk: usize) -> Result<Self> {
         let buffers = Buffers::new(gpu, dataset, net, chunk);
-        let Buffers { pixels, items, rows, means, mut weights, network } = buffers;
+        let Buffers { pixels, items, rows, room, mut weights, network } = buffers;
         weights.record(gpu);
         let all: Vec<_> = (0..chunk as u32).map(|image| Item { image, row: 0 }).collect();
         items.write(gpu, &all);
         rows.write(gpu, &[Row::NONE]);
 
         let mut recording = Recording::default();
-        let augment = Augment { items: &items, rows: &rows, means: &means };
+        let augment = Augment { items: &items, rows: &rows, room: &room };
         let source = Source::Pixels { bytes: &pixels, mean: dataset.mean(), std: dataset.std() };
         let dense = Planes::dense(dataset.channels(), dataset.size());
         let (input, layout) = network.input();

@@ -1,0 +1,74 @@
+// As augment_backward, of gradients in a texture: four pixels of a row per invocation, one after the other if affine.
+// There are at most three channels.
+
+@group(0) @binding(4) var<storage, read> means: array<f32>;
+@group(0) @binding(5) var<storage, read_write> result: array<f32>;
+
+// The channels of pixel (y, x); those that there are not repeat the last.
+fn pixel_or_zero(image: u32, y: i32, x: i32) -> vec3f {
+    let last = params.source.channels - 1u;
+    return vec3f(
+        value_or_zero(texel_plane(image, 0u), y, x),
+        value_or_zero(texel_plane(image, min(1u, last)), y, x),
+        value_or_zero(texel_plane(image, last), y, x),
+    );
+}
+
+// Four pixels of a row of any kind but affine.
+fn gathered(row: Row, plane: TexelPlane, y: i32, x: i32, grey: vec4f, mean: f32) -> vec4f {
+    let size = plane.size;
+    let shift = select(vec2i(0), row.crop, row.kind == CROP);
+    let flips = row.kind == FLIP;
+    var v = four_or_zero(plane, y - shift.x, select(x - shift.y, size - 4 - x, flips));
+    v = select(v, v.wzyx, flips);
+    if row.kind == COLOR {
+        let g = row.contrast * v + (1.0 - row.contrast) * mean;
+        v = row.saturation * g + (1.0 - row.saturation) * grey;
+    }
+    return select(v, vec4f(), are_cut(row, y, x, size));
+}
+
+@compute @workgroup_size(TEAM)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+    let i = flat_group(group);
+    if i >= params.images {
+        return;
+    }
+    let size = params.source.size;
+    let channels = params.source.channels;
+    let row = row_of(i);
+    let mean = means[i];
+    let origin = plane_start(params.result, items[params.first_item + i].image, 0u);
+    let pitch = params.result.pitch;
+    let stride = params.result.stride;
+    let affine = row.kind == AFFINE;
+
+    for (var w = walk(lane, size / 4u); w.y < size; w = step(w)) {
+        let y = i32(w.y);
+        let x = i32(4u * w.x);
+        let start = origin + w.y * pitch + 4u * w.x;
+        // Of the gradient after the contrast's transpose, the pixels' means over channels.
+        var grey = vec4f();
+        for (var c = 0u; c < select(0u, channels, row.kind == COLOR); c++) {
+            grey += column_or_zero(texel_plane(i, c), y, x >> 2u);
+        }
+        grey = row.contrast * grey / f32(channels) + (1.0 - row.contrast) * mean;
+        for (var c = 0u; c < select(channels, 0u, affine); c++) {
+            put(start + c * stride, gathered(row, texel_plane(i, c), y, x, grey, mean));
+        }
+        for (var place = 0u; place < select(0u, 4u, affine); place++) {
+            let own = vec2i(y, x + i32(place));
+            let box = samplers(row.affine, own.x, own.y);
+            var v = vec3f();
+            for (var oy = box.x; oy <= box.z; oy++) {
+                for (var ox = box.y; ox <= box.w; ox++) {
+                    let weight = tap_weight(affine_source(row.affine, oy, ox, size), own.x, own.y);
+                    v += weight * pixel_or_zero(i, oy, ox);
+                }
+            }
+            for (var c = 0u; c < channels; c++) {
+                result[start + place + c * stride] = select(select(v.z, v.y, c == 1u && channels > 2u), v.x, c == 0u);
+            }
+        }
+    }
+}

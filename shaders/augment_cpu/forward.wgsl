@@ -1,0 +1,81 @@
+// As augment_forward, of images in a texture: four pixels of a row per invocation. Drivers for CPUs skip a loop that no
+// invocation enters, and nothing else, so both ways stand in loops.
+
+@group(0) @binding(4) var<storage, read> means: array<f32>;
+@group(0) @binding(5) var<storage, read_write> result: array<f32>;
+
+// Four pixels of a row of any kind but affine.
+fn augmented(row: Row, plane: TexelPlane, y: i32, x: i32, grey: vec4f, mean: f32) -> vec4f {
+    let size = plane.size;
+    let shift = select(vec2i(0), row.crop, row.kind == CROP);
+    let flips = row.kind == FLIP;
+    var v = four_or_zero(plane, y + shift.x, select(x + shift.y, size - 4 - x, flips));
+    v = select(v, v.wzyx, flips);
+    if row.kind == COLOR {
+        let saturated = (v + row.brightness - grey) * row.saturation + grey;
+        v = (saturated - mean) * row.contrast + mean;
+    }
+    return select(v, vec4f(), are_cut(row, y, x, size));
+}
+
+struct Sample {
+    corner: vec2i,
+    w: vec2f,
+}
+
+fn sample_at(at: vec2f) -> Sample {
+    let corner = floor(at);
+    return Sample(vec2i(corner), at - corner);
+}
+
+fn bilinear(plane: TexelPlane, s: Sample) -> f32 {
+    let p = s.corner;
+    let top = value_or_zero(plane, p.x, p.y) * (1.0 - s.w.y)
+        + value_or_zero(plane, p.x, p.y + 1) * s.w.y;
+    let bottom = value_or_zero(plane, p.x + 1, p.y) * (1.0 - s.w.y)
+        + value_or_zero(plane, p.x + 1, p.y + 1) * s.w.y;
+    return top * (1.0 - s.w.x) + bottom * s.w.x;
+}
+
+@compute @workgroup_size(TEAM)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+    let i = flat_group(group);
+    if i >= params.images {
+        return;
+    }
+    let size = params.source.size;
+    let channels = params.source.channels;
+    let row = row_of(i);
+    // Saturation keeps the image's mean, brightness shifts it.
+    let mean = means[i] + row.brightness;
+    let origin = plane_start(params.result, i, 0u);
+    let pitch = params.result.pitch;
+    let stride = params.result.stride;
+    let affine = row.kind == AFFINE;
+
+    for (var w = walk(lane, size / 4u); w.y < size; w = step(w)) {
+        let y = i32(w.y);
+        let x = i32(4u * w.x);
+        let start = origin + w.y * pitch + 4u * w.x;
+        // The pixels' means over channels, after brightness.
+        var grey = vec4f();
+        for (var c = 0u; c < select(0u, channels, row.kind == COLOR); c++) {
+            grey += column_or_zero(texel_plane(i, c), y, x >> 2u) + row.brightness;
+        }
+        grey /= f32(channels);
+        for (var c = 0u; c < select(channels, 0u, affine); c++) {
+            put(start + c * stride, augmented(row, texel_plane(i, c), y, x, grey, mean));
+        }
+        for (var again = affine; again; again = false) {
+            let a = sample_at(affine_source(row.affine, y, x, size));
+            let b = sample_at(affine_source(row.affine, y, x + 1, size));
+            let c = sample_at(affine_source(row.affine, y, x + 2, size));
+            let d = sample_at(affine_source(row.affine, y, x + 3, size));
+            for (var channel = 0u; channel < channels; channel++) {
+                let p = texel_plane(i, channel);
+                let four = vec4f(bilinear(p, a), bilinear(p, b), bilinear(p, c), bilinear(p, d));
+                put(start + channel * stride, four);
+            }
+        }
+    }
+}
