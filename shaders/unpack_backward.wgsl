@@ -5,11 +5,14 @@
 @group(0) @binding(2) var<storage, read> d_images: array<f32>;
 @group(0) @binding(3) var<storage, read_write> d_pictures: array<f32>;
 
-// Rows of an image that may read row `at` of its tile: from the first to the last.
+// For rounding.
+const SLACK = 0.001;
+
+// Rows of an image that read row `at` of its tile, from the first to the last: those whose place is less than a row away.
 fn readers(at: u32) -> vec2u {
     let scale = f32(params.size) / f32(params.tile);
-    let first = max((f32(at) - 0.5) * scale - 1.5, 0.0);
-    let last = (f32(at) + 1.5) * scale + 0.5;
+    let first = max(ceil((f32(at) - 0.5) * scale - 0.5 - SLACK), 0.0);
+    let last = max(floor((f32(at) + 1.5) * scale - 0.5 + SLACK), 0.0);
     // The last row of a tile is read by all rows after it.
     let beyond = at + 1u == params.tile;
     return vec2u(u32(first), select(min(u32(last), params.size - 1u), params.size - 1u, beyond));
