@@ -342,7 +342,8 @@ fn training(channels: usize, size: usize, depth: usize, draw: u32) -> Result<Tas
 fn layers() -> Result<Task> {
     let conv = |out, kernel, stride, pad| Layer::Conv { out, kernel, stride, pad, bias: true };
     let act = |kind| Layer::Act { kind };
-    let pool = |kind| Layer::Pool { kind, kernel: 2, stride: 2, pad: 0 };
+    // Windows that overlap; those that do not are in the case of gradients.
+    let pool = |kind, stride| Layer::Pool { kind, kernel: 3, stride, pad: 1 };
     let body = vec![conv(6, 3, 1, 1), Layer::Norm(NormKind::Batch), act(Activation::Swish)];
     let shortcut = vec![conv(6, 1, 1, 0), Layer::Norm(NormKind::Instance)];
     let layers = vec![
@@ -351,9 +352,9 @@ fn layers() -> Result<Task> {
         act(Activation::LeakyRelu),
         Layer::Residual { body, shortcut },
         act(Activation::Relu),
-        pool(PoolKind::Max),
+        pool(PoolKind::Max, 2),
         Layer::Norm(NormKind::Layer),
-        pool(PoolKind::Avg),
+        pool(PoolKind::Avg, 1),
         act(Activation::Sigmoid),
         Layer::Flatten,
         Layer::Linear { out: 3 },

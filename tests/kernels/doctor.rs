@@ -351,7 +351,11 @@ fn correct_kernels_pass() {
 const AROUND: [&str; 2] = ["layers/halo", "layers/bias"];
 
 /// Of the family lanes, with planes in textures.
-const TEXELS: [&str; 13] = [
+const TEXELS: [&str; 17] = [
+    "augment_read_cpu",
+    "image_mean_cpu",
+    "augment_forward_cpu",
+    "augment_backward_cpu",
     "block_cpu_lanes",
     "first_block_cpu_lanes",
     "first_block_backward_cpu_lanes",

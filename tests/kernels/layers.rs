@@ -79,6 +79,19 @@ pub fn networks() -> Vec<(usize, usize, Vec<Layer>)> {
                 pool(PoolKind::Max, 2, 1, 0),
             ],
         ),
+        // Windows side by side that leave rows and columns over, with ReLU's zeros as equal values.
+        (
+            2,
+            17,
+            vec![
+                conv(5, 3, 1, 1, true),
+                act(Relu),
+                pool(PoolKind::Max, 3, 3, 0),
+                conv(4, 3, 1, 1, true),
+                pool(PoolKind::Avg, 2, 2, 0),
+                Layer::Residual { body: vec![], shortcut: vec![] },
+            ],
+        ),
         // Blocks of the fast kernels, and more after them.
         (
             3,

@@ -60,6 +60,7 @@ pub(super) const ALL: &[Specialised] = &[
     (&norm::BACKWARD_AFFINE.0[1], norm::VARIANTS),
     (&pool::FORWARD, pool::VARIANTS),
     (&pool::BACKWARD, pool::VARIANTS),
+    (&pool::BACKWARD_APART, pool::VARIANTS),
     (&spread::KERNEL, PLAIN),
     (&sum::KERNEL, PLAIN),
     (&sum::ADD, PLAIN),

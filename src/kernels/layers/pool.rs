@@ -33,6 +33,17 @@ pub(in crate::kernels) const BACKWARD: Kernel = Kernel {
     slots: &[PARAMS, Slot::Read, Slot::Read, Slot::Write],
 };
 
+pub(in crate::kernels) const BACKWARD_APART: Kernel = Kernel {
+    name: "layers/pool_backward_apart",
+    source: wgsl!(
+        "shared/grid",
+        "shared/quotient",
+        "shared/layer_pool",
+        "layers/pool_backward_apart"
+    ),
+    slots: &[PARAMS, Slot::Read, Slot::Read, Slot::Write],
+};
+
 pub(in crate::kernels) const VARIANTS: &[Constants] = &[&[("MAX", 0.0)], &[("MAX", 1.0)]];
 
 /// What a pool makes of a window.
@@ -79,8 +90,15 @@ impl Pool {
         let params = self.params(gpu, images);
         let bindings = [params.binding(), x.binding(), dy.binding(), dx.binding()];
         let (ahead, behind) = self.values(images);
-        let grid = fold(ahead.div_ceil(WORKGROUP));
-        BACKWARD.dispatch(gpu, self.variant(), &bindings, grid).values(2 * ahead + behind)
+        let (kernel, invocations) = match self.kernel == self.stride && self.pad == 0 {
+            true => {
+                let side = self.size.div_ceil(self.kernel);
+                (&BACKWARD_APART, images * self.channels * side * side)
+            }
+            false => (&BACKWARD, ahead),
+        };
+        let grid = fold(invocations.div_ceil(WORKGROUP));
+        kernel.dispatch(gpu, self.variant(), &bindings, grid).values(2 * ahead + behind)
     }
 
     pub(super) fn values(self, images: usize) -> (usize, usize) {
