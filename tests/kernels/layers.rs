@@ -81,7 +81,7 @@ pub fn networks() -> Vec<(usize, usize, Vec<Layer>)> {
         ),
         // Windows side by side that leave rows and columns over, with ReLU's zeros as equal values.
         (
-            2,
+            3,
             17,
             vec![
                 conv(5, 3, 1, 1, true),
