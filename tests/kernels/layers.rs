@@ -226,6 +226,25 @@ fn embeddings_by_frozen_statistics_are_their_twins() {
     }
 }
 
+#[test]
+fn of_equal_values_a_pool_passes_its_gradient_to_the_first() {
+    for (kernel, stride) in [(2, 2), (3, 3), (3, 2)] {
+        let net = net((3, 11, vec![pool(PoolKind::Max, kernel, stride, 0)]));
+        let rng = &mut Rng(40);
+        let mut x = images(rng, 4, 3, 11);
+        // Most windows have their largest value more than once.
+        x.values.iter_mut().for_each(|value| *value = value.round());
+        let (params, d) = (parameters(rng, &net), rng.normals(4 * net.features()));
+        let batch = Batch::from(&x);
+        let (_, dx) = embed(net.layers(), &with_biases(&net, &params), &batch, &widen(&d));
+        for gpu in gpus() {
+            let own = from_names(&net, &params).unwrap();
+            let out = testing::embed_net(gpu, &net, &own, &x, (&d, 1)).unwrap();
+            assert_near(&format!("{kernel}, {stride}"), &out.1, &dx, Tolerance::GOLDEN.gradients);
+        }
+    }
+}
+
 /// A step of distribution matching whose batch norms are frozen by real images of their own, in one chunk and in the
 /// smallest ones.
 #[test]
