@@ -13,14 +13,24 @@ struct Rates {
 @group(0) @binding(2) var<storage, read_write> velocity: array<f32>;
 @group(0) @binding(3) var<storage, read> gradient: array<f32>;
 
-@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-    let i = flat_group(group) * 64u + lane;
+fn descend(i: u32, own: Rates) {
     if i >= arrayLength(&values) {
         return;
     }
-    let g = gradient[i] + rates.weight_decay * values[i];
-    let v = rates.momentum * velocity[i] + g;
+    let x = values[i];
+    let g = gradient[i] + own.weight_decay * x;
+    let v = own.momentum * velocity[i] + g;
     velocity[i] = v;
-    values[i] -= rates.lr * v;
+    values[i] = x - own.lr * v;
+}
+
+// An invocation moves four values with rates that it reads once.
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+    let first = flat_group(group) * 256u + lane;
+    let own = rates;
+    descend(first, own);
+    descend(first + 64u, own);
+    descend(first + 128u, own);
+    descend(first + 192u, own);
 }

@@ -40,7 +40,7 @@ pub(crate) fn sgd(
             gpu,
             &[],
             &[rates.binding(), values.binding(), velocity.binding(), gradient.binding()],
-            fold(values.len().div_ceil(WORKGROUP)),
+            fold(values.len().div_ceil(4 * WORKGROUP)),
         )
         .values(5 * values.len())
 }

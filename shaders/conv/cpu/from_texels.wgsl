@@ -13,22 +13,28 @@ struct Params {
 @group(0) @binding(1) var texels: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(2) var<storage, read_write> planes: array<f32>;
 
+// Value `place` of a dense plane, to where it belongs.
+fn put(start: u32, place: u32, value: f32) {
+    let at = parts(place, params.planes.size);
+    planes[start + at.x * params.planes.pitch + at.y] = value;
+}
+
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
     let flat = flat_group(group) * 64u + lane;
-    let to = params.planes;
-    let plane = to.size * to.size / 4u;
-    let channel = flat / plane % to.channels;
-    let image = flat / plane / to.channels;
-    if image >= params.images {
+    let channels = params.planes.channels;
+    let texels_of_plane = params.planes.size * params.planes.size / 4u;
+    let place = parts(flat, texels_of_plane);
+    let plane = parts(place.x, channels);
+    if plane.x >= params.images {
         return;
     }
-    let padded = (to.channels + 1u) & ~1u;
-    let place = flat % plane;
-    let values = textureLoad(texels, texel((image * padded + channel) * plane + place));
-    let start = plane_start(to, image, channel);
-    for (var j = 0u; j < 4u; j++) {
-        let at = 4u * place + j;
-        planes[start + at / to.size * to.pitch + at % to.size] = values[j];
-    }
+    let first = (plane.x * ((channels + 1u) & ~1u) + plane.y) * texels_of_plane;
+    let values = textureLoad(texels, texel(first + place.y));
+    let start = plane_start(params.planes, plane.x, plane.y);
+    let at = 4u * place.y;
+    put(start, at, values.x);
+    put(start, at + 1u, values.y);
+    put(start, at + 2u, values.z);
+    put(start, at + 3u, values.w);
 }

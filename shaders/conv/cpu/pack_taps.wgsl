@@ -24,6 +24,15 @@ struct Params {
 
 override TRANSPOSED: bool;
 
+// One weight of a tap, or the zero of a channel that there is not.
+fn weight(net: u32, tap: u32, output: u32, input: u32) -> f32 {
+    let inside = input < params.inputs && output < params.outputs;
+    let plain = (net * params.outputs + output) * params.inputs + input;
+    let turned = (net * params.inputs + input) * params.outputs + output;
+    let at = select(plain, turned, TRANSPOSED) * params.taps + tap;
+    return select(0.0, weights[select(0u, at, inside)], inside);
+}
+
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
     let at = flat_group(group) * 64u + lane;
@@ -31,17 +40,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         return;
     }
     let row = parts(at, params.padded);
-    let tap = parts(row.x, (params.inputs + 3u) / 4u);
-    let net = parts(tap.x, params.taps);
-    let output = row.y;
-    let input = 4u * tap.y;
-    var values = vec4f();
-    for (var j = 0u; j < 4u; j++) {
-        if input + j < params.inputs && output < params.outputs {
-            let plain = (net.x * params.outputs + output) * params.inputs + input + j;
-            let turned = (net.x * params.inputs + input + j) * params.outputs + output;
-            values[j] = weights[select(plain, turned, TRANSPOSED) * params.taps + net.y];
-        }
-    }
+    let quad = parts(row.x, (params.inputs + 3u) / 4u);
+    let net = parts(quad.x, params.taps);
+    let input = 4u * quad.y;
+    let values = vec4f(
+        weight(net.x, net.y, row.y, input),
+        weight(net.x, net.y, row.y, input + 1u),
+        weight(net.x, net.y, row.y, input + 2u),
+        weight(net.x, net.y, row.y, input + 3u),
+    );
     textureStore(packed, texel(at), values);
 }

@@ -26,42 +26,73 @@ struct Params {
 
 override TRANSPOSED: bool;
 
-// Product i of three taps.
-fn transformed(a: f32, b: f32, c: f32, i: u32) -> f32 {
-    switch i {
-        case 0u: { return 0.25 * a; }
-        case 1u: { return -((a + c) + b) / 6.0; }
-        case 2u: { return -((a + c) - b) / 6.0; }
-        case 3u: { return (a + 4.0 * c) / 24.0 + b / 12.0; }
-        case 4u: { return (a + 4.0 * c) / 24.0 - b / 12.0; }
-        default: { return c; }
-    }
+// The products of a row's three taps.
+struct Six {
+    four: vec4f,
+    two: vec2f,
 }
 
+fn transformed(taps: vec3f) -> Six {
+    let a = taps.x;
+    let b = taps.y;
+    let c = taps.z;
+    return Six(
+        vec4f(0.25 * a, -((a + c) + b) / 6.0, -((a + c) - b) / 6.0, (a + 4.0 * c) / 24.0 + b / 12.0),
+        vec2f((a + 4.0 * c) / 24.0 - b / 12.0, c),
+    );
+}
+
+// Row `row` of a network's kernel from input c to output k.
+fn products(net: u32, k: u32, c: u32, row: u32) -> Six {
+    let inside = k < params.outputs && c < params.inputs;
+    let plain = (k * params.inputs + c) * 9u + 3u * row;
+    let turned = (c * params.outputs + k) * 9u + 8u - 3u * row;
+    let at = net * params.outputs * params.inputs * 9u + select(plain, turned, TRANSPOSED);
+    let first = select(2u, at, inside);
+    let step = select(1u, 0xffffffffu, TRANSPOSED);
+    let taps = vec3f(weights[first], weights[first + step], weights[first + 2u * step]);
+    return transformed(select(vec3f(), taps, inside));
+}
+
+// An invocation packs what a lane reads in a turn.
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) index: u32) {
-    let at = flat_group(group) * 64u + index;
-    if at >= params.len {
+    let flat = flat_group(group) * 64u + index;
+    if flat * params.texels >= params.len {
         return;
     }
-    let blocks = (params.outputs + params.lanes - 1u) / params.lanes;
-    let turns = (params.inputs + params.per_turn - 1u) / params.per_turn;
-    let turn = at / params.lanes / params.texels;
-    let net = turn / turns / blocks;
-    let k = turn / turns % blocks * params.lanes + at % params.lanes;
-    var values = vec4f();
-    for (var j = 0u; j < 4u; j++) {
-        let value = at / params.lanes % params.texels * 4u + j;
-        let c = turn % turns * params.per_turn + value / 18u;
-        if value / 18u < params.per_turn && c < params.inputs && k < params.outputs {
-            let row = value % 18u / 6u;
-            let plain = (k * params.inputs + c) * 9u + 3u * row;
-            let turned = (c * params.outputs + k) * 9u + 8u - 3u * row;
-            let first = net * params.outputs * params.inputs * 9u + select(plain, turned, TRANSPOSED);
-            let step = select(1u, 0xffffffffu, TRANSPOSED);
-            let taps = vec3f(weights[first], weights[first + step], weights[first + 2u * step]);
-            values[j] = transformed(taps.x, taps.y, taps.z, value % 6u);
+    let blocks = quotient(params.outputs + params.lanes - 1u, params.lanes);
+    let turns = quotient(params.inputs + params.per_turn - 1u, params.per_turn);
+    let turn = parts(flat, params.lanes);
+    let block = parts(turn.x, turns);
+    let net = parts(block.x, blocks);
+    let k = net.y * params.lanes + turn.y;
+    let first_c = block.y * params.per_turn;
+    var at = turn.x * params.texels * params.lanes + turn.y;
+    let step = params.lanes;
+    // Two channels fill nine texels, and one fills five, the last by half.
+    for (var i = 0u; i < params.per_turn; i += 2u) {
+        let c = first_c + i;
+        let a0 = products(net.x, k, c, 0u);
+        let a1 = products(net.x, k, c, 1u);
+        let a2 = products(net.x, k, c, 2u);
+        textureStore(packed, texel(at), a0.four);
+        textureStore(packed, texel(at + step), vec4f(a0.two, a1.four.xy));
+        textureStore(packed, texel(at + 2u * step), vec4f(a1.four.zw, a1.two));
+        textureStore(packed, texel(at + 3u * step), a2.four);
+        let alone = i + 1u == params.per_turn;
+        let next = select(c + 1u, params.inputs, alone);
+        let b0 = products(net.x, k, next, 0u);
+        textureStore(packed, texel(at + 4u * step), vec4f(a2.two, b0.four.xy));
+        if alone {
+            return;
         }
+        let b1 = products(net.x, k, next, 1u);
+        let b2 = products(net.x, k, next, 2u);
+        textureStore(packed, texel(at + 5u * step), vec4f(b0.four.zw, b0.two));
+        textureStore(packed, texel(at + 6u * step), b1.four);
+        textureStore(packed, texel(at + 7u * step), vec4f(b1.two, b2.four.xy));
+        textureStore(packed, texel(at + 8u * step), vec4f(b2.four.zw, b2.two));
+        at += 9u * step;
     }
-    textureStore(packed, texel(at), values);
 }

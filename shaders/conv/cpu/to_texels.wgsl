@@ -14,23 +14,24 @@ struct Params {
 @group(0) @binding(1) var<storage, read> planes: array<f32>;
 @group(0) @binding(2) var texels: texture_storage_2d<rgba32float, write>;
 
+// Value `place` of a dense plane, from where it is.
+fn value(start: u32, place: u32) -> f32 {
+    let at = parts(place, params.planes.size);
+    return planes[start + at.x * params.planes.pitch + at.y];
+}
+
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
     let flat = flat_group(group) * 64u + lane;
-    let source = params.planes;
-    let plane = source.size * source.size / 4u;
-    let padded = (source.channels + 1u) & ~1u;
-    let channel = flat / plane % padded;
-    let image = flat / plane / padded;
-    if image >= params.images {
+    let channels = params.planes.channels;
+    let place = parts(flat, params.planes.size * params.planes.size / 4u);
+    let plane = parts(place.x, (channels + 1u) & ~1u);
+    if plane.x >= params.images {
         return;
     }
-    let start = plane_start(source, image, channel);
-    let place = flat % plane;
-    var values = vec4f();
-    for (var j = 0u; j < 4u && channel < source.channels; j++) {
-        let at = 4u * place + j;
-        values[j] = planes[start + at / source.size * source.pitch + at % source.size];
-    }
-    textureStore(texels, texel((image * padded + channel) * plane + place), values);
+    let start = plane_start(params.planes, plane.x, min(plane.y, channels - 1u));
+    let at = 4u * place.y;
+    let values =
+        vec4f(value(start, at), value(start, at + 1u), value(start, at + 2u), value(start, at + 3u));
+    textureStore(texels, texel(flat), select(vec4f(), values, plane.y < channels));
 }

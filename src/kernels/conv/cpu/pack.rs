@@ -36,7 +36,7 @@ pub(in crate::kernels) const TAPS: Kernel = Kernel {
 
 pub(in crate::kernels) const KERNEL: Kernel = Kernel {
     name: "pack_winograd",
-    source: wgsl!("shared/grid", "shared/texels", "conv/cpu/pack_winograd"),
+    source: wgsl!("shared/grid", "shared/quotient", "shared/texels", "conv/cpu/pack_winograd"),
     slots: &[Slot::params::<Params>(), Slot::Read, Slot::TexelsWrite],
 };
 
@@ -158,7 +158,7 @@ fn pack_winograd(
             gpu,
             direction.constants(),
             &[params.binding(), weights.binding(), packed.binding()],
-            fold(packed.len().div_ceil(WORKGROUP)),
+            fold((packed.len() / packing.texels()).div_ceil(WORKGROUP)),
         )
         .values(weights.len() + 4 * packed.len())
 }

@@ -16,13 +16,25 @@ params! {
 
 pub(in crate::kernels) const TO: Kernel = Kernel {
     name: "to_texels",
-    source: wgsl!("shared/grid", "shared/planes", "shared/texels", "conv/cpu/to_texels"),
+    source: wgsl!(
+        "shared/grid",
+        "shared/quotient",
+        "shared/planes",
+        "shared/texels",
+        "conv/cpu/to_texels"
+    ),
     slots: &[Slot::params::<Params>(), Slot::Read, Slot::TexelsWrite],
 };
 
 pub(in crate::kernels) const FROM: Kernel = Kernel {
     name: "from_texels",
-    source: wgsl!("shared/grid", "shared/planes", "shared/texels", "conv/cpu/from_texels"),
+    source: wgsl!(
+        "shared/grid",
+        "shared/quotient",
+        "shared/planes",
+        "shared/texels",
+        "conv/cpu/from_texels"
+    ),
     slots: &[Slot::params::<Params>(), Slot::Texels, Slot::Write],
 };
 
