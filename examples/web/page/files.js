@@ -104,6 +104,7 @@ async function pictures(found, size, said) {
   const class_ = (one) => one.names.at(-2);
   const classes = [...new Set(train.map(class_))].sort();
   if (!classes.length) throw new FileError("There is no training picture: beside the folder of the test there should be one called train.");
+  if (classes.length === 1) throw new FileError(`All pictures lie in ${classes[0]}, which would be the only class. Put the pictures of each class into a sub-folder of its name, and drop the folder around them.`);
   // By name within each class, so that the same folder is the same data set.
   const order = (a, b) => (class_(a) < class_(b) ? -1 : class_(a) > class_(b) ? 1 : a.path < b.path ? -1 : 1);
   train.sort(order);

@@ -27,6 +27,8 @@ let reading = false;
 let lastPicture = 0;
 let measureNext = 0;
 let leave = false;
+/** Whether a measurement is asked for or under way. */
+let measuring = false;
 
 // ---- words ----
 
@@ -37,7 +39,11 @@ function problem(words, ...actions) {
   $("problem-text").textContent = words;
   const button = ([label, action]) => {
     const made = Object.assign(document.createElement("button"), { type: "button", textContent: label });
-    made.addEventListener("click", () => { $("problem").hidden = true; action(); });
+    made.addEventListener("click", () => {
+      $("problem").hidden = true;
+      $("pictures").focus({ preventScroll: true });
+      action();
+    });
     return made;
   };
   $("problem-actions").replaceChildren(...[...actions, ["Close", () => {}]].map(button));
@@ -46,7 +52,8 @@ function problem(words, ...actions) {
 
 /** Tells what went wrong, and a way on. */
 function failed(error) {
-  running = false;
+  // What was asked for in vain leaves the run as it is.
+  if (!["Request", "File"].includes(error?.name)) running = false;
   refresh();
   const words = error?.message ?? String(error);
   const way = {
@@ -111,23 +118,40 @@ function forget() {
   [losses, seconds, curve, snapshots, evaluating] = [[], [], [], [], 0];
   [started, kept, keptAt, beginning, guest, measureNext] = [0, null, performance.now(), null, null, 0];
   $("progress").value = 0;
-  $("accuracy").textContent = $("loss").textContent = "–";
+  $("accuracy").textContent = $("loss").textContent = $("speed").textContent = "–";
   $("pending").classList.remove("due");
 }
 
-/** Begins anew with the settings as they are. */
+/** Begins anew with the settings as they are. If these are refused, the run there is stays. */
 const reset = guarded(async () => {
-  const settings = asked();
+  const settings = JSON.stringify(asked());
+  const wasRunning = running;
   running = false;
   leave = true;
   status("Preparing: the device compiles…");
-  await alone(async () => {
-    forget();
-    $("problem").hidden = true;
-    run = await Run.start(device, data, JSON.stringify(settings));
-    await look();
-  });
+  try {
+    await alone(async () => {
+      let next;
+      try {
+        next = await Run.start(device, data, settings);
+      } catch (error) {
+        if (error.name !== "OutOfMemory" || !run) throw error;
+        // Without the old run there is more room.
+        forget();
+        next = await Run.start(device, data, settings);
+      }
+      forget();
+      $("problem").hidden = true;
+      run = next;
+      await look();
+    });
+  } catch (error) {
+    status(run ? `Paused at iteration ${done()}` : "Not ready");
+    if (run && wasRunning) start();
+    throw error;
+  }
   status("Ready");
+  say("Ready");
   refresh();
 });
 
@@ -174,6 +198,8 @@ const extend = guarded(async (iterations) => {
     run.free();
     [run, answered] = [next, {}];
   });
+  if (iterations < total()) say(`Iteration ${done()} is done, so the run ends there at the earliest`);
+  $("iterations").value = total();
   status(`Iteration ${done()} of ${total()}`);
   refresh();
 });
@@ -230,6 +256,7 @@ function show() {
   paint($("canvas"), seen.images, about, $("stage").clientWidth, Math.min(3, devicePixelRatio || 1), colours);
   const words = guest ? guest.title : `iteration ${seen.iteration}`;
   $("snapshot-name").textContent = words;
+  $("snapshot").setAttribute("aria-valuetext", words);
   $("canvas").setAttribute("aria-label", `${seen.images.labels.length} images of ${about.classes.length} classes, ${words}`);
   $("latest").hidden = !guest && at >= snapshots.length - 1;
   $("scrub").hidden = snapshots.length < 2 && !guest;
@@ -250,7 +277,7 @@ function refresh() {
   $("start").textContent = running ? "Pause" : done() > 0 && !over ? "Continue" : "Start";
   $("step").disabled = !there || running || over;
   $("reset").disabled = $("glyphs").disabled = !device;
-  $("measure").disabled = !there || about.test === 0;
+  $("measure").disabled = !there || about.test === 0 || measuring;
   for (const button of document.querySelectorAll("[data-format]")) button.disabled = !there;
   document.querySelector("[data-format=folder]").disabled = !there || command === null;
   if (there) {
@@ -380,9 +407,17 @@ const pause = () => {
   alone(look).then(refresh).catch(failed);
 };
 
-const start = guarded(() => {
+const isDue = () => $("pending").classList.contains("due");
+
+const start = guarded(async () => {
+  if (done() === 0 && isDue()) {
+    // Nothing is lost by beginning with the settings that are seen.
+    await reset();
+    if (isDue()) return;
+  }
   guest = null;
   running = true;
+  if (measuring) status("The run goes on after the measurement");
   $("snapshot").value = $("snapshot").max;
   rate = { frames: 0, at: performance.now() };
   begin();
@@ -415,6 +450,7 @@ async function trained(images, words) {
   $("measuring").hidden = false;
   $("measured").value = 0;
   $("measuring-text").textContent = words;
+  say(words);
   const between = async (part) => {
     $("measured").value = part;
     // The browser draws before the next epoch; a hidden tab waits if that was asked for.
@@ -435,7 +471,21 @@ async function trained(images, words) {
 
 const percent = ({ mean, std, runs }) => (runs.length > 1 ? `${mean.toFixed(1)} ± ${std.toFixed(1)} %` : `${mean.toFixed(1)} %`);
 
-const measure = guarded(() => alone(async () => {
+const measure = guarded(async () => {
+  if (measuring) return;
+  measuring = true;
+  refresh();
+  try {
+    await alone(measured);
+  } finally {
+    measuring = false;
+    const wasHere = document.activeElement === document.body;
+    refresh();
+    if (wasHere) $("measure").focus({ preventScroll: true });
+  }
+});
+
+async function measured() {
   const begun = performance.now();
   if (guest) {
     const accuracy = await trained(guest.set, `Training networks on ${guest.title}…`);
@@ -455,14 +505,15 @@ const measure = guarded(() => alone(async () => {
   // What it took is not the run's time.
   if (running) begin();
   curves();
-}));
+}
 
 // ---- data ----
 
 function describe(words) {
   const { name, classes, channels, size, train, test } = about;
   const some = classes.length > 12 ? `${classes.slice(0, 10).join(", ")} and ${classes.length - 10} more` : classes.join(", ");
-  $("data-about").textContent = words ?? `${name}: ${train} + ${test} images of ${channels}×${size}×${size} in ${classes.length} classes: ${some}`;
+  const kind = channels === 1 ? "grey" : "colour";
+  $("data-about").textContent = words ?? `${name}: ${train} ${kind} training images and ${test} test images of ${size}×${size} pixels in ${classes.length} classes: ${some}`;
 }
 
 async function take(fresh, name) {
@@ -515,6 +566,7 @@ const open = guarded(async (found) => {
 const download = guarded(async (format) => {
   const wasRunning = running;
   running = false;
+  if (measuring) status("The file follows after the measurement");
   const name = `${about.name.replace(/[^\w.-]+/g, "_")}-ipc${settingsNow().ipc}`;
   await alone(async () => {
     const accuracies = curve.find(([at]) => at === done())?.[1].runs ?? [];
@@ -605,7 +657,14 @@ $("reset").addEventListener("click", () => (device ? reset() : reopen()));
 $("measure").addEventListener("click", measure);
 $("leave").addEventListener("click", () => { leave = true; });
 $("snapshot").addEventListener("input", () => { guest = null; show(); });
-$("latest").addEventListener("click", () => { guest = null; $("snapshot").value = $("snapshot").max; show(); });
+$("latest").addEventListener("click", () => {
+  guest = null;
+  $("snapshot").value = $("snapshot").max;
+  status(`Iteration ${done()} of ${total()}`);
+  // The button goes, and what it belongs to stays.
+  $("snapshot").focus();
+  show();
+});
 for (const button of document.querySelectorAll("[data-format]")) button.addEventListener("click", () => download(button.dataset.format));
 $("controls").addEventListener("submit", (event) => event.preventDefault());
 $("controls").addEventListener("input", guarded((event) => {
@@ -616,8 +675,14 @@ $("controls").addEventListener("input", guarded((event) => {
     return;
   }
   if (["iterations", "every", "nets", "epochs", "hidden"].includes(event.target.id)) return;
+  if (!isDue()) say("This takes effect with the next reset");
   $("pending").classList.add("due");
 }));
+for (const field of document.querySelectorAll("input[type=number]")) field.required = true;
+// The browser says what is wrong with a number.
+addEventListener("change", (event) => { event.target.reportValidity?.(); });
+// A run that goes on would be lost.
+addEventListener("beforeunload", (event) => { if (running) event.preventDefault(); });
 $("iterations").addEventListener("change", guarded(() => {
   if (run && $("iterations").checkValidity() && number("iterations") !== total()) extend(number("iterations"));
 }));

@@ -165,7 +165,7 @@ const tests = {
     });
     const file = zip([["images.npy", npy([count, size, size], pixels)], ["labels.npy", npy([count], Array.from({ length: count }, (_, at) => at % 2))]]);
     await drop(page, [["sides.npz", file]]);
-    await says(page, "data-about", "sides: 48 + 12 images of 1×8×8 in 2 classes");
+    await says(page, "data-about", "sides: 48 grey training images and 12 test images of 8×8 pixels in 2 classes");
     await says(page, "status", "Ready");
     assert.ok(await page.locator("[data-format=folder]").isDisabled(), "the command line does not know it");
     await set(page, { ipc: 2, iterations: 10, width: 8, batch: 8, every: 0, nets: 2, epochs: 30 });
@@ -185,7 +185,7 @@ const tests = {
     await says(page, "problem-text", "t10k-images-idx3-ubyte");
     await page.click("#problem-actions >> text=Close");
     await drop(page, [["t10k-images.idx3-ubyte", images], ["t10k-labels-idx1-ubyte.gz", gzipSync(labels)]]);
-    await says(page, "data-about", "mnist: 20 + 20 images of 1×28×28 in 10 classes");
+    await says(page, "data-about", "mnist: 20 grey training images and 20 test images of 28×28 pixels in 10 classes");
     await says(page, "status", "Ready");
   },
 
@@ -204,13 +204,13 @@ const tests = {
     }
     await page.fill("#side", "8");
     await page.setInputFiles("#folder", folder);
-    await says(page, "data-about", "pets: 8 + 2 images of 3×8×8 in 2 classes: cats, dogs");
+    await says(page, "data-about", "pets: 8 colour training images and 2 test images of 8×8 pixels in 2 classes: cats, dogs");
     await says(page, "status", "Ready");
   },
 
   async "steps, snapshots and a rate that changes"(page) {
     await page.click("#glyphs");
-    await says(page, "data-about", "glyphs: 10000 + 2000");
+    await says(page, "data-about", "glyphs: 10000 grey training images and 2000");
     await says(page, "status", "Ready");
     await set(page, SMALL);
     await reset(page);
@@ -262,6 +262,24 @@ const tests = {
     await page.click("#reset");
     await says(page, "problem-text", "Images per class");
     await page.click("#problem-actions >> text=Close");
+    await set(page, SMALL);
+    await reset(page);
+    // What cannot be read leaves a run as it is.
+    await page.click("#start");
+    await page.waitForFunction(() => document.getElementById("start").textContent === "Pause");
+    await drop(page, [bad[0][0]]);
+    await says(page, "problem-text", bad[0][1]);
+    assert.equal(await text(page, "start"), "Pause");
+    await page.click("#problem-actions >> text=Close");
+    await page.click("#start");
+    await says(page, "status", "Paused at");
+    // A run that has not begun takes the settings that are seen.
+    await reset(page);
+    await set(page, { ipc: 2 });
+    await page.click("#start");
+    await page.waitForFunction(() => document.getElementById("canvas").ariaLabel.startsWith("20 images"));
+    await page.click("#start");
+    await says(page, "status", "Paused at");
     await set(page, SMALL);
     await reset(page);
   },
