@@ -458,15 +458,11 @@ async function trained(images, words) {
     while (document.hidden && $("hidden").value === "pause" && !leave) await new Promise((later) => setTimeout(later, 250));
     return !leave;
   };
-  try {
-    const runs = await evaluate(device, data, images, JSON.stringify(evaluation()), between);
-    if (!runs.length) return null;
-    const mean = runs.reduce((sum, one) => sum + one, 0) / runs.length;
-    const std = Math.sqrt(runs.reduce((sum, one) => sum + (one - mean) ** 2, 0) / runs.length);
-    return { mean, std, runs: [...runs] };
-  } finally {
-    $("measuring").hidden = true;
-  }
+  const runs = await evaluate(device, data, images, JSON.stringify(evaluation()), between);
+  if (!runs.length) return null;
+  const mean = runs.reduce((sum, one) => sum + one, 0) / runs.length;
+  const std = Math.sqrt(runs.reduce((sum, one) => sum + (one - mean) ** 2, 0) / runs.length);
+  return { mean, std, runs: [...runs] };
 }
 
 const percent = ({ mean, std, runs }) => (runs.length > 1 ? `${mean.toFixed(1)} ± ${std.toFixed(1)} %` : `${mean.toFixed(1)} %`);
@@ -479,9 +475,11 @@ const measure = guarded(async () => {
     await alone(measured);
   } finally {
     measuring = false;
-    const wasHere = document.activeElement === document.body;
+    // The button that stops it goes.
+    const stopped = document.activeElement === $("leave");
+    $("measuring").hidden = true;
     refresh();
-    if (wasHere) $("measure").focus({ preventScroll: true });
+    if (stopped) $("measure").focus({ preventScroll: true });
   }
 });
 
