@@ -131,8 +131,8 @@ impl Outlook {
     }
 }
 
-/// Several devices and what they share.
-pub(super) struct Together<'a> {
+/// Several devices that share out a run.
+pub(super) struct AllDevices<'a> {
     /// Each with the outlook of its own work.
     pub devices: &'a [(Device, Outlook)],
     /// All classes.
@@ -147,7 +147,7 @@ impl Outlook {
     /// measured. A device that fails is left to its work to report.
     pub fn together(
         &self,
-        all: &Together<'_>,
+        all: &AllDevices<'_>,
         settings: &Settings,
         record: &Record,
         done: u32,
@@ -175,7 +175,7 @@ impl Outlook {
     }
 }
 
-impl Together<'_> {
+impl AllDevices<'_> {
     /// Of all devices together. `None` if all of them fail.
     fn speeds(&self, settings: &Settings, record: &Record) -> Result<Option<Speeds>> {
         let counts = settings.per_class.counts(self.dataset.classes(), settings.ipc);

@@ -17,7 +17,7 @@ use crate::{
         Result, Setup,
         devices::pieces,
         files::{CHECKPOINT, RECORD, SET, SHARD, SHARDS},
-        outlook::{Outlook, Together},
+        outlook::{AllDevices, Outlook},
         pieces::Whole,
         record::OfShard,
         share_out::{Pieces, Seen, share_out},
@@ -181,7 +181,7 @@ fn expected(
     let Some(&first) = pieces.open.first() else { return Ok(None) };
     let part = Arc::new(setup.dataset.of_classes(&parts[first].classes)?);
     let done = f64::from(settings.iterations) * pieces.done();
-    let all = Together { devices, dataset: &setup.dataset, part: &part };
+    let all = AllDevices { devices, dataset: &setup.dataset, part: &part };
     let each = setup.outlook.together(&all, settings, record, done as u32, observer)?;
     Ok(each.map(|each| each.saturating_mul(settings.iterations)))
 }
