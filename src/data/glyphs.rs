@@ -33,9 +33,9 @@ pub(super) const GLYPHS: Known = Known {
     flip: false,
     licence: "as dm-wgpu",
     source: "drawn by dm-wgpu",
-    held: Held::Drawn(|| glyphs(0)),
+    held: Held::Drawn(named),
     #[cfg(feature = "files")]
-    origin: Origin::Drawn(|| glyphs(0)),
+    origin: Origin::Drawn(named),
 };
 
 /// Height and width in pixels.
@@ -55,10 +55,33 @@ const PIECES: usize = 6;
 /// # Errors
 /// None in practice; the [`Result`] is that of [`Dataset::new`].
 pub fn glyphs(seed: u64) -> Result<Dataset> {
-    let train = draw_all(seed, 0..TRAIN);
-    let test = draw_all(seed, TRAIN..TRAIN + TEST);
-    let (mean, std) = moments(&train);
+    drawn(seed, TRAIN, TEST)
+}
+
+/// What the name stands for.
+fn named() -> Result<Dataset> {
+    // Tests start the program hundreds of times, most of them with more images than they need.
+    #[cfg(feature = "testing")]
+    if let Some((train, test)) = sizes_for_tests() {
+        return drawn(0, train, test);
+    }
+    glyphs(0)
+}
+
+/// Numbers of training and test images, from a variable like `3000+200`.
+#[cfg(feature = "testing")]
+fn sizes_for_tests() -> Option<(usize, usize)> {
+    let told = std::env::var("DM_WGPU_GLYPHS").ok()?;
+    let (train, test) = told.split_once('+')?;
+    Some((train.parse().ok()?, test.parse().ok()?))
+}
+
+fn drawn(seed: u64, train: usize, test: usize) -> Result<Dataset> {
+    let (train, test) = (0..train, TRAIN..TRAIN + test);
     let labels = |of: Range<usize>| of.map(|index| digit(index) as u32).collect();
+    let (train_labels, test_labels) = (labels(train.clone()), labels(test.clone()));
+    let (train, test) = (draw_all(seed, train), draw_all(seed, test));
+    let (mean, std) = moments(&train);
     Dataset::new(
         DatasetInfo {
             name: "glyphs".into(),
@@ -68,8 +91,8 @@ pub fn glyphs(seed: u64) -> Result<Dataset> {
             mean: vec![mean],
             std: vec![std],
         },
-        (train, labels(0..TRAIN)),
-        (test, labels(TRAIN..TRAIN + TEST)),
+        (train, train_labels),
+        (test, test_labels),
     )
 }
 

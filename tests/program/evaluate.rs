@@ -7,7 +7,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use zip::{ZipWriter, write::SimpleFileOptions};
 
-use crate::helpers::{json, program, succeed, text};
+use crate::helpers::{GLYPHS, json, program, succeed, text};
 
 pub const EVALUATION: [&str; 7] =
     ["--no-baseline", "--eval-nets", "2", "--eval-epochs", "3", "--memory-budget", "256MiB"];
@@ -232,7 +232,7 @@ fn method_whole_measures_all_training_images_and_leaves_no_set() {
     assert_eq!(names, [".lock", "report.html", "report.json", "run.toml"]);
     let report = json(&place.path().join("run/report.json"));
     assert!(report["accuracy"]["mean"].is_f64() && report["settings"].is_null());
-    assert_eq!(report["images"], data::glyphs(0).unwrap().train().len());
+    assert_eq!(report["images"], GLYPHS);
 }
 
 /// Ctrl-C while measuring: what was made is there, and only its accuracy is missing.

@@ -8,6 +8,9 @@ use std::{
 
 use serde_json::Value;
 
+/// The glyphs to train with. People get more, but what tests ask of glyphs they ask of any images.
+pub const GLYPHS: u32 = 3000;
+
 /// `dm-wgpu` in this folder, where no variable tells it what a test doesn't.
 pub fn program(place: impl AsRef<Path>) -> Command {
     let mut command = Command::new(assert_cmd::cargo::cargo_bin!("dm-wgpu"));
@@ -15,6 +18,7 @@ pub fn program(place: impl AsRef<Path>) -> Command {
     for name in ["RUST_LOG", "DM_WGPU_DATA", "NO_COLOR", "COLUMNS"] {
         command.env_remove(name);
     }
+    command.env("DM_WGPU_GLYPHS", format!("{GLYPHS}+200"));
     // Without it, in bare environments, Mesa's libraries write to stderr.
     command.env("XDG_RUNTIME_DIR", std::env::temp_dir());
     // Where Mesa keeps compiled shaders in any case, so that a test which gives the program a cache of its own does not

@@ -5,7 +5,7 @@ use std::process::Output;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::helpers::{program, text, words};
+use crate::helpers::{GLYPHS, program, text, words};
 
 fn run(place: &TempDir, line: &str) -> Output {
     program(place).args(words(line)).output().unwrap()
@@ -38,7 +38,7 @@ fn a_run_reports_every_event() {
     assert_eq!((&first["event"], &first["dataset"]["name"]), (&"start".into(), &"glyphs".into()));
     assert_eq!(
         (&first["dataset"]["images"], &first["dataset"]["classes"]),
-        (&10_000.into(), &10.into())
+        (&GLYPHS.into(), &10.into())
     );
     assert!(first["adapter"]["kernels"].is_string() && first["version"].is_string(), "{first}");
     let [method] = of(&events, "method")[..] else { panic!("{events:?}") };

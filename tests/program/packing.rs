@@ -104,7 +104,7 @@ fn what_cannot_be_packed_is_refused() {
         ("--factor 0", "1 to 4"),
         ("--method dsa --factor 2", "--factor does nothing with --method dsa; leave it out"),
         ("--method random --factor 2", "--factor does nothing with --method random"),
-        ("--ipc 300 --factor 4", "and each picture begins with 16; use 62 or fewer"),
+        ("--ipc 300 --factor 4", "and each picture begins with 16; use 18 or fewer"),
     ] {
         let output =
             program(&place).args(words(&format!("--dataset glyphs {asked}"))).output().unwrap();

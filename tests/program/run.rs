@@ -247,8 +247,8 @@ fn a_failed_run_leaves_nothing() {
             "--memory-budget 1MiB: these settings need",
         ),
         (
-            &["--ipc", "1001", "--width", "8"],
-            "--ipc 1001: class \"0\" has only 1000 training images; use 1000 or fewer, or start \
+            &["--ipc", "301", "--width", "8"],
+            "--ipc 301: class \"0\" has only 300 training images; use 300 or fewer, or start \
              from --init noise",
         ),
     ] {
@@ -292,14 +292,14 @@ fn a_selection_larger_than_a_class_is_refused() {
     let place = tempfile::tempdir().unwrap();
     for method in ["random", "herding", "k-center"] {
         let mut command = program(&place);
-        command.args(["--dataset", "glyphs", "--ipc", "1001", "--method", method]);
+        command.args(["--dataset", "glyphs", "--ipc", "301", "--method", method]);
         let output = command.output().unwrap();
         let expected =
-            "error: --ipc 1001: class \"0\" has only 1000 training images; use 1000 or fewer\n";
+            "error: --ipc 301: class \"0\" has only 300 training images; use 300 or fewer\n";
         assert_eq!((output.status.code(), text(&output.stderr).as_str()), (Some(2), expected));
     }
     let mut command = program(&place);
-    let compare = ["compare", "--dataset", "glyphs", "--ipc", "1001", "--methods", "random"];
+    let compare = ["compare", "--dataset", "glyphs", "--ipc", "301", "--methods", "random"];
     let output = command.args(compare).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert!(names(place.path()).is_empty());
