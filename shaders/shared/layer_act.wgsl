@@ -12,3 +12,8 @@ fn sigmoid(x: f32) -> f32 {
     let e = exp(-abs(x));
     return select(e, 1.0, x >= 0.0) / (1.0 + e);
 }
+
+fn sigmoids(x: vec4f) -> vec4f {
+    let e = exp(-abs(x));
+    return select(e, vec4f(1.0), x >= vec4f()) / (1.0 + e);
+}

@@ -2,7 +2,7 @@
 //!
 //! On CPU adapters a load from a storage texture costs a fraction of one from a buffer.
 
-use super::Gpu;
+use super::{Buffer, Gpu};
 
 /// Texels of a row: as many as every device allows.
 const ROW: usize = 8192;
@@ -15,6 +15,51 @@ pub(super) const TEXEL_BYTES: usize = 16;
 pub(crate) struct Texels {
     view: wgpu::TextureView,
     len: usize,
+}
+
+/// Values in a buffer, or in a texture, four to a texel.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Values<'a> {
+    Buffer(&'a Buffer<f32>),
+    Texels(&'a Texels),
+}
+
+impl<'a> Values<'a> {
+    /// The buffer, if they are in one.
+    pub fn buffer(self) -> Option<&'a Buffer<f32>> {
+        match self {
+            Self::Buffer(buffer) => Some(buffer),
+            Self::Texels(_) => None,
+        }
+    }
+
+    /// The texture, if they are in one.
+    pub fn texels(self) -> Option<&'a Texels> {
+        match self {
+            Self::Buffer(_) => None,
+            Self::Texels(texels) => Some(texels),
+        }
+    }
+
+    /// As a shader's binding.
+    pub fn binding(self) -> wgpu::BindingResource<'a> {
+        match self {
+            Self::Buffer(buffer) => buffer.binding(),
+            Self::Texels(texels) => texels.binding(),
+        }
+    }
+}
+
+impl<'a> From<&'a Buffer<f32>> for Values<'a> {
+    fn from(buffer: &'a Buffer<f32>) -> Self {
+        Self::Buffer(buffer)
+    }
+}
+
+impl<'a> From<&'a Texels> for Values<'a> {
+    fn from(texels: &'a Texels) -> Self {
+        Self::Texels(texels)
+    }
 }
 
 impl Texels {

@@ -102,6 +102,7 @@ const OWN: &[Specialised] = &[
     (&cpu::PACK, conv_plain::VARIANTS),
     (&cpu::PACK_TAPS, conv_plain::VARIANTS),
     (&cpu::TO_POSITIONS, &[&[]]),
+    (&cpu::TEXELS_TO_POSITIONS, &[&[]]),
     (&cpu::TO_TEXELS, &[&[]]),
     (&cpu::FROM_TEXELS, &[&[]]),
     (&conv_backward_weight::KERNEL, &[&[]]),
@@ -134,7 +135,7 @@ const OWN: &[Specialised] = &[
 
 /// Every kernel whose WGSL is read from a file, for the tests that check them all.
 pub(crate) fn all() -> impl Iterator<Item = &'static Specialised> {
-    OWN.iter().chain(layers::ALL)
+    OWN.iter().chain(layers::ALL).chain(layers::CPU)
 }
 
 /// A kernel whose WGSL is a template, written out for a size of subgroup and of tile.

@@ -3,11 +3,11 @@
 use super::{
     Gradients, Weights,
     fast::{Fast, Haloed, InTexels},
-    program::{Op, OpKind},
+    program::Op,
 };
 use crate::{
     Result,
-    gpu::{Buffer, Gpu, Memory, Recording, Texels},
+    gpu::{Buffer, Gpu, Memory, Recording, Texels, Values},
     kernels::{
         Batch, Direction, Planes, conv, conv_backward_weight,
         cpu::{Finish, Layer, TexelPacking, convolve, from_texels, to_texels, weight_gradient},
@@ -15,13 +15,13 @@ use crate::{
     },
 };
 
-/// An operation's tensors: what it reads and makes, or the gradient at what it makes and, if that is wanted, at what
-/// it reads. All are dense.
+/// An operation's tensors: what it reads, the gradient at what it makes and, if that is wanted, at what it reads. All are
+/// dense.
 #[derive(Clone, Copy)]
 pub(super) struct Ends<'a> {
-    pub x: &'a Buffer<f32>,
-    pub dy: &'a Buffer<f32>,
-    pub dx: Option<&'a Buffer<f32>>,
+    pub x: Values<'a>,
+    pub dy: Values<'a>,
+    pub dx: Option<Values<'a>>,
 }
 
 /// Room for what they read and make, for one operation at a time.
@@ -37,6 +37,8 @@ struct TexelRoom<M: Memory> {
     input: M::Texels,
     d_output: M::Texels,
     result: M::Texels,
+    /// What a product makes in a buffer, and belongs in a texture.
+    dense: M::Buffer<f32>,
 }
 
 impl Fast {
@@ -49,35 +51,36 @@ impl Fast {
         room: &Room,
         (weights, op): (&Weights, &Op),
         bias: Option<&Buffer<f32>>,
-        (x, y): (&Buffer<f32>, &Buffer<f32>),
+        (x, y): (Values<'_>, Values<'_>),
         batch: Batch,
     ) -> Result<()> {
         let way = Direction::Forward;
         match (self, &room.texels) {
             (Self::Haloed(haloed), _) => {
+                let (Some(x), Some(y)) = (x.buffer(), y.buffer()) else { return Ok(()) };
                 let own = weights.packed_param(op.first_param, way, haloed.forward.packing())?;
-                let (channels, size) = (haloed.d_output.channels, haloed.input.size);
-                let dense = Planes::dense(channels as usize, size as usize);
+                let (channels, size) = (haloed.d_output.channels as usize, haloed.input.size);
+                let dense = Planes::dense(channels, size as usize);
                 let (input, result) = ((&room.input, haloed.input), (y, dense));
                 recording.push(halo(gpu, x, input, batch.images));
                 recording.push(conv(gpu, haloed.forward, way, None, input, own, result, batch));
+                if let Some(bias) = bias {
+                    recording.push(add_bias(gpu, bias, y, (channels, size as usize), batch));
+                }
             }
             (Self::Texels(own), Some(room)) => {
-                own.take(gpu, recording, x, (&room.input, own.input), batch.images);
-                let ends = ((&room.input, own.input), (&room.result, own.output), y);
-                own.convolve(gpu, recording, (weights, op, way), ends, batch)?;
+                let finish = bias.map_or(Finish::Store, Finish::Bias);
+                let x = take(gpu, recording, x, (&room.input, own.input), batch.images);
+                let ends = ((x, own.input), (&room.result, own.output), y);
+                own.convolve(gpu, recording, (weights, op, way), finish, ends, batch)?;
             }
             (Self::Product(product), Some(room)) => {
                 let own = weights.packed_param_texels(op.first_param, way, product.packing())?;
-                recording.push(product.take_input(gpu, x, &room.input, batch.images));
-                recording.push(product.forward(gpu, &room.input, (own, bias), y, batch));
-                return Ok(());
+                let x = product.input(gpu, recording, x, &room.input, batch.images);
+                recording.push(product.forward(gpu, x, (own, bias), y, batch));
             }
             // There is room whenever the network has such an operation.
             (Self::Texels(_) | Self::Product(_), None) => {}
-        }
-        if let (Some(bias), OpKind::Conv { conv, .. }) = (bias, op.kind) {
-            recording.push(add_bias(gpu, bias, y, (conv.outputs, conv.size), batch));
         }
         Ok(())
     }
@@ -98,6 +101,7 @@ impl Fast {
         let own_gradient = |gradients: &'_ Gradients| gradients.others[op.first_param].clone();
         match (self, &room.texels) {
             (Self::Haloed(haloed), _) => {
+                let (Some(x), Some(dy)) = (x.buffer(), dy.buffer()) else { return Ok(()) };
                 let d_output = (&room.d_output, haloed.d_output);
                 recording.push(halo(gpu, dy, d_output, images));
                 if let Some(gradients) = gradients {
@@ -109,7 +113,7 @@ impl Fast {
                         gpu, recording, kernel, input, d_output, &own, parts, batch, more,
                     );
                 }
-                if let Some(dx) = dx {
+                if let Some(dx) = dx.and_then(Values::buffer) {
                     let kernel = haloed.backward_data;
                     let own = weights.packed_param(op.first_param, way, kernel.packing())?;
                     let (channels, size) = (haloed.input.channels, haloed.input.size);
@@ -118,32 +122,36 @@ impl Fast {
                 }
             }
             (Self::Texels(own), Some(room)) => {
-                let d_output = (&room.d_output, own.output);
-                own.take(gpu, recording, dy, d_output, images);
+                let dy =
+                    (take(gpu, recording, dy, (&room.d_output, own.output), images), own.output);
                 if let Some(gradients) = gradients {
-                    let input = (&room.input, own.input);
-                    own.take(gpu, recording, x, input, images);
+                    let x = (take(gpu, recording, x, (&room.input, own.input), images), own.input);
                     let (to, more) = (own_gradient(gradients), gradients.accumulate);
                     let lanes = own.packing.lanes;
-                    recording.push(weight_gradient(gpu, lanes, input, d_output, &to, batch, more));
+                    recording.push(weight_gradient(gpu, lanes, x, dy, &to, batch, more));
                 }
                 if let Some(dx) = dx {
-                    let ends = (d_output, (&room.result, own.input), dx);
-                    own.convolve(gpu, recording, (weights, op, way), ends, batch)?;
+                    let ends = (dy, (&room.result, own.input), dx);
+                    let own_weights = (weights, op, way);
+                    own.convolve(gpu, recording, own_weights, Finish::Store, ends, batch)?;
                 }
             }
             (Self::Product(product), Some(room)) => {
-                recording.push(product.take_d_output(gpu, dy, &room.d_output, images));
+                let dy = product.d_output(gpu, recording, dy, &room.d_output, images);
                 if let Some(gradients) = gradients {
                     let (to, more) = (own_gradient(gradients), gradients.accumulate);
-                    let ends = (&room.input, &room.d_output);
-                    recording.push(product.take_input(gpu, x, &room.input, images));
-                    recording.push(product.backward_weight(gpu, ends, &to, batch, more));
+                    let x = product.input(gpu, recording, x, &room.input, images);
+                    recording.push(product.backward_weight(gpu, (x, dy), &to, batch, more));
                 }
                 if let Some(dx) = dx {
                     let own =
                         weights.packed_param_texels(op.first_param, way, product.packing())?;
-                    recording.push(product.backward_data(gpu, &room.d_output, own, dx, batch));
+                    let texels = dx.texels().zip(product.gradient_in_texels());
+                    let to = texels.map_or(dx, |_| (&room.dense).into());
+                    recording.push(product.backward_data(gpu, dy, own, to, batch));
+                    if let Some((texels, planes)) = texels {
+                        recording.push(to_texels(gpu, (&room.dense, planes), texels, images));
+                    }
                 }
             }
             (Self::Texels(_) | Self::Product(_), None) => {}
@@ -152,32 +160,42 @@ impl Fast {
     }
 }
 
-impl InTexels {
-    fn take(
-        &self,
-        gpu: &Gpu,
-        recording: &mut Recording,
-        planes: &Buffer<f32>,
-        (texels, Layer { channels, size }): (&Texels, Layer),
-        images: usize,
-    ) {
-        recording.push(to_texels(gpu, (planes, Planes::dense(channels, size)), texels, images));
+/// Where dense planes are read: if need be, they are taken to `room` first.
+fn take<'a>(
+    gpu: &Gpu,
+    recording: &mut Recording,
+    planes: Values<'a>,
+    (room, Layer { channels, size }): (&'a Texels, Layer),
+    images: usize,
+) -> &'a Texels {
+    match planes {
+        Values::Texels(own) => own,
+        Values::Buffer(planes) => {
+            let planes = (planes, Planes::dense(channels, size));
+            recording.push(to_texels(gpu, planes, room, images));
+            room
+        }
     }
+}
 
+impl InTexels {
     fn convolve(
         &self,
         gpu: &Gpu,
         recording: &mut Recording,
         (weights, op, way): (&Weights, &Op, Direction),
-        (from, (result, to), dense): ((&Texels, Layer), (&Texels, Layer), &Buffer<f32>),
+        finish: Finish<'_>,
+        (from, (room, made), to): ((&Texels, Layer), (&Texels, Layer), Values<'_>),
         batch: Batch,
     ) -> Result<()> {
         let packing = TexelPacking::Winograd(self.packing);
         let own = weights.packed_param_texels(op.first_param, way, packing)?;
-        let (lanes, made) = (self.packing.lanes, (result, to.channels));
-        recording.push(convolve(gpu, lanes, Finish::Store, from, own, made, batch));
-        let planes = (dense, Planes::dense(to.channels, to.size));
-        recording.push(from_texels(gpu, result, planes, batch.images));
+        let result = (to.texels().unwrap_or(room), made.channels);
+        recording.push(convolve(gpu, self.packing.lanes, finish, from, own, result, batch));
+        if let Some(dense) = to.buffer() {
+            let planes = (dense, Planes::dense(made.channels, made.size));
+            recording.push(from_texels(gpu, room, planes, batch.images));
+        }
         Ok(())
     }
 }
@@ -200,6 +218,11 @@ impl<M: Memory> Room<M> {
         let most = |of| all.clone().map(|fast| fast.texels()[of]).max().unwrap_or(0);
         let made = (images * most(2)).max(backward_images * most(3));
         let texels = |label: &str, len: usize| memory.texels(label, len);
+        let planes = all.clone().filter_map(|fast| match fast {
+            Fast::Product(product) => product.gradient_in_texels(),
+            Fast::Haloed(_) | Fast::Texels(_) => None,
+        });
+        let dense = planes.map(|planes| planes.image_len()).max().unwrap_or(0);
         Self {
             input: memory.buffer("input with a halo", images * largest(|conv| conv.input)),
             d_output: memory
@@ -208,6 +231,7 @@ impl<M: Memory> Room<M> {
                 input: texels("input, texels", images * most(0)),
                 d_output: texels("d output, texels", backward_images * most(1)),
                 result: texels("convolved, texels", made),
+                dense: memory.buffer("gradient, dense", backward_images * dense),
             }),
         }
     }

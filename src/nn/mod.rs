@@ -13,6 +13,7 @@ mod named;
 mod net;
 mod network;
 mod own;
+mod places;
 mod program;
 mod spec;
 mod tangent;

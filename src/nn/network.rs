@@ -4,11 +4,12 @@ use super::{
     Embedder, Gradients, Target, Weights,
     fast::Fast,
     fast_passes::{Ends, Room},
-    program::{Op, OpKind, Program},
+    places::places,
+    program::{Op, OpKind, Program, Slot, Slots},
 };
 use crate::{
     Result,
-    gpu::{Buffer, Gpu, Memory, Recording},
+    gpu::{Buffer, Gpu, Memory, Recording, Values},
     kernels::{
         Batch, Planes, class_sum,
         layers::{Norm, Statistics, act_backward, act_forward, spread, sum},
@@ -23,8 +24,8 @@ pub(crate) struct Network<M: Memory = Gpu> {
     blocks: Option<Embedder<M>>,
     /// The input of the first operation and the gradient at it, if no block comes before it.
     first: M::Buffer<f32>,
-    slots: Vec<M::Buffer<f32>>,
-    gradient_slots: Vec<M::Buffer<f32>>,
+    tensors: Tensors<M>,
+    gradients: Tensors<M>,
     /// For each operation that is a norm, mean and variance of each segment.
     statistics: Vec<Option<M::Buffer<f32>>>,
     /// For each operation, its fast kernels, if it has any.
@@ -32,6 +33,13 @@ pub(crate) struct Network<M: Memory = Gpu> {
     room: Room<M>,
     /// Per segment, the means that the backward pass of a norm needs.
     means: M::Buffer<f32>,
+}
+
+/// Room for the tensors of a network, or for the gradients at them.
+#[derive(Debug)]
+pub(super) struct Tensors<M: Memory = Gpu> {
+    buffers: Vec<M::Buffer<f32>>,
+    textures: Vec<M::Texels>,
 }
 
 /// Which statistics batch norms use, and whether a backward pass follows. Condensing uses `Measure` on real images once
@@ -66,10 +74,7 @@ impl<M: Memory> Network<M> {
         let zeros = |label: String, len: usize| memory.buffer(&label, len);
         let blocks =
             program.blocks.as_ref().map(|net| Embedder::new(memory, net, images, backward_images));
-        let slots = |label: &str, images: usize, lens: &[usize]| {
-            let slot = |(i, len): (usize, &usize)| zeros(format!("{label} {i}"), images * len);
-            lens.iter().enumerate().map(slot).collect()
-        };
+        let program = program.placed(&places(memory.caps(), program));
         let segments = |op: &Op| match op.kind {
             OpKind::Norm(norm) => 2 * norm.segments_per_image(),
             _ => 0,
@@ -84,13 +89,37 @@ impl<M: Memory> Network<M> {
         Self {
             blocks,
             first: zeros("first tensor".into(), first),
-            slots: slots("tensors", images, &program.room.slots),
-            gradient_slots: slots("gradients", backward_images, &program.room.gradient_slots),
+            tensors: Tensors::new(memory, "tensors", &program.room.tensors, images),
+            gradients: Tensors::new(memory, "gradients", &program.room.gradients, backward_images),
             statistics: program.ops.iter().enumerate().map(of_norm).collect(),
             room: Room::new(memory, fast.iter().flatten(), images, backward_images),
             fast,
             means: zeros("means of gradients".into(), backward_images * means),
-            program: program.clone(),
+            program,
+        }
+    }
+}
+
+impl<M: Memory> Tensors<M> {
+    /// Of so many images.
+    pub fn new(memory: &M, label: &str, slots: &Slots, images: usize) -> Self {
+        let buffer =
+            |(i, len): (usize, &usize)| memory.buffer(&format!("{label} {i}"), images * len);
+        let texels = |(i, len): (usize, &usize)| {
+            memory.texels(&format!("{label} {i}, texels"), images * len / 4)
+        };
+        Self {
+            buffers: slots.buffers.iter().enumerate().map(buffer).collect(),
+            textures: slots.textures.iter().enumerate().map(texels).collect(),
+        }
+    }
+}
+
+impl Tensors {
+    pub fn get(&self, slot: Slot) -> Values<'_> {
+        match slot {
+            Slot::Buffer(own) => (&self.buffers[own]).into(),
+            Slot::Texture(own) => (&self.textures[own]).into(),
         }
     }
 }
@@ -106,21 +135,21 @@ impl Network {
 
     /// The network's output, (images, features).
     pub fn output(&self) -> &Buffer<f32> {
-        self.value(self.program.output)
+        self.buffer(self.program.output)
     }
 
     /// Where the gradient at the output is to be written, unless [`backward`](Self::backward) is given it. `None` if
     /// the output is that of a block.
     pub fn d_output(&self) -> Option<&Buffer<f32>> {
         let slot = self.program.gradient_slot(self.program.output)?;
-        Some(&self.gradient_slots[slot])
+        self.gradients.get(slot).buffer()
     }
 
     /// The gradient at the images, after [`backward`](Self::backward) with such a target.
     pub fn d_input(&self) -> (&Buffer<f32>, Planes) {
         match &self.blocks {
             Some(blocks) => blocks.d_input(),
-            None => (self.gradient(0), self.images()),
+            None => (self.gradient_buffer(0), self.images()),
         }
     }
 
@@ -129,17 +158,28 @@ impl Network {
         Planes::dense(channels, size)
     }
 
-    pub(super) fn value(&self, value: usize) -> &Buffer<f32> {
+    pub(super) fn value(&self, value: usize) -> Values<'_> {
         match (self.program.slot(value), &self.blocks) {
-            (Some(slot), _) => &self.slots[slot],
-            (None, Some(blocks)) => blocks.embedding(),
-            (None, None) => &self.first,
+            (Some(slot), _) => self.tensors.get(slot),
+            (None, Some(blocks)) => blocks.embedding().into(),
+            (None, None) => (&self.first).into(),
         }
     }
 
-    pub(super) fn gradient(&self, value: usize) -> &Buffer<f32> {
+    pub(super) fn gradient(&self, value: usize) -> Values<'_> {
         // A value that an operation reads or makes has one.
-        self.program.gradient_slot(value).map_or(&self.means, |slot| &self.gradient_slots[slot])
+        let slot = self.program.gradient_slot(value);
+        slot.map_or((&self.means).into(), |slot| self.gradients.get(slot))
+    }
+
+    /// A value that lies in a buffer.
+    pub(super) fn buffer(&self, value: usize) -> &Buffer<f32> {
+        self.value(value).buffer().unwrap_or(&self.means)
+    }
+
+    /// The gradient at one, which does too.
+    pub(super) fn gradient_buffer(&self, value: usize) -> &Buffer<f32> {
+        self.gradient(value).buffer().unwrap_or(&self.means)
     }
 
     /// Statistics of an operation that is a norm.
@@ -198,7 +238,7 @@ impl Network {
                 OpKind::Part { .. } => {}
                 OpKind::Meet { other } => {
                     let count = images * self.len(op.input);
-                    recording.push(sum(gpu, x, self.value(other), y, count));
+                    recording.push(sum(gpu, (x, self.value(other)), y, count));
                 }
             }
         }
@@ -217,13 +257,15 @@ impl Network {
         recording: &mut Recording,
         (weights, at): (&Weights, usize),
         bias: Option<&Buffer<f32>>,
-        (x, y): (&Buffer<f32>, &Buffer<f32>),
+        (x, y): (Values<'_>, Values<'_>),
         batch: Batch,
     ) -> Result<()> {
         let op = &self.program.ops[at];
         if let Some(fast) = &self.fast[at] {
             return fast.forward(gpu, recording, &self.room, (weights, op), bias, (x, y), batch);
         }
+        // All other kernels read buffers; `places` knows that.
+        let (Some(x), Some(y)) = (x.buffer(), y.buffer()) else { return Ok(()) };
         let own = weights.other(op.first_param);
         match (op.kind, bias) {
             (OpKind::Conv { conv, .. }, bias) => {
@@ -252,7 +294,9 @@ impl Network {
             let (room, own) = (&self.room, (weights, op));
             return fast.backward(gpu, recording, room, own, gradients, ends, batch);
         }
-        let (own, Ends { x, dy, dx }) = (weights.other(op.first_param), ends);
+        let Ends { x, dy, dx } = ends;
+        let (Some(x), Some(dy)) = (x.buffer(), dy.buffer()) else { return Ok(()) };
+        let (own, dx) = (weights.other(op.first_param), dx.and_then(Values::buffer));
         let to = gradients.map(|all| (&all.others[op.first_param], all.accumulate));
         match op.kind {
             OpKind::Conv { conv, .. } => {
@@ -283,7 +327,7 @@ impl Network {
         recording: &mut Recording,
         at: usize,
         gradients: &Gradients,
-        dy: &Buffer<f32>,
+        dy: Values<'_>,
         batch: Batch,
     ) {
         let op = &self.program.ops[at];
@@ -296,6 +340,7 @@ impl Network {
                 recording.push(conv.backward_bias(gpu, dy, own, batch, more));
             }
             OpKind::Linear(linear) => {
+                let Some(dy) = dy.buffer() else { return };
                 let (images, nets) = (0..batch.images, 0..batch.nets);
                 let (starts, classes) = (&gradients.starts, linear.classes);
                 recording.push(class_sum(gpu, starts, dy, own, classes, images, nets, more));
@@ -329,7 +374,7 @@ impl Network {
             self.back(gpu, recording, weights, (at, op), batch, mode, target)?;
         }
         if let Some(blocks) = &self.blocks {
-            let (d_embedding, sharing) = from.unwrap_or_else(|| (self.gradient(0), (0, 1)));
+            let (d_embedding, sharing) = from.unwrap_or_else(|| (self.gradient_buffer(0), (0, 1)));
             blocks.backward(gpu, recording, weights, d_embedding, sharing, batch, target)?;
         }
         Ok(())
@@ -386,7 +431,7 @@ impl Network {
                 recording.push(pool.backward(gpu, x, dy, dx, batch.images));
             }
             OpKind::Part { other } if goes_on => {
-                recording.push(sum(gpu, dy, self.gradient(other), dx, count));
+                recording.push(sum(gpu, (dy, self.gradient(other)), dx, count));
             }
             // Both branches have the gradient of their sum.
             OpKind::Meet { .. } => {}

@@ -28,6 +28,8 @@ pub(crate) struct Program {
     pub params: Vec<Param>,
     /// The value that is the output.
     pub output: usize,
+    /// Whether all tensors must lie in buffers: passes along a direction read them there.
+    pub buffers_alone: bool,
     pub room: Room,
 }
 
@@ -37,9 +39,9 @@ pub(crate) struct Value {
     /// Of one image.
     pub len: usize,
     /// Which tensor it is. One tensor may be several values, for instance under another shape.
-    tensor: usize,
+    pub tensor: usize,
     /// Which tensor is the gradient at it.
-    gradient: usize,
+    pub gradient: usize,
 }
 
 /// One operation. Its place in the list is its time.
@@ -113,16 +115,42 @@ pub(crate) enum Role {
     Running,
 }
 
+/// Which tensors lie in textures, and which gradients; the others lie in buffers.
+#[derive(Debug, Clone)]
+pub(super) struct Places {
+    pub tensors: Vec<bool>,
+    pub gradients: Vec<bool>,
+}
+
 /// Which tensors share memory. Two that are never needed at the same time may lie in one slot.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Room {
-    /// Values of one image in each slot.
-    pub slots: Vec<usize>,
-    /// The same, of gradients.
-    pub gradient_slots: Vec<usize>,
-    /// Each tensor's slot. Tensor 0, what the first operation reads, has none.
-    slot_of: Vec<Option<usize>>,
-    gradient_slot_of: Vec<Option<usize>>,
+    pub tensors: Slots,
+    pub gradients: Slots,
+}
+
+/// Memory for tensors, or for gradients.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Slots {
+    /// Values of one image in each buffer.
+    pub buffers: Vec<usize>,
+    /// The same, of each texture.
+    pub textures: Vec<usize>,
+    /// Where each tensor is. Tensor 0, what the first operation reads, has no place here.
+    of: Vec<Option<Slot>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Slot {
+    Buffer(usize),
+    Texture(usize),
+}
+
+impl Slots {
+    /// Of a program whose only tensor is another's.
+    fn none() -> Self {
+        Self { of: vec![None], ..Self::default() }
+    }
 }
 
 impl Role {
@@ -167,7 +195,8 @@ impl Program {
             ops: Vec::new(),
             params: Vec::new(),
             output: 0,
-            room: Room { slot_of: vec![None], gradient_slot_of: vec![None], ..Room::default() },
+            buffers_alone: false,
+            room: Room { tensors: Slots::none(), gradients: Slots::none() },
         }
     }
 
@@ -204,13 +233,13 @@ impl Program {
     }
 
     /// The slot of a value, if it is not what the first operation reads.
-    pub fn slot(&self, value: usize) -> Option<usize> {
-        self.room.slot_of[self.values[value].tensor]
+    pub fn slot(&self, value: usize) -> Option<Slot> {
+        self.room.tensors.of[self.values[value].tensor]
     }
 
     /// The slot of the gradient at a value, if anything reads that.
-    pub fn gradient_slot(&self, value: usize) -> Option<usize> {
-        self.room.gradient_slot_of[self.values[value].gradient]
+    pub fn gradient_slot(&self, value: usize) -> Option<Slot> {
+        self.room.gradients.of[self.values[value].gradient]
     }
 
     /// Whether the gradient at a value is the one at what the first operation reads.
@@ -240,8 +269,13 @@ impl Program {
             own.params.truncate(last.first_param);
             own.output = last.input;
         }
-        own.room = slots::assign(&own);
+        own.room = slots::assign(&own, None);
         own
+    }
+
+    /// The same, with tensors in such places.
+    pub(super) fn placed(&self, places: &Places) -> Self {
+        Self { room: slots::assign(self, Some(places)), ..self.clone() }
     }
 }
 

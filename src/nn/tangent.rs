@@ -7,11 +7,12 @@
 use super::{
     Gradients, Mode, Network, Target, Weights,
     fast_passes::Ends,
+    network::Tensors,
     program::{Op, OpKind, Program},
 };
 use crate::{
     Result,
-    gpu::{Buffer, Gpu, Memory, Recording},
+    gpu::{Buffer, Gpu, Memory, Recording, Values},
     kernels::{
         Batch, Planes,
         layers::{Dual, KEPT, Norm, Statistics, act_backward, act_tangent, add, sum},
@@ -24,8 +25,8 @@ use crate::{
 pub(crate) struct Tangent<M: Memory = Gpu> {
     /// How images change: not at all. Zeros that nothing writes to.
     first: M::Buffer<f32>,
-    slots: Vec<M::Buffer<f32>>,
-    gradient_slots: Vec<M::Buffer<f32>>,
+    tensors: Tensors<M>,
+    gradients: Tensors<M>,
     norms: Vec<Option<OfNorm<M>>>,
     /// One of two tensors that are to be added.
     part: M::Buffer<f32>,
@@ -44,10 +45,6 @@ impl<M: Memory> Tangent<M> {
     /// Room for at most `images` at a time, forward and back, by `nets` networks.
     pub fn new(memory: &M, program: &Program, images: usize, nets: usize) -> Self {
         let zeros = |label: String, len: usize| memory.buffer(&label, len);
-        let slots = |label: &str, lens: &[usize]| {
-            let slot = |(i, len): (usize, &usize)| zeros(format!("{label} {i}"), images * len);
-            lens.iter().enumerate().map(slot).collect()
-        };
         let of_norm = |(i, op): (usize, &Op)| match op.kind {
             OpKind::Norm(norm) => Some(OfNorm {
                 segments: zeros(
@@ -67,8 +64,13 @@ impl<M: Memory> Tangent<M> {
         });
         Self {
             first: zeros("change of the images".into(), images * program.values[0].len),
-            slots: slots("changes of tensors", &program.room.slots),
-            gradient_slots: slots("changes of gradients", &program.room.gradient_slots),
+            tensors: Tensors::new(memory, "changes of tensors", &program.room.tensors, images),
+            gradients: Tensors::new(
+                memory,
+                "changes of gradients",
+                &program.room.gradients,
+                images,
+            ),
             norms: program.ops.iter().enumerate().map(of_norm).collect(),
             part: zeros("part of a change".into(), images * most),
             no_bias: zeros("no bias".into(), nets * outputs.max().unwrap_or(0)),
@@ -113,12 +115,14 @@ impl Tangent {
     }
 
     fn value(&self, network: &Network, value: usize) -> &Buffer<f32> {
-        network.program.slot(value).map_or(&self.first, |slot| &self.slots[slot])
+        let slot = network.program.slot(value);
+        slot.and_then(|slot| self.tensors.get(slot).buffer()).unwrap_or(&self.first)
     }
 
     fn gradient(&self, network: &Network, value: usize) -> &Buffer<f32> {
         // A value that an operation reads or makes has one.
-        network.program.gradient_slot(value).map_or(&self.part, |slot| &self.gradient_slots[slot])
+        let slot = network.program.gradient_slot(value);
+        slot.and_then(|slot| self.gradients.get(slot).buffer()).unwrap_or(&self.part)
     }
 
     /// How each tensor changes, after the forward pass that keeps what backward needs.
@@ -137,11 +141,11 @@ impl Tangent {
             match op.kind {
                 OpKind::Conv { .. } | OpKind::Linear(_) => {
                     let bias = op.kind.has_bias().then(|| direction.other(op.first_param + 1));
-                    let (own, ends) = ((direction, at), (x.value, y.change));
+                    let (own, ends) = ((direction, at), (x.value.into(), y.change.into()));
                     network.product(gpu, recording, own, bias, ends, batch)?;
                     if !self.is_fixed(network, op.input) {
                         let none = matches!(op.kind, OpKind::Linear(_)).then_some(&self.no_bias);
-                        let (own, ends) = ((weights, at), (x.change, &self.part));
+                        let (own, ends) = ((weights, at), (x.change.into(), (&self.part).into()));
                         network.product(gpu, recording, own, none, ends, batch)?;
                         let count = batch.images * network.len(op.output);
                         recording.push(add(gpu, &self.part, y.change, count));
@@ -159,7 +163,8 @@ impl Tangent {
                 OpKind::Act(kind) => {
                     // As the gradient goes back, a change goes forward: times the slope.
                     let kept = if kind.reads_input() { x.value } else { y.value };
-                    recording.push(act_backward(gpu, kind, kept, x.change, y.change, count));
+                    let (change, to) = (x.change.into(), y.change.into());
+                    recording.push(act_backward(gpu, kind, kept.into(), change, to, count));
                 }
                 OpKind::Pool(pool) => {
                     recording.push(pool.tangent(gpu, x, y.change, batch.images));
@@ -167,7 +172,8 @@ impl Tangent {
                 OpKind::Part { .. } => {}
                 OpKind::Meet { other } => {
                     let other = self.value(network, other);
-                    recording.push(sum(gpu, x.change, other, y.change, count));
+                    let (ways, to) = ((x.change.into(), other.into()), y.change.into());
+                    recording.push(sum(gpu, ways, to, count));
                 }
             }
         }
@@ -208,17 +214,20 @@ impl Tangent {
     ) -> Result<()> {
         let (x, y) = (self.dual(network, op.input), self.dual(network, op.output));
         let dx = self.gradient(network, op.input);
-        let gradient =
-            |value| Dual { value: network.gradient(value), change: self.gradient(network, value) };
+        let gradient = |value| Dual {
+            value: network.gradient_buffer(value),
+            change: self.gradient(network, value),
+        };
         let dy = gradient(op.output);
         let count = batch.images * network.len(op.input);
         let goes_on = target.input || !network.program.is_first(op.input);
         match op.kind {
             OpKind::Conv { .. } | OpKind::Linear(_) => {
                 if let Some(gradients) = target.weights {
-                    network.bias_back(gpu, recording, at, gradients, dy.change, batch);
+                    network.bias_back(gpu, recording, at, gradients, dy.change.into(), batch);
                 }
-                let ends = Ends { x: x.value, dy: dy.change, dx: goes_on.then_some(dx) };
+                let to = goes_on.then_some(dx.into());
+                let ends = Ends { x: x.value.into(), dy: dy.change.into(), dx: to };
                 let own = (weights, at);
                 network.product_back(gpu, recording, own, target.weights, ends, batch)?;
                 // What of the weights' gradient comes from the change of x is added to that.
@@ -226,7 +235,8 @@ impl Tangent {
                 let more = changing.map(Gradients::accumulating);
                 let part = goes_on.then_some(&self.part);
                 if more.is_some() || part.is_some() {
-                    let ends = Ends { x: x.change, dy: dy.value, dx: part };
+                    let dx = part.map(Values::from);
+                    let ends = Ends { x: x.change.into(), dy: dy.value.into(), dx };
                     let own = (direction, at);
                     network.product_back(gpu, recording, own, more.as_ref(), ends, batch)?;
                 }
@@ -254,15 +264,20 @@ impl Tangent {
                 let kept = if kind.reads_input() { x } else { y };
                 recording.push(match kind.is_bent() {
                     true => act_tangent(gpu, kind, kept, dy, dx, count),
-                    false => act_backward(gpu, kind, kept.value, dy.change, dx, count),
+                    false => {
+                        let (kept, change) = (kept.value.into(), dy.change.into());
+                        act_backward(gpu, kind, kept, change, dx.into(), count)
+                    }
                 });
             }
             OpKind::Pool(pool) if goes_on => {
-                recording.push(pool.backward(gpu, x.value, dy.change, dx, batch.images));
+                let (x, change) = (x.value.into(), dy.change.into());
+                recording.push(pool.backward(gpu, x, change, dx.into(), batch.images));
             }
             OpKind::Part { other } if goes_on => {
                 let other = self.gradient(network, other);
-                recording.push(sum(gpu, dy.change, other, dx, count));
+                let ways = (dy.change.into(), other.into());
+                recording.push(sum(gpu, ways, dx.into(), count));
             }
             // Both ways have the gradient of their sum.
             OpKind::Meet { .. } => {}
@@ -273,7 +288,7 @@ impl Tangent {
 
     /// A value and how it changes.
     fn dual<'a>(&'a self, network: &'a Network, value: usize) -> Dual<'a> {
-        Dual { value: network.value(value), change: self.value(network, value) }
+        Dual { value: network.buffer(value), change: self.value(network, value) }
     }
 
     /// Whether a value is the images themselves.

@@ -111,7 +111,7 @@ pub fn norm_tangent(
     let d_affine = zeros("d affine", own.0.len());
     super::run(gpu, |r| {
         if !frozen {
-            r.push(norm.statistics(gpu, &x.0, &statistics, batch));
+            r.push(norm.statistics(gpu, (&x.0).into(), &statistics, batch));
         }
         let both = (&kept, &affines);
         r.push(norm.tangent_affine(gpu, (&own.0, &own.1), &affines, batch));

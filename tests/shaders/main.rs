@@ -77,9 +77,9 @@ fn every_specialisation_is_listed_under_a_name_of_its_own() {
     assert_eq!(count("conv_lanes "), 4 * 2, "subgroups of 8, 16, 32 and 64, on a CPU and on a GPU");
     // For images of 1 and 3 channels and for all other blocks, on a CPU and on a GPU.
     assert_eq!(count("conv_backward_weight_lanes "), 4 * 5);
-    // On planes of three sizes in textures, alone and with two ends of a block; of two wider ones, alone, for
-    // which lanes of 32 are too many.
-    assert_eq!(count("block_cpu_lanes "), 3 * 3 * 3 + 2 * 2);
+    // On planes of three sizes in textures, alone, with a bias and with two ends of a block; of two wider ones, alone
+    // and with a bias, for which lanes of 32 are too many.
+    assert_eq!(count("block_cpu_lanes "), 3 * 3 * 4 + 2 * 2 * 2);
     // First blocks of one and three channels on eight and sixteen lanes, with two ends.
     assert_eq!(count("first_block_cpu_lanes "), 2 * 2 * 2);
     assert_eq!(count("first_block_backward_cpu_lanes "), 2 * 2);
@@ -88,8 +88,9 @@ fn every_specialisation_is_listed_under_a_name_of_its_own() {
     assert_eq!(count("norm_backward_cpu "), 5);
     // Of one to four input channels per workgroup.
     assert_eq!(count("weight_gradient_cpu_lanes "), 3 * 4 * 5);
-    // On subgroups of 8 and 16, one or two texels of inputs at a time: forward without and with bias, and back.
-    assert_eq!(count("product_cpu_lanes "), 2 * 2 * 3);
+    // On subgroups of 8 and 16, one or two texels of inputs at a time, to a buffer and to a texture: forward without and
+    // with bias, and back.
+    assert_eq!(count("product_cpu_lanes "), 2 * 2 * 2 * 3);
     assert_eq!(count("product_weight_cpu_lanes "), 2 * 2);
     // Tiles of four sizes for convolution alone, on 4 to 64 channels per workgroup; all but one also with fewer
     // tiles. Each for few input channels and for more.

@@ -1,5 +1,5 @@
-// Convolution 3×3, stride 1, padding 1, without bias, on planes of {{ size }}, for CPU adapters with subgroups
-// of {{ lanes }} lanes; alone, or with the block's norm, ReLU and pool. A template, which kernels/template.rs
+// Convolution 3×3, stride 1, padding 1, on planes of {{ size }}, for CPU adapters with subgroups
+// of {{ lanes }} lanes; alone, with its bias, or with the block's norm, ReLU and pool. A template, which kernels/template.rs
 // writes out because drivers do not reliably unroll.
 //
 // A workgroup is one subgroup: an output channel per lane, whose whole plane it holds in named variables, and
@@ -15,7 +15,10 @@
 @group(0) @binding(2) var weights: texture_storage_2d<rgba32float, read>;
 // Planes of the convolution, or pooled ones.
 @group(0) @binding(3) var result: texture_storage_2d<rgba32float, write>;
-{% if finish != "store" %}
+{% if finish == "bias" %}
+// (nets, outputs).
+@group(0) @binding(4) var<storage, read> bias: array<f32>;
+{% elif finish != "store" %}
 // The norm's weight and bias, (nets, outputs).
 @group(0) @binding(4) var<storage, read> affine: array<vec2f>;
 {% endif %}
@@ -132,6 +135,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
     if k >= outputs {
         return;
     }
+{% if finish == "bias" %}
+    let own_bias = bias[net * outputs + k];
+{% endif %}
 {% for image in range(images) %}
     if first + {{ image }}u < end {
         let plane = (first + {{ image }}u) * padded(outputs) + k;
@@ -140,10 +146,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
         let o{{ y }}_{{ g }} = convolved(
 {%- for i in range(6) %}{{ sum }}{{ i }}{{ ", " if not loop.last }}{% endfor %});
 {% endfor %}{% endfor %}
-{% if finish == "store" %}
+{% if finish in ["store", "bias"] %}
         let at = plane * {{ plane }}u{{ " + first_row * " ~ quads ~ "u" if parts > 1 }};
 {% for y in range(rows * bands) %}{% for g in range(quads) %}
-        textureStore(result, texel(at + {{ y * quads + g }}u), o{{ y }}_{{ g }});
+        textureStore(result, texel(at + {{ y * quads + g }}u), o{{ y }}_{{ g }}{{ " + own_bias" if finish == "bias" }});
 {% endfor %}{% endfor %}
 {% else %}
         var sum = o0_0;

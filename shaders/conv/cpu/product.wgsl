@@ -13,7 +13,11 @@
 // (nets, outputs); without BIAS any other buffer, which is not read.
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
 // (images, outputs, out_size, out_size).
+{% if texels %}
+@group(0) @binding(4) var y: texture_storage_2d<rgba32float, write>;
+{% else %}
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;
+{% endif %}
 
 override BIAS: bool;
 
@@ -97,6 +101,22 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
         more = vec2f(bias[row + min(first, outputs - 1u)], bias[row + min(second, outputs - 1u)]);
     }
     let base = image * outputs * positions + at.y;
+{% if texels %}
+    // Four positions that follow each other are one image's.
+{% for i in range(0, lanes, 4) %}
+    let to{{ i }} = subgroupBroadcast(base, {{ i }}u);
+    if tile * {{ lanes }}u + {{ i }}u < values {
+        if first < outputs {
+            let sums = vec4f(a{{ i }}, a{{ i + 1 }}, a{{ i + 2 }}, a{{ i + 3 }});
+            textureStore(y, texel((to{{ i }} + first * positions) / 4u), sums + more.x);
+        }
+        if second < outputs {
+            let sums = vec4f(b{{ i }}, b{{ i + 1 }}, b{{ i + 2 }}, b{{ i + 3 }});
+            textureStore(y, texel((to{{ i }} + second * positions) / 4u), sums + more.y);
+        }
+    }
+{% endfor %}
+{% else %}
 {% for i in range(lanes) %}
     let to{{ i }} = subgroupBroadcast(base, {{ i }}u);
     if tile * {{ lanes }}u + {{ i }}u < values {
@@ -108,4 +128,5 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
         }
     }
 {% endfor %}
+{% endif %}
 }

@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Count;
+use super::{Count, cpu};
 use crate::{
-    gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold},
-    kernels::{Constants, WORKGROUP, wgsl},
+    gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, Values},
+    kernels::{Constants, wgsl},
 };
 
 pub(in crate::kernels) const FORWARD: Kernel = Kernel {
@@ -45,7 +45,7 @@ impl Activation {
 pub(in crate::kernels) const VARIANTS: &[Constants] =
     &[&[("KIND", 0.0)], &[("KIND", 1.0)], &[("KIND", 2.0)], &[("KIND", 3.0)]];
 
-fn variant(kind: Activation) -> Constants {
+pub(super) fn variant(kind: Activation) -> Constants {
     VARIANTS[match kind {
         Activation::Relu => 0,
         Activation::LeakyRelu => 1,
@@ -58,14 +58,15 @@ fn variant(kind: Activation) -> Constants {
 pub(crate) fn act_forward(
     gpu: &Gpu,
     kind: Activation,
-    x: &Buffer<f32>,
-    y: &Buffer<f32>,
+    x: Values<'_>,
+    y: Values<'_>,
     count: usize,
 ) -> Dispatch {
-    let params = Buffer::params(gpu, "act params", &Count { count: count as u32 });
+    let (params, grid) = cpu::count(x, count);
+    let params = Buffer::params(gpu, "act params", &params);
     let bindings = [params.binding(), x.binding(), y.binding()];
-    let grid = fold(count.div_ceil(WORKGROUP));
-    FORWARD.dispatch(gpu, variant(kind), &bindings, grid).values(2 * count)
+    let kernel = if x.texels().is_some() { &cpu::ACT_FORWARD } else { &FORWARD };
+    kernel.dispatch(gpu, variant(kind), &bindings, grid).values(2 * count)
 }
 
 /// dx ← dy · f′, of the first `count` values. `kept` is what [`Activation::reads_input`] says: the input, or the
@@ -73,13 +74,14 @@ pub(crate) fn act_forward(
 pub(crate) fn act_backward(
     gpu: &Gpu,
     kind: Activation,
-    kept: &Buffer<f32>,
-    dy: &Buffer<f32>,
-    dx: &Buffer<f32>,
+    kept: Values<'_>,
+    dy: Values<'_>,
+    dx: Values<'_>,
     count: usize,
 ) -> Dispatch {
-    let params = Buffer::params(gpu, "act params", &Count { count: count as u32 });
+    let (params, grid) = cpu::count(dy, count);
+    let params = Buffer::params(gpu, "act params", &params);
     let bindings = [params.binding(), kept.binding(), dy.binding(), dx.binding()];
-    let grid = fold(count.div_ceil(WORKGROUP));
-    BACKWARD.dispatch(gpu, variant(kind), &bindings, grid).values(3 * count)
+    let kernel = if dy.texels().is_some() { &cpu::ACT_BACKWARD } else { &BACKWARD };
+    kernel.dispatch(gpu, variant(kind), &bindings, grid).values(3 * count)
 }

@@ -1,8 +1,11 @@
 //! Convolutions of any square kernel, stride and zero padding.
 
-use super::tasks::{Tasks, tasks};
+use super::{
+    cpu,
+    tasks::{Tasks, tasks},
+};
 use crate::{
-    gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold, params},
+    gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, Values, fold, params},
     kernels::{Batch, Constants, WORKGROUP, wgsl},
 };
 
@@ -22,7 +25,7 @@ params! {
     }
 }
 
-const PARAMS: Slot = Slot::params::<Params>();
+pub(super) const PARAMS: Slot = Slot::params::<Params>();
 
 pub(in crate::kernels) const FORWARD: Kernel = Kernel {
     name: "layers/conv_forward",
@@ -140,7 +143,7 @@ impl Conv {
     pub fn backward_bias(
         self,
         gpu: &Gpu,
-        dy: &Buffer<f32>,
+        dy: Values<'_>,
         d_bias: &Buffer<f32>,
         batch: Batch,
         accumulate: bool,
@@ -149,7 +152,8 @@ impl Conv {
         let bindings = [params.binding(), dy.binding(), d_bias.binding()];
         let values = batch.images * self.outputs * self.out_size * self.out_size;
         let tasks = batch.nets * self.outputs;
-        BACKWARD_BIAS.dispatch(gpu, &[], &bindings, tasks).values(values)
+        let kernels = (&BACKWARD_BIAS, &cpu::BIAS);
+        cpu::dispatch(gpu, dy, kernels, &[], &bindings, tasks).values(values)
     }
 
     pub(in crate::kernels) fn flops(self, batch: Batch) -> usize {

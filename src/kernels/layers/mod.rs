@@ -3,6 +3,7 @@
 
 mod act;
 mod conv;
+mod cpu;
 mod halo;
 mod norm;
 mod pool;
@@ -15,6 +16,7 @@ pub use act::Activation;
 pub(crate) use act::{act_backward, act_forward};
 pub(crate) use conv::Conv;
 pub(super) use conv::Params as ConvParams;
+pub(super) use cpu::ALL as CPU;
 pub(crate) use halo::{add_bias, halo};
 pub(crate) use norm::{Norm, Statistics};
 pub(crate) use pool::Pool;

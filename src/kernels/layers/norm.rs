@@ -1,8 +1,11 @@
 //! Batch, layer, instance and group norm.
 
-use super::tasks::{Tasks, tasks};
+use super::{
+    cpu,
+    tasks::{Tasks, tasks},
+};
 use crate::{
-    gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold, params},
+    gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, Values, fold, params},
     kernels::{Batch, Constants, WORKGROUP, wgsl},
 };
 
@@ -18,7 +21,7 @@ params! {
     }
 }
 
-const PARAMS: Slot = Slot::params::<Params>();
+pub(super) const PARAMS: Slot = Slot::params::<Params>();
 
 pub(in crate::kernels) static STATISTICS: Tasks = tasks!(
     "layers/norm_statistics",
@@ -91,6 +94,11 @@ pub(crate) enum Statistics {
 }
 
 impl Norm {
+    /// Whether there are kernels for tensors in textures.
+    pub fn has_texels(self) -> bool {
+        !self.per_value && self.positions.is_multiple_of(4)
+    }
+
     /// Pairs of weight and bias of one network.
     pub fn affines(self) -> usize {
         if self.per_value { self.channels * self.positions } else { self.channels }
@@ -108,14 +116,15 @@ impl Norm {
     pub fn statistics(
         self,
         gpu: &Gpu,
-        x: &Buffer<f32>,
+        x: Values<'_>,
         statistics: &Buffer<f32>,
         batch: Batch,
     ) -> Dispatch {
         let params = self.params(gpu, batch, false);
         let bindings = [params.binding(), x.binding(), statistics.binding()];
         let tasks = self.segments(batch);
-        STATISTICS.dispatch(gpu, self.variant(), &bindings, tasks).values(self.values(batch))
+        let kernels = (&STATISTICS, &cpu::STATISTICS);
+        cpu::dispatch(gpu, x, kernels, self.variant(), &bindings, tasks).values(self.values(batch))
     }
 
     /// Moves a batch norm's running mean and variance (nets, channels, 2) towards those of a batch; with `anew`, all the
@@ -139,25 +148,26 @@ impl Norm {
     pub fn forward(
         self,
         gpu: &Gpu,
-        x: &Buffer<f32>,
+        x: Values<'_>,
         (statistics, affine): (&Buffer<f32>, &Buffer<f32>),
-        y: &Buffer<f32>,
+        y: Values<'_>,
         batch: Batch,
     ) -> Dispatch {
         let params = self.params(gpu, batch, false);
         let bindings =
             [params.binding(), x.binding(), statistics.binding(), affine.binding(), y.binding()];
         let tasks = batch.images * self.channels;
-        FORWARD.dispatch(gpu, self.variant(), &bindings, tasks).values(2 * self.values(batch))
+        let (kernels, values) = ((&FORWARD, &cpu::NORM_FORWARD), 2 * self.values(batch));
+        cpu::dispatch(gpu, x, kernels, self.variant(), &bindings, tasks).values(values)
     }
 
     /// What [`backward_data`](Self::backward_data) needs of each segment, (segments, 2).
     pub fn backward_sums(
         self,
         gpu: &Gpu,
-        x: &Buffer<f32>,
+        x: Values<'_>,
         (statistics, affine): (&Buffer<f32>, &Buffer<f32>),
-        dy: &Buffer<f32>,
+        dy: Values<'_>,
         means: &Buffer<f32>,
         batch: Batch,
     ) -> Dispatch {
@@ -171,7 +181,9 @@ impl Norm {
             means.binding(),
         ];
         let tasks = self.segments(batch);
-        BACKWARD_SUMS.dispatch(gpu, self.variant(), &bindings, tasks).values(2 * self.values(batch))
+        let (kernels, values) =
+            ((&BACKWARD_SUMS, &cpu::NORM_BACKWARD_SUMS), 2 * self.values(batch));
+        cpu::dispatch(gpu, x, kernels, self.variant(), &bindings, tasks).values(values)
     }
 
     /// The gradient at x, from `dy` at y. Without `means`, the statistics do not depend on x.
@@ -179,11 +191,11 @@ impl Norm {
     pub fn backward_data(
         self,
         gpu: &Gpu,
-        x: &Buffer<f32>,
+        x: Values<'_>,
         (statistics, affine): (&Buffer<f32>, &Buffer<f32>),
-        dy: &Buffer<f32>,
+        dy: Values<'_>,
         means: Option<&Buffer<f32>>,
-        dx: &Buffer<f32>,
+        dx: Values<'_>,
         batch: Batch,
     ) -> Dispatch {
         let params = self.params(gpu, batch, false);
@@ -196,10 +208,11 @@ impl Norm {
             means.unwrap_or(statistics).binding(),
             dx.binding(),
         ];
-        let variant = self.number() + usize::from(means.is_none());
+        let variant = self.data_variant(means.is_none());
         let tasks = batch.images * self.channels;
         let values = 3 * self.values(batch);
-        BACKWARD_DATA.dispatch(gpu, DATA_VARIANTS[variant], &bindings, tasks).values(values)
+        let kernels = (&BACKWARD_DATA, &cpu::NORM_BACKWARD_DATA);
+        cpu::dispatch(gpu, x, kernels, variant, &bindings, tasks).values(values)
     }
 
     /// The gradient at weights and biases (nets, affines, 2), from `dy` at y.
@@ -207,9 +220,9 @@ impl Norm {
     pub fn backward_affine(
         self,
         gpu: &Gpu,
-        x: &Buffer<f32>,
+        x: Values<'_>,
         statistics: &Buffer<f32>,
-        dy: &Buffer<f32>,
+        dy: Values<'_>,
         d_affine: &Buffer<f32>,
         batch: Batch,
         accumulate: bool,
@@ -219,7 +232,8 @@ impl Norm {
             [params.binding(), x.binding(), statistics.binding(), dy.binding(), d_affine.binding()];
         let tasks = batch.nets * self.channels;
         let values = 2 * self.values(batch);
-        BACKWARD_AFFINE.dispatch(gpu, self.variant(), &bindings, tasks).values(values)
+        let kernels = (&BACKWARD_AFFINE, &cpu::NORM_BACKWARD_AFFINE);
+        cpu::dispatch(gpu, x, kernels, self.variant(), &bindings, tasks).values(values)
     }
 
     pub(super) fn segments(self, batch: Batch) -> usize {
@@ -235,6 +249,11 @@ impl Norm {
 
     pub(super) fn variant(self) -> Constants {
         VARIANTS[self.number()]
+    }
+
+    /// With statistics that are frozen or not.
+    pub(super) fn data_variant(self, frozen: bool) -> Constants {
+        DATA_VARIANTS[self.number() + usize::from(frozen)]
     }
 
     pub(super) fn number(self) -> usize {

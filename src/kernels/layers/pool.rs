@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::cpu;
 use crate::{
-    gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold, params},
+    gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, Values, fold, params},
     kernels::{Constants, WORKGROUP, wgsl},
 };
 
@@ -69,35 +70,44 @@ pub(crate) struct Pool {
 }
 
 impl Pool {
+    /// Whether there are kernels for tensors in textures.
+    pub fn has_texels(self) -> bool {
+        (self.kernel, self.stride, self.pad) == (2, 2, 0) && self.size.is_multiple_of(4)
+    }
+
     /// y (images, channels, out_size, out_size) from x (images, channels, size, size).
-    pub fn forward(self, gpu: &Gpu, x: &Buffer<f32>, y: &Buffer<f32>, images: usize) -> Dispatch {
+    pub fn forward(self, gpu: &Gpu, x: Values<'_>, y: Values<'_>, images: usize) -> Dispatch {
         let params = self.params(gpu, images);
         let bindings = [params.binding(), x.binding(), y.binding()];
         let (read, written) = self.values(images);
-        let grid = fold(written.div_ceil(WORKGROUP));
-        FORWARD.dispatch(gpu, self.variant(), &bindings, grid).values(read + written)
+        let (kernel, grid) = match x {
+            Values::Buffer(_) => (&FORWARD, fold(written.div_ceil(WORKGROUP))),
+            Values::Texels(_) => (&cpu::POOL_FORWARD, cpu::tasks(images * self.channels)),
+        };
+        kernel.dispatch(gpu, self.variant(), &bindings, grid).values(read + written)
     }
 
     /// The gradient at x, from `dy` at y.
     pub fn backward(
         self,
         gpu: &Gpu,
-        x: &Buffer<f32>,
-        dy: &Buffer<f32>,
-        dx: &Buffer<f32>,
+        x: Values<'_>,
+        dy: Values<'_>,
+        dx: Values<'_>,
         images: usize,
     ) -> Dispatch {
         let params = self.params(gpu, images);
         let bindings = [params.binding(), x.binding(), dy.binding(), dx.binding()];
         let (ahead, behind) = self.values(images);
-        let (kernel, invocations) = match self.kernel == self.stride && self.pad == 0 {
-            true => {
-                let side = self.size.div_ceil(self.kernel);
-                (&BACKWARD_APART, images * self.channels * side * side)
+        let planes = images * self.channels;
+        let (kernel, grid) = match x {
+            Values::Texels(_) => (&cpu::POOL_BACKWARD, cpu::tasks(planes)),
+            Values::Buffer(_) if self.kernel == self.stride && self.pad == 0 => {
+                let windows = self.size.div_ceil(self.kernel).pow(2);
+                (&BACKWARD_APART, fold((planes * windows).div_ceil(WORKGROUP)))
             }
-            false => (&BACKWARD, ahead),
+            Values::Buffer(_) => (&BACKWARD, fold(ahead.div_ceil(WORKGROUP))),
         };
-        let grid = fold(invocations.div_ceil(WORKGROUP));
         kernel.dispatch(gpu, self.variant(), &bindings, grid).values(2 * ahead + behind)
     }
 

@@ -1,8 +1,8 @@
 //! Sums of tensors.
 
-use super::Count;
+use super::{Count, cpu};
 use crate::{
-    gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold},
+    gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, Values, fold},
     kernels::{WORKGROUP, wgsl},
 };
 
@@ -21,14 +21,15 @@ pub(in crate::kernels) const ADD: Kernel = Kernel {
 /// result ← a + b, of the first `count` values.
 pub(crate) fn sum(
     gpu: &Gpu,
-    a: &Buffer<f32>,
-    b: &Buffer<f32>,
-    result: &Buffer<f32>,
+    (a, b): (Values<'_>, Values<'_>),
+    result: Values<'_>,
     count: usize,
 ) -> Dispatch {
-    let params = Buffer::params(gpu, "sum params", &Count { count: count as u32 });
+    let (params, grid) = cpu::count(a, count);
+    let params = Buffer::params(gpu, "sum params", &params);
     let bindings = [params.binding(), a.binding(), b.binding(), result.binding()];
-    KERNEL.dispatch(gpu, &[], &bindings, fold(count.div_ceil(WORKGROUP))).values(3 * count)
+    let kernel = if a.texels().is_some() { &cpu::SUM } else { &KERNEL };
+    kernel.dispatch(gpu, &[], &bindings, grid).values(3 * count)
 }
 
 /// result ← result + more, of the first `count` values.

@@ -113,7 +113,7 @@ impl Pool {
         images: usize,
     ) -> Dispatch {
         if self.kind == PoolKind::Avg {
-            return self.forward(gpu, x.change, y_change, images);
+            return self.forward(gpu, x.change.into(), y_change.into(), images);
         }
         let params = self.params(gpu, images);
         let bindings =

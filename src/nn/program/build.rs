@@ -22,7 +22,8 @@ pub(in crate::nn) fn build(images: (usize, usize), layers: &[Layer]) -> Result<P
 pub(in crate::nn) fn build_apart(images: (usize, usize), layers: &[Layer]) -> Result<[Program; 2]> {
     let layers = without_cancelled(layers);
     let blocks = blocks(images, &layers);
-    Ok([of_layers(images, &layers, (None, 0))?, of_layers(images, &layers, blocks)?])
+    let apart = of_layers(images, &layers, (None, 0))?;
+    Ok([Program { buffers_alone: true, ..apart }, of_layers(images, &layers, blocks)?])
 }
 
 fn without_cancelled(layers: &[Layer]) -> Vec<Layer> {
@@ -60,8 +61,9 @@ fn of_layers(
     let (output, _) = builder.list("", taken, &layers[taken..], (first, shape))?;
     let Builder { values, ops, params, .. } = builder;
     let (images, room) = ((channels, size), Room::default());
-    let mut program = Program { images, blocks, values, ops, params, output, room };
-    program.room = slots::assign(&program);
+    let buffers_alone = false;
+    let mut program = Program { images, blocks, values, ops, params, output, buffers_alone, room };
+    program.room = slots::assign(&program, None);
     Ok(program)
 }
 

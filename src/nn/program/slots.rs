@@ -1,6 +1,6 @@
 //! Which tensors share memory: from when to when each is needed, and the slot that it gets.
 
-use super::{OpKind, Program, Room, Value};
+use super::{OpKind, Places, Program, Room, Slot, Slots, Value};
 use crate::kernels::layers::PoolKind;
 
 /// From when to when a tensor is needed. Operation i of n runs at time i, its backward pass at 2n − 1 − i.
@@ -13,7 +13,8 @@ struct Life {
 
 const FOR_EVER: usize = usize::MAX;
 
-pub(super) fn assign(program: &Program) -> Room {
+/// Without places, all lie in buffers.
+pub(super) fn assign(program: &Program, places: Option<&Places>) -> Room {
     let Program { values, ops, output, .. } = program;
     let mut tensors = Lives::new(values.len());
     let mut gradients = Lives::new(values.len());
@@ -54,9 +55,10 @@ pub(super) fn assign(program: &Program) -> Room {
     if let Some(life) = &mut gradients.0[values[*output].gradient] {
         life.from = 0;
     }
-    let (slots, slot_of) = tensors.assign();
-    let (gradient_slots, gradient_slot_of) = gradients.assign();
-    Room { slots, gradient_slots, slot_of, gradient_slot_of }
+    Room {
+        tensors: tensors.assign(places.map(|places| &places.tensors[..])),
+        gradients: gradients.assign(places.map(|places| &places.gradients[..])),
+    }
 }
 
 struct Lives(Vec<Option<Life>>);
@@ -77,9 +79,19 @@ impl Lives {
         }
     }
 
-    /// The slots' lengths, and each tensor's slot.
-    fn assign(&self) -> (Vec<usize>, Vec<Option<usize>>) {
-        let mut order: Vec<_> = (0..self.0.len()).filter(|&id| self.0[id].is_some()).collect();
+    fn assign(&self, in_texels: Option<&[bool]>) -> Slots {
+        let texels = |id: usize| in_texels.is_some_and(|of| of[id]);
+        let (buffers, in_buffers) = self.assign_those(|id| !texels(id));
+        let (textures, in_textures) = self.assign_those(texels);
+        let both = in_buffers.into_iter().zip(in_textures);
+        let of = both.map(|(b, t)| b.map(Slot::Buffer).or(t.map(Slot::Texture))).collect();
+        Slots { buffers, textures, of }
+    }
+
+    /// The slots' lengths, and each tensor's slot, of some of them.
+    fn assign_those(&self, these: impl Fn(usize) -> bool) -> (Vec<usize>, Vec<Option<usize>>) {
+        let some = |&id: &usize| self.0[id].is_some() && these(id);
+        let mut order: Vec<_> = (0..self.0.len()).filter(some).collect();
         order.sort_by_key(|&id| self.0[id].map_or(0, |life| life.from));
         let mut slots: Vec<Life> = Vec::new();
         let mut slot_of = vec![None; self.0.len()];

@@ -61,8 +61,9 @@ fn tensors_share_room() {
     let net = Net::resnet18((3, 32), 10, true).unwrap();
     let program = net.program();
     let all: usize = program.values.iter().map(|value| value.len).sum();
+    let room = &program.room;
     let (values, gradients): (usize, usize) =
-        (program.room.slots.iter().sum(), program.room.gradient_slots.iter().sum());
+        (room.tensors.buffers.iter().sum(), room.gradients.buffers.iter().sum());
     assert!(values < all * 2 / 3 && gradients < all / 5, "{values}, {gradients} of {all}");
     // No two that are needed at the same time do: each operation's own are apart.
     for op in &program.ops {

@@ -27,6 +27,8 @@ pub(crate) struct WidePlanes {
 pub(crate) enum Finish<'a> {
     /// It is the result.
     Store,
+    /// With the bias added, (nets, outputs), it is the result.
+    Bias(&'a Buffer<f32>),
     /// The rest of a block, with the norm's weight and bias.
     Pool(&'a Buffer<f32>),
     /// That, with what backward needs.
@@ -59,6 +61,7 @@ impl Finish<'_> {
     fn name(&self) -> &'static str {
         match self {
             Self::Store => "store",
+            Self::Bias(_) => "bias",
             Self::Pool(_) => "pool",
             Self::Keep(..) => "keep",
         }
@@ -69,7 +72,7 @@ impl Finish<'_> {
 pub(super) fn slots(finish: &str) -> &'static [Slot] {
     match finish {
         "store" => &SLOTS[..4],
-        "pool" => &SLOTS[..5],
+        "bias" | "pool" => &SLOTS[..5],
         _ => SLOTS,
     }
 }
@@ -137,9 +140,11 @@ fn generate(lanes: usize, size: usize, finish: &str) -> Generated {
 pub(super) fn all() -> Vec<Generated> {
     let shapes = || [8, 16, 32].into_iter().flat_map(|l| [4, 8, 16, 32, 64].map(|size| (l, size)));
     let small = shapes().filter(|&(lanes, size)| SmallPlanes::new(lanes, size).is_some());
-    let small = small.flat_map(|shape| ["store", "pool", "keep"].map(|finish| (shape, finish)));
+    let small =
+        small.flat_map(|shape| ["store", "bias", "pool", "keep"].map(|finish| (shape, finish)));
     let wide = shapes().filter(|&(lanes, size)| WidePlanes::new(lanes, size).is_some());
-    let all = small.chain(wide.map(|shape| (shape, "store")));
+    let wide = wide.flat_map(|shape| ["store", "bias"].map(|finish| (shape, finish)));
+    let all = small.chain(wide);
     all.map(|((lanes, size), finish)| generate(lanes, size, finish)).collect()
 }
 
@@ -158,6 +163,10 @@ pub(crate) fn convolve(
     let mut bindings = vec![params.binding(), input.binding(), weights.binding(), result.binding()];
     let stored = match finish {
         Finish::Store => to.values(),
+        Finish::Bias(bias) => {
+            bindings.push(bias.binding());
+            to.values()
+        }
         Finish::Pool(affine) => {
             bindings.push(affine.binding());
             to.pooled().values()

@@ -20,7 +20,7 @@ pub(crate) use texels::{from_texels, to_texels};
 pub(crate) use weight_gradient::weight_gradient;
 pub(in crate::kernels) use {
     pack::{KERNEL as PACK, TAPS as PACK_TAPS},
-    product::TO_POSITIONS,
+    product::{FROM_TEXELS as TEXELS_TO_POSITIONS, TO_POSITIONS},
     texels::FROM as FROM_TEXELS,
     texels::TO as TO_TEXELS,
 };

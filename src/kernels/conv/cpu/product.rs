@@ -5,9 +5,9 @@ use minijinja::context;
 
 use super::{TexelPacking, pack::Taps};
 use crate::{
-    gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, Texels, fold, params},
+    gpu::{Buffer, Dispatch, Gpu, Kernel, Recording, Slot, Texels, Values, fold, params},
     kernels::{
-        Batch, Constants, Direction, Generated, Linear, WORKGROUP,
+        Batch, Constants, Direction, Generated, Linear, Planes, WORKGROUP,
         layers::{Conv, ConvParams},
         wgsl,
     },
@@ -28,6 +28,20 @@ pub(in crate::kernels) const TO_POSITIONS: Kernel = Kernel {
     slots: &[Slot::params::<PositionParams>(), Slot::Read, Slot::TexelsWrite],
 };
 
+pub(in crate::kernels) const FROM_TEXELS: Kernel = Kernel {
+    name: "texels_to_positions",
+    source: wgsl!(
+        "shared/grid",
+        "shared/quotient",
+        "shared/texels",
+        "conv/cpu/texels_to_positions"
+    ),
+    slots: &[Slot::params::<PositionParams>(), Slot::Texels, Slot::TexelsWrite],
+};
+
+/// Invocations of a workgroup of that kernel.
+const INVOCATIONS: usize = 16;
+
 const PRODUCT: &str = wgsl!(
     "shared/grid",
     "shared/quotient",
@@ -46,6 +60,10 @@ const WEIGHT: &str = wgsl!(
 
 const SLOTS: &[Slot] =
     &[Slot::params::<ConvParams>(), Slot::Texels, Slot::Texels, Slot::Read, Slot::Write];
+
+/// The same, of a result in a texture.
+const TEXEL_SLOTS: &[Slot] =
+    &[Slot::params::<ConvParams>(), Slot::Texels, Slot::Texels, Slot::Read, Slot::TexelsWrite];
 
 const WEIGHT_SLOTS: &[Slot] =
     &[Slot::params::<ConvParams>(), Slot::Texels, Slot::Texels, Slot::Write];
@@ -94,26 +112,51 @@ impl Product {
         texels(self.conv.outputs, self.conv.out_size)
     }
 
-    /// Takes dense images from a buffer to where they are read.
-    pub fn take_input(
+    /// Where dense images are read: if need be, they are taken to `room` first.
+    pub fn input<'a>(
         &self,
         gpu: &Gpu,
-        x: &Buffer<f32>,
-        texels: &Texels,
+        recording: &mut Recording,
+        x: Values<'a>,
+        room: &'a Texels,
         images: usize,
-    ) -> Dispatch {
-        to_positions(gpu, x, texels, (self.conv.inputs, self.conv.size), images)
+    ) -> &'a Texels {
+        to_positions(gpu, recording, (x, room), (self.conv.inputs, self.conv.size), images)
     }
 
-    /// Takes the gradient at what is made of them.
-    pub fn take_d_output(
+    /// The same, of the gradient at what is made of them.
+    pub fn d_output<'a>(
         &self,
         gpu: &Gpu,
-        dy: &Buffer<f32>,
-        texels: &Texels,
+        recording: &mut Recording,
+        dy: Values<'a>,
+        room: &'a Texels,
         images: usize,
-    ) -> Dispatch {
-        to_positions(gpu, dy, texels, (self.conv.outputs, self.conv.out_size), images)
+    ) -> &'a Texels {
+        to_positions(gpu, recording, (dy, room), (self.conv.outputs, self.conv.out_size), images)
+    }
+
+    /// Whether images in a texture can be read.
+    pub fn reads_texels(&self) -> bool {
+        match self.conv.size {
+            1 => self.conv.inputs.is_multiple_of(8),
+            size => size.is_multiple_of(2),
+        }
+    }
+
+    /// Whether the result can be in a texture.
+    pub fn makes_texels(&self, direction: Direction) -> bool {
+        let size = match direction {
+            Direction::Forward => self.conv.out_size,
+            Direction::BackwardData => self.conv.size,
+        };
+        size.is_multiple_of(2)
+    }
+
+    /// As which planes the gradient at such images goes from a buffer to a texture, if it cannot be made there.
+    pub fn gradient_in_texels(&self) -> Option<Planes> {
+        let apart = self.reads_texels() && !self.makes_texels(Direction::BackwardData);
+        apart.then(|| Planes::dense(self.conv.inputs / 4, 2))
     }
 
     /// y (images, outputs, out_size, out_size) from x, packed weights, and bias (nets, outputs).
@@ -122,7 +165,7 @@ impl Product {
         gpu: &Gpu,
         x: &Texels,
         (weights, bias): (&Texels, Option<&Buffer<f32>>),
-        y: &Buffer<f32>,
+        y: Values<'_>,
         batch: Batch,
     ) -> Dispatch {
         self.product(gpu, Direction::Forward, x, (weights, bias), y, batch)
@@ -134,7 +177,7 @@ impl Product {
         gpu: &Gpu,
         dy: &Texels,
         weights: &Texels,
-        dx: &Buffer<f32>,
+        dx: Values<'_>,
         batch: Batch,
     ) -> Dispatch {
         self.product(gpu, Direction::BackwardData, dy, (weights, None), dx, batch)
@@ -146,7 +189,7 @@ impl Product {
         direction: Direction,
         from: &Texels,
         (weights, bias): (&Texels, Option<&Buffer<f32>>),
-        to: &Buffer<f32>,
+        to: Values<'_>,
         batch: Batch,
     ) -> Dispatch {
         let Conv { inputs, outputs, size, out_size, .. } = self.conv;
@@ -165,7 +208,8 @@ impl Product {
         ];
         let tiles = (batch.images / batch.nets * conv.out_size.pow(2)).div_ceil(self.lanes);
         let groups = batch.nets * tiles * conv.outputs.div_ceil(2 * self.lanes);
-        generate(self.lanes, direction, steps(conv.inputs), bias.is_some())
+        let shape = (self.lanes, steps(conv.inputs));
+        generate(shape, direction, bias.is_some(), to.texels().is_some())
             .dispatch(gpu, &bindings, fold(groups))
             .flops(self.conv.flops(batch))
     }
@@ -206,15 +250,21 @@ fn in_quads(inputs: usize) -> usize {
     inputs.div_ceil(4).min(2)
 }
 
-fn generate(lanes: usize, direction: Direction, steps: usize, bias: bool) -> Generated {
+fn generate(
+    (lanes, steps): (usize, usize),
+    direction: Direction,
+    bias: bool,
+    texels: bool,
+) -> Generated {
     let transposed = direction == Direction::BackwardData;
     let way = if transposed { "data" } else { "forward" };
+    let to = if texels { " to texels" } else { "" };
     Generated {
-        name: format!("product_cpu_lanes {way} {lanes}×{steps}"),
+        name: format!("product_cpu_lanes {way} {lanes}×{steps}{to}"),
         template: PRODUCT,
-        values: context!(lanes, transposed, steps),
+        values: context!(lanes, transposed, steps, texels),
         constants: BIAS[usize::from(bias)],
-        slots: SLOTS,
+        slots: if texels { TEXEL_SLOTS } else { SLOTS },
     }
 }
 
@@ -233,21 +283,25 @@ pub(super) fn all() -> Vec<Generated> {
     let mut all = Vec::new();
     for lanes in [8, 16] {
         for some in [1, 2] {
-            all.push(generate(lanes, Direction::BackwardData, some, false));
-            all.extend([false, true].map(|bias| generate(lanes, Direction::Forward, some, bias)));
+            let shape = (lanes, some);
+            for texels in [false, true] {
+                all.push(generate(shape, Direction::BackwardData, false, texels));
+                let forward = |bias| generate(shape, Direction::Forward, bias, texels);
+                all.extend([false, true].map(forward));
+            }
             all.push(generate_weight(lanes, some));
         }
     }
     all
 }
 
-fn to_positions(
+fn to_positions<'a>(
     gpu: &Gpu,
-    planes: &Buffer<f32>,
-    to: &Texels,
+    recording: &mut Recording,
+    (planes, room): (Values<'a>, &'a Texels),
     (channels, size): (usize, usize),
     images: usize,
-) -> Dispatch {
+) -> &'a Texels {
     let (positions, len) = (size * size, images * texels(channels, size));
     let params = PositionParams {
         channels: channels as u32,
@@ -256,8 +310,14 @@ fn to_positions(
         pad: 0,
     };
     let params = Buffer::params(gpu, "to_positions params", &params);
-    let bindings = [params.binding(), planes.binding(), to.binding()];
-    TO_POSITIONS
-        .dispatch(gpu, &[], &bindings, fold(len.div_ceil(WORKGROUP)))
-        .values(images * channels * positions + 4 * len)
+    let bindings = [params.binding(), planes.binding(), room.binding()];
+    let (kernel, groups) = match planes {
+        Values::Buffer(_) => (&TO_POSITIONS, len.div_ceil(WORKGROUP)),
+        // Of one position, four channels lie beside one another in any case.
+        Values::Texels(own) if size == 1 => return own,
+        Values::Texels(_) => (&FROM_TEXELS, (len / positions).div_ceil(INVOCATIONS)),
+    };
+    let values = images * channels * positions + 4 * len;
+    recording.push(kernel.dispatch(gpu, &[], &bindings, fold(groups)).values(values));
+    room
 }
