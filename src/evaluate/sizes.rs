@@ -108,7 +108,10 @@ impl Sizes {
     pub fn of(gpu: &Gpu, load: &Load<'_>) -> Result<Self> {
         const PART_BYTES: u64 = 64 << 20;
         let image = Classifiers::train_image(gpu.caps(), load.net);
-        let fits = (PART_BYTES / image).clamp(1, 64);
+        // Each part reads all weights and adds to all their gradients, which should not be most of its work.
+        let weights = 4 * load.net.parameters() as u64;
+        let bytes = (4 * weights).clamp(PART_BYTES, 2 * PART_BYTES);
+        let fits = (bytes / image).clamp(1, 64);
         // A batch norm's result for one image depends on the whole batch.
         let part = match load.net.has_batch_norm() {
             true => load.batch(),

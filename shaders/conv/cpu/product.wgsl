@@ -2,9 +2,14 @@
 // with subgroups of {{ lanes }} lanes; or the gradient at its input. A template, which kernels/template.rs writes
 // out because drivers do not reliably unroll.
 //
-// A workgroup is one subgroup: it has {{ lanes }} positions of all images of a network, and {{ 2 * lanes }} outputs.
-// A lane loads what its own position reads, four inputs at a time, and the weights of its own two outputs;
-// subgroupBroadcast brings each value to all lanes. So three loads serve {{ 8 * lanes }} multiply-adds of each lane.
+// A workgroup is one subgroup: it has {{ 2 * lanes }} positions of all images of a network, in two tiles, and
+// {{ outs * lanes }} outputs. A lane loads what its own position of a tile reads, four inputs at a time, and the weights of
+// its own {{ outs }} outputs; subgroupBroadcast brings each value to all lanes. So {{ outs + 2 }} loads serve
+// {{ 8 * outs * lanes }} multiply-adds of each lane.
+{% if apart %}
+//
+// With a stride, a tap reaches every other position: a tile has every other one of a row, and goes through the taps alone.
+{% endif %}
 
 // [image][position][input / 4].
 @group(0) @binding(1) var x: texture_storage_2d<rgba32float, read>;
@@ -21,6 +26,9 @@
 
 override BIAS: bool;
 
+{# The tiles that go through the taps together, and the place of a lane's position among those of the workgroup. #}
+{% set passes = [[0], [1]] if apart else [[0, 1]] %}
+{% set row = outs * lanes %}
 @compute @workgroup_size({{ lanes }})
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
     let inputs = params.inputs;
@@ -31,102 +39,114 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
     let positions = params.out_size * params.out_size;
     let values = params.images_per_net * positions;
     let quads = (inputs + 3u) / 4u;
-    let blocks = (outputs + {{ 2 * lanes - 1 }}u) / {{ 2 * lanes }}u;
-    let tiles = (values + {{ lanes - 1 }}u) / {{ lanes }}u;
+    let blocks = (outputs + {{ row - 1 }}u) / {{ row }}u;
+    let pairs = (values + {{ 2 * lanes - 1 }}u) / {{ 2 * lanes }}u;
     let flat = flat_group(group);
-    // Neighbouring workgroups read the same positions.
-    let block = flat % blocks;
-    let tile = flat / blocks % tiles;
-    let net = flat / blocks / tiles;
+    let net = flat / (blocks * pairs);
     if net * params.images_per_net >= params.images {
         return;
     }
-    let mine = tile * {{ lanes }}u + lane;
+    // Neighbouring workgroups read the same of what is more: the same weights if these outnumber the images' values.
+    let own = flat % (blocks * pairs);
+    let by_weights = kernel * kernel * outputs > params.images_per_net * size * size;
+    let block = select(own % blocks, own / pairs, by_weights);
+    let pair = select(own / blocks, own % pairs, by_weights);
+{% for t in range(2) %}
     // Surplus lanes repeat the last position and store nothing of it.
-    let at = parts(min(mine, values - 1u), positions);
-    let image = net * params.images_per_net + at.x;
-    let place = parts(at.y, params.out_size);
+    let mine{{ t }} = pair * {{ 2 * lanes }}u + {{ "2u * lane + " ~ t ~ "u" if apart else (t * lanes) ~ "u + lane" }};
+    let at{{ t }} = parts(min(mine{{ t }}, values - 1u), positions);
+    let image{{ t }} = net * params.images_per_net + at{{ t }}.x;
+    let place{{ t }} = parts(at{{ t }}.y, params.out_size);
 {% if transposed %}
     // The output that a tap has come from lies this far behind.
-    let corner = place + params.padding;
+    let corner{{ t }} = place{{ t }} + params.padding;
 {% else %}
     // What is above or left of the plane wraps around, and so is beyond its size.
-    let corner = place * stride - params.padding;
+    let corner{{ t }} = place{{ t }} * stride - params.padding;
 {% endif %}
-{% for i in range(lanes) %}
-    var a{{ i }} = 0.0;
-    var b{{ i }} = 0.0;
+{% for o in range(outs) %}{% for i in range(lanes) %}
+    var a{{ t }}_{{ o }}_{{ i }} = 0.0;
+{% endfor %}{% endfor %}{% endfor %}
+    let first_weight = net * kernel * kernel * quads * blocks * {{ row }}u + block * {{ row }}u + lane;
+{% for pass in passes %}
+    {
+        var tap = first_weight;
+        for (var ky = 0u; ky < kernel; ky++) {
+{% for t in pass %}
+{% if transposed %}
+            let row{{ t }} = parts(corner{{ t }}.x - ky, stride);
+{% else %}
+            let row{{ t }} = vec2u(corner{{ t }}.x + ky, 0u);
+{% endif %}{% endfor %}
+            for (var kx = 0u; kx < kernel; kx++) {
+{% for t in pass %}
+{% if transposed %}
+                let column{{ t }} = parts(corner{{ t }}.y - kx, stride);
+                let inside{{ t }} = ky <= corner{{ t }}.x && kx <= corner{{ t }}.y && row{{ t }}.y + column{{ t }}.y == 0u
+                    && row{{ t }}.x < size && column{{ t }}.x < size;
+{% else %}
+                let column{{ t }} = vec2u(corner{{ t }}.y + kx, 0u);
+                let inside{{ t }} = row{{ t }}.x < size && column{{ t }}.x < size;
+{% endif %}
+                // Beside the planes are zeros, and any load will do.
+                let p{{ t }} = select(0u, ((image{{ t }} * size + row{{ t }}.x) * size + column{{ t }}.x) * quads, inside{{ t }});
 {% endfor %}
-    var w = net * kernel * kernel * quads * blocks * {{ 2 * lanes }}u + block * {{ 2 * lanes }}u + lane;
-    for (var ky = 0u; ky < kernel; ky++) {
-{% if transposed %}
-        let row = parts(corner.x - ky, stride);
-{% else %}
-        let row = vec2u(corner.x + ky, 0u);
-{% endif %}
-        for (var kx = 0u; kx < kernel; kx++) {
-{% if transposed %}
-            let column = parts(corner.y - kx, stride);
-            let inside = ky <= corner.x && kx <= corner.y && row.y + column.y == 0u && row.x < size && column.x < size;
-{% else %}
-            let column = vec2u(corner.y + kx, 0u);
-            let inside = row.x < size && column.x < size;
-{% endif %}
-            // Beside the planes are zeros, and any load will do.
-            var p = select(0u, ((image * size + row.x) * size + column.x) * quads, inside);
-            for (var c = 0u; c < quads; c += {{ steps }}u) {
-{% for s in range(steps) %}
-                let v{{ s }} = select(vec4f(), textureLoad(x, texel(p + {{ s }}u)), inside);
-                let w{{ s }} = textureLoad(weights, texel(w));
-                let u{{ s }} = textureLoad(weights, texel(w + {{ lanes }}u));
-                w += blocks * {{ 2 * lanes }}u;
-{% for i in range(lanes) %}
-                {
+                // A tap that reaches no position at all is passed over.
+                let reaches = subgroupAny({% for t in pass %}{{ " || " if not loop.first }}inside{{ t }}{% endfor %});
+                var w = tap;
+                for (var c = select(quads, 0u, reaches); c < quads; c++) {
+{% for t in pass %}
+                    let v{{ t }} = select(vec4f(), textureLoad(x, texel(p{{ t }} + c)), inside{{ t }});
+{% endfor %}
+{% for o in range(outs) %}
+                    let w{{ o }} = textureLoad(weights, texel(w + {{ o * lanes }}u));
+{% endfor %}
+                    w += blocks * {{ row }}u;
+{% for i in range(lanes) %}{% for t in pass %}
+                    {
 {% for j in range(4) %}
-                    let s{{ j }} = subgroupBroadcast(v{{ s }}.{{ "xyzw"[j] }}, {{ i }}u);
+                        let s{{ j }} = subgroupBroadcast(v{{ t }}.{{ "xyzw"[j] }}, {{ i }}u);
 {% endfor %}
-                    a{{ i }} = a{{ i }}{% for j in "xyzw" %} + s{{ loop.index0 }} * w{{ s }}.{{ j }}{% endfor %};
-                    b{{ i }} = b{{ i }}{% for j in "xyzw" %} + s{{ loop.index0 }} * u{{ s }}.{{ j }}{% endfor %};
-                }
+{% for o in range(outs) %}
+{% set a = "a" ~ t ~ "_" ~ o ~ "_" ~ i %}
+                        {{ a }} = {{ a }}{% for j in "xyzw" %} + s{{ loop.index0 }} * w{{ o }}.{{ j }}{% endfor %};
+{% endfor %}
+                    }
 {% endfor %}{% endfor %}
-                p += {{ steps }}u;
+                }
+                tap += quads * blocks * {{ row }}u;
             }
         }
     }
-    let first = block * {{ 2 * lanes }}u + lane;
-    let second = first + {{ lanes }}u;
-    var more = vec2f();
-    if BIAS {
-        let row = net * outputs;
-        more = vec2f(bias[row + min(first, outputs - 1u)], bias[row + min(second, outputs - 1u)]);
-    }
-    let base = image * outputs * positions + at.y;
+{% endfor %}
+{% for t in range(2) %}
+    let base{{ t }} = image{{ t }} * outputs * positions + at{{ t }}.y;
+{% endfor %}
+{% for o in range(outs) %}
+    {
+        let output = block * {{ row }}u + {{ o * lanes }}u + lane;
+        var more = 0.0;
+        if BIAS {
+            more = bias[net * outputs + min(output, outputs - 1u)];
+        }
+{# A position's sum by its place in the workgroup. Four that follow each other are one image's, and a texel. #}
+{% for n in range(0, 2 * lanes, 4 if texels else 1) %}
+{% set t = n % 2 if apart else n // lanes %}{% set i = n // 2 if apart else n % lanes %}
+        {
+            let to = subgroupBroadcast(base{{ t }}, {{ i }}u) + output * positions;
+            if pair * {{ 2 * lanes }}u + {{ n }}u < values && output < outputs {
 {% if texels %}
-    // Four positions that follow each other are one image's.
-{% for i in range(0, lanes, 4) %}
-    let to{{ i }} = subgroupBroadcast(base, {{ i }}u);
-    if tile * {{ lanes }}u + {{ i }}u < values {
-        if first < outputs {
-            let sums = vec4f(a{{ i }}, a{{ i + 1 }}, a{{ i + 2 }}, a{{ i + 3 }});
-            textureStore(y, texel((to{{ i }} + first * positions) / 4u), sums + more.x);
-        }
-        if second < outputs {
-            let sums = vec4f(b{{ i }}, b{{ i + 1 }}, b{{ i + 2 }}, b{{ i + 3 }});
-            textureStore(y, texel((to{{ i }} + second * positions) / 4u), sums + more.y);
-        }
-    }
-{% endfor %}
+                let sums = vec4f(
+{%- for m in range(n, n + 4) %}{{ ", " if not loop.first -}}
+a{{ m % 2 if apart else m // lanes }}_{{ o }}_{{ m // 2 if apart else m % lanes }}
+{%- endfor %});
+                textureStore(y, texel(to / 4u), sums + more);
 {% else %}
-{% for i in range(lanes) %}
-    let to{{ i }} = subgroupBroadcast(base, {{ i }}u);
-    if tile * {{ lanes }}u + {{ i }}u < values {
-        if first < outputs {
-            y[to{{ i }} + first * positions] = a{{ i }} + more.x;
+                y[to] = a{{ t }}_{{ o }}_{{ i }} + more;
+{% endif %}
+            }
         }
-        if second < outputs {
-            y[to{{ i }} + second * positions] = b{{ i }} + more.y;
-        }
+{% endfor %}
     }
 {% endfor %}
-{% endif %}
 }

@@ -62,12 +62,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
             let v{{ q }} = select(vec4f(), textureLoad(x, texel(p + quad{{ q }})), inside);
 {% endfor %}
 {% for i in range(lanes) %}
-            {
-                let d = textureLoad(dy, texel(d_first + min(first + {{ i }}u, values - 1u) * out_quads));
-{% for k in range(4 * quads) %}
-                a{{ k }} += d * subgroupBroadcast(v{{ k // 4 }}.{{ "xyzw"[k % 4] }}, {{ i }}u);
+            let d{{ i }} = textureLoad(dy, texel(d_first + min(first + {{ i }}u, values - 1u) * out_quads));
 {% endfor %}
-            }
+{% for k in range(4 * quads) %}
+            a{{ k }} = a{{ k }}{% for i in range(lanes) %}
+
+                + d{{ i }} * subgroupBroadcast(v{{ k // 4 }}.{{ "xyzw"[k % 4] }}, {{ i }}u){% endfor %};
 {% endfor %}
         }
 {% for k in range(4 * quads) %}

@@ -64,13 +64,23 @@ impl Winograd {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Taps {
     pub taps: usize,
-    /// Outputs are filled up to one of this.
-    pub multiple: usize,
+    pub lanes: usize,
 }
 
 impl Taps {
+    /// Outputs that a lane has, of so many: more of them are faster, unless many are then none.
+    pub fn outputs_of_lane(&self, outputs: usize) -> usize {
+        let [few, more] = [2, 4].map(|of_lane| outputs.next_multiple_of(of_lane * self.lanes));
+        if 4 * more <= 5 * few { 4 } else { 2 }
+    }
+
+    /// Outputs with those that are none.
+    fn padded(&self, outputs: usize) -> usize {
+        outputs.next_multiple_of(self.outputs_of_lane(outputs) * self.lanes)
+    }
+
     fn len(&self, outputs: usize, inputs: usize) -> usize {
-        self.taps * inputs.div_ceil(4) * outputs.next_multiple_of(self.multiple)
+        self.taps * inputs.div_ceil(4) * self.padded(outputs)
     }
 }
 
@@ -110,7 +120,7 @@ pub(crate) fn pack_texels(
 fn pack_taps(
     gpu: &Gpu,
     direction: Direction,
-    Taps { taps, multiple }: Taps,
+    own: Taps,
     (outputs, inputs): (usize, usize),
     weights: &Buffer<f32>,
     packed: &Texels,
@@ -118,8 +128,8 @@ fn pack_taps(
     let params = TapParams {
         outputs: outputs as u32,
         inputs: inputs as u32,
-        taps: taps as u32,
-        padded: outputs.next_multiple_of(multiple) as u32,
+        taps: own.taps as u32,
+        padded: own.padded(outputs) as u32,
         len: packed.len() as u32,
         pad: [0; 3],
     };

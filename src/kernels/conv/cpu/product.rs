@@ -95,7 +95,11 @@ impl Product {
 
     /// How the weights lie.
     pub fn packing(&self) -> TexelPacking {
-        TexelPacking::Taps(Taps { taps: self.taps(), multiple: 2 * self.lanes })
+        TexelPacking::Taps(self.own_taps())
+    }
+
+    fn own_taps(&self) -> Taps {
+        Taps { taps: self.taps(), lanes: self.lanes }
     }
 
     fn taps(&self) -> usize {
@@ -206,10 +210,14 @@ impl Product {
             bias.map_or(none.binding(), Buffer::binding),
             to.binding(),
         ];
-        let tiles = (batch.images / batch.nets * conv.out_size.pow(2)).div_ceil(self.lanes);
-        let groups = batch.nets * tiles * conv.outputs.div_ceil(2 * self.lanes);
-        let shape = (self.lanes, steps(conv.inputs));
-        generate(shape, direction, bias.is_some(), to.texels().is_some())
+        let pairs = (batch.images / batch.nets * conv.out_size.pow(2)).div_ceil(2 * self.lanes);
+        let outs = self.own_taps().outputs_of_lane(conv.outputs);
+        let groups = batch.nets * pairs * conv.outputs.div_ceil(outs * self.lanes);
+        let way = match direction {
+            Direction::Forward => Way::Forward { bias: bias.is_some() },
+            Direction::BackwardData => Way::Data { apart: conv.stride > 1 },
+        };
+        generate((self.lanes, outs), way, to.texels().is_some())
             .dispatch(gpu, &bindings, fold(groups))
             .flops(self.conv.flops(batch))
     }
@@ -240,29 +248,38 @@ fn texels(channels: usize, size: usize) -> usize {
     channels.div_ceil(4) * size * size
 }
 
-/// Texels of the inputs that a turn takes: more of them, where they divide into these.
-fn steps(inputs: usize) -> usize {
-    if inputs.div_ceil(4).is_multiple_of(2) { 2 } else { 1 }
-}
-
 /// Texels of the inputs that a workgroup has, of the gradient at the weights.
 fn in_quads(inputs: usize) -> usize {
-    inputs.div_ceil(4).min(2)
+    match inputs.div_ceil(4) {
+        few @ (1 | 2) => few,
+        3 => 2,
+        _ => 4,
+    }
 }
 
-fn generate(
-    (lanes, steps): (usize, usize),
-    direction: Direction,
-    bias: bool,
-    texels: bool,
-) -> Generated {
-    let transposed = direction == Direction::BackwardData;
-    let way = if transposed { "data" } else { "forward" };
+/// What a product is.
+#[derive(Debug, Clone, Copy)]
+enum Way {
+    Forward {
+        bias: bool,
+    },
+    /// With a stride, each tile of a workgroup goes through the taps apart.
+    Data {
+        apart: bool,
+    },
+}
+
+fn generate((lanes, outs): (usize, usize), way: Way, texels: bool) -> Generated {
+    let (name, transposed, bias, apart) = match way {
+        Way::Forward { bias } => ("forward", false, bias, false),
+        Way::Data { apart: false } => ("data", true, false, false),
+        Way::Data { apart: true } => ("data, strided,", true, false, true),
+    };
     let to = if texels { " to texels" } else { "" };
     Generated {
-        name: format!("product_cpu_lanes {way} {lanes}×{steps}{to}"),
+        name: format!("product_cpu_lanes {name} {lanes}×{outs}{to}"),
         template: PRODUCT,
-        values: context!(lanes, transposed, steps, texels),
+        values: context!(lanes, outs, transposed, apart, texels),
         constants: BIAS[usize::from(bias)],
         slots: if texels { TEXEL_SLOTS } else { SLOTS },
     }
@@ -282,15 +299,14 @@ fn generate_weight(lanes: usize, quads: usize) -> Generated {
 pub(super) fn all() -> Vec<Generated> {
     let mut all = Vec::new();
     for lanes in [8, 16] {
-        for some in [1, 2] {
-            let shape = (lanes, some);
-            for texels in [false, true] {
-                all.push(generate(shape, Direction::BackwardData, false, texels));
-                let forward = |bias| generate(shape, Direction::Forward, bias, texels);
-                all.extend([false, true].map(forward));
+        let forward = [false, true].map(|bias| Way::Forward { bias });
+        let data = [false, true].map(|apart| Way::Data { apart });
+        for way in [forward, data].concat() {
+            for (outs, texels) in [(2, false), (2, true), (4, false), (4, true)] {
+                all.push(generate((lanes, outs), way, texels));
             }
-            all.push(generate_weight(lanes, some));
         }
+        all.extend([1, 2, 4].map(|quads| generate_weight(lanes, quads)));
     }
     all
 }
