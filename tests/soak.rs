@@ -54,28 +54,35 @@ fn memory_does_not_grow() {
     let dataset = Arc::new(data::glyphs(0).unwrap());
     let endless = settings(&dataset).iterations(u32::MAX);
     let mut run = Condensation::new(&gpu, dataset.clone(), endless).unwrap();
-    let mut samples = Vec::new();
-    let begun = Instant::now();
-    while begun.elapsed() < time || samples.len() < FEWEST as usize {
-        let due = every * (samples.len() as u32 + 1);
-        // On a slow machine too.
-        let enough = run.iteration() + 3;
-        while begun.elapsed() < due || run.iteration() < enough {
-            run.step().unwrap();
-            run.wait_blocking(2).unwrap();
-            assert!(run.take_losses().unwrap().iter().all(|loss| loss.loss.is_finite()));
+    let mut sampled = || {
+        let mut samples = Vec::new();
+        let begun = Instant::now();
+        while begun.elapsed() < time || samples.len() < FEWEST as usize {
+            let due = every * (samples.len() as u32 + 1);
+            // On a slow machine too.
+            let enough = run.iteration() + 3;
+            while begun.elapsed() < due || run.iteration() < enough {
+                run.step().unwrap();
+                run.wait_blocking(2).unwrap();
+                assert!(run.take_losses().unwrap().iter().all(|loss| loss.loss.is_finite()));
+            }
+            what_programs_do(&gpu, &dataset, &mut run);
+            gpu.device().poll(wgpu::PollType::wait_indefinitely()).unwrap();
+            let report = gpu.device().generate_allocator_report();
+            let device = report.map(|report| report.total_allocated_bytes);
+            let sample = Sample { resident: resident().unwrap(), device };
+            let shown = device.map_or("not told".into(), |bytes| format!("{:.1} MiB", mib(bytes)));
+            let (seconds, steps) = (begun.elapsed().as_secs(), run.iteration());
+            println!("{seconds:>7} {steps:>9} {:>7.1} MiB {shown:>11}", mib(sample.resident));
+            samples.push(sample);
         }
-        what_programs_do(&gpu, &dataset, &mut run);
-        gpu.device().poll(wgpu::PollType::wait_indefinitely()).unwrap();
-        let report = gpu.device().generate_allocator_report();
-        let device = report.map(|report| report.total_allocated_bytes);
-        let sample = Sample { resident: resident().unwrap(), device };
-        let shown = device.map_or("not told".into(), |bytes| format!("{:.1} MiB", mib(bytes)));
-        let (seconds, steps) = (begun.elapsed().as_secs(), run.iteration());
-        println!("{seconds:>7} {steps:>9} {:>7.1} MiB {shown:>11}", mib(sample.resident));
-        samples.push(sample);
-    }
-    match growth(&samples) {
+        growth(&samples)
+    };
+    // What an allocator takes once can look like growth; a leak goes on.
+    match sampled().or_else(|said| {
+        println!("{said}; once more");
+        sampled()
+    }) {
         Ok(said) => println!("{said}"),
         Err(said) => panic!("{said}"),
     }

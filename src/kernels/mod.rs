@@ -135,7 +135,7 @@ const OWN: &[Specialised] = &[
 
 /// Every kernel whose WGSL is read from a file, for the tests that check them all.
 pub(crate) fn all() -> impl Iterator<Item = &'static Specialised> {
-    OWN.iter().chain(layers::ALL).chain(layers::CPU)
+    OWN.iter().chain(layers::ALL)
 }
 
 /// A kernel whose WGSL is a template, written out for a size of subgroup and of tile.

@@ -358,10 +358,17 @@ fn files(folder: &str) -> Vec<(String, String)> {
 fn every_wgsl_file_is_used_and_says_what_it_is_for() {
     let sources: Vec<HashSet<String>> =
         shaders().iter().map(|s| s.wgsl.lines().map(str::to_owned).collect()).collect();
-    let files: Vec<_> = ["shaders", "shaders/shared", "shaders/conv/cpu", "shaders/layers"]
-        .into_iter()
-        .flat_map(files)
-        .collect();
+    let files: Vec<_> = [
+        "shaders",
+        "shaders/shared",
+        "shaders/conv/cpu",
+        "shaders/layers",
+        "shaders/layers/cpu",
+        "shaders/augment_cpu",
+    ]
+    .into_iter()
+    .flat_map(files)
+    .collect();
     assert!(files.len() > 10, "{}", files.len());
     for (name, text) in files {
         let first = text.lines().next().unwrap_or_default();

@@ -136,8 +136,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
             let to = subgroupBroadcast(base{{ t }}, {{ i }}u) + output * positions;
             if pair * {{ 2 * lanes }}u + {{ n }}u < values && output < outputs {
 {% if texels %}
-                let sums = vec4f(
-{%- for m in range(n, n + 4) %}{{ ", " if not loop.first -}}
+                let sums = vec4f({% for m in range(n, n + 4) %}{{ ", " if not loop.first -}}
 a{{ m % 2 if apart else m // lanes }}_{{ o }}_{{ m // 2 if apart else m % lanes }}
 {%- endfor %});
                 textureStore(y, texel(to / 4u), sums + more);

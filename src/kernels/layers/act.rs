@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Count, cpu};
+use super::{Count, tasks::counted};
 use crate::{
     gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, Values},
     kernels::{Constants, wgsl},
@@ -18,6 +18,18 @@ pub(in crate::kernels) const BACKWARD: Kernel = Kernel {
     name: "layers/act_backward",
     source: wgsl!("shared/grid", "shared/layer_act", "layers/act_backward"),
     slots: &[Slot::params::<Count>(), Slot::Read, Slot::Read, Slot::Write],
+};
+
+pub(in crate::kernels) const TEXEL_FORWARD: Kernel = Kernel {
+    name: "layers/cpu/act_forward",
+    source: wgsl!("shared/grid", "shared/texels", "shared/layer_act", "layers/cpu/act_forward"),
+    slots: &[Slot::params::<Count>(), Slot::Texels, Slot::TexelsWrite],
+};
+
+pub(in crate::kernels) const TEXEL_BACKWARD: Kernel = Kernel {
+    name: "layers/cpu/act_backward",
+    source: wgsl!("shared/grid", "shared/texels", "shared/layer_act", "layers/cpu/act_backward"),
+    slots: &[Slot::params::<Count>(), Slot::Texels, Slot::Texels, Slot::TexelsWrite],
 };
 
 /// A function that each value passes through.
@@ -45,7 +57,7 @@ impl Activation {
 pub(in crate::kernels) const VARIANTS: &[Constants] =
     &[&[("KIND", 0.0)], &[("KIND", 1.0)], &[("KIND", 2.0)], &[("KIND", 3.0)]];
 
-pub(super) fn variant(kind: Activation) -> Constants {
+fn variant(kind: Activation) -> Constants {
     VARIANTS[match kind {
         Activation::Relu => 0,
         Activation::LeakyRelu => 1,
@@ -62,10 +74,10 @@ pub(crate) fn act_forward(
     y: Values<'_>,
     count: usize,
 ) -> Dispatch {
-    let (params, grid) = cpu::count(x, count);
+    let (params, grid) = counted(x, count);
     let params = Buffer::params(gpu, "act params", &params);
     let bindings = [params.binding(), x.binding(), y.binding()];
-    let kernel = if x.texels().is_some() { &cpu::ACT_FORWARD } else { &FORWARD };
+    let kernel = if x.texels().is_some() { &TEXEL_FORWARD } else { &FORWARD };
     kernel.dispatch(gpu, variant(kind), &bindings, grid).values(2 * count)
 }
 
@@ -79,9 +91,9 @@ pub(crate) fn act_backward(
     dx: Values<'_>,
     count: usize,
 ) -> Dispatch {
-    let (params, grid) = cpu::count(dy, count);
+    let (params, grid) = counted(dy, count);
     let params = Buffer::params(gpu, "act params", &params);
     let bindings = [params.binding(), kept.binding(), dy.binding(), dx.binding()];
-    let kernel = if dy.texels().is_some() { &cpu::ACT_BACKWARD } else { &BACKWARD };
+    let kernel = if dy.texels().is_some() { &TEXEL_BACKWARD } else { &BACKWARD };
     kernel.dispatch(gpu, variant(kind), &bindings, grid).values(3 * count)
 }

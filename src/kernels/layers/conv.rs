@@ -1,9 +1,6 @@
 //! Convolutions of any square kernel, stride and zero padding.
 
-use super::{
-    cpu,
-    tasks::{Tasks, tasks},
-};
+use super::tasks::{Tasks, tasks, tasks_where_they_lie};
 use crate::{
     gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, Values, fold, params},
     kernels::{Batch, Constants, WORKGROUP, wgsl},
@@ -25,7 +22,7 @@ params! {
     }
 }
 
-pub(super) const PARAMS: Slot = Slot::params::<Params>();
+const PARAMS: Slot = Slot::params::<Params>();
 
 pub(in crate::kernels) const FORWARD: Kernel = Kernel {
     name: "layers/conv_forward",
@@ -60,6 +57,18 @@ pub(in crate::kernels) static BACKWARD_BIAS: Tasks = tasks!(
     &[PARAMS, Slot::Read, Slot::Write],
     ("shared/layer_conv", "layers/conv_backward_bias")
 );
+
+pub(in crate::kernels) const TEXEL_BACKWARD_BIAS: Kernel = Kernel {
+    name: "layers/cpu/conv_backward_bias",
+    source: wgsl!(
+        "shared/grid",
+        "shared/quotient",
+        "shared/texels",
+        "shared/layer_conv",
+        "layers/cpu/conv_backward_bias"
+    ),
+    slots: &[PARAMS, Slot::Texels, Slot::Write],
+};
 
 pub(in crate::kernels) const VARIANTS: &[Constants] = &[&[("BIAS", 0.0)], &[("BIAS", 1.0)]];
 
@@ -152,8 +161,8 @@ impl Conv {
         let bindings = [params.binding(), dy.binding(), d_bias.binding()];
         let values = batch.images * self.outputs * self.out_size * self.out_size;
         let tasks = batch.nets * self.outputs;
-        let kernels = (&BACKWARD_BIAS, &cpu::BIAS);
-        cpu::dispatch(gpu, dy, kernels, &[], &bindings, tasks).values(values)
+        let kernels = (&BACKWARD_BIAS, &TEXEL_BACKWARD_BIAS);
+        tasks_where_they_lie(gpu, dy, kernels, &[], &bindings, tasks).values(values)
     }
 
     pub(in crate::kernels) fn flops(self, batch: Batch) -> usize {

@@ -3,7 +3,6 @@
 
 mod act;
 mod conv;
-mod cpu;
 mod halo;
 mod norm;
 mod pool;
@@ -16,7 +15,6 @@ pub use act::Activation;
 pub(crate) use act::{act_backward, act_forward};
 pub(crate) use conv::Conv;
 pub(super) use conv::Params as ConvParams;
-pub(super) use cpu::ALL as CPU;
 pub(crate) use halo::{add_bias, halo};
 pub(crate) use norm::{Norm, Statistics};
 pub(crate) use pool::Pool;
@@ -41,11 +39,14 @@ const PLAIN: &[Constants] = &[&[]];
 pub(super) const ALL: &[Specialised] = &[
     (&act::FORWARD, act::VARIANTS),
     (&act::BACKWARD, act::VARIANTS),
+    (&act::TEXEL_FORWARD, act::VARIANTS),
+    (&act::TEXEL_BACKWARD, act::VARIANTS),
     (&conv::FORWARD, conv::VARIANTS),
     (&conv::BACKWARD_DATA, PLAIN),
     (&conv::BACKWARD_WEIGHT, PLAIN),
     (&conv::BACKWARD_BIAS.0[0], PLAIN),
     (&conv::BACKWARD_BIAS.0[1], PLAIN),
+    (&conv::TEXEL_BACKWARD_BIAS, PLAIN),
     (&halo::HALO, PLAIN),
     (&halo::BIAS.0[0], PLAIN),
     (&halo::BIAS.0[1], PLAIN),
@@ -60,12 +61,20 @@ pub(super) const ALL: &[Specialised] = &[
     (&norm::BACKWARD_DATA.0[1], norm::DATA_VARIANTS),
     (&norm::BACKWARD_AFFINE.0[0], norm::VARIANTS),
     (&norm::BACKWARD_AFFINE.0[1], norm::VARIANTS),
+    (&norm::TEXEL_STATISTICS, norm::TEXEL_VARIANTS),
+    (&norm::TEXEL_FORWARD, norm::TEXEL_VARIANTS),
+    (&norm::TEXEL_BACKWARD_SUMS, norm::TEXEL_VARIANTS),
+    (&norm::TEXEL_BACKWARD_DATA, norm::TEXEL_DATA_VARIANTS),
+    (&norm::TEXEL_BACKWARD_AFFINE, norm::TEXEL_VARIANTS),
     (&pool::FORWARD, pool::VARIANTS),
     (&pool::BACKWARD, pool::VARIANTS),
     (&pool::BACKWARD_APART, pool::VARIANTS),
+    (&pool::TEXEL_FORWARD, pool::VARIANTS),
+    (&pool::TEXEL_BACKWARD, pool::VARIANTS),
     (&spread::KERNEL, PLAIN),
     (&sum::KERNEL, PLAIN),
     (&sum::ADD, PLAIN),
+    (&sum::TEXELS, PLAIN),
     (&tangent::ACT, tangent::ACT_VARIANTS),
     (&tangent::POOL, &[pool::VARIANTS[1]]),
     (&tangent::AFFINE, PLAIN),

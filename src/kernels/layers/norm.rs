@@ -1,9 +1,6 @@
 //! Batch, layer, instance and group norm.
 
-use super::{
-    cpu,
-    tasks::{Tasks, tasks},
-};
+use super::tasks::{Tasks, tasks, tasks_where_they_lie};
 use crate::{
     gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, Values, fold, params},
     kernels::{Batch, Constants, WORKGROUP, wgsl},
@@ -21,7 +18,7 @@ params! {
     }
 }
 
-pub(super) const PARAMS: Slot = Slot::params::<Params>();
+const PARAMS: Slot = Slot::params::<Params>();
 
 pub(in crate::kernels) static STATISTICS: Tasks = tasks!(
     "layers/norm_statistics",
@@ -59,12 +56,86 @@ pub(in crate::kernels) static BACKWARD_AFFINE: Tasks = tasks!(
     ("shared/layer_norm", "layers/norm_backward_affine")
 );
 
+pub(in crate::kernels) const TEXEL_STATISTICS: Kernel = Kernel {
+    name: "layers/cpu/norm_statistics",
+    source: wgsl!(
+        "shared/grid",
+        "shared/quotient",
+        "shared/texels",
+        "shared/layer_norm",
+        "layers/cpu/norm_statistics"
+    ),
+    slots: &[PARAMS, Slot::Texels, Slot::Write],
+};
+
+pub(in crate::kernels) const TEXEL_FORWARD: Kernel = Kernel {
+    name: "layers/cpu/norm_forward",
+    source: wgsl!(
+        "shared/grid",
+        "shared/quotient",
+        "shared/texels",
+        "shared/layer_norm",
+        "layers/cpu/norm_forward"
+    ),
+    slots: &[PARAMS, Slot::Texels, Slot::Read, Slot::Read, Slot::TexelsWrite],
+};
+
+pub(in crate::kernels) const TEXEL_BACKWARD_SUMS: Kernel = Kernel {
+    name: "layers/cpu/norm_backward_sums",
+    source: wgsl!(
+        "shared/grid",
+        "shared/quotient",
+        "shared/texels",
+        "shared/layer_norm",
+        "layers/cpu/norm_backward_sums"
+    ),
+    slots: &[PARAMS, Slot::Texels, Slot::Read, Slot::Read, Slot::Texels, Slot::Write],
+};
+
+pub(in crate::kernels) const TEXEL_BACKWARD_DATA: Kernel = Kernel {
+    name: "layers/cpu/norm_backward_data",
+    source: wgsl!(
+        "shared/grid",
+        "shared/quotient",
+        "shared/texels",
+        "shared/layer_norm",
+        "layers/cpu/norm_backward_data"
+    ),
+    slots: &[
+        PARAMS,
+        Slot::Texels,
+        Slot::Read,
+        Slot::Read,
+        Slot::Texels,
+        Slot::Read,
+        Slot::TexelsWrite,
+    ],
+};
+
+pub(in crate::kernels) const TEXEL_BACKWARD_AFFINE: Kernel = Kernel {
+    name: "layers/cpu/norm_backward_affine",
+    source: wgsl!(
+        "shared/grid",
+        "shared/quotient",
+        "shared/texels",
+        "shared/layer_norm",
+        "layers/cpu/norm_backward_affine"
+    ),
+    slots: &[PARAMS, Slot::Texels, Slot::Read, Slot::Texels, Slot::Write],
+};
+
 /// Variants: over what statistics are taken, and what has a weight and bias of its own.
 pub(in crate::kernels) const VARIANTS: &[Constants] = &[
     &[("BATCH", 0.0), ("PER_VALUE", 0.0)],
     &[("BATCH", 0.0), ("PER_VALUE", 1.0)],
     &[("BATCH", 1.0), ("PER_VALUE", 0.0)],
 ];
+
+/// Those of tensors in textures, whose values have no weights of their own.
+pub(in crate::kernels) const TEXEL_VARIANTS: &[Constants] = &[VARIANTS[0], VARIANTS[2]];
+
+pub(in crate::kernels) const TEXEL_DATA_VARIANTS: &[Constants] =
+    &[DATA_VARIANTS[0], DATA_VARIANTS[2], DATA_VARIANTS[3]];
 
 pub(in crate::kernels) const DATA_VARIANTS: &[Constants] = &[
     &[("BATCH", 0.0), ("PER_VALUE", 0.0), ("FROZEN", 0.0)],
@@ -123,8 +194,9 @@ impl Norm {
         let params = self.params(gpu, batch, false);
         let bindings = [params.binding(), x.binding(), statistics.binding()];
         let tasks = self.segments(batch);
-        let kernels = (&STATISTICS, &cpu::STATISTICS);
-        cpu::dispatch(gpu, x, kernels, self.variant(), &bindings, tasks).values(self.values(batch))
+        let kernels = (&STATISTICS, &TEXEL_STATISTICS);
+        tasks_where_they_lie(gpu, x, kernels, self.variant(), &bindings, tasks)
+            .values(self.values(batch))
     }
 
     /// Moves a batch norm's running mean and variance (nets, channels, 2) towards those of a batch; with `anew`, all the
@@ -157,8 +229,8 @@ impl Norm {
         let bindings =
             [params.binding(), x.binding(), statistics.binding(), affine.binding(), y.binding()];
         let tasks = batch.images * self.channels;
-        let (kernels, values) = ((&FORWARD, &cpu::NORM_FORWARD), 2 * self.values(batch));
-        cpu::dispatch(gpu, x, kernels, self.variant(), &bindings, tasks).values(values)
+        let (kernels, values) = ((&FORWARD, &TEXEL_FORWARD), 2 * self.values(batch));
+        tasks_where_they_lie(gpu, x, kernels, self.variant(), &bindings, tasks).values(values)
     }
 
     /// What [`backward_data`](Self::backward_data) needs of each segment, (segments, 2).
@@ -181,9 +253,8 @@ impl Norm {
             means.binding(),
         ];
         let tasks = self.segments(batch);
-        let (kernels, values) =
-            ((&BACKWARD_SUMS, &cpu::NORM_BACKWARD_SUMS), 2 * self.values(batch));
-        cpu::dispatch(gpu, x, kernels, self.variant(), &bindings, tasks).values(values)
+        let (kernels, values) = ((&BACKWARD_SUMS, &TEXEL_BACKWARD_SUMS), 2 * self.values(batch));
+        tasks_where_they_lie(gpu, x, kernels, self.variant(), &bindings, tasks).values(values)
     }
 
     /// The gradient at x, from `dy` at y. Without `means`, the statistics do not depend on x.
@@ -211,8 +282,8 @@ impl Norm {
         let variant = self.data_variant(means.is_none());
         let tasks = batch.images * self.channels;
         let values = 3 * self.values(batch);
-        let kernels = (&BACKWARD_DATA, &cpu::NORM_BACKWARD_DATA);
-        cpu::dispatch(gpu, x, kernels, variant, &bindings, tasks).values(values)
+        let kernels = (&BACKWARD_DATA, &TEXEL_BACKWARD_DATA);
+        tasks_where_they_lie(gpu, x, kernels, variant, &bindings, tasks).values(values)
     }
 
     /// The gradient at weights and biases (nets, affines, 2), from `dy` at y.
@@ -232,8 +303,8 @@ impl Norm {
             [params.binding(), x.binding(), statistics.binding(), dy.binding(), d_affine.binding()];
         let tasks = batch.nets * self.channels;
         let values = 2 * self.values(batch);
-        let kernels = (&BACKWARD_AFFINE, &cpu::NORM_BACKWARD_AFFINE);
-        cpu::dispatch(gpu, x, kernels, self.variant(), &bindings, tasks).values(values)
+        let kernels = (&BACKWARD_AFFINE, &TEXEL_BACKWARD_AFFINE);
+        tasks_where_they_lie(gpu, x, kernels, self.variant(), &bindings, tasks).values(values)
     }
 
     pub(super) fn segments(self, batch: Batch) -> usize {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::cpu;
+use super::tasks::texel_tasks;
 use crate::{
     gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, Values, fold, params},
     kernels::{Constants, WORKGROUP, wgsl},
@@ -45,6 +45,30 @@ pub(in crate::kernels) const BACKWARD_APART: Kernel = Kernel {
     slots: &[PARAMS, Slot::Read, Slot::Read, Slot::Write],
 };
 
+pub(in crate::kernels) const TEXEL_FORWARD: Kernel = Kernel {
+    name: "layers/cpu/pool_forward",
+    source: wgsl!(
+        "shared/grid",
+        "shared/texels",
+        "shared/pool_pairs",
+        "shared/layer_pool",
+        "layers/cpu/pool_forward"
+    ),
+    slots: &[PARAMS, Slot::Texels, Slot::TexelsWrite],
+};
+
+pub(in crate::kernels) const TEXEL_BACKWARD: Kernel = Kernel {
+    name: "layers/cpu/pool_backward",
+    source: wgsl!(
+        "shared/grid",
+        "shared/texels",
+        "shared/pool_pairs",
+        "shared/layer_pool",
+        "layers/cpu/pool_backward"
+    ),
+    slots: &[PARAMS, Slot::Texels, Slot::Texels, Slot::TexelsWrite],
+};
+
 pub(in crate::kernels) const VARIANTS: &[Constants] = &[&[("MAX", 0.0)], &[("MAX", 1.0)]];
 
 /// What a pool makes of a window.
@@ -82,7 +106,7 @@ impl Pool {
         let (read, written) = self.values(images);
         let (kernel, grid) = match x {
             Values::Buffer(_) => (&FORWARD, fold(written.div_ceil(WORKGROUP))),
-            Values::Texels(_) => (&cpu::POOL_FORWARD, cpu::tasks(images * self.channels)),
+            Values::Texels(_) => (&TEXEL_FORWARD, texel_tasks(images * self.channels)),
         };
         kernel.dispatch(gpu, self.variant(), &bindings, grid).values(read + written)
     }
@@ -101,7 +125,7 @@ impl Pool {
         let (ahead, behind) = self.values(images);
         let planes = images * self.channels;
         let (kernel, grid) = match x {
-            Values::Texels(_) => (&cpu::POOL_BACKWARD, cpu::tasks(planes)),
+            Values::Texels(_) => (&TEXEL_BACKWARD, texel_tasks(planes)),
             Values::Buffer(_) if self.kernel == self.stride && self.pad == 0 => {
                 let windows = self.size.div_ceil(self.kernel).pow(2);
                 (&BACKWARD_APART, fold((planes * windows).div_ceil(WORKGROUP)))

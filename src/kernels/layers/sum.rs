@@ -1,6 +1,6 @@
 //! Sums of tensors.
 
-use super::{Count, cpu};
+use super::{Count, tasks::counted};
 use crate::{
     gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, Values, fold},
     kernels::{WORKGROUP, wgsl},
@@ -18,6 +18,12 @@ pub(in crate::kernels) const ADD: Kernel = Kernel {
     slots: &[Slot::params::<Count>(), Slot::Read, Slot::Write],
 };
 
+pub(in crate::kernels) const TEXELS: Kernel = Kernel {
+    name: "layers/cpu/sum",
+    source: wgsl!("shared/grid", "shared/texels", "layers/cpu/sum"),
+    slots: &[Slot::params::<Count>(), Slot::Texels, Slot::Texels, Slot::TexelsWrite],
+};
+
 /// result ← a + b, of the first `count` values.
 pub(crate) fn sum(
     gpu: &Gpu,
@@ -25,10 +31,10 @@ pub(crate) fn sum(
     result: Values<'_>,
     count: usize,
 ) -> Dispatch {
-    let (params, grid) = cpu::count(a, count);
+    let (params, grid) = counted(a, count);
     let params = Buffer::params(gpu, "sum params", &params);
     let bindings = [params.binding(), a.binding(), b.binding(), result.binding()];
-    let kernel = if a.texels().is_some() { &cpu::SUM } else { &KERNEL };
+    let kernel = if a.texels().is_some() { &TEXELS } else { &KERNEL };
     kernel.dispatch(gpu, &[], &bindings, grid).values(3 * count)
 }
 
