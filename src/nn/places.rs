@@ -88,3 +88,49 @@ impl Groups {
         self.in_buffers[root] |= must;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use wgpu::{AdapterInfo, Backend, DeviceType, Features, Limits};
+
+    use super::*;
+    use crate::Net;
+
+    fn caps(kind: DeviceType) -> Caps {
+        let info = AdapterInfo {
+            subgroup_min_size: 8,
+            subgroup_max_size: 8,
+            ..AdapterInfo::new(kind, Backend::Vulkan)
+        };
+        Caps::of(&info, Features::SUBGROUP, &Limits::default())
+    }
+
+    /// Values of an image in textures, of all that operations make.
+    fn share_in_textures(caps: &Caps, program: &Program) -> f64 {
+        let tensors = places(caps, program).tensors;
+        let made = program.ops.iter().map(|op| &program.values[op.output]);
+        let len = |in_texels: bool| {
+            let some = made.clone().filter(|value| tensors[value.tensor] || !in_texels);
+            some.map(|value| value.len).sum::<usize>() as f64
+        };
+        len(true) / len(false)
+    }
+
+    #[test]
+    fn deep_networks_have_almost_all_in_textures_on_cpus_and_nothing_elsewhere() {
+        let nets = [
+            Net::vgg11((3, 32), 10, false),
+            Net::resnet18((3, 32), 10, false),
+            Net::resnet18((3, 32), 10, true),
+            Net::alexnet((3, 32), 10, false),
+        ];
+        for net in nets.map(Result::unwrap) {
+            let program = net.program();
+            let share = share_in_textures(&caps(DeviceType::Cpu), program);
+            assert!(share > 0.9, "{share}");
+            assert_eq!(share_in_textures(&caps(DeviceType::DiscreteGpu), program), 0.0);
+            let apart = Program { buffers_alone: true, ..program.clone() };
+            assert_eq!(share_in_textures(&caps(DeviceType::Cpu), &apart), 0.0);
+        }
+    }
+}
