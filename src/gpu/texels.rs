@@ -3,6 +3,7 @@
 //! On CPU adapters a load from a storage texture costs a fraction of one from a buffer.
 
 use super::{Buffer, Gpu};
+use crate::{Error, Result};
 
 /// Texels of a row: as many as every device allows.
 const ROW: usize = 8192;
@@ -31,6 +32,12 @@ impl<'a> Values<'a> {
             Self::Buffer(buffer) => Some(buffer),
             Self::Texels(_) => None,
         }
+    }
+
+    /// The buffer, where only one will do.
+    pub fn in_buffer(self) -> Result<&'a Buffer<f32>> {
+        let reason = "a tensor lies in a texture, where its kernel does not read it";
+        self.buffer().ok_or_else(|| Error::gpu("record a network", reason))
     }
 
     /// The texture, if they are in one.

@@ -57,7 +57,7 @@ impl Fast {
         let way = Direction::Forward;
         match (self, &room.texels) {
             (Self::Haloed(haloed), _) => {
-                let (Some(x), Some(y)) = (x.buffer(), y.buffer()) else { return Ok(()) };
+                let (x, y) = (x.in_buffer()?, y.in_buffer()?);
                 let own = weights.packed_param(op.first_param, way, haloed.forward.packing())?;
                 let (channels, size) = (haloed.d_output.channels as usize, haloed.input.size);
                 let dense = Planes::dense(channels, size as usize);
@@ -101,7 +101,7 @@ impl Fast {
         let own_gradient = |gradients: &'_ Gradients| gradients.others[op.first_param].clone();
         match (self, &room.texels) {
             (Self::Haloed(haloed), _) => {
-                let (Some(x), Some(dy)) = (x.buffer(), dy.buffer()) else { return Ok(()) };
+                let (x, dy) = (x.in_buffer()?, dy.in_buffer()?);
                 let d_output = (&room.d_output, haloed.d_output);
                 recording.push(halo(gpu, dy, d_output, images));
                 if let Some(gradients) = gradients {
@@ -113,7 +113,7 @@ impl Fast {
                         gpu, recording, kernel, input, d_output, &own, parts, batch, more,
                     );
                 }
-                if let Some(dx) = dx.and_then(Values::buffer) {
+                if let Some(dx) = dx.map(Values::in_buffer).transpose()? {
                     let kernel = haloed.backward_data;
                     let own = weights.packed_param(op.first_param, way, kernel.packing())?;
                     let (channels, size) = (haloed.input.channels, haloed.input.size);

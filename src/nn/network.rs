@@ -265,7 +265,7 @@ impl Network {
             return fast.forward(gpu, recording, &self.room, (weights, op), bias, (x, y), batch);
         }
         // All other kernels read buffers; `places` knows that.
-        let (Some(x), Some(y)) = (x.buffer(), y.buffer()) else { return Ok(()) };
+        let (x, y) = (x.in_buffer()?, y.in_buffer()?);
         let own = weights.other(op.first_param);
         match (op.kind, bias) {
             (OpKind::Conv { conv, .. }, bias) => {
@@ -295,8 +295,8 @@ impl Network {
             return fast.backward(gpu, recording, room, own, gradients, ends, batch);
         }
         let Ends { x, dy, dx } = ends;
-        let (Some(x), Some(dy)) = (x.buffer(), dy.buffer()) else { return Ok(()) };
-        let (own, dx) = (weights.other(op.first_param), dx.and_then(Values::buffer));
+        let (x, dy, dx) = (x.in_buffer()?, dy.in_buffer()?, dx.map(Values::in_buffer).transpose()?);
+        let own = weights.other(op.first_param);
         let to = gradients.map(|all| (&all.others[op.first_param], all.accumulate));
         match op.kind {
             OpKind::Conv { conv, .. } => {
@@ -329,10 +329,10 @@ impl Network {
         gradients: &Gradients,
         dy: Values<'_>,
         batch: Batch,
-    ) {
+    ) -> Result<()> {
         let op = &self.program.ops[at];
         if !op.kind.has_bias() {
-            return;
+            return Ok(());
         }
         let (own, more) = (&gradients.others[op.first_param + 1], gradients.accumulate);
         match op.kind {
@@ -340,13 +340,14 @@ impl Network {
                 recording.push(conv.backward_bias(gpu, dy, own, batch, more));
             }
             OpKind::Linear(linear) => {
-                let Some(dy) = dy.buffer() else { return };
+                let dy = dy.in_buffer()?;
                 let (images, nets) = (0..batch.images, 0..batch.nets);
                 let (starts, classes) = (&gradients.starts, linear.classes);
                 recording.push(class_sum(gpu, starts, dy, own, classes, images, nets, more));
             }
             _ => {}
         }
+        Ok(())
     }
 
     /// From the gradient at the output down to the `target`, after [`forward`](Self::forward) in this mode.
@@ -402,7 +403,7 @@ impl Network {
         match op.kind {
             OpKind::Conv { .. } | OpKind::Linear(_) => {
                 if let Some(gradients) = gradients {
-                    self.bias_back(gpu, recording, at, gradients, dy, batch);
+                    self.bias_back(gpu, recording, at, gradients, dy, batch)?;
                 }
                 let ends = Ends { x, dy, dx: goes_on.then_some(dx) };
                 self.product_back(gpu, recording, (weights, at), gradients, ends, batch)?;

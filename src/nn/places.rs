@@ -41,14 +41,14 @@ pub(super) fn places(caps: &Caps, program: &Program) -> Places {
             groups.tie(input, output);
         }
     }
-    // Others write the images and read the output.
-    let others = program.buffers_alone || caps.texel_lanes().is_none();
+    // The images are written and the output is read elsewhere.
     for value in [0, program.output] {
         groups.keep_in_buffers_if(true, tensor(value));
     }
+    let none = program.buffers_alone || caps.texel_lanes().is_none();
     let mut in_texels = |id: usize| {
         let root = groups.root(id);
-        !others && !groups.in_buffers[root]
+        !none && !groups.in_buffers[root]
     };
     Places {
         tensors: (0..count).map(&mut in_texels).collect(),

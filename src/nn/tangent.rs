@@ -224,7 +224,7 @@ impl Tangent {
         match op.kind {
             OpKind::Conv { .. } | OpKind::Linear(_) => {
                 if let Some(gradients) = target.weights {
-                    network.bias_back(gpu, recording, at, gradients, dy.change.into(), batch);
+                    network.bias_back(gpu, recording, at, gradients, dy.change.into(), batch)?;
                 }
                 let to = goes_on.then_some(dx.into());
                 let ends = Ends { x: x.value.into(), dy: dy.change.into(), dx: to };

@@ -26,7 +26,7 @@
 
 override BIAS: bool;
 
-{# The tiles that go through the taps together, and the place of a lane's position among those of the workgroup. #}
+{# The tiles that go through the taps together. #}
 {% set passes = [[0], [1]] if apart else [[0, 1]] %}
 {% set row = outs * lanes %}
 @compute @workgroup_size({{ lanes }})

@@ -68,13 +68,13 @@ pub(crate) struct Taps {
 }
 
 impl Taps {
-    /// Outputs that a lane has, of so many: more of them are faster, unless many are then none.
+    /// Outputs that a lane has, of so many: four are faster, unless many would be surplus.
     pub fn outputs_of_lane(&self, outputs: usize) -> usize {
         let [few, more] = [2, 4].map(|of_lane| outputs.next_multiple_of(of_lane * self.lanes));
         if 4 * more <= 5 * few { 4 } else { 2 }
     }
 
-    /// Outputs with those that are none.
+    /// Outputs with the surplus ones, which are zero.
     fn padded(&self, outputs: usize) -> usize {
         outputs.next_multiple_of(self.outputs_of_lane(outputs) * self.lanes)
     }
