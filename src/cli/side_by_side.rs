@@ -57,7 +57,7 @@ pub fn run(args: &CompareArgs, console: Console) -> Result<u8, Failure> {
         common: by_name(&settings.common),
         of_methods: settings.of_methods.iter().map(|(m, own)| (m.as_str(), by_name(own))).collect(),
     };
-    let mut folder = OutputFolder::reserve(out, "compare")?;
+    let mut folder = OutputFolder::reserve(out, "compare", &mut ())?;
     let page = page::write_comparison(
         &format!("{} compared", counted(runs.len(), "run")),
         &runs,

@@ -68,11 +68,8 @@ pub fn compare(
     }
     let seed = records[0].seed();
     let name = format!("compare-{}-ipc{ipc}-seed{seed}", short(&data.name));
-    let mut folder = OutputFolder::reserve(out, &name)?;
+    let mut folder = OutputFolder::reserve(out, &name, observer)?;
     let place = |method: Method| folder.path().join(method.name());
-    let mut made = folder.made().to_vec();
-    made.extend(tasks.iter().map(|(method, ..)| place(*method)));
-    observer.see(Event::Made(&made));
     setup.begins(observer);
 
     let whole = tasks.iter().find(|(method, ..)| *method == Method::Whole);
@@ -110,7 +107,7 @@ pub fn compare(
             continue;
         }
         observer.see(Event::Method { method, number, of: tasks.len() });
-        let ran = OutputFolder::reserve(Some(&place(method)), "").and_then(|mut own| {
+        let ran = OutputFolder::reserve(Some(&place(method)), "", observer).and_then(|mut own| {
             Task::new(&setup, record, CHECKPOINT_EVERY)?.run(&mut own, observer)
         });
         match ran.map(|ran| ran.figures) {

@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    Error, PlaceFault, Record, Result,
+    Error, Event, Observer, PlaceFault, Record, Result,
     files::{LOCK, RECORD, RUNS},
     lock::Lock,
     record::pictures,
@@ -80,18 +80,24 @@ impl OutputFolder {
         }
     }
 
-    /// The folder that was asked for, or a new one named after the run.
-    pub fn reserve(out: Option<&Path>, run_name: &str) -> Result<Self> {
+    /// The folder that was asked for, or a new one named after the run. The observer sees which folders were made
+    /// before there is anything in them, so that a program that ends at once leaves none behind.
+    pub fn reserve(
+        out: Option<&Path>,
+        run_name: &str,
+        observer: &mut dyn Observer,
+    ) -> Result<Self> {
         Self::check(out)?;
         match out {
-            Some(path) => Self::exactly(path),
-            None => Self::fresh(Path::new(RUNS), run_name),
+            Some(path) => Self::exactly(path, observer),
+            None => Self::fresh(Path::new(RUNS), run_name, observer),
         }
     }
 
-    fn exactly(path: &Path) -> Result<Self> {
+    fn exactly(path: &Path, observer: &mut dyn Observer) -> Result<Self> {
         let mut folder = Self::at(path.to_path_buf());
         folder.make(path).map_err(|error| place(path, true, PlaceFault::Uncreatable(error)))?;
+        observer.see(Event::Made(&folder.made));
         folder.lock = Some(Lock::of(path)?);
         // It was empty when it was checked, but another run may have used it since.
         if holds_results(path) {
@@ -101,7 +107,7 @@ impl OutputFolder {
         Ok(folder)
     }
 
-    fn fresh(parent: &Path, name: &str) -> Result<Self> {
+    fn fresh(parent: &Path, name: &str, observer: &mut dyn Observer) -> Result<Self> {
         let mut folder = Self::at(parent.join(name));
         let failed = |path: &Path, error| place(path, false, PlaceFault::Uncreatable(error));
         folder.make(parent).map_err(|error| failed(parent, error))?;
@@ -115,6 +121,7 @@ impl OutputFolder {
             count += 1;
         }
         folder.made.push(folder.path.clone());
+        observer.see(Event::Made(&folder.made));
         folder.lock = Some(Lock::of(&folder.path)?);
         Ok(folder)
     }
@@ -139,11 +146,6 @@ impl OutputFolder {
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
-    }
-
-    /// The folders that this run made, the outermost first.
-    pub fn made(&self) -> &[PathBuf] {
-        &self.made
     }
 
     /// Keeps the folder: it holds results now.
@@ -201,7 +203,7 @@ fn place(path: &Path, asked: bool, fault: PlaceFault) -> Error {
 }
 
 /// Whether a folder holds more than the lock file.
-fn holds_results(folder: &Path) -> bool {
+pub fn holds_results(folder: &Path) -> bool {
     let mut entries = fs::read_dir(folder).into_iter().flatten().flatten();
     entries.any(|entry| entry.file_name() != LOCK)
 }
@@ -269,29 +271,50 @@ mod tests {
         let runs = place.path().join("runs");
         let mut folders = Vec::new();
         for expected in ["a", "a-2", "a-3"] {
-            let folder = OutputFolder::fresh(&runs, "a").unwrap();
+            let folder = OutputFolder::fresh(&runs, "a", &mut ()).unwrap();
             assert_eq!(folder.path(), runs.join(expected));
             folders.push(folder);
         }
         folders[1].keep();
         drop(folders);
         assert_eq!(entries(&runs), 1, "only the kept one stays");
-        drop(OutputFolder::fresh(&runs, "a").unwrap());
+        drop(OutputFolder::fresh(&runs, "a", &mut ()).unwrap());
         assert!(runs.join("a-2").is_dir());
     }
 
     #[test]
     fn a_failed_run_leaves_no_folder() {
         let place = tempfile::tempdir().unwrap();
-        drop(OutputFolder::exactly(&place.path().join("x/y/z")).unwrap());
+        drop(OutputFolder::exactly(&place.path().join("x/y/z"), &mut ()).unwrap());
         assert_eq!(entries(place.path()), 0);
 
         let mine = place.path().join("mine");
         fs::create_dir(&mine).unwrap();
-        drop(OutputFolder::exactly(&mine.join("new")).unwrap());
-        drop(OutputFolder::exactly(&mine).unwrap());
+        drop(OutputFolder::exactly(&mine.join("new"), &mut ()).unwrap());
+        drop(OutputFolder::exactly(&mine, &mut ()).unwrap());
         assert!(mine.is_dir(), "what was there before stays");
         assert_eq!(entries(&mine), 0);
+    }
+
+    #[test]
+    fn folders_are_told_before_anything_lies_in_them() {
+        struct Told(Vec<PathBuf>);
+        impl Observer for Told {
+            fn see(&mut self, event: Event<'_>) {
+                if let Event::Made(folders) = event {
+                    assert_eq!(entries(folders.last().unwrap()), 0);
+                    self.0.extend(folders.iter().cloned());
+                }
+            }
+        }
+        let place = tempfile::tempdir().unwrap();
+        let (outer, run) = (place.path().join("x"), place.path().join("x/y"));
+        let mut told = Told(Vec::new());
+        let folder = OutputFolder::exactly(&run, &mut told).unwrap();
+        assert_eq!(told.0, [outer.clone(), run]);
+        drop(folder);
+        let folder = OutputFolder::fresh(&outer, "a", &mut told).unwrap();
+        assert_eq!(told.0[2..], [outer, folder.path().into()]);
     }
 
     /// A signal may come while the record is being written.
@@ -330,12 +353,12 @@ mod tests {
         // It made the folder, but the other was faster from there.
         let mut second = OutputFolder::at(path.clone());
         second.make(&path).unwrap();
-        let first = OutputFolder::exactly(&path).unwrap();
+        let first = OutputFolder::exactly(&path, &mut ()).unwrap();
         fs::write(path.join(RECORD), "what the first was asked").unwrap();
         assert!(Lock::of(&path).is_err());
         drop(second);
         assert_eq!(entries(&path), 2, "the record and the lock");
-        assert!(!OutputFolder::exactly(&path).unwrap_err().is_usage());
+        assert!(!OutputFolder::exactly(&path, &mut ()).unwrap_err().is_usage());
         assert_eq!(entries(&path), 2);
 
         // The first is done by the time that the second gets the lock.
@@ -343,7 +366,7 @@ mod tests {
         fs::write(path.join("synthetic.safetensors"), "the first's").unwrap();
         first.keep();
         drop(first);
-        let refused = OutputFolder::exactly(&path).unwrap_err();
+        let refused = OutputFolder::exactly(&path, &mut ()).unwrap_err();
         assert!(refused.to_string().contains("not empty"), "{refused}");
         assert_eq!((refused.is_usage(), entries(&path)), (true, 3));
     }
@@ -354,7 +377,7 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         fs::write(place.path().join(LOCK), "").unwrap();
         OutputFolder::check(Some(place.path())).unwrap();
-        drop(OutputFolder::exactly(place.path()).unwrap());
+        drop(OutputFolder::exactly(place.path(), &mut ()).unwrap());
         fs::write(place.path().join("results"), "").unwrap();
         assert!(OutputFolder::check(Some(place.path())).unwrap_err().is_usage());
     }
@@ -363,7 +386,7 @@ mod tests {
     fn a_folder_that_is_taken_away_is_made_again() {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("x/y");
-        let mut folder = OutputFolder::exactly(&path).unwrap();
+        let mut folder = OutputFolder::exactly(&path, &mut ()).unwrap();
         folder.restore().unwrap();
         fs::remove_dir_all(place.path().join("x")).unwrap();
         folder.restore().unwrap();
@@ -399,7 +422,7 @@ mod tests {
     fn saved_results_stay() {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("x/y");
-        let folder = OutputFolder::exactly(&path).unwrap();
+        let folder = OutputFolder::exactly(&path, &mut ()).unwrap();
         fs::write(path.join("synthetic.safetensors"), "hours of work").unwrap();
         drop(folder);
         assert!(path.join("synthetic.safetensors").is_file());
@@ -413,16 +436,16 @@ mod tests {
         for path in [place.path(), &file, &file.join("below"), Path::new("")] {
             for failure in [
                 OutputFolder::check(Some(path)).unwrap_err(),
-                OutputFolder::reserve(Some(path), "").unwrap_err(),
+                OutputFolder::reserve(Some(path), "", &mut ()).unwrap_err(),
             ] {
                 assert!(failure.is_usage());
                 assert!(matches!(failure, Error::Place { asked: true, .. }), "{failure}");
             }
         }
-        assert!(OutputFolder::fresh(&file, "a").unwrap_err().is_usage());
+        assert!(OutputFolder::fresh(&file, "a", &mut ()).unwrap_err().is_usage());
         assert_eq!(fs::read(&file).unwrap(), b"mine");
         // The part that could be made is gone again.
-        assert!(OutputFolder::exactly(&place.path().join("new/\0name")).is_err());
+        assert!(OutputFolder::exactly(&place.path().join("new/\0name"), &mut ()).is_err());
         assert_eq!(entries(place.path()), 1);
     }
 }

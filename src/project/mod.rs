@@ -68,7 +68,7 @@ pub use error::{Error, FolderFault, JoinFault, Left, PlaceFault, Result};
 pub use evaluate::{Saved, WidthFrom, check_evaluations, keep, report_of, run_of};
 pub use expected::{Evaluations, Expected, Series};
 pub use figures::{Figures, Losses, Point, Seconds, Seeds};
-pub use folder::{OutputFolder, remove_empty};
+pub use folder::{OutputFolder, holds_results, remove_empty};
 pub use join::{Joined, join};
 pub use method::Method;
 pub use observer::{Event, Job, Observer};

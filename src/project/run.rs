@@ -79,8 +79,7 @@ pub fn run(
     OutputFolder::check_for(out, &record.data.name)?;
     let task = Task::new(setup, &record, checkpoint_every)?;
     let name = format!("{}-seed{}", task.record.name(), task.record.seed());
-    let mut folder = OutputFolder::reserve(out, &name)?;
-    observer.see(Event::Made(folder.made()));
+    let mut folder = OutputFolder::reserve(out, &name, observer)?;
     setup.begins(observer);
     task.run(&mut folder, observer)
 }

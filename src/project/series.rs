@@ -47,8 +47,7 @@ pub fn repeat(
     OutputFolder::check_for(out, &record.data.name)?;
     Task::new(setup, &record, checkpoint_every)?;
     let name = format!("{}-seed{seed}-runs{runs}", record.name());
-    let mut folder = OutputFolder::reserve(out, &name)?;
-    observer.see(Event::Made(folder.made()));
+    let mut folder = OutputFolder::reserve(out, &name, observer)?;
     let repeats = Repeats { runs, seed, run: record.begun_on(&setup.gpu) };
     repeats.write(&folder.path().join(SEEDS))?;
     folder.keep();
@@ -127,9 +126,8 @@ fn one(
     }
     let mut folder = match path.is_dir() {
         true => OutputFolder::again(path)?,
-        false => OutputFolder::reserve(Some(path), "")?,
+        false => OutputFolder::reserve(Some(path), "", observer)?,
     };
-    observer.see(Event::Made(folder.made()));
     let ran = Task::new(setup, asked, checkpoint_every)
         .and_then(|task| task.run(&mut folder, observer))
         .map_err(|error| Error::Seed {

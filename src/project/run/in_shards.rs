@@ -201,7 +201,7 @@ fn one(
     let is = Adapter::of(&setup.gpu);
     let mut folder = match part.folder.is_dir() {
         true => OutputFolder::again(&part.folder)?,
-        false => OutputFolder::reserve(Some(&part.folder), "")?,
+        false => OutputFolder::reserve(Some(&part.folder), "", observer)?,
     };
     if part.folder.join(CHECKPOINT).is_file()
         && let Ok(Record { adapter: was, .. }) = Record::read(&part.folder.join(RECORD))
