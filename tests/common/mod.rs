@@ -3,14 +3,46 @@
 // Two test programs have it, and one of them does without some.
 #![allow(dead_code)]
 
-use std::sync::OnceLock;
+use std::sync::{
+    OnceLock,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use dm_wgpu::{AdapterChoice, Gpu, Kernels, Precision, wgpu};
 
-/// The GPU of all tests of a program: the first adapter that is found, a software one too.
+/// A device that tests use in turn.
+struct Bench {
+    gpu: OnceLock<Gpu>,
+    families: OnceLock<Vec<Gpu>>,
+    users: AtomicUsize,
+}
+
+/// A device does the work of all threads in turn, and a software device leaves a core idle whenever one of its threads
+/// waits for the others. But each compiles its own kernels, so that several only pay where tests use the same few.
+static BENCHES: [Bench; crate::DEVICES] = [const {
+    Bench { gpu: OnceLock::new(), families: OnceLock::new(), users: AtomicUsize::new(0) }
+}; crate::DEVICES];
+
+/// What a thread works at for as long as it lives.
+struct Seat(&'static Bench);
+
+thread_local! {
+    static SEAT: Seat = {
+        let fewest = BENCHES.iter().min_by_key(|bench| bench.users.load(Ordering::Relaxed)).unwrap();
+        fewest.users.fetch_add(1, Ordering::Relaxed);
+        Seat(fewest)
+    };
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.0.users.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The GPU of a test: the first adapter that is found, a software one too.
 pub fn gpu() -> &'static Gpu {
-    static GPU: OnceLock<Gpu> = OnceLock::new();
-    GPU.get_or_init(|| {
+    SEAT.with(|seat| seat.0).gpu.get_or_init(|| {
         Gpu::headless_blocking(&AdapterChoice::default()).unwrap_or_else(|error| {
             panic!(
                 "no GPU to test on: {error}\n\
@@ -52,8 +84,7 @@ pub fn open(
 
 /// [`gpu`] once for each family of kernels that its adapter supports.
 pub fn gpus() -> &'static [Gpu] {
-    static GPUS: OnceLock<Vec<Gpu>> = OnceLock::new();
-    GPUS.get_or_init(|| {
+    SEAT.with(|seat| seat.0).families.get_or_init(|| {
         let with = |kernels| gpu().clone().with_kernels(kernels).ok();
         let supported: Vec<_> = Kernels::ALL.into_iter().filter_map(with).collect();
         let names: Vec<_> = supported.iter().map(|gpu| gpu.kernels().name()).collect();

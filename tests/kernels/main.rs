@@ -33,6 +33,9 @@ use common::{Rng, dot, norm as length};
 use dm_wgpu::testing::Images;
 use proptest::test_runner::{Config, RngSeed};
 
+/// These tests compile nearly all kernels, which every device does for itself.
+const DEVICES: usize = 1;
+
 /// All tests that depend on the size of subgroups. Mesa's default on CPUs is eight lanes, so few users have sixteen; the tests
 /// take as long as on eight.
 #[test]

@@ -29,6 +29,9 @@ mod shards;
 
 use std::sync::{Arc, OnceLock};
 
+/// Two tests at a time, each on a device of its own.
+const DEVICES: usize = 2;
+
 use common::Rng;
 use dm_wgpu::{Condensation, Dataset, DatasetInfo, Settings, SyntheticSet, data};
 

@@ -7,7 +7,7 @@ use tempfile::{TempDir, tempdir};
 
 use crate::helpers::{json, program, succeed, text, words};
 
-const TINY: &str = "--dataset glyphs --ipc 1 --width 8 --batch-real 8 --iterations 2 --seed 3 \
+const TINY: &str = "--dataset glyphs --ipc 1 --width 8 --depth 1 --batch-real 8 --iterations 2 --seed 3 \
                     --eval-nets 2 --eval-epochs 3";
 
 fn run(place: &TempDir, more: &str) -> String {
@@ -27,7 +27,9 @@ fn mean(object: &Value) -> f64 {
 fn an_accuracy_stands_beside_that_of_random_images_of_equal_storage() {
     let place = tempdir().unwrap();
     let told = run(&place, "--out a");
-    let random = words("--dataset glyphs --ipc 1 --width 8 --seed 3 --eval-nets 2 --eval-epochs 3");
+    let random = words(
+        "--dataset glyphs --ipc 1 --width 8 --depth 1 --seed 3 --eval-nets 2 --eval-epochs 3",
+    );
     succeed(program(&place).args(random).args(words("--method random --out random")));
     let (a, random) = (report(&place, "a"), report(&place, "random"));
     for part in ["mean", "std", "runs"] {
@@ -129,7 +131,7 @@ fn what_is_missing_is_measured_on_resuming() {
     use std::io::{BufRead, BufReader};
 
     let place = tempdir().unwrap();
-    let asked = "--dataset glyphs --ipc 1 --width 8 --batch-real 8 --iterations 2 --eval-nets 1 \
+    let asked = "--dataset glyphs --ipc 1 --width 8 --depth 1 --batch-real 8 --iterations 2 --eval-nets 1 \
                  --eval-epochs 400";
     succeed(program(&place).args(words(asked)).args(["--out", "whole", "--quiet"]));
     let mut child = start(program(&place).args(words(asked)).args(["--out", "run"]));

@@ -159,8 +159,9 @@ fn the_table_is_aligned_and_says_what_it_ran_on() {
 
 #[test]
 fn every_method_is_timed() {
-    let methods = Matching::ALL.map(Matching::name);
-    for method in methods {
+    // Other tests time dm.
+    let methods = Matching::ALL.into_iter().filter(|method| *method != Matching::Dm);
+    for method in methods.map(Matching::name) {
         let told = tiny(&["--method", method, "--json", "--quiet"]);
         let report: Value = serde_json::from_str(&text(&told.stdout)).unwrap();
         assert_eq!(report["method"], method);

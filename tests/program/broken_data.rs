@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use crate::helpers::{
     mnist::{self, IMAGES, NAMES, idx, images, labels},
-    program,
+    program, words,
 };
 
 /// A MNIST of 20 training and 10 test images, of which `change` may spoil something.
@@ -20,7 +20,7 @@ fn data(change: impl FnOnce(&mut [Vec<u8>; 4])) -> TempDir {
 
 fn run(place: &Path, data: &Path) -> Output {
     let mut command = program(place);
-    command.args(["--dataset", "mnist", "--ipc", "1", "--iterations", "1", "--width", "8"]);
+    command.args(words("--dataset mnist --ipc 1 --iterations 1 --width 8 --depth 1"));
     command.args(["--batch-real", "2", "--data-dir"]).arg(data).output().unwrap()
 }
 

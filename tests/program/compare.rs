@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use serde_json::Value;
 
 use super::evaluate::EVALUATION;
-use crate::helpers::{json, program, succeed, text};
+use crate::helpers::{json, program, succeed, text, words};
 
 #[test]
 fn a_comparison_has_every_method_and_is_reproducible() {
@@ -13,7 +13,9 @@ fn a_comparison_has_every_method_and_is_reproducible() {
     let compare = |out: &str, methods: &str, how: &[&str]| {
         let mut command = program(&place);
         command.args(["compare", "--dataset", "glyphs", "--ipc", "1", "--iterations", "2"]);
-        command.args(["--width", "8", "--batch-real", "8", "--out", out]).args(EVALUATION);
+        command
+            .args(words(&format!("--width 8 --depth 1 --batch-real 8 --out {out}")))
+            .args(EVALUATION);
         command.args(["--methods", methods]).args(how);
         let output = succeed(&mut command);
         (output, json(&place.path().join(out).join("compare.json")))
@@ -64,7 +66,7 @@ fn one_method_that_fails_leaves_the_others_their_results() {
     let place = tempfile::tempdir().unwrap();
     let mut command = program(&place);
     command.args(["compare", "--dataset", "glyphs", "--methods", "dm,random", "--ipc", "1"]);
-    command.args(["--iterations", "3", "--width", "8", "--batch-real", "8", "--out", "out"]);
+    command.args(words("--iterations 3 --width 8 --depth 1 --batch-real 8 --out out"));
     // The pixels leave all numbers behind.
     command.args(["--lr-img", "1e38", "--eval-nets", "1", "--eval-epochs", "2"]);
     let output = command.output().unwrap();
@@ -86,7 +88,7 @@ fn ctrl_c_leaves_a_table_that_says_what_was_not_run() {
     let place = tempfile::tempdir().unwrap();
     let mut command = program(&place);
     command.args(["compare", "--dataset", "glyphs", "--methods", "dm,random", "--ipc", "1"]);
-    command.args(["--iterations", "1000000", "--width", "8", "--batch-real", "8", "--out", "out"]);
+    command.args(words("--iterations 1000000 --width 8 --depth 1 --batch-real 8 --out out"));
     let mut child = start(&mut command);
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
     assert!(lines.any(|line| line.starts_with("iteration ")), "it never began");
@@ -100,7 +102,7 @@ fn ctrl_c_leaves_a_table_that_says_what_was_not_run() {
     assert_eq!((&rows[0][..3], rows[0].len()), (&["dm", "10", "interrupted"][..], 4), "{out}");
     assert_eq!(rows[1], ["random", "not", "run"]);
     let go_on = "go on     dm-wgpu --resume out/dm\n          dm-wgpu compare --dataset glyphs --ipc 1 \
-                 --iterations 1000000 --width 8 --batch-real 8 --methods random";
+                 --iterations 1000000 --width 8 --depth 1 --batch-real 8 --methods random";
     assert!(rest.join("\n").ends_with(go_on), "{rest:?}");
     let table = json(&place.path().join("out/compare.json"));
     assert_eq!(table["interrupted"], true);
@@ -114,7 +116,7 @@ fn methods_are_compared_by_several_kinds_of_network() {
     let place = tempfile::tempdir().unwrap();
     let mut command = program(&place);
     command.args(["compare", "--dataset", "glyphs", "--ipc", "1", "--iterations", "2"]);
-    command.args(["--width", "8", "--batch-real", "8", "--out", "out"]).args(EVALUATION);
+    command.args(words("--width 8 --depth 1 --batch-real 8 --out out")).args(EVALUATION);
     command.args(["--methods", "random,dm", "--eval-net", "convnet,mlp", "--quiet"]);
     let output = succeed(&mut command);
     let told = text(&output.stdout);

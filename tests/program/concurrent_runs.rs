@@ -15,7 +15,7 @@ use crate::helpers::{self, program, set, text};
 fn start(place: &TempDir, out: &str) -> Child {
     let mut command = program(place);
     command.args(["--dataset", "glyphs", "--ipc", "1", "--iterations", "3", "--snapshots", "0"]);
-    command.args(["--width", "8", "--batch-real", "8", "--no-eval", "--out", out]);
+    command.args(["--width", "8", "--depth", "1", "--batch-real", "8", "--no-eval", "--out", out]);
     helpers::start(&mut command)
 }
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use zip::{ZipWriter, write::SimpleFileOptions};
 
-use crate::helpers::{GLYPHS, json, program, succeed, text};
+use crate::helpers::{GLYPHS, json, program, succeed, text, words};
 
 pub const EVALUATION: [&str; 7] =
     ["--no-baseline", "--eval-nets", "2", "--eval-epochs", "3", "--memory-budget", "256MiB"];
@@ -15,7 +15,7 @@ pub const EVALUATION: [&str; 7] =
 /// A run with an evaluation of seconds.
 fn tiny(place: &TempDir) -> Command {
     let mut command = program(place);
-    command.args(["--dataset", "glyphs", "--ipc", "1", "--iterations", "4", "--width", "8"]);
+    command.args(words("--dataset glyphs --ipc 1 --iterations 4 --width 8 --depth 1"));
     command.args(["--batch-real", "8"]).args(EVALUATION);
     command
 }
@@ -106,7 +106,7 @@ fn every_format_of_a_set_gives_the_accuracy_of_its_run() {
     };
     npz(&place.path().join("floats.npz"), &arrays("<f4", floats));
     npz(&place.path().join("doubles.npz"), &arrays("<f8", doubles));
-    let foreign = ["--dataset", "glyphs", "--eval-width", "6"];
+    let foreign = ["--dataset", "glyphs", "--eval-width", "6", "--eval-depth", "1"];
     for arguments in [
         vec!["run"],
         vec!["run/synthetic.safetensors"],
@@ -204,7 +204,7 @@ fn no_eval_leaves_the_accuracy_out() {
     let place = tempfile::tempdir().unwrap();
     let mut command = program(&place);
     command.args(["--dataset", "glyphs", "--ipc", "1", "--method", "random", "--out", "run"]);
-    let output = succeed(command.args(["--no-eval", "--width", "8"]));
+    let output = succeed(command.args(words("--no-eval --width 8 --depth 1")));
     assert!(!text(&output.stdout).contains("accuracy"));
     let report = json(&place.path().join("run/report.json"));
     assert_eq!((&report["accuracy"], &report["evaluation"]), (&Value::Null, &Value::Null));
@@ -220,7 +220,7 @@ fn method_whole_measures_all_training_images_and_leaves_no_set() {
     let place = tempfile::tempdir().unwrap();
     let mut command = program(&place);
     command.args(["--dataset", "glyphs", "--method", "whole", "--out", "run"]);
-    command.args(["--width", "2", "--depth", "1", "--eval-nets", "1", "--eval-epochs", "1"]);
+    command.args(words("--width 2 --depth 1 --eval-nets 1 --eval-epochs 1"));
     let out = text(&succeed(&mut command).stdout);
     assert!(
         out.contains(" % (1 network of width 2, 1 epoch, DM's protocol, ") && !out.contains('±'),
@@ -244,7 +244,7 @@ fn ctrl_c_during_the_evaluation_keeps_the_set() {
 
     let place = tempfile::tempdir().unwrap();
     let mut command = program(&place);
-    command.args(["--dataset", "glyphs", "--ipc", "1", "--iterations", "1", "--width", "8"]);
+    command.args(words("--dataset glyphs --ipc 1 --iterations 1 --width 8 --depth 1"));
     command.args(["--batch-real", "8", "--eval-epochs", "100000", "--out", "run"]);
     let mut child = start(&mut command);
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);

@@ -27,7 +27,7 @@ fn of<'a>(events: &'a [Value], name: &str) -> Vec<&'a Value> {
     events.iter().filter(|event| event["event"] == name).collect()
 }
 
-const TINY: &str = "--dataset glyphs --ipc 1 --iterations 4 --width 8 --batch-real 8 \
+const TINY: &str = "--dataset glyphs --ipc 1 --iterations 4 --width 8 --depth 1 --batch-real 8 \
                     --eval-nets 2 --eval-epochs 3";
 
 #[test]

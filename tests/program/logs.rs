@@ -49,7 +49,8 @@ fn verbose_and_rust_log_choose_what_is_logged() {
     let place = tempfile::tempdir().unwrap();
     let mut runs = 0..;
     let mut run = |more: &[&str], environment: &[(&str, &str)]| {
-        let tiny = "--dataset glyphs --ipc 1 --iterations 1 --width 8 --batch-real 4 --no-eval";
+        let tiny =
+            "--dataset glyphs --ipc 1 --iterations 1 --width 8 --depth 1 --batch-real 4 --no-eval";
         let out = place.path().join(runs.next().unwrap_or(0).to_string());
         let mut command = program(&tiny.split(' ').chain(more.iter().copied()).collect::<Vec<_>>());
         let output = command.arg("--out").arg(out).envs(environment.iter().copied());
@@ -102,7 +103,7 @@ fn colours_and_progress_bars_are_for_terminals_that_want_them() {
     let mut runs = 0..;
     let mut run = || {
         let out = place.path().join(runs.next().unwrap_or(0).to_string());
-        let tiny = "--dataset glyphs --ipc 1 --iterations 3 --width 8 --batch-real 4 --no-eval -v";
+        let tiny = "--dataset glyphs --ipc 1 --iterations 3 --width 8 --depth 1 --batch-real 4 --no-eval -v";
         format!("{tiny} --out {}", out.display())
     };
     let coloured = |text: &str| text.contains("\u{1b}[1m") || text.contains("\u{1b}[32m");

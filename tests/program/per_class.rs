@@ -9,7 +9,7 @@ use crate::helpers::{json, program, set, succeed, text, words};
 
 const NUMBERS: &str = "2,2,1,3,3,3,1,2,1,1";
 const COUNTS: [usize; 10] = [2, 2, 1, 3, 3, 3, 1, 2, 1, 1];
-const TINY: &str = "--dataset glyphs --width 8 --batch-real 8 --iterations 3 --lr-img 1";
+const TINY: &str = "--dataset glyphs --width 8 --depth 1 --batch-real 8 --iterations 3 --lr-img 1";
 
 fn run(place: &TempDir, line: &str) -> String {
     let output = succeed(program(place).args(words(line)));
@@ -34,9 +34,11 @@ fn class(set: &SyntheticSet, class: i64) -> Vec<f32> {
 #[test]
 fn each_class_is_as_in_a_run_with_its_number_for_all() {
     let place = tempdir().unwrap();
-    for (method, how) in
-        [("dm", TINY), ("herding", "--dataset glyphs --width 8"), ("random", "--dataset glyphs")]
-    {
+    for (method, how) in [
+        ("dm", TINY),
+        ("herding", "--dataset glyphs --width 8 --depth 1"),
+        ("random", "--dataset glyphs"),
+    ] {
         let asked = format!("{how} --method {method} --no-eval");
         run(&place, &format!("{asked} --ipc {NUMBERS} --out {method}"));
         let uneven = load(&place, method);

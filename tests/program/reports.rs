@@ -7,7 +7,7 @@ use dm_wgpu::SyntheticSet;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::helpers::{json, program, succeed, text};
+use crate::helpers::{json, program, succeed, text, words};
 
 /// Exit code and what is said on stderr.
 fn refused(command: &mut Command) -> (Option<i32>, String) {
@@ -19,7 +19,8 @@ fn refused(command: &mut Command) -> (Option<i32>, String) {
 /// A run of seconds, even on a CPU.
 fn run(place: &TempDir, out: &str, more: &[&str]) {
     let mut command = program(place);
-    command.args(["--dataset", "glyphs", "--ipc", "1", "--width", "8", "--quiet", "--out", out]);
+    command
+        .args(words(&format!("--dataset glyphs --ipc 1 --width 8 --depth 1 --quiet --out {out}")));
     succeed(command.args(["--eval-nets", "2", "--eval-epochs", "2"]).args(more));
 }
 

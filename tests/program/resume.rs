@@ -15,7 +15,7 @@ use crate::helpers::{json, program, set, signal, start, succeed, text, wait_for,
 
 /// A run of seconds, even on a CPU, with a checkpoint after every iteration.
 pub const TINY: &str =
-    "--dataset glyphs --ipc 1 --width 8 --batch-real 8 --checkpoint-every 0.000001";
+    "--dataset glyphs --ipc 1 --width 8 --depth 1 --batch-real 8 --checkpoint-every 0.000001";
 /// How it is judged, where it is.
 const JUDGED: &str = "--eval-nets 1 --eval-epochs 3";
 
@@ -124,7 +124,8 @@ fn a_run_killed_during_its_evaluation_repeats_only_that() {
 #[test]
 fn a_run_killed_before_its_first_checkpoint_begins_again() {
     let place = tempfile::tempdir().unwrap();
-    let asked = "--dataset glyphs --ipc 1 --width 8 --batch-real 8 --no-eval --iterations 30";
+    let asked =
+        "--dataset glyphs --ipc 1 --width 8 --depth 1 --batch-real 8 --no-eval --iterations 30";
     succeed(program(&place).args(words(asked)).args(["--out", "whole"]));
     let mut command = program(&place);
     command.args(words(asked)).args(words("--checkpoint-every 0 --out run"));
@@ -187,8 +188,7 @@ fn a_finished_run_says_so_and_can_be_extended() {
 #[test]
 fn a_killed_selection_begins_again() {
     let place = tempfile::tempdir().unwrap();
-    let asked =
-        "--dataset glyphs --method random --ipc 1 --width 8 --eval-nets 1 --eval-epochs 200";
+    let asked = "--dataset glyphs --method random --ipc 1 --width 8 --depth 1 --eval-nets 1 --eval-epochs 200";
     let mut command = program(&place);
     command.args(words(asked)).args(["--out", "run"]);
     killed(&mut command, &place.path().join("run/images/9/000.png"));

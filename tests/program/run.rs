@@ -10,13 +10,13 @@ use std::{
 use dm_wgpu::{Settings, SyntheticSet};
 use tempfile::TempDir;
 
-use crate::helpers::{program, succeed, text};
+use crate::helpers::{program, succeed, text, words};
 
 /// A run of seconds, even on a CPU.
 fn tiny(place: &TempDir) -> Command {
     let mut command = program(place);
     command.args(["--dataset", "glyphs", "--ipc", "1", "--iterations", "2"]);
-    command.args(["--width", "8", "--batch-real", "8", "--no-eval"]);
+    command.args(words("--width 8 --depth 1 --batch-real 8 --no-eval"));
     command
 }
 
@@ -344,7 +344,7 @@ fn ctrl_c_saves_the_finished_iterations() {
 
     let place = tempfile::tempdir().unwrap();
     let mut child = program(&place)
-        .args(["--dataset", "glyphs", "--ipc", "1", "--iterations", "1000000", "--width", "8"])
+        .args(words("--dataset glyphs --ipc 1 --iterations 1000000 --width 8 --depth 1"))
         .args(["--batch-real", "8", "--out", "run"])
         .stdout(Stdio::null())
         .stderr(Stdio::piped())

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use crate::helpers::{mnist, program, set, start, succeed, text, wait_for, words};
 
 /// With a checkpoint after every iteration.
-const TINY: &str = "--ipc 1 --width 8 --no-eval --checkpoint-every 0.000001";
+const TINY: &str = "--ipc 1 --width 8 --depth 1 --no-eval --checkpoint-every 0.000001";
 
 fn glyphs(place: &TempDir, more: &str) -> Command {
     let mut command = program(place);

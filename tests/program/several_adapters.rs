@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use crate::helpers::{json, program, set, start, succeed, text, wait_for, words};
 
-const TINY: &str = "--dataset glyphs --ipc 1 --width 8 --batch-real 8 --snapshots 2";
+const TINY: &str = "--dataset glyphs --ipc 1 --width 8 --depth 1 --batch-real 8 --snapshots 2";
 
 /// A folder, and what makes Vulkan's loader find the device twice.
 struct Two {

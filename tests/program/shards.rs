@@ -15,7 +15,8 @@ use crate::helpers::{json, program, set, succeed, text, words};
 #[cfg(target_os = "linux")]
 use crate::helpers::{start, tool};
 
-const TINY: &str = "--dataset glyphs --ipc 1 --width 8 --batch-real 8 --iterations 5 --snapshots 2";
+const TINY: &str =
+    "--dataset glyphs --ipc 1 --width 8 --depth 1 --batch-real 8 --iterations 5 --snapshots 2";
 
 fn tiny(place: &TempDir, more: &str) -> Command {
     let mut command = program(place);

@@ -30,18 +30,26 @@ fn every_golden_vector() {
     }
 }
 
-/// On a device with no more than every WebGPU has, and no optional feature.
+/// On a device with no more than every WebGPU has, and no optional feature, by the kernels that it takes.
 #[test]
 fn every_golden_vector_at_webgpus_limits() {
+    check_at_webgpus_limits(Kernels::Tiles);
+}
+
+#[test]
+#[ignore = "these kernels have no more there than elsewhere; `make test-full` runs it"]
+fn every_golden_vector_at_webgpus_limits_by_plain_kernels() {
+    check_at_webgpus_limits(Kernels::Plain);
+}
+
+fn check_at_webgpus_limits(kernels: Kernels) {
     if at_limits().is_some() {
         return println!("skipped: every_golden_vector has such a device here");
     }
     let modest = device_of(wgpu::Limits::default());
     assert!(modest.device().features().is_empty() && modest.kernels() == Kernels::Tiles);
-    for kernels in [Kernels::Plain, Kernels::Tiles] {
-        let gpu = modest.clone().with_kernels(kernels).unwrap();
-        harness::check(&harness::folders(), &Shaders(&gpu), Tolerance::GOLDEN).assert_passed();
-    }
+    let gpu = modest.with_kernels(kernels).unwrap();
+    harness::check(&harness::folders(), &Shaders(&gpu), Tolerance::GOLDEN).assert_passed();
 }
 
 /// By cooperative matrices, where the adapter has such.
