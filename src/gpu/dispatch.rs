@@ -24,7 +24,7 @@ pub(crate) struct Dispatch {
 impl Kernel {
     /// A dispatch of `grid` workgroups with these override constants and bindings, in slot order.
     ///
-    /// Compiles the pipeline unless this device has it already.
+    /// The pipeline is compiled when the preparation that asks for it ends, unless this device has it already.
     pub fn dispatch(
         &self,
         gpu: &Gpu,
@@ -55,7 +55,7 @@ pub(crate) fn dispatch<'a>(
         .collect();
     let bind_group = gpu.device().create_bind_group(&wgpu::BindGroupDescriptor {
         label: Some(name),
-        layout: &pipeline.layout,
+        layout: pipeline.layout(),
         entries: &entries,
     });
     // The kernel that paints a picture has a grid of two dimensions.
@@ -97,7 +97,7 @@ impl Dispatch {
         grid: [u32; 3],
     ) {
         pass.push_debug_group(&self.label);
-        pass.set_pipeline(&self.pipeline.raw);
+        pass.set_pipeline(self.pipeline.raw());
         pass.set_bind_group(0, &self.bind_group, &[]);
         pass.set_bind_group(1, first, &[]);
         pass.dispatch_workgroups(grid[0], grid[1], grid[2]);

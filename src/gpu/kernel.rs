@@ -1,8 +1,11 @@
 //! A kernel on the Rust side: its WGSL, its bindings, and the pipelines made from it.
 
-use std::{borrow::Cow, sync::Arc};
+use std::{
+    borrow::Cow,
+    sync::{Arc, Mutex, OnceLock},
+};
 
-use super::{Field, Fields, Gpu, pace::Pace};
+use super::{Field, Fields, Gpu, pace::Pace, unpoisoned};
 use crate::clock::Instant;
 
 /// One WGSL file with its bindings, all in group 0, numbered from 0. Group 1 is where a slice of the grid
@@ -63,14 +66,70 @@ pub(crate) fn compile_as(
     pipeline(gpu, name, || source.into(), slots, constants);
 }
 
+/// A pipeline that is compiled when it is first needed, or with others before.
 #[derive(Debug)]
 pub(super) struct Pipeline {
-    pub raw: wgpu::ComputePipeline,
-    pub layout: wgpu::BindGroupLayout,
+    raw: OnceLock<wgpu::ComputePipeline>,
+    source: Source,
     pub pace: Pace,
 }
 
-/// The pipeline of this source, compiled unless this device has it already.
+/// What a pipeline is compiled from.
+#[derive(Debug)]
+struct Source {
+    device: wgpu::Device,
+    groups: [wgpu::BindGroupLayout; 2],
+    cache: Option<wgpu::PipelineCache>,
+    name: String,
+    /// Empty once it is compiled.
+    wgsl: Mutex<String>,
+    constants: Vec<(String, f64)>,
+}
+
+impl Pipeline {
+    pub fn raw(&self) -> &wgpu::ComputePipeline {
+        self.raw.get_or_init(|| self.source.compile())
+    }
+
+    /// The layout of group 0.
+    pub fn layout(&self) -> &wgpu::BindGroupLayout {
+        &self.source.groups[0]
+    }
+}
+
+impl Source {
+    fn compile(&self) -> wgpu::ComputePipeline {
+        let begun = Instant::now();
+        let (device, label) = (&self.device, Some(&*self.name));
+        let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
+            label,
+            source: wgpu::ShaderSource::Wgsl(std::mem::take(&mut *unpoisoned(&self.wgsl)).into()),
+        });
+        let constants: Vec<_> = self.constants.iter().map(|(name, v)| (&**name, *v)).collect();
+        let raw = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+            label,
+            layout: Some(&device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+                label,
+                bind_group_layouts: &self.groups.each_ref().map(Some),
+                immediate_size: 0,
+            })),
+            module: &module,
+            entry_point: Some("main"),
+            compilation_options: wgpu::PipelineCompilationOptions {
+                constants: &constants,
+                // Every kernel writes workgroup memory before it reads it. Zeroing it takes time if the
+                // driver can't do it, because one invocation does it for all.
+                zero_initialize_workgroup_memory: false,
+            },
+            cache: self.cache.as_ref(),
+        });
+        let ms = 1e3 * begun.elapsed().as_secs_f64();
+        log::debug!("compiled {} {:?} in {ms:.1} ms", self.name, self.constants);
+        raw
+    }
+}
+
+/// The pipeline of this source, which this device may have already.
 pub(super) fn pipeline<'a>(
     gpu: &Gpu,
     name: &str,
@@ -82,8 +141,6 @@ pub(super) fn pipeline<'a>(
     if let Some(known) = gpu.pipelines().get(&key) {
         return known.clone();
     }
-    let begun = Instant::now();
-    let device = gpu.device();
     let buffer = |read_only| wgpu::BindingType::Buffer {
         ty: wgpu::BufferBindingType::Storage { read_only },
         has_dynamic_offset: false,
@@ -112,38 +169,76 @@ pub(super) fn pipeline<'a>(
             count: None,
         })
         .collect();
-    let layout = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
+    let layout = gpu.device().create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
         label: Some(name),
         entries: &entries,
     });
-    let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
-        label: Some(name),
-        source: wgpu::ShaderSource::Wgsl(source()),
-    });
-    let raw = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-        label: Some(name),
-        layout: Some(&device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
-            label: Some(name),
-            bind_group_layouts: &[Some(&layout), Some(gpu.shared.first_groups.layout())],
-            immediate_size: 0,
-        })),
-        module: &module,
-        entry_point: Some("main"),
-        compilation_options: wgpu::PipelineCompilationOptions {
-            constants,
-            // Every kernel writes workgroup memory before it reads it. Zeroing it takes time if the
-            // driver can't do it, because one invocation does it for all.
-            zero_initialize_workgroup_memory: false,
-        },
-        cache: gpu.cache.as_ref(),
-    });
-    let made = Arc::new(Pipeline { raw, layout, pace: Pace::default() });
-    let took = begun.elapsed();
-    log::debug!("compiled {key} in {:.1} ms", 1e3 * took.as_secs_f64());
+    let source = Source {
+        device: gpu.device().clone(),
+        groups: [layout, gpu.shared.first_groups.layout().clone()],
+        cache: gpu.cache.clone(),
+        name: name.to_owned(),
+        wgsl: Mutex::new(source().into_owned()),
+        constants: constants.iter().map(|&(name, value)| (name.to_owned(), value)).collect(),
+    };
+    let raw = OnceLock::new();
+    let made = Arc::new(Pipeline { raw, source, pace: Pace::default() });
     gpu.pipelines().insert(key, made.clone());
-    gpu.note(|so_far| {
-        so_far.pipelines += 1;
-        so_far.compiling += took;
-    });
     made
+}
+
+/// Compiles what nothing has compiled yet, on all cores: a kernel takes milliseconds, by some drivers a second. Returns
+/// the errors of all.
+pub(super) fn compile_all(gpu: &Gpu) -> Vec<wgpu::Error> {
+    let mut missing: Vec<_> =
+        gpu.pipelines().values().filter(|made| made.raw.get().is_none()).cloned().collect();
+    if missing.is_empty() {
+        return Vec::new();
+    }
+    let begun = Instant::now();
+    // Those that take long first, so that the last to be finished is a short one.
+    missing.sort_by_key(|made| std::cmp::Reverse(unpoisoned(&made.source.wgsl).len()));
+    let errors = compile(gpu, &missing);
+    gpu.note(|so_far| {
+        so_far.pipelines += missing.len() as u32;
+        so_far.compiling += begun.elapsed();
+    });
+    errors
+}
+
+#[cfg(target_arch = "wasm32")]
+fn compile(_: &Gpu, missing: &[Arc<Pipeline>]) -> Vec<wgpu::Error> {
+    missing.iter().for_each(|made| drop(made.raw()));
+    Vec::new()
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn compile(gpu: &Gpu, missing: &[Arc<Pipeline>]) -> Vec<wgpu::Error> {
+    use std::{
+        sync::{
+            PoisonError,
+            atomic::{AtomicUsize, Ordering},
+        },
+        thread,
+    };
+
+    let (next, errors) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    let work = || {
+        while let Some(made) = missing.get(next.fetch_add(1, Ordering::Relaxed)) {
+            made.raw();
+        }
+    };
+    thread::scope(|scope| {
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        for _ in 1..cores.min(missing.len()) {
+            // The scopes of one thread do not hear of errors in another.
+            let helper = || unpoisoned(&errors).extend(gpu.errors_of(work));
+            if thread::Builder::new().name("compiling".into()).spawn_scoped(scope, helper).is_err()
+            {
+                break;
+            }
+        }
+        work();
+    });
+    errors.into_inner().unwrap_or_else(PoisonError::into_inner)
 }

@@ -3,7 +3,7 @@
 #[cfg(feature = "testing")]
 use std::sync::atomic::Ordering;
 
-use super::{Gpu, unpoisoned};
+use super::{Gpu, kernel::compile_all, unpoisoned};
 use crate::{Error, Result};
 
 impl Gpu {
@@ -14,11 +14,10 @@ impl Gpu {
         work: impl FnOnce() -> Result<T>,
     ) -> Result<T> {
         self.suffices()?;
-        use wgpu::ErrorFilter::{Internal, OutOfMemory, Validation};
-        let scopes =
-            [Validation, Internal, OutOfMemory].map(|f| self.shared.device.push_error_scope(f));
+        let scopes = self.scopes();
         let before = *unpoisoned(&self.shared.made);
         let result = work();
+        let mut errors = if result.is_ok() { compile_all(self) } else { Vec::new() };
         let after = *unpoisoned(&self.shared.made);
         if after.pipelines > before.pipelines {
             log::info!(
@@ -28,11 +27,7 @@ impl Gpu {
                 after.bytes.saturating_sub(before.bytes) >> 20
             );
         }
-        // All scopes are popped in this order before any answer is awaited: wgpu panics if a scope is popped that is
-        // not the innermost.
-        let answers: Vec<_> = scopes.into_iter().rev().map(wgpu::ErrorScopeGuard::pop).collect();
-        let mut errors = Vec::new();
-        for answer in answers {
+        for answer in answers(scopes) {
             errors.extend(answer.await);
         }
         if let Some(error) = errors.into_iter().next() {
@@ -45,6 +40,19 @@ impl Gpu {
         }
         self.pretended(doing)?;
         result
+    }
+
+    fn scopes(&self) -> [wgpu::ErrorScopeGuard; 3] {
+        use wgpu::ErrorFilter::{Internal, OutOfMemory, Validation};
+        [Validation, Internal, OutOfMemory].map(|filter| self.device().push_error_scope(filter))
+    }
+
+    /// What the device reports while this thread does `work`.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(super) fn errors_of(&self, work: impl FnOnce()) -> Vec<wgpu::Error> {
+        let scopes = self.scopes();
+        work();
+        answers(scopes).into_iter().filter_map(pollster::block_on).collect()
     }
 
     /// Runs `work`, and returns an error if the device has no memory left for it. A browser reports that later; then
@@ -128,6 +136,14 @@ impl Gpu {
             None => Ok(()),
         }
     }
+}
+
+/// What each scope caught. All are popped at once, in this order: wgpu panics if a scope is popped that is not the
+/// innermost.
+fn answers(
+    scopes: [wgpu::ErrorScopeGuard; 3],
+) -> Vec<impl Future<Output = Option<wgpu::Error>> + wgpu::WasmNotSend> {
+    scopes.into_iter().rev().map(wgpu::ErrorScopeGuard::pop).collect()
 }
 
 fn out_of_memory(doing: &str, reason: impl ToString) -> Error {
