@@ -208,7 +208,7 @@ pub(super) fn compile_all(gpu: &Gpu) -> Vec<wgpu::Error> {
 
 #[cfg(target_arch = "wasm32")]
 fn compile(_: &Gpu, missing: &[Arc<Pipeline>]) -> Vec<wgpu::Error> {
-    missing.iter().for_each(|made| drop(made.raw()));
+    missing.iter().for_each(|made| _ = made.raw());
     Vec::new()
 }
 
