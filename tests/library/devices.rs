@@ -1,7 +1,8 @@
 //! Devices with less than most have.
 
 use dm_wgpu::{
-    Condensation, Error, Evaluation, EvaluationSettings, Gpu, Kernels, Loss, TrainingSet, wgpu,
+    Condensation, Error, Evaluation, EvaluationSettings, Gpu, Kernels, Loss, TrainingSet, testing,
+    wgpu,
 };
 
 use crate::{
@@ -69,4 +70,19 @@ fn a_device_with_small_workgroups_gets_plain_kernels() {
         let error = small.with_kernels(Kernels::Tiles).unwrap_err().to_string();
         assert!(error.contains(missing), "{error}");
     }
+}
+
+/// Several threads compile: what one of them finds wrong is an error of what is prepared, and the next attempt begins anew.
+#[test]
+fn a_kernel_that_does_not_compile_is_an_error_whichever_thread_compiles_it() {
+    let dataset = glyphs();
+    let modest = device_of(wgpu::Limits::default());
+    let prepared = || Condensation::new(&modest, dataset.clone(), quick(&dataset, 1)).map(drop);
+    for attempt in 0..8 {
+        let altered = testing::spoil(&modest, "sgd ", |wgsl| wgsl.replace("fn main", "fn main)"));
+        assert_eq!(altered, 1);
+        let error = prepared().expect_err(&format!("attempt {attempt}"));
+        assert!(matches!(error, Error::Gpu { .. }) && error.to_string().contains("sgd"), "{error}");
+    }
+    prepared().unwrap();
 }
