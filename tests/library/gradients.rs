@@ -50,7 +50,8 @@ fn a_seed_decides_every_bit_of_either_method() {
 }
 
 /// In small pieces, with little memory, so that real images are sent in pieces and few classes go at a time; where classes
-/// have different numbers of images; and where a class has more images than go at a time.
+/// have different numbers of images; and where a class has more images than go at a time. One of them
+/// has a second budget.
 #[test]
 fn neither_slices_nor_the_memory_budget_change_a_bit() {
     for (dataset, settings, budgets) in [

@@ -29,11 +29,11 @@ mod shards;
 
 use std::sync::{Arc, OnceLock};
 
-/// Two tests at a time, each on a device of its own.
-const DEVICES: usize = 2;
-
 use common::Rng;
 use dm_wgpu::{Condensation, Dataset, DatasetInfo, Settings, SyntheticSet, data};
+
+/// Two tests at a time, each on a device of its own.
+const DEVICES: usize = 2;
 
 fn glyphs() -> Arc<Dataset> {
     static GLYPHS: OnceLock<Arc<Dataset>> = OnceLock::new();

@@ -7,8 +7,8 @@ use tempfile::{TempDir, tempdir};
 
 use crate::helpers::{json, program, succeed, text, words};
 
-const TINY: &str = "--dataset glyphs --ipc 1 --width 8 --depth 1 --batch-real 8 --iterations 2 --seed 3 \
-                    --eval-nets 2 --eval-epochs 3";
+const TINY: &str = "--dataset glyphs --ipc 1 --width 8 --depth 1 --batch-real 8 --iterations 2 \
+                    --seed 3 --eval-nets 2 --eval-epochs 3";
 
 fn run(place: &TempDir, more: &str) -> String {
     text(&succeed(program(place).args(words(&format!("{TINY} {more}")))).stdout)
@@ -131,8 +131,8 @@ fn what_is_missing_is_measured_on_resuming() {
     use std::io::{BufRead, BufReader};
 
     let place = tempdir().unwrap();
-    let asked = "--dataset glyphs --ipc 1 --width 8 --depth 1 --batch-real 8 --iterations 2 --eval-nets 1 \
-                 --eval-epochs 400";
+    let asked = "--dataset glyphs --ipc 1 --width 8 --depth 1 --batch-real 8 --iterations 2 \
+                 --eval-nets 1 --eval-epochs 400";
     succeed(program(&place).args(words(asked)).args(["--out", "whole", "--quiet"]));
     let mut child = start(program(&place).args(words(asked)).args(["--out", "run"]));
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);

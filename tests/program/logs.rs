@@ -103,7 +103,8 @@ fn colours_and_progress_bars_are_for_terminals_that_want_them() {
     let mut runs = 0..;
     let mut run = || {
         let out = place.path().join(runs.next().unwrap_or(0).to_string());
-        let tiny = "--dataset glyphs --ipc 1 --iterations 3 --width 8 --depth 1 --batch-real 4 --no-eval -v";
+        let tiny = "--dataset glyphs --ipc 1 --iterations 3 --width 8 --depth 1 --batch-real 4 \
+                    --no-eval -v";
         format!("{tiny} --out {}", out.display())
     };
     let coloured = |text: &str| text.contains("\u{1b}[1m") || text.contains("\u{1b}[32m");

@@ -188,7 +188,8 @@ fn a_finished_run_says_so_and_can_be_extended() {
 #[test]
 fn a_killed_selection_begins_again() {
     let place = tempfile::tempdir().unwrap();
-    let asked = "--dataset glyphs --method random --ipc 1 --width 8 --depth 1 --eval-nets 1 --eval-epochs 200";
+    let asked = "--dataset glyphs --method random --ipc 1 --width 8 --depth 1 --eval-nets 1 \
+                 --eval-epochs 200";
     let mut command = program(&place);
     command.args(words(asked)).args(["--out", "run"]);
     killed(&mut command, &place.path().join("run/images/9/000.png"));

@@ -126,7 +126,8 @@ fn a_signal_before_the_first_iteration_has_a_last_word() {
 #[test]
 fn a_long_series_says_beforehand_how_long_it_takes() {
     let place = tempfile::tempdir().unwrap();
-    let asked = "--dataset glyphs --ipc 1 --width 8 --depth 1 --batch-real 8 --iterations 100000000 --no-eval";
+    let asked = "--dataset glyphs --ipc 1 --width 8 --depth 1 --batch-real 8 \
+                 --iterations 100000000 --no-eval";
     let expected = |more: &str| {
         let mut child = start(program(&place).args(words(&format!("{more} {asked}"))));
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
