@@ -15,13 +15,13 @@ import time
 
 import numpy as np
 import torch
-from torch import nn
 from torch.nn import functional as F
 
-from pytorch import BATCH, ConvNet, augment, draw, strategy
+from networks import NAMES, network
+from pytorch import BATCH, SHAPES, augment, draw, strategy
 
 MEAN, STD = 0.1307, 0.3081
-CLASSES = 10
+CLASSES, CHANNELS, SIZE, DEPTH = SHAPES["mnist"]
 # By images per class, for DC and DSA: updates of the pixels per network, and epochs of training between two updates.
 LOOPS = {1: (1, 1), 10: (10, 50), 20: (20, 25), 30: (30, 20), 40: (40, 15), 50: (50, 10)}
 
@@ -39,64 +39,6 @@ def mnist(folder, part):
     return images, torch.from_numpy(labels.astype(np.int64))
 
 
-def block(inner, outer, norm=True, padding=1):
-    layers = [nn.Conv2d(inner, outer, 3, padding=padding)]
-    return layers + [nn.GroupNorm(outer, outer)] * norm + [nn.ReLU(inplace=True)]
-
-
-class Residual(nn.Module):
-    def __init__(self, inner, outer, stride):
-        super().__init__()
-        self.body = nn.Sequential(
-            nn.Conv2d(inner, outer, 3, stride, 1, bias=False),
-            nn.GroupNorm(outer, outer),
-            nn.ReLU(inplace=True),
-            nn.Conv2d(outer, outer, 3, 1, 1, bias=False),
-            nn.GroupNorm(outer, outer),
-        )
-        self.shortcut = nn.Sequential()
-        if stride != 1 or inner != outer:
-            self.shortcut = nn.Sequential(nn.Conv2d(inner, outer, 1, stride, bias=False), nn.GroupNorm(outer, outer))
-
-    def forward(self, x):
-        return F.relu(self.body(x) + self.shortcut(x))
-
-
-def network(name, width):
-    """A new random network for MNIST's images."""
-    relu, pool = nn.ReLU(inplace=True), nn.MaxPool2d(2)
-    if name == "convnet":
-        return ConvNet(1, 28, width, 3, CLASSES)
-    if name == "mlp":
-        return nn.Sequential(
-            nn.Flatten(), nn.Linear(784, 128), relu, nn.Linear(128, 128), relu, nn.Linear(128, CLASSES)
-        )
-    if name == "lenet":
-        convolutions = [nn.Conv2d(1, 6, 5, padding=2), relu, pool, nn.Conv2d(6, 16, 5), relu, pool, nn.Flatten()]
-        return nn.Sequential(
-            *convolutions, nn.Linear(400, 120), relu, nn.Linear(120, 84), relu, nn.Linear(84, CLASSES)
-        )
-    if name == "alexnet":
-        first = [nn.Conv2d(1, 128, 5, padding=4), relu, pool, nn.Conv2d(128, 192, 5, padding=2), relu, pool]
-        rest = block(192, 256, False) + block(256, 192, False) + block(192, 192, False)
-        return nn.Sequential(*first, *rest, pool, nn.Flatten(), nn.Linear(192 * 16, CLASSES))
-    if name == "vgg11":
-        layers, inner = [], 1
-        for outer in [64, "pool", 128, "pool", 256, 256, "pool", 512, 512, "pool", 512, 512, "pool"]:
-            if outer == "pool":
-                layers.append(pool)
-            else:
-                layers += block(inner, outer, padding=3 if inner == 1 else 1)
-                inner = outer
-        return nn.Sequential(*layers, nn.Flatten(), nn.Linear(512, CLASSES))
-    assert name == "resnet18", name
-    layers, inner = [nn.Conv2d(1, 64, 3, 1, 1, bias=False), nn.GroupNorm(64, 64), relu], 64
-    for outer, stride in [(64, 1), (128, 2), (256, 2), (512, 2)]:
-        layers += [Residual(inner, outer, stride), Residual(outer, outer, 1)]
-        inner = outer
-    return nn.Sequential(*layers, nn.AvgPool2d(4), nn.Flatten(), nn.Linear(512, CLASSES))
-
-
 def train(net, images, labels, epochs, names):
     """Trains as `dm-wgpu evaluate` does: docs/formulas.md, "The evaluation"."""
     optimiser = torch.optim.SGD(net.parameters(), lr=0.01, momentum=0.9, weight_decay=5e-4)
@@ -106,7 +48,7 @@ def train(net, images, labels, epochs, names):
             seen = images[chosen]
             if names:
                 name = names[torch.randint(0, len(names), ()).item()]
-                seen = augment(name, seen, draw(name, len(chosen), 28, "cpu"))
+                seen = augment(name, seen, draw(name, len(chosen), SIZE, "cpu"))
             optimiser.zero_grad()
             F.cross_entropy(net(seen), labels[chosen]).backward()
             optimiser.step()
@@ -129,8 +71,8 @@ def evaluate(options):
         start, found = time.perf_counter(), []
         for index in range(options.nets):
             torch.manual_seed(1000 * options.seed + index)
-            net = network(name, options.width)
-            train(net, images, labels, options.epochs, strategy(1))
+            net = network(name, CHANNELS, SIZE, options.width, DEPTH, CLASSES)
+            train(net, images, labels, options.epochs, strategy(CHANNELS))
             found.append(100 * accuracy(net, *test))
             print(f"{name} {index}: {found[-1]:.2f} %", file=sys.stderr)
         seconds = time.perf_counter() - start
@@ -148,10 +90,10 @@ def condense(options):
     images, labels = mnist(options.data, "train")
     of_class = [(labels == k).nonzero().flatten() for k in range(CLASSES)]
     if options.method == "dc":
-        synthetic, names = torch.randn(CLASSES * options.ipc, 1, 28, 28), []
+        synthetic, names = torch.randn(CLASSES * options.ipc, CHANNELS, SIZE, SIZE), []
     else:
         first = [own[torch.randperm(len(own))[: options.ipc]] for own in of_class]
-        synthetic, names = images[torch.cat(first)].clone(), strategy(1)
+        synthetic, names = images[torch.cat(first)].clone(), strategy(CHANNELS)
     synthetic.requires_grad_()
     its_labels = torch.arange(CLASSES).repeat_interleave(options.ipc)
     rate = options.lr_img or (1.0 if options.method == "dm" else 0.1)
@@ -164,8 +106,8 @@ def condense(options):
     times = []
     for iteration in range(options.iterations):
         start = time.perf_counter()
-        net = ConvNet(1, 28, options.width, 3, CLASSES)
-        embed = net.blocks
+        net = network("convnet", CHANNELS, SIZE, options.width, DEPTH, CLASSES)
+        embed = net[0]
         weights = [p for p in net.parameters()]
         for step in range(outer):
             loss = torch.zeros(())
@@ -175,11 +117,11 @@ def condense(options):
                 drawn = None
                 if names:
                     name = names[torch.randint(0, len(names), ()).item()]
-                    drawn = (name, draw(name, 1, 28, "cpu"))
+                    drawn = (name, draw(name, 1, SIZE, "cpu"))
                 if options.method == "dm":
                     with torch.no_grad():
-                        target = embed(seen(real, drawn)).flatten(1).mean(0)
-                    loss = loss + (target - embed(seen(made, drawn)).flatten(1).mean(0)).square().sum()
+                        target = embed(seen(real, drawn)).mean(0)
+                    loss = loss + (target - embed(seen(made, drawn)).mean(0)).square().sum()
                     continue
 
                 def gradient(x, create_graph):
@@ -201,7 +143,7 @@ def condense(options):
                         x = synthetic.detach()[chosen]
                         if names:
                             name = names[torch.randint(0, len(names), ()).item()]
-                            x = augment(name, x, draw(name, len(x), 28, "cpu"))
+                            x = augment(name, x, draw(name, len(x), SIZE, "cpu"))
                         learner.zero_grad()
                         F.cross_entropy(net(x), its_labels[chosen]).backward()
                         learner.step()
@@ -226,7 +168,7 @@ def main():
     other = commands.add_parser("evaluate")
     other.add_argument("data", type=pathlib.Path)
     other.add_argument("set", type=pathlib.Path, help="an npz with images and labels")
-    other.add_argument("--net", default="convnet", help="kinds of network, joined by comma: convnet, mlp, lenet, alexnet, vgg11, resnet18")
+    other.add_argument("--net", default="convnet", help=f"kinds of network, joined by comma: {', '.join(NAMES)}")
     other.add_argument("--nets", type=int, default=2, help="networks of each kind")
     other.add_argument("--epochs", type=int, default=300)
     for each in [own, other]:

@@ -12,40 +12,15 @@ import sys
 import time
 
 import torch
-from torch import nn
 from torch.nn import functional as F
+
+from networks import NAMES, network
 
 # name: classes, channels, size, depth
 SHAPES = {"mnist": (10, 1, 28, 3), "cifar10": (10, 3, 32, 3), "tiny-imagenet": (200, 3, 64, 4)}
 MEAN, STD = 0.45, 0.25
 BATCH = 256
 WARM_UP = 2
-
-
-class ConvNet(nn.Module):
-    """`depth` times convolution, instance norm, ReLU, average pool; with `classes`, then a linear layer."""
-
-    def __init__(self, channels, size, width, depth, classes=None):
-        super().__init__()
-        blocks = []
-        for block in range(depth):
-            inner = width if block else channels
-            # MNIST's 28 rows become 32, which can be halved several times.
-            padding = 3 if inner == 1 and not block else 1
-            size = size + 2 * padding - 2
-            blocks += [
-                nn.Conv2d(inner, width, 3, padding=padding),
-                # With one group per channel, this is instance norm with weight and bias.
-                nn.GroupNorm(width, width),
-                nn.ReLU(inplace=True),
-                nn.AvgPool2d(2),
-            ]
-            size //= 2
-        self.blocks = nn.Sequential(*blocks)
-        self.head = nn.Linear(width * size * size, classes) if classes else nn.Identity()
-
-    def forward(self, images):
-        return self.head(self.blocks(images).flatten(1))
 
 
 def strategy(channels):
@@ -128,7 +103,7 @@ def iteration(options, shape, device, layout):
     optimiser = torch.optim.SGD([synthetic], lr=1.0, momentum=0.5)
 
     def step():
-        net = ConvNet(channels, size, options.width, depth).to(device, memory_format=layout)
+        net = network(options.net, channels, size, options.width, depth, classes)[0].to(device, memory_format=layout)
         net.requires_grad_(False)
         loss = torch.zeros((), device=device)
         for k in range(classes):
@@ -157,7 +132,7 @@ def epoch(options, shape, device, layout):
     count = classes * options.ipc
     images = torch.randn(count, channels, size, size, device=device)
     labels = torch.arange(count, device=device) // options.ipc
-    net = ConvNet(channels, size, options.width, depth, classes).to(device, memory_format=layout)
+    net = network(options.net, channels, size, options.width, depth, classes).to(device, memory_format=layout)
     optimiser = torch.optim.SGD(net.parameters(), lr=0.01, momentum=0.9, weight_decay=5e-4)
 
     def step():
@@ -178,7 +153,8 @@ def main():
     parser.add_argument("--what", choices=["iteration", "epoch"], default="iteration")
     parser.add_argument("--shape", choices=list(SHAPES), default="cifar10")
     parser.add_argument("--ipc", type=int, default=10)
-    parser.add_argument("--width", type=int, default=128)
+    parser.add_argument("--net", choices=NAMES, default="convnet")
+    parser.add_argument("--width", type=int, default=128, help="channels of each convolution of the ConvNet")
     parser.add_argument("--batch-real", type=int, default=256)
     parser.add_argument("--iterations", type=int, default=5, help="iterations or epochs to time, after two to warm up")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
@@ -221,6 +197,7 @@ def main():
                 "device": torch.cuda.get_device_name() if on_gpu else f"cpu, {torch.get_num_threads()} threads",
                 "what": options.what,
                 "shape": options.shape,
+                "net": options.net,
                 "ipc": options.ipc,
                 "width": options.width,
                 "batch_real": options.batch_real,
