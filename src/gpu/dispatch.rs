@@ -58,6 +58,7 @@ pub(crate) fn dispatch<'a>(
         layout: pipeline.layout(),
         entries: &entries,
     });
+    pipeline.binds(&bind_group);
     // The kernel that paints a picture has a grid of two dimensions.
     let flat = !slots.contains(&Slot::Picture);
     let (label, whole) = (name.to_owned(), gpu.first_group(0));

@@ -70,25 +70,44 @@ pub(crate) fn compile_as(
 #[derive(Debug)]
 pub(super) struct Pipeline {
     raw: OnceLock<wgpu::ComputePipeline>,
-    source: Source,
+    pub(super) source: Source,
+    /// What its first dispatch binds in group 0, until the preparation ends.
+    pub(super) first: Mutex<Option<wgpu::BindGroup>>,
     pub pace: Pace,
 }
 
 /// What a pipeline is compiled from.
 #[derive(Debug)]
-struct Source {
+pub(super) struct Source {
     device: wgpu::Device,
+    pub(super) entries: Vec<wgpu::BindGroupLayoutEntry>,
     groups: [wgpu::BindGroupLayout; 2],
     cache: Option<wgpu::PipelineCache>,
     name: String,
-    /// Empty once it is compiled.
+    /// Empty once the preparation has ended.
     wgsl: Mutex<String>,
     constants: Vec<(String, f64)>,
 }
 
 impl Pipeline {
     pub fn raw(&self) -> &wgpu::ComputePipeline {
-        self.raw.get_or_init(|| self.source.compile())
+        self.raw.get_or_init(|| {
+            let Source { device, groups, cache, name, constants, .. } = &self.source;
+            let begun = Instant::now();
+            let raw = self.source.compile(device, groups.each_ref(), cache.as_ref());
+            log::debug!(
+                "compiled {name} {constants:?} in {:.1} ms",
+                1e3 * begun.elapsed().as_secs_f64()
+            );
+            raw
+        })
+    }
+
+    /// Keeps what a dispatch binds, if it is the first.
+    pub fn binds(&self, group: &wgpu::BindGroup) {
+        if self.raw.get().is_none() {
+            unpoisoned(&self.first).get_or_insert_with(|| group.clone());
+        }
     }
 
     /// The layout of group 0.
@@ -98,19 +117,24 @@ impl Pipeline {
 }
 
 impl Source {
-    fn compile(&self) -> wgpu::ComputePipeline {
-        let begun = Instant::now();
-        let (device, label) = (&self.device, Some(&*self.name));
+    /// Compiles it for a device, which may be another than its own.
+    pub fn compile(
+        &self,
+        device: &wgpu::Device,
+        groups: [&wgpu::BindGroupLayout; 2],
+        cache: Option<&wgpu::PipelineCache>,
+    ) -> wgpu::ComputePipeline {
+        let label = Some(&*self.name);
         let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
             label,
-            source: wgpu::ShaderSource::Wgsl(std::mem::take(&mut *unpoisoned(&self.wgsl)).into()),
+            source: wgpu::ShaderSource::Wgsl(unpoisoned(&self.wgsl).clone().into()),
         });
         let constants: Vec<_> = self.constants.iter().map(|(name, v)| (&**name, *v)).collect();
-        let raw = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+        device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
             label,
             layout: Some(&device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
                 label,
-                bind_group_layouts: &self.groups.each_ref().map(Some),
+                bind_group_layouts: &groups.map(Some),
                 immediate_size: 0,
             })),
             module: &module,
@@ -121,12 +145,22 @@ impl Source {
                 // driver can't do it, because one invocation does it for all.
                 zero_initialize_workgroup_memory: false,
             },
-            cache: self.cache.as_ref(),
-        });
-        let ms = 1e3 * begun.elapsed().as_secs_f64();
-        log::debug!("compiled {} {:?} in {ms:.1} ms", self.name, self.constants);
-        raw
+            cache,
+        })
     }
+
+    /// The layout of group 0.
+    pub fn layout(&self, device: &wgpu::Device) -> wgpu::BindGroupLayout {
+        layout(device, &self.name, &self.entries)
+    }
+}
+
+fn layout(
+    device: &wgpu::Device,
+    name: &str,
+    entries: &[wgpu::BindGroupLayoutEntry],
+) -> wgpu::BindGroupLayout {
+    device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some(name), entries })
 }
 
 /// The pipeline of this source, which this device may have already.
@@ -169,20 +203,17 @@ pub(super) fn pipeline<'a>(
             count: None,
         })
         .collect();
-    let layout = gpu.device().create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
-        label: Some(name),
-        entries: &entries,
-    });
     let source = Source {
         device: gpu.device().clone(),
-        groups: [layout, gpu.shared.first_groups.layout().clone()],
+        groups: [layout(gpu.device(), name, &entries), gpu.shared.first_groups.layout().clone()],
+        entries,
         cache: gpu.cache.clone(),
         name: name.to_owned(),
         wgsl: Mutex::new(source().into_owned()),
         constants: constants.iter().map(|&(name, value)| (name.to_owned(), value)).collect(),
     };
-    let raw = OnceLock::new();
-    let made = Arc::new(Pipeline { raw, source, pace: Pace::default() });
+    let (raw, first, pace) = Default::default();
+    let made = Arc::new(Pipeline { raw, source, first, pace });
     gpu.pipelines().insert(key, made.clone());
     made
 }
@@ -199,6 +230,16 @@ pub(super) fn compile_all(gpu: &Gpu) -> Vec<wgpu::Error> {
     // Those that take long first, so that the last to be finished is a short one.
     missing.sort_by_key(|made| std::cmp::Reverse(unpoisoned(&made.source.wgsl).len()));
     let errors = compile(gpu, &missing);
+    #[cfg(not(target_arch = "wasm32"))]
+    if errors.is_empty()
+        && let Some(adapter) = &gpu.compiles_late
+    {
+        super::jit::run_early(gpu, adapter, &missing);
+    }
+    for made in &missing {
+        *unpoisoned(&made.source.wgsl) = String::new();
+        *unpoisoned(&made.first) = None;
+    }
     gpu.note(|so_far| {
         so_far.pipelines += missing.len() as u32;
         so_far.compiling += begun.elapsed();

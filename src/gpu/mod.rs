@@ -6,6 +6,8 @@ mod caps;
 mod dispatch;
 mod estimate;
 mod first_group;
+#[cfg(not(target_arch = "wasm32"))]
+mod jit;
 mod kernel;
 mod memory;
 mod pace;
@@ -67,6 +69,9 @@ pub struct Gpu {
     caps: Caps,
     /// The caller's cache of compiled pipelines.
     cache: Option<wgpu::PipelineCache>,
+    /// The adapter, if its driver may compile a kernel when it first runs.
+    #[cfg(not(target_arch = "wasm32"))]
+    compiles_late: Option<wgpu::Adapter>,
     submit_target: Duration,
     memory_budget: u64,
 }
@@ -155,7 +160,15 @@ impl Gpu {
             unanswered: Mutex::default(),
         };
         let (submit_target, memory_budget) = (SUBMIT_TARGET, Self::MEMORY_BUDGET);
-        Self { shared: Arc::new(shared), caps, cache: None, submit_target, memory_budget }
+        Self {
+            shared: Arc::new(shared),
+            caps,
+            cache: None,
+            #[cfg(not(target_arch = "wasm32"))]
+            compiles_late: None,
+            submit_target,
+            memory_budget,
+        }
     }
 
     /// Opens an adapter without a window. Blocks until the device is there.
@@ -211,6 +224,10 @@ impl Gpu {
             unpoisoned(&seen).get_or_insert(e.to_string());
         }));
         let mut gpu = Self::assemble(device, queue, info, fault);
+        #[cfg(not(target_arch = "wasm32"))]
+        if gpu.caps.cpu {
+            gpu.compiles_late = Some(adapter);
+        }
         if choice.precision == Precision::F16 {
             gpu = gpu.with_f16(&properties)?;
         }

@@ -70,8 +70,8 @@ impl<'a> From<&'a Texels> for Values<'a> {
 }
 
 impl Texels {
-    /// Bytes of the largest texture.
-    pub const MOST_BYTES: u64 = (ROW * ROW * TEXEL_BYTES) as u64;
+    /// Bytes of the largest texture: of its rows, one is left unused.
+    pub const MOST_BYTES: u64 = (ROW * (ROW - 1) * TEXEL_BYTES) as u64;
 
     /// Whether a device allows such textures, and four of them in a kernel: WebGPU's default limits do.
     pub fn suffices(limits: &wgpu::Limits) -> bool {
@@ -80,31 +80,15 @@ impl Texels {
     }
 
     pub fn zeros(gpu: &Gpu, label: &str, len: usize) -> Self {
-        let [width, height] = Self::sides(len);
-        let size =
-            wgpu::Extent3d { width: width as u32, height: height as u32, depth_or_array_layers: 1 };
         gpu.note(|so_far| so_far.bytes += Self::bytes(len));
-        let raw = gpu.device().create_texture(&wgpu::TextureDescriptor {
-            label: Some(label),
-            size,
-            mip_level_count: 1,
-            sample_count: 1,
-            dimension: wgpu::TextureDimension::D2,
-            format: wgpu::TextureFormat::Rgba32Float,
-            usage: wgpu::TextureUsages::STORAGE_BINDING,
-            view_formats: &[],
-        });
+        let raw = texture(gpu.device(), Some(label), len, wgpu::TextureFormat::Rgba32Float);
         Self { view: raw.create_view(&wgpu::TextureViewDescriptor::default()), len }
     }
 
     /// Bytes that so many texels take: whole rows, four rows at a time, as Mesa's software device allocates them.
     pub fn bytes(len: usize) -> u64 {
-        let [width, height] = Self::sides(len);
+        let [width, height] = sides(len);
         (width * height.next_multiple_of(4) * TEXEL_BYTES) as u64
-    }
-
-    fn sides(len: usize) -> [usize; 2] {
-        [len.clamp(1, ROW), len.div_ceil(ROW).max(1)]
     }
 
     /// Number of texels.
@@ -116,4 +100,31 @@ impl Texels {
     pub fn binding(&self) -> wgpu::BindingResource<'_> {
         wgpu::BindingResource::TextureView(&self.view)
     }
+}
+
+/// A texture for so many texels.
+pub(super) fn texture(
+    device: &wgpu::Device,
+    label: Option<&str>,
+    len: usize,
+    format: wgpu::TextureFormat,
+) -> wgpu::Texture {
+    let [width, height] = sides(len).map(|side| side as u32);
+    device.create_texture(&wgpu::TextureDescriptor {
+        label,
+        size: wgpu::Extent3d { width, height, depth_or_array_layers: 1 },
+        mip_level_count: 1,
+        sample_count: 1,
+        dimension: wgpu::TextureDimension::D2,
+        format,
+        usage: wgpu::TextureUsages::STORAGE_BINDING,
+        view_formats: &[],
+    })
+}
+
+/// Width and height. Mesa's software device compiles a kernel for each way in which the sides of its textures are powers of
+/// two or not. So all are alike: every width is one, no height is.
+fn sides(len: usize) -> [usize; 2] {
+    let (width, height) = (len.next_power_of_two().min(ROW), len.div_ceil(ROW).max(1));
+    [width, if height == 1 { 3 } else { height + usize::from(height.is_power_of_two()) }]
 }
