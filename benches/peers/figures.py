@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Accuracies in PyTorch, to compare with those of `dm-wgpu`. `condense` condenses MNIST; `evaluate` trains networks on a set,
-which `condense` or `dm-wgpu export` wrote as npz, and tests them.
+"""Accuracies in PyTorch, to compare with those of `dm-wgpu`. `condense` condenses MNIST or CIFAR-10; `evaluate` trains
+networks on a set, which `condense` or `dm-wgpu export` wrote as npz, and tests them.
 
 Written from docs/formulas.md and from the table of networks in docs/guide.md. DATA is the folder of MNIST's four files, plain
-or as .gz. The last line on stdout is one JSON object. Needs torch and numpy only.
+or as .gz, or of CIFAR-10's binary batches. The last line on stdout is one JSON object. Needs torch and numpy only.
 """
 import argparse
 import gzip
@@ -20,8 +20,11 @@ from torch.nn import functional as F
 from networks import NAMES, network
 from pytorch import BATCH, SHAPES, augment, draw, strategy
 
-MEAN, STD = 0.1307, 0.3081
-CLASSES, CHANNELS, SIZE, DEPTH = SHAPES["mnist"]
+# Per channel.
+STATISTICS = {
+    "mnist": ([0.1307], [0.3081]),
+    "cifar10": ([0.4914, 0.4822, 0.4465], [0.2023, 0.1994, 0.2010]),
+}
 # By images per class, for DC and DSA: updates of the pixels per network, and epochs of training between two updates.
 LOOPS = {1: (1, 1), 10: (10, 50), 20: (20, 25), 30: (30, 20), 40: (40, 15), 50: (50, 10)}
 
@@ -33,10 +36,18 @@ def idx(folder, name):
     return np.frombuffer(data, np.uint8, offset=4 + 4 * data[3]).reshape(sizes)
 
 
-def mnist(folder, part):
-    images, labels = idx(folder, f"{part}-images-idx3-ubyte"), idx(folder, f"{part}-labels-idx1-ubyte")
-    images = (torch.from_numpy(images.copy()).float()[:, None] / 255 - MEAN) / STD
-    return images, torch.from_numpy(labels.astype(np.int64))
+def load(options, test):
+    """Images and labels of one part of the data set."""
+    if options.shape == "mnist":
+        part = "t10k" if test else "train"
+        images = torch.from_numpy(idx(options.data, f"{part}-images-idx3-ubyte").copy())[:, None]
+        labels = torch.from_numpy(idx(options.data, f"{part}-labels-idx1-ubyte").astype(np.int64))
+    else:
+        names = ["test_batch.bin"] if test else [f"data_batch_{n}.bin" for n in range(1, 6)]
+        rows = np.concatenate([np.fromfile(options.data / name, np.uint8).reshape(-1, 3073) for name in names])
+        labels, images = torch.from_numpy(rows[:, 0].astype(np.int64)), torch.from_numpy(rows[:, 1:].reshape(-1, 3, 32, 32))
+    mean, std = (torch.tensor(of).view(1, -1, 1, 1) for of in STATISTICS[options.shape])
+    return (images.float() / 255 - mean) / std, labels
 
 
 def train(net, images, labels, epochs, names):
@@ -48,7 +59,7 @@ def train(net, images, labels, epochs, names):
             seen = images[chosen]
             if names:
                 name = names[torch.randint(0, len(names), ()).item()]
-                seen = augment(name, seen, draw(name, len(chosen), SIZE, "cpu"))
+                seen = augment(name, seen, draw(name, len(chosen), seen.shape[-1], "cpu"))
             optimiser.zero_grad()
             F.cross_entropy(net(seen), labels[chosen]).backward()
             optimiser.step()
@@ -65,14 +76,15 @@ def evaluate(options):
     arrays = np.load(options.set, allow_pickle=False)
     images = torch.from_numpy(arrays["images"].astype(np.float32))
     labels = torch.from_numpy(arrays["labels"].astype(np.int64))
-    test = mnist(options.data, "t10k")
+    test = load(options, True)
+    classes, channels, size, depth = SHAPES[options.shape]
     out = {}
     for name in options.net.split(","):
         start, found = time.perf_counter(), []
         for index in range(options.nets):
             torch.manual_seed(1000 * options.seed + index)
-            net = network(name, CHANNELS, SIZE, options.width, DEPTH, CLASSES)
-            train(net, images, labels, options.epochs, strategy(CHANNELS))
+            net = network(name, channels, size, options.width, depth, classes)
+            train(net, images, labels, options.epochs, strategy(channels))
             found.append(100 * accuracy(net, *test))
             print(f"{name} {index}: {found[-1]:.2f} %", file=sys.stderr)
         seconds = time.perf_counter() - start
@@ -87,15 +99,16 @@ def rows_apart(a, b):
 
 def condense(options):
     torch.manual_seed(options.seed)
-    images, labels = mnist(options.data, "train")
-    of_class = [(labels == k).nonzero().flatten() for k in range(CLASSES)]
+    images, labels = load(options, False)
+    classes, channels, size, depth = SHAPES[options.shape]
+    of_class = [(labels == k).nonzero().flatten() for k in range(classes)]
     if options.method == "dc":
-        synthetic, names = torch.randn(CLASSES * options.ipc, CHANNELS, SIZE, SIZE), []
+        synthetic, names = torch.randn(classes * options.ipc, channels, size, size), []
     else:
         first = [own[torch.randperm(len(own))[: options.ipc]] for own in of_class]
-        synthetic, names = images[torch.cat(first)].clone(), strategy(CHANNELS)
+        synthetic, names = images[torch.cat(first)].clone(), strategy(channels)
     synthetic.requires_grad_()
-    its_labels = torch.arange(CLASSES).repeat_interleave(options.ipc)
+    its_labels = torch.arange(classes).repeat_interleave(options.ipc)
     rate = options.lr_img or (1.0 if options.method == "dm" else 0.1)
     optimiser = torch.optim.SGD([synthetic], lr=rate, momentum=0.5)
     outer, inner = (1, 0) if options.method == "dm" else LOOPS[options.ipc]
@@ -106,18 +119,18 @@ def condense(options):
     times = []
     for iteration in range(options.iterations):
         start = time.perf_counter()
-        net = network("convnet", CHANNELS, SIZE, options.width, DEPTH, CLASSES)
+        net = network("convnet", channels, size, options.width, depth, classes)
         embed = net[0]
         weights = [p for p in net.parameters()]
         for step in range(outer):
             loss = torch.zeros(())
-            for k in range(CLASSES):
+            for k in range(classes):
                 real = images[of_class[k][torch.randperm(len(of_class[k]))[: options.batch_real]]]
                 made = synthetic[k * options.ipc : (k + 1) * options.ipc]
                 drawn = None
                 if names:
                     name = names[torch.randint(0, len(names), ()).item()]
-                    drawn = (name, draw(name, 1, SIZE, "cpu"))
+                    drawn = (name, draw(name, 1, size, "cpu"))
                 if options.method == "dm":
                     with torch.no_grad():
                         target = embed(seen(real, drawn)).mean(0)
@@ -143,7 +156,7 @@ def condense(options):
                         x = synthetic.detach()[chosen]
                         if names:
                             name = names[torch.randint(0, len(names), ()).item()]
-                            x = augment(name, x, draw(name, len(x), SIZE, "cpu"))
+                            x = augment(name, x, draw(name, len(x), size, "cpu"))
                         learner.zero_grad()
                         F.cross_entropy(net(x), its_labels[chosen]).backward()
                         learner.step()
@@ -172,6 +185,7 @@ def main():
     other.add_argument("--nets", type=int, default=2, help="networks of each kind")
     other.add_argument("--epochs", type=int, default=300)
     for each in [own, other]:
+        each.add_argument("--shape", choices=list(STATISTICS), default="mnist", help="the data set")
         each.add_argument("--width", type=int, default=32, help="channels of each convolution of the ConvNet")
         each.add_argument("--seed", type=int, default=0)
         each.add_argument("--threads", type=int, help="threads of the CPU [default: PyTorch's choice]")
