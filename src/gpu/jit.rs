@@ -29,7 +29,7 @@ pub(super) fn run_early(gpu: &Gpu, adapter: &wgpu::Adapter, made: &[Arc<Pipeline
     let Some(first) = made.first() else { return };
     let run_here = |made: &Pipeline| run(gpu.device(), gpu.queue(), here(gpu, made)?);
     let Some(took) = run_here(first).filter(|&took| took > COMPILING) else { return };
-    let next = AtomicUsize::new(1);
+    let (next, helped) = (AtomicUsize::new(1), AtomicUsize::new(0));
     let others = || made.get(next.fetch_add(1, Ordering::Relaxed));
     let help = || {
         let (device, queue) = open(gpu, adapter)?;
@@ -38,6 +38,7 @@ pub(super) fn run_early(gpu: &Gpu, adapter: &wgpu::Adapter, made: &[Arc<Pipeline
         let found = run_there(first)? < took / 2;
         while found && let Some(made) = others() {
             run_there(made)?;
+            helped.fetch_add(1, Ordering::Relaxed);
         }
         Some(())
     };
@@ -50,9 +51,11 @@ pub(super) fn run_early(gpu: &Gpu, adapter: &wgpu::Adapter, made: &[Arc<Pipeline
         }
         while others().is_some_and(|made| run_here(made).is_some()) {}
     });
+    let helped = helped.into_inner();
+    log::info!("the driver compiled {} kernels early, {helped} of them on other cores", made.len());
 }
 
-/// The same adapter's device once more. What it reports matters to nobody.
+/// A device of the same adapter. What goes wrong on it matters to nobody.
 fn open(gpu: &Gpu, adapter: &wgpu::Adapter) -> Option<(wgpu::Device, wgpu::Queue)> {
     let descriptor = wgpu::DeviceDescriptor {
         label: Some("compiling"),

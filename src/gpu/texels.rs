@@ -128,3 +128,22 @@ fn sides(len: usize) -> [usize; 2] {
     let (width, height) = (len.next_power_of_two().min(ROW), len.div_ceil(ROW).max(1));
     [width, if height == 1 { 3 } else { height + usize::from(height.is_power_of_two()) }]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_driver_cannot_tell_one_texture_from_another() {
+        let most = Texels::MOST_BYTES as usize / TEXEL_BYTES;
+        let rows = [1, 2, 3, 4, 5, 7, 8, 4096, ROW - 1].map(|rows| rows * ROW);
+        for len in [0, 1, 2, 3, 100, 4096, ROW - 1, ROW + 1, most].into_iter().chain(rows) {
+            let [width, height] = sides(len);
+            assert!(width * height >= len && width.max(height) <= ROW, "{len}: {width}×{height}");
+            assert!(
+                width.is_power_of_two() && !height.is_power_of_two(),
+                "{len}: {width}×{height}"
+            );
+        }
+    }
+}

@@ -10,7 +10,7 @@ use std::{
 use dm_wgpu::{Settings, SyntheticSet};
 use tempfile::TempDir;
 
-use crate::helpers::{program, succeed, text, words};
+use crate::helpers::{program, set, succeed, text, words};
 
 /// A run of seconds, even on a CPU.
 fn tiny(place: &TempDir) -> Command {
@@ -18,6 +18,26 @@ fn tiny(place: &TempDir) -> Command {
     command.args(["--dataset", "glyphs", "--ipc", "1", "--iterations", "2"]);
     command.args(words("--width 8 --depth 1 --batch-real 8 --no-eval"));
     command
+}
+
+#[test]
+fn a_cold_start_compiles_early_and_changes_no_bit() {
+    let place = tempfile::tempdir().unwrap();
+    let cold = place.path().join("cache");
+    let run = |out: &str| {
+        let mut command = program(&place);
+        command.args(words("--dataset glyphs --ipc 1 --iterations 2 --width 8 --depth 2"));
+        command.args(words("--batch-real 8 --no-eval -vv --out")).arg(out);
+        command
+    };
+    let told = text(&succeed(run("cold").env("MESA_SHADER_CACHE_DIR", &cold)).stderr);
+    assert!(!told.contains("while compiling early"), "{told}");
+    // Other drivers compile when a kernel is made.
+    if told.contains("llvmpipe") && std::env::var_os("DM_WGPU_LIMITS").is_none() {
+        assert!(told.contains("kernels early"), "{told}");
+    }
+    succeed(&mut run("warm"));
+    assert!(set(&place, "cold") == set(&place, "warm"), "other images");
 }
 
 fn names(folder: &Path) -> BTreeSet<String> {
