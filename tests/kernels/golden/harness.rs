@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use dm_wgpu::Layer;
+use dm_wgpu::{Layer, PoolKind};
 
 use super::{
     engine::Engine,
@@ -112,7 +112,8 @@ fn files_of(folder: &Path) -> Result<Vec<PathBuf>> {
 
 fn check_file(path: &Path, engine: &dyn Engine, tolerance: Tolerance) -> Line {
     let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let mut errors = Errors { tolerance, values: 0.0, gradients: 0.0, failures: vec![] };
+    let mut errors =
+        Errors { tolerance, switched: 1.0, values: 0.0, gradients: 0.0, failures: vec![] };
     let mut line = Line { file, case: "?".into(), worst: None, failures: vec![] };
     let checked = match Vectors::read(path).and_then(|vectors| vectors.case()) {
         Ok(Case::Augment(case)) => {
@@ -276,6 +277,12 @@ fn check_network(case: &NetworkCase, engine: &dyn Engine, errors: &mut Errors) -
     // ReLUs again, which batch norms over few images magnify, and so does each step: of deeper networks
     // only what has gone through them once is compared.
     let once = errors.tolerance == Tolerance::F16 && convolutions(case.net.layers()) > 3;
+    // If two values of a window change places, one loses a gradient that the other gains: twice the square of what a ReLU
+    // gains or loses. Of four normal values the largest two are 1.03 · √2 / 0.4 = 3.6 times as likely to be as close
+    // as rounding is off as one is to be as close to zero.
+    if maximum(case.net.layers()) {
+        errors.allow_for(1.0 + 2.0 * 3.6);
+    }
     for (how, out) in engine.network(case)? {
         for (s, reference) in case.logits.iter().enumerate().take(if once { 1 } else { usize::MAX })
         {
@@ -349,6 +356,8 @@ fn check_gradients(case: &GradientsCase, engine: &dyn Engine, errors: &mut Error
 }
 
 fn check_unroll(case: &UnrollCase, engine: &dyn Engine, errors: &mut Errors) -> Result<()> {
+    // Each step of the training switches ReLUs of its own, and so do the real images behind them.
+    errors.allow_for(case.raw.len() as f64 + 1.0);
     for (how, out) in engine.unroll(case)? {
         let what = |name: &str| format!("{how}: {name}");
         if let Some(losses) = &out.inner_losses {
@@ -381,9 +390,16 @@ fn convolutions(layers: &[Layer]) -> usize {
     layers.iter().map(of).sum()
 }
 
+/// Whether one of these layers chooses the largest value of each window.
+fn maximum(layers: &[Layer]) -> bool {
+    layers.iter().any(|layer| matches!(layer, Layer::Pool { kind: PoolKind::Max, .. }))
+}
+
 /// The worst of a file's errors, and a failure for each one over its tolerance.
 struct Errors {
     tolerance: Tolerance,
+    /// How many times as far off gradients may be.
+    switched: f64,
     values: f64,
     gradients: f64,
     failures: Vec<String>,
@@ -395,8 +411,16 @@ impl Errors {
         self.values = self.values.max(error);
     }
     fn gradient(&mut self, what: &str, out: &[f32], reference: &[f32]) {
-        let error = self.compare(what, out, reference, self.tolerance.gradients);
+        let limit = self.switched * self.tolerance.gradients;
+        let error = self.compare(what, out, reference, limit);
         self.gradients = self.gradients.max(error);
+    }
+    /// Allows for jumps of gradients, so many times those that the tolerance of f16 is reckoned for. Errors that are
+    /// independent add up as squares.
+    fn allow_for(&mut self, jumps: f64) {
+        if self.tolerance == Tolerance::F16 {
+            self.switched *= jumps.sqrt();
+        }
     }
     fn compare(&mut self, what: &str, out: &[f32], reference: &[f32], limit: f64) -> f64 {
         let error = relative_error(out, reference);
