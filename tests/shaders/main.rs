@@ -88,9 +88,9 @@ fn every_specialisation_is_listed_under_a_name_of_its_own() {
     assert_eq!(count("norm_backward_cpu "), 5);
     // Of one to four input channels per workgroup.
     assert_eq!(count("weight_gradient_cpu_lanes "), 3 * 4 * 5);
-    // On subgroups of 8 and 16, two or four outputs per lane, to a buffer and to a texture: forward without and with bias,
-    // back without and with a stride.
-    assert_eq!(count("product_cpu_lanes "), 2 * 2 * 2 * 4);
+    // Two or four outputs per lane, to a buffer and to a texture: forward without and with bias, back without and with a
+    // stride. On subgroups of 16 with two tiles; on those of 8 with two or four, but with a stride with two.
+    assert_eq!(count("product_cpu_lanes "), 2 * 2 * (4 + 7));
     assert_eq!(count("product_weight_cpu_lanes "), 2 * 3);
     // Tiles of four sizes for convolution alone, on 4 to 64 channels per workgroup; all but one also with fewer
     // tiles. Each for few input channels and for more.

@@ -2,10 +2,10 @@
 // with subgroups of {{ lanes }} lanes; or the gradient at its input. A template, which kernels/template.rs writes
 // out because drivers do not reliably unroll.
 //
-// A workgroup is one subgroup: it has {{ 2 * lanes }} positions of all images of a network, in two tiles, and
+// A workgroup is one subgroup: it has {{ tiles * lanes }} positions of all images of a network, in {{ tiles }} tiles, and
 // {{ outs * lanes }} outputs. A lane loads what its own position of a tile reads, four inputs at a time, and the weights of
-// its own {{ outs }} outputs; subgroupBroadcast brings each value to all lanes. So {{ outs + 2 }} loads serve
-// {{ 8 * outs * lanes }} multiply-adds of each lane.
+// its own {{ outs }} outputs; subgroupBroadcast brings each value to all lanes. So {{ outs + tiles }} loads serve
+// {{ 4 * tiles * outs * lanes }} multiply-adds of each lane.
 {% if apart %}
 //
 // With a stride, a tap reaches every other position: a tile has every other one of a row, and goes through the taps alone.
@@ -27,7 +27,7 @@
 override BIAS: bool;
 
 {# The tiles that go through the taps together. #}
-{% set passes = [[0], [1]] if apart else [[0, 1]] %}
+{% set passes = [[0], [1]] if apart else [range(tiles)] %}
 {% set row = outs * lanes %}
 @compute @workgroup_size({{ lanes }})
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
@@ -40,20 +40,20 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
     let values = params.images_per_net * positions;
     let quads = (inputs + 3u) / 4u;
     let blocks = (outputs + {{ row - 1 }}u) / {{ row }}u;
-    let pairs = (values + {{ 2 * lanes - 1 }}u) / {{ 2 * lanes }}u;
+    let turns = (values + {{ tiles * lanes - 1 }}u) / {{ tiles * lanes }}u;
     let flat = flat_group(group);
-    let net = flat / (blocks * pairs);
+    let net = flat / (blocks * turns);
     if net * params.images_per_net >= params.images {
         return;
     }
     // Neighbouring workgroups read the same of what is more: the same weights if these outnumber the images' values.
-    let own = flat % (blocks * pairs);
+    let own = flat % (blocks * turns);
     let by_weights = kernel * kernel * outputs > params.images_per_net * size * size;
-    let block = select(own % blocks, own / pairs, by_weights);
-    let pair = select(own / blocks, own % pairs, by_weights);
-{% for t in range(2) %}
+    let block = select(own % blocks, own / turns, by_weights);
+    let turn = select(own / blocks, own % turns, by_weights);
+{% for t in range(tiles) %}
     // Surplus lanes repeat the last position and store nothing of it.
-    let mine{{ t }} = pair * {{ 2 * lanes }}u + {{ "2u * lane + " ~ t ~ "u" if apart else (t * lanes) ~ "u + lane" }};
+    let mine{{ t }} = turn * {{ tiles * lanes }}u + {{ "2u * lane + " ~ t ~ "u" if apart else (t * lanes) ~ "u + lane" }};
     let at{{ t }} = parts(min(mine{{ t }}, values - 1u), positions);
     let image{{ t }} = net * params.images_per_net + at{{ t }}.x;
     let place{{ t }} = parts(at{{ t }}.y, params.out_size);
@@ -119,7 +119,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
         }
     }
 {% endfor %}
-{% for t in range(2) %}
+{% for t in range(tiles) %}
     let base{{ t }} = image{{ t }} * outputs * positions + at{{ t }}.y;
 {% endfor %}
 {% for o in range(outs) %}
@@ -130,14 +130,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
             more = bias[net * outputs + min(output, outputs - 1u)];
         }
 {# A position's sum by its place in the workgroup. Four that follow each other are one image's, and a texel. #}
-{% for n in range(0, 2 * lanes, 4 if texels else 1) %}
-{% set t = n % 2 if apart else n // lanes %}{% set i = n // 2 if apart else n % lanes %}
+{% for n in range(0, tiles * lanes, 4 if texels else 1) %}
+{% set t = n % tiles if apart else n // lanes %}{% set i = n // tiles if apart else n % lanes %}
         {
             let to = subgroupBroadcast(base{{ t }}, {{ i }}u) + output * positions;
-            if pair * {{ 2 * lanes }}u + {{ n }}u < values && output < outputs {
+            if turn * {{ tiles * lanes }}u + {{ n }}u < values && output < outputs {
 {% if texels %}
                 let sums = vec4f({% for m in range(n, n + 4) %}{{ ", " if not loop.first -}}
-a{{ m % 2 if apart else m // lanes }}_{{ o }}_{{ m // 2 if apart else m % lanes }}
+a{{ m % tiles if apart else m // lanes }}_{{ o }}_{{ m // tiles if apart else m % lanes }}
 {%- endfor %});
                 textureStore(y, texel(to / 4u), sums + more);
 {% else %}

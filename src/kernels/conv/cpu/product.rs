@@ -1,6 +1,8 @@
 //! Convolutions of any kernel, stride and padding, and linear layers: products of what each position reads and the
 //! weights of each output.
 
+use std::collections::BTreeSet;
+
 use minijinja::context;
 
 use super::{TexelPacking, pack::Taps};
@@ -210,14 +212,17 @@ impl Product {
             bias.map_or(none.binding(), Buffer::binding),
             to.binding(),
         ];
-        let pairs = (batch.images / batch.nets * conv.out_size.pow(2)).div_ceil(2 * self.lanes);
-        let outs = self.own_taps().outputs_of_lane(conv.outputs);
-        let groups = batch.nets * pairs * conv.outputs.div_ceil(outs * self.lanes);
         let way = match direction {
             Direction::Forward => Way::Forward { bias: bias.is_some() },
             Direction::BackwardData => Way::Data { apart: conv.stride > 1 },
         };
-        generate((self.lanes, outs), way, to.texels().is_some())
+        // Linear layers have few positions.
+        let tiles = if conv.out_size > 1 { way.most_tiles(self.lanes) } else { 2 };
+        let values = batch.images / batch.nets * conv.out_size.pow(2);
+        let outs = self.own_taps().outputs_of_lane(conv.outputs);
+        let blocks = conv.outputs.div_ceil(outs * self.lanes);
+        let groups = batch.nets * values.div_ceil(tiles * self.lanes) * blocks;
+        generate((self.lanes, outs, tiles), way, to.texels().is_some())
             .dispatch(gpu, &bindings, fold(groups))
             .flops(self.conv.flops(batch))
     }
@@ -269,7 +274,17 @@ enum Way {
     },
 }
 
-fn generate((lanes, outs): (usize, usize), way: Way, texels: bool) -> Generated {
+impl Way {
+    /// More positions share the loads of weights. Beyond 32, the text outgrows the cache of instructions.
+    fn most_tiles(self, lanes: usize) -> usize {
+        match self {
+            Self::Data { apart: true } => 2,
+            _ => 32 / lanes,
+        }
+    }
+}
+
+fn generate((lanes, outs, tiles): (usize, usize, usize), way: Way, texels: bool) -> Generated {
     let (name, transposed, bias, apart) = match way {
         Way::Forward { bias } => ("forward", false, bias, false),
         Way::Data { apart: false } => ("data", true, false, false),
@@ -277,9 +292,9 @@ fn generate((lanes, outs): (usize, usize), way: Way, texels: bool) -> Generated 
     };
     let to = if texels { " to texels" } else { "" };
     Generated {
-        name: format!("product_cpu_lanes {name} {lanes}×{outs}{to}"),
+        name: format!("product_cpu_lanes {name} {lanes}×{outs}×{tiles}{to}"),
         template: PRODUCT,
-        values: context!(lanes, outs, transposed, apart, texels),
+        values: context!(lanes, outs, tiles, transposed, apart, texels),
         constants: BIAS[usize::from(bias)],
         slots: if texels { TEXEL_SLOTS } else { SLOTS },
     }
@@ -302,8 +317,12 @@ pub(super) fn all() -> Vec<Generated> {
         let forward = [false, true].map(|bias| Way::Forward { bias });
         let data = [false, true].map(|apart| Way::Data { apart });
         for way in [forward, data].concat() {
-            for (outs, texels) in [(2, false), (2, true), (4, false), (4, true)] {
-                all.push(generate((lanes, outs), way, texels));
+            let tiles: BTreeSet<_> = [2, way.most_tiles(lanes)].into();
+            for (outs, tiles) in [2, 4].into_iter().flat_map(|o| tiles.iter().map(move |&t| (o, t)))
+            {
+                for texels in [false, true] {
+                    all.push(generate((lanes, outs, tiles), way, texels));
+                }
             }
         }
         all.extend([1, 2, 4].map(|quads| generate_weight(lanes, quads)));
