@@ -16,6 +16,9 @@ use super::{Gpu, first_group::FirstGroups, kernel::Pipeline, texels, unpoisoned}
 /// What takes longer than this to do nothing is being compiled, not read from disk.
 const COMPILING: Duration = Duration::from_millis(100);
 
+/// Cores beyond these would wait for the longest kernels.
+const MOST_CORES: usize = 8;
+
 /// All that it takes to run a kernel on a device.
 struct Kernel {
     pipeline: wgpu::ComputePipeline,
@@ -44,7 +47,7 @@ pub(super) fn run_early(gpu: &Gpu, adapter: &wgpu::Adapter, made: &[Arc<Pipeline
     };
     thread::scope(|scope| {
         let cores = thread::available_parallelism().map_or(1, NonZero::get);
-        for _ in 1..cores.min(made.len()) {
+        for _ in 1..cores.min(made.len()).min(MOST_CORES) {
             if thread::Builder::new().name("compiling".into()).spawn_scoped(scope, help).is_err() {
                 break;
             }
