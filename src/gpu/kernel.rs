@@ -103,9 +103,24 @@ impl Pipeline {
         })
     }
 
+    pub fn is_compiled(&self) -> bool {
+        self.raw.get().is_some()
+    }
+
+    /// Bytes of its WGSL, until the preparation ends.
+    pub fn text_len(&self) -> usize {
+        unpoisoned(&self.source.wgsl).len()
+    }
+
+    /// The preparation has ended: drops what only compiling needs.
+    pub fn settle(&self) {
+        *unpoisoned(&self.source.wgsl) = String::new();
+        *unpoisoned(&self.first) = None;
+    }
+
     /// Keeps what a dispatch binds, if it is the first.
     pub fn binds(&self, group: &wgpu::BindGroup) {
-        if self.raw.get().is_none() {
+        if !self.is_compiled() {
             unpoisoned(&self.first).get_or_insert_with(|| group.clone());
         }
     }
@@ -216,70 +231,4 @@ pub(super) fn pipeline<'a>(
     let made = Arc::new(Pipeline { raw, source, first, pace });
     gpu.pipelines().insert(key, made.clone());
     made
-}
-
-/// Compiles what nothing has compiled yet, on all cores: a kernel takes milliseconds, by some drivers a second. Returns
-/// the errors of all.
-pub(super) fn compile_all(gpu: &Gpu) -> Vec<wgpu::Error> {
-    let mut missing: Vec<_> =
-        gpu.pipelines().values().filter(|made| made.raw.get().is_none()).cloned().collect();
-    if missing.is_empty() {
-        return Vec::new();
-    }
-    let begun = Instant::now();
-    // Those that take long first, so that the last to be finished is a short one.
-    missing.sort_by_key(|made| std::cmp::Reverse(unpoisoned(&made.source.wgsl).len()));
-    let errors = compile(gpu, &missing);
-    #[cfg(not(target_arch = "wasm32"))]
-    if errors.is_empty()
-        && let Some(adapter) = &gpu.compiles_late
-    {
-        super::jit::run_early(gpu, adapter, &missing);
-    }
-    for made in &missing {
-        *unpoisoned(&made.source.wgsl) = String::new();
-        *unpoisoned(&made.first) = None;
-    }
-    gpu.note(|so_far| {
-        so_far.pipelines += missing.len() as u32;
-        so_far.compiling += begun.elapsed();
-    });
-    errors
-}
-
-#[cfg(target_arch = "wasm32")]
-fn compile(_: &Gpu, missing: &[Arc<Pipeline>]) -> Vec<wgpu::Error> {
-    missing.iter().for_each(|made| _ = made.raw());
-    Vec::new()
-}
-
-#[cfg(not(target_arch = "wasm32"))]
-fn compile(gpu: &Gpu, missing: &[Arc<Pipeline>]) -> Vec<wgpu::Error> {
-    use std::{
-        sync::{
-            PoisonError,
-            atomic::{AtomicUsize, Ordering},
-        },
-        thread,
-    };
-
-    let (next, errors) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
-    let work = || {
-        while let Some(made) = missing.get(next.fetch_add(1, Ordering::Relaxed)) {
-            made.raw();
-        }
-    };
-    thread::scope(|scope| {
-        let cores = thread::available_parallelism().map_or(1, usize::from);
-        for _ in 1..cores.min(missing.len()) {
-            // The scopes of one thread do not hear of errors in another.
-            let helper = || unpoisoned(&errors).extend(gpu.errors_of(work));
-            if thread::Builder::new().name("compiling".into()).spawn_scoped(scope, helper).is_err()
-            {
-                break;
-            }
-        }
-        work();
-    });
-    errors.into_inner().unwrap_or_else(PoisonError::into_inner)
 }

@@ -3,6 +3,7 @@
 mod adapter;
 mod buffer;
 mod caps;
+mod compile;
 mod dispatch;
 mod estimate;
 mod first_group;

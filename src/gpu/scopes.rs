@@ -3,7 +3,7 @@
 #[cfg(feature = "testing")]
 use std::sync::atomic::Ordering;
 
-use super::{Gpu, kernel::compile_all, unpoisoned};
+use super::{Gpu, compile::compile_all, unpoisoned};
 use crate::{Error, Result};
 
 impl Gpu {
