@@ -94,7 +94,7 @@ fn there(device: &wgpu::Device, made: &Pipeline) -> Kernel {
             mapped_at_creation: false,
         })),
     };
-    let resources: Vec<_> = made.source.entries.iter().map(resource).collect();
+    let resources: Vec<_> = made.source.entries().iter().map(resource).collect();
     let bindings: Vec<_> = (0..)
         .zip(&resources)
         .map(|(binding, resource)| wgpu::BindGroupEntry {

@@ -80,7 +80,8 @@ pub(super) struct Pipeline {
 #[derive(Debug)]
 pub(super) struct Source {
     device: wgpu::Device,
-    pub(super) entries: Vec<wgpu::BindGroupLayoutEntry>,
+    #[cfg(not(target_arch = "wasm32"))]
+    entries: Vec<wgpu::BindGroupLayoutEntry>,
     groups: [wgpu::BindGroupLayout; 2],
     cache: Option<wgpu::PipelineCache>,
     name: String,
@@ -164,7 +165,14 @@ impl Source {
         })
     }
 
-    /// The layout of group 0.
+    /// What is bound in group 0.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn entries(&self) -> &[wgpu::BindGroupLayoutEntry] {
+        &self.entries
+    }
+
+    /// The layout of group 0, on a device that may be another.
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn layout(&self, device: &wgpu::Device) -> wgpu::BindGroupLayout {
         layout(device, &self.name, &self.entries)
     }
@@ -221,6 +229,7 @@ pub(super) fn pipeline<'a>(
     let source = Source {
         device: gpu.device().clone(),
         groups: [layout(gpu.device(), name, &entries), gpu.shared.first_groups.layout().clone()],
+        #[cfg(not(target_arch = "wasm32"))]
         entries,
         cache: gpu.cache.clone(),
         name: name.to_owned(),
