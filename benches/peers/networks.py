@@ -1,4 +1,6 @@
 """The networks of docs/guide.md in PyTorch. Each is a pair: what makes the embedding, and the linear layer behind it."""
+import functools
+
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -49,8 +51,8 @@ def layers(name, channels, size, width, depth):
     if name == "lenet":
         first = [nn.Conv2d(channels, 6, 5, padding=2 if grey else 0), relu(), nn.MaxPool2d(2)]
         second = [nn.Conv2d(6, 16, 5), relu(), nn.MaxPool2d(2), nn.Flatten()]
-        flat = nn.Sequential(*first, *second)(torch.zeros(1, channels, size, size)).shape[1]
-        return first + second + [nn.Linear(flat, 120), relu(), nn.Linear(120, 84), relu()]
+        side = ((size if grey else size - 4) // 2 - 4) // 2
+        return first + second + [nn.Linear(16 * side * side, 120), relu(), nn.Linear(120, 84), relu()]
     if name == "alexnet":
         first = [nn.Conv2d(channels, 128, 5, padding=4 if grey else 2), relu(), nn.MaxPool2d(2)]
         second = [nn.Conv2d(128, 192, 5, padding=2), relu(), nn.MaxPool2d(2)]
@@ -74,9 +76,21 @@ def layers(name, channels, size, width, depth):
     return found + [nn.AvgPool2d(4)]
 
 
+def embedding(name, channels, size, width, depth):
+    """A new random network without its last layer."""
+    return nn.Sequential(*layers(name, channels, size, width, depth), nn.Flatten())
+
+
+@functools.cache
+def features(*shape):
+    """Values of an embedding. What is drawn for it changes no draw of others."""
+    _, channels, size, _, _ = shape
+    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        return embedding(*shape)(torch.zeros(2, channels, size, size)).shape[1]
+
+
 def network(name, channels, size, width, depth, classes):
     """A new random network, as a sequence of two: `net[0]` embeds images, `net[1]` recognises classes."""
-    embedding = nn.Sequential(*layers(name, channels, size, width, depth), nn.Flatten())
-    with torch.no_grad():
-        flat = embedding(torch.zeros(2, channels, size, size)).shape[1]
-    return nn.Sequential(embedding, nn.Linear(flat, classes))
+    shape = (name, channels, size, width, depth)
+    last = features(*shape)
+    return nn.Sequential(embedding(*shape), nn.Linear(last, classes))

@@ -14,7 +14,7 @@ import time
 import torch
 from torch.nn import functional as F
 
-from networks import NAMES, network
+from networks import NAMES, embedding, network
 
 # name: classes, channels, size, depth
 SHAPES = {"mnist": (10, 1, 28, 3), "cifar10": (10, 3, 32, 3), "tiny-imagenet": (200, 3, 64, 4)}
@@ -103,7 +103,7 @@ def iteration(options, shape, device, layout):
     optimiser = torch.optim.SGD([synthetic], lr=1.0, momentum=0.5)
 
     def step():
-        net = network(options.net, channels, size, options.width, depth, classes)[0].to(device, memory_format=layout)
+        net = embedding(options.net, channels, size, options.width, depth).to(device, memory_format=layout)
         net.requires_grad_(False)
         loss = torch.zeros((), device=device)
         for k in range(classes):

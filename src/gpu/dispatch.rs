@@ -58,7 +58,10 @@ pub(crate) fn dispatch<'a>(
         layout: pipeline.layout(),
         entries: &entries,
     });
-    pipeline.binds(&bind_group);
+    #[cfg(not(target_arch = "wasm32"))]
+    if gpu.compiles_late.is_some() {
+        pipeline.binds(&bind_group);
+    }
     // The kernel that paints a picture has a grid of two dimensions.
     let flat = !slots.contains(&Slot::Picture);
     let (label, whole) = (name.to_owned(), gpu.first_group(0));

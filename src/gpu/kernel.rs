@@ -116,10 +116,16 @@ impl Pipeline {
     /// The preparation has ended: drops what only compiling needs.
     pub fn settle(&self) {
         *unpoisoned(&self.source.wgsl) = String::new();
+        self.unbind();
+    }
+
+    /// Holds on to no buffers any more.
+    pub fn unbind(&self) {
         *unpoisoned(&self.first) = None;
     }
 
     /// Keeps what a dispatch binds, if it is the first.
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn binds(&self, group: &wgpu::BindGroup) {
         if !self.is_compiled() {
             unpoisoned(&self.first).get_or_insert_with(|| group.clone());

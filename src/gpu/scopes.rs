@@ -17,7 +17,13 @@ impl Gpu {
         let scopes = self.scopes();
         let before = *unpoisoned(&self.shared.made);
         let result = work();
-        let mut errors = if result.is_ok() { compile_all(self) } else { Vec::new() };
+        let mut errors = Vec::new();
+        if result.is_ok() {
+            errors = compile_all(self);
+        } else {
+            // What follows may need the memory that was meant for this.
+            self.pipelines().values().for_each(|made| made.unbind());
+        }
         let after = *unpoisoned(&self.shared.made);
         if after.pipelines > before.pipelines {
             log::info!(
