@@ -2,7 +2,7 @@
 // value several times, and loads from textures are far cheaper than from buffers. Image after image, plane after plane, four
 // pixels of a row per texel. One workgroup per image.
 
-@group(0) @binding(4) var texels: texture_storage_2d<rgba32float, write>;
+@group(0) @binding(4) var<storage, read_write> texels: array<vec4f>;
 
 // Four pixels from column x on, a multiple of four. Planes of 8-bit pixels have no pitch of their own, so these are one word.
 fn source_values(plane: SourcePlane, y: u32, x: u32) -> vec4f {
@@ -30,7 +30,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         let first = first_texel(i, c);
         for (var w = walk(lane, columns); w.y < size; w = step(w)) {
             let values = source_values(plane, w.y, 4u * w.x);
-            textureStore(texels, texel(first + w.y * columns + w.x), values);
+            texels[first + w.y * columns + w.x] = values;
         }
     }
 }

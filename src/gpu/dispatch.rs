@@ -3,8 +3,9 @@
 use std::{borrow::Cow, sync::Arc};
 
 use super::{
-    Cost, Gpu, Kernel, Share, Slot,
+    Cost, Gpu, Kernel, Share, Slot, Values,
     kernel::{Pipeline, pipeline},
+    texels,
 };
 
 /// One kernel over one grid, ready to be encoded.
@@ -19,6 +20,8 @@ pub(crate) struct Dispatch {
     /// Whether its workgroups have flat numbers, so that any number of them can be a slice.
     pub(super) flat: bool,
     pub(super) cost: Cost,
+    /// Encoded behind it, outside of a pass.
+    pub(super) copies: Vec<texels::Copy>,
 }
 
 impl Kernel {
@@ -65,7 +68,8 @@ pub(crate) fn dispatch<'a>(
     // The kernel that paints a picture has a grid of two dimensions.
     let flat = !slots.contains(&Slot::Picture);
     let (label, whole) = (name.to_owned(), gpu.first_group(0));
-    Dispatch { label, pipeline, bind_group, whole, grid, flat, cost: Cost::default() }
+    let (cost, copies) = Default::default();
+    Dispatch { label, pipeline, bind_group, whole, grid, flat, cost, copies }
 }
 
 /// The most slices of a dispatch: enough for any watchdog, few enough to keep a bind group for
@@ -90,8 +94,18 @@ impl Dispatch {
         self
     }
 
+    /// It writes the first `values` of these. If they lie in a texture, they are copied there.
+    pub fn fills<'a>(mut self, written: impl Into<Values<'a>>, values: usize) -> Self {
+        self.copies.extend(written.into().texels().map(|texels| texels.copy(values.div_ceil(4))));
+        self
+    }
+
     pub(super) fn encode(&self, pass: &mut wgpu::ComputePass<'_>) {
         self.encode_grid(pass, &self.whole, self.grid);
+    }
+
+    pub(super) fn encode_copies(&self, encoder: &mut wgpu::CommandEncoder) {
+        self.copies.iter().for_each(|copy| copy.encode(encoder));
     }
 
     fn encode_grid(

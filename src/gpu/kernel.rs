@@ -41,10 +41,8 @@ pub enum Slot {
     Write,
     /// A texture of four 8-bit channels that is written.
     Picture,
-    /// A texture of texels that is only read.
+    /// A texture of texels, which is only read.
     Texels,
-    /// Such a texture that is only written.
-    TexelsWrite,
 }
 
 impl Slot {
@@ -227,7 +225,6 @@ pub(super) fn pipeline<'a>(
                 Slot::Write => buffer(false),
                 Slot::Picture => texture(false, wgpu::TextureFormat::Rgba8Unorm),
                 Slot::Texels => texture(true, wgpu::TextureFormat::Rgba32Float),
-                Slot::TexelsWrite => texture(false, wgpu::TextureFormat::Rgba32Float),
             },
             count: None,
         })

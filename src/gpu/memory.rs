@@ -10,13 +10,14 @@ use std::{
 
 use bytemuck::{AnyBitPattern, NoUninit};
 
-use super::{Buffer, Caps, Gpu, Texels, texels::TEXEL_BYTES};
+use super::{Buffer, Caps, Gpu, Staging, Texels, texels::TEXEL_BYTES};
 use crate::{Error, Result, Text};
 
 /// Where an owner of buffers allocates them.
 pub(crate) trait Memory {
     type Buffer<T: Debug>: Debug + Clone;
     type Texels: Debug;
+    type Staging;
 
     /// The capabilities on which the choice of kernels, and so of buffers, depends.
     fn caps(&self) -> &Caps;
@@ -26,13 +27,17 @@ pub(crate) trait Memory {
     where
         T: NoUninit + AnyBitPattern + Debug;
 
-    /// `len` texels of four f32 each, zero at first.
-    fn texels(&self, label: &str, len: usize) -> Self::Texels;
+    /// `len` texels of four f32 each, zero at first, which kernels write in `staging`.
+    fn texels(&self, label: &str, len: usize, staging: &Self::Staging) -> Self::Texels;
+
+    /// Room to write one at a time of textures of these numbers of texels: no kernel may write two that share it.
+    fn staging(&self, label: &str, lens: impl Iterator<Item = usize>) -> Self::Staging;
 }
 
 impl Memory for Gpu {
     type Buffer<T: Debug> = Buffer<T>;
     type Texels = Texels;
+    type Staging = Staging;
 
     fn caps(&self) -> &Caps {
         self.caps()
@@ -46,9 +51,15 @@ impl Memory for Gpu {
         Buffer::zeros(self, label, len)
     }
 
-    fn texels(&self, label: &str, len: usize) -> Texels {
+    fn texels(&self, label: &str, len: usize, staging: &Staging) -> Texels {
         self.note(|so_far| so_far.declared += Texels::bytes(len));
-        Texels::zeros(self, label, len)
+        Texels::zeros(self, label, len, staging)
+    }
+
+    fn staging(&self, label: &str, lens: impl Iterator<Item = usize>) -> Staging {
+        let lens: Vec<_> = lens.collect();
+        self.note(|so_far| so_far.declared += Staging::bytes(lens.iter().copied()));
+        Staging::new(self, label, lens.into_iter())
     }
 }
 
@@ -73,6 +84,7 @@ pub(crate) struct Line {
 impl Memory for Table {
     type Buffer<T: Debug> = ();
     type Texels = ();
+    type Staging = ();
 
     fn caps(&self) -> &Caps {
         &self.caps
@@ -86,8 +98,13 @@ impl Memory for Table {
         self.add(label, content, Buffer::<T>::bytes(len), false);
     }
 
-    fn texels(&self, label: &str, len: usize) {
+    fn texels(&self, label: &str, len: usize, (): &()) {
         self.add(label, (len * TEXEL_BYTES) as u64, Texels::bytes(len), true);
+    }
+
+    fn staging(&self, label: &str, lens: impl Iterator<Item = usize>) {
+        // It holds no values that the textures do not hold.
+        self.add(label, 0, Staging::bytes(lens), false);
     }
 }
 

@@ -68,6 +68,7 @@ fn waited(gpu: &Gpu, dispatches: &[&Dispatch]) -> Result<Vec<f64>> {
     let time = |dispatch: &&Dispatch| {
         let mut encoder = gpu.device().create_command_encoder(&Default::default());
         dispatch.encode(&mut encoder.begin_compute_pass(&Default::default()));
+        dispatch.encode_copies(&mut encoder);
         let commands = encoder.finish();
         let begun = Instant::now();
         gpu.queue().submit([commands]);
@@ -85,6 +86,7 @@ fn stamped(gpu: &Gpu, dispatches: &[&Dispatch]) -> Result<Vec<f64>> {
         let timestamp_writes = watch.next();
         let descriptor = wgpu::ComputePassDescriptor { label: None, timestamp_writes };
         dispatch.encode(&mut encoder.begin_compute_pass(&descriptor));
+        dispatch.encode_copies(&mut encoder);
     }
     watch.end(&mut encoder);
     let submission = gpu.queue().submit([encoder.finish()]);

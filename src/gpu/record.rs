@@ -27,13 +27,17 @@ impl Recording {
         &self.0
     }
 
-    /// Encodes everything into one compute pass.
+    /// Encodes everything.
     pub fn encode(&self, encoder: &mut wgpu::CommandEncoder, label: &str) {
-        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
-            label: Some(label),
-            timestamp_writes: None,
-        });
-        self.0.iter().for_each(|dispatch| dispatch.encode(&mut pass));
+        for dispatches in passes(&self.0) {
+            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
+                label: Some(label),
+                timestamp_writes: None,
+            });
+            dispatches.iter().for_each(|dispatch| dispatch.encode(&mut pass));
+            drop(pass);
+            dispatches.iter().for_each(|dispatch| dispatch.encode_copies(encoder));
+        }
     }
 
     /// Encodes as much as there is room for, from `place` on, and advances `place`. Returns whether that was all.
@@ -45,17 +49,21 @@ impl Recording {
         encoder: &mut wgpu::CommandEncoder,
         label: &str,
     ) -> bool {
-        if place.dispatch == self.0.len() {
-            return true;
-        }
-        let mut pass = share.begin_pass(gpu, encoder, label);
-        while let Some(dispatch) = self.0.get(place.dispatch) {
-            let count = dispatch.encode_some(gpu, place.group, share, &mut pass);
-            place.group += count;
-            if place.group < dispatch.groups() {
+        for dispatches in passes(&self.0[place.dispatch..]) {
+            if !share.has_room() {
                 return false;
             }
-            *place = Place { dispatch: place.dispatch + 1, group: 0 };
+            let mut pass = share.begin_pass(gpu, encoder, label);
+            for dispatch in dispatches {
+                let count = dispatch.encode_some(gpu, place.group, share, &mut pass);
+                place.group += count;
+                if place.group < dispatch.groups() {
+                    return false;
+                }
+                *place = Place { dispatch: place.dispatch + 1, group: 0 };
+            }
+            drop(pass);
+            dispatches.iter().for_each(|dispatch| dispatch.encode_copies(encoder));
         }
         true
     }
@@ -68,10 +76,14 @@ impl Recording {
         encoder: &mut wgpu::CommandEncoder,
         label: &str,
     ) {
-        let mut pass = share.begin_pass(gpu, encoder, label);
-        for dispatch in &self.0 {
-            dispatch.encode(&mut pass);
-            share.take(&dispatch.pipeline, dispatch.expected(gpu, 0));
+        for dispatches in passes(&self.0) {
+            let mut pass = share.begin_pass(gpu, encoder, label);
+            for dispatch in dispatches {
+                dispatch.encode(&mut pass);
+                share.take(&dispatch.pipeline, dispatch.expected(gpu, 0));
+            }
+            drop(pass);
+            dispatches.iter().for_each(|dispatch| dispatch.encode_copies(encoder));
         }
     }
 
@@ -84,4 +96,9 @@ impl Recording {
         })
         .sum()
     }
+}
+
+/// Runs of dispatches that can be one compute pass: only the last of a run is followed by copies.
+fn passes(dispatches: &[Dispatch]) -> impl Iterator<Item = &[Dispatch]> {
+    dispatches.split_inclusive(|dispatch| !dispatch.copies.is_empty())
 }

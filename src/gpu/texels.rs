@@ -1,6 +1,7 @@
 //! Textures that are used as arrays of four values each. Twin of `shaders/shared/texels.wgsl`.
 //!
-//! On CPU adapters a load from a storage texture costs a fraction of one from a buffer.
+//! On CPU adapters a load from a storage texture costs a fraction of one from a buffer, but a store costs several times as
+//! much. So kernels read textures and write buffers, which are copied to the textures afterwards.
 
 use super::{Buffer, Gpu};
 use crate::{Error, Result};
@@ -14,7 +15,20 @@ pub(super) const TEXEL_BYTES: usize = 16;
 /// `len` texels of four f32 each, in device memory, zero at first.
 #[derive(Debug, Clone)]
 pub(crate) struct Texels {
+    texture: wgpu::Texture,
     view: wgpu::TextureView,
+    staging: Staging,
+    len: usize,
+}
+
+/// Where kernels write texels. Textures share it, of which no kernel writes two.
+#[derive(Debug, Clone)]
+pub(crate) struct Staging(wgpu::Buffer);
+
+/// Takes what a kernel wrote to where it is read.
+#[derive(Debug, Clone)]
+pub(super) struct Copy {
+    texels: Texels,
     len: usize,
 }
 
@@ -48,11 +62,19 @@ impl<'a> Values<'a> {
         }
     }
 
-    /// As a shader's binding.
+    /// As the binding of a shader that reads them.
     pub fn binding(self) -> wgpu::BindingResource<'a> {
         match self {
             Self::Buffer(buffer) => buffer.binding(),
             Self::Texels(texels) => texels.binding(),
+        }
+    }
+
+    /// As the binding of a shader that writes them; its dispatch [`fills`](super::Dispatch::fills) them.
+    pub fn target(self) -> wgpu::BindingResource<'a> {
+        match self {
+            Self::Buffer(buffer) => buffer.binding(),
+            Self::Texels(texels) => texels.target(),
         }
     }
 }
@@ -79,10 +101,11 @@ impl Texels {
         side >= ROW && limits.max_storage_textures_per_shader_stage >= 4
     }
 
-    pub fn zeros(gpu: &Gpu, label: &str, len: usize) -> Self {
+    pub fn zeros(gpu: &Gpu, label: &str, len: usize, staging: &Staging) -> Self {
         gpu.note(|so_far| so_far.bytes += Self::bytes(len));
-        let raw = texture(gpu.device(), Some(label), len, wgpu::TextureFormat::Rgba32Float);
-        Self { view: raw.create_view(&wgpu::TextureViewDescriptor::default()), len }
+        let texture = texture(gpu.device(), Some(label), len, wgpu::TextureFormat::Rgba32Float);
+        let view = texture.create_view(&wgpu::TextureViewDescriptor::default());
+        Self { texture, view, staging: staging.clone(), len }
     }
 
     /// Bytes that so many texels take: whole rows, four rows at a time, as Mesa's software device allocates them.
@@ -96,9 +119,69 @@ impl Texels {
         self.len
     }
 
-    /// As a shader's binding.
+    /// As the binding of a shader that reads them.
     pub fn binding(&self) -> wgpu::BindingResource<'_> {
         wgpu::BindingResource::TextureView(&self.view)
+    }
+
+    /// As the binding of a shader that writes them; its dispatch [`fills`](super::Dispatch::fills) them.
+    pub fn target(&self) -> wgpu::BindingResource<'_> {
+        self.staging.0.as_entire_binding()
+    }
+
+    /// The copy after which the first `len` texels can be read.
+    pub(super) fn copy(&self, len: usize) -> Copy {
+        debug_assert!(len <= self.len, "{len} of {} texels", self.len);
+        Copy { texels: self.clone(), len }
+    }
+}
+
+impl Staging {
+    /// Room for one at a time of textures of these numbers of texels.
+    pub fn new(gpu: &Gpu, label: &str, lens: impl Iterator<Item = usize>) -> Self {
+        let size = Self::bytes(lens);
+        gpu.note(|so_far| so_far.bytes += size);
+        Self(gpu.device().create_buffer(&wgpu::BufferDescriptor {
+            label: Some(label),
+            size,
+            usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC,
+            mapped_at_creation: false,
+        }))
+    }
+
+    pub fn bytes(lens: impl Iterator<Item = usize>) -> u64 {
+        (lens.max().unwrap_or(0).max(1) * TEXEL_BYTES) as u64
+    }
+}
+
+impl Copy {
+    pub fn encode(&self, encoder: &mut wgpu::CommandEncoder) {
+        // Whole rows, and the beginning of one.
+        let [rows, rest] = [self.len / ROW, self.len % ROW];
+        for (y, width, height) in [(0, ROW, rows), (rows, rest, 1)] {
+            if width * height == 0 {
+                continue;
+            }
+            let bytes_per_row = (ROW * TEXEL_BYTES) as u32;
+            let from = wgpu::TexelCopyBufferInfo {
+                buffer: &self.texels.staging.0,
+                layout: wgpu::TexelCopyBufferLayout {
+                    offset: y as u64 * u64::from(bytes_per_row),
+                    bytes_per_row: Some(bytes_per_row),
+                    rows_per_image: None,
+                },
+            };
+            let to = wgpu::TexelCopyTextureInfo {
+                origin: wgpu::Origin3d { x: 0, y: y as u32, z: 0 },
+                ..self.texels.texture.as_image_copy()
+            };
+            let size = wgpu::Extent3d {
+                width: width as u32,
+                height: height as u32,
+                depth_or_array_layers: 1,
+            };
+            encoder.copy_buffer_to_texture(from, to, size);
+        }
     }
 }
 
@@ -117,7 +200,7 @@ pub(super) fn texture(
         sample_count: 1,
         dimension: wgpu::TextureDimension::D2,
         format,
-        usage: wgpu::TextureUsages::STORAGE_BINDING,
+        usage: wgpu::TextureUsages::STORAGE_BINDING | wgpu::TextureUsages::COPY_DST,
         view_formats: &[],
     })
 }

@@ -93,7 +93,7 @@ pub(super) const READ: Kernel = Kernel {
         "shared/source",
         "augment_cpu/read"
     ),
-    slots: &[SLOTS[0], SLOTS[1], SLOTS[2], SLOTS[3], Slot::TexelsWrite],
+    slots: &[SLOTS[0], SLOTS[1], SLOTS[2], SLOTS[3], Slot::Write],
 };
 
 pub(super) const MEAN_CPU: Kernel = Kernel {
@@ -173,7 +173,11 @@ impl<M: Memory> AugmentRoom<M> {
         let len = images * channels * size * size / 4;
         Self {
             means: memory.buffer(&format!("means of {of}"), images),
-            texels: in_texels.then(|| memory.texels(&format!("texels of {of}"), len)),
+            texels: in_texels.then(|| {
+                let staging =
+                    memory.staging(&format!("texels of {of}, written"), [len].into_iter());
+                memory.texels(&format!("texels of {of}"), len, &staging)
+            }),
         }
     }
 }
@@ -249,6 +253,7 @@ impl Augment<'_> {
         let value = if constants == VARIANTS[1] { 1 } else { size_of::<f32>() };
         let (from, to) =
             (params.source.values() * value, params.result.values() * size_of::<f32>());
+        let planes = params.source;
         let params = Buffer::params(gpu, "augment params", &params);
         let [params, items, rows] = [params.binding(), self.items.binding(), self.rows.binding()];
         let (means, result) = (self.room.means.binding(), result.binding());
@@ -260,10 +265,10 @@ impl Augment<'_> {
             recording.push(kernel.dispatch(gpu, constants, &all, grid).bytes(images * (from + to)));
             return;
         };
-        let texels = texels.binding();
-        let inputs = [params.clone(), items.clone(), rows.clone(), source.clone(), texels.clone()];
-        recording.push(READ.dispatch(gpu, constants, &inputs, grid).bytes(images * (from + to)));
-        let inputs = [params, items, rows, texels, means];
+        let inputs = [params.clone(), items.clone(), rows.clone(), source.clone(), texels.target()];
+        let read = READ.dispatch(gpu, constants, &inputs, grid).bytes(images * (from + to));
+        recording.push(read.fills(texels, images * planes.values()));
+        let inputs = [params, items, rows, texels.binding(), means];
         recording.push(MEAN_CPU.dispatch(gpu, &[], &inputs, grid));
         let all = [&inputs[..], &[result]].concat();
         recording.push(of_texels.dispatch(gpu, &[], &all, grid).bytes(images * 2 * to));

@@ -217,22 +217,28 @@ impl<M: Memory> Room<M> {
         };
         let most = |of| all.clone().map(|fast| fast.texels()[of]).max().unwrap_or(0);
         let made = (images * most(2)).max(backward_images * most(3));
-        let texels = |label: &str, len: usize| memory.texels(label, len);
         let planes = all.clone().filter_map(|fast| match fast {
             Fast::Product(product) => product.gradient_in_texels(),
             Fast::Haloed(_) | Fast::Texels(_) => None,
         });
         let dense = planes.map(|planes| planes.image_len()).max().unwrap_or(0);
+        let room = || {
+            let all = [
+                ("input, texels", images * most(0)),
+                ("d output, texels", backward_images * most(1)),
+                ("convolved, texels", made),
+            ];
+            let staging = memory.staging("convolved, written", all.map(|(_, len)| len).into_iter());
+            let [input, d_output, result] =
+                all.map(|(label, len)| memory.texels(label, len, &staging));
+            let dense = memory.buffer("gradient, dense", backward_images * dense);
+            TexelRoom { input, d_output, result, dense }
+        };
         Self {
             input: memory.buffer("input with a halo", images * largest(|conv| conv.input)),
             d_output: memory
                 .buffer("d output with a halo", backward_images * largest(|conv| conv.d_output)),
-            texels: (most(0) > 0).then(|| TexelRoom {
-                input: texels("input, texels", images * most(0)),
-                d_output: texels("d output, texels", backward_images * most(1)),
-                result: texels("convolved, texels", made),
-                dense: memory.buffer("gradient, dense", backward_images * dense),
-            }),
+            texels: (most(0) > 0).then(room),
         }
     }
 }

@@ -105,12 +105,14 @@ impl<M: Memory> Tensors<M> {
     pub fn new(memory: &M, label: &str, slots: &Slots, images: usize) -> Self {
         let buffer =
             |(i, len): (usize, &usize)| memory.buffer(&format!("{label} {i}"), images * len);
-        let texels = |(i, len): (usize, &usize)| {
-            memory.texels(&format!("{label} {i}, texels"), images * len / 4)
+        let lens: Vec<_> = slots.textures.iter().map(|len| images * len / 4).collect();
+        let staging = memory.staging(&format!("{label}, written"), lens.iter().copied());
+        let texels = |(i, &len): (usize, &usize)| {
+            memory.texels(&format!("{label} {i}, texels"), len, &staging)
         };
         Self {
             buffers: slots.buffers.iter().enumerate().map(buffer).collect(),
-            textures: slots.textures.iter().enumerate().map(texels).collect(),
+            textures: lens.iter().enumerate().map(texels).collect(),
         }
     }
 }

@@ -81,8 +81,7 @@ pub(super) struct TexelBlocks<M: Memory = Gpu> {
 impl<M: Memory> TexelBlocks<M> {
     pub fn new(memory: &M, plan: TexelPlan, images: usize, backward_images: usize) -> Self {
         let texels = |label: &str, i: usize, images: usize, layer: Layer| {
-            let label = format!("{label} {}, texels", plan.blocks.start + i);
-            memory.texels(&label, images * layer.image_len())
+            (format!("{label} {}, texels", plan.blocks.start + i), images * layer.image_len())
         };
         let each = |label: &str, images: usize, layers: &[Layer]| {
             let all = layers.iter().enumerate();
@@ -94,13 +93,28 @@ impl<M: Memory> TexelBlocks<M> {
             memory.buffer(&label, backward_images * planes.channels)
         };
         let d_input = |i: usize| texels("d input", i, backward_images, plan.input(i));
+        let fixed = [
+            texels("input", 0, images, plan.input),
+            texels("planes", 0, at_planes, plan.planes[0]),
+        ];
+        let pooled = each("pooled", images, &plan.pooled);
+        let d_inputs: Vec<_> = (0..=plan.planes.len()).map(d_input).collect();
+        let kept = each("kept", backward_images, &plan.planes);
+        // A block writes what it keeps and what it pools to at once.
+        let lens = |all: &[(String, usize)]| all.iter().map(|(_, len)| *len).collect::<Vec<_>>();
+        let most = [lens(&fixed), lens(&pooled), lens(&d_inputs)].concat();
+        let staging = memory.staging("planes, written", most.into_iter());
+        let kept_staging = memory.staging("kept, written", lens(&kept).into_iter());
+        let make = |(label, len): (String, usize)| memory.texels(&label, len, &staging);
+        let make_kept = |(label, len): (String, usize)| memory.texels(&label, len, &kept_staging);
+        let [input, at_planes] = fixed.map(make);
         Self {
-            input: texels("input", 0, images, plan.input),
-            pooled: each("pooled", images, &plan.pooled),
-            kept: each("kept", backward_images, &plan.planes),
+            input,
+            pooled: pooled.into_iter().map(make).collect(),
+            kept: kept.into_iter().map(make_kept).collect(),
             inv_std: plan.planes.iter().enumerate().map(inv_std).collect(),
-            d_inputs: (0..=plan.planes.len()).map(d_input).collect(),
-            at_planes: texels("planes", 0, at_planes, plan.planes[0]),
+            d_inputs: d_inputs.into_iter().map(make).collect(),
+            at_planes,
             plan,
         }
     }

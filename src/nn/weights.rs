@@ -130,11 +130,13 @@ impl<M: Memory> Weights<M> {
     /// Room for the forms in which kernels read them.
     fn with_forms(self, memory: &M, program: &Program, ways: Ways) -> Self {
         let mut weights = self;
+        let mut in_textures = Vec::new();
         let blocks = program.blocks.as_ref();
         let plans = blocks.map(|net| net.plan(memory.caps())).unwrap_or_default();
         for (block, direction, form) in forms(&plans, ways) {
             let shape = weights.shape(block, direction);
-            weights.add(memory, Of::Block(block), direction, form, shape);
+            let texels = weights.add(memory, Of::Block(block), direction, form, shape);
+            in_textures.extend(texels);
         }
         for op in &program.ops {
             let (Some(fast), Some(ahead)) = (Fast::of(memory.caps(), op.kind), op.kind.shape())
@@ -144,24 +146,43 @@ impl<M: Memory> Weights<M> {
             let back = (ahead.1, ahead.0);
             for (direction, form) in fast.forms(ways) {
                 let shape = if direction == Direction::Forward { ahead } else { back };
-                weights.add(memory, Of::Param(op.first_param), direction, form, shape);
+                let of = Of::Param(op.first_param);
+                in_textures.extend(weights.add(memory, of, direction, form, shape));
             }
+        }
+        let len = |packed: &Packed<TexelPacking, ()>| {
+            weights.nets * packed.packing.len(packed.shape.0, packed.shape.1)
+        };
+        if !in_textures.is_empty() {
+            let staging = memory.staging("packed weights, written", in_textures.iter().map(len));
+            let made = |packed: &Packed<TexelPacking, ()>| {
+                let Packed { of, direction, packing, shape, .. } = *packed;
+                let label = format!("packed weights {of} {direction:?}, texels");
+                let values = memory.texels(&label, len(packed), &staging);
+                Packed { of, direction, packing, shape, values }
+            };
+            weights.packed_texels = in_textures.iter().map(made).collect();
         }
         weights
     }
 
-    fn add(&mut self, memory: &M, of: Of, direction: Direction, form: Form, shape: (usize, usize)) {
-        let label = format!("packed weights {of} {direction:?}");
+    /// Adds a form, or returns that it is to be added in a texture.
+    fn add(
+        &mut self,
+        memory: &M,
+        of: Of,
+        direction: Direction,
+        form: Form,
+        shape: (usize, usize),
+    ) -> Option<Packed<TexelPacking, ()>> {
         match form {
             Form::Buffer(packing) => {
+                let label = format!("packed weights {of} {direction:?}");
                 let values = memory.buffer(&label, self.nets * packing.len(shape.0, shape.1));
                 self.packed.push(Packed { of, direction, packing, shape, values });
+                None
             }
-            Form::Texels(packing) => {
-                let len = self.nets * packing.len(shape.0, shape.1);
-                let values = memory.texels(&format!("{label}, texels"), len);
-                self.packed_texels.push(Packed { of, direction, packing, shape, values });
-            }
+            Form::Texels(packing) => Some(Packed { of, direction, packing, shape, values: () }),
         }
     }
 

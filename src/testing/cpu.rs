@@ -3,7 +3,7 @@
 use super::{Images, gather, run, scatter};
 use crate::{
     Gpu, Result,
-    gpu::{Buffer, Texels},
+    gpu::{Buffer, Memory, Texels},
     kernels::{Batch, Direction, Planes, TexelKernel, cpu},
 };
 
@@ -38,15 +38,15 @@ pub fn cpu_block(
     let nets = affine.len() / 2 / outputs;
     let batch = Batch { images: x.n, nets };
     let layer = cpu::Layer { channels: outputs, size: x.size };
-    let texels = |label, layer: cpu::Layer| Texels::zeros(gpu, label, x.n * layer.image_len());
-    let (planes, result) = (texels("planes", layer), texels("pooled", layer.pooled()));
+    let of = |label, layer: cpu::Layer| texels(gpu, label, x.n * layer.image_len());
+    let (planes, result) = (of("planes", layer), of("pooled", layer.pooled()));
     let inv_std = Buffer::zeros(gpu, "1/std", x.n * outputs);
-    let (from, raw) = (cpu::Layer { channels: x.channels, ..layer }, texels("raw", layer));
-    let input = texels("x", from);
+    let (from, raw) = (cpu::Layer { channels: x.channels, ..layer }, of("raw", layer));
+    let input = of("x", from);
     let affine = Buffer::from_slice(gpu, "affine", affine);
     let kept = keep.then_some(cpu::Kept { planes: &planes, inv_std: &inv_std });
     let weights = Buffer::from_slice(gpu, "weights", weights);
-    let packed = Texels::zeros(gpu, "packed", nets * packing.len(outputs, x.channels));
+    let packed = texels(gpu, "packed", nets * packing.len(outputs, x.channels));
     upload(gpu, x, &input)?;
     run(gpu, |r| {
         let (forward, shape) = (Direction::Forward, (outputs, x.channels));
@@ -93,9 +93,9 @@ pub fn cpu_convolution(
     let wide = || cpu::WidePlanes::new(lanes, x.size).map(|wide| wide.packing());
     let Some(packing) = small.or_else(wide) else { return Ok(None) };
     let [from, to] = [x.channels, channels].map(|channels| cpu::Layer { channels, size: x.size });
-    let [input, result] = [from, to].map(|l| Texels::zeros(gpu, "planes", x.n * l.image_len()));
+    let [input, result] = [from, to].map(|l| texels(gpu, "planes", x.n * l.image_len()));
     let weights = Buffer::from_slice(gpu, "weights", weights);
-    let packed = Texels::zeros(gpu, "packed", packing.len(channels, x.channels));
+    let packed = texels(gpu, "packed", packing.len(channels, x.channels));
     let direction = if backward { Direction::BackwardData } else { Direction::Forward };
     upload(gpu, x, &input)?;
     run(gpu, |r| {
@@ -121,11 +121,10 @@ pub fn cpu_first_backward(
     let first = first.and_then(|lanes| cpu::FirstBlock::new(lanes, channels, dy.size));
     let Some(first) = first else { return Ok(None) };
     let [from, to] = [dy.channels, channels].map(|channels| cpu::Layer { channels, size: dy.size });
-    let [d_planes, d_input] =
-        [from, to].map(|l| Texels::zeros(gpu, "planes", dy.n * l.image_len()));
+    let [d_planes, d_input] = [from, to].map(|l| texels(gpu, "planes", dy.n * l.image_len()));
     let weights = Buffer::from_slice(gpu, "weights", weights);
     let packing = first.packing();
-    let packed = Texels::zeros(gpu, "packed", packing.len(dy.channels, channels));
+    let packed = texels(gpu, "packed", packing.len(dy.channels, channels));
     upload(gpu, dy, &d_planes)?;
     run(gpu, |r| {
         let (forward, shape) = (Direction::Forward, (dy.channels, channels));
@@ -150,7 +149,7 @@ pub fn cpu_weight_gradient(
     let Some(lanes) = gpu.caps().texel_lanes() else { return Ok(None) };
     let [from, to] =
         [x, dy].map(|images| cpu::Layer { channels: images.channels, size: images.size });
-    let [input, d_planes] = [from, to].map(|l| Texels::zeros(gpu, "planes", x.n * l.image_len()));
+    let [input, d_planes] = [from, to].map(|l| texels(gpu, "planes", x.n * l.image_len()));
     let nothing = vec![f32::NAN; nets * dy.channels * x.channels * 9];
     let result = Buffer::from_slice(gpu, "dw", before.unwrap_or(&nothing));
     upload(gpu, x, &input)?;
@@ -161,6 +160,10 @@ pub fn cpu_weight_gradient(
         r.push(cpu::weight_gradient(gpu, lanes, x, dy, &result, batch, before.is_some()));
     })?;
     result.read_blocking(gpu).map(Some)
+}
+
+fn texels(gpu: &Gpu, label: &str, len: usize) -> Texels {
+    gpu.texels(label, len, &gpu.staging("written", [len].into_iter()))
 }
 
 fn upload(gpu: &Gpu, x: &Images, texels: &Texels) -> Result<()> {

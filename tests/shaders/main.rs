@@ -29,7 +29,7 @@ fn has_matrices(shader: &Shader) -> bool {
 
 /// How many textures it binds.
 fn textures(shader: &Shader) -> usize {
-    let textures = [Slot::Picture, Slot::Texels, Slot::TexelsWrite];
+    let textures = [Slot::Picture, Slot::Texels];
     shader.bindings.iter().filter(|slot| textures.contains(slot)).count()
 }
 
@@ -170,7 +170,6 @@ fn bindings_are_those_of_the_rust_side() {
                     match (format, access) {
                         (StorageFormat::Rgba8Unorm, StorageAccess::STORE) => Slot::Picture,
                         (StorageFormat::Rgba32Float, StorageAccess::LOAD) => Slot::Texels,
-                        (StorageFormat::Rgba32Float, StorageAccess::STORE) => Slot::TexelsWrite,
                         other => panic!("{what}: a texture of {other:?}"),
                     }
                 }

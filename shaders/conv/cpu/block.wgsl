@@ -14,7 +14,7 @@
 // Two channels per turn, as pack_winograd.wgsl leaves them.
 @group(0) @binding(2) var weights: texture_storage_2d<rgba32float, read>;
 // Planes of the convolution, or pooled ones.
-@group(0) @binding(3) var result: texture_storage_2d<rgba32float, write>;
+@group(0) @binding(3) var<storage, read_write> result: array<vec4f>;
 {% if finish == "bias" %}
 // (nets, outputs).
 @group(0) @binding(4) var<storage, read> bias: array<f32>;
@@ -24,7 +24,7 @@
 {% endif %}
 {% if finish == "keep" %}
 // Normalised values, before weight and bias.
-@group(0) @binding(5) var planes: texture_storage_2d<rgba32float, write>;
+@group(0) @binding(5) var<storage, read_write> planes: array<vec4f>;
 // (images, outputs).
 @group(0) @binding(6) var<storage, read_write> inv_std: array<f32>;
 {% endif %}
@@ -132,11 +132,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
     a{{ band - 1 }}_0_{{ edge - 1 }}_{{ g }}_{{ i }} += a{{ band }}_0_{{ edge - 1 }}_{{ g }}_{{ i }};
     a{{ band }}_0_{{ edge }}_{{ g }}_{{ i }} += a{{ band - 1 }}_0_{{ edge }}_{{ g }}_{{ i }};
 {% endfor %}{% endfor %}{% endfor %}
-    if k >= outputs {
+    // Of an odd number of outputs, a plane of zeros is added: its weights are zero.
+    if k >= padded(outputs) {
         return;
     }
 {% if finish == "bias" %}
-    let own_bias = bias[net * outputs + k];
+    let own_bias = select(0.0, bias[net * outputs + min(k, outputs - 1u)], k < outputs);
+{% elif finish != "store" %}
+    let weight_bias = select(vec2f(), affine[net * outputs + min(k, outputs - 1u)], k < outputs);
 {% endif %}
 {% for image in range(images) %}
     if first + {{ image }}u < end {
@@ -149,7 +152,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
 {% if finish in ["store", "bias"] %}
         let at = plane * {{ plane }}u{{ " + first_row * " ~ quads ~ "u" if parts > 1 }};
 {% for y in range(rows * bands) %}{% for g in range(quads) %}
-        textureStore(result, texel(at + {{ y * quads + g }}u), o{{ y }}_{{ g }}{{ " + own_bias" if finish == "bias" }});
+        result[at + {{ y * quads + g }}u] = o{{ y }}_{{ g }}{{ " + own_bias" if finish == "bias" }};
 {% endfor %}{% endfor %}
 {% else %}
         var sum = o0_0;
@@ -164,15 +167,16 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
 {% endfor %}{% endfor %}
         let variance = ((squares.x + squares.y) + (squares.z + squares.w)) / {{ size * size }}.0;
         let sigma = inverseSqrt(variance + 1e-5);
-        let weight_bias = affine[net * outputs + k];
 {% for y in range(size) %}{% for g in range(quads) %}
         let n{{ y }}_{{ g }} = d{{ y }}_{{ g }} * sigma;
 {% if finish == "keep" %}
-        textureStore(planes, texel(plane * {{ plane }}u + {{ y * quads + g }}u), n{{ y }}_{{ g }});
+        planes[plane * {{ plane }}u + {{ y * quads + g }}u] = n{{ y }}_{{ g }};
 {% endif %}
 {% endfor %}{% endfor %}
 {% if finish == "keep" %}
-        inv_std[(first + {{ image }}u) * outputs + k] = sigma;
+        if k < outputs {
+            inv_std[(first + {{ image }}u) * outputs + k] = sigma;
+        }
 {% endif %}
 {% for i in range(plane // 4) %}
 {% set y = 2 * i // quads * 2 %}{% set g = 2 * i % quads %}
@@ -181,7 +185,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
             pooled(n{{ y }}_{{ g }}, n{{ y + 1 }}_{{ g }}, weight_bias),
             pooled(n{{ y_next }}_{{ g_next }}, n{{ y_next + 1 }}_{{ g_next }}, weight_bias),
         );
-        textureStore(result, texel(plane * {{ plane // 4 }}u + {{ i }}u), 0.125 * p{{ i }});
+        result[plane * {{ plane // 4 }}u + {{ i }}u] = 0.125 * p{{ i }};
 {% endfor %}
 {% endif %}
     }

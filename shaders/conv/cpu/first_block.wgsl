@@ -13,12 +13,12 @@
 // All channels in one turn, as pack_winograd.wgsl leaves them.
 @group(0) @binding(2) var weights: texture_storage_2d<rgba32float, read>;
 // Pooled planes.
-@group(0) @binding(3) var result: texture_storage_2d<rgba32float, write>;
+@group(0) @binding(3) var<storage, read_write> result: array<vec4f>;
 // The norm's weight and bias, (nets, outputs).
 @group(0) @binding(4) var<storage, read> affine: array<vec2f>;
 {% if finish == "keep" %}
 // Normalised values, before weight and bias.
-@group(0) @binding(5) var planes: texture_storage_2d<rgba32float, write>;
+@group(0) @binding(5) var<storage, read_write> planes: array<vec4f>;
 // (images, outputs).
 @group(0) @binding(6) var<storage, read_write> inv_std: array<f32>;
 {% endif %}
@@ -119,7 +119,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
     let k{{ k }} = (2u * pair + {{ k }}u) * {{ lanes }}u + lane;
     let mean{{ k }} = moments{{ k }}.x;
     let sigma{{ k }} = inverseSqrt(moments{{ k }}.y / {{ size * size }}.0 + 1e-5);
-    let weight_bias{{ k }} = affine[net * outputs + min(k{{ k }}, outputs - 1u)];
+    // Of an odd number of outputs, a plane of zeros is added: its weights are zero.
+    let weight_bias{{ k }} =
+        select(vec2f(), affine[net * outputs + min(k{{ k }}, outputs - 1u)], k{{ k }} < outputs);
     let plane{{ k }} = number * padded(outputs) + k{{ k }};
 {% if finish == "keep" %}
     if k{{ k }} < outputs {
@@ -140,20 +142,20 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
             let lower{{ k }} = (o{{ k }}_1 - mean{{ k }}) * sigma{{ k }};
             two{{ k }}_{{ g }} = 0.125 * pooled(upper{{ k }}, lower{{ k }}, weight_bias{{ k }});
 {% if finish == "keep" %}
-            if k{{ k }} < outputs {
+            if k{{ k }} < padded(outputs) {
                 let at = plane{{ k }} * {{ plane }}u + 2u * (step / {{ parts }}u) * {{ quads }}u + step % {{ parts }}u * {{ across }}u + {{ g }}u;
-                textureStore(planes, texel(at), upper{{ k }});
-                textureStore(planes, texel(at + {{ quads }}u), lower{{ k }});
+                planes[at] = upper{{ k }};
+                planes[at + {{ quads }}u] = lower{{ k }};
             }
 {% endif %}
 {% endfor %}
         }
 {% endfor %}
 {% for k in range(2) %}
-        if k{{ k }} < outputs {
+        if k{{ k }} < padded(outputs) {
             let at = plane{{ k }} * {{ plane // 4 }}u + step * {{ across // 2 }}u;
 {% for g in range(0, across, 2) %}
-            textureStore(result, texel(at + {{ g // 2 }}u), vec4f(two{{ k }}_{{ g }}, two{{ k }}_{{ g + 1 }}));
+            result[at + {{ g // 2 }}u] = vec4f(two{{ k }}_{{ g }}, two{{ k }}_{{ g + 1 }});
 {% endfor %}
         }
 {% endfor %}

@@ -10,7 +10,7 @@
 @group(0) @binding(1) var d_planes: texture_storage_2d<rgba32float, read>;
 // As forward has them: all channels of the images in one turn, as pack_winograd.wgsl leaves them.
 @group(0) @binding(2) var weights: texture_storage_2d<rgba32float, read>;
-@group(0) @binding(3) var d_input: texture_storage_2d<rgba32float, write>;
+@group(0) @binding(3) var<storage, read_write> d_input: array<vec4f>;
 {% set quads = size // 4 %}
 {% set plane = size * quads %}
 {% set texels = (18 * inputs + 3) // 4 %}
@@ -65,6 +65,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
         }
 {% endfor %}
     }
+    let own = image * padded({{ inputs }}u) * {{ plane }}u + first_row * {{ quads }}u + lane;
     // Four pixels of the result are a lane's, and their neighbours those of the lanes beside it.
     let left = (lane + {{ lanes - 1 }}u) % {{ lanes }}u;
     let right = (lane + 1u) % {{ lanes }}u;
@@ -85,11 +86,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
         let all = at_pixels(s0_1_0, s1_1_0, s2_1_0, s3_1_0, s4_1_0, s5_1_0);
         let from_left = select(subgroupShuffle(all.right, left), 0.0, at_left);
         let from_right = select(subgroupShuffle(all.left, right), 0.0, at_right);
-        textureStore(
-            d_input,
-            texel((image * padded({{ inputs }}u) + {{ c }}u) * {{ plane }}u + first_row * {{ quads }}u + {{ part * lanes }}u + lane),
-            vec4f(all.here.x + from_left, all.here.yz, all.here.w + from_right),
-        );
+        d_input[own + {{ c * plane + part * lanes }}u] =
+            vec4f(all.here.x + from_left, all.here.yz, all.here.w + from_right);
     }
 {% endfor %}{% endfor %}
+{% if inputs % 2 %}
+    // Of an odd number of channels, a plane of zeros is added.
+{% for part in range(rows * quads // lanes) %}
+    d_input[own + {{ inputs * plane + part * lanes }}u] = vec4f();
+{% endfor %}
+{% endif %}
 }

@@ -5,7 +5,7 @@
 // Normalised values, before weight and bias.
 @group(0) @binding(1) var planes: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(2) var d_pooled: texture_storage_2d<rgba32float, read>;
-@group(0) @binding(3) var d_planes: texture_storage_2d<rgba32float, write>;
+@group(0) @binding(3) var<storage, read_write> d_planes: array<vec4f>;
 // The norm's weight and bias, (nets, outputs).
 @group(0) @binding(4) var<storage, read> affine: array<vec2f>;
 // (images, outputs).
@@ -55,6 +55,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     for (var place = 0u; place < PLANE; place++) {
         let v = textureLoad(planes, texel(plane + place));
         let g = gradient(v, weight_bias, pooled, place);
-        textureStore(d_planes, texel(plane + place), (g - mean_g - v * mean_gv) * scale);
+        d_planes[plane + place] = (g - mean_g - v * mean_gv) * scale;
+    }
+    // Of an odd number of channels, a plane of zeros is added.
+    if k + 1u == outputs && padded(outputs) > outputs {
+        for (var at = plane + PLANE; at < plane + 2u * PLANE; at++) {
+            d_planes[at] = vec4f();
+        }
     }
 }

@@ -4,12 +4,12 @@
 // What the convolution has made.
 @group(0) @binding(1) var raw: texture_storage_2d<rgba32float, read>;
 // Pooled planes.
-@group(0) @binding(2) var result: texture_storage_2d<rgba32float, write>;
+@group(0) @binding(2) var<storage, read_write> result: array<vec4f>;
 // The norm's weight and bias, (nets, outputs).
 @group(0) @binding(3) var<storage, read> affine: array<vec2f>;
 {% if finish == "keep" %}
 // Normalised values, before weight and bias.
-@group(0) @binding(4) var planes: texture_storage_2d<rgba32float, write>;
+@group(0) @binding(4) var<storage, read_write> planes: array<vec4f>;
 // (images, outputs).
 @group(0) @binding(5) var<storage, read_write> inv_std: array<f32>;
 {% endif %}
@@ -64,13 +64,24 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
             let c = (textureLoad(raw, texel(at + QUADS)) - mean) * sigma;
             let d = (textureLoad(raw, texel(at + QUADS + 1u)) - mean) * sigma;
 {% if finish == "keep" %}
-            textureStore(planes, texel(at), a);
-            textureStore(planes, texel(at + 1u), b);
-            textureStore(planes, texel(at + QUADS), c);
-            textureStore(planes, texel(at + QUADS + 1u), d);
+            planes[at] = a;
+            planes[at + 1u] = b;
+            planes[at + QUADS] = c;
+            planes[at + QUADS + 1u] = d;
 {% endif %}
             let four = vec4f(pooled(a, c, weight_bias), pooled(b, d, weight_bias));
-            textureStore(result, texel(plane * (PLANE / 4u) + y * (QUADS / 2u) + g / 2u), 0.125 * four);
+            result[plane * (PLANE / 4u) + y * (QUADS / 2u) + g / 2u] = 0.125 * four;
+        }
+    }
+    // Of an odd number of channels, a plane of zeros is added.
+    if flat % outputs + 1u == outputs && padded(outputs) > outputs {
+{% if finish == "keep" %}
+        for (var at = (plane + 1u) * PLANE; at < (plane + 2u) * PLANE; at++) {
+            planes[at] = vec4f();
+        }
+{% endif %}
+        for (var at = (plane + 1u) * (PLANE / 4u); at < (plane + 2u) * (PLANE / 4u); at++) {
+            result[at] = vec4f();
         }
     }
 }

@@ -20,7 +20,7 @@ struct Params {
 @group(0) @binding(0) var<storage, read> params: Params;
 // (nets, outputs, inputs, taps) of the layer forward.
 @group(0) @binding(1) var<storage, read> weights: array<f32>;
-@group(0) @binding(2) var packed: texture_storage_2d<rgba32float, write>;
+@group(0) @binding(2) var<storage, read_write> packed: array<vec4f>;
 
 override TRANSPOSED: bool;
 
@@ -49,5 +49,5 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         weight(net.x, net.y, row.y, input + 2u),
         weight(net.x, net.y, row.y, input + 3u),
     );
-    textureStore(packed, texel(at), values);
+    packed[at] = values;
 }

@@ -22,7 +22,7 @@ struct Params {
 @group(0) @binding(0) var<storage, read> params: Params;
 // (nets, outputs, inputs, 3, 3) of the forward convolution.
 @group(0) @binding(1) var<storage, read> weights: array<f32>;
-@group(0) @binding(2) var packed: texture_storage_2d<rgba32float, write>;
+@group(0) @binding(2) var<storage, read_write> packed: array<vec4f>;
 
 override TRANSPOSED: bool;
 
@@ -76,23 +76,23 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
         let a0 = products(net.x, k, c, 0u);
         let a1 = products(net.x, k, c, 1u);
         let a2 = products(net.x, k, c, 2u);
-        textureStore(packed, texel(at), a0.four);
-        textureStore(packed, texel(at + step), vec4f(a0.two, a1.four.xy));
-        textureStore(packed, texel(at + 2u * step), vec4f(a1.four.zw, a1.two));
-        textureStore(packed, texel(at + 3u * step), a2.four);
+        packed[at] = a0.four;
+        packed[at + step] = vec4f(a0.two, a1.four.xy);
+        packed[at + 2u * step] = vec4f(a1.four.zw, a1.two);
+        packed[at + 3u * step] = a2.four;
         let alone = i + 1u == params.per_turn;
         let next = select(c + 1u, params.inputs, alone);
         let b0 = products(net.x, k, next, 0u);
-        textureStore(packed, texel(at + 4u * step), vec4f(a2.two, b0.four.xy));
+        packed[at + 4u * step] = vec4f(a2.two, b0.four.xy);
         if alone {
             return;
         }
         let b1 = products(net.x, k, next, 1u);
         let b2 = products(net.x, k, next, 2u);
-        textureStore(packed, texel(at + 5u * step), vec4f(b0.four.zw, b0.two));
-        textureStore(packed, texel(at + 6u * step), b1.four);
-        textureStore(packed, texel(at + 7u * step), vec4f(b1.two, b2.four.xy));
-        textureStore(packed, texel(at + 8u * step), vec4f(b2.four.zw, b2.two));
+        packed[at + 5u * step] = vec4f(b0.four.zw, b0.two);
+        packed[at + 6u * step] = b1.four;
+        packed[at + 7u * step] = vec4f(b1.two, b2.four.xy);
+        packed[at + 8u * step] = vec4f(b2.four.zw, b2.two);
         at += 9u * step;
     }
 }

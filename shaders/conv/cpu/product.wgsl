@@ -19,7 +19,7 @@
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
 // (images, outputs, out_size, out_size).
 {% if texels %}
-@group(0) @binding(4) var y: texture_storage_2d<rgba32float, write>;
+@group(0) @binding(4) var<storage, read_write> y: array<vec4f>;
 {% else %}
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;
 {% endif %}
@@ -139,7 +139,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
                 let sums = vec4f({% for m in range(n, n + 4) %}{{ ", " if not loop.first -}}
 a{{ m % tiles if apart else m // lanes }}_{{ o }}_{{ m // tiles if apart else m % lanes }}
 {%- endfor %});
-                textureStore(y, texel(to / 4u), sums + more);
+                y[to / 4u] = sums + more;
 {% else %}
                 y[to] = a{{ t }}_{{ o }}_{{ i }} + more;
 {% endif %}

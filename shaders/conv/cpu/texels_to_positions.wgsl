@@ -13,7 +13,7 @@ struct Params {
 
 @group(0) @binding(0) var<storage, read> params: Params;
 @group(0) @binding(1) var planes: texture_storage_2d<rgba32float, read>;
-@group(0) @binding(2) var texels: texture_storage_2d<rgba32float, write>;
+@group(0) @binding(2) var<storage, read_write> texels: array<vec4f>;
 
 @compute @workgroup_size(16)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
@@ -35,10 +35,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         let b = textureLoad(planes, texel(at + beyond.x));
         let c = textureLoad(planes, texel(at + beyond.y));
         let d = textureLoad(planes, texel(at + beyond.z));
-        textureStore(texels, texel(to), select(vec4f(), vec4f(a.x, b.x, c.x, d.x), exists));
-        textureStore(texels, texel(to + quads), select(vec4f(), vec4f(a.y, b.y, c.y, d.y), exists));
-        textureStore(texels, texel(to + 2u * quads), select(vec4f(), vec4f(a.z, b.z, c.z, d.z), exists));
-        textureStore(texels, texel(to + 3u * quads), select(vec4f(), vec4f(a.w, b.w, c.w, d.w), exists));
+        texels[to] = select(vec4f(), vec4f(a.x, b.x, c.x, d.x), exists);
+        texels[to + quads] = select(vec4f(), vec4f(a.y, b.y, c.y, d.y), exists);
+        texels[to + 2u * quads] = select(vec4f(), vec4f(a.z, b.z, c.z, d.z), exists);
+        texels[to + 3u * quads] = select(vec4f(), vec4f(a.w, b.w, c.w, d.w), exists);
         to += 4u * quads;
     }
 }

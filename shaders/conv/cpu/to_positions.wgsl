@@ -13,7 +13,7 @@ struct Params {
 
 @group(0) @binding(0) var<storage, read> params: Params;
 @group(0) @binding(1) var<storage, read> planes: array<f32>;
-@group(0) @binding(2) var texels: texture_storage_2d<rgba32float, write>;
+@group(0) @binding(2) var<storage, read_write> texels: array<vec4f>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
@@ -32,5 +32,5 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
             values[j] = planes[first + j * params.positions];
         }
     }
-    textureStore(texels, texel(at), values);
+    texels[at] = values;
 }

@@ -12,7 +12,7 @@ struct Params {
 
 @group(0) @binding(0) var<storage, read> params: Params;
 @group(0) @binding(1) var<storage, read> planes: array<f32>;
-@group(0) @binding(2) var texels: texture_storage_2d<rgba32float, write>;
+@group(0) @binding(2) var<storage, read_write> texels: array<vec4f>;
 
 // Value `place` of a dense plane, from where it is.
 fn value(start: u32, place: u32) -> f32 {
@@ -33,5 +33,5 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     let at = 4u * place.y;
     let values =
         vec4f(value(start, at), value(start, at + 1u), value(start, at + 2u), value(start, at + 3u));
-    textureStore(texels, texel(flat), select(vec4f(), values, plane.y < channels));
+    texels[flat] = select(vec4f(), values, plane.y < channels);
 }

@@ -10,7 +10,7 @@ struct Params {
 @group(0) @binding(0) var<storage, read> params: Params;
 @group(0) @binding(1) var kept: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(2) var dy: texture_storage_2d<rgba32float, read>;
-@group(0) @binding(3) var dx: texture_storage_2d<rgba32float, write>;
+@group(0) @binding(3) var<storage, read_write> dx: array<vec4f>;
 
 fn act_back(v: vec4f, d: vec4f) -> vec4f {
     switch KIND {
@@ -35,6 +35,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     let first = flat_group(group) * 256u;
     let end = min(first + 256u, params.count);
     for (var at = first + lane; at < end; at += 16u) {
-        textureStore(dx, texel(at), act_back(textureLoad(kept, texel(at)), textureLoad(dy, texel(at))));
+        dx[at] = act_back(textureLoad(kept, texel(at)), textureLoad(dy, texel(at)));
     }
 }

@@ -8,7 +8,7 @@ struct Params {
 
 @group(0) @binding(0) var<storage, read> params: Params;
 @group(0) @binding(1) var x: texture_storage_2d<rgba32float, read>;
-@group(0) @binding(2) var y: texture_storage_2d<rgba32float, write>;
+@group(0) @binding(2) var<storage, read_write> y: array<vec4f>;
 
 fn act(v: vec4f) -> vec4f {
     switch KIND {
@@ -32,6 +32,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     let first = flat_group(group) * 256u;
     let end = min(first + 256u, params.count);
     for (var at = first + lane; at < end; at += 16u) {
-        textureStore(y, texel(at), act(textureLoad(x, texel(at))));
+        y[at] = act(textureLoad(x, texel(at)));
     }
 }

@@ -9,7 +9,7 @@
 @group(0) @binding(4) var dy: texture_storage_2d<rgba32float, read>;
 // The means that norm_backward_sums computes; with FROZEN any other buffer, which is not read.
 @group(0) @binding(5) var<storage, read> means: array<vec2f>;
-@group(0) @binding(6) var dx: texture_storage_2d<rgba32float, write>;
+@group(0) @binding(6) var<storage, read_write> dx: array<vec4f>;
 
 override FROZEN: bool;
 
@@ -31,6 +31,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     for (var at = own.start / 4u; at < end; at++) {
         let g = textureLoad(dy, texel(at)) * weight;
         let hat = (textureLoad(x, texel(at)) - mean_variance.x) * inv_std;
-        textureStore(dx, texel(at), (g - mean.x - hat * mean.y) * inv_std);
+        dx[at] = (g - mean.x - hat * mean.y) * inv_std;
     }
 }

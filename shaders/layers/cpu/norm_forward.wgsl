@@ -6,7 +6,7 @@
 @group(0) @binding(2) var<storage, read> statistics: array<vec2f>;
 // Weight and bias, (nets, channels, 2).
 @group(0) @binding(3) var<storage, read> affine: array<vec2f>;
-@group(0) @binding(4) var y: texture_storage_2d<rgba32float, write>;
+@group(0) @binding(4) var<storage, read_write> y: array<vec4f>;
 
 @compute @workgroup_size(16)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
@@ -21,6 +21,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     let end = (own.start + params.positions) / 4u;
     for (var at = own.start / 4u; at < end; at++) {
         let hat = (textureLoad(x, texel(at)) - mean_variance.x) * inv_std;
-        textureStore(y, texel(at), hat * weight_bias.x + weight_bias.y);
+        y[at] = hat * weight_bias.x + weight_bias.y;
     }
 }

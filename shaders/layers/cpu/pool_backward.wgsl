@@ -5,14 +5,14 @@
 // Read with MAX alone.
 @group(0) @binding(1) var x: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(2) var dy: texture_storage_2d<rgba32float, read>;
-@group(0) @binding(3) var dx: texture_storage_2d<rgba32float, write>;
+@group(0) @binding(3) var<storage, read_write> dx: array<vec4f>;
 
 // Two windows, whose upper rows are in the texel `top`.
 fn put_two(top: u32, bottom: u32, d: vec2f) {
     let wide = d.xxyy;
     if !MAX {
-        textureStore(dx, texel(top), wide / 4.0);
-        textureStore(dx, texel(bottom), wide / 4.0);
+        dx[top] = wide / 4.0;
+        dx[bottom] = wide / 4.0;
         return;
     }
     let above = textureLoad(x, texel(top));
@@ -30,8 +30,8 @@ fn put_two(top: u32, bottom: u32, d: vec2f) {
         !some_above.y,
         !some_above.y && !below_is.z,
     );
-    textureStore(dx, texel(top), select(vec4f(), wide, first_above));
-    textureStore(dx, texel(bottom), select(vec4f(), wide, first_below));
+    dx[top] = select(vec4f(), wide, first_above);
+    dx[bottom] = select(vec4f(), wide, first_below);
 }
 
 @compute @workgroup_size(16)

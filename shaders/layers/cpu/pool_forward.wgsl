@@ -2,7 +2,7 @@
 // textures, and their rows have a multiple of four values. One invocation per plane.
 
 @group(0) @binding(1) var x: texture_storage_2d<rgba32float, read>;
-@group(0) @binding(2) var y: texture_storage_2d<rgba32float, write>;
+@group(0) @binding(2) var<storage, read_write> y: array<vec4f>;
 
 // Of two windows: what the rows above and below have for them.
 fn of_two(top: vec4f, bottom: vec4f) -> vec2f {
@@ -29,6 +29,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         pairs = next_pair(pairs, row);
         let second = of_two(textureLoad(x, texel(pairs.top)), textureLoad(x, texel(pairs.top + row)));
         pairs = next_pair(pairs, row);
-        textureStore(y, texel(at), vec4f(first, second));
+        y[at] = vec4f(first, second);
     }
 }

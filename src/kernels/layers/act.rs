@@ -23,13 +23,13 @@ pub(in crate::kernels) const BACKWARD: Kernel = Kernel {
 pub(in crate::kernels) const TEXEL_FORWARD: Kernel = Kernel {
     name: "layers/cpu/act_forward",
     source: wgsl!("shared/grid", "shared/texels", "shared/layer_act", "layers/cpu/act_forward"),
-    slots: &[Slot::params::<Count>(), Slot::Texels, Slot::TexelsWrite],
+    slots: &[Slot::params::<Count>(), Slot::Texels, Slot::Write],
 };
 
 pub(in crate::kernels) const TEXEL_BACKWARD: Kernel = Kernel {
     name: "layers/cpu/act_backward",
     source: wgsl!("shared/grid", "shared/texels", "shared/layer_act", "layers/cpu/act_backward"),
-    slots: &[Slot::params::<Count>(), Slot::Texels, Slot::Texels, Slot::TexelsWrite],
+    slots: &[Slot::params::<Count>(), Slot::Texels, Slot::Texels, Slot::Write],
 };
 
 /// A function that each value passes through.
@@ -76,9 +76,9 @@ pub(crate) fn act_forward(
 ) -> Dispatch {
     let (params, grid) = counted(x, count);
     let params = Buffer::params(gpu, "act params", &params);
-    let bindings = [params.binding(), x.binding(), y.binding()];
+    let bindings = [params.binding(), x.binding(), y.target()];
     let kernel = if x.texels().is_some() { &TEXEL_FORWARD } else { &FORWARD };
-    kernel.dispatch(gpu, variant(kind), &bindings, grid).values(2 * count)
+    kernel.dispatch(gpu, variant(kind), &bindings, grid).values(2 * count).fills(y, count)
 }
 
 /// dx ← dy · f′, of the first `count` values. `kept` is what [`Activation::reads_input`] says: the input, or the
@@ -93,7 +93,7 @@ pub(crate) fn act_backward(
 ) -> Dispatch {
     let (params, grid) = counted(dy, count);
     let params = Buffer::params(gpu, "act params", &params);
-    let bindings = [params.binding(), kept.binding(), dy.binding(), dx.binding()];
+    let bindings = [params.binding(), kept.binding(), dy.binding(), dx.target()];
     let kernel = if dy.texels().is_some() { &TEXEL_BACKWARD } else { &BACKWARD };
-    kernel.dispatch(gpu, variant(kind), &bindings, grid).values(3 * count)
+    kernel.dispatch(gpu, variant(kind), &bindings, grid).values(3 * count).fills(dx, count)
 }

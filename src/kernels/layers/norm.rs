@@ -77,7 +77,7 @@ pub(in crate::kernels) const TEXEL_FORWARD: Kernel = Kernel {
         "shared/layer_norm",
         "layers/cpu/norm_forward"
     ),
-    slots: &[PARAMS, Slot::Texels, Slot::Read, Slot::Read, Slot::TexelsWrite],
+    slots: &[PARAMS, Slot::Texels, Slot::Read, Slot::Read, Slot::Write],
 };
 
 pub(in crate::kernels) const TEXEL_BACKWARD_SUMS: Kernel = Kernel {
@@ -101,15 +101,7 @@ pub(in crate::kernels) const TEXEL_BACKWARD_DATA: Kernel = Kernel {
         "shared/layer_norm",
         "layers/cpu/norm_backward_data"
     ),
-    slots: &[
-        PARAMS,
-        Slot::Texels,
-        Slot::Read,
-        Slot::Read,
-        Slot::Texels,
-        Slot::Read,
-        Slot::TexelsWrite,
-    ],
+    slots: &[PARAMS, Slot::Texels, Slot::Read, Slot::Read, Slot::Texels, Slot::Read, Slot::Write],
 };
 
 pub(in crate::kernels) const TEXEL_BACKWARD_AFFINE: Kernel = Kernel {
@@ -227,10 +219,12 @@ impl Norm {
     ) -> Dispatch {
         let params = self.params(gpu, batch, false);
         let bindings =
-            [params.binding(), x.binding(), statistics.binding(), affine.binding(), y.binding()];
+            [params.binding(), x.binding(), statistics.binding(), affine.binding(), y.target()];
         let tasks = batch.images * self.channels;
-        let (kernels, values) = ((&FORWARD, &TEXEL_FORWARD), 2 * self.values(batch));
-        tasks_where_they_lie(gpu, x, kernels, self.variant(), &bindings, tasks).values(values)
+        let (kernels, values) = ((&FORWARD, &TEXEL_FORWARD), self.values(batch));
+        tasks_where_they_lie(gpu, x, kernels, self.variant(), &bindings, tasks)
+            .values(2 * values)
+            .fills(y, values)
     }
 
     /// What [`backward_data`](Self::backward_data) needs of each segment, (segments, 2).
@@ -277,13 +271,15 @@ impl Norm {
             affine.binding(),
             dy.binding(),
             means.unwrap_or(statistics).binding(),
-            dx.binding(),
+            dx.target(),
         ];
         let variant = self.data_variant(means.is_none());
         let tasks = batch.images * self.channels;
-        let values = 3 * self.values(batch);
+        let values = self.values(batch);
         let kernels = (&BACKWARD_DATA, &TEXEL_BACKWARD_DATA);
-        tasks_where_they_lie(gpu, x, kernels, variant, &bindings, tasks).values(values)
+        tasks_where_they_lie(gpu, x, kernels, variant, &bindings, tasks)
+            .values(3 * values)
+            .fills(dx, values)
     }
 
     /// The gradient at weights and biases (nets, affines, 2), from `dy` at y.

@@ -54,7 +54,7 @@ pub(in crate::kernels) const TEXEL_FORWARD: Kernel = Kernel {
         "shared/layer_pool",
         "layers/cpu/pool_forward"
     ),
-    slots: &[PARAMS, Slot::Texels, Slot::TexelsWrite],
+    slots: &[PARAMS, Slot::Texels, Slot::Write],
 };
 
 pub(in crate::kernels) const TEXEL_BACKWARD: Kernel = Kernel {
@@ -66,7 +66,7 @@ pub(in crate::kernels) const TEXEL_BACKWARD: Kernel = Kernel {
         "shared/layer_pool",
         "layers/cpu/pool_backward"
     ),
-    slots: &[PARAMS, Slot::Texels, Slot::Texels, Slot::TexelsWrite],
+    slots: &[PARAMS, Slot::Texels, Slot::Texels, Slot::Write],
 };
 
 pub(in crate::kernels) const VARIANTS: &[Constants] = &[&[("MAX", 0.0)], &[("MAX", 1.0)]];
@@ -102,13 +102,16 @@ impl Pool {
     /// y (images, channels, out_size, out_size) from x (images, channels, size, size).
     pub fn forward(self, gpu: &Gpu, x: Values<'_>, y: Values<'_>, images: usize) -> Dispatch {
         let params = self.params(gpu, images);
-        let bindings = [params.binding(), x.binding(), y.binding()];
+        let bindings = [params.binding(), x.binding(), y.target()];
         let (read, written) = self.values(images);
         let (kernel, grid) = match x {
             Values::Buffer(_) => (&FORWARD, fold(written.div_ceil(WORKGROUP))),
             Values::Texels(_) => (&TEXEL_FORWARD, texel_tasks(images * self.channels)),
         };
-        kernel.dispatch(gpu, self.variant(), &bindings, grid).values(read + written)
+        kernel
+            .dispatch(gpu, self.variant(), &bindings, grid)
+            .values(read + written)
+            .fills(y, written)
     }
 
     /// The gradient at x, from `dy` at y.
@@ -121,7 +124,7 @@ impl Pool {
         images: usize,
     ) -> Dispatch {
         let params = self.params(gpu, images);
-        let bindings = [params.binding(), x.binding(), dy.binding(), dx.binding()];
+        let bindings = [params.binding(), x.binding(), dy.binding(), dx.target()];
         let (ahead, behind) = self.values(images);
         let planes = images * self.channels;
         let (kernel, grid) = match x {
@@ -132,7 +135,10 @@ impl Pool {
             }
             Values::Buffer(_) => (&BACKWARD, fold(ahead.div_ceil(WORKGROUP))),
         };
-        kernel.dispatch(gpu, self.variant(), &bindings, grid).values(2 * ahead + behind)
+        kernel
+            .dispatch(gpu, self.variant(), &bindings, grid)
+            .values(2 * ahead + behind)
+            .fills(dx, ahead)
     }
 
     pub(super) fn values(self, images: usize) -> (usize, usize) {

@@ -21,7 +21,7 @@ pub(in crate::kernels) const ADD: Kernel = Kernel {
 pub(in crate::kernels) const TEXELS: Kernel = Kernel {
     name: "layers/cpu/sum",
     source: wgsl!("shared/grid", "shared/texels", "layers/cpu/sum"),
-    slots: &[Slot::params::<Count>(), Slot::Texels, Slot::Texels, Slot::TexelsWrite],
+    slots: &[Slot::params::<Count>(), Slot::Texels, Slot::Texels, Slot::Write],
 };
 
 /// result ← a + b, of the first `count` values.
@@ -33,9 +33,9 @@ pub(crate) fn sum(
 ) -> Dispatch {
     let (params, grid) = counted(a, count);
     let params = Buffer::params(gpu, "sum params", &params);
-    let bindings = [params.binding(), a.binding(), b.binding(), result.binding()];
+    let bindings = [params.binding(), a.binding(), b.binding(), result.target()];
     let kernel = if a.texels().is_some() { &TEXELS } else { &KERNEL };
-    kernel.dispatch(gpu, &[], &bindings, grid).values(3 * count)
+    kernel.dispatch(gpu, &[], &bindings, grid).values(3 * count).fills(result, count)
 }
 
 /// result ← result + more, of the first `count` values.

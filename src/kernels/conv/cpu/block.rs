@@ -48,9 +48,9 @@ pub(super) const SLOTS: &[Slot] = &[
     Slot::params::<Params>(),
     Slot::Texels,
     Slot::Texels,
-    Slot::TexelsWrite,
+    Slot::Write,
     Slot::Read,
-    Slot::TexelsWrite,
+    Slot::Write,
     Slot::Write,
 ];
 
@@ -160,26 +160,27 @@ pub(crate) fn convolve(
 ) -> Dispatch {
     let to = Layer { channels: outputs, ..from };
     let params = Buffer::params(gpu, "block_cpu params", &Params::new(from, to, batch));
-    let mut bindings = vec![params.binding(), input.binding(), weights.binding(), result.binding()];
-    let stored = match finish {
-        Finish::Store => to.values(),
-        Finish::Bias(bias) => {
-            bindings.push(bias.binding());
-            to.values()
-        }
+    let mut bindings = vec![params.binding(), input.binding(), weights.binding(), result.target()];
+    let (mut made, mut kept) = (to, None);
+    match finish {
+        Finish::Store => {}
+        Finish::Bias(bias) => bindings.push(bias.binding()),
         Finish::Pool(affine) => {
             bindings.push(affine.binding());
-            to.pooled().values()
+            made = to.pooled();
         }
         Finish::Keep(affine, Kept { planes, inv_std }) => {
-            bindings.extend([affine.binding(), planes.binding(), inv_std.binding()]);
-            to.values() + to.pooled().values()
+            bindings.extend([affine.binding(), planes.target(), inv_std.binding()]);
+            (made, kept) = (to.pooled(), Some(planes));
         }
-    };
+    }
+    let stored = made.values() + kept.map_or(0, |_| to.values());
     let Shape { images, parts, .. } = Shape::of(from.size);
     let groups = batch.nets * (batch.images / batch.nets).div_ceil(images) * parts;
-    generate(lanes, from.size, finish.name())
+    let dispatch = generate(lanes, from.size, finish.name())
         .dispatch(gpu, &bindings, fold(groups * outputs.div_ceil(lanes)))
         .flops(flops(from, to, batch.images))
         .values(batch.images * (from.values() + stored) + 4 * weights.len())
+        .fills(result, batch.images * made.stored());
+    kept.into_iter().fold(dispatch, |d, planes| d.fills(planes, batch.images * to.stored()))
 }

@@ -103,19 +103,21 @@ pub(crate) fn first_block(
         params.binding(),
         input.binding(),
         weights.binding(),
-        result.binding(),
+        result.target(),
         affine.binding(),
     ];
     let mut stored = to.pooled().values();
     if let Some(Kept { planes, inv_std }) = kept {
-        bindings.extend([planes.binding(), inv_std.binding()]);
+        bindings.extend([planes.target(), inv_std.binding()]);
         stored += to.values();
     }
-    kernels
+    let dispatch = kernels
         .generate(if kept.is_some() { "keep" } else { "pool" })
         .dispatch(gpu, &bindings, fold(batch.images * outputs.div_ceil(BLOCKS * kernels.lanes)))
         .flops(flops(from, to, batch.images))
         .values(batch.images * (from.values() + stored) + 4 * weights.len())
+        .fills(result, batch.images * to.pooled().stored());
+    kept.into_iter().fold(dispatch, |d, kept| d.fills(kept.planes, batch.images * to.stored()))
 }
 
 /// The gradient at the images, from the one at the convolution, of `outputs` channels, with weights packed for
@@ -131,10 +133,11 @@ pub(crate) fn first_block_backward(
     let to = Layer { channels: kernels.inputs, size: kernels.size };
     let from = Layer { channels: outputs, ..to };
     let params = Buffer::params(gpu, "first_block_backward params", &Params::new(to, from, batch));
-    let bindings = [params.binding(), d_planes.binding(), weights.binding(), d_input.binding()];
+    let bindings = [params.binding(), d_planes.binding(), weights.binding(), d_input.target()];
     kernels
         .generate_backward()
         .dispatch(gpu, &bindings, fold(batch.images * kernels.size / ROWS))
         .flops(flops(to, from, batch.images))
         .values(batch.images * (from.values() + to.values()) + 4 * weights.len())
+        .fills(d_input, batch.images * to.stored())
 }

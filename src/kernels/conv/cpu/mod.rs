@@ -49,6 +49,11 @@ impl Layer {
         self.channels.next_multiple_of(2) * self.size * self.size / 4
     }
 
+    /// Values of an image as it is stored.
+    pub fn stored(self) -> usize {
+        4 * self.image_len()
+    }
+
     /// Values of an image.
     pub fn values(self) -> usize {
         self.channels * self.size * self.size

@@ -15,7 +15,7 @@ const SLOTS: &[Slot] = &[
     Slot::params::<Params>(),
     Slot::Texels,
     Slot::Texels,
-    Slot::TexelsWrite,
+    Slot::Write,
     Slot::Read,
     Slot::Read,
     Slot::Write,
@@ -61,7 +61,7 @@ pub(crate) fn norm_backward(
         params.binding(),
         planes.binding(),
         d_pooled.binding(),
-        d_planes.binding(),
+        d_planes.target(),
         affine.binding(),
         inv_std.binding(),
         d_affine.binding(),
@@ -70,4 +70,5 @@ pub(crate) fn norm_backward(
     generate(layer.size)
         .dispatch(gpu, &bindings, fold((batch.images * layer.channels).div_ceil(WORKGROUP)))
         .values(2 * batch.images * layer.values() + gradients)
+        .fills(d_planes, batch.images * layer.stored())
 }

@@ -16,14 +16,8 @@ const TEMPLATE: &str = wgsl!(
     "conv/cpu/norm_forward"
 );
 
-const SLOTS: &[Slot] = &[
-    Slot::params::<Params>(),
-    Slot::Texels,
-    Slot::TexelsWrite,
-    Slot::Read,
-    Slot::TexelsWrite,
-    Slot::Write,
-];
+const SLOTS: &[Slot] =
+    &[Slot::params::<Params>(), Slot::Texels, Slot::Write, Slot::Read, Slot::Write, Slot::Write];
 
 /// The kernel for planes of this size.
 fn generate(size: usize, keep: bool) -> Generated {
@@ -52,13 +46,15 @@ pub(crate) fn norm_forward(
     batch: Batch,
 ) -> Dispatch {
     let params = Buffer::params(gpu, "norm_forward params", &Params::new(layer, layer, batch));
-    let mut bindings = vec![params.binding(), raw.binding(), result.binding(), affine.binding()];
+    let mut bindings = vec![params.binding(), raw.binding(), result.target(), affine.binding()];
     let mut stored = layer.pooled().values();
     if let Some(Kept { planes, inv_std }) = kept {
-        bindings.extend([planes.binding(), inv_std.binding()]);
+        bindings.extend([planes.target(), inv_std.binding()]);
         stored += layer.values();
     }
-    generate(layer.size, kept.is_some())
+    let dispatch = generate(layer.size, kept.is_some())
         .dispatch(gpu, &bindings, fold((batch.images * layer.channels).div_ceil(WORKGROUP)))
         .values(batch.images * (layer.values() + stored))
+        .fills(result, batch.images * layer.pooled().stored());
+    kept.into_iter().fold(dispatch, |d, kept| d.fills(kept.planes, batch.images * layer.stored()))
 }

@@ -31,13 +31,13 @@ params! {
 pub(in crate::kernels) const TAPS: Kernel = Kernel {
     name: "pack_taps",
     source: wgsl!("shared/grid", "shared/quotient", "shared/texels", "conv/cpu/pack_taps"),
-    slots: &[Slot::params::<TapParams>(), Slot::Read, Slot::TexelsWrite],
+    slots: &[Slot::params::<TapParams>(), Slot::Read, Slot::Write],
 };
 
 pub(in crate::kernels) const KERNEL: Kernel = Kernel {
     name: "pack_winograd",
     source: wgsl!("shared/grid", "shared/quotient", "shared/texels", "conv/cpu/pack_winograd"),
-    slots: &[Slot::params::<Params>(), Slot::Read, Slot::TexelsWrite],
+    slots: &[Slot::params::<Params>(), Slot::Read, Slot::Write],
 };
 
 /// How a kernel reads its weights: an output channel per lane, so many input channels per turn.
@@ -137,10 +137,11 @@ fn pack_taps(
     TAPS.dispatch(
         gpu,
         direction.constants(),
-        &[params.binding(), weights.binding(), packed.binding()],
+        &[params.binding(), weights.binding(), packed.target()],
         fold(packed.len().div_ceil(WORKGROUP)),
     )
     .values(weights.len() + 4 * packed.len())
+    .fills(packed, 4 * packed.len())
 }
 
 /// Packs weights (nets, outputs, inputs, 3, 3), or the transposed ones, whose `outputs` and `inputs` are then
@@ -167,8 +168,9 @@ fn pack_winograd(
         .dispatch(
             gpu,
             direction.constants(),
-            &[params.binding(), weights.binding(), packed.binding()],
+            &[params.binding(), weights.binding(), packed.target()],
             fold((packed.len() / packing.texels()).div_ceil(WORKGROUP)),
         )
         .values(weights.len() + 4 * packed.len())
+        .fills(packed, 4 * packed.len())
 }

@@ -27,7 +27,7 @@ params! {
 pub(in crate::kernels) const TO_POSITIONS: Kernel = Kernel {
     name: "to_positions",
     source: wgsl!("shared/grid", "shared/quotient", "shared/texels", "conv/cpu/to_positions"),
-    slots: &[Slot::params::<PositionParams>(), Slot::Read, Slot::TexelsWrite],
+    slots: &[Slot::params::<PositionParams>(), Slot::Read, Slot::Write],
 };
 
 pub(in crate::kernels) const FROM_TEXELS: Kernel = Kernel {
@@ -38,7 +38,7 @@ pub(in crate::kernels) const FROM_TEXELS: Kernel = Kernel {
         "shared/texels",
         "conv/cpu/texels_to_positions"
     ),
-    slots: &[Slot::params::<PositionParams>(), Slot::Texels, Slot::TexelsWrite],
+    slots: &[Slot::params::<PositionParams>(), Slot::Texels, Slot::Write],
 };
 
 /// Invocations of a workgroup of that kernel.
@@ -62,10 +62,6 @@ const WEIGHT: &str = wgsl!(
 
 const SLOTS: &[Slot] =
     &[Slot::params::<ConvParams>(), Slot::Texels, Slot::Texels, Slot::Read, Slot::Write];
-
-/// The same, of a result in a texture.
-const TEXEL_SLOTS: &[Slot] =
-    &[Slot::params::<ConvParams>(), Slot::Texels, Slot::Texels, Slot::Read, Slot::TexelsWrite];
 
 const WEIGHT_SLOTS: &[Slot] =
     &[Slot::params::<ConvParams>(), Slot::Texels, Slot::Texels, Slot::Write];
@@ -210,7 +206,7 @@ impl Product {
             from.binding(),
             weights.binding(),
             bias.map_or(none.binding(), Buffer::binding),
-            to.binding(),
+            to.target(),
         ];
         let way = match direction {
             Direction::Forward => Way::Forward { bias: bias.is_some() },
@@ -225,6 +221,7 @@ impl Product {
         generate((self.lanes, outs, tiles), way, to.texels().is_some())
             .dispatch(gpu, &bindings, fold(groups))
             .flops(self.conv.flops(batch))
+            .fills(to, batch.nets * values * conv.outputs)
     }
 
     /// The gradient at the weights, (nets, outputs, inputs, kernel, kernel), from x and `dy` at y. Adds to what is
@@ -296,7 +293,7 @@ fn generate((lanes, outs, tiles): (usize, usize, usize), way: Way, texels: bool)
         template: PRODUCT,
         values: context!(lanes, outs, tiles, transposed, apart, texels),
         constants: BIAS[usize::from(bias)],
-        slots: if texels { TEXEL_SLOTS } else { SLOTS },
+        slots: SLOTS,
     }
 }
 
@@ -345,7 +342,7 @@ fn to_positions<'a>(
         pad: 0,
     };
     let params = Buffer::params(gpu, "to_positions params", &params);
-    let bindings = [params.binding(), planes.binding(), room.binding()];
+    let bindings = [params.binding(), planes.binding(), room.target()];
     let (kernel, groups) = match planes {
         Values::Buffer(_) => (&TO_POSITIONS, len.div_ceil(WORKGROUP)),
         // Of one position, four channels lie beside one another in any case.
@@ -353,6 +350,7 @@ fn to_positions<'a>(
         Values::Texels(_) => (&FROM_TEXELS, (len / positions).div_ceil(INVOCATIONS)),
     };
     let values = images * channels * positions + 4 * len;
-    recording.push(kernel.dispatch(gpu, &[], &bindings, fold(groups)).values(values));
+    let dispatch = kernel.dispatch(gpu, &[], &bindings, fold(groups));
+    recording.push(dispatch.values(values).fills(room, 4 * len));
     room
 }

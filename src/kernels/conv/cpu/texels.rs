@@ -23,7 +23,7 @@ pub(in crate::kernels) const TO: Kernel = Kernel {
         "shared/texels",
         "conv/cpu/to_texels"
     ),
-    slots: &[Slot::params::<Params>(), Slot::Read, Slot::TexelsWrite],
+    slots: &[Slot::params::<Params>(), Slot::Read, Slot::Write],
 };
 
 pub(in crate::kernels) const FROM: Kernel = Kernel {
@@ -46,8 +46,9 @@ pub(crate) fn to_texels(
     images: usize,
 ) -> Dispatch {
     let (params, grid) = shape(gpu, layout, images);
-    TO.dispatch(gpu, &[], &[params.binding(), planes.binding(), texels.binding()], grid)
+    TO.dispatch(gpu, &[], &[params.binding(), planes.binding(), texels.target()], grid)
         .values(2 * images * layout.values())
+        .fills(texels, images * layer(layout).stored())
 }
 
 /// Takes the planes of so many images from `texels`.
@@ -64,7 +65,10 @@ pub(crate) fn from_texels(
 
 fn shape(gpu: &Gpu, planes: Planes, images: usize) -> (Buffer<Params>, [u32; 3]) {
     let params = Params { planes, images: images as u32, pad: [0; 3] };
-    let layer = Layer { channels: planes.channels as usize, size: planes.size as usize };
-    let grid = fold((images * layer.image_len()).div_ceil(WORKGROUP));
+    let grid = fold((images * layer(planes).image_len()).div_ceil(WORKGROUP));
     (Buffer::params(gpu, "texels params", &params), grid)
+}
+
+fn layer(planes: Planes) -> Layer {
+    Layer { channels: planes.channels as usize, size: planes.size as usize }
 }
