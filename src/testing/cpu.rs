@@ -38,11 +38,10 @@ pub fn cpu_block(
     let nets = affine.len() / 2 / outputs;
     let batch = Batch { images: x.n, nets };
     let layer = cpu::Layer { channels: outputs, size: x.size };
-    let of = |label, layer: cpu::Layer| texels(gpu, label, x.n * layer.image_len());
-    let (planes, result) = (of("planes", layer), of("pooled", layer.pooled()));
+    let (planes, result) = (used(gpu, layer, x.n)?, used(gpu, layer.pooled(), x.n)?);
     let inv_std = Buffer::zeros(gpu, "1/std", x.n * outputs);
-    let (from, raw) = (cpu::Layer { channels: x.channels, ..layer }, of("raw", layer));
-    let input = of("x", from);
+    let (from, raw) = (cpu::Layer { channels: x.channels, ..layer }, used(gpu, layer, x.n)?);
+    let input = used(gpu, from, x.n)?;
     let affine = Buffer::from_slice(gpu, "affine", affine);
     let kept = keep.then_some(cpu::Kept { planes: &planes, inv_std: &inv_std });
     let weights = Buffer::from_slice(gpu, "weights", weights);
@@ -93,7 +92,7 @@ pub fn cpu_convolution(
     let wide = || cpu::WidePlanes::new(lanes, x.size).map(|wide| wide.packing());
     let Some(packing) = small.or_else(wide) else { return Ok(None) };
     let [from, to] = [x.channels, channels].map(|channels| cpu::Layer { channels, size: x.size });
-    let [input, result] = [from, to].map(|l| texels(gpu, "planes", x.n * l.image_len()));
+    let (input, result) = (used(gpu, from, x.n)?, used(gpu, to, x.n)?);
     let weights = Buffer::from_slice(gpu, "weights", weights);
     let packed = texels(gpu, "packed", packing.len(channels, x.channels));
     let direction = if backward { Direction::BackwardData } else { Direction::Forward };
@@ -149,7 +148,7 @@ pub fn cpu_weight_gradient(
     let Some(lanes) = gpu.caps().texel_lanes() else { return Ok(None) };
     let [from, to] =
         [x, dy].map(|images| cpu::Layer { channels: images.channels, size: images.size });
-    let [input, d_planes] = [from, to].map(|l| texels(gpu, "planes", x.n * l.image_len()));
+    let (input, d_planes) = (used(gpu, from, x.n)?, used(gpu, to, x.n)?);
     let nothing = vec![f32::NAN; nets * dy.channels * x.channels * 9];
     let result = Buffer::from_slice(gpu, "dw", before.unwrap_or(&nothing));
     upload(gpu, x, &input)?;
@@ -166,6 +165,15 @@ fn texels(gpu: &Gpu, label: &str, len: usize) -> Texels {
     gpu.texels(label, len, &gpu.staging("written", [len].into_iter()))
 }
 
+/// A layer whose texels, and the buffer in which kernels write them, hold what other work left there.
+fn used(gpu: &Gpu, layer: cpu::Layer, n: usize) -> Result<Texels> {
+    let texels = texels(gpu, "planes", n * layer.image_len());
+    let even = cpu::Layer { channels: layer.channels.next_multiple_of(2), ..layer };
+    let values = vec![f32::NAN; n * even.values()];
+    upload(gpu, &Images { values, n, channels: even.channels, size: even.size }, &texels)?;
+    Ok(texels)
+}
+
 fn upload(gpu: &Gpu, x: &Images, texels: &Texels) -> Result<()> {
     // Of another layout than texels have.
     let planes = Planes::haloed(x.channels, x.size);
@@ -174,10 +182,19 @@ fn upload(gpu: &Gpu, x: &Images, texels: &Texels) -> Result<()> {
     run(gpu, |r| r.push(cpu::to_texels(gpu, (&values, planes), texels, x.n)))
 }
 
+/// Kernels take two channels at a time, so that of an odd number a plane of zeros must follow.
 fn download(gpu: &Gpu, texels: &Texels, n: usize, layer: cpu::Layer) -> Result<Images> {
     let cpu::Layer { channels, size } = layer;
-    let planes = Planes::haloed(channels, size);
-    let values = Buffer::zeros(gpu, "planes", n * planes.image_len());
-    run(gpu, |r| r.push(cpu::from_texels(gpu, texels, (&values, planes), n)))?;
-    Ok(Images { values: gather(gpu, &values, planes, n)?, n, channels, size })
+    let stored = channels.next_multiple_of(2);
+    let planes = Planes::haloed(stored, size);
+    let buffer = Buffer::zeros(gpu, "planes", n * planes.image_len());
+    run(gpu, |r| r.push(cpu::from_texels(gpu, texels, (&buffer, planes), n)))?;
+    let mut values = Vec::new();
+    for image in gather(gpu, &buffer, planes, n)?.chunks(stored * size * size) {
+        let (own, padding) = image.split_at(channels * size * size);
+        let spoilt = own.iter().any(|value| value.is_nan());
+        assert!(spoilt || padding.iter().all(|&value| value == 0.0), "padding of {layer:?}");
+        values.extend_from_slice(own);
+    }
+    Ok(Images { values, n, channels, size })
 }

@@ -80,8 +80,8 @@ fn every_specialisation_is_listed_under_a_name_of_its_own() {
     // On planes of three sizes in textures, alone, with a bias and with two ends of a block; of two wider ones, alone
     // and with a bias, for which lanes of 32 are too many.
     assert_eq!(count("block_cpu_lanes "), 3 * 3 * 4 + 2 * 2 * 2);
-    // First blocks of one and three channels on eight and sixteen lanes, with two ends.
-    assert_eq!(count("first_block_cpu_lanes "), 2 * 2 * 2);
+    // First blocks of one and three channels with two ends: on eight lanes with two or four outputs each, on sixteen with two.
+    assert_eq!(count("first_block_cpu_lanes "), 2 * 2 * (2 + 1));
     assert_eq!(count("first_block_backward_cpu_lanes "), 2 * 2);
     // Of two ends, on the wider planes.
     assert_eq!(count("norm_forward_cpu "), 2 * 2);

@@ -2,7 +2,7 @@
 // subgroups of {{ lanes }} lanes: convolution 3×3, instance norm, ReLU and average pool. A template, which
 // kernels/template.rs writes out because drivers do not reliably unroll.
 //
-// A workgroup is one subgroup, with an image and two output channels per lane. Two rows of the result at a
+// A workgroup is one subgroup, with an image and {{ outs }} output channels per lane. Two rows of the result at a
 // time, {{ lanes // 4 }} times four columns of them: each lane loads four pixels of one of the four rows that are seen
 // there, and transforms them; subgroupShuffle brings each of the six values to all lanes. A plane is more than
 // a lane can hold, so that its statistics are computed first and the convolution again behind them: that
@@ -39,11 +39,18 @@ w{{ k }}_{{ at // 4 }}.{{ "xyzw"[at % 4] }}
         let x = step % {{ parts }}u * {{ across }}u + column;
         let inside = y > 0u && y <= {{ size }}u;
         let at = image + (clamp(y, 1u, {{ size }}u) - 1u) * {{ quads }}u + x;
+        // The pixels beside these are those of the lanes beside it, or are loaded, too.
+        let beside = select(at + 1u, max(at, 1u) - 1u, column == 0u);
+        let exists = inside && select(x + 1u < {{ quads }}u, 0u < x, column == 0u);
 {% for c in range(inputs) %}
+        let v{{ c }} = select(vec4f(), textureLoad(input, texel(at + {{ c * plane }}u)), inside);
+        let e{{ c }} = select(vec4f(), textureLoad(input, texel(beside + {{ c * plane }}u)), exists);
+        let l{{ c }} = subgroupShuffle(v{{ c }}.w, left);
+        let r{{ c }} = subgroupShuffle(v{{ c }}.x, right);
         let t{{ c }} = transformed(
-            select(0.0, textureLoad(input, texel(max(at{{ " + " ~ c * plane ~ "u" if c }}, 1u) - 1u)).w, inside && x > 0u),
-            select(vec4f(), textureLoad(input, texel(at{{ " + " ~ c * plane ~ "u" if c }})), inside),
-            select(0.0, textureLoad(input, texel(at + {{ c * plane + 1 }}u)).x, inside && x < {{ quads - 1 }}u),
+            select(l{{ c }}, e{{ c }}.w, column == 0u),
+            v{{ c }},
+            select(r{{ c }}, e{{ c }}.x, column == {{ across - 1 }}u),
         );
 {% endfor %}
 {% endmacro %}
@@ -54,11 +61,11 @@ w{{ k }}_{{ at // 4 }}.{{ "xyzw"[at % 4] }}
             let b{{ i }}_{{ c }}_{{ r }} = subgroupShuffle(t{{ c }}.p{{ i }}, {{ r * across + g }}u);
 {% endfor %}{% endfor %}
 {# Four sums that do not wait for each other. #}
-{% for c in range(inputs) %}{% for t in range(3) %}{% for k in range(2) %}{% for y in range(2) %}
+{% for c in range(inputs) %}{% for t in range(3) %}{% for k in range(outs) %}{% for y in range(2) %}
             {{ "var" if c + t == 0 }} m{{ k }}_{{ y }}_{{ i }} {{ "=" if c + t == 0 else "+=" }} {{ weight(k, c, t, i) }} * b{{ i }}_{{ c }}_{{ y + t }};
 {% endfor %}{% endfor %}{% endfor %}{% endfor %}
 {% endfor %}
-{% for k in range(2) %}{% for y in range(2) %}
+{% for k in range(outs) %}{% for y in range(2) %}
             let o{{ k }}_{{ y }} = convolved(
 {%- for i in range(6) %}m{{ k }}_{{ y }}_{{ i }}{{ ", " if not loop.last }}{% endfor %});
 {% endfor %}{% endfor %}
@@ -83,10 +90,10 @@ fn merged(before: vec2f, turns: f32, upper: vec4f, lower: vec4f) -> vec2f {
 @compute @workgroup_size({{ lanes }})
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
     let outputs = params.outputs;
-    let pairs = (outputs + {{ 2 * lanes - 1 }}u) / {{ 2 * lanes }}u;
+    let teams = (outputs + {{ outs * lanes - 1 }}u) / {{ outs * lanes }}u;
     let flat = flat_group(group);
-    let pair = flat % pairs;
-    let number = flat / pairs;
+    let team = flat % teams;
+    let number = flat / teams;
     if number >= params.images {
         return;
     }
@@ -94,12 +101,16 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
     let image = number * padded({{ inputs }}u) * {{ plane }}u;
     let row = lane / {{ across }}u;
     let column = lane % {{ across }}u;
-    // Where the number of blocks of {{ lanes }} outputs is odd, the last pair's second one is not stored.
+    let left = (lane + {{ lanes - 1 }}u) % {{ lanes }}u;
+    let right = (lane + 1u) % {{ lanes }}u;
+    // The last team may have blocks of {{ lanes }} outputs that there are not. They repeat the last, and are not stored.
     let blocks = (outputs + {{ lanes - 1 }}u) / {{ lanes }}u;
-    let first_weight = (net * blocks + 2u * pair) * {{ texels * lanes }}u + lane;
-{% for k in range(2) %}
+    let first_block = {{ outs }}u * team;
+    let last_block = blocks - 1u;
+{% for k in range(outs) %}
+    let weights{{ k }} = (net * blocks + min(first_block + {{ k }}u, last_block)) * {{ texels * lanes }}u + lane;
 {% for j in range(texels) %}
-    let w{{ k }}_{{ j }} = textureLoad(weights, texel(first_weight + {{ (k * texels + j) * lanes }}u));
+    let w{{ k }}_{{ j }} = textureLoad(weights, texel(weights{{ k }} + {{ j * lanes }}u));
 {% endfor %}
     var moments{{ k }} = vec2f();
 {% endfor %}
@@ -109,14 +120,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
         {
 {{ columns(g) }}
             let turns = f32(step * {{ across }}u + {{ g }}u);
-{% for k in range(2) %}
+{% for k in range(outs) %}
             moments{{ k }} = merged(moments{{ k }}, turns, o{{ k }}_0, o{{ k }}_1);
 {% endfor %}
         }
 {% endfor %}
     }
-{% for k in range(2) %}
-    let k{{ k }} = (2u * pair + {{ k }}u) * {{ lanes }}u + lane;
+{% for k in range(outs) %}
+    let k{{ k }} = (first_block + {{ k }}u) * {{ lanes }}u + lane;
     let mean{{ k }} = moments{{ k }}.x;
     let sigma{{ k }} = inverseSqrt(moments{{ k }}.y / {{ size * size }}.0 + 1e-5);
     // Of an odd number of outputs, a plane of zeros is added: its weights are zero.
@@ -132,12 +143,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
     for (var step = 0u; step < {{ steps }}u; step++) {
 {{ pixels() }}
 {% for g in range(across) %}
-{% for k in range(2) %}
+{% for k in range(outs) %}
         var two{{ k }}_{{ g }} = vec2f();
 {% endfor %}
         {
 {{ columns(g) }}
-{% for k in range(2) %}
+{% for k in range(outs) %}
             let upper{{ k }} = (o{{ k }}_0 - mean{{ k }}) * sigma{{ k }};
             let lower{{ k }} = (o{{ k }}_1 - mean{{ k }}) * sigma{{ k }};
             two{{ k }}_{{ g }} = 0.125 * pooled(upper{{ k }}, lower{{ k }}, weight_bias{{ k }});
@@ -151,7 +162,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
 {% endfor %}
         }
 {% endfor %}
-{% for k in range(2) %}
+{% for k in range(outs) %}
         if k{{ k }} < padded(outputs) {
             let at = plane{{ k }} * {{ plane // 4 }}u + step * {{ across // 2 }}u;
 {% for g in range(0, across, 2) %}

@@ -1,5 +1,7 @@
 //! The first block of a network.
 
+use std::collections::BTreeSet;
+
 use minijinja::context;
 
 use super::{Kept, Layer, Params, Winograd, block::slots, flops};
@@ -36,8 +38,10 @@ const BACKWARD: &str = wgsl!(
 /// Rows of an image that a workgroup goes back to.
 const ROWS: usize = 2;
 
-/// Blocks of output channels that a workgroup takes.
-const BLOCKS: usize = 2;
+/// Output channels of a lane, of so many. Four share what is loaded, but with 16 lanes the text would be too long.
+fn outs(lanes: usize, outputs: usize) -> usize {
+    if lanes == 8 && outputs > 2 * lanes { 4 } else { 2 }
+}
 
 impl FirstBlock {
     /// The kernels, if there are any: a quarter of the lanes shares out a row of pixels, four to each at a time.
@@ -51,11 +55,11 @@ impl FirstBlock {
         Winograd { lanes: self.lanes, per_turn: self.inputs }
     }
 
-    fn generate(&self, finish: &str) -> Generated {
+    fn generate(&self, finish: &str, outs: usize) -> Generated {
         let Self { lanes, inputs, size } = *self;
-        let values = context!(lanes, inputs, size, finish);
+        let values = context!(lanes, inputs, size, finish, outs);
         Generated {
-            name: format!("first_block_cpu_lanes {finish} {lanes} {size}×{inputs}"),
+            name: format!("first_block_cpu_lanes {finish} {lanes}×{outs} {size}×{inputs}"),
             template: TEMPLATE,
             values,
             constants: &[],
@@ -79,8 +83,11 @@ impl FirstBlock {
     pub(super) fn all() -> Vec<Generated> {
         let shapes = [8, 16].into_iter().flat_map(|lanes| [(lanes, 1), (lanes, 3)]);
         let kernels = shapes.filter_map(|(lanes, inputs)| Self::new(lanes, inputs, 32));
-        let forward = |k: FirstBlock| ["pool", "keep"].map(|finish| k.generate(finish));
-        kernels.flat_map(|k| forward(k).into_iter().chain([k.generate_backward()])).collect()
+        let outs =
+            |k: FirstBlock| [2, outs(k.lanes, usize::MAX)].into_iter().collect::<BTreeSet<_>>();
+        let of = |k: FirstBlock, outs| ["pool", "keep"].map(|finish| k.generate(finish, outs));
+        let forward = |k: FirstBlock| outs(k).into_iter().flat_map(move |outs| of(k, outs));
+        kernels.flat_map(|k| forward(k).chain([k.generate_backward()])).collect()
     }
 }
 
@@ -111,9 +118,10 @@ pub(crate) fn first_block(
         bindings.extend([planes.target(), inv_std.binding()]);
         stored += to.values();
     }
+    let outs = outs(kernels.lanes, outputs);
     let dispatch = kernels
-        .generate(if kept.is_some() { "keep" } else { "pool" })
-        .dispatch(gpu, &bindings, fold(batch.images * outputs.div_ceil(BLOCKS * kernels.lanes)))
+        .generate(if kept.is_some() { "keep" } else { "pool" }, outs)
+        .dispatch(gpu, &bindings, fold(batch.images * outputs.div_ceil(outs * kernels.lanes)))
         .flops(flops(from, to, batch.images))
         .values(batch.images * (from.values() + stored) + 4 * weights.len())
         .fills(result, batch.images * to.pooled().stored());
