@@ -21,7 +21,7 @@ pub(crate) struct Dispatch {
     pub(super) flat: bool,
     pub(super) cost: Cost,
     /// Encoded behind it, outside of a pass.
-    pub(super) copies: Vec<texels::Copy>,
+    pub(super) copies: Vec<texels::StagedCopy>,
 }
 
 impl Kernel {

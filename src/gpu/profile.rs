@@ -83,10 +83,19 @@ fn stamped(gpu: &Gpu, dispatches: &[&Dispatch]) -> Result<Vec<f64>> {
     let mut watch = Watch::new(gpu, dispatches.len() as u32);
     let mut encoder = gpu.device().create_command_encoder(&Default::default());
     for dispatch in dispatches {
-        let timestamp_writes = watch.next();
-        let descriptor = wgpu::ComputePassDescriptor { label: None, timestamp_writes };
-        dispatch.encode(&mut encoder.begin_compute_pass(&descriptor));
-        dispatch.encode_copies(&mut encoder);
+        let mut timestamp_writes = watch.next();
+        let mut end = timestamp_writes.clone();
+        if !dispatch.copies.is_empty() {
+            // Another pass, which is empty, ends when they do.
+            timestamp_writes.iter_mut().for_each(|stamps| stamps.end_of_pass_write_index = None);
+            end.iter_mut().for_each(|stamps| stamps.beginning_of_pass_write_index = None);
+        }
+        let pass = |timestamp_writes| wgpu::ComputePassDescriptor { label: None, timestamp_writes };
+        dispatch.encode(&mut encoder.begin_compute_pass(&pass(timestamp_writes)));
+        if !dispatch.copies.is_empty() {
+            dispatch.encode_copies(&mut encoder);
+            encoder.begin_compute_pass(&pass(end));
+        }
     }
     watch.end(&mut encoder);
     let submission = gpu.queue().submit([encoder.finish()]);

@@ -27,7 +27,7 @@ pub(crate) struct Staging(wgpu::Buffer);
 
 /// Takes what a kernel wrote to where it is read.
 #[derive(Debug, Clone)]
-pub(super) struct Copy {
+pub(super) struct StagedCopy {
     texels: Texels,
     len: usize,
 }
@@ -130,9 +130,9 @@ impl Texels {
     }
 
     /// The copy after which the first `len` texels can be read.
-    pub(super) fn copy(&self, len: usize) -> Copy {
+    pub(super) fn copy(&self, len: usize) -> StagedCopy {
         debug_assert!(len <= self.len, "{len} of {} texels", self.len);
-        Copy { texels: self.clone(), len }
+        StagedCopy { texels: self.clone(), len }
     }
 }
 
@@ -154,7 +154,7 @@ impl Staging {
     }
 }
 
-impl Copy {
+impl StagedCopy {
     pub fn encode(&self, encoder: &mut wgpu::CommandEncoder) {
         // Whole rows, and the beginning of one.
         let [rows, rest] = [self.len / ROW, self.len % ROW];
