@@ -89,7 +89,7 @@ impl Watch {
 }
 
 /// The most passes of a share that are measured.
-const PASSES: u32 = 256;
+const PASSES: u32 = 128;
 
 /// The timestamp queries with which a device's shares are measured.
 #[derive(Debug, Default)]
