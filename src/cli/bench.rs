@@ -170,7 +170,7 @@ fn table(report: &Report) -> String {
 
 /// A heading and a line for each kernel, aligned. A name that is too long has a line of its own.
 fn rows(kernels: &[KernelTime]) -> Vec<String> {
-    const LONGEST: usize = 35;
+    const LONGEST: usize = 34;
     let length = |name: &str| name.chars().count();
     let names = kernels.iter().map(|kernel| length(&kernel.name));
     let widest = names.filter(|&length| length <= LONGEST).max().unwrap_or(0).max("kernel".len());

@@ -59,7 +59,7 @@ impl FirstBlock {
         let Self { lanes, inputs, size } = *self;
         let values = context!(lanes, inputs, size, finish, outs);
         Generated {
-            name: format!("first_block_cpu_lanes {finish} {lanes}×{outs} {size}×{inputs}"),
+            name: format!("first_block_cpu_lanes {finish} {lanes}×{outs}×{inputs}"),
             template: TEMPLATE,
             values,
             constants: &[],
