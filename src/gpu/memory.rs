@@ -30,8 +30,8 @@ pub(crate) trait Memory {
     /// `len` texels of four f32 each, zero at first, which kernels write in `staging`.
     fn texels(&self, label: &str, len: usize, staging: &Self::Staging) -> Self::Texels;
 
-    /// Room to write one at a time of textures of these numbers of texels: no kernel may write two that share it.
-    fn staging(&self, label: &str, lens: impl Iterator<Item = usize>) -> Self::Staging;
+    /// Room to write one at a time of textures of at most `len` texels: no kernel may write two that share it.
+    fn staging(&self, label: &str, len: usize) -> Self::Staging;
 }
 
 impl Memory for Gpu {
@@ -56,10 +56,9 @@ impl Memory for Gpu {
         Texels::zeros(self, label, len, staging)
     }
 
-    fn staging(&self, label: &str, lens: impl Iterator<Item = usize>) -> Staging {
-        let lens: Vec<_> = lens.collect();
-        self.note(|so_far| so_far.declared += Staging::bytes(lens.iter().copied()));
-        Staging::new(self, label, lens.into_iter())
+    fn staging(&self, label: &str, len: usize) -> Staging {
+        self.note(|so_far| so_far.declared += Staging::bytes(len));
+        Staging::new(self, label, len)
     }
 }
 
@@ -102,9 +101,9 @@ impl Memory for Table {
         self.add(label, (len * TEXEL_BYTES) as u64, Texels::bytes(len), true);
     }
 
-    fn staging(&self, label: &str, lens: impl Iterator<Item = usize>) {
+    fn staging(&self, label: &str, len: usize) {
         // It holds no values that the textures do not hold.
-        self.add(label, 0, Staging::bytes(lens), false);
+        self.add(label, 0, Staging::bytes(len), false);
     }
 }
 

@@ -137,9 +137,9 @@ impl Texels {
 }
 
 impl Staging {
-    /// Room for one at a time of textures of these numbers of texels.
-    pub fn new(gpu: &Gpu, label: &str, lens: impl Iterator<Item = usize>) -> Self {
-        let size = Self::bytes(lens);
+    /// Room for one at a time of textures of at most `len` texels.
+    pub fn new(gpu: &Gpu, label: &str, len: usize) -> Self {
+        let size = Self::bytes(len);
         gpu.note(|so_far| so_far.bytes += size);
         Self(gpu.device().create_buffer(&wgpu::BufferDescriptor {
             label: Some(label),
@@ -149,8 +149,8 @@ impl Staging {
         }))
     }
 
-    pub fn bytes(lens: impl Iterator<Item = usize>) -> u64 {
-        (lens.max().unwrap_or(0).max(1) * TEXEL_BYTES) as u64
+    pub fn bytes(len: usize) -> u64 {
+        (len.max(1) * TEXEL_BYTES) as u64
     }
 }
 

@@ -174,8 +174,7 @@ impl<M: Memory> AugmentRoom<M> {
         Self {
             means: memory.buffer(&format!("means of {of}"), images),
             texels: in_texels.then(|| {
-                let staging =
-                    memory.staging(&format!("texels of {of}, written"), [len].into_iter());
+                let staging = memory.staging(&format!("texels of {of}, written"), len);
                 memory.texels(&format!("texels of {of}"), len, &staging)
             }),
         }

@@ -228,7 +228,8 @@ impl<M: Memory> Room<M> {
                 ("d output, texels", backward_images * most(1)),
                 ("convolved, texels", made),
             ];
-            let staging = memory.staging("convolved, written", all.map(|(_, len)| len).into_iter());
+            let most = all.iter().map(|(_, len)| *len).max().unwrap_or(0);
+            let staging = memory.staging("convolved, written", most);
             let [input, d_output, result] =
                 all.map(|(label, len)| memory.texels(label, len, &staging));
             let dense = memory.buffer("gradient, dense", backward_images * dense);

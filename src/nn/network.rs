@@ -106,13 +106,15 @@ impl<M: Memory> Tensors<M> {
         let buffer =
             |(i, len): (usize, &usize)| memory.buffer(&format!("{label} {i}"), images * len);
         let lens: Vec<_> = slots.textures.iter().map(|len| images * len / 4).collect();
-        let staging = memory.staging(&format!("{label}, written"), lens.iter().copied());
-        let texels = |(i, &len): (usize, &usize)| {
-            memory.texels(&format!("{label} {i}, texels"), len, &staging)
-        };
+        let staging =
+            lens.iter().max().map(|&most| memory.staging(&format!("{label}, written"), most));
+        let textures = staging.iter().flat_map(|staging| {
+            let texels = |(i, &len)| memory.texels(&format!("{label} {i}, texels"), len, staging);
+            lens.iter().enumerate().map(texels).collect::<Vec<_>>()
+        });
         Self {
             buffers: slots.buffers.iter().enumerate().map(buffer).collect(),
-            textures: lens.iter().enumerate().map(texels).collect(),
+            textures: textures.collect(),
         }
     }
 }

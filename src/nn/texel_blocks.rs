@@ -100,11 +100,11 @@ impl<M: Memory> TexelBlocks<M> {
         let pooled = each("pooled", images, &plan.pooled);
         let d_inputs: Vec<_> = (0..=plan.planes.len()).map(d_input).collect();
         let kept = each("kept", backward_images, &plan.planes);
+        let most = |all: &[(String, usize)]| all.iter().map(|(_, len)| *len).max().unwrap_or(0);
+        let planes = most(&fixed).max(most(&pooled)).max(most(&d_inputs));
         // A block writes what it keeps and what it pools to at once.
-        let lens = |all: &[(String, usize)]| all.iter().map(|(_, len)| *len).collect::<Vec<_>>();
-        let most = [lens(&fixed), lens(&pooled), lens(&d_inputs)].concat();
-        let staging = memory.staging("planes, written", most.into_iter());
-        let kept_staging = memory.staging("kept, written", lens(&kept).into_iter());
+        let staging = memory.staging("planes, written", planes);
+        let kept_staging = memory.staging("kept, written", most(&kept));
         let make = |(label, len): (String, usize)| memory.texels(&label, len, &staging);
         let make_kept = |(label, len): (String, usize)| memory.texels(&label, len, &kept_staging);
         let [input, at_planes] = fixed.map(make);

@@ -153,8 +153,8 @@ impl<M: Memory> Weights<M> {
         let len = |packed: &Packed<TexelPacking, ()>| {
             weights.nets * packed.packing.len(packed.shape.0, packed.shape.1)
         };
-        if !in_textures.is_empty() {
-            let staging = memory.staging("packed weights, written", in_textures.iter().map(len));
+        if let Some(most) = in_textures.iter().map(len).max() {
+            let staging = memory.staging("packed weights, written", most);
             let made = |packed: &Packed<TexelPacking, ()>| {
                 let Packed { of, direction, packing, shape, .. } = *packed;
                 let label = format!("packed weights {of} {direction:?}, texels");

@@ -120,7 +120,7 @@ pub fn cpu_first_backward(
     let first = first.and_then(|lanes| cpu::FirstBlock::new(lanes, channels, dy.size));
     let Some(first) = first else { return Ok(None) };
     let [from, to] = [dy.channels, channels].map(|channels| cpu::Layer { channels, size: dy.size });
-    let [d_planes, d_input] = [from, to].map(|l| texels(gpu, "planes", dy.n * l.image_len()));
+    let (d_planes, d_input) = (used(gpu, from, dy.n)?, used(gpu, to, dy.n)?);
     let weights = Buffer::from_slice(gpu, "weights", weights);
     let packing = first.packing();
     let packed = texels(gpu, "packed", packing.len(dy.channels, channels));
@@ -161,8 +161,36 @@ pub fn cpu_weight_gradient(
     result.read_blocking(gpu).map(Some)
 }
 
+/// As [`norm_relu_pool_backward`](super::norm_relu_pool_backward), of planes in textures: norms of weight 1 and bias 0.
+pub fn cpu_norm_backward(
+    gpu: &Gpu,
+    normalised: &Images,
+    inv_std: &[f32],
+    dy: &Images,
+) -> Result<Option<Images>> {
+    if gpu.caps().texel_lanes().is_none() || !matches!(normalised.size, 4 | 8 | 16 | 32 | 64) {
+        return Ok(None);
+    }
+    let &Images { n, channels, size, .. } = normalised;
+    let layer = cpu::Layer { channels, size };
+    let (planes, d_planes) = (used(gpu, layer, n)?, used(gpu, layer, n)?);
+    let d_pooled = used(gpu, layer.pooled(), n)?;
+    let affine = Buffer::from_slice(gpu, "affine", &[1.0, 0.0].repeat(channels));
+    let inv_std = Buffer::from_slice(gpu, "1/std", inv_std);
+    let d_affine = Buffer::zeros(gpu, "d affine", 2 * n * channels);
+    upload(gpu, normalised, &planes)?;
+    upload(gpu, dy, &d_pooled)?;
+    run(gpu, |r| {
+        let (kept, batch) =
+            (cpu::Kept { planes: &planes, inv_std: &inv_std }, Batch { images: n, nets: 1 });
+        let to = (&d_planes, &d_affine);
+        r.push(cpu::norm_backward(gpu, layer, kept, &affine, &d_pooled, to, batch, (0, 1)));
+    })?;
+    download(gpu, &d_planes, n, layer).map(Some)
+}
+
 fn texels(gpu: &Gpu, label: &str, len: usize) -> Texels {
-    gpu.texels(label, len, &gpu.staging("written", [len].into_iter()))
+    gpu.texels(label, len, &gpu.staging("written", len))
 }
 
 /// A layer whose texels, and the buffer in which kernels write them, hold what other work left there.

@@ -183,3 +183,23 @@ fn nan_in_one_image_spoils_no_other() {
         }
     }
 }
+
+#[test]
+fn norms_of_odd_numbers_of_channels_go_backward_as_their_twin() {
+    let rng = &mut Rng(5);
+    for gpu in gpus() {
+        for (n, channels, size) in [(3, 1, 4), (2, 5, 8), (1, 17, 16), (2, 3, 32), (1, 1, 64)] {
+            let x = images(rng, n, channels, size);
+            let (_, normalised, inv_std) = testing::norm_relu_pool_forward(gpu, &x).unwrap();
+            let dy = images(rng, n, channels, size / 2);
+            let dx = testing::cpu_norm_backward(gpu, &normalised, &inv_std, &dy).unwrap();
+            let Some(dx) = dx else { continue };
+            let expected = reference::norm_relu_pool_backward(
+                &(&normalised).into(),
+                &widen(&inv_std),
+                &(&dy).into(),
+            );
+            assert_close(&format!("dx, size {size}"), &dx.values, &expected.values, LIMIT);
+        }
+    }
+}

@@ -2,7 +2,7 @@
 
 use minijinja::context;
 
-use super::{Kept, Layer, Params, Winograd, flops};
+use super::{Kept, Layer, Params, Winograd, flops, keeping};
 use crate::{
     gpu::{Buffer, Dispatch, Gpu, Slot, Texels, fold},
     kernels::{Batch, Generated, wgsl},
@@ -182,5 +182,5 @@ pub(crate) fn convolve(
         .flops(flops(from, to, batch.images))
         .values(batch.images * (from.values() + stored) + 4 * weights.len())
         .fills(result, batch.images * made.stored());
-    kept.into_iter().fold(dispatch, |d, planes| d.fills(planes, batch.images * to.stored()))
+    keeping(dispatch, kept, to, batch.images)
 }

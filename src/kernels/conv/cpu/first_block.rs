@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use minijinja::context;
 
-use super::{Kept, Layer, Params, Winograd, block::slots, flops};
+use super::{Kept, Layer, Params, Winograd, block::slots, flops, keeping};
 use crate::{
     gpu::{Buffer, Dispatch, Gpu, Texels, fold},
     kernels::{Batch, Generated, wgsl},
@@ -125,7 +125,7 @@ pub(crate) fn first_block(
         .flops(flops(from, to, batch.images))
         .values(batch.images * (from.values() + stored) + 4 * weights.len())
         .fills(result, batch.images * to.pooled().stored());
-    kept.into_iter().fold(dispatch, |d, kept| d.fills(kept.planes, batch.images * to.stored()))
+    keeping(dispatch, kept.map(|kept| kept.planes), to, batch.images)
 }
 
 /// The gradient at the images, from the one at the convolution, of `outputs` channels, with weights packed for

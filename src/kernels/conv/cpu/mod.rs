@@ -26,7 +26,7 @@ pub(in crate::kernels) use {
 };
 
 use crate::{
-    gpu::{Buffer, Texels, params},
+    gpu::{Buffer, Dispatch, Texels, params},
     kernels::{Batch, Generated},
 };
 
@@ -95,6 +95,14 @@ pub(crate) struct Kept<'a> {
     pub planes: &'a Texels,
     /// (images, outputs).
     pub inv_std: &'a Buffer<f32>,
+}
+
+/// A dispatch that also fills what backward needs of these images, if it is kept.
+fn keeping(dispatch: Dispatch, kept: Option<&Texels>, planes: Layer, images: usize) -> Dispatch {
+    match kept {
+        Some(kept) => dispatch.fills(kept, images * planes.stored()),
+        None => dispatch,
+    }
 }
 
 /// Every specialisation that any adapter can ask for, for the tests that read them all.

@@ -2,7 +2,7 @@
 
 use minijinja::context;
 
-use super::{Kept, Layer, Params};
+use super::{Kept, Layer, Params, keeping};
 use crate::{
     gpu::{Buffer, Dispatch, Gpu, Slot, Texels, fold},
     kernels::{Batch, Generated, WORKGROUP, wgsl},
@@ -56,5 +56,5 @@ pub(crate) fn norm_forward(
         .dispatch(gpu, &bindings, fold((batch.images * layer.channels).div_ceil(WORKGROUP)))
         .values(batch.images * (layer.values() + stored))
         .fills(result, batch.images * layer.pooled().stored());
-    kept.into_iter().fold(dispatch, |d, kept| d.fills(kept.planes, batch.images * layer.stored()))
+    keeping(dispatch, kept.map(|kept| kept.planes), layer, batch.images)
 }
