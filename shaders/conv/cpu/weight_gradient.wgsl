@@ -2,10 +2,10 @@
 // {{ lanes }} lanes: by Winograd's products too, which are added up before they become taps. A template, which
 // kernels/template.rs writes out because drivers do not reliably unroll.
 //
-// A workgroup is one subgroup: an output channel per lane, {{ inputs }} input channels, one network. It goes through
-// the images in strips of 64 pixels. A lane loads and transforms the gradient in its own channel's strip; those
-// of the input are loaded by all lanes together, four pixels each, with the rows above and below, and reach all
-// lanes by subgroupShuffle. Each strip is summed by itself, then added: that rounds less than one long sum.
+// A workgroup is one subgroup, with {{ inputs }} input channels, and {{ outs }} output channels per lane, of one network.
+// It goes through the images in strips of {{ rows }} rows. A lane loads and transforms the gradient in its own channels'
+// strip; the pixels of the input are loaded by all lanes together, four each, with the rows above and below, and reach
+// all lanes by subgroupShuffle. Each strip is summed by itself, then added: that rounds less than one long sum.
 
 // Planes that the convolution reads.
 @group(0) @binding(1) var input: texture_storage_2d<rgba32float, read>;
@@ -28,10 +28,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
     let outputs = params.outputs;
     let inputs = params.inputs;
     let input_blocks = (inputs + {{ inputs - 1 }}u) / {{ inputs }}u;
-    let blocks = (outputs + {{ lanes - 1 }}u) / {{ lanes }}u;
+    let blocks = (outputs + {{ outs * lanes - 1 }}u) / {{ outs * lanes }}u;
     let flat = flat_group(group);
     let first_c = flat % input_blocks * {{ inputs }}u;
-    let mine = flat / input_blocks % blocks * {{ lanes }}u + lane;
+    let first_k = flat / input_blocks % blocks * {{ outs * lanes }}u + lane;
     let net = flat / input_blocks / blocks;
     let first_image = net * params.images_per_net;
     if first_image >= params.images {
@@ -39,7 +39,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
     }
     let end = first_image + params.images_per_net;
     // Surplus lanes and channels repeat the last and store nothing.
-    let k = min(mine, outputs - 1u);
+{% for o in range(outs) %}
+    let k{{ o }} = min(first_k + {{ o * lanes }}u, outputs - 1u);
+{% endfor %}
     let left = (lane + {{ lanes - 1 }}u) % {{ lanes }}u;
     let right = (lane + 1u) % {{ lanes }}u;
 {% for load in range(loads) %}
@@ -49,9 +51,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
     let row{{ load }} = number{{ load }} % {{ seen * quads }}u / {{ quads }}u;
     let place{{ load }} = c{{ load }} * {{ plane }}u + row{{ load }} * {{ quads }}u + number{{ load }} % {{ quads }}u;
 {% endfor %}
-{% for c in range(inputs) %}{% for t in range(3) %}{% for i in range(6) %}
-    var a{{ c }}_{{ t }}_{{ i }} = 0.0;
-{% endfor %}{% endfor %}{% endfor %}
+{% for o in range(outs) %}{% for c in range(inputs) %}{% for t in range(3) %}{% for i in range(6) %}
+    var a{{ o }}_{{ c }}_{{ t }}_{{ i }} = 0.0;
+{% endfor %}{% endfor %}{% endfor %}{% endfor %}
     for (var image = first_image; image < end; image += {{ images }}u) {
 {% if strips > 1 %}
         for (var strip = 0u; strip < {{ strips }}u; strip++) {
@@ -59,22 +61,25 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
         {
             let strip = 0u;
 {% endif %}
-{% for image in range(images) %}
+{% for o in range(outs) %}{% for image in range(images) %}
+{% set d_image = "d_image" ~ o ~ "_" ~ image %}
 {% if images > 1 %}
+{% if o == 0 %}
             let live{{ image }} = image + {{ image }}u < end;
-            let d_image{{ image }} = (min(image + {{ image }}u, end - 1u) * padded(outputs) + k) * {{ plane }}u;
+{% endif %}
+            let {{ d_image }} = (min(image + {{ image }}u, end - 1u) * padded(outputs) + k{{ o }}) * {{ plane }}u;
 {% else %}
-            let d_image{{ image }} = (image * padded(outputs) + k) * {{ plane }}u + strip * {{ rows * quads }}u;
+            let {{ d_image }} = (image * padded(outputs) + k{{ o }}) * {{ plane }}u + strip * {{ rows * quads }}u;
 {% endif %}
 {% for y in range(rows) %}{% for g in range(quads) %}
-{% set n = image ~ "_" ~ y ~ "_" ~ g %}
-{% set load = "textureLoad(d_planes, texel(d_image" ~ image ~ " + " ~ (y * quads + g) ~ "u))" %}
+{% set n = o ~ "_" ~ image ~ "_" ~ y ~ "_" ~ g %}
+{% set load = "textureLoad(d_planes, texel(" ~ d_image ~ " + " ~ (y * quads + g) ~ "u))" %}
 {% if images > 1 %}
             let d{{ n }} = at_products(select(vec4f(), {{ load }}, live{{ image }}));
 {% else %}
             let d{{ n }} = at_products({{ load }});
 {% endif %}
-{% endfor %}{% endfor %}{% endfor %}
+{% endfor %}{% endfor %}{% endfor %}{% endfor %}
 {% for load in range(loads) %}
 {% if images > 1 %}
             let of{{ load }} = min(image + image{{ load }}, end - 1u) * padded(inputs) * {{ plane }}u;
@@ -106,36 +111,33 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
 {% set at = ((c * images + image) * seen + r) * quads + g %}
                 let b{{ n }}_{{ r }} = subgroupShuffle(t{{ at // lanes }}.p{{ i }}, {{ at % lanes }}u);
 {% endfor %}
-{% for t in range(3) %}
-                let s{{ t }}_{{ n }} =
+{% for o in range(outs) %}{% for t in range(3) %}
+                let s{{ o }}_{{ t }}_{{ n }} =
 {%- for y in range(rows) if 0 <= y + t - 1 + above and y + t - 1 + above < seen %}
-{{ " " if loop.first else " + " }}d{{ image }}_{{ y }}_{{ g }}.p{{ i }} * b{{ n }}_{{ y + t - 1 + above }}
+{{ " " if loop.first else " + " }}d{{ o }}_{{ image }}_{{ y }}_{{ g }}.p{{ i }} * b{{ n }}_{{ y + t - 1 + above }}
 {%- endfor %};
-{% endfor %}{% endfor %}{% endfor %}
-{% for t in range(3) %}
-                a{{ c }}_{{ t }}_{{ i }} +=
+{% endfor %}{% endfor %}{% endfor %}{% endfor %}
+{% for o in range(outs) %}{% for t in range(3) %}
+                a{{ o }}_{{ c }}_{{ t }}_{{ i }} +=
 {%- for image in range(images) %}{% for g in range(quads) %}
-{{ " " if image + g == 0 else " + " }}s{{ t }}_{{ image }}_{{ g }}
+{{ " " if image + g == 0 else " + " }}s{{ o }}_{{ t }}_{{ image }}_{{ g }}
 {%- endfor %}{% endfor %};
-{% endfor %}
+{% endfor %}{% endfor %}
             }
 {% endfor %}{% endfor %}
         }
     }
-    if mine != k {
-        return;
-    }
-{% for c in range(inputs) %}
-    if first_c + {{ c }}u < inputs {
-        let at = ((net * outputs + k) * inputs + first_c + {{ c }}u) * 9u;
+{% for o in range(outs) %}{% for c in range(inputs) %}
+    if first_k + {{ o * lanes }}u < outputs && first_c + {{ c }}u < inputs {
+        let at = ((net * outputs + k{{ o }}) * inputs + first_c + {{ c }}u) * 9u;
 {% for t in range(3) %}
-{% set a = "a" ~ c ~ "_" ~ t ~ "_" %}
+{% set a = "a" ~ o ~ "_" ~ c ~ "_" ~ t ~ "_" %}
         let taps{{ t }} = taps({{ a }}0, {{ a }}1, {{ a }}2, {{ a }}3, {{ a }}4, {{ a }}5);
 {% for x in range(3) %}
         put(at + {{ 3 * t + x }}u, taps{{ t }}[{{ x }}]);
 {% endfor %}{% endfor %}
     }
-{% endfor %}
+{% endfor %}{% endfor %}
 }
 
 fn put(at: u32, value: f32) {

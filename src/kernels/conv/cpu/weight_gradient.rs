@@ -18,20 +18,20 @@ const TEMPLATE: &str = wgsl!(
 
 const SLOTS: &[Slot] = &[Slot::params::<Params>(), Slot::Texels, Slot::Texels, Slot::Write];
 
-/// Pixels of a strip. The text grows with it.
-const PIXELS: usize = 64;
-
 /// Input channels that a workgroup takes. The text grows with it.
 const INPUTS: usize = 4;
 
-/// The kernel for planes of this size and so many input channels per workgroup.
-fn generate(lanes: usize, size: usize, inputs: usize) -> Generated {
-    let rows = size.min(PIXELS / size);
-    let images = (PIXELS / size.pow(2)).max(1);
+/// The kernel for planes of this size, so many input channels per workgroup, and output channels per lane.
+fn generate(lanes: usize, size: usize, inputs: usize, outs: usize) -> Generated {
+    // Pixels of a strip. The text grows with it. Two output channels share what is loaded and shuffled; rows of 16 then
+    // gain nothing from longer strips.
+    let pixels = if size == 16 && outs == 2 { 32 } else { 64 };
+    let rows = size.min(pixels / size);
+    let images = (pixels / size.pow(2)).max(1);
     Generated {
-        name: format!("weight_gradient_cpu_lanes {lanes} {size}×{inputs}"),
+        name: format!("weight_gradient_cpu_lanes {lanes}×{outs} {size}×{inputs}"),
         template: TEMPLATE,
-        values: context!(lanes, size, inputs, rows, images),
+        values: context!(lanes, size, inputs, outs, rows, images),
         constants: &[],
         slots: SLOTS,
     }
@@ -40,9 +40,9 @@ fn generate(lanes: usize, size: usize, inputs: usize) -> Generated {
 /// Every specialisation that any adapter can ask for, for the tests that read them all.
 pub(super) fn all() -> Vec<Generated> {
     let mut all = Vec::new();
-    for lanes in [8, 16, 32] {
+    for (lanes, outs) in [8, 16, 32].into_iter().flat_map(|lanes| [(lanes, 1), (lanes, 2)]) {
         for inputs in 1..=INPUTS {
-            all.extend([4, 8, 16, 32, 64].map(|size| generate(lanes, size, inputs)));
+            all.extend([4, 8, 16, 32, 64].map(|size| generate(lanes, size, inputs, outs)));
         }
     }
     all
@@ -62,9 +62,10 @@ pub(crate) fn weight_gradient(
     let params = Params { accumulate: u32::from(accumulate), ..Params::new(from, to, batch) };
     let params = Buffer::params(gpu, "weight_gradient params", &params);
     let inputs = from.channels.min(INPUTS);
-    let groups = batch.nets * to.channels.div_ceil(lanes) * from.channels.div_ceil(inputs);
+    let outs = if to.channels > lanes { 2 } else { 1 };
+    let groups = batch.nets * to.channels.div_ceil(outs * lanes) * from.channels.div_ceil(inputs);
     let bindings = [params.binding(), input.binding(), d_planes.binding(), d_weights.binding()];
-    generate(lanes, from.size, inputs)
+    generate(lanes, from.size, inputs, outs)
         .dispatch(gpu, &bindings, fold(groups))
         .flops(flops(from, to, batch.images))
         .values(batch.images * (from.values() + to.values()) + d_weights.len())
