@@ -192,15 +192,16 @@ impl Embedder {
             let (affine, d_affine) = (weights.affine(b), &block.d_affine);
             if let Some(texels) = self.texels_of(b) {
                 let affines = (affine, d_affine);
-                texels.norm_backward(gpu, recording, b, d_pooled, affines, batch, sharing);
+                let given =
+                    texels.norm_backward(gpu, recording, b, d_pooled, affines, batch, sharing);
                 if let Some(gradients) = target.weights {
                     let (conv, more) = (&gradients.convs[b], gradients.accumulate);
-                    recording.push(texels.weight_gradient(gpu, b, conv, batch, more));
+                    recording.push(texels.weight_gradient(gpu, (b, given), conv, batch, more));
                     let affines = (&gradients.affines[b], 2 * plan.planes.channels as usize);
                     gradients.add_up(gpu, recording, d_affine, affines, batch);
                 }
                 if goes_on {
-                    texels.conv_backward(gpu, recording, weights, b, batch)?;
+                    texels.conv_backward(gpu, recording, weights, (b, given), batch)?;
                     if b == texels.plan.blocks().start {
                         recording.push(texels.take_d_input(gpu, b, result, batch.images));
                     }

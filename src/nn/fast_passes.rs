@@ -10,7 +10,10 @@ use crate::{
     gpu::{Buffer, Gpu, Memory, Recording, Texels, Values},
     kernels::{
         Batch, Direction, Planes, conv, conv_backward_weight,
-        cpu::{Finish, Layer, TexelPacking, convolve, from_texels, to_texels, weight_gradient},
+        cpu::{
+            Finish, Gradient, Layer, TexelPacking, convolve, from_texels, to_texels,
+            weight_gradient,
+        },
         layers::{add_bias, halo},
     },
 };
@@ -127,7 +130,7 @@ impl Fast {
                 if let Some(gradients) = gradients {
                     let x = (take(gpu, recording, x, (&room.input, own.input), images), own.input);
                     let (to, more) = (own_gradient(gradients), gradients.accumulate);
-                    let lanes = own.packing.lanes;
+                    let (lanes, dy) = (own.packing.lanes, (Gradient::Planes(dy.0), dy.1));
                     recording.push(weight_gradient(gpu, lanes, x, dy, &to, batch, more));
                 }
                 if let Some(dx) = dx {

@@ -9,8 +9,9 @@ use crate::{
     kernels::{
         Batch, BlockPlan, Direction, Forward, Planes, TexelKernel,
         cpu::{
-            Finish, Kept, Layer, convolve, first_block, first_block_backward, from_texels,
-            norm_backward, norm_forward, to_texels, weight_gradient,
+            Finish, FirstGradient, Gradient, Kept, Layer, MOMENTS, Pooled, convolve, first_block,
+            first_block_backward, from_texels, norm_backward, norm_forward, to_texels,
+            weight_gradient,
         },
     },
 };
@@ -56,6 +57,11 @@ impl TexelPlan {
         i.checked_sub(1).map_or(self.input, |before| self.pooled[before])
     }
 
+    /// Whether the first of these blocks is one that leaves moments on the way back, and not planes.
+    fn has_first(&self) -> bool {
+        matches!(self.kernels[0], TexelKernel::First(_))
+    }
+
     /// Whether there are blocks that leave the convolution's planes to another kernel: the first are the largest.
     fn is_wide(&self) -> bool {
         matches!(self.kernels[0], TexelKernel::Wide(_))
@@ -76,6 +82,8 @@ pub(super) struct TexelBlocks<M: Memory = Gpu> {
     d_inputs: Vec<M::Texels>,
     /// Of one block after the other: what its convolution makes, if another kernel follows, or the gradient there.
     at_planes: M::Texels,
+    /// Of a first block's planes.
+    moments: M::Texels,
 }
 
 impl<M: Memory> TexelBlocks<M> {
@@ -93,9 +101,14 @@ impl<M: Memory> TexelBlocks<M> {
             memory.buffer(&label, backward_images * planes.channels)
         };
         let d_input = |i: usize| texels("d input", i, backward_images, plan.input(i));
+        let moments = if plan.has_first() { MOMENTS * plan.planes[0].channels } else { 0 };
+        // The planes of the first block that has them are the largest.
+        let stored = plan.planes.get(usize::from(plan.has_first()));
+        let stored = stored.map_or(0, |planes| planes.image_len());
         let fixed = [
             texels("input", 0, images, plan.input),
-            texels("planes", 0, at_planes, plan.planes[0]),
+            ("planes, texels".into(), at_planes * stored),
+            ("moments, texels".into(), backward_images * moments),
         ];
         let pooled = each("pooled", images, &plan.pooled);
         let d_inputs: Vec<_> = (0..=plan.planes.len()).map(d_input).collect();
@@ -107,7 +120,7 @@ impl<M: Memory> TexelBlocks<M> {
         let kept_staging = memory.staging("kept, written", most(&kept));
         let make = |(label, len): (String, usize)| memory.texels(&label, len, &staging);
         let make_kept = |(label, len): (String, usize)| memory.texels(&label, len, &kept_staging);
-        let [input, at_planes] = fixed.map(make);
+        let [input, at_planes, moments] = fixed.map(make);
         Self {
             input,
             pooled: pooled.into_iter().map(make).collect(),
@@ -115,6 +128,7 @@ impl<M: Memory> TexelBlocks<M> {
             inv_std: plan.planes.iter().enumerate().map(inv_std).collect(),
             d_inputs: d_inputs.into_iter().map(make).collect(),
             at_planes,
+            moments,
             plan,
         }
     }
@@ -170,8 +184,9 @@ impl TexelBlocks {
         Ok(())
     }
 
-    /// Records the way back from the gradient at a block's pooled planes to the one at its convolution. For the last of
-    /// these blocks, the former is in a buffer, where image i takes the gradient of image (`first` + i) / `sharing`.
+    /// Records the way back from the gradient at a block's pooled planes to the one at its convolution, which it returns.
+    /// For the last of these blocks, the former is in a buffer, where image i takes the gradient of image
+    /// (`first` + i) / `sharing`.
     #[allow(clippy::too_many_arguments)]
     pub fn norm_backward(
         &self,
@@ -182,47 +197,47 @@ impl TexelBlocks {
         (affine, d_affine): (&Buffer<f32>, &Buffer<f32>),
         batch: Batch,
         (first, sharing): (usize, usize),
-    ) {
+    ) -> Gradient<'_> {
         let i = block - self.plan.blocks.start;
         let given = &self.d_inputs[i + 1];
         if block + 1 == self.plan.blocks.end {
             let (from, to) = (first / sharing, (first + batch.images - 1) / sharing + 1);
             recording.push(to_texels(gpu, (d_pooled, layout.starting_at(from)), given, to - from));
         }
-        recording.push(norm_backward(
-            gpu,
-            self.plan.planes[i],
-            self.kept(i),
-            affine,
-            given,
-            (&self.at_planes, d_affine),
-            batch,
-            (first % sharing, sharing),
-        ));
+        let d_pooled = Pooled { planes: given, first_image: first % sharing, sharing };
+        let kept = self.kept(i);
+        let gradient = match self.plan.kernels[i] {
+            TexelKernel::First(kernels) => {
+                let (planes, moments) = (kept.planes, &self.moments);
+                Gradient::First(FirstGradient { kernels, planes, d_pooled, moments })
+            }
+            TexelKernel::Small(_) | TexelKernel::Wide(_) => Gradient::Planes(&self.at_planes),
+        };
+        let (layer, result) = (self.plan.planes[i], (gradient, d_affine));
+        recording.push(norm_backward(gpu, layer, kept, affine, d_pooled, result, batch));
+        gradient
     }
 
-    /// Records the way back from there to the gradient at what the block reads.
+    /// Records the way back from the gradient at a block's convolution to the one at what it reads.
     pub fn conv_backward(
         &self,
         gpu: &Gpu,
         recording: &mut Recording,
         weights: &Weights,
-        block: usize,
+        (block, gradient): (usize, Gradient<'_>),
         batch: Batch,
     ) -> Result<()> {
         let i = block - self.plan.blocks.start;
-        let kernel = self.plan.kernels[i];
-        let given = (&self.at_planes, self.plan.planes[i]);
+        let (packing, layer) = (self.plan.kernels[i].packing(), self.plan.planes[i]);
         let to = &self.d_inputs[i];
-        recording.push(match kernel {
-            TexelKernel::First(first) => {
-                let packed = weights.packed_texels(block, Direction::Forward, kernel.packing())?;
-                let given = (given.0, given.1.channels);
-                first_block_backward(gpu, first, given, packed, to, batch)
+        let packed = |direction| weights.packed_texels(block, direction, packing);
+        recording.push(match gradient {
+            Gradient::First(first) => {
+                let (given, packed) = ((first, layer.channels), packed(Direction::Forward)?);
+                first_block_backward(gpu, given, packed, to, batch)
             }
-            TexelKernel::Small(_) | TexelKernel::Wide(_) => {
-                let (back, packing) = (Direction::BackwardData, kernel.packing());
-                let packed = weights.packed_texels(block, back, packing)?;
+            Gradient::Planes(planes) => {
+                let (given, packed) = ((planes, layer), packed(Direction::BackwardData)?);
                 let to = (to, self.plan.input(i).channels);
                 convolve(gpu, packing.lanes, Finish::Store, given, packed, to, batch)
             }
@@ -234,7 +249,7 @@ impl TexelBlocks {
     pub fn weight_gradient(
         &self,
         gpu: &Gpu,
-        block: usize,
+        (block, gradient): (usize, Gradient<'_>),
         d_weights: &Buffer<f32>,
         batch: Batch,
         accumulate: bool,
@@ -243,8 +258,8 @@ impl TexelBlocks {
         let input = i.checked_sub(1).map_or(&self.input, |before| &self.pooled[before]);
         let lanes = self.plan.kernels[i].packing().lanes;
         let input = (input, self.plan.input(i));
-        let d_planes = (&self.at_planes, self.plan.planes[i]);
-        weight_gradient(gpu, lanes, input, d_planes, d_weights, batch, accumulate)
+        let given = (gradient, self.plan.planes[i]);
+        weight_gradient(gpu, lanes, input, given, d_weights, batch, accumulate)
     }
 
     /// Takes the gradient at what a block reads to a buffer, for other kernels.

@@ -108,32 +108,53 @@ pub fn cpu_convolution(
     download(gpu, &result, x.n, to).map(Some)
 }
 
-/// The gradient at the images, from the one at the convolution of a first block, `dy`; of so many channels, if
-/// this adapter has such a kernel for them. `weights`: (dy.channels, channels, 3, 3).
+/// The gradients at the images `x` and at the weights, from the one at the pooled planes of a first block, `dy`; if this
+/// adapter has such kernels for them. `normalised` and `inv_std` are as [`cpu_block`] keeps them; image i takes gradient
+/// (`first_image` + i) / `sharing`. `weights`: (nets, dy.channels, x.channels, 3, 3); `affine`: (nets, dy.channels, 2).
 pub fn cpu_first_backward(
     gpu: &Gpu,
+    x: &Images,
+    (normalised, inv_std): (&Images, &[f32]),
     dy: &Images,
-    weights: &[f32],
-    channels: usize,
-) -> Result<Option<Images>> {
-    let first = gpu.caps().texel_lanes();
-    let first = first.and_then(|lanes| cpu::FirstBlock::new(lanes, channels, dy.size));
-    let Some(first) = first else { return Ok(None) };
-    let [from, to] = [dy.channels, channels].map(|channels| cpu::Layer { channels, size: dy.size });
-    let (d_planes, d_input) = (used(gpu, from, dy.n)?, used(gpu, to, dy.n)?);
+    (first_image, sharing): (usize, usize),
+    (weights, affine): (&[f32], &[f32]),
+) -> Result<Option<(Images, Vec<f32>)>> {
+    let Some(lanes) = gpu.caps().texel_lanes() else { return Ok(None) };
+    let first = cpu::FirstBlock::new(lanes, x.channels, x.size);
+    let Some(kernels) = first else { return Ok(None) };
+    let nets = affine.len() / 2 / dy.channels;
+    let batch = Batch { images: x.n, nets };
+    let layer = |channels| cpu::Layer { channels, size: x.size };
+    let [from, to] = [layer(dy.channels), layer(x.channels)];
+    let (planes, pooled) = (used(gpu, from, x.n)?, used(gpu, from.pooled(), dy.n)?);
+    let (input, d_input) = (used(gpu, to, x.n)?, used(gpu, to, x.n)?);
+    let moments = texels(gpu, "moments", x.n * dy.channels * cpu::MOMENTS);
+    let inv_std = Buffer::from_slice(gpu, "1/std", inv_std);
+    let d_affine = Buffer::zeros(gpu, "d affine", 2 * x.n * dy.channels);
+    let d_weights = Buffer::zeros(gpu, "dw", weights.len());
+    let packing = kernels.packing();
+    let packed = texels(gpu, "packed", nets * packing.len(dy.channels, x.channels));
     let weights = Buffer::from_slice(gpu, "weights", weights);
-    let packing = first.packing();
-    let packed = texels(gpu, "packed", packing.len(dy.channels, channels));
-    upload(gpu, dy, &d_planes)?;
+    let affine = Buffer::from_slice(gpu, "affine", affine);
+    upload(gpu, x, &input)?;
+    upload(gpu, normalised, &planes)?;
+    upload(gpu, dy, &pooled)?;
+    let d_pooled = cpu::Pooled { planes: &pooled, first_image, sharing };
+    let given = cpu::FirstGradient { kernels, planes: &planes, d_pooled, moments: &moments };
+    let gradient = cpu::Gradient::First(given);
     run(gpu, |r| {
-        let (forward, shape) = (Direction::Forward, (dy.channels, channels));
+        let (forward, shape) = (Direction::Forward, (dy.channels, x.channels));
         let winograd = cpu::TexelPacking::Winograd(packing);
         r.push(cpu::pack_texels(gpu, forward, winograd, shape, &weights, &packed));
-        let batch = Batch { images: dy.n, nets: 1 };
-        let given = (&d_planes, dy.channels);
-        r.push(cpu::first_block_backward(gpu, first, given, &packed, &d_input, batch));
+        let kept = cpu::Kept { planes: &planes, inv_std: &inv_std };
+        let result = (gradient, &d_affine);
+        r.push(cpu::norm_backward(gpu, from, kept, &affine, d_pooled, result, batch));
+        let images = (given, dy.channels);
+        r.push(cpu::first_block_backward(gpu, images, &packed, &d_input, batch));
+        let (x, dy) = ((&input, to), (gradient, from));
+        r.push(cpu::weight_gradient(gpu, lanes, x, dy, &d_weights, batch, false));
     })?;
-    download(gpu, &d_input, dy.n, to).map(Some)
+    Ok(Some((download(gpu, &d_input, x.n, to)?, d_weights.read_blocking(gpu)?)))
 }
 
 /// As [`conv_backward_weight`](super::conv_backward_weight), in textures, if this adapter has such kernels; added
@@ -155,7 +176,7 @@ pub fn cpu_weight_gradient(
     upload(gpu, dy, &d_planes)?;
     let batch = Batch { images: x.n, nets };
     run(gpu, |r| {
-        let (x, dy) = ((&input, from), (&d_planes, to));
+        let (x, dy) = ((&input, from), (cpu::Gradient::Planes(&d_planes), to));
         r.push(cpu::weight_gradient(gpu, lanes, x, dy, &result, batch, before.is_some()));
     })?;
     result.read_blocking(gpu).map(Some)
@@ -183,8 +204,9 @@ pub fn cpu_norm_backward(
     run(gpu, |r| {
         let (kept, batch) =
             (cpu::Kept { planes: &planes, inv_std: &inv_std }, Batch { images: n, nets: 1 });
-        let to = (&d_planes, &d_affine);
-        r.push(cpu::norm_backward(gpu, layer, kept, &affine, &d_pooled, to, batch, (0, 1)));
+        let to = (cpu::Gradient::Planes(&d_planes), &d_affine);
+        let d_pooled = cpu::Pooled { planes: &d_pooled, first_image: 0, sharing: 1 };
+        r.push(cpu::norm_backward(gpu, layer, kept, &affine, d_pooled, to, batch));
     })?;
     download(gpu, &d_planes, n, layer).map(Some)
 }

@@ -90,6 +90,53 @@ fn check_weights(gpu: &Gpu, rng: &mut Rng, shape: Shape) {
     assert_close(&format!("dw and another, {shape:?}"), &run(Some(&dw)), &sums, LIMIT);
 }
 
+/// The gradients at the images and at the weights of a first block, of which so many consecutive images share one at the
+/// pooled planes, from the `first` on.
+fn check_first_backward(
+    gpu: &Gpu,
+    rng: &mut Rng,
+    shape: Shape,
+    (first, sharing): (usize, usize),
+) -> bool {
+    let Shape { per_net, nets, inputs, outputs, size } = shape;
+    let n = per_net * nets;
+    let (x, y) = (images(rng, n, inputs, size), images(rng, n, outputs, size));
+    let (_, normalised, inv_std) = testing::norm_relu_pool_forward(gpu, &y).unwrap();
+    let given = images(rng, (first + n).div_ceil(sharing), outputs, size / 2);
+    let weights: Vec<f32> = (0..nets).flat_map(|_| rng.weights(outputs, inputs)).collect();
+    let affine: Vec<f32> = rng.normals(2 * nets * outputs);
+    let (kept, own) = ((&normalised, &inv_std[..]), (&weights[..], &affine[..]));
+    let run = testing::cpu_first_backward(gpu, &x, kept, &given, (first, sharing), own);
+    let Some((dx, dw)) = run.unwrap() else { return false };
+    let [x, normalised, given] = [&x, &normalised, &given].map(Batch::from);
+    let (weights, affine, inv_std) = (widen(&weights), widen(&affine), widen(&inv_std));
+    let (mut expected_dx, mut expected_dw) = (vec![], vec![]);
+    for net in 0..nets {
+        let own = net * per_net..(net + 1) * per_net;
+        let of = |all: &Batch| all.slice(own.start, own.end);
+        let source = |i: usize| given.slice((first + i) / sharing, (first + i) / sharing + 1);
+        let dy = own.clone().flat_map(|i| source(i).values).collect();
+        let dy = Batch::new(dy, per_net, outputs, size / 2);
+        let pairs = &affine[2 * net * outputs..][..2 * outputs];
+        let [weight, bias]: [Vec<f64>; 2] =
+            [0, 1].map(|i| pairs.iter().skip(i).step_by(2).copied().collect());
+        let sigmas = &inv_std[own.start * outputs..own.end * outputs];
+        let (dy, ..) = reference::norm_affine_relu_pool_backward(
+            &of(&normalised),
+            sigmas,
+            (&weight, &bias),
+            &dy,
+        );
+        let weights = &weights[net * 9 * outputs * inputs..][..9 * outputs * inputs];
+        expected_dx.extend(reference::conv_backward_data(&dy, weights, inputs).values);
+        expected_dw.extend(reference::conv_backward_weight(&of(&x), &dy));
+    }
+    let what = |part: &str| format!("{part}, {shape:?}, {first} of {sharing}");
+    assert_close(&what("dx"), &dx.values, &expected_dx, LIMIT);
+    assert_close(&what("dw"), &dw, &expected_dw, LIMIT);
+    true
+}
+
 /// Devices that such kernels are for.
 fn cpus() -> impl Iterator<Item = &'static Gpu> {
     let is_cpu = |gpu: &&Gpu| gpu.info().device_type == dm_wgpu::wgpu::DeviceType::Cpu;
@@ -145,13 +192,8 @@ fn first_blocks_match_the_twin() {
             let rng = &mut Rng(4);
             assert_eq!(check_block(gpu, rng, true, shape), known, "{shape:?}");
             check_weights(gpu, rng, shape);
-            let (weights, dy) = (rng.weights(outputs, inputs), images(rng, per_net, outputs, 32));
-            let dx = testing::cpu_first_backward(gpu, &dy, &weights, inputs).unwrap();
-            let wide = widen(&weights);
-            let expected = reference::conv_backward_data(&(&dy).into(), &wide, inputs);
-            if let Some(dx) = dx {
-                assert_close(&format!("dx, {shape:?}"), &dx.values, &expected.values, LIMIT);
-            }
+            assert_eq!(check_first_backward(gpu, rng, shape, (0, 1)), known, "{shape:?}");
+            assert_eq!(check_first_backward(gpu, rng, shape, (1, 2)), known, "{shape:?}");
         }
     }
 }

@@ -85,9 +85,10 @@ fn every_specialisation_is_listed_under_a_name_of_its_own() {
     assert_eq!(count("first_block_backward_cpu_lanes "), 2 * 2);
     // Of two ends, on the wider planes.
     assert_eq!(count("norm_forward_cpu "), 2 * 2);
-    assert_eq!(count("norm_backward_cpu "), 5);
+    assert_eq!(count("norm_backward_cpu "), 5 + 1);
     // Of one to four input channels per workgroup.
     assert_eq!(count("weight_gradient_cpu_lanes "), 3 * 2 * 4 * 5);
+    assert_eq!(count("first_block_weight_cpu_lanes "), 2 * 2 * 2);
     // Two or four outputs per lane, to a buffer and to a texture: forward without and with bias, back without and with a
     // stride. On subgroups of 16 with two tiles; on those of 8 with two or four, but with a stride with two.
     assert_eq!(count("product_cpu_lanes "), 2 * 2 * (4 + 7));

@@ -1,16 +1,14 @@
-// The gradient at images of {{ size }}×{{ size }} and {{ inputs }} channels, from the one at the convolution of a
-// network's first block, for CPU adapters with subgroups of {{ lanes }} lanes. A template, which kernels/template.rs
-// writes out because drivers do not reliably unroll.
+// The gradient at images of {{ size }}×{{ size }} and {{ inputs }} channels, through the convolution of a network's
+// first block, for CPU adapters with subgroups of {{ lanes }} lanes. A template, which kernels/template.rs writes out
+// because drivers do not reliably unroll.
 //
 // A workgroup is one subgroup, with {{ rows }} rows of an image. As images have few channels, each lane takes another
 // channel of the convolution, and {{ lanes }} more in each turn: what it has added up is the gradient at Winograd's
 // products, which lanes then exchange until each has the sum of all for four pixels of its own.
 
-// The gradient at the convolution.
-@group(0) @binding(1) var d_planes: texture_storage_2d<rgba32float, read>;
 // As forward has them: all channels of the images in one turn, as pack_winograd.wgsl leaves them.
-@group(0) @binding(2) var weights: texture_storage_2d<rgba32float, read>;
-@group(0) @binding(3) var<storage, read_write> d_input: array<vec4f>;
+@group(0) @binding(4) var weights: texture_storage_2d<rgba32float, read>;
+@group(0) @binding(5) var<storage, read_write> d_input: array<vec4f>;
 {% set quads = size // 4 %}
 {% set plane = size * quads %}
 {% set texels = (18 * inputs + 3) // 4 %}
@@ -39,6 +37,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
     let inside{{ y }} = first_row + {{ y }}u > 0u && first_row + {{ y }}u <= {{ size }}u;
     let row{{ y }} = (clamp(first_row + {{ y }}u, 1u, {{ size }}u) - 1u) * {{ quads }}u;
 {% endfor %}
+{# Of pooled planes, each of which two of these rows share: rows are even in number. #}
+{% for y in range(0, rows + 3, 2) %}
+    let pooled_row{{ y // 2 }} = clamp(first_row / 2u + {{ y // 2 }}u, 1u, {{ size // 2 }}u) * {{ quads // 2 }}u - {{ quads // 2 }}u;
+{% endfor %}
     for (var block = 0u; block < blocks; block++) {
         let first_weight = (net * blocks + block) * {{ texels * lanes }}u + lane;
 {% for j in range(texels) %}
@@ -46,17 +48,25 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
 {% endfor %}
         // Weights of surplus channels are zero.
         let k = min(block * {{ lanes }}u + lane, outputs - 1u);
-        let d_plane = (image * padded(outputs) + k) * {{ plane }}u;
+        let plane = (image * padded(outputs) + k) * {{ plane }}u;
+        let pooled = (pooled_plane(image) + k) * {{ plane // 4 }}u;
+        let m = moments_of(image, k);
 {% for g in range(quads) %}
+{% if g % 2 == 0 %}
+{% for y in range(0, rows + 3, 2) %}
+        let averages{{ y // 2 }}_{{ g // 2 }} = textureLoad(d_pooled, texel(pooled + pooled_row{{ y // 2 }} + {{ g // 2 }}u));
+{% endfor %}
+{% endif %}
         {
 {% for y in range(rows + 2) %}
-            let d{{ y }} = at_products(
+{% set averages = "averages" ~ (y + 1) // 2 ~ "_" ~ g // 2 ~ (".zw" if g % 2 else ".xy") %}
+{% set load = "textureLoad(planes, texel(plane + row" ~ y ~ " + " ~ g ~ "u))" %}
+{% set gradient = "at_convolution(" ~ load ~ ", " ~ averages ~ ", m)" %}
 {% if 0 < y and y <= rows %}
-                textureLoad(d_planes, texel(d_plane + row{{ y }} + {{ g }}u))
+            let d{{ y }} = at_products({{ gradient }});
 {% else %}
-                select(vec4f(), textureLoad(d_planes, texel(d_plane + row{{ y }} + {{ g }}u)), inside{{ y }})
+            let d{{ y }} = at_products(select(vec4f(), {{ gradient }}, inside{{ y }}));
 {% endif %}
-            );
 {% endfor %}
 {% for c in range(inputs) %}{% for i in range(6) %}{% for r in range(rows) %}
             m{{ c }}_{{ i }}_{{ r * quads + g }} += {{ weight(c, 0, i) }} * d{{ r + 2 }}.p{{ i }}

@@ -7,12 +7,14 @@
 // strip; the pixels of the input are loaded by all lanes together, four each, with the rows above and below, and reach
 // all lanes by subgroupShuffle. Each strip is summed by itself, then added: that rounds less than one long sum.
 
-// Planes that the convolution reads.
-@group(0) @binding(1) var input: texture_storage_2d<rgba32float, read>;
-// The gradient at those that it makes.
-@group(0) @binding(2) var d_planes: texture_storage_2d<rgba32float, read>;
+{% if not moments %}
+// The gradient at the planes that the convolution makes.
+@group(0) @binding(1) var d_planes: texture_storage_2d<rgba32float, read>;
+{% endif %}
+// Planes that it reads.
+@group(0) @binding({{ 4 if moments else 2 }}) var input: texture_storage_2d<rgba32float, read>;
 // (nets, outputs, inputs, 3, 3).
-@group(0) @binding(3) var<storage, read_write> d_weights: array<f32>;
+@group(0) @binding({{ 5 if moments else 3 }}) var<storage, read_write> d_weights: array<f32>;
 {# vec4f of a row and of a plane; strips of a plane; rows that a strip reads, from the one above it. #}
 {% set quads = size // 4 %}
 {% set plane = size * quads %}
@@ -55,6 +57,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
     var a{{ o }}_{{ c }}_{{ t }}_{{ i }} = 0.0;
 {% endfor %}{% endfor %}{% endfor %}{% endfor %}
     for (var image = first_image; image < end; image += {{ images }}u) {
+{% for o in range(outs if moments else 0) %}
+        let m{{ o }} = moments_of(image, k{{ o }});
+        let pooled{{ o }} = (pooled_plane(image) + k{{ o }}) * {{ plane // 4 }}u;
+{% endfor %}
 {% if strips > 1 %}
         for (var strip = 0u; strip < {{ strips }}u; strip++) {
 {% else %}
@@ -71,10 +77,16 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
 {% else %}
             let {{ d_image }} = (image * padded(outputs) + k{{ o }}) * {{ plane }}u + strip * {{ rows * quads }}u;
 {% endif %}
+{% for pair in range(rows * quads // 4 if moments else 0) %}
+            let averages{{ o }}_{{ pair }} = textureLoad(d_pooled, texel(pooled{{ o }} + strip * {{ rows * quads // 4 }}u + {{ pair }}u));
+{% endfor %}
 {% for y in range(rows) %}{% for g in range(quads) %}
 {% set n = o ~ "_" ~ image ~ "_" ~ y ~ "_" ~ g %}
-{% set load = "textureLoad(d_planes, texel(" ~ d_image ~ " + " ~ (y * quads + g) ~ "u))" %}
-{% if images > 1 %}
+{% set load = "textureLoad(" ~ ("planes" if moments else "d_planes") ~ ", texel(" ~ d_image ~ " + " ~ (y * quads + g) ~ "u))" %}
+{% if moments %}
+{% set averages = "averages" ~ o ~ "_" ~ (y // 2 * quads + g) // 2 ~ (".zw" if g % 2 else ".xy") %}
+            let d{{ n }} = at_products(at_convolution({{ load }}, {{ averages }}, m{{ o }}));
+{% elif images > 1 %}
             let d{{ n }} = at_products(select(vec4f(), {{ load }}, live{{ image }}));
 {% else %}
             let d{{ n }} = at_products({{ load }});

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use minijinja::context;
 
-use super::{Kept, Layer, Params, Winograd, block::slots, flops, keeping};
+use super::{FirstGradient, Kept, Layer, Params, Winograd, block::slots, flops, keeping};
 use crate::{
-    gpu::{Buffer, Dispatch, Gpu, Texels, fold},
+    gpu::{Buffer, Dispatch, Gpu, Slot, Texels, fold},
     kernels::{Batch, Generated, wgsl},
 };
 
@@ -32,8 +32,19 @@ const BACKWARD: &str = wgsl!(
     "shared/texels",
     "conv/cpu/params",
     "conv/cpu/winograd",
+    "conv/cpu/gradient",
+    "conv/cpu/moments",
     "conv/cpu/first_block_backward"
 );
+
+const BACKWARD_SLOTS: &[Slot] = &[
+    Slot::params::<Params>(),
+    Slot::Texels,
+    Slot::Texels,
+    Slot::Texels,
+    Slot::Texels,
+    Slot::Write,
+];
 
 /// Rows of an image that a workgroup goes back to.
 const ROWS: usize = 2;
@@ -76,7 +87,7 @@ impl FirstBlock {
             template: BACKWARD,
             values,
             constants: &[],
-            slots: slots("store"),
+            slots: BACKWARD_SLOTS,
         }
     }
 
@@ -132,20 +143,24 @@ pub(crate) fn first_block(
 /// forward.
 pub(crate) fn first_block_backward(
     gpu: &Gpu,
-    kernels: FirstBlock,
-    (d_planes, outputs): (&Texels, usize),
+    (given, outputs): (FirstGradient<'_>, usize),
     weights: &Texels,
     d_input: &Texels,
     batch: Batch,
 ) -> Dispatch {
+    let kernels = given.kernels;
     let to = Layer { channels: kernels.inputs, size: kernels.size };
     let from = Layer { channels: outputs, ..to };
-    let params = Buffer::params(gpu, "first_block_backward params", &Params::new(to, from, batch));
-    let bindings = [params.binding(), d_planes.binding(), weights.binding(), d_input.target()];
+    let params = given.d_pooled.of(Params::new(to, from, batch));
+    let params = Buffer::params(gpu, "first_block_backward params", &params);
+    let [planes, d_pooled, moments] = given.bindings();
+    let bindings =
+        [params.binding(), planes, d_pooled, moments, weights.binding(), d_input.target()];
+    let read = from.values() + from.pooled().values();
     kernels
         .generate_backward()
         .dispatch(gpu, &bindings, fold(batch.images * kernels.size / ROWS))
         .flops(flops(to, from, batch.images))
-        .values(batch.images * (from.values() + to.values()) + 4 * weights.len())
+        .values(batch.images * (read + to.values()) + 4 * weights.len())
         .fills(d_input, batch.images * to.stored())
 }

@@ -12,7 +12,7 @@ mod weight_gradient;
 
 pub(crate) use block::{Finish, SmallPlanes, WidePlanes, convolve};
 pub(crate) use first_block::{FirstBlock, first_block, first_block_backward};
-pub(crate) use norm_backward::norm_backward;
+pub(crate) use norm_backward::{MOMENTS, Pooled, norm_backward};
 pub(crate) use norm_forward::norm_forward;
 pub(crate) use pack::{TexelPacking, Winograd, pack_texels};
 pub(crate) use product::Product;
@@ -24,6 +24,8 @@ pub(in crate::kernels) use {
     texels::FROM as FROM_TEXELS,
     texels::TO as TO_TEXELS,
 };
+
+use wgpu::BindingResource;
 
 use crate::{
     gpu::{Buffer, Dispatch, Texels, params},
@@ -95,6 +97,32 @@ pub(crate) struct Kept<'a> {
     pub planes: &'a Texels,
     /// (images, outputs).
     pub inv_std: &'a Buffer<f32>,
+}
+
+/// The gradient at a convolution.
+#[derive(Clone, Copy)]
+pub(crate) enum Gradient<'a> {
+    Planes(&'a Texels),
+    /// Its readers compute it.
+    First(FirstGradient<'a>),
+}
+
+/// What that of a first block is computed from.
+#[derive(Clone, Copy)]
+pub(crate) struct FirstGradient<'a> {
+    pub kernels: FirstBlock,
+    /// The block's normalised values.
+    pub planes: &'a Texels,
+    pub d_pooled: Pooled<'a>,
+    /// As [`norm_backward`] leaves them.
+    pub moments: &'a Texels,
+}
+
+impl FirstGradient<'_> {
+    /// As `shaders/conv/cpu/moments.wgsl` has them.
+    fn bindings(&self) -> [BindingResource<'_>; 3] {
+        [self.planes.binding(), self.d_pooled.planes.binding(), self.moments.binding()]
+    }
 }
 
 /// A dispatch that also fills what backward needs of these images, if it is kept.

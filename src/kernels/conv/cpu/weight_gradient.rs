@@ -2,7 +2,7 @@
 
 use minijinja::context;
 
-use super::{Layer, Params, flops};
+use super::{Gradient, Layer, Params, flops};
 use crate::{
     gpu::{Buffer, Dispatch, Gpu, Slot, Texels, fold},
     kernels::{Batch, Generated, wgsl},
@@ -16,24 +16,49 @@ const TEMPLATE: &str = wgsl!(
     "conv/cpu/weight_gradient"
 );
 
+/// Of a first block's gradient.
+const FIRST: &str = wgsl!(
+    "shared/grid",
+    "shared/texels",
+    "conv/cpu/params",
+    "conv/cpu/winograd",
+    "conv/cpu/gradient",
+    "conv/cpu/moments",
+    "conv/cpu/weight_gradient"
+);
+
 const SLOTS: &[Slot] = &[Slot::params::<Params>(), Slot::Texels, Slot::Texels, Slot::Write];
+
+const FIRST_SLOTS: &[Slot] = &[
+    Slot::params::<Params>(),
+    Slot::Texels,
+    Slot::Texels,
+    Slot::Texels,
+    Slot::Texels,
+    Slot::Write,
+];
 
 /// Input channels that a workgroup takes. The text grows with it.
 const INPUTS: usize = 4;
 
-/// The kernel for planes of this size, so many input channels per workgroup, and output channels per lane.
-fn generate(lanes: usize, size: usize, inputs: usize, outs: usize) -> Generated {
+/// The kernel for planes of this size, so many input channels per workgroup, and output channels per lane; with `moments`,
+/// of a first block's gradient.
+fn generate(lanes: usize, size: usize, inputs: usize, outs: usize, moments: bool) -> Generated {
     // Pixels of a strip. The text grows with it. Two output channels share what is loaded and shuffled; rows of 16 then
     // gain nothing from longer strips.
     let pixels = if size == 16 && outs == 2 { 32 } else { 64 };
     let rows = size.min(pixels / size);
     let images = (pixels / size.pow(2)).max(1);
+    let name = match moments {
+        true => format!("first_block_weight_cpu_lanes {lanes}×{outs}×{inputs}"),
+        false => format!("weight_gradient_cpu_lanes {lanes}×{outs} {size}×{inputs}"),
+    };
     Generated {
-        name: format!("weight_gradient_cpu_lanes {lanes}×{outs} {size}×{inputs}"),
-        template: TEMPLATE,
-        values: context!(lanes, size, inputs, outs, rows, images),
+        name,
+        template: if moments { FIRST } else { TEMPLATE },
+        values: context!(lanes, size, inputs, outs, rows, images, moments),
         constants: &[],
-        slots: SLOTS,
+        slots: if moments { FIRST_SLOTS } else { SLOTS },
     }
 }
 
@@ -42,7 +67,10 @@ pub(super) fn all() -> Vec<Generated> {
     let mut all = Vec::new();
     for (lanes, outs) in [8, 16, 32].into_iter().flat_map(|lanes| [(lanes, 1), (lanes, 2)]) {
         for inputs in 1..=INPUTS {
-            all.extend([4, 8, 16, 32, 64].map(|size| generate(lanes, size, inputs, outs)));
+            all.extend([4, 8, 16, 32, 64].map(|size| generate(lanes, size, inputs, outs, false)));
+        }
+        if lanes < 32 {
+            all.extend([1, 3].map(|inputs| generate(lanes, 32, inputs, outs, true)));
         }
     }
     all
@@ -54,18 +82,24 @@ pub(crate) fn weight_gradient(
     gpu: &Gpu,
     lanes: usize,
     (input, from): (&Texels, Layer),
-    (d_planes, to): (&Texels, Layer),
+    (gradient, to): (Gradient<'_>, Layer),
     d_weights: &Buffer<f32>,
     batch: Batch,
     accumulate: bool,
 ) -> Dispatch {
     let params = Params { accumulate: u32::from(accumulate), ..Params::new(from, to, batch) };
+    let (params, given) = match &gradient {
+        Gradient::Planes(planes) => (params, vec![planes.binding()]),
+        Gradient::First(first) => (first.d_pooled.of(params), first.bindings().into()),
+    };
     let params = Buffer::params(gpu, "weight_gradient params", &params);
+    let mut bindings = vec![params.binding()];
+    bindings.extend(given);
+    bindings.extend([input.binding(), d_weights.binding()]);
     let inputs = from.channels.min(INPUTS);
     let outs = if to.channels > lanes { 2 } else { 1 };
     let groups = batch.nets * to.channels.div_ceil(outs * lanes) * from.channels.div_ceil(inputs);
-    let bindings = [params.binding(), input.binding(), d_planes.binding(), d_weights.binding()];
-    generate(lanes, from.size, inputs, outs)
+    generate(lanes, from.size, inputs, outs, matches!(gradient, Gradient::First(_)))
         .dispatch(gpu, &bindings, fold(groups))
         .flops(flops(from, to, batch.images))
         .values(batch.images * (from.values() + to.values()) + d_weights.len())
