@@ -2,9 +2,9 @@
 // lanes. A template, which kernels/template.rs writes out because drivers do not reliably unroll.
 //
 // A workgroup is one subgroup: it has one tap of one network, {{ 4 * lanes }} outputs, four of them per lane, and
-// {{ 4 * quads }} inputs. It goes through the positions of all images, {{ lanes }} a turn: a lane loads the inputs of
-// one of them, all lanes load the gradient of one after the other, and subgroupBroadcast brings each input to all
-// lanes. Some turns are summed by themselves, then added: that rounds less than one long sum.
+// {{ 4 * quads }} inputs. It goes through those positions of all images that the tap reaches, {{ lanes }} a turn: a lane
+// loads the inputs of one of them, all lanes load the gradient of one after the other, and subgroupBroadcast brings each
+// input to all lanes. Some turns are summed by themselves, then added: that rounds less than one long sum.
 
 // [image][position][input / 4].
 @group(0) @binding(1) var x: texture_storage_2d<rgba32float, read>;
@@ -12,6 +12,16 @@
 @group(0) @binding(2) var dy: texture_storage_2d<rgba32float, read>;
 // (nets, outputs, inputs, taps).
 @group(0) @binding(3) var<storage, read_write> dw: array<f32>;
+
+// The outputs of a row, or the rows, for which a tap reads what there is: the first, and how many. `shift` leads from an
+// output to what the tap reads.
+fn reached(shift: i32) -> vec2u {
+    let stride = i32(params.stride);
+    let first = max(0, -shift + stride - 1) / stride;
+    // What the last would read is the last that there is, or before it.
+    let end = min(i32(params.out_size), (i32(params.size) - 1 - shift + stride) / stride);
+    return vec2u(u32(first), u32(max(0, end - first)));
+}
 
 @compute @workgroup_size({{ lanes }})
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
@@ -21,23 +31,26 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
     let out_size = params.out_size;
     let stride = params.stride;
     let positions = out_size * out_size;
-    let values = params.images_per_net * positions;
     let in_quads = (inputs + 3u) / 4u;
     let out_quads = (outputs + 3u) / 4u;
     let in_blocks = (in_quads + {{ quads - 1 }}u) / {{ quads }}u;
     let out_blocks = (out_quads + {{ lanes - 1 }}u) / {{ lanes }}u;
     let taps = params.kernel * params.kernel;
     let flat = flat_group(group);
-    let first_quad = flat % in_blocks * {{ quads }}u;
-    let block = flat / in_blocks % out_blocks;
-    let tap = flat / in_blocks / out_blocks % taps;
-    let net = flat / in_blocks / out_blocks / taps;
+    // Neighbouring workgroups have the taps of the same weights, which share lines of the cache.
+    let tap = flat % taps;
+    let first_quad = flat / taps % in_blocks * {{ quads }}u;
+    let block = flat / taps / in_blocks % out_blocks;
+    let net = flat / taps / in_blocks / out_blocks;
     let first_image = net * params.images_per_net;
     if first_image >= params.images {
         return;
     }
-    // From an output to the input that the tap reads.
-    let shift = parts(tap, params.kernel) - params.padding;
+    let shift = vec2i(parts(tap, params.kernel)) - i32(params.padding);
+    let rows = reached(shift.x);
+    let columns = reached(shift.y);
+    let own = rows.y * columns.y;
+    let values = params.images_per_net * own;
     // Surplus lanes and inputs repeat the last and store nothing.
     let out_quad = min(block * {{ lanes }}u + lane, out_quads - 1u);
     let d_first = first_image * positions * out_quads + out_quad;
@@ -53,16 +66,17 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
 {% endfor %}
         let stop = min(start + {{ lanes * turns }}u, values);
         for (var first = start; first < stop; first += {{ lanes }}u) {
-            let at = parts(min(first + lane, values - 1u), positions);
-            let place = parts(at.y, out_size) * stride + shift;
-            // Above or left of the plane wraps around.
-            let inside = place.x < size && place.y < size && first + lane < values;
-            let p = select(0u, (((first_image + at.x) * size + place.x) * size + place.y) * in_quads, inside);
+            let inside = first + lane < values;
+            let at = parts(min(first + lane, values - 1u), own);
+            let place = parts(at.y, columns.y) + vec2u(rows.x, columns.x);
+            let read = vec2u(vec2i(place * stride) + shift);
+            let p = (((first_image + at.x) * size + read.x) * size + read.y) * in_quads;
+            let d = (at.x * positions + place.x * out_size + place.y) * out_quads;
 {% for q in range(quads) %}
             let v{{ q }} = select(vec4f(), textureLoad(x, texel(p + quad{{ q }})), inside);
 {% endfor %}
 {% for i in range(lanes) %}
-            let d{{ i }} = textureLoad(dy, texel(d_first + min(first + {{ i }}u, values - 1u) * out_quads));
+            let d{{ i }} = textureLoad(dy, texel(d_first + subgroupBroadcast(d, {{ i }}u)));
 {% endfor %}
 {% for k in range(4 * quads) %}
             a{{ k }} = a{{ k }}{% for i in range(lanes) %}
