@@ -1,6 +1,6 @@
 //! The training of networks on real images, with a snapshot after each epoch.
 
-use std::{ops::ControlFlow, sync::Arc};
+use std::{ops::ControlFlow, sync::Arc, time::Duration};
 
 #[cfg(feature = "files")]
 use super::run::Moment;
@@ -110,8 +110,20 @@ impl TrajectoryTraining {
         self.trajectory
     }
 
-    /// Seconds that an epoch is expected to take.
-    pub fn expected(&self) -> std::time::Duration {
+    /// How long an epoch is expected to take: as [`estimate_blocking`](Self::estimate_blocking) measured it, or a guess before
+    /// that.
+    pub fn expected(&self) -> Duration {
         self.evaluation.expected().0
+    }
+
+    /// How long an epoch will take on this device, measured on a slice of each kernel. Call it before the first epoch.
+    ///
+    /// # Errors
+    /// [`Error::Gpu`] if the device was lost, or an epoch is done already.
+    pub fn estimate_blocking(&self) -> Result<Duration> {
+        self.evaluation.estimate_blocking()?;
+        // Kernels that are measured leave anything in the network.
+        self.evaluation.begin_blocking()?;
+        Ok(self.expected())
     }
 }

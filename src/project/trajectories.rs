@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     About, Adapter, Event, Job, Observer, Result, Setup,
-    observer::goes_on,
+    observer::{goes_on, prepare},
     record::short,
     trajectory_cache::{VELOCITY, snapshot, trajectory_folder},
 };
@@ -103,8 +103,16 @@ impl Cached {
             self.about.seconds = earlier;
             return Ok(Some(Trajectory::of(found)));
         }
-        let dataset = Arc::clone(&setup.dataset);
-        let mut training = TrajectoryTraining::new(&setup.gpu, dataset, settings, number)?;
+        let job = Job::Training { number: number + 1, of };
+        let wanted = observer.wants_times();
+        let mut training = prepare(observer, (job.clone(), false), |_| {
+            let dataset = Arc::clone(&setup.dataset);
+            let training = TrajectoryTraining::new(&setup.gpu, dataset, settings, number)?;
+            if wanted {
+                training.estimate_blocking()?;
+            }
+            Ok(training)
+        })?;
         if let Some((done, velocities)) = self.state()
             && found.len() > done as usize
         {
@@ -114,9 +122,8 @@ impl Cached {
                 log::warn!("{error}; the training begins anew");
             }
         }
-        let job = Job::Training { number: number + 1, of };
-        let expected = training.expected() * (epochs - training.done());
-        observer.see(Event::Began { job, pieces: epochs, expected: Some(expected) });
+        let expected = wanted.then(|| training.expected() * (epochs - training.done()));
+        observer.see(Event::Began { job, pieces: epochs, expected });
         if training.done() > 0 {
             self.about.seconds = earlier;
         }

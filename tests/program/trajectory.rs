@@ -36,6 +36,13 @@ fn runs_share_a_trajectory_and_end_with_the_same_bytes() {
     assert!(told.contains("1 network trained on the real images ("), "{told}");
     assert!(told.contains("40 images packed into 10 after 3 iterations"), "{told}");
     let trained = trajectory(place.path(), "cache");
+    // Where nobody wants times, none are measured, and the network is the same.
+    let quiet = format!("{TINY} --no-eval --quiet --expert-epochs 1 --iterations 3 --out quiet");
+    succeed(own(place.path(), "quiet").args(words(&quiet)));
+    for file in ["epoch0000.safetensors", "epoch0001.safetensors", "velocity.safetensors"] {
+        let of = |folder: &Path| fs::read(folder.join(file)).unwrap();
+        assert!(of(&trained) == of(&trajectory(place.path(), "quiet")), "{file}");
+    }
     let epoch = trained.join("epoch0001.safetensors");
     let before = fs::metadata(&epoch).unwrap().modified().unwrap();
 

@@ -22,11 +22,13 @@ pub(crate) struct Moment {
 }
 
 impl Evaluation {
-    /// Draws the first turn's networks, and returns what they are before their training.
+    /// Draws the first turn's networks, at rest, and returns what they are before their training.
     pub(in crate::evaluate) fn begin_blocking(&self) -> Result<Moment> {
         let key = NetworkKey::new(self.settings.seed, Purpose::EvaluationWeights, 0);
         let mut submissions = Submissions::new(&self.gpu);
-        self.bench.buffers.classifiers.draw(&self.gpu, &mut submissions, key);
+        let classifiers = &self.bench.buffers.classifiers;
+        classifiers.draw(&self.gpu, &mut submissions, key);
+        classifiers.velocities().iter().for_each(|velocity| velocity.clear(submissions.encoder()));
         submissions.finish();
         self.moment_blocking()
     }
