@@ -9,7 +9,12 @@ pub fn resuming(folder: &Path) -> String {
     format!("dm-wgpu --resume {}", quoted(&folder.to_string_lossy()))
 }
 
-/// The same as a line of a summary.
+/// The command that evaluates what is in a run's folder.
+pub fn evaluating(folder: &Path) -> String {
+    format!("dm-wgpu evaluate {}", quoted(&folder.to_string_lossy()))
+}
+
+/// The command that resumes, as a line of a summary.
 pub fn go_on(folder: &Path) -> String {
     format!("go on     {}", resuming(folder))
 }

@@ -150,7 +150,8 @@ pub fn run(args: &EvaluateArgs, console: Console) -> Result<u8, Failure> {
             1 => Worths::new(),
             _ => worths.iter().cloned().collect(),
         },
-        baseline: baseline_of_one.map(|random| match by_course {
+        // In its order, a set is judged by networks of its own kind, which those asked for need not be.
+        baseline: baseline_of_one.map(|random| match by_course.filter(|_| asked.is_none()) {
             Some(accuracy) => random.beside(accuracy),
             None => random,
         }),
@@ -172,10 +173,11 @@ pub fn run(args: &EvaluateArgs, console: Console) -> Result<u8, Failure> {
             random(worth)
         ),
         ([_], [(_, worth)], Some(course)) => format!(
-            "{course}shuffled  {} (by the ordinary protocol: {how}, {:.1} seconds){}",
+            "{course}shuffled  {} (by the ordinary protocol: {how}, {:.1} seconds){}{}",
             worth.accuracy,
             worth.seconds,
-            random(worth)
+            random(worth),
+            if worth.baseline.is_some() { " (shuffled)" } else { "" }
         ),
         (.., None) => table(worths.iter().map(|(name, worth)| (name, worth))),
         (.., Some(course)) => {

@@ -11,7 +11,7 @@ use dm_wgpu::{
     },
 };
 
-use super::commands::resuming;
+use super::commands::{evaluating, resuming};
 
 /// The exit code that shells expect of an interrupted program.
 pub const INTERRUPTED: u8 = 130;
@@ -160,6 +160,16 @@ pub fn in_commands(error: &project::Error) -> String {
         project::Error::Left { source, left } => {
             let (failure, left_so) = (in_commands(source), in_commands_left(left));
             match left {
+                // Resuming would train the same networks by the same rate.
+                Left::Images(file)
+                    if matches!(
+                        source.as_ref(),
+                        project::Error::Library(Error::NetworkDiverged { .. })
+                    ) =>
+                {
+                    let folder = evaluating(file.parent().unwrap_or(file));
+                    format!("{failure}; {left}, {folder} --eval-lr RATE evaluates them")
+                }
                 Left::Class { class, name, .. } => {
                     format!("{failure} (class {class} is {name:?}); {left_so}")
                 }
@@ -268,7 +278,15 @@ mod tests {
             Failure::from(Error::Diverged { iteration: 3, class: 1, loss: f32::INFINITY });
         assert!(diverged.to_string().contains("--lr-img"), "{diverged}");
         assert!(diverged.to_string().contains("in iteration 4"), "{diverged}");
-        let diverged = Failure::from(Error::NetworkDiverged { network: 0 });
+        let network = || project::Error::from(Error::NetworkDiverged { network: 0 });
+        let left = project::Left::Images("my runs/a/synthetic.safetensors".into());
+        let left = project::Error::Left { source: Box::new(network()), left };
+        let left = Failure::from(left).to_string();
+        assert!(
+            left.ends_with("dm-wgpu evaluate 'my runs/a' --eval-lr RATE evaluates them"),
+            "{left}"
+        );
+        let diverged = Failure::from(network());
         assert!(diverged.to_string().contains("lower --eval-lr,"), "{diverged}");
         assert_eq!(diverged.code(), 1);
     }

@@ -163,7 +163,7 @@ impl Observer for Screen {
                 let networks = counted(count as usize, "network");
                 let kept = folder.map(|folder| format!(" in {}", folder.display()));
                 console.say(&format!(
-                    "along      {networks} trained on the real images ({}{}; {seconds:.1} seconds, part of the time of the run)",
+                    "along     {networks} trained on the real images ({}{}; {seconds:.1} seconds, part of the time of the run)",
                     memory_text(bytes),
                     kept.unwrap_or_default()
                 ));

@@ -107,7 +107,11 @@ impl Row {
         let beside = |measured: &Accuracy, accuracy: &Accuracy| {
             Some(Baseline::new(measured.clone(), random.images, accuracy))
         };
-        if let (Some(accuracy), Some((_, first))) = (&self.accuracy, random.by_kind.first()) {
+        // Of a set with a course of its own, `accuracy` is by networks of its own kind, which may be none of these.
+        let of_these = self.ordinary_accuracy.is_none() || self.architectures.is_empty();
+        if let (Some(accuracy), Some((_, first)), true) =
+            (&self.accuracy, random.by_kind.first(), of_these)
+        {
             self.baseline = beside(first, accuracy);
         }
         for (name, measured) in &random.by_kind {
@@ -129,18 +133,18 @@ impl Row {
             Some(random) => format!("{accuracy} ({})", random.beaten_by(accuracy)),
             None => accuracy.to_string(),
         };
-        let own = self.accuracy.as_ref().map(|accuracy| over(accuracy, &self.baseline));
-        let accuracy = own.unwrap_or_else(error);
+        let by = |name: &String| {
+            self.architectures.get(name).map(|worth| over(&worth.accuracy, &worth.baseline))
+        };
+        // The first kind is that of the method's own evaluation, unless its set has a course of its own.
+        let own = || self.accuracy.as_ref().map(|accuracy| over(accuracy, &self.baseline));
+        let accuracy = networks.first().and_then(by).or_else(own).unwrap_or_else(error);
         let mut cells = vec![
             self.method.to_owned(),
             self.images.map(|images| images.to_string()).unwrap_or_default(),
             accuracy,
         ];
-        // The first kind is that of the method's own evaluation.
-        cells.extend(networks.iter().skip(1).map(|name| {
-            let worth = self.architectures.get(name);
-            worth.map(|worth| over(&worth.accuracy, &worth.baseline)).unwrap_or_default()
-        }));
+        cells.extend(networks.iter().skip(1).map(|name| by(name).unwrap_or_default()));
         cells.extend([seconds(|s| s.condensing), seconds(|s| s.evaluating)]);
         cells
     }
@@ -194,6 +198,26 @@ impl Comparison {
         Ok(report::write_whole(folder.path().join(COMPARISON_TABLE), text.as_bytes())?)
     }
 
+    /// What the points in brackets are above, of each kind of network.
+    fn random_note(&self) -> Option<String> {
+        let of_kind = |name: &String| {
+            let of = |row: &Row| row.architectures.get(name)?.baseline.clone();
+            Some((self.methods.iter().find_map(of)?, format!(" by {name}")))
+        };
+        let own = || self.methods.iter().find_map(|row| row.baseline.clone());
+        let mut all: Vec<_> = self.networks.iter().filter_map(of_kind).collect();
+        if all.is_empty() {
+            all.extend(own().map(|baseline| (baseline, String::new())));
+        }
+        let (first, _) = all.first()?;
+        let many = counted(first.images, "real image");
+        let reached = |(random, by): &(Baseline, String)| format!("{}{by}", random.accuracy);
+        let reached = all.iter().map(reached).collect::<Vec<_>>().join(", ");
+        Some(format!(
+            "In brackets: points above {many} drawn at random, with which networks reach {reached}."
+        ))
+    }
+
     /// What the rows do not show: what they are compared with; with one image per class, herding and k-center choose the same image; and distilled sets
     /// were judged by a training of their own.
     pub fn note(&self) -> Option<String> {
@@ -217,11 +241,7 @@ impl Comparison {
                 ),
             })
         });
-        let random = self.methods.iter().find_map(|row| row.baseline.as_ref());
-        let random = random.map(|Baseline { accuracy, images, .. }| {
-            let many = counted(*images, "real image");
-            format!("In brackets: points above {many} drawn at random, by which networks reach {accuracy}.")
-        });
+        let random = self.random_note();
         let notes: Vec<_> = random.into_iter().chain(same).chain(distilled).collect();
         (!notes.is_empty()).then(|| notes.join("\n"))
     }
@@ -230,6 +250,7 @@ impl Comparison {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{EvaluationSettings, Matching, Recipe, Subject, project::Worth};
 
     #[test]
     fn a_row_says_what_is_missing() {
@@ -265,5 +286,47 @@ mod tests {
         table.methods.push(beside);
         let note = table.note().unwrap();
         assert!(note.contains("above 100 real images") && note.contains("reach 80.00 %"), "{note}");
+    }
+
+    #[test]
+    fn each_kind_of_network_is_compared_with_its_own_random_images() {
+        let one = |accuracy: f64| Accuracy::of(vec![accuracy]);
+        let settings = EvaluationSettings::of(&Recipe::new(Subject::named("mnist")));
+        let worth = |accuracy| Worth {
+            accuracy: one(accuracy),
+            parameters: 0,
+            seconds: 0.0,
+            settings: settings.clone(),
+            baseline: None,
+        };
+        let mut row = Row::without(Method::Condensing(Matching::Dd), String::new());
+        (row.folder, row.error) = (Some("dd"), None);
+        row.architectures = [("mlp", 10.0), ("lenet", 30.0)]
+            .map(|(name, accuracy)| (name.to_owned(), worth(accuracy)))
+            .into();
+        // In its order, by networks of its own kind.
+        (row.accuracy, row.ordinary_accuracy) = (Some(one(90.0)), Some(one(10.0)));
+        let by_kind = [("mlp", 11.0), ("lenet", 20.0)];
+        let by_kind = by_kind.map(|(name, accuracy)| (name.to_owned(), one(accuracy))).into();
+        row.set_beside(&Random { images: 10, by_kind });
+        let networks: Vec<_> = ["mlp", "lenet"].map(str::to_owned).into();
+        assert_eq!(row.cells(&networks)[2..4], ["10.00 % (-1.00)", "30.00 % (+10.00)"]);
+        assert!(row.baseline.is_none(), "of a kind that was not measured");
+        let table = Comparison {
+            version: "0",
+            dataset: "mnist".into(),
+            ipc: 1,
+            fewest: None,
+            seed: 0,
+            networks,
+            methods: vec![row],
+            interrupted: false,
+        };
+        let note = table.note().unwrap();
+        assert!(
+            note.contains("with which networks reach 11.00 % by mlp, 20.00 % by lenet."),
+            "{note}"
+        );
+        assert!(note.contains("networks of its own kind reach 90.00 %"), "{note}");
     }
 }
