@@ -77,6 +77,9 @@ pub fn run(args: &ExportArgs, console: Console) -> Result<u8, Failure> {
             format!("; each has {factor}×{factor} images packed into it; --decoded writes those")
         }
     };
+    if set.course.is_some() && format != Format::Safetensors {
+        notes += "; their order and rates are left out, without which they teach little: safetensors keeps them";
+    }
     match format {
         Format::Npz => export::npz(set, &out)?,
         Format::Safetensors => export::safetensors(set, &out)?,

@@ -58,6 +58,16 @@ fn a_run_and_what_its_set_is_worth() {
     for part in [accuracy.trim_end_matches(')'), ordinary, falls] {
         assert!(told.contains(part), "{part}: {told}");
     }
+    // Random images are trained on as the shuffled ones are, by networks that need not be of the set's kind.
+    let told = run("evaluate a --eval-net lenet --eval-nets 1 --eval-epochs 1 --json");
+    let answer: serde_json::Value = serde_json::from_str(told.lines().last().unwrap()).unwrap();
+    let [shuffled, random] =
+        ["ordinary_accuracy", "baseline"].map(|key| answer[key]["mean"].as_f64().unwrap());
+    assert_eq!(answer["baseline"]["improvement"].as_f64().unwrap(), shuffled - random);
+    let told = run("evaluate a --eval-net lenet --eval-nets 1 --eval-epochs 1");
+    assert!(told.contains(" points (shuffled)"), "{told}");
+    let told = run("export a --format npz");
+    assert!(told.contains("; their order and rates are left out"), "{told}");
     // By several kinds, the course is its own kind's business.
     let told = run("evaluate a --eval-net mlp,convnet --eval-nets 2 --eval-epochs 1");
     assert!(
