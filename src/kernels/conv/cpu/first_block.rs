@@ -6,7 +6,7 @@ use minijinja::context;
 
 use super::{FirstGradient, Kept, Layer, Params, Winograd, block::slots, flops, keeping};
 use crate::{
-    gpu::{Buffer, Dispatch, Gpu, Slot, Texels, fold},
+    gpu::{Buffer, Dispatch, Gpu, Texels, fold},
     kernels::{Batch, Generated, wgsl},
 };
 
@@ -36,15 +36,6 @@ const BACKWARD: &str = wgsl!(
     "conv/cpu/moments",
     "conv/cpu/first_block_backward"
 );
-
-const BACKWARD_SLOTS: &[Slot] = &[
-    Slot::params::<Params>(),
-    Slot::Texels,
-    Slot::Texels,
-    Slot::Texels,
-    Slot::Texels,
-    Slot::Write,
-];
 
 /// Rows of an image that a workgroup goes back to.
 const ROWS: usize = 2;
@@ -87,7 +78,7 @@ impl FirstBlock {
             template: BACKWARD,
             values,
             constants: &[],
-            slots: BACKWARD_SLOTS,
+            slots: FirstGradient::SLOTS,
         }
     }
 

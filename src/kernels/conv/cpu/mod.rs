@@ -28,7 +28,7 @@ pub(in crate::kernels) use {
 use wgpu::BindingResource;
 
 use crate::{
-    gpu::{Buffer, Dispatch, Texels, params},
+    gpu::{Buffer, Dispatch, Slot, Texels, params},
     kernels::{Batch, Generated},
 };
 
@@ -119,6 +119,16 @@ pub(crate) struct FirstGradient<'a> {
 }
 
 impl FirstGradient<'_> {
+    /// Of a kernel that reads it and one texture more, and writes one result.
+    const SLOTS: &'static [Slot] = &[
+        Slot::params::<Params>(),
+        Slot::Texels,
+        Slot::Texels,
+        Slot::Texels,
+        Slot::Texels,
+        Slot::Write,
+    ];
+
     /// As `shaders/conv/cpu/moments.wgsl` has them.
     fn bindings(&self) -> [BindingResource<'_>; 3] {
         [self.planes.binding(), self.d_pooled.planes.binding(), self.moments.binding()]

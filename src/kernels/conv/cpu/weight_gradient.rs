@@ -2,7 +2,7 @@
 
 use minijinja::context;
 
-use super::{Gradient, Layer, Params, flops};
+use super::{FirstGradient, Gradient, Layer, Params, flops};
 use crate::{
     gpu::{Buffer, Dispatch, Gpu, Slot, Texels, fold},
     kernels::{Batch, Generated, wgsl},
@@ -29,15 +29,6 @@ const FIRST: &str = wgsl!(
 
 const SLOTS: &[Slot] = &[Slot::params::<Params>(), Slot::Texels, Slot::Texels, Slot::Write];
 
-const FIRST_SLOTS: &[Slot] = &[
-    Slot::params::<Params>(),
-    Slot::Texels,
-    Slot::Texels,
-    Slot::Texels,
-    Slot::Texels,
-    Slot::Write,
-];
-
 /// Input channels that a workgroup takes. The text grows with it.
 const INPUTS: usize = 4;
 
@@ -58,7 +49,7 @@ fn generate(lanes: usize, size: usize, inputs: usize, outs: usize, moments: bool
         template: if moments { FIRST } else { TEMPLATE },
         values: context!(lanes, size, inputs, outs, rows, images, moments),
         constants: &[],
-        slots: if moments { FIRST_SLOTS } else { SLOTS },
+        slots: if moments { FirstGradient::SLOTS } else { SLOTS },
     }
 }
 
