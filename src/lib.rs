@@ -129,6 +129,8 @@
 //!   [`Checkpoint::from_bytes`], [`data::from_bytes`], [`import::from_bytes`], [`export::npz_bytes`]).
 // Allowed in two places: where wgpu's experimental features are asked for, and where files are mapped.
 #![deny(unsafe_code)]
+// Bad input meets an error, never a panic; tests may.
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used))]
 #![warn(missing_docs)]
 
 mod advance;

@@ -161,8 +161,8 @@ fn table(report: &Report) -> String {
         .to_owned(),
     );
     line(
-        "% is the share of the ceiling. It can exceed 100 %: GFLOP are those of direct convolution, of which \
-         Winograd's does half; GB counts once what must be moved, and caches serve some of it."
+        "% is the share of the ceiling. It can exceed 100 %: GFLOP count convolutions as if done directly, and \
+         Winograd's need half as many; GB counts once what must be moved, and caches serve some of it."
             .to_owned(),
     );
     text

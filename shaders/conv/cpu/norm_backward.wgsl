@@ -45,7 +45,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         sums += g;
         products += g * v;
     }
-    let sum = vec2f((sums.x + sums.y) + (sums.z + sums.w), (products.x + products.y) + (products.z + products.w));
+    let sum_g = (sums.x + sums.y) + (sums.z + sums.w);
+    let sum_gv = (products.x + products.y) + (products.z + products.w);
+    let sum = vec2f(sum_g, sum_gv);
     d_affine[flat] = sum.yx;
     let m = Moments(weight_bias, sum / f32(SIZE * SIZE), inv_std[flat] * weight_bias.x);
 {% if finish == "moments" %}

@@ -13,12 +13,12 @@
 // (nets, outputs, inputs, taps).
 @group(0) @binding(3) var<storage, read_write> dw: array<f32>;
 
-// The outputs of a row, or the rows, for which a tap reads what there is: the first, and how many. `shift` leads from an
-// output to what the tap reads.
+// The rows of outputs at which a tap reads inside the plane, or the columns: the first, and how many. `shift` leads from
+// an output to what the tap reads.
 fn reached(shift: i32) -> vec2u {
     let stride = i32(params.stride);
     let first = max(0, -shift + stride - 1) / stride;
-    // What the last would read is the last that there is, or before it.
+    // One behind the last output whose tap still reads inside.
     let end = min(i32(params.out_size), (i32(params.size) - 1 - shift + stride) / stride);
     return vec2u(u32(first), u32(max(0, end - first)));
 }
