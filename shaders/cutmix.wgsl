@@ -1,4 +1,5 @@
-// CutMix (Yun et al., ICCV 2019): of each image, a box from another one. One workgroup per image.
+// CutMix (Yun et al., ICCV 2019): of each image, a box from another one. One workgroup per image. The result's planes lie
+// around the image's, and there may be more of them; what is left is zero.
 
 struct Params {
     source: Planes,
@@ -25,13 +26,21 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     }
     let box = boxes[params.first + i];
     let size = params.source.size;
-    for (var c = 0u; c < params.source.channels; c++) {
-        let begin = plane_start(params.source, i, c);
+    let channels = params.source.channels;
+    let side = params.result.size;
+    let border = (side - size) / 2u;
+    for (var c = 0u; c < params.result.channels; c++) {
+        let begin = plane_start(params.source, i, min(c, channels - 1u));
         let to = plane_start(params.result, i, c);
-        for (var w = walk(lane, size); w.y < size; w = step(w)) {
-            let at = begin + w.y * params.source.pitch + w.x;
-            let inside = w.y >= box.x && w.y < box.y && w.x >= box.z && w.x < box.w;
-            result[to + w.y * params.result.pitch + w.x] = select(own[at], other[at], inside);
+        for (var w = walk(lane, side); w.y < side; w = step(w)) {
+            // Beside the image, numbers wrap around.
+            let y = w.y - border;
+            let x = w.x - border;
+            let shown = y < size && x < size && c < channels;
+            let at = begin + select(0u, y * params.source.pitch + x, shown);
+            let mixed = y >= box.x && y < box.y && x >= box.z && x < box.w;
+            let v = select(own[at], other[at], mixed);
+            result[to + w.y * params.result.pitch + w.x] = select(0.0, v, shown);
         }
     }
 }

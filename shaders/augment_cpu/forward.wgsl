@@ -1,5 +1,6 @@
-// As augment_forward, of images in a texture: four pixels of a row per invocation. Drivers for CPUs skip a loop that no
-// invocation enters, and nothing else, so both ways stand in loops.
+// As augment_forward, of images in a texture: four pixels of a row per invocation, planes and all, those of zeros too that
+// lie after an image's. Drivers for CPUs skip a loop that no invocation enters, and nothing else, so both ways stand in
+// loops.
 
 @group(0) @binding(4) var<storage, read> means: array<f32>;
 @group(0) @binding(5) var<storage, read_write> result: array<f32>;
@@ -16,6 +17,13 @@ fn augmented(row: Row, plane: TexelPlane, y: i32, x: i32, grey: vec4f, mean: f32
         v = (saturated - mean) * row.contrast + mean;
     }
     return select(v, vec4f(), are_cut(row, y, x, size));
+}
+
+// Four pixels of a row, those of them that lie in the image.
+fn inside(v: vec4f, y: i32, x: i32, size: i32) -> vec4f {
+    let columns = vec4i(x) + vec4i(0, 1, 2, 3);
+    let rows = y >= 0 && y < size;
+    return select(vec4f(), v, columns >= vec4i() & columns < vec4i(size) & vec4<bool>(rows));
 }
 
 struct Sample {
@@ -52,19 +60,25 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     let pitch = params.result.pitch;
     let stride = params.result.stride;
     let affine = row.kind == AFFINE;
+    let side = params.result.size;
+    let border = i32(side - size) / 2;
 
-    for (var w = walk(lane, size / 4u); w.y < size; w = step(w)) {
-        let y = i32(w.y);
-        let x = i32(4u * w.x);
+    for (var w = walk(lane, side / 4u); w.y < side; w = step(w)) {
+        let y = i32(w.y) - border;
+        let x = i32(4u * w.x) - border;
         let start = origin + w.y * pitch + 4u * w.x;
         // The pixels' means over channels, after brightness.
         var grey = vec4f();
         for (var c = 0u; c < select(0u, channels, row.kind == COLOR); c++) {
-            grey += column_or_zero(texel_plane(i, c), y, x >> 2u) + row.brightness;
+            grey += four_or_zero(texel_plane(i, c), y, x) + row.brightness;
         }
         grey /= f32(channels);
         for (var c = 0u; c < select(channels, 0u, affine); c++) {
-            put(start + c * stride, augmented(row, texel_plane(i, c), y, x, grey, mean));
+            let v = augmented(row, texel_plane(i, c), y, x, grey, mean);
+            put(start + c * stride, inside(v, y, x, i32(size)));
+        }
+        for (var c = channels; c < params.result.channels; c++) {
+            put(start + c * stride, vec4f());
         }
         for (var again = affine; again; again = false) {
             let a = sample_at(affine_source(row.affine, y, x, size));
@@ -74,7 +88,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
             for (var channel = 0u; channel < channels; channel++) {
                 let p = texel_plane(i, channel);
                 let four = vec4f(bilinear(p, a), bilinear(p, b), bilinear(p, c), bilinear(p, d));
-                put(start + channel * stride, four);
+                put(start + channel * stride, inside(four, y, x, i32(size)));
             }
         }
     }

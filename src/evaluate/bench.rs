@@ -130,7 +130,7 @@ impl Bench {
         let augment = Augment { items, rows, room };
         let dense = Planes::dense(dataset.channels(), dataset.size());
         let staged = Source::Pixels { bytes: pixels, mean: dataset.mean(), std: dataset.std() };
-        let source = values.as_ref().map_or(staged, Source::Values);
+        let source = values.as_ref().map_or(staged, |values| Source::Values(values.into()));
 
         let mut lengths = vec![batch];
         lengths.extend((!len.is_multiple_of(batch)).then_some(len % batch));

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use crate::{
     augment::{Row, Strategy},
-    gpu::{Buffer, Gpu, Memory, Recording},
+    gpu::{Buffer, Gpu, Memory, Recording, Stored, Values},
     kernels::{Augment, AugmentRoom, CutBox, Item, Planes, Shares, Source, cutmix},
     nn::Part,
     rng::{Purpose, Stream},
@@ -90,14 +90,20 @@ pub(super) struct Mixing<M: Memory = Gpu> {
     others_next: M::Buffer<Item>,
     boxes: M::Buffer<CutBox>,
     pub targets: M::Buffer<Shares>,
-    between: [M::Buffer<f32>; 2],
+    between: [Stored<M>; 2],
     own: M::Buffer<f32>,
     other: M::Buffer<f32>,
 }
 
 impl<M: Memory> Mixing<M> {
-    /// For so many images of all networks in a batch and in a part of it.
-    pub fn room(memory: &M, dense: Planes, passes: usize, (batch, part): (usize, usize)) -> Self {
+    /// For so many images of all networks in a batch and in a part of it, for which there is `room`.
+    pub fn room(
+        memory: &M,
+        dense: Planes,
+        passes: usize,
+        (batch, part): (usize, usize),
+        room: &AugmentRoom<M>,
+    ) -> Self {
         let items = |name: &str| memory.buffer(name, batch);
         let images = |name: &str| memory.buffer(name, part * dense.image_len());
         let rows = |pass: usize| memory.buffer(&format!("rows of pass {pass}"), batch);
@@ -110,7 +116,8 @@ impl<M: Memory> Mixing<M> {
             others_next: items("items to mix with of later passes"),
             boxes: memory.buffer("boxes", batch),
             targets: memory.buffer("targets", batch),
-            between: ["images between passes", "images after them"].map(images),
+            between: ["images between passes", "images after them"]
+                .map(|name| room.between(memory, name, part)),
             own: images("images to be mixed"),
             other: images("images to mix with"),
         }
@@ -188,10 +195,10 @@ impl Mixing {
         gpu: &Gpu,
         recording: &mut Recording,
         (source, items, room): (Source<'_>, &Buffer<Item>, &AugmentRoom),
-        (input, layout): (&Buffer<f32>, Planes),
+        to: (Values<'_>, Planes),
         images: Range<usize>,
     ) {
-        let (first, count) = (images.start, images.len());
+        let (first, count, dense) = (images.start, images.len(), self.dense);
         for (items, next, end) in
             [(items, &self.own_next, &self.own), (&self.others, &self.others_next, &self.other)]
         {
@@ -199,15 +206,13 @@ impl Mixing {
             for (pass, rows) in self.rows.iter().enumerate() {
                 let items = if pass == 0 { items } else { next };
                 let last = pass + 1 == self.rows.len();
-                let to = if last { end } else { &self.between[pass % 2] };
+                let to = if last { end.into() } else { self.between[pass % 2].values() };
                 let augment = Augment { items, rows, room };
-                let dense = self.dense;
                 augment.forward(gpu, recording, source, dense, to, dense, first, count);
                 source = Source::Values(to);
             }
         }
         let pair = (&self.own, &self.other);
-        let (to, dense) = ((input, layout), self.dense);
         recording.push(cutmix(gpu, &self.boxes, pair, dense, to, (first, count)));
     }
 }

@@ -79,6 +79,7 @@ impl<M: Memory> Buffers<M> {
         let mixes = load.settings.protocol == Protocol::Idc;
         // Beside an image's pixels lie those of the image that it is mixed with.
         let pixels = staged.max(if mixes { 2 * nets * part } else { 0 });
+        let room = AugmentRoom::new(memory, "evaluation", staged, image);
         Self {
             classifiers: Classifiers::room(memory, load.net, nets, (part, test), Ways::ToWeights),
             values: values.map(|values| memory.buffer("training images", values)),
@@ -87,13 +88,13 @@ impl<M: Memory> Buffers<M> {
             rows: memory.buffer("evaluation rows", most),
             labels: memory.buffer("evaluation labels", most),
             losses: memory.buffer("evaluation losses", most),
-            room: AugmentRoom::new(memory, "evaluation", staged, image),
             counts: memory.buffer("right answers", nets),
             mixing: mixes.then(|| {
                 let dense = Planes::dense(load.dataset.channels(), load.dataset.size());
                 let sizes = (nets * load.batch(), nets * part);
-                Mixing::room(memory, dense, passes(&load.settings.augment), sizes)
+                Mixing::room(memory, dense, passes(&load.settings.augment), sizes, &room)
             }),
+            room,
         }
     }
 }

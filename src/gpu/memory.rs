@@ -17,7 +17,7 @@ use crate::{Error, Result, Text};
 pub(crate) trait Memory {
     type Buffer<T: Debug>: Debug + Clone;
     type Texels: Debug;
-    type Staging;
+    type Staging: Debug;
 
     /// The capabilities on which the choice of kernels, and so of buffers, depends.
     fn caps(&self) -> &Caps;

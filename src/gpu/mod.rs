@@ -53,7 +53,7 @@ pub use requirements::{INVOCATIONS, STORAGE_BUFFERS, WORKGROUP_BYTES};
 pub use requirements::{preferred_features, preferred_limits};
 pub(crate) use share::{Share, Ticket, duration};
 pub(crate) use submit::{Between, Submissions, Submitted, WAITING};
-pub(crate) use texels::{Staging, Texels, Values};
+pub(crate) use texels::{Staging, Stored, Texels, Values};
 pub(crate) use waiting::blocking;
 
 use crate::{Error, Result, Text};

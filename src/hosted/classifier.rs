@@ -1,6 +1,6 @@
 //! Training classifiers; their logits, embeddings and gradients.
 
-use super::{Images, gather, scatter};
+use super::{Images, feed, gather};
 use crate::{
     ConvNet, Gpu, Net, Result,
     augment::Row,
@@ -139,7 +139,7 @@ pub fn train_nets(
     for &p in &parts {
         let mut recording = Recording::default();
         let (input, layout) = held.input();
-        let source = Source::Values(&values);
+        let source = Source::Values((&values).into());
         let (first, count) = (nets * p.before, nets * p.images);
         augment.forward(gpu, &mut recording, source, dense, input, layout, first, count);
         held.record_part(gpu, &mut recording, Answers::Labels(&labels), &losses, p)?;
@@ -218,9 +218,8 @@ pub fn classify_nets(
     let nets = params.len();
     let held = Classifiers::new(gpu, net, nets, (1, x.n), Ways::ToWeights);
     write(gpu, &held, params);
-    let (input, layout) = held.input();
-    let all = x.values.repeat(nets);
-    scatter(gpu, &all, input, layout);
+    let all = Images { n: nets * x.n, values: x.values.repeat(nets), ..*x };
+    feed(gpu, &all, held.input())?;
     let labels = Buffer::zeros(gpu, "labels", x.n);
     let counts = Buffer::zeros(gpu, "counts", nets);
     let mut recording = Recording::default();
@@ -244,8 +243,7 @@ pub fn embed_net(
     let weights = Weights::new(gpu, &program, 1, Ways::ToImages);
     weights.all().zip(params).for_each(|(slot, values)| slot.write(gpu, values));
     let network = Network::new(gpu, &program, x.n, x.n);
-    let (input, layout) = network.input();
-    scatter(gpu, &x.values, input, layout);
+    feed(gpu, x, network.input())?;
     let d_embedding = Buffer::from_slice(gpu, "d embedding", d_embedding);
     let batch = Batch { images: x.n, nets: 1 };
     let mut recording = Recording::default();

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Images, gather, scatter};
+use super::{Images, feed, gather};
 use crate::{
     Gpu, Net, Result,
     augment::row::Row,
@@ -204,9 +204,8 @@ pub fn along(
     let mut d_images = vec![vec![]; count];
     for first in (0..x.n).step_by(part) {
         let own = first..x.n.min(first + part);
-        let (input, layout) = network.input();
-        let images = x.values[own.start * image_len..own.end * image_len].repeat(count);
-        scatter(gpu, &images, input, layout);
+        let values = x.values[own.start * image_len..own.end * image_len].repeat(count);
+        feed(gpu, &Images { n: count * own.len(), values, ..*x }, network.input())?;
         let batch = Batch { images: count * own.len(), nets: count };
         let labels = Buffer::from_slice(gpu, "labels", &labels[own.clone()].repeat(count));
         let starts: Vec<_> = (0..=count).map(|net| (net * own.len()) as u32).collect();

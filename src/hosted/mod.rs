@@ -65,7 +65,7 @@ pub fn random_weights(
 /// One row per image.
 pub fn augment_forward(gpu: &Gpu, x: &Images, rows: &[Row]) -> Result<Images> {
     let values = Buffer::from_slice(gpu, "x", &x.values);
-    augment(gpu, Source::Values(&values), (x.channels, x.size), rows)
+    augment(gpu, Source::Values((&values).into()), (x.channels, x.size), rows)
 }
 
 /// 8-bit NCHW pixels, normalised by the channels' mean and std, then augmented.
@@ -92,7 +92,8 @@ fn augment(
     let result = Buffer::zeros(gpu, "y", rows.len() * layout.image_len());
     let lists = Lists::new(gpu, rows, (channels, size));
     run(gpu, |r| {
-        lists.augment().forward(gpu, r, source, layout, &result, layout, 0, rows.len());
+        let to = (&result).into();
+        lists.augment().forward(gpu, r, source, layout, to, layout, 0, rows.len());
     })?;
     Ok(Images { values: result.read_blocking(gpu)?, n: rows.len(), channels, size })
 }
@@ -104,20 +105,21 @@ pub fn augment_backward(gpu: &Gpu, dy: &Images, rows: &[Row]) -> Result<Images> 
     let result = Buffer::zeros(gpu, "dx", dy.values.len());
     let lists = Lists::new(gpu, rows, (dy.channels, dy.size));
     run(gpu, |r| {
-        lists.augment().backward(gpu, r, &from, layout, &result, layout, 0, rows.len());
+        let (from, to) = ((&from).into(), (&result).into());
+        lists.augment().backward(gpu, r, from, layout, to, layout, 0, rows.len());
     })?;
     Ok(Images { values: result.read_blocking(gpu)?, ..*dy })
 }
 
 /// Items that pair image i with row i.
-struct Lists {
+pub(crate) struct Lists {
     items: Buffer<Item>,
     rows: Buffer<Row>,
-    room: AugmentRoom,
+    pub room: AugmentRoom,
 }
 
 impl Lists {
-    fn new(gpu: &Gpu, rows: &[Row], image: (usize, usize)) -> Self {
+    pub fn new(gpu: &Gpu, rows: &[Row], image: (usize, usize)) -> Self {
         let items: Vec<_> = (0..rows.len() as u32).map(|i| Item { image: i, row: i }).collect();
         Self {
             items: Buffer::from_slice(gpu, "items", &items),
@@ -126,7 +128,7 @@ impl Lists {
         }
     }
 
-    fn augment(&self) -> Augment<'_> {
+    pub fn augment(&self) -> Augment<'_> {
         Augment { items: &self.items, rows: &self.rows, room: &self.room }
     }
 }
@@ -144,8 +146,7 @@ pub fn embed(
         held.conv(block).write(gpu, values);
     }
     let embedder = Embedder::new(gpu, net, x.n, x.n);
-    let (input, layout) = embedder.input();
-    scatter(gpu, &x.values, input, layout);
+    feed(gpu, x, embedder.input())?;
     let mut forward = Recording::default();
     let batch = Batch { images: x.n, nets: 1 };
     embedder.forward(gpu, &mut forward, &held, batch, d_embedding.is_some())?;
@@ -176,6 +177,18 @@ pub(crate) fn run(gpu: &Gpu, record: impl FnOnce(&mut Recording)) -> Result<()> 
         Ok(())
     });
     blocking(doing, checked)
+}
+
+/// Takes images to where a network reads them.
+pub(crate) fn feed(
+    gpu: &Gpu,
+    x: &Images,
+    (input, layout): (crate::gpu::Values<'_>, Planes),
+) -> Result<()> {
+    let values = Buffer::from_slice(gpu, "x", &x.values);
+    let lists = Lists::new(gpu, &vec![Row::NONE; x.n], (x.channels, x.size));
+    let (source, dense) = (Source::Values((&values).into()), Planes::dense(x.channels, x.size));
+    run(gpu, |r| lists.augment().forward(gpu, r, source, dense, input, layout, 0, x.n))
 }
 
 /// Element `index` of dense planes, in another layout.

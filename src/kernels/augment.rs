@@ -5,7 +5,7 @@ use bytemuck::{Pod, Zeroable};
 use super::{Planes, wgsl};
 use crate::{
     augment::Row,
-    gpu::{Buffer, Gpu, Kernel, Memory, Recording, Slot, fold, params},
+    gpu::{Buffer, Caps, Gpu, Kernel, Memory, Recording, Slot, Stored, Values, fold, params},
 };
 
 params! {
@@ -154,29 +154,49 @@ pub(super) const VARIANTS: &[&[(&str, f64)]] = &[&[("PIXELS", 0.0)], &[("PIXELS"
 /// What is augmented: values, or pixels with the mean and std that normalise them.
 #[derive(Clone, Copy)]
 pub(crate) enum Source<'a> {
-    Values(&'a Buffer<f32>),
-    Pixels { bytes: &'a Buffer<u8>, mean: &'a [f32], std: &'a [f32] },
+    /// In a texture only what an augmentation has left there, image for image.
+    Values(Values<'a>),
+    Pixels {
+        bytes: &'a Buffer<u8>,
+        mean: &'a [f32],
+        std: &'a [f32],
+    },
 }
 
 /// What augmentation needs of its own, for the images of a chunk.
 #[derive(Debug)]
 pub(crate) struct AugmentRoom<M: Memory = Gpu> {
     means: M::Buffer<f32>,
+    image_len: usize,
     /// On CPU adapters the images themselves: loads from textures are far cheaper there.
-    texels: Option<M::Texels>,
+    texels: Option<(M::Texels, M::Staging)>,
+}
+
+/// Whether a device augments such images in textures, so that it can leave them there.
+pub(crate) fn augments_in_texels(caps: &Caps, (channels, size): (usize, usize)) -> bool {
+    caps.texel_lanes().is_some() && size.is_multiple_of(4) && channels <= 3
 }
 
 impl<M: Memory> AugmentRoom<M> {
-    pub fn new(memory: &M, of: &str, images: usize, (channels, size): (usize, usize)) -> Self {
-        let in_texels =
-            memory.caps().texel_lanes().is_some() && size.is_multiple_of(4) && channels <= 3;
-        let len = images * channels * size * size / 4;
+    pub fn new(memory: &M, of: &str, images: usize, image: (usize, usize)) -> Self {
+        let image_len = image.0 * image.1 * image.1;
+        let len = images * image_len / 4;
         Self {
             means: memory.buffer(&format!("means of {of}"), images),
-            texels: in_texels.then(|| {
+            image_len,
+            texels: augments_in_texels(memory.caps(), image).then(|| {
                 let staging = memory.staging(&format!("texels of {of}, written"), len);
-                memory.texels(&format!("texels of {of}"), len, &staging)
+                (memory.texels(&format!("texels of {of}"), len, &staging), staging)
             }),
+        }
+    }
+
+    /// Room for at most as many images between two augmentations.
+    pub fn between(&self, memory: &M, label: &str, images: usize) -> Stored<M> {
+        let len = images * self.image_len;
+        match &self.texels {
+            Some((_, staging)) => Stored::Texels(memory.texels(label, len / 4, staging)),
+            None => Stored::Buffer(memory.buffer(label, len)),
         }
     }
 }
@@ -191,7 +211,8 @@ pub(crate) struct Augment<'a> {
 
 impl Augment<'_> {
     /// Augments items `first_item…first_item + images`, each from the source image it names, to
-    /// consecutive images of `result`. The border around `to` in `result` stays as it is.
+    /// consecutive images of `result`, whose planes lie around each image's; what is left is zero. Outside of the planes,
+    /// `result` stays as it is.
     #[allow(clippy::too_many_arguments)]
     pub fn forward(
         &self,
@@ -199,22 +220,18 @@ impl Augment<'_> {
         recording: &mut Recording,
         source: Source<'_>,
         from: Planes,
-        result: &Buffer<f32>,
+        result: Values<'_>,
         to: Planes,
         first_item: usize,
         images: usize,
     ) {
-        let (binding, constants) = match source {
-            Source::Values(values) => (values.binding(), VARIANTS[0]),
-            Source::Pixels { bytes, .. } => (bytes.binding(), VARIANTS[1]),
-        };
         let mut params = params(from, to, first_item, images, true);
         if let Source::Pixels { mean, std, .. } = source {
             params.mean[..mean.len()].copy_from_slice(mean);
             params.deviation[..std.len()].copy_from_slice(std);
         }
         let kernels = [&FORWARD, &FORWARD_CPU];
-        self.record(gpu, recording, kernels, params, constants, &binding, result);
+        self.record(gpu, recording, kernels, params, source, result);
     }
 
     /// The transpose: from the gradient at consecutive augmented images, `d_output`, to the one at
@@ -224,53 +241,60 @@ impl Augment<'_> {
         &self,
         gpu: &Gpu,
         recording: &mut Recording,
-        d_output: &Buffer<f32>,
+        d_output: Values<'_>,
         from: Planes,
-        d_input: &Buffer<f32>,
+        d_input: Values<'_>,
         to: Planes,
         first_item: usize,
         images: usize,
     ) {
         let params = params(from, to, first_item, images, false);
-        let source = d_output.binding();
         let kernels = [&BACKWARD, &BACKWARD_CPU];
-        self.record(gpu, recording, kernels, params, VARIANTS[0], &source, d_input);
+        self.record(gpu, recording, kernels, params, Source::Values(d_output), d_input);
     }
 
-    #[allow(clippy::too_many_arguments)]
     fn record(
         &self,
         gpu: &Gpu,
         recording: &mut Recording,
         [kernel, of_texels]: [&Kernel; 2],
         params: Params,
-        constants: &[(&str, f64)],
-        source: &wgpu::BindingResource<'_>,
-        result: &Buffer<f32>,
+        source: Source<'_>,
+        result: Values<'_>,
     ) {
+        let (given, constants, value) = match source {
+            Source::Values(values) => (values.binding(), VARIANTS[0], size_of::<f32>()),
+            Source::Pixels { bytes, .. } => (bytes.binding(), VARIANTS[1], 1),
+        };
         let images = params.images as usize;
-        let value = if constants == VARIANTS[1] { 1 } else { size_of::<f32>() };
         let (from, to) =
             (params.source.values() * value, params.result.values() * size_of::<f32>());
-        let planes = params.source;
+        let (planes, made) = (params.source, images * params.result.image_len());
         let params = Buffer::params(gpu, "augment params", &params);
         let [params, items, rows] = [params.binding(), self.items.binding(), self.rows.binding()];
-        let (means, result) = (self.room.means.binding(), result.binding());
+        let means = self.room.means.binding();
         let grid = fold(images);
-        let Some(texels) = &self.room.texels else {
-            let inputs = [params, items, rows, source.clone(), means];
+        let Some((texels, _)) = &self.room.texels else {
+            let inputs = [params, items, rows, given, means];
             recording.push(IMAGE_MEAN.dispatch(gpu, constants, &inputs, grid));
-            let all = [&inputs[..], &[result]].concat();
+            let all = [&inputs[..], &[result.target()]].concat();
             recording.push(kernel.dispatch(gpu, constants, &all, grid).bytes(images * (from + to)));
             return;
         };
-        let inputs = [params.clone(), items.clone(), rows.clone(), source.clone(), texels.target()];
-        let read = READ.dispatch(gpu, constants, &inputs, grid).bytes(images * (from + to));
-        recording.push(read.fills(texels, images * planes.values()));
-        let inputs = [params, items, rows, texels.binding(), means];
+        let read = match source {
+            Source::Values(Values::Texels(given)) => given,
+            Source::Values(Values::Buffer(_)) | Source::Pixels { .. } => {
+                let inputs = [params.clone(), items.clone(), rows.clone(), given, texels.target()];
+                let read = READ.dispatch(gpu, constants, &inputs, grid).bytes(images * (from + to));
+                recording.push(read.fills(texels, images * planes.values()));
+                texels
+            }
+        };
+        let inputs = [params, items, rows, read.binding(), means];
         recording.push(MEAN_CPU.dispatch(gpu, &[], &inputs, grid));
-        let all = [&inputs[..], &[result]].concat();
-        recording.push(of_texels.dispatch(gpu, &[], &all, grid).bytes(images * 2 * to));
+        let all = [&inputs[..], &[result.target()]].concat();
+        let own = of_texels.dispatch(gpu, &[], &all, grid).bytes(images * 2 * to);
+        recording.push(own.fills(result, made));
     }
 }
 

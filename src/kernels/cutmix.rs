@@ -1,7 +1,7 @@
 //! Images with a box from another one.
 
 use super::{Planes, wgsl};
-use crate::gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold, params};
+use crate::gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, Values, fold, params};
 
 params! {
     struct Params {
@@ -22,22 +22,23 @@ pub(super) const KERNEL: Kernel = Kernel {
 /// First row, row after the last, first column, column after the last.
 pub(crate) type CutBox = [u32; 4];
 
-/// From consecutive images, of `own` outside of its box and of `other` in it, to consecutive ones of `result`. Their
-/// boxes begin at `first`.
+/// From consecutive images, of `own` outside of its box and of `other` in it, to consecutive ones of `result`, whose planes
+/// lie around each image's. Their boxes begin at `first`.
 #[allow(clippy::too_many_arguments)]
 pub(crate) fn cutmix(
     gpu: &Gpu,
     boxes: &Buffer<CutBox>,
     (own, other): (&Buffer<f32>, &Buffer<f32>),
     source: Planes,
-    (result, layout): (&Buffer<f32>, Planes),
+    (result, layout): (Values<'_>, Planes),
     (first, images): (usize, usize),
 ) -> Dispatch {
     let [first, count] = [first, images].map(|n| n as u32);
     let params = Params { source, result: layout, first, images: count, pad: [0; 2] };
     let params = Buffer::params(gpu, "cutmix params", &params);
     let inputs = [params.binding(), boxes.binding(), own.binding(), other.binding()];
-    let bindings = [&inputs[..], &[result.binding()]].concat();
+    let bindings = [&inputs[..], &[result.target()]].concat();
     let bytes = 3 * images * source.values() * size_of::<f32>();
-    KERNEL.dispatch(gpu, &[], &bindings, fold(images)).bytes(bytes)
+    let made = images * layout.image_len();
+    KERNEL.dispatch(gpu, &[], &bindings, fold(images)).bytes(bytes).fills(result, made)
 }

@@ -34,7 +34,7 @@ mod unpack;
 mod weight_tiles;
 
 pub(crate) use adam::{Moves, adam};
-pub(crate) use augment::{Augment, AugmentRoom, Item, Source};
+pub(crate) use augment::{Augment, AugmentRoom, Item, Source, augments_in_texels};
 pub(crate) use ceiling::{copy, multiply_add};
 pub(crate) use class_sum::class_sum;
 pub(crate) use conv::{

@@ -3,7 +3,7 @@
 use super::{ConvNet, Gradients, Mode, Net, Network, Target, Ways, Weights};
 use crate::{
     Result,
-    gpu::{Buffer, Caps, Gpu, Memory, Recording, Submissions, Table},
+    gpu::{Buffer, Caps, Gpu, Memory, Recording, Submissions, Table, Values},
     kernels::{
         Batch, NetworkKey, Planes, Rates, Shares, count_correct, mixed_cross_entropy, sgd,
         softmax_cross_entropy,
@@ -129,7 +129,7 @@ impl Classifiers {
     }
 
     /// Where images are to be written, and in which layout.
-    pub fn input(&self) -> (&Buffer<f32>, Planes) {
+    pub fn input(&self) -> (Values<'_>, Planes) {
         self.network.input()
     }
 

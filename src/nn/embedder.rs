@@ -6,10 +6,10 @@ use super::{
 };
 use crate::{
     Result,
-    gpu::{Buffer, Gpu, Memory, Recording},
+    gpu::{Buffer, Gpu, Memory, Recording, Values},
     kernels::{
-        Backward, Batch, BlockPlan, Direction, Forward, Kept, Norm, Planes, conv,
-        norm_relu_pool_backward, norm_relu_pool_forward,
+        Backward, Batch, BlockPlan, Direction, Forward, Kept, Norm, Planes, augments_in_texels,
+        conv, norm_relu_pool_backward, norm_relu_pool_forward,
     },
 };
 
@@ -18,6 +18,7 @@ use crate::{
 /// All intermediate planes have zero halos, which nothing ever writes: kernels touch the inside.
 #[derive(Debug)]
 pub(crate) struct Embedder<M: Memory = Gpu> {
+    /// Empty if a texture takes the images.
     input: M::Buffer<f32>,
     border: usize,
     blocks: Vec<Block<M>>,
@@ -43,7 +44,9 @@ impl<M: Memory> Embedder<M> {
         let zeros = |label: &str, len| memory.buffer(label, len);
         let plans = net.plan(memory.caps());
         let (input, d_input) = (plans[0].input.image_len(), plans[0].d_input.image_len());
-        let texels = TexelPlan::of(&plans);
+        let in_texels = augments_in_texels(memory.caps(), (net.channels(), net.size()));
+        let texels = TexelPlan::of(&plans, in_texels);
+        let takes_images = texels.as_ref().is_some_and(|plan| plan.takes_images);
         let block = |(b, plan): (usize, BlockPlan)| {
             // A block that is one kernel leaves no planes behind; only those kept for backward remain.
             let planes_images = match plan.kept {
@@ -69,7 +72,7 @@ impl<M: Memory> Embedder<M> {
             }
         };
         Self {
-            input: zeros("network input", images * input),
+            input: zeros("network input", if takes_images { 0 } else { images * input }),
             border: net.border(),
             blocks: plans.into_iter().enumerate().map(block).collect(),
             texels: texels.map(|plan| TexelBlocks::new(memory, plan, images, backward_images)),
@@ -79,9 +82,16 @@ impl<M: Memory> Embedder<M> {
 }
 
 impl Embedder {
-    /// Where images are to be written, and in which layout: the network's padding surrounds them.
-    pub fn input(&self) -> (&Buffer<f32>, Planes) {
-        (&self.input, self.blocks[0].plan.input.inset(self.border))
+    /// Where images are to be written, and in which layout: the network's padding surrounds them. In a texture it belongs to
+    /// what is written.
+    pub fn input(&self) -> (Values<'_>, Planes) {
+        match self.texels.as_ref().filter(|texels| texels.plan.takes_images) {
+            Some(texels) => {
+                let (input, layout) = texels.input();
+                (input.into(), layout)
+            }
+            None => ((&self.input).into(), self.blocks[0].plan.input.inset(self.border)),
+        }
     }
 
     /// Each block's output, the last of which is the embedding (N, features), after a forward pass; for the tests.

@@ -130,10 +130,10 @@ impl Tensors {
 
 impl Network {
     /// Where images are to be written, and in which layout.
-    pub fn input(&self) -> (&Buffer<f32>, Planes) {
+    pub fn input(&self) -> (Values<'_>, Planes) {
         match &self.blocks {
             Some(blocks) => blocks.input(),
-            None => (&self.first, self.images()),
+            None => ((&self.first).into(), self.images()),
         }
     }
 

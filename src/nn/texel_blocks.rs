@@ -20,6 +20,8 @@ use crate::{
 #[derive(Debug, Clone)]
 pub(super) struct TexelPlan {
     blocks: Range<usize>,
+    /// Whether images come in the texture that the first block reads.
+    pub takes_images: bool,
     kernels: Vec<TexelKernel>,
     /// Of the first of these blocks.
     input: Layer,
@@ -29,8 +31,8 @@ pub(super) struct TexelPlan {
 }
 
 impl TexelPlan {
-    /// Of a network whose blocks are planned like this.
-    pub fn of(plans: &[BlockPlan]) -> Option<Self> {
+    /// Of a network whose blocks are planned like this, and whose images can come in a texture or cannot.
+    pub fn of(plans: &[BlockPlan], in_texels: bool) -> Option<Self> {
         let kernel = |plan: &BlockPlan| match plan.forward {
             Forward::Texels(kernel) => Some(kernel),
             _ => None,
@@ -45,7 +47,9 @@ impl TexelPlan {
         };
         let planes: Vec<_> = plans[blocks.clone()].iter().map(|plan| layer(plan.planes)).collect();
         let pooled = planes.iter().map(|planes| planes.pooled()).collect();
-        Some(Self { blocks, kernels, input: layer(plans[start].input), planes, pooled })
+        let takes_images = in_texels && start == 0;
+        let input = layer(plans[start].input);
+        Some(Self { blocks, takes_images, kernels, input, planes, pooled })
     }
 
     pub fn blocks(&self) -> Range<usize> {
@@ -135,11 +139,18 @@ impl<M: Memory> TexelBlocks<M> {
 }
 
 impl TexelBlocks {
+    /// Where the first block reads, in which layout.
+    pub fn input(&self) -> (&Texels, Planes) {
+        let Layer { channels, size } = self.plan.input;
+        (&self.input, Planes::dense(channels.next_multiple_of(2), size))
+    }
+
     fn kept(&self, i: usize) -> Kept<'_> {
         Kept { planes: &self.kept[i], inv_std: &self.inv_std[i] }
     }
 
-    /// Records these blocks, from one buffer to another; with `keep`, the values that backward needs are kept.
+    /// Records these blocks, from one buffer to another; with `keep`, the values that backward needs are kept. Of blocks that
+    /// take images, `input` is not read.
     #[allow(clippy::too_many_arguments)]
     pub fn forward(
         &self,
@@ -152,7 +163,9 @@ impl TexelBlocks {
         keep: bool,
     ) -> Result<()> {
         let mut planes = &self.input;
-        recording.push(to_texels(gpu, input, planes, batch.images));
+        if !self.plan.takes_images {
+            recording.push(to_texels(gpu, input, planes, batch.images));
+        }
         for (i, kernel) in self.plan.kernels.iter().enumerate() {
             let block = self.plan.blocks.start + i;
             let (input, lanes) = (self.plan.input(i), kernel.packing().lanes);

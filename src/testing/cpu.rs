@@ -1,10 +1,10 @@
 //! The kernels for CPU adapters alone.
 
-use super::{Images, gather, run, scatter};
+use super::{Images, Lists, Row, gather, run, scatter};
 use crate::{
     Gpu, Result,
     gpu::{Buffer, Memory, Texels},
-    kernels::{Batch, Direction, Planes, TexelKernel, cpu},
+    kernels::{Batch, Direction, Planes, Source, TexelKernel, augments_in_texels, cpu},
 };
 
 /// What a block left.
@@ -209,6 +209,41 @@ pub fn cpu_norm_backward(
         r.push(cpu::norm_backward(gpu, layer, kept, &affine, d_pooled, to, batch));
     })?;
     download(gpu, &d_planes, n, layer).map(Some)
+}
+
+/// Images after these passes, of a row per image each, which textures lie between: planes of the size that a network takes,
+/// with `border` zeros on each side. If this adapter augments such images in textures.
+pub fn cpu_augment(
+    gpu: &Gpu,
+    x: &Images,
+    passes: &[Vec<Row>],
+    border: usize,
+) -> Result<Option<Images>> {
+    let image = (x.channels, x.size);
+    if !augments_in_texels(gpu.caps(), image) {
+        return Ok(None);
+    }
+    let lists: Vec<_> = passes.iter().map(|rows| Lists::new(gpu, rows, image)).collect();
+    let between = ["even", "odd"].map(|label| lists[0].room.between(gpu, label, x.n));
+    let layer = cpu::Layer { channels: x.channels, size: x.size + 2 * border };
+    let result = used(gpu, layer, x.n)?;
+    let (dense, planes) = (
+        Planes::dense(x.channels, x.size),
+        Planes::dense(layer.channels.next_multiple_of(2), layer.size),
+    );
+    let values = Buffer::from_slice(gpu, "x", &x.values);
+    run(gpu, |r| {
+        let mut source = (&values).into();
+        for (pass, lists) in lists.iter().enumerate() {
+            let (to, layout) = match pass + 1 == passes.len() {
+                true => ((&result).into(), planes),
+                false => (between[pass % 2].values(), dense),
+            };
+            lists.augment().forward(gpu, r, Source::Values(source), dense, to, layout, 0, x.n);
+            source = to;
+        }
+    })?;
+    download(gpu, &result, x.n, layer).map(Some)
 }
 
 fn texels(gpu: &Gpu, label: &str, len: usize) -> Texels {

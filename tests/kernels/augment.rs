@@ -117,6 +117,36 @@ fn operations_that_change_nothing_change_no_bit() {
 }
 
 #[test]
+fn textures_between_operations_change_no_bit() {
+    for (channels, size, border) in [(1, 4, 2), (1, 28, 2), (2, 12, 2), (3, 32, 0), (3, 64, 0)] {
+        let (rng, ops) = (&mut Rng(4), extremes(size));
+        let x = images(rng, ops.len(), channels, size);
+        let of_pass = |pass: usize| {
+            let ops: Vec<_> = ops.iter().cycle().skip(7 * pass).take(x.n).copied().collect();
+            rows(&ops)
+        };
+        let passes: Vec<_> = (0..3).map(of_pass).collect();
+        let wide = size + 2 * border;
+        for gpu in gpus() {
+            for passes in [&passes[..1], &passes] {
+                let out = testing::cpu_augment(gpu, &x, passes, border).unwrap();
+                let Some(out) = out else { continue };
+                let apart = passes
+                    .iter()
+                    .fold(x.clone(), |x, rows| testing::augment_forward(gpu, &x, rows).unwrap());
+                let mut expected = vec![0.0; x.n * channels * wide * wide];
+                for (at, row) in apart.values.chunks(size).enumerate() {
+                    let (plane, y) = (at / size, at % size + border);
+                    let start = (plane * wide + y) * wide + border;
+                    expected[start..start + size].copy_from_slice(row);
+                }
+                assert!(out.values == expected, "{channels}×{size}×{size}, border {border}");
+            }
+        }
+    }
+}
+
+#[test]
 fn backward_is_the_adjoint_of_every_operation() {
     for (channels, size) in [(1, 28), (3, 7), (3, 32)] {
         let (rng, ops) = (&mut Rng(2), extremes(size));

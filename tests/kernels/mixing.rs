@@ -27,9 +27,19 @@ fn boxes_of_other_images_match_the_twin() {
             boxes.push((cut, expected));
         }
         let (cuts, expected): (Vec<_>, Vec<_>) = boxes.into_iter().unzip();
-        let mixed = testing::cutmixed(gpu(), &x, &others, &cuts).unwrap();
         let expected = reference::cutmix::cutmix(&(&x).into(), &(&others).into(), &expected);
-        assert_eq!(widen(&mixed.values), expected.values, "{channels}×{size}×{size}");
+        for (more, border) in [(0, 0), (1, 2)] {
+            let mixed = testing::cutmixed(gpu(), &x, &others, &cuts, (more, border)).unwrap();
+            let (planes, wide) = (channels + more, size + 2 * border);
+            let mut larger = vec![0.0; n * planes * wide * wide];
+            for (at, row) in expected.values.chunks(size).enumerate() {
+                let (plane, y) = (at / size, at % size + border);
+                let plane = plane / channels * planes + plane % channels;
+                let start = (plane * wide + y) * wide + border;
+                larger[start..start + size].copy_from_slice(row);
+            }
+            assert_eq!(widen(&mixed.values), larger, "{channels}×{size}×{size}, {more} more");
+        }
     }
 }
 

@@ -175,7 +175,8 @@ fn training(
     let mut recording = weights.packing().clone();
     for images in cut(count, plan.part) {
         let batch = Batch { images: images.len(), nets: 1 };
-        let ((input, layout), source) = (network.input(), Source::Values(&work.images));
+        let (input, layout) = network.input();
+        let source = Source::Values((&work.images).into());
         let (first, len) = (images.start, images.len());
         augment.forward(gpu, &mut recording, source, dense, input, layout, first, len);
         network.forward(gpu, &mut recording, weights, batch, Mode::Train)?;

@@ -9,7 +9,7 @@ use super::{Plan, RealBatch, RealFormat, cut, sizes::Sizes};
 use crate::{
     Result,
     augment::Row,
-    gpu::{Buffer, Gpu, Memory, Recording},
+    gpu::{Buffer, Gpu, Memory, Recording, Stored, Values},
     kernels::{Augment, AugmentRoom, Item, Packed, Planes, Source, unpack, unpack_backward},
 };
 
@@ -69,7 +69,7 @@ struct Later<M: Memory> {
     /// Images numbered within their chunk.
     real: M::Buffer<Item>,
     synthetic: M::Buffer<Item>,
-    between: [M::Buffer<f32>; 2],
+    between: [Stored<M>; 2],
 }
 
 #[derive(Debug)]
@@ -87,11 +87,12 @@ impl<M: Memory> Feed<M> {
         let norm = plan.norm_images;
         // Room for real images on their way.
         let reals = chunk.max(norm);
+        let most = reals.max(syn_chunk);
+        let room = AugmentRoom::new(memory, "images", most, plan.net.images);
         Self {
             dense: Planes::dense(plan.net.images.0, plan.net.images.1),
             rows: memory
                 .buffer("augmentation rows", plan.real_counts.len() + usize::from(norm > 0)),
-            room: AugmentRoom::new(memory, "images", reals.max(syn_chunk), plan.net.images),
             real: match plan.real {
                 RealFormat::Pixels { all, .. } if resident => {
                     RealSource::Resident(memory.buffer("training pixels", all.len()))
@@ -113,7 +114,6 @@ impl<M: Memory> Feed<M> {
                 images: memory.buffer("decoded images", syn_chunk * image_len),
             }),
             later: (plan.passes > 1).then(|| {
-                let between = reals.max(syn_chunk) * image_len;
                 let rows = |pass: usize| {
                     memory.buffer(&format!("augmentation rows {pass}"), plan.real_counts.len())
                 };
@@ -122,9 +122,10 @@ impl<M: Memory> Feed<M> {
                     real: memory.buffer("real items of later operations", plan.reals()),
                     synthetic: memory.buffer("synthetic items of later operations", plan.syns()),
                     between: ["images between", "augmented images"]
-                        .map(|name| memory.buffer(name, between)),
+                        .map(|name| room.between(memory, name, most)),
                 }
             }),
+            room,
             normalise: match plan.real {
                 RealFormat::Pixels { mean, std, .. } => (mean.to_vec(), std.to_vec()),
                 RealFormat::Values => Default::default(),
@@ -187,7 +188,7 @@ impl Feed {
         &self,
         gpu: &Gpu,
         recording: &mut Recording,
-        input: (&Buffer<f32>, Planes),
+        input: (Values<'_>, Planes),
         images: &Range<usize>,
     ) {
         let next = self.later.as_ref().map(|later| &later.real);
@@ -199,7 +200,7 @@ impl Feed {
         &self,
         gpu: &Gpu,
         recording: &mut Recording,
-        input: (&Buffer<f32>, Planes),
+        input: (Values<'_>, Planes),
         images: &Range<usize>,
     ) {
         self.real_by(gpu, recording, (&self.norm_items, None), input, images);
@@ -210,12 +211,12 @@ impl Feed {
         gpu: &Gpu,
         recording: &mut Recording,
         items: (&Buffer<Item>, Option<&Buffer<Item>>),
-        input: (&Buffer<f32>, Planes),
+        input: (Values<'_>, Planes),
         images: &Range<usize>,
     ) {
         let (mean, std) = (&self.normalise.0[..], &self.normalise.1[..]);
         let source = match &self.real {
-            RealSource::StreamedValues(values) => Source::Values(values),
+            RealSource::StreamedValues(values) => Source::Values(values.into()),
             RealSource::Resident(bytes) | RealSource::StreamedPixels(bytes) => {
                 Source::Pixels { bytes, mean, std }
             }
@@ -230,7 +231,7 @@ impl Feed {
         recording: &mut Recording,
         (items, next): (&Buffer<Item>, Option<&Buffer<Item>>),
         source: Source<'_>,
-        (input, layout): (&Buffer<f32>, Planes),
+        (input, layout): (Values<'_>, Planes),
         images: &Range<usize>,
     ) {
         let (first, count, dense) = (images.start, images.len(), self.dense);
@@ -239,12 +240,13 @@ impl Feed {
             augment.forward(gpu, recording, source, dense, input, layout, first, count);
             return;
         };
-        augment.forward(gpu, recording, source, dense, &later.between[0], dense, first, count);
+        let between = later.between.each_ref().map(Stored::values);
+        augment.forward(gpu, recording, source, dense, between[0], dense, first, count);
         for (pass, rows) in later.rows.iter().enumerate() {
-            let source = Source::Values(&later.between[pass % 2]);
+            let source = Source::Values(between[pass % 2]);
             let (to, layout) = match pass + 1 == later.rows.len() {
                 true => (input, layout),
-                false => (&later.between[(pass + 1) % 2], dense),
+                false => (between[(pass + 1) % 2], dense),
             };
             let augment = Augment { items, rows, room: &self.room };
             augment.forward(gpu, recording, source, dense, to, layout, first, count);
@@ -257,13 +259,14 @@ impl Feed {
         gpu: &Gpu,
         recording: &mut Recording,
         values: &Buffer<f32>,
-        input: (&Buffer<f32>, Planes),
+        input: (Values<'_>, Planes),
         images: &Range<usize>,
     ) {
-        let (mut source, first, count) = (Source::Values(values), images.start, images.len());
+        let (mut source, first, count) =
+            (Source::Values(values.into()), images.start, images.len());
         if let Some(Packing { packed, shown, images, .. }) = &self.packing {
             recording.push(unpack(gpu, packed, shown, values, images, (first, count)));
-            source = Source::Values(images);
+            source = Source::Values(images.into());
         }
         let next = self.later.as_ref().map(|later| &later.synthetic);
         let items = (&self.synthetic_items, next);
@@ -284,16 +287,16 @@ impl Feed {
         let (first, count) = (images.start, images.len());
         let augment = self.augment(&self.synthetic_items);
         let d_images = self.packing.as_ref().map_or(gradient, |packing| &packing.images);
-        let (mut from, dense) = ((d_input, layout), self.dense);
+        let (mut from, dense) = ((d_input.into(), layout), self.dense);
         for (pass, rows) in self.later.iter().flat_map(|later| later.rows.iter().enumerate().rev())
         {
             let Some(later) = &self.later else { break };
-            let to = &later.between[pass % 2];
+            let to = later.between[pass % 2].values();
             let augment = Augment { items: &later.synthetic, rows, room: &self.room };
             augment.backward(gpu, recording, from.0, from.1, to, dense, first, count);
             from = (to, dense);
         }
-        augment.backward(gpu, recording, from.0, from.1, d_images, dense, first, count);
+        augment.backward(gpu, recording, from.0, from.1, d_images.into(), dense, first, count);
         if let Some(Packing { packed, shown, .. }) = &self.packing {
             let images = (first, count);
             recording.push(unpack_backward(gpu, packed, shown, d_images, gradient, images, more));

@@ -77,6 +77,6 @@ pub(super) fn compute(gpu: &Gpu, along: &Along) -> Result<Vec<Computed>> {
         value("losses", losses),
         gradient("gradient", left.grad),
         gradient("images", left.syn),
-        value("mixed", hosted::cutmixed(gpu, real, others, boxes)?.values),
+        value("mixed", hosted::cutmixed(gpu, real, others, boxes, (0, 0))?.values),
     ])
 }

@@ -248,7 +248,7 @@ impl Engine for Shaders<'_> {
         let (x, wrong) = (&case.x, |e: dm_wgpu::Error| e.to_string());
         let (cut, share) = testing::cut_box(x.size, case.beta, case.center);
         let boxes = vec![cut; x.n];
-        let mixed = testing::cutmixed(self.0, x, &case.others(), &boxes).map_err(wrong)?;
+        let mixed = testing::cutmixed(self.0, x, &case.others(), &boxes, (0, 0)).map_err(wrong)?;
         let labels: Vec<_> = case.both_labels().map(|(a, b)| (a, b, share)).collect();
         let weight = 1.0 / x.n as f32;
         let (losses, d_logits) =
