@@ -2,7 +2,7 @@
 // There are at most three channels.
 
 @group(0) @binding(4) var<storage, read> means: array<f32>;
-@group(0) @binding(5) var<storage, read_write> result: array<f32>;
+@group(0) @binding(5) var<storage, read_write> result: array<vec4f>;
 
 // The channels of pixel (y, x); those that there are not repeat the last.
 fn pixel_or_zero(image: u32, y: i32, x: i32) -> vec3f {
@@ -57,17 +57,18 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
             put(start + c * stride, gathered(row, texel_plane(i, c), y, x, grey, mean));
         }
         for (var place = 0u; place < select(0u, 4u, affine); place++) {
-            let own = vec2i(y, x + i32(place));
-            let box = samplers(row.affine, own.x, own.y);
+            let at = vec2i(y, x + i32(place));
+            let box = samplers(row.affine, at.x, at.y);
             var v = vec3f();
             for (var oy = box.x; oy <= box.z; oy++) {
                 for (var ox = box.y; ox <= box.w; ox++) {
-                    let weight = tap_weight(affine_source(row.affine, oy, ox, size), own.x, own.y);
+                    let weight = tap_weight(affine_source(row.affine, oy, ox, size), at.x, at.y);
                     v += weight * pixel_or_zero(i, oy, ox);
                 }
             }
             for (var c = 0u; c < channels; c++) {
-                result[start + place + c * stride] = select(select(v.z, v.y, c == 1u && channels > 2u), v.x, c == 0u);
+                let own = select(select(v.z, v.y, c == 1u && channels > 2u), v.x, c == 0u);
+                put_one(start + place + c * stride, own);
             }
         }
     }

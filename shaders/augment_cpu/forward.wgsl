@@ -3,7 +3,7 @@
 // loops.
 
 @group(0) @binding(4) var<storage, read> means: array<f32>;
-@group(0) @binding(5) var<storage, read_write> result: array<f32>;
+@group(0) @binding(5) var<storage, read_write> result: array<vec4f>;
 
 // Four pixels of a row of any kind but affine.
 fn augmented(row: Row, plane: TexelPlane, y: i32, x: i32, grey: vec4f, mean: f32) -> vec4f {

@@ -151,6 +151,9 @@ pub(super) const BACKWARD_CPU: Kernel = Kernel {
 
 pub(super) const VARIANTS: &[&[(&str, f64)]] = &[&[("PIXELS", 0.0)], &[("PIXELS", 1.0)]];
 
+/// Of the kernels that write four pixels at once.
+pub(super) const ALIGNMENTS: &[&[(&str, f64)]] = &[&[("ALIGNED", 0.0)], &[("ALIGNED", 1.0)]];
+
 /// What is augmented: values, or pixels with the mean and std that normalise them.
 #[derive(Clone, Copy)]
 pub(crate) enum Source<'a> {
@@ -270,6 +273,7 @@ impl Augment<'_> {
         let (from, to) =
             (params.source.values() * value, params.result.values() * size_of::<f32>());
         let (planes, made) = (params.source, images * params.result.image_len());
+        let aligned = usize::from(params.result.is_aligned());
         let params = Buffer::params(gpu, "augment params", &params);
         let [params, items, rows] = [params.binding(), self.items.binding(), self.rows.binding()];
         let means = self.room.means.binding();
@@ -293,8 +297,8 @@ impl Augment<'_> {
         let inputs = [params, items, rows, read.binding(), means];
         recording.push(MEAN_CPU.dispatch(gpu, &[], &inputs, grid));
         let all = [&inputs[..], &[result.target()]].concat();
-        let own = of_texels.dispatch(gpu, &[], &all, grid).bytes(images * 2 * to);
-        recording.push(own.fills(result, made));
+        let own = of_texels.dispatch(gpu, ALIGNMENTS[aligned], &all, grid);
+        recording.push(own.bytes(images * 2 * to).fills(result, made));
     }
 }
 

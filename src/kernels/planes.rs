@@ -51,6 +51,11 @@ impl Planes {
         self.channels as usize * self.stride as usize
     }
 
+    /// Whether each row of each plane begins at a multiple of four values.
+    pub fn is_aligned(&self) -> bool {
+        [self.pitch, self.origin, self.stride].iter().all(|values| values.is_multiple_of(4))
+    }
+
     /// Values of one image, without gaps.
     pub fn values(&self) -> usize {
         (self.channels * self.size * self.size) as usize
