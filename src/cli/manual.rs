@@ -6,9 +6,9 @@ use clap::Command;
 use clap_complete::{Shell, generate};
 use clap_mangen::Man;
 
-use dm_wgpu::report;
+use dm_wgpu::{project::words::counted, report};
 
-use super::{args, failure::Failure, say};
+use super::{args, console::Console, failure::Failure, say};
 
 /// A completion script for a shell, on stdout.
 pub fn completions(shell: Shell) -> Result<u8, Failure> {
@@ -21,7 +21,7 @@ pub fn completions(shell: Shell) -> Result<u8, Failure> {
 }
 
 /// The main page on stdout, or in a folder a page for the program and each subcommand.
-pub fn pages(folder: Option<&Path>) -> Result<u8, Failure> {
+pub fn pages(folder: Option<&Path>, console: Console) -> Result<u8, Failure> {
     let Some(folder) = folder else {
         return print(&String::from_utf8_lossy(&page(&args::command())?));
     };
@@ -29,11 +29,15 @@ pub fn pages(folder: Option<&Path>) -> Result<u8, Failure> {
     fs::create_dir_all(folder).map_err(failed)?;
     let mut command = args::command();
     command.build();
-    for command in std::iter::once(&command).chain(command.get_subcommands()) {
-        let name = Man::new(command.clone()).get_filename();
+    let all: Vec<_> = std::iter::once(&command).chain(command.get_subcommands()).collect();
+    for command in &all {
+        let name = Man::new((*command).clone()).get_filename();
         report::write_whole(folder.join(name), &page(command)?)?;
     }
-    Ok(0)
+    match console.quiet() {
+        true => Ok(0),
+        false => print(&format!("{} in {}", counted(all.len(), "page"), folder.display())),
+    }
 }
 
 /// A page in roff.

@@ -90,7 +90,7 @@ pub fn run() -> ExitCode {
         Some(Command::Join(args)) => join::run(args, console),
         Some(Command::Export(args)) => export::run(args, console),
         Some(Command::Completions { shell }) => manual::completions(*shell),
-        Some(Command::Man { folder }) => manual::pages(folder.as_deref()),
+        Some(Command::Man { folder }) => manual::pages(folder.as_deref(), console),
         Some(Command::View(args)) => view::run(args, console),
         Some(Command::Report(args)) => report::run(args, cli.quiet()),
         None => match &cli.lasting.resume {

@@ -163,10 +163,11 @@ impl<'a> Classes<'a> {
         let unknown = found.iter().filter(|found| !self.is_known(found));
         let unknown: Vec<_> = unknown.map(guess).collect();
         format!(
-            "{} of its {} sub-folders {} no class of {}: {}; call each as its class or its label, 0 \
+            "{} of its {} {} {} no class of {}: {}; call each as its class or its label, 0 \
              to {}, or take it away",
             unknown.len(),
             found.len(),
+            if found.len() == 1 { "sub-folder" } else { "sub-folders" },
             if unknown.len() == 1 { "is" } else { "are" },
             self.set,
             some_of(&unknown, NAMED),

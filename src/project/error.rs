@@ -307,6 +307,8 @@ pub enum FolderFault {
     Missing,
     /// There is no run to resume.
     NotThere,
+    /// Nothing, where a set is expected.
+    Nothing,
     /// No run began in it, but runs began in these folders inside it.
     NothingBegan(Vec<PathBuf>),
     /// It holds no `report.json`.
@@ -356,7 +358,9 @@ impl Error {
             | Self::Folder {
                 fault:
                     FolderFault::NotThere
+                    | FolderFault::Nothing
                     | FolderFault::NothingBegan(_)
+                    | FolderFault::Missing
                     | FolderFault::Shard
                     | FolderFault::Joined,
                 ..
@@ -429,6 +433,10 @@ impl fmt::Display for FolderFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotThere => f.write_str("there is no such folder"),
+            Self::Nothing => f.write_str(
+                "there is no such file or folder; name a run's folder, the file of a set, or a \
+                 folder of pictures",
+            ),
             Self::NothingBegan(runs) if runs.is_empty() => {
                 f.write_str("no run began there, it has no run.toml")
             }

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::ErrorKind,
     path::{Path, PathBuf},
 };
 
@@ -166,8 +167,11 @@ impl Past {
     }
 }
 
-/// Refuses a run's folder without a set: its other files would be taken for pictures.
+/// Refuses a path where nothing is, and a run's folder without a set: its other files would be taken for pictures.
 pub fn check_set(path: &Path) -> Result<()> {
+    if fs::symlink_metadata(path).is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+        return Err(Error::folder(path, FolderFault::Nothing));
+    }
     let at = |name: &str| path.join(name).is_file();
     if at(SET) {
         return Ok(());

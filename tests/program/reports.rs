@@ -74,7 +74,14 @@ fn the_page_of_a_run_shows_what_was_measured() {
     assert!(out.contains("report.html"), "{out}");
     assert_eq!(page(&folder).matches("<img ").count(), 10, "the images at the end");
     let (code, err) = refused(program(&place).args(["report", "nowhere"]));
-    assert!(code == Some(1) && err.contains("error: nowhere: there is no such folder"), "{err}");
+    assert!(code == Some(2) && err.contains("error: nowhere: there is no such folder"), "{err}");
+    for command in ["evaluate", "view", "export"] {
+        let format: &[_] = if command == "export" { &["--format", "pt"] } else { &[] };
+        let (code, err) = refused(program(&place).args([command, "nowhere.npz"]).args(format));
+        let told =
+            err.contains("error: nowhere.npz: there is no such file or folder; name a run's");
+        assert!(code == Some(2) && told, "{command}: {err}");
+    }
 }
 
 #[test]
@@ -257,6 +264,4 @@ fn view_shows_a_set_in_the_terminal() {
     assert!(
         code == Some(2) && err.contains("--class cow: there is no such class; there are cat, dog")
     );
-    let (code, err) = refused(program(&place).args(["view", "missing.npz"]));
-    assert!(code == Some(1) && err.contains("missing.npz"), "{err}");
 }

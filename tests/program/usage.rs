@@ -92,7 +92,7 @@ fn bash_completes_after_subcommands_too() {
 fn each_subcommand_has_a_manual_page() {
     let place = tempfile::tempdir().unwrap();
     let folder = place.path().join("new/man1");
-    assert_eq!(stdout(&["man", folder.to_str().unwrap()]), "");
+    let told = stdout(&["man", folder.to_str().unwrap()]);
     let page = |name: &str| fs::read_to_string(folder.join(name)).unwrap();
     let subcommands = subcommands();
     for name in &subcommands {
@@ -100,7 +100,9 @@ fn each_subcommand_has_a_manual_page() {
         let usage = format!("dm\\-wgpu {}", name.replace('-', "\\-"));
         assert!(page(&format!("dm-wgpu-{name}.1")).contains(&usage), "{name}");
     }
-    assert_eq!(fs::read_dir(&folder).unwrap().count(), subcommands.len() + 1);
+    let pages = fs::read_dir(&folder).unwrap().count();
+    assert_eq!(pages, subcommands.len() + 1);
+    assert_eq!(told, format!("{pages} pages in {}\n", folder.display()));
     assert_eq!(page("dm-wgpu.1").trim_end(), stdout(&["man"]).trim_end());
     if !tool("man") {
         return;

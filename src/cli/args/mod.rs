@@ -136,6 +136,9 @@ impl Cli {
                 Self::check_dataset(&args.given)?;
                 let names: Vec<_> = args.methods.iter().map(|method| method.name()).collect();
                 let said = format!("--methods {}", names.join(","));
+                if let Some(at) = (1..names.len()).find(|&at| names[..at].contains(&names[at])) {
+                    return Err(format!("{said}: {} is there twice", names[at]));
+                }
                 applies::check(given, &args.methods, &said)
             }
             (Some(Command::ShowConfig(args)), _) if args.lasting.resume.is_some() => {

@@ -109,6 +109,12 @@ fn options_that_do_nothing_are_refused() {
     let error = "dm-wgpu compare --dataset glyphs --methods random,whole --batch-real 8";
     let error = answer(error).unwrap_err().to_string();
     assert!(error.contains("--batch-real does nothing with --methods random,whole"), "{error}");
+    let error = answer("dm-wgpu compare --dataset glyphs --methods dm,random,dm").unwrap_err();
+    assert_eq!(error.exit_code(), 2);
+    assert!(
+        error.to_string().starts_with("error: --methods dm,random,dm: dm is there twice"),
+        "{error}"
+    );
     for line in [
         "compare --dataset glyphs --methods whole,dm --batch-real 8 --ipc 1",
         "--dataset glyphs --method k-center --ipc 1 --width 8 --depth 2 --seed 1 --eval-nets 1",
