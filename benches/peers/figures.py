@@ -29,6 +29,11 @@ STATISTICS = {
 LOOPS = {1: (1, 1), 10: (10, 50), 20: (20, 25), 30: (30, 20), 40: (40, 15), 50: (50, 10)}
 
 
+def loops(options):
+    outer, inner = LOOPS.get(options.ipc, (None, None))
+    return options.outer or outer, inner if options.inner is None else options.inner
+
+
 def idx(folder, name):
     path = folder / name
     data = path.read_bytes() if path.exists() else gzip.decompress((folder / f"{name}.gz").read_bytes())
@@ -111,7 +116,7 @@ def condense(options):
     its_labels = torch.arange(classes).repeat_interleave(options.ipc)
     rate = options.lr_img or (1.0 if options.method == "dm" else 0.1)
     optimiser = torch.optim.SGD([synthetic], lr=rate, momentum=0.5)
-    outer, inner = (1, 0) if options.method == "dm" else LOOPS[options.ipc]
+    outer, inner = (1, 0) if options.method == "dm" else loops(options)
 
     def seen(x, drawn):
         return augment(drawn[0], x, drawn[1]) if drawn else x
@@ -177,6 +182,8 @@ def main():
     own.add_argument("--ipc", type=int, default=1)
     own.add_argument("--iterations", type=int, default=300)
     own.add_argument("--batch-real", type=int, default=64)
+    own.add_argument("--outer", type=int, help="updates of the pixels per network, of dc and dsa [default: as published]")
+    own.add_argument("--inner", type=int, help="epochs of training between two of them [default: as published]")
     own.add_argument("--lr-img", type=float, help="learning rate of the pixels [default: 1 for dm, else 0.1]")
     other = commands.add_parser("evaluate")
     other.add_argument("data", type=pathlib.Path)
@@ -192,8 +199,9 @@ def main():
     options = parser.parse_args()
     if options.threads:
         torch.set_num_threads(options.threads)
-    if options.command == "condense" and options.method != "dm" and options.ipc not in LOOPS:
-        parser.error(f"dc and dsa were published for {', '.join(map(str, LOOPS))} images per class")
+    if options.command == "condense" and options.method != "dm" and None in loops(options):
+        published = ", ".join(map(str, LOOPS))
+        parser.error(f"dc and dsa were published for {published} images per class: add --outer and --inner")
     found = evaluate(options) if options.command == "evaluate" else condense(options)
     print(json.dumps({"peer": "pytorch", "version": torch.__version__, **vars(options), **found}, default=str))
 

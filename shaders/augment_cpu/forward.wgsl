@@ -1,6 +1,6 @@
-// As augment_forward, of images in a texture: four pixels of a row per invocation, planes and all, those of zeros too that
-// lie after an image's. Drivers for CPUs skip a loop that no invocation enters, and nothing else, so both ways stand in
-// loops.
+// As augment_forward, of images in a texture: four pixels of a row per invocation. It fills the planes of the result: there
+// are zeros around a smaller image, and in planes after the image's last. Drivers for CPUs skip a loop that no invocation
+// enters, and nothing else, so both ways stand in loops.
 
 @group(0) @binding(4) var<storage, read> means: array<f32>;
 @group(0) @binding(5) var<storage, read_write> result: array<vec4f>;
