@@ -10,7 +10,7 @@ use std::{
 
 use bytemuck::{AnyBitPattern, NoUninit};
 
-use super::{Buffer, Caps, Gpu, Staging, Texels, texels::TEXEL_BYTES};
+use super::{Buffer, Caps, Gpu, Staging, Texels, Values, texels::TEXEL_BYTES};
 use crate::{Error, Result, Text};
 
 /// Where an owner of buffers allocates them.
@@ -32,6 +32,22 @@ pub(crate) trait Memory {
 
     /// Room to write one at a time of textures of at most `len` texels: no kernel may write two that share it.
     fn staging(&self, label: &str, len: usize) -> Self::Staging;
+}
+
+/// Values in a buffer or in a texture, where it is the owner's choice.
+#[derive(Debug)]
+pub(crate) enum Stored<M: Memory = Gpu> {
+    Buffer(M::Buffer<f32>),
+    Texels(M::Texels),
+}
+
+impl Stored {
+    pub fn values(&self) -> Values<'_> {
+        match self {
+            Self::Buffer(buffer) => buffer.into(),
+            Self::Texels(texels) => texels.into(),
+        }
+    }
 }
 
 impl Memory for Gpu {

@@ -39,7 +39,7 @@ pub(crate) use kernel::Kernel;
 pub use kernel::Slot;
 #[cfg(feature = "testing")]
 pub(crate) use kernel::compile_as;
-pub(crate) use memory::{Memory, Table, most};
+pub(crate) use memory::{Memory, Stored, Table, most};
 pub(crate) use pace::Cost;
 #[doc(hidden)]
 pub use params::Field;
@@ -53,7 +53,7 @@ pub use requirements::{INVOCATIONS, STORAGE_BUFFERS, WORKGROUP_BYTES};
 pub use requirements::{preferred_features, preferred_limits};
 pub(crate) use share::{Share, Ticket, duration};
 pub(crate) use submit::{Between, Submissions, Submitted, WAITING};
-pub(crate) use texels::{Staging, Stored, Texels, Values};
+pub(crate) use texels::{Staging, Texels, Values};
 pub(crate) use waiting::blocking;
 
 use crate::{Error, Result, Text};

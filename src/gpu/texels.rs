@@ -3,7 +3,7 @@
 //! On CPU adapters a load from a storage texture costs a fraction of one from a buffer, but a store costs several times as
 //! much. So kernels read textures and write buffers, which are copied to the textures afterwards.
 
-use super::{Buffer, Gpu, Memory};
+use super::{Buffer, Gpu};
 use crate::{Error, Result};
 
 /// Texels of a row: as many as every device allows.
@@ -37,22 +37,6 @@ pub(super) struct StagedCopy {
 pub(crate) enum Values<'a> {
     Buffer(&'a Buffer<f32>),
     Texels(&'a Texels),
-}
-
-/// The values themselves, where either is a choice.
-#[derive(Debug)]
-pub(crate) enum Stored<M: Memory = Gpu> {
-    Buffer(M::Buffer<f32>),
-    Texels(M::Texels),
-}
-
-impl Stored {
-    pub fn values(&self) -> Values<'_> {
-        match self {
-            Self::Buffer(buffer) => buffer.into(),
-            Self::Texels(texels) => texels.into(),
-        }
-    }
 }
 
 impl<'a> Values<'a> {
