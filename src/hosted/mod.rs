@@ -192,17 +192,10 @@ pub(crate) fn feed(
 }
 
 /// Element `index` of dense planes, in another layout.
-fn place(layout: Planes, index: usize) -> usize {
+pub(crate) fn place(layout: Planes, index: usize) -> usize {
     let size = layout.size as usize;
     let (plane, y, x) = (index / (size * size), index / size % size, index % size);
     plane * layout.stride as usize + layout.origin as usize + y * layout.pitch as usize + x
-}
-
-/// Writes dense values into a buffer of another layout, with zeros between.
-pub(crate) fn scatter(gpu: &Gpu, values: &[f32], to: &Buffer<f32>, layout: Planes) {
-    let mut spread = vec![0.0; to.len()];
-    values.iter().enumerate().for_each(|(i, &v)| spread[place(layout, i)] = v);
-    to.write(gpu, &spread);
 }
 
 /// Reads `n` images of a layout as dense values.

@@ -32,9 +32,16 @@ pub use crate::hosted::*;
 use crate::{
     Gpu, Result,
     gpu::{Buffer, Recording, dispatch, fold},
-    hosted::{gather, run, scatter},
+    hosted::{gather, place, run},
     kernels::{self, Batch, Direction, Norm, Packing, Planes, Rates},
 };
+
+/// Writes dense values into a buffer of another layout, with zeros between.
+fn scatter(gpu: &Gpu, values: &[f32], to: &Buffer<f32>, layout: Planes) {
+    let mut spread = vec![0.0; to.len()];
+    values.iter().enumerate().for_each(|(i, &v)| spread[place(layout, i)] = v);
+    to.write(gpu, &spread);
+}
 
 /// From now on, so many checks report that the device has no memory left.
 pub fn run_out_of_memory(gpu: &Gpu, times: u32) {
