@@ -30,6 +30,7 @@ LOOPS = {1: (1, 1), 10: (10, 50), 20: (20, 25), 30: (30, 20), 40: (40, 15), 50: 
 
 
 def loops(options):
+    """Both, as asked for or as published; None where neither says."""
     outer, inner = LOOPS.get(options.ipc, (None, None))
     return options.outer or outer, inner if options.inner is None else options.inner
 

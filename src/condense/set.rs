@@ -13,7 +13,8 @@ use crate::{Dataset, Error, Result, data::Classes};
 #[cfg(feature = "files")]
 use crate::{condense::tensor_file::read, files};
 
-#[cfg(all(test, feature = "files"))]
+#[cfg(test)]
+#[cfg(feature = "files")]
 mod tests;
 
 /// The value of `format` in a file's metadata.

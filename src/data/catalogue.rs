@@ -41,7 +41,8 @@ pub(super) fn known(name: &str) -> Result<&'static Known> {
     })
 }
 
-#[cfg(all(test, feature = "files"))]
+#[cfg(test)]
+#[cfg(feature = "files")]
 mod tests {
     use super::*;
     use crate::data::{known::Origin, remote::Pinned};

@@ -13,7 +13,8 @@ use crate::{Dataset, DatasetInfo, Error, Result};
 
 #[cfg(feature = "files")]
 mod files;
-#[cfg(all(test, feature = "files"))]
+#[cfg(test)]
+#[cfg(feature = "files")]
 mod tests;
 
 #[cfg(feature = "files")]

@@ -146,7 +146,8 @@ fn read_content(file: &mut impl Read, path: &Path, total: Option<u64>) -> Result
     }
 }
 
-#[cfg(all(test, feature = "files"))]
+#[cfg(test)]
+#[cfg(feature = "files")]
 pub(super) mod tests {
     use super::*;
     use std::{io::Write, path::PathBuf};

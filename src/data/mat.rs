@@ -216,7 +216,8 @@ fn wrong(path: &Path, error: io::Error) -> Error {
     }
 }
 
-#[cfg(all(test, feature = "files"))]
+#[cfg(test)]
+#[cfg(feature = "files")]
 pub(super) mod tests {
     use super::*;
     use std::{io::Write, path::PathBuf};

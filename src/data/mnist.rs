@@ -18,7 +18,8 @@ use super::{
 };
 use crate::{Dataset, DatasetInfo, Error, Result};
 
-#[cfg(all(test, feature = "files"))]
+#[cfg(test)]
+#[cfg(feature = "files")]
 mod tests;
 
 /// Handwritten digits.

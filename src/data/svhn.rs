@@ -118,7 +118,8 @@ fn split(known: &Known, file: File<'_>) -> Result<(Vec<u8>, Vec<u32>)> {
     Ok((pixels, labels.collect::<Result<_>>()?))
 }
 
-#[cfg(all(test, feature = "files"))]
+#[cfg(test)]
+#[cfg(feature = "files")]
 mod tests {
     use super::*;
     use crate::data::{

@@ -124,7 +124,8 @@ pub fn torch_bytes(runs: &[SyntheticSet], accuracies: &[(String, Vec<f64>)]) -> 
     torch::encode(&decoded, accuracies).map_err(|reason| Error::shape(".pt file", reason))
 }
 
-#[cfg(all(test, feature = "files"))]
+#[cfg(test)]
+#[cfg(feature = "files")]
 mod tests {
     use super::*;
 

@@ -59,7 +59,8 @@ fn text(texts: &[String]) -> (String, Vec<u8>) {
     (format!("<U{longest}"), little_endian(&points, u32::to_le_bytes))
 }
 
-#[cfg(all(test, feature = "files"))]
+#[cfg(test)]
+#[cfg(feature = "files")]
 mod tests {
     use super::*;
     use crate::{data, export::tests::set, import};

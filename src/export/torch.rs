@@ -79,7 +79,8 @@ fn tensor(storage: &'static str, key: usize, shape: &[usize]) -> Value {
     Value::Call(Box::new(rebuild), arguments.into())
 }
 
-#[cfg(all(test, feature = "files"))]
+#[cfg(test)]
+#[cfg(feature = "files")]
 mod tests {
     use super::*;
     use crate::export::tests::set;
