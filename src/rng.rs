@@ -35,7 +35,7 @@ pub(crate) enum Purpose {
     TrainOrder = 11,
     /// How those images are augmented.
     TrainAugment = 12,
-    /// Which real images an iteration's batch norms go by.
+    /// Which real images an iteration's batch norms, or those of a move of gradient matching, go by.
     NormStatistics = 13,
     /// Weights of the networks whose whole training is distilled.
     TrainedWeights = 14,

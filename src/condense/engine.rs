@@ -350,6 +350,15 @@ impl Draws for Work<'_> {
         Drawn::Indices { indices, all: train.pixels() }
     }
 
+    fn norm(&self, outer: u32) -> Drawn<'_> {
+        let (train, classes) = (self.dataset.train(), self.dataset.classes());
+        let of_class = |class: usize| {
+            let stream = self.stream(Purpose::NormStatistics, outer, class as u32, classes as u32);
+            sample::draw(train.of_class(class), NORM_IMAGES, stream)
+        };
+        Drawn::Indices { indices: (0..classes).flat_map(of_class).collect(), all: train.pixels() }
+    }
+
     fn inner(&self, outer: u32, pass: u32, images: Range<usize>) -> (Vec<u32>, Vec<Row>) {
         let (settings, size) = (self.settings, self.dataset.size());
         let passes = settings.inner.unwrap_or_default();

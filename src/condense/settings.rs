@@ -88,8 +88,9 @@ with_setters! {
         pub iterations: u32,
         /// How the synthetic images begin.
         pub init: Init,
-        /// The kind of network that embeds images. In each iteration, batch norms take their statistics from 16 real
-        /// images per class, which are drawn anew, and are frozen for the rest of the iteration.
+        /// The kind of network that embeds images. In each iteration, and in gradient matching before each move of the
+        /// pixels, batch norms take their statistics from 16 real images per class, which are drawn anew, and are frozen
+        /// until the next.
         #[serde(default, skip_serializing_if = "is_usual")]
         pub net: Architecture,
         /// Channels of every convolution of a ConvNet, from 1 (128 as published).
@@ -358,15 +359,15 @@ impl Settings {
     pub(crate) fn network(&self, dataset: &Dataset) -> Result<Net> {
         let images = (dataset.channels(), dataset.size());
         let net = self.net.net(images, dataset.classes(), (self.width, self.depth))?;
-        if self.method != Matching::Dm && net.has_batch_norm() {
-            let possible = match self.method {
-                Matching::Dd => "dd needs a network without batch norm",
-                Matching::Trajectory => "snapshots need a network without batch norm",
-                _ => "matching gradients needs a network without batch norm",
-            };
-            return Err(Error::setting("net", self.net.label(), possible));
+        let why = match self.method {
+            Matching::Dm | Matching::Dc | Matching::Dsa => return Ok(net),
+            Matching::Dd => "dd needs a network without batch norm",
+            Matching::Trajectory => "snapshots need a network without batch norm",
+        };
+        match net.has_batch_norm() {
+            true => Err(Error::setting("net", self.net.label(), why)),
+            false => Ok(net),
         }
-        Ok(net)
     }
 }
 

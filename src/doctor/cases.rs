@@ -405,6 +405,7 @@ fn gradients() -> Result<Task> {
         labels: vec![0, 1],
         ipc: 1,
         batch_real: 3,
+        norm_images: 0,
         distance: Distance::Ours,
         rates: (0.1, 0.5),
         lr_net: 0.05,
@@ -431,6 +432,6 @@ fn gradients() -> Result<Task> {
     let rows = [[Row::scale(1.125, 0.875), Row::NONE], [Row::flip(true), Row::crop(1, -2)]];
     let steps = rows.map(|rows| (rows.to_vec(), draw.images(6, 3, 16).values));
     let inner = vec![vec![Row::rotate(0.125), Row::cutout(9, 4)]];
-    let input = GradientInput { steps: steps.to_vec(), inner };
+    let input = GradientInput { steps: steps.to_vec(), norm: vec![vec![]; 2], inner };
     Ok(Task::Match(Match { case, init, direction, syn, input }))
 }

@@ -25,6 +25,8 @@ pub struct GradientCase {
     pub ipc: usize,
     /// Real images per class.
     pub batch_real: usize,
+    /// Real images for batch norms' statistics; 0 without batch norm.
+    pub norm_images: usize,
     /// Which distance.
     pub distance: Distance,
     /// Learning rate and momentum of the pixels.
@@ -44,6 +46,8 @@ pub struct GradientCase {
 pub struct GradientInput {
     /// Of each move, one row per class, and the real images, class-major.
     pub steps: Vec<(Vec<Row>, Vec<f32>)>,
+    /// Of each move, the real images for batch norms' statistics; nothing without batch norm.
+    pub norm: Vec<Vec<f32>>,
     /// Of each step of training, one row per synthetic image: those of a move follow those of the one before.
     pub inner: Vec<Vec<Row>>,
 }
@@ -100,6 +104,9 @@ impl Draws for Given<'_> {
         let len = real.len() / self.0.labels.len();
         Drawn::Values(real[class * len..][..len].into())
     }
+    fn norm(&self, outer: u32) -> Drawn<'_> {
+        Drawn::Values((&self.1.norm[outer as usize][..]).into())
+    }
     fn inner(&self, outer: u32, pass: u32, images: Range<usize>) -> (Vec<u32>, Vec<Row>) {
         let rows = &self.1.inner[(outer * self.0.inner + pass) as usize];
         let all: Vec<_> = images.clone().map(|image| image as u32).collect();
@@ -116,6 +123,7 @@ impl GradientSession {
             nets,
             labels: case.labels.clone(),
             real_counts: vec![case.batch_real; case.labels.len()],
+            norm_images: case.norm_images,
             ipc: case.ipc,
             distance: case.distance,
             rates: Rates::new(case.rates.0, case.rates.1, 0.0),

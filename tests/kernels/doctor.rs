@@ -259,6 +259,7 @@ fn match_twins(
         GradientsStep {
             ops: ops[s].to_vec(),
             real: testing::Images { values: real.clone(), n, ..*syn },
+            norm: None,
             distances: vec![],
             grad: vec![],
             moved: None,

@@ -119,6 +119,7 @@ impl<M: Memory> Buffers<M> {
         let (of_turn, batch) = (nets * plan.ipc, BATCH.min(plan.syns()));
         let (images, reals) = (nets * part, nets * plan.most_reals());
         let pixels = of_turn * plan.image_len();
+        let trained = plan.trained_at_once();
         let weights = Weights::plain_room(memory, net, 1);
         let copies = Weights::room(memory, net, nets, Ways::ToImages);
         Self {
@@ -126,7 +127,12 @@ impl<M: Memory> Buffers<M> {
             weights,
             fast: Fast {
                 weights: Weights::sharing(memory, fast, Ways::ToWeights, &copies),
-                network: Network::new(memory, fast, images, images),
+                network: Network::new(
+                    memory,
+                    fast,
+                    images.max(trained).max(plan.norm_images),
+                    images.max(trained),
+                ),
             },
             copies,
             direction: Weights::room(memory, net, nets, Ways::ToImages),
@@ -155,7 +161,7 @@ impl<M: Memory> Buffers<M> {
                 rows: memory.buffer("augmentation rows to train on", batch),
                 labels: memory.buffer("labels to train on", batch),
                 losses: memory.buffer("cross-entropies in training", batch),
-                room: AugmentRoom::new(memory, "images to train on", part, plan.nets[0].images),
+                room: AugmentRoom::new(memory, "images to train on", trained, plan.nets[0].images),
                 rates: memory.buffer("rates of the network", 1),
             },
             rates: memory.buffer("rates", 1),
@@ -198,7 +204,7 @@ impl<'a> GradientPlan<'a> {
         Plan {
             net: self.nets[1].clone(),
             real_counts: vec![self.most_reals(); classes],
-            norm_images: 0,
+            norm_images: self.norm_images,
             counts: vec![self.ipc; classes],
             packed: None,
             rates: self.rates,

@@ -18,6 +18,10 @@ pub(crate) type GradientProgress = Progress<Stage>;
 pub(crate) enum Stage {
     #[default]
     Network,
+    /// Batch norms, if there are any, are frozen by real images.
+    Statistics {
+        outer: u32,
+    },
     /// Each class of a turn gets the network as it is before an outer step.
     Pack {
         outer: u32,
@@ -103,6 +107,7 @@ impl GradientIteration {
         let (weights, recorded) = (&self.buffers.weights, &self.recorded);
         match stage {
             Stage::Network => (weights.drawing(), "draw networks"),
+            Stage::Statistics { .. } => (&recorded.statistics, "statistics of batch norms"),
             Stage::Pack { .. } => (&recorded.pack, "pack weights"),
             Stage::Real { turn, part, .. } => (&self.parts(turn)[part].recording, "real images"),
             Stage::Synthetic { turn, .. } => (self.synthetic(turn), "synthetic images"),
@@ -113,9 +118,18 @@ impl GradientIteration {
         }
     }
 
+    /// The first stage of an outer step, if the network is not as it was before.
+    fn begin(&self, outer: u32) -> Stage {
+        match self.norm_images {
+            0 => Stage::Pack { outer },
+            _ => Stage::Statistics { outer },
+        }
+    }
+
     fn after(&self, stage: Stage) -> Stage {
         match stage {
-            Stage::Network => Stage::Pack { outer: 0 },
+            Stage::Network => self.begin(0),
+            Stage::Statistics { outer } => Stage::Pack { outer },
             Stage::Pack { outer } => Stage::Real { outer, turn: 0, part: 0 },
             Stage::Real { outer, turn, part } if part + 1 < self.parts(turn).len() => {
                 Stage::Real { outer, turn, part: part + 1 }
@@ -128,9 +142,10 @@ impl GradientIteration {
             // What the last one would train, nobody would use.
             Stage::Move { outer } if outer + 1 == self.outer => Stage::End,
             // The copies are as good as before.
-            Stage::Move { outer } if self.inner == 0 => {
+            Stage::Move { outer } if self.inner == 0 && self.norm_images == 0 => {
                 Stage::Real { outer: outer + 1, turn: 0, part: 0 }
             }
+            Stage::Move { outer } if self.inner == 0 => self.begin(outer + 1),
             Stage::Move { outer } => Stage::Train { outer, pass: 0, batch: 0 },
             Stage::Train { outer, pass, batch } if batch + 1 < self.batches.len() => {
                 Stage::Train { outer, pass, batch: batch + 1 }
@@ -138,7 +153,7 @@ impl GradientIteration {
             Stage::Train { outer, pass, .. } if pass + 1 < self.inner => {
                 Stage::Train { outer, pass: pass + 1, batch: 0 }
             }
-            Stage::Train { outer, .. } => Stage::Pack { outer: outer + 1 },
+            Stage::Train { outer, .. } => self.begin(outer + 1),
             Stage::End => Stage::Network,
         }
     }
@@ -183,6 +198,9 @@ impl GradientIteration {
                     }
                     None => Ok(()),
                 }
+            }
+            Stage::Statistics { outer } => {
+                buffers.feed.send_norm(belt, encoder, &draws.norm(outer).norms())
             }
             // Every network is a copy of the same one.
             Stage::Pack { .. } => {
@@ -247,19 +265,22 @@ impl GradientIteration {
             (0..self.turns.len()).map(|turn| real(turn, 0) + of(self.synthetic(turn))).collect();
         let moved = of(&self.recorded.update);
         let pack = of(&self.recorded.pack);
+        let begin = of(&self.recorded.statistics) + pack;
         let batches = |from: usize| -> f64 {
             let all = self.batches[from..].iter();
             all.map(|batch| of(&self.recorded.train[&batch.len()])).sum()
         };
-        let train = if self.inner > 0 { f64::from(self.inner) * batches(0) + pack } else { 0.0 };
+        let changes = self.inner > 0 || self.norm_images > 0;
+        let train = if changes { f64::from(self.inner) * batches(0) + begin } else { 0.0 };
         let from_turn = |turn: usize| turns[turn..].iter().sum::<f64>() + moved;
         // What is left of the outer steps behind one, with the training before them.
         let behind = |outer: u32| f64::from(self.outer - 1 - outer) * (from_turn(0) + train);
         let steps = from_turn(0) + behind(0);
-        let whole = of(self.buffers.weights.drawing()) + pack + steps;
+        let whole = of(self.buffers.weights.drawing()) + begin + steps;
         let place = self.recording(progress.stage).0.expected(&self.gpu, progress.place);
         let left = match progress.stage {
-            Stage::Network => place + pack + steps,
+            Stage::Network => place + begin + steps,
+            Stage::Statistics { outer } => place + pack + from_turn(0) + behind(outer),
             Stage::Pack { outer } => place + from_turn(0) + behind(outer),
             Stage::Real { outer, turn, part } => {
                 let own = real(turn, part + 1) + of(self.synthetic(turn));
@@ -269,7 +290,7 @@ impl GradientIteration {
             Stage::Move { outer } => place + behind(outer),
             Stage::Train { outer, pass, batch } => {
                 let passes = f64::from(self.inner - 1 - pass) * batches(0);
-                let rest = batches(batch + 1) + passes + pack + from_turn(0);
+                let rest = batches(batch + 1) + passes + begin + from_turn(0);
                 place + rest + behind(outer + 1)
             }
             Stage::End => 0.0,

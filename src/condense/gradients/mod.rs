@@ -38,6 +38,8 @@ pub(crate) struct GradientPlan<'a> {
     pub labels: Vec<u32>,
     /// Real images of each class in a batch.
     pub real_counts: Vec<usize>,
+    /// Real images whose statistics freeze batch norms before each move; 0 if the network has no batch norm.
+    pub norm_images: usize,
     /// Synthetic images of each class.
     pub ipc: usize,
     pub distance: Distance,
@@ -70,6 +72,11 @@ impl GradientPlan<'_> {
         self.nets[0].image_len()
     }
 
+    /// Images that the network is trained on at once: with batch norm, where each depends on the others, a whole batch.
+    fn trained_at_once(&self) -> usize {
+        if self.norm_images > 0 { BATCH.min(self.syns()) } else { self.part }
+    }
+
     /// Images in each step of a pass over the synthetic ones.
     fn batches(&self) -> Vec<Range<usize>> {
         cut(self.syns(), BATCH).collect()
@@ -84,6 +91,8 @@ pub(crate) trait Draws {
     fn row(&self, outer: u32, class: usize) -> Row;
     /// The real images of a class.
     fn real(&self, outer: u32, class: usize) -> Drawn<'_>;
+    /// The real images whose statistics freeze batch norms.
+    fn norm(&self, outer: u32) -> Drawn<'_>;
     /// Which synthetic images a network is trained on in a step, `images` of the order of its pass, and how they are
     /// augmented.
     fn inner(&self, outer: u32, pass: u32, images: Range<usize>) -> (Vec<u32>, Vec<Row>);
@@ -126,6 +135,16 @@ impl<'a> Drawn<'a> {
             Drawn::Values(batch) => RealBatch::Values { batch, norm: &[] },
         }
     }
+
+    /// As those that batch norms go by.
+    fn norms(&self) -> RealBatch<'_> {
+        match self {
+            Drawn::Indices { indices, all } => {
+                RealBatch::Indices { indices: &[], norm: indices, all }
+            }
+            Drawn::Values(norm) => RealBatch::Values { batch: &[], norm },
+        }
+    }
 }
 
 /// The buffers and recorded kernels of one iteration.
@@ -139,6 +158,8 @@ pub(crate) struct GradientIteration {
     changed_rates: Option<Rates>,
     labels: Vec<u32>,
     real_counts: Vec<usize>,
+    /// 0 without batch norms, which are frozen at the beginning of each outer step.
+    norm_images: usize,
     /// The classes of each turn.
     turns: Vec<Range<usize>>,
     /// Values of each parameter.
@@ -157,6 +178,8 @@ pub(crate) struct GradientIteration {
 /// What an iteration submits after its network was drawn.
 #[derive(Debug)]
 struct Recorded {
+    /// What freezes batch norms; nothing without them.
+    statistics: Recording,
     /// Parts of a turn's real images, by how many classes it has, with how many each.
     real: BTreeMap<(usize, usize), Vec<Part>>,
     /// A turn's synthetic images, their distances and the gradients of these, by how many classes it has.
@@ -244,7 +267,8 @@ impl GradientIteration {
         let recorded = record(gpu, plan, cut, &turns, &buffers)?;
         // Whatever one stage needs fits; what is larger gets a buffer of its own.
         let reals = cut.classes * plan.most_reals();
-        let send = buffers.feed.largest_send(cut.classes, reals) + 4 * reals + 256;
+        let items = reals.max(plan.norm_images);
+        let send = buffers.feed.largest_send(cut.classes, items) + 4 * reals + 256;
         let inner = BATCH.min(plan.syns()) * (size_of::<Row>() + size_of::<Item>() + 4) + 256;
         Ok(Self {
             gpu: gpu.clone(),
@@ -254,6 +278,7 @@ impl GradientIteration {
             changed_rates: None,
             labels: plan.labels.clone(),
             real_counts: plan.real_counts.clone(),
+            norm_images: plan.norm_images,
             turns,
             lens: plan.nets[0].lens(),
             ipc: plan.ipc,
@@ -295,10 +320,10 @@ impl GradientIteration {
 
     /// Everything that is ever submitted, each recording once.
     pub fn recordings(&self) -> impl Iterator<Item = &Recording> {
-        let Recorded { real, synthetic, update, train, pack } = &self.recorded;
+        let Recorded { statistics, real, synthetic, update, train, pack } = &self.recorded;
         let weights = &self.buffers.weights;
         let real = real.values().flatten().map(|part| &part.recording);
-        let own = [weights.drawing(), pack, update];
+        let own = [weights.drawing(), statistics, pack, update];
         own.into_iter().chain(synthetic.values()).chain(real).chain(train.values())
     }
 }

@@ -40,6 +40,11 @@ pub(super) fn record(
         }
     }
 
+    let mut statistics = Recording::default();
+    if plan.norm_images > 0 {
+        statistics = measuring(gpu, plan, buffers)?;
+    }
+
     let mut update = Recording::default();
     update.push(sgd(gpu, &buffers.rates, &work.images, &work.velocity, &buffers.gradient));
 
@@ -51,7 +56,7 @@ pub(super) fn record(
             vacant.insert(training(gpu, plan, buffers, count)?);
         }
     }
-    Ok(Recorded { real, synthetic, update, train, pack })
+    Ok(Recorded { statistics, real, synthetic, update, train, pack })
 }
 
 /// Records the turn of so many classes, `nets`, where buffers have room for `most`.
@@ -159,6 +164,17 @@ impl Recorder<'_> {
     }
 }
 
+/// Freezes the batch norms of the network, in one piece, because each needs all images before the next layer can begin.
+fn measuring(gpu: &Gpu, plan: &GradientPlan<'_>, buffers: &Buffers) -> Result<Recording> {
+    let Buffers { trained: weights, fast: Fast { network, .. }, feed, .. } = buffers;
+    let images = 0..plan.norm_images;
+    let mut recording = weights.packing().clone();
+    feed.norm(gpu, &mut recording, network.input(), &images);
+    let batch = Batch { images: images.len(), nets: 1 };
+    network.forward(gpu, &mut recording, weights, batch, Mode::Measure)?;
+    Ok(recording)
+}
+
 /// A step of the network's training on so many synthetic images.
 fn training(
     gpu: &Gpu,
@@ -173,7 +189,7 @@ fn training(
     let augment = Augment { items: &inner.items, rows: &inner.rows, room: &inner.room };
     // After every change of the weights, and only where a network is trained at all.
     let mut recording = weights.packing().clone();
-    for images in cut(count, plan.part) {
+    for images in cut(count, plan.trained_at_once()) {
         let batch = Batch { images: images.len(), nets: 1 };
         let (input, layout) = network.input();
         let source = Source::Values((&work.images).into());

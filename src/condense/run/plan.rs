@@ -36,6 +36,10 @@ pub(super) fn checked_plan<'a>(
     let real_counts = of_classes(settings.batch_real);
     let real = RealFormat::Pixels { all: train.pixels(), mean: dataset.mean(), std: dataset.std() };
     let (ipc, rates, net) = (settings.ipc, rates(settings), settings.network(dataset)?);
+    let norm_images = match net.has_batch_norm() {
+        true => of_classes(NORM_IMAGES).iter().sum(),
+        false => 0,
+    };
     let along = settings.method == Matching::Trajectory;
     let packed = (settings.factor > 1 || along).then(|| {
         let mut padding = [0.0; 4];
@@ -54,13 +58,8 @@ pub(super) fn checked_plan<'a>(
                 plane: dataset.size() * dataset.size(),
             });
             let passes = if along { settings.augment.members().len().max(1) } else { 1 };
-            let net = net.program().embedding();
-            let norm_images = match net.has_batch_norm() {
-                true => of_classes(NORM_IMAGES).iter().sum(),
-                false => 0,
-            };
             EnginePlan::Embeddings(Box::new(Plan {
-                net,
+                net: net.program().embedding(),
                 real_counts,
                 norm_images,
                 counts: settings.per_class.counts(dataset.classes(), ipc),
@@ -92,6 +91,7 @@ pub(super) fn checked_plan<'a>(
             EnginePlan::Gradients(Box::new(GradientPlan {
                 labels: classes.map(|class| class as u32).collect(),
                 real_counts,
+                norm_images,
                 ipc,
                 distance: settings.distance.unwrap_or_default(),
                 rates,

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::reference::{
     self, Batch, Op,
-    layers::{Tensors, Training},
+    layers::{Step, Tensors, measured, step_of},
     narrow,
     op::rows,
 };
@@ -48,6 +48,7 @@ pub fn run(gpu: &Gpu, case: &GradientsCase, part: usize, outer: usize) -> Result
         labels: case.labels.clone(),
         ipc: case.ipc,
         batch_real: case.steps[0].real.n / case.labels.len(),
+        norm_images: case.steps[0].norm.as_ref().map_or(0, |norm| norm.n),
         distance: case.distance,
         rates: case.rates,
         lr_net: case.lr_net,
@@ -58,6 +59,10 @@ pub fn run(gpu: &Gpu, case: &GradientsCase, part: usize, outer: usize) -> Result
     let steps = &case.steps[..outer];
     let input = GradientInput {
         steps: steps.iter().map(|step| (rows(&step.ops), step.real.values.clone())).collect(),
+        norm: steps
+            .iter()
+            .map(|step| step.norm.as_ref().map_or(vec![], |norm| norm.values.clone()))
+            .collect(),
         inner: steps.iter().flat_map(|s| s.inner.iter().map(|(ops, _)| rows(ops))).collect(),
     };
     let params = from_names_of(&names, &case.init)?;
@@ -83,6 +88,9 @@ pub fn match_gradients_twin(case: &GradientsCase) -> Vec<Matched> {
     for (s, step) in case.steps.iter().enumerate() {
         let real = Batch::from(&step.real);
         let each = real.n / classes;
+        if let Some(norm) = &step.norm {
+            params = measured(net.layers(), &params, &norm.into());
+        }
         let mut grad = Vec::new();
         for (k, (&label, &op)) in case.labels.iter().zip(&step.ops).enumerate() {
             let real = real.slice(k * each, (k + 1) * each);
@@ -107,7 +115,8 @@ pub fn match_gradients_twin(case: &GradientsCase) -> Vec<Matched> {
         let labels: Vec<_> = case.labels.iter().flat_map(|&l| vec![l; ipc]).collect();
         for (ops, _) in &step.inner {
             let x = reference::augment_forward(&syn, ops);
-            let before = gradients(net, &params, &x, &labels);
+            let before = step_of(net.layers(), &params, &x, &labels, false);
+            params.extend(before.running);
             inner_loss = Some(before.loss as f32);
             for (name, gradient) in &before.gradients {
                 let values = params.get_mut(name).unwrap();
@@ -119,8 +128,9 @@ pub fn match_gradients_twin(case: &GradientsCase) -> Vec<Matched> {
     steps
 }
 
-fn gradients(net: &Net, params: &Tensors, x: &Batch, labels: &[u32]) -> reference::layers::Step {
-    Training::new(params.clone()).step(net.layers(), x, labels, 0.0)
+/// With batch norms by the running statistics.
+fn gradients(net: &Net, params: &Tensors, x: &Batch, labels: &[u32]) -> Step {
+    step_of(net.layers(), params, x, labels, true)
 }
 
 /// A class's distance, and its gradient at the synthetic pixels: the derivative along ∂D/∂g of the gradient at the pixels

@@ -27,6 +27,8 @@ pub struct GradientsStep {
     /// One per class.
     pub ops: Vec<Op>,
     pub real: Images,
+    /// Real images whose statistics freeze batch norms.
+    pub norm: Option<Images>,
     pub distances: Vec<f32>,
     pub grad: Vec<f32>,
     /// Pixels and velocity, in a run.
@@ -55,6 +57,7 @@ impl Vectors {
         let step = GradientsStep {
             ops: vec![op],
             real,
+            norm: None,
             distances: self.floats("distance")?,
             grad: self.floats("d_syn")?,
             moved: None,
@@ -79,7 +82,8 @@ impl Vectors {
 
     pub(super) fn gradient_match_run(&self) -> Result<GradientsCase> {
         let syn0 = self.images("syn0")?;
-        let net = Net::new(syn0.channels, syn0.size, self.number("layers")?);
+        let net = Net::new(syn0.channels, syn0.size, self.number("layers")?)
+            .map_err(|e| e.to_string())?;
         let [steps, inner, classes] =
             ["steps", "inner", "classes"].map(|name| self.number::<usize>(name));
         let (steps, inner, classes) = (steps?, inner?, classes?);
@@ -99,6 +103,11 @@ impl Vectors {
             Ok(GradientsStep {
                 ops: names.map(|(k, op)| self.op(op, &at(""), k)).collect::<Result<_>>()?,
                 real: self.images(&at("real"))?,
+                norm: self
+                    .tensors
+                    .contains_key(&at("norm"))
+                    .then(|| self.images(&at("norm")))
+                    .transpose()?,
                 distances: self.floats(&at("distances"))?,
                 grad: self.floats(&at("grad"))?,
                 moved: Some((self.floats(&at("syn"))?, self.floats(&at("velocity"))?)),
@@ -108,8 +117,8 @@ impl Vectors {
         };
         let steps: Result<Vec<_>> = (0..steps).map(step).collect();
         Ok(GradientsCase {
-            net: net.map_err(|e| e.to_string())?,
-            init: self.tensors("init."),
+            init: self.init(&net),
+            net,
             labels: (0..classes as u32).collect(),
             ipc: self.number("ipc")?,
             distance: self.distance()?,

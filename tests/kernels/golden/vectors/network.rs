@@ -50,20 +50,11 @@ impl Vectors {
             |name: &str| steps.clone().map(|s| self.floats(&format!("step{s}.{name}"))).collect();
         let (logits, losses): (Result<Vec<_>>, Result<Vec<Vec<f32>>>) =
             (each("logits"), each("loss"));
-        // Running statistics begin as mean 0 and variance 1, in every network.
-        let mut init = self.tensors("init.");
-        for (path, what) in testing::net_parameters(&net) {
-            if what == "running" {
-                let channels = init.get(&format!("{path}.weight")).map_or(0, Vec::len);
-                init.insert(format!("{path}.running_mean"), vec![0.0; channels]);
-                init.insert(format!("{path}.running_var"), vec![1.0; channels]);
-            }
-        }
         let labels = self.integers("labels")?.into_iter().map(|label| label as u32).collect();
         Ok(NetworkCase {
             lr: self.number("lr")?,
             labels,
-            init,
+            init: self.init(&net),
             logits: logits?,
             losses: losses?.concat(),
             gradients: self.tensors("step0.grad."),
@@ -74,6 +65,19 @@ impl Vectors {
             eval_x,
             net,
         })
+    }
+
+    /// A network's parameters. Running statistics begin as mean 0 and variance 1, in every network.
+    pub(super) fn init(&self, net: &Net) -> Tensors {
+        let mut init = self.tensors("init.");
+        for (path, what) in testing::net_parameters(net) {
+            if what == "running" {
+                let channels = init.get(&format!("{path}.weight")).map_or(0, Vec::len);
+                init.insert(format!("{path}.running_mean"), vec![0.0; channels]);
+                init.insert(format!("{path}.running_var"), vec![1.0; channels]);
+            }
+        }
+        init
     }
 
     /// All tensors whose names begin so, by what follows.

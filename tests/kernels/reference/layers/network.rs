@@ -176,6 +176,27 @@ pub struct Step {
     pub loss: f64,
     pub gradients: Tensors,
     pub dx: Vec<f64>,
+    /// The running statistics after this batch.
+    pub running: Tensors,
+}
+
+/// What a batch gives, with batch norms by the batch's statistics or, if `frozen`, by the running ones.
+pub fn step_of(
+    layers: &[Layer],
+    params: &Tensors,
+    x: &Batch,
+    labels: &[u32],
+    frozen: bool,
+) -> Step {
+    let mut pass = Pass::new(params, frozen);
+    let (logits, traces) = pass.list("", layers, x.clone());
+    let (losses, d_logits) = softmax_cross_entropy(&logits.values, labels);
+    let dx = pass.back_through("", layers, &traces, logits.with(d_logits)).values;
+    let Pass { running, mut gradients, .. } = pass;
+    // A convolution without a bias has no gradient at one.
+    gradients.retain(|name, _| params.contains_key(name));
+    let loss = losses.iter().sum::<f64>() / x.n as f64;
+    Step { logits: logits.values, loss, gradients, dx, running }
 }
 
 /// The parameters with one batch's mean and unbiased variance in place of the running statistics.
@@ -203,23 +224,15 @@ impl Training {
 
     /// What the batch gave before the step, and then the step: SGD with momentum 0.9 and weight decay 5e-4.
     pub fn step(&mut self, layers: &[Layer], x: &Batch, labels: &[u32], lr: f64) -> Step {
-        let params = self.params.clone();
-        let mut pass = Pass::new(&params, false);
-        let (logits, traces) = pass.list("", layers, x.clone());
-        let (losses, d_logits) = softmax_cross_entropy(&logits.values, labels);
-        let dx = pass.back_through("", layers, &traces, logits.with(d_logits));
-        let Pass { running, mut gradients, .. } = pass;
-        // A convolution without a bias has no gradient at one.
-        gradients.retain(|name, _| params.contains_key(name));
-        self.params.extend(running);
-        for (name, gradient) in &gradients {
+        let step = step_of(layers, &self.params, x, labels, false);
+        self.params.extend(step.running.clone());
+        for (name, gradient) in &step.gradients {
             let velocity = self.velocity.get_mut(name).unwrap();
-            let values = &params[name];
+            let values = &self.params[name];
             let (moved, faster) = sgd_with_decay(values, velocity, gradient, lr, 0.9, 5e-4);
             self.params.insert(name.clone(), moved);
             *velocity = faster;
         }
-        let loss = losses.iter().sum::<f64>() / x.n as f64;
-        Step { logits: logits.values, loss, gradients, dx: dx.values }
+        step
     }
 }
