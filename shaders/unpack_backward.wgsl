@@ -42,7 +42,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         for (var c = 0u; c < params.channels; c++) {
             let start = (i * params.channels + c) * plane;
             let at = (tile.picture * params.channels + c) * plane + y * params.size + x;
-            var sum = select(0.0, d_pictures[at], params.accumulate == 1u);
+            var sum = 0.0;
             for (var row = rows.x; row <= rows.y; row++) {
                 var along = 0.0;
                 for (var column = columns.x; column <= columns.y; column++) {

@@ -16,7 +16,7 @@ struct Params {
     first: u32,
     images: u32,
     // 1: adds to the gradient that is there.
-    accumulate: u32,
+    pad: u32,
 }
 
 @group(0) @binding(0) var<storage, read> params: Params;

@@ -17,7 +17,9 @@ use crate::{
     Error, Result,
     augment::Row,
     gpu::{Buffer, Gpu, Readback, Recording, blocking},
-    kernels::{Batch, NetworkKey, Packed, PixelRange, Rates, class_sum, sgd, sgd_clamped},
+    kernels::{
+        Batch, NetworkKey, Packed, PixelRange, Rates, class_sum, layers::add, sgd, sgd_clamped,
+    },
     nn::{Mode, Program, Target, Weights},
     objective::MeanEmbeddings,
 };
@@ -334,13 +336,14 @@ fn record(
         let d_output = Some(objective.gradient(images));
         let (batch, mode) = (of(images), Mode::Frozen);
         network.backward(gpu, &mut synthetic, weights, d_output, batch, mode, Target::INPUT)?;
-        feed.back(gpu, &mut synthetic, network.d_input(), gradient, images, false);
+        let d_input = network.d_input();
         if let (Some(class), Some(of_class)) = (class, &plan.class) {
             let r = &mut synthetic;
-            feed.synthetic(gpu, r, &pixels.images, class.network.input(), images);
             class.recognise(gpu, r, of_class.alpha / plan.shown() as f32, images)?;
-            feed.back(gpu, r, class.network.d_input(), gradient, images, true);
+            let (more, count) = (class.network.d_input().0, images.len() * d_input.1.image_len());
+            r.push(add(gpu, more, d_input.0, count));
         }
+        feed.back(gpu, &mut synthetic, d_input, gradient, images);
     }
     if let Some(class) = class {
         let (losses, all) = (objective.losses(), 0..plan.syns());

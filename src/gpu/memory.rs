@@ -16,7 +16,7 @@ use crate::{Error, Result, Text};
 /// Where an owner of buffers allocates them.
 pub(crate) trait Memory {
     type Buffer<T: Debug>: Debug + Clone;
-    type Texels: Debug;
+    type Texels: Debug + Clone;
     type Staging: Debug;
 
     /// The capabilities on which the choice of kernels, and so of buffers, depends.

@@ -145,7 +145,7 @@ pub fn embed(
     for (block, values) in weights.iter().enumerate() {
         held.conv(block).write(gpu, values);
     }
-    let embedder = Embedder::new(gpu, net, x.n, x.n);
+    let embedder = Embedder::new(gpu, net, x.n, x.n, None);
     feed(gpu, x, embedder.input())?;
     let mut forward = Recording::default();
     let batch = Batch { images: x.n, nets: 1 };

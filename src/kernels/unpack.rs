@@ -13,7 +13,7 @@ params! {
         pictures: u32,
         first: u32,
         images: u32,
-        accumulate: u32,
+        pad: u32,
     }
 }
 
@@ -59,7 +59,7 @@ impl Packed {
         self.images.0 * self.images.1 * self.images.1
     }
 
-    fn params(&self, first: usize, images: usize, accumulate: bool) -> Params {
+    fn params(&self, first: usize, images: usize) -> Params {
         Params {
             padding: self.padding,
             channels: self.images.0 as u32,
@@ -69,7 +69,7 @@ impl Packed {
             pictures: self.pictures as u32,
             first: first as u32,
             images: images as u32,
-            accumulate: u32::from(accumulate),
+            pad: 0,
         }
     }
 }
@@ -83,13 +83,13 @@ pub(crate) fn unpack(
     result: &Buffer<f32>,
     (first, images): (usize, usize),
 ) -> Dispatch {
-    let params = Buffer::params(gpu, "unpack params", &packed.params(first, images, false));
+    let params = Buffer::params(gpu, "unpack params", &packed.params(first, images));
     let bindings = [params.binding(), shown.binding(), pictures.binding(), result.binding()];
     let bytes = 2 * images * packed.image_len() * size_of::<f32>();
     FORWARD.dispatch(gpu, &[], &bindings, fold(images)).bytes(bytes)
 }
 
-/// The transpose: from the gradient at these images to the one at their tiles, which is replaced or added to.
+/// The transpose: from the gradient at these images to the one at their tiles, which is replaced.
 pub(crate) fn unpack_backward(
     gpu: &Gpu,
     packed: &Packed,
@@ -97,9 +97,8 @@ pub(crate) fn unpack_backward(
     d_images: &Buffer<f32>,
     d_pictures: &Buffer<f32>,
     (first, images): (usize, usize),
-    accumulate: bool,
 ) -> Dispatch {
-    let params = Buffer::params(gpu, "unpack params", &packed.params(first, images, accumulate));
+    let params = Buffer::params(gpu, "unpack params", &packed.params(first, images));
     let bindings = [params.binding(), shown.binding(), d_images.binding(), d_pictures.binding()];
     let bytes = 2 * images * packed.image_len() * size_of::<f32>();
     BACKWARD.dispatch(gpu, &[], &bindings, fold(images)).bytes(bytes)

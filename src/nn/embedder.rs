@@ -39,8 +39,15 @@ struct Block<M: Memory> {
 }
 
 impl<M: Memory> Embedder<M> {
-    /// Buffers for at most `images` forward and `backward_images` backward at a time.
-    pub fn new(memory: &M, net: &ConvNet, images: usize, backward_images: usize) -> Self {
+    /// Buffers for at most `images` forward and `backward_images` backward at a time, which are in the input of `beside`,
+    /// if there is one: of the same network.
+    pub fn new(
+        memory: &M,
+        net: &ConvNet,
+        images: usize,
+        backward_images: usize,
+        beside: Option<&Self>,
+    ) -> Self {
         let zeros = |label: &str, len| memory.buffer(label, len);
         let plans = net.plan(memory.caps());
         let (input, d_input) = (plans[0].input.image_len(), plans[0].d_input.image_len());
@@ -71,11 +78,15 @@ impl<M: Memory> Embedder<M> {
                 plan,
             }
         };
+        let own_input = || zeros("network input", if takes_images { 0 } else { images * input });
+        let texels_beside =
+            beside.and_then(|other| other.texels.as_ref()).map(|texels| texels.images.clone());
         Self {
-            input: zeros("network input", if takes_images { 0 } else { images * input }),
+            input: beside.map_or_else(own_input, |other| other.input.clone()),
             border: net.border(),
             blocks: plans.into_iter().enumerate().map(block).collect(),
-            texels: texels.map(|plan| TexelBlocks::new(memory, plan, images, backward_images)),
+            texels: texels
+                .map(|plan| TexelBlocks::new(memory, plan, images, backward_images, texels_beside)),
             d_input: zeros("d network input", backward_images * d_input),
         }
     }

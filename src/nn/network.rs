@@ -22,7 +22,7 @@ pub(crate) struct Network<M: Memory = Gpu> {
     pub(super) program: Program,
     /// The blocks at the beginning.
     blocks: Option<Embedder<M>>,
-    /// The input of the first operation and the gradient at it, if no block comes before it.
+    /// The input of the first operation, if no block comes before it.
     first: M::Buffer<f32>,
     tensors: Tensors<M>,
     gradients: Tensors<M>,
@@ -71,9 +71,33 @@ impl Mode {
 impl<M: Memory> Network<M> {
     /// Room for at most `images` forward and `backward_images` backward at a time.
     pub fn new(memory: &M, program: &Program, images: usize, backward_images: usize) -> Self {
+        Self::with(memory, program, images, backward_images, None)
+    }
+
+    /// The same for a network that reads the images which are in the input of another. Both begin alike.
+    pub fn beside(
+        memory: &M,
+        program: &Program,
+        images: usize,
+        backward_images: usize,
+        other: &Self,
+    ) -> Self {
+        Self::with(memory, program, images, backward_images, Some(other))
+    }
+
+    fn with(
+        memory: &M,
+        program: &Program,
+        images: usize,
+        backward_images: usize,
+        beside: Option<&Self>,
+    ) -> Self {
         let zeros = |label: String, len: usize| memory.buffer(&label, len);
-        let blocks =
-            program.blocks.as_ref().map(|net| Embedder::new(memory, net, images, backward_images));
+        let embedder = |net| {
+            let beside = beside.and_then(|other| other.blocks.as_ref());
+            Embedder::new(memory, net, images, backward_images, beside)
+        };
+        let blocks = program.blocks.as_ref().map(embedder);
         let program = program.placed(&places(memory.caps(), program));
         let segments = |op: &Op| match op.kind {
             OpKind::Norm(norm) => 2 * norm.segments_per_image(),
@@ -86,9 +110,10 @@ impl<M: Memory> Network<M> {
         let means = program.ops.iter().map(segments).max().unwrap_or(0);
         let fast: Vec<_> = program.ops.iter().map(|op| Fast::of(memory.caps(), op.kind)).collect();
         let first = if blocks.is_some() { 0 } else { images * program.values[0].len };
+        let own_first = || zeros("first tensor".into(), first);
         Self {
+            first: beside.map_or_else(own_first, |other| other.first.clone()),
             blocks,
-            first: zeros("first tensor".into(), first),
             tensors: Tensors::new(memory, "tensors", &program.room.tensors, images),
             gradients: Tensors::new(memory, "gradients", &program.room.gradients, backward_images),
             statistics: program.ops.iter().enumerate().map(of_norm).collect(),

@@ -76,7 +76,8 @@ impl TexelPlan {
 #[derive(Debug)]
 pub(super) struct TexelBlocks<M: Memory = Gpu> {
     pub plan: TexelPlan,
-    input: M::Texels,
+    /// What the first block reads.
+    pub images: M::Texels,
     /// What each block pools to.
     pooled: Vec<M::Texels>,
     /// For images that go backward: each block's normalised values and 1/σ of its planes, and the gradient at what it
@@ -91,7 +92,15 @@ pub(super) struct TexelBlocks<M: Memory = Gpu> {
 }
 
 impl<M: Memory> TexelBlocks<M> {
-    pub fn new(memory: &M, plan: TexelPlan, images: usize, backward_images: usize) -> Self {
+    /// Room for at most `images` forward and `backward_images` backward at a time, which are where these blocks
+    /// or others find them.
+    pub fn new(
+        memory: &M,
+        plan: TexelPlan,
+        images: usize,
+        backward_images: usize,
+        images_of: Option<M::Texels>,
+    ) -> Self {
         let texels = |label: &str, i: usize, images: usize, layer: Layer| {
             (format!("{label} {}, texels", plan.blocks.start + i), images * layer.image_len())
         };
@@ -109,8 +118,9 @@ impl<M: Memory> TexelBlocks<M> {
         // The planes of the first block that has them are the largest.
         let stored = plan.planes.get(usize::from(plan.has_first()));
         let stored = stored.map_or(0, |planes| planes.image_len());
+        let own = if images_of.is_some() { 0 } else { images };
         let fixed = [
-            texels("input", 0, images, plan.input),
+            texels("input", 0, own, plan.input),
             ("planes, texels".into(), at_planes * stored),
             ("moments, texels".into(), backward_images * moments),
         ];
@@ -124,9 +134,9 @@ impl<M: Memory> TexelBlocks<M> {
         let kept_staging = memory.staging("kept, written", most(&kept));
         let make = |(label, len): (String, usize)| memory.texels(&label, len, &staging);
         let make_kept = |(label, len): (String, usize)| memory.texels(&label, len, &kept_staging);
-        let [input, at_planes, moments] = fixed.map(make);
+        let [own_images, at_planes, moments] = fixed.map(make);
         Self {
-            input,
+            images: images_of.unwrap_or(own_images),
             pooled: pooled.into_iter().map(make).collect(),
             kept: kept.into_iter().map(make_kept).collect(),
             inv_std: plan.planes.iter().enumerate().map(inv_std).collect(),
@@ -142,7 +152,7 @@ impl TexelBlocks {
     /// Where the first block reads, in which layout.
     pub fn input(&self) -> (&Texels, Planes) {
         let Layer { channels, size } = self.plan.input;
-        (&self.input, Planes::dense(channels.next_multiple_of(2), size))
+        (&self.images, Planes::dense(channels.next_multiple_of(2), size))
     }
 
     fn kept(&self, i: usize) -> Kept<'_> {
@@ -162,7 +172,7 @@ impl TexelBlocks {
         batch: Batch,
         keep: bool,
     ) -> Result<()> {
-        let mut planes = &self.input;
+        let mut planes = &self.images;
         if !self.plan.takes_images {
             recording.push(to_texels(gpu, input, planes, batch.images));
         }
@@ -268,7 +278,7 @@ impl TexelBlocks {
         accumulate: bool,
     ) -> Dispatch {
         let i = block - self.plan.blocks.start;
-        let input = i.checked_sub(1).map_or(&self.input, |before| &self.pooled[before]);
+        let input = i.checked_sub(1).map_or(&self.images, |before| &self.pooled[before]);
         let lanes = self.plan.kernels[i].packing().lanes;
         let input = (input, self.plan.input(i));
         let given = (gradient, self.plan.planes[i]);

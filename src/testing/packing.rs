@@ -38,7 +38,7 @@ pub fn unpacked(gpu: &Gpu, x: &Images, packs: Packs, shown: &[u32]) -> Result<Im
     Ok(Images { values: result.read_blocking(gpu)?, n: shown.len(), ..*x })
 }
 
-/// `before`, a gradient at pictures, with the gradient added that `dy` at those images makes.
+/// `before`, a gradient at pictures, with what `dy` at those images makes in place of their tiles.
 pub fn unpacked_backward(
     gpu: &Gpu,
     dy: &Images,
@@ -51,7 +51,7 @@ pub fn unpacked_backward(
     let numbers = Buffer::from_slice(gpu, "shown", shown);
     run(gpu, |r| {
         let (packed, images) = (packs.of(dy), (0, shown.len()));
-        r.push(unpack_backward(gpu, &packed, &numbers, &d_images, &d_pictures, images, true));
+        r.push(unpack_backward(gpu, &packed, &numbers, &d_images, &d_pictures, images));
     })?;
     Ok(Images { values: d_pictures.read_blocking(gpu)?, ..*before })
 }

@@ -117,7 +117,7 @@ impl Recorder<'_> {
             tangent.loss(gpu, r, network, batch.images, plan.ipc);
             tangent.backward(gpu, r, along, batch, mode, Target::INPUT)?;
             let d_input = tangent.d_input(network);
-            feed.back(gpu, r, d_input, &turn.gradient, &of_turn(images), false);
+            feed.back(gpu, r, d_input, &turn.gradient, &of_turn(images));
         }
         Ok(recording)
     }

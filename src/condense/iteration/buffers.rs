@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Plan, feed::Feed, sizes::Sizes};
+use super::{ClassPlan, Plan, feed::Feed, sizes::Sizes};
 use crate::{
     Result,
     gpu::{Caps, Gpu, Memory, Recording, Table},
@@ -30,7 +30,8 @@ pub(super) struct Buffers<M: Memory = Gpu> {
     pub class: Option<Class<M>>,
 }
 
-/// The network that images are to be recognised by, and what it says of them.
+/// The network that images are to be recognised by, and what it says of them. It reads them where the one that embeds them
+/// does.
 #[derive(Debug)]
 pub(super) struct Class<M: Memory = Gpu> {
     pub weights: Weights<M>,
@@ -52,7 +53,8 @@ impl Class {
         self.starts.write(gpu, &(0..=classes).map(|class| class * shown).collect::<Vec<_>>());
     }
 
-    /// Records the way of images through the network, their cross-entropy, `weight` times, and its gradient back to them.
+    /// Records the way of images through the network, their cross-entropy, `weight` times, and its gradient back to the
+    /// network's input.
     pub fn recognise(
         &self,
         gpu: &Gpu,
@@ -85,14 +87,13 @@ impl<M: Memory> Buffers<M> {
     pub fn new(memory: &M, plan: &Plan<'_>, sizes: Sizes) -> Self {
         let Sizes { chunk, syn_chunk, .. } = sizes;
         let Plan { net, real_counts, .. } = plan;
+        let images = chunk.max(syn_chunk).max(plan.norm_images);
+        let weights = Weights::room(memory, net, 1, Ways::ToImages);
+        let network = Network::new(memory, net, images, syn_chunk);
+        let beside =
+            |class: &ClassPlan| Network::beside(memory, &class.net, syn_chunk, syn_chunk, &network);
         Self {
-            weights: Weights::room(memory, net, 1, Ways::ToImages),
-            network: Network::new(
-                memory,
-                net,
-                chunk.max(syn_chunk).max(plan.norm_images),
-                syn_chunk,
-            ),
+            weights,
             rates: memory.buffer("rates", 1),
             feed: Feed::room(memory, plan, sizes),
             objective: MeanEmbeddings::room(
@@ -104,12 +105,13 @@ impl<M: Memory> Buffers<M> {
             gradient: memory.buffer("gradient at the pixels", plan.stored() * plan.image_len()),
             class: plan.class.as_ref().map(|class| Class {
                 weights: Weights::room(memory, &class.net, 1, Ways::ToImages),
-                network: Network::new(memory, &class.net, syn_chunk, syn_chunk),
+                network: beside(class),
                 classes: real_counts.len(),
                 targets: memory.buffer("targets", plan.syns()),
                 losses: memory.buffer("cross-entropies", plan.syns()),
                 starts: memory.buffer("starts of classes", real_counts.len() + 1),
             }),
+            network,
         }
     }
 }

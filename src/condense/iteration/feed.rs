@@ -273,8 +273,7 @@ impl Feed {
         self.augmented(gpu, recording, items, source, input, images);
     }
 
-    /// Records the way back from the gradient at a network's input to that at the synthetic images, which it replaces or, of
-    /// packed images, may be added to (`more`).
+    /// Records the way back from the gradient at a network's input to that at the synthetic images, which it replaces.
     pub fn back(
         &self,
         gpu: &Gpu,
@@ -282,7 +281,6 @@ impl Feed {
         (d_input, layout): (&Buffer<f32>, Planes),
         gradient: &Buffer<f32>,
         images: &Range<usize>,
-        more: bool,
     ) {
         let (first, count) = (images.start, images.len());
         let augment = self.augment(&self.synthetic_items);
@@ -299,7 +297,7 @@ impl Feed {
         augment.backward(gpu, recording, from.0, from.1, d_images.into(), dense, first, count);
         if let Some(Packing { packed, shown, .. }) = &self.packing {
             let images = (first, count);
-            recording.push(unpack_backward(gpu, packed, shown, d_images, gradient, images, more));
+            recording.push(unpack_backward(gpu, packed, shown, d_images, gradient, images));
         }
     }
 

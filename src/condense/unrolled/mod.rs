@@ -321,7 +321,7 @@ fn record(gpu: &Gpu, plan: &UnrolledPlan<'_>, buffers: &Buffers) -> Result<Recor
         let gradients = buffers.target(gpu, own, part.len(), part.start > 0);
         let target = Target { input: true, weights: Some(&gradients) };
         tangent.backward(gpu, &mut back, along, of(part), mode, target)?;
-        feed.back(gpu, &mut back, tangent.d_input(network), &step.change, part, false);
+        feed.back(gpu, &mut back, tangent.d_input(network), &step.change, part);
     }
     // Both lose what the step's rate takes of their change.
     moved(&mut back, direction);
