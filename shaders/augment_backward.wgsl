@@ -14,21 +14,23 @@ fn gradient_or_zero(plane: SourcePlane, y: i32, x: i32) -> f32 {
     return source_value(plane, u32(y), u32(x));
 }
 
+// Back through flip, cutout and crop, of input pixel (y, x).
+fn uncropped(row: Row, plane: SourcePlane, y: i32, x: i32) -> f32 {
+    let to = vec2i(y, x) - row.crop;
+    let v = gradient_or_zero(plane, to.x, before_flip(row, to.y, plane.size));
+    return select(v, 0.0, is_cut(row, to.x, to.y, plane.size));
+}
+
 // One channel of the gradient at input pixel (y, x). As in augment_forward, all kinds share one
 // load where they can, and expensive work stands in loops.
 fn gathered(row: Row, plane: SourcePlane, y: i32, x: i32, grey: f32, mean: f32) -> f32 {
     let size = u32(plane.size);
-    let shift = select(vec2i(0), row.crop, row.kind == CROP);
-    let from_x = select(x - shift.y, i32(size) - 1 - x, row.kind == FLIP);
-    var v = gradient_or_zero(plane, y - shift.x, from_x);
-    if row.kind == COLOR {
+    var v = uncropped(row, plane, y, x);
+    if does(row, COLOR) {
         let g = row.contrast * v + (1.0 - row.contrast) * mean;
         v = row.saturation * g + (1.0 - row.saturation) * grey;
     }
-    if row.kind == CUTOUT && is_cut(row.cutout, y, x, size) {
-        v = 0.0;
-    }
-    for (var again = row.kind == AFFINE; again; again = false) {
+    for (var again = does(row, AFFINE); again; again = false) {
         let box = samplers(row.affine, y, x);
         v = 0.0;
         for (var oy = box.x; oy <= box.z; oy++) {
@@ -57,8 +59,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         let x = i32(w.x);
         // Of the gradient after the contrast's transpose, the mean over this pixel's channels.
         var grey = 0.0;
-        for (var c = 0u; c < select(0u, channels, row.kind == COLOR); c++) {
-            grey += gradient_or_zero(source_plane(i, c), y, x);
+        for (var c = 0u; c < select(0u, channels, does(row, COLOR)); c++) {
+            grey += uncropped(row, source_plane(i, c), y, x);
         }
         grey = row.contrast * grey / f32(channels) + (1.0 - row.contrast) * mean;
         for (var c = 0u; c < channels; c++) {

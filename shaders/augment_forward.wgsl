@@ -1,4 +1,4 @@
-// Reads images, normalises them if they are 8-bit, and applies one augmentation to each
+// Reads images, normalises them if they are 8-bit, and applies its row to each
 // (tests/golden/README.md has the formulas). One workgroup per image, so that
 // its parameters are read once.
 
@@ -19,17 +19,14 @@ fn value_or_zero(plane: SourcePlane, y: i32, x: i32) -> f32 {
 // enters. So all kinds share one load where they can, and expensive work stands in a loop.
 fn augmented(row: Row, plane: SourcePlane, y: i32, x: i32, grey: f32, mean: f32) -> f32 {
     let size = u32(plane.size);
-    let shift = select(vec2i(0), row.crop, row.kind == CROP);
-    let from_x = select(x + shift.y, i32(size) - 1 - x, row.kind == FLIP);
-    var v = value_or_zero(plane, y + shift.x, from_x);
-    if row.kind == COLOR {
+    let before = before_flip(row, x, plane.size);
+    var v = value_or_zero(plane, y + row.crop.x, before + row.crop.y);
+    if does(row, COLOR) {
         let saturated = (v + row.brightness - grey) * row.saturation + grey;
         v = (saturated - mean) * row.contrast + mean;
     }
-    if row.kind == CUTOUT && is_cut(row.cutout, y, x, size) {
-        v = 0.0;
-    }
-    for (var again = row.kind == AFFINE; again; again = false) {
+    v = select(0.0, v, is_shown(row, y, before, plane.size));
+    for (var again = does(row, AFFINE); again; again = false) {
         let at = affine_source(row.affine, y, x, size);
         let corner = floor(at);
         let w = at - corner;
@@ -62,10 +59,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         for (var w = walk(lane, u32(plane.size)); w.y < u32(plane.size); w = step(w)) {
             let y = i32(w.y);
             let x = i32(w.x);
-            // The pixel's mean over channels, after brightness.
+            let before_crop = vec2i(y, before_flip(row, x, plane.size)) + row.crop;
+            // The mean over channels of where it comes from, after brightness.
             var grey = 0.0;
-            for (var other = 0u; other < select(0u, channels, row.kind == COLOR); other++) {
-                grey += value_or_zero(source_plane(image, other), y, x) + row.brightness;
+            for (var other = 0u; other < select(0u, channels, does(row, COLOR)); other++) {
+                grey += value_or_zero(source_plane(image, other), before_crop.x, before_crop.y) + row.brightness;
             }
             grey /= f32(channels);
             result[start + w.y * pitch + w.x] = augmented(row, plane, y, x, grey, mean);

@@ -14,18 +14,19 @@ fn pixel_or_zero(image: u32, y: i32, x: i32) -> vec3f {
     );
 }
 
+// Back through flip, cutout and crop, of four pixels of a row.
+fn uncropped(row: Row, plane: TexelPlane, y: i32, x: i32) -> vec4f {
+    let to = vec2i(y, x) - row.crop;
+    let v = four_or_zero(plane, to.x, four_before_flip(row, to.y, plane.size));
+    return uncut(flipped(row, v), row, to.x, to.y, plane.size);
+}
+
 // Four pixels of a row of any kind but affine.
 fn gathered(row: Row, plane: TexelPlane, y: i32, x: i32, grey: vec4f, mean: f32) -> vec4f {
-    let size = plane.size;
-    let shift = select(vec2i(0), row.crop, row.kind == CROP);
-    let flips = row.kind == FLIP;
-    var v = four_or_zero(plane, y - shift.x, select(x - shift.y, size - 4 - x, flips));
-    v = select(v, v.wzyx, flips);
-    if row.kind == COLOR {
-        let g = row.contrast * v + (1.0 - row.contrast) * mean;
-        v = row.saturation * g + (1.0 - row.saturation) * grey;
-    }
-    return select(v, vec4f(), are_cut(row, y, x, size));
+    let v = uncropped(row, plane, y, x);
+    let g = row.contrast * v + (1.0 - row.contrast) * mean;
+    let colored = row.saturation * g + (1.0 - row.saturation) * grey;
+    return select(v, colored, does(row, COLOR));
 }
 
 @compute @workgroup_size(TEAM)
@@ -41,7 +42,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     let origin = plane_start(params.result, items[params.first_item + i].image, 0u);
     let pitch = params.result.pitch;
     let stride = params.result.stride;
-    let affine = row.kind == AFFINE;
+    let affine = does(row, AFFINE);
 
     for (var w = walk(lane, size / 4u); w.y < size; w = step(w)) {
         let y = i32(w.y);
@@ -49,8 +50,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         let start = origin + w.y * pitch + 4u * w.x;
         // Of the gradient after the contrast's transpose, the pixels' means over channels.
         var grey = vec4f();
-        for (var c = 0u; c < select(0u, channels, row.kind == COLOR); c++) {
-            grey += column_or_zero(texel_plane(i, c), y, x >> 2u);
+        for (var c = 0u; c < select(0u, channels, does(row, COLOR)); c++) {
+            grey += uncropped(row, texel_plane(i, c), y, x);
         }
         grey = row.contrast * grey / f32(channels) + (1.0 - row.contrast) * mean;
         for (var c = 0u; c < select(channels, 0u, affine); c++) {

@@ -8,22 +8,15 @@
 // Four pixels of a row of any kind but affine.
 fn augmented(row: Row, plane: TexelPlane, y: i32, x: i32, grey: vec4f, mean: f32) -> vec4f {
     let size = plane.size;
-    let shift = select(vec2i(0), row.crop, row.kind == CROP);
-    let flips = row.kind == FLIP;
-    var v = four_or_zero(plane, y + shift.x, select(x + shift.y, size - 4 - x, flips));
-    v = select(v, v.wzyx, flips);
-    if row.kind == COLOR {
+    let before = four_before_flip(row, x, size);
+    let before_crop = vec2i(y, before) + row.crop;
+    var v = four_or_zero(plane, before_crop.x, before_crop.y);
+    if does(row, COLOR) {
         let saturated = (v + row.brightness - grey) * row.saturation + grey;
         v = (saturated - mean) * row.contrast + mean;
+        v = inside(v, before_crop.x, before_crop.y, size);
     }
-    return select(v, vec4f(), are_cut(row, y, x, size));
-}
-
-// Four pixels of a row, those of them that lie in the image.
-fn inside(v: vec4f, y: i32, x: i32, size: i32) -> vec4f {
-    let columns = vec4i(x) + vec4i(0, 1, 2, 3);
-    let rows = y >= 0 && y < size;
-    return select(vec4f(), v, columns >= vec4i() & columns < vec4i(size) & vec4<bool>(rows));
+    return flipped(row, uncut(v, row, y, before, size));
 }
 
 struct Sample {
@@ -59,7 +52,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     let origin = plane_start(params.result, i, 0u);
     let pitch = params.result.pitch;
     let stride = params.result.stride;
-    let affine = row.kind == AFFINE;
+    let affine = does(row, AFFINE);
     let side = params.result.size;
     let border = i32(side - size) / 2;
 
@@ -67,10 +60,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         let y = i32(w.y) - border;
         let x = i32(4u * w.x) - border;
         let start = origin + w.y * pitch + 4u * w.x;
-        // The pixels' means over channels, after brightness.
+        // The means over channels of where the pixels come from, after brightness.
+        let before_crop = vec2i(y, four_before_flip(row, x, i32(size))) + row.crop;
         var grey = vec4f();
-        for (var c = 0u; c < select(0u, channels, row.kind == COLOR); c++) {
-            grey += four_or_zero(texel_plane(i, c), y, x) + row.brightness;
+        for (var c = 0u; c < select(0u, channels, does(row, COLOR)); c++) {
+            grey += four_or_zero(texel_plane(i, c), before_crop.x, before_crop.y) + row.brightness;
         }
         grey /= f32(channels);
         for (var c = 0u; c < select(channels, 0u, affine); c++) {

@@ -1,8 +1,9 @@
 // What augmentation and its transpose share: the parameters and the sampling grid.
 
-// One image's augmentation; twin of augment::Row.
+// One image's augmentation; twin of augment::Row. Several kinds follow one another in the order color, crop, cutout, flip;
+// an affine one is alone.
 struct Row {
-    kind: u32,
+    kinds: u32,
     brightness: f32,
     saturation: f32,
     contrast: f32,
@@ -18,10 +19,13 @@ struct Item {
 }
 
 const COLOR = 1u;
-const CROP = 2u;
-const CUTOUT = 3u;
+const CUTOUT = 2u;
 const FLIP = 4u;
-const AFFINE = 5u;
+const AFFINE = 8u;
+
+fn does(row: Row, kind: u32) -> bool {
+    return (row.kinds & kind) != 0u;
+}
 
 // Where output pixel (y, x) of an affine grid samples the input, in pixels, as (y, x).
 // Coordinates run from −1 to 1 over the image's outer edges (align_corners = false).
@@ -34,10 +38,21 @@ fn affine_source(m: vec4f, y: i32, x: i32, size: u32) -> vec2f {
     return (vec2f(v, u) * s + (s - 1.0)) * 0.5;
 }
 
-// Whether cutout about (y, x) = centre clears this pixel: a square of half the size, cut at the border.
-fn is_cut(centre: vec2i, y: i32, x: i32, size: u32) -> bool {
-    let side = i32((size + 1u) / 2u);
+// Whether cutout clears pixel (y, x): a square of half the size about its centre, cut at the border.
+fn is_cut(row: Row, y: i32, x: i32, size: i32) -> bool {
+    let side = (size + 1) / 2;
     let p = vec2i(y, x);
-    let first = centre - side / 2;
-    return all(p >= first) && all(p < first + side);
+    let first = row.cutout - side / 2;
+    return does(row, CUTOUT) && all(p >= first) && all(p < first + side);
+}
+
+// The column that flip takes column x from.
+fn before_flip(row: Row, x: i32, size: i32) -> i32 {
+    return select(x, size - 1 - x, does(row, FLIP));
+}
+
+// Whether pixel (y, x) between crop and flip comes from one of the image.
+fn is_shown(row: Row, y: i32, x: i32, size: i32) -> bool {
+    let before_crop = vec2i(y, x) + row.crop;
+    return all(before_crop >= vec2i()) && all(before_crop < vec2i(size)) && !is_cut(row, y, x, size);
 }

@@ -35,3 +35,29 @@ fn value_or_zero(plane: TexelPlane, y: i32, x: i32) -> f32 {
     let two = select(four.xy, four.zw, (x & 2) != 0);
     return select(two.x, two.y, (x & 1) != 0);
 }
+
+// The first of the four columns that flip takes those from column x on from.
+fn four_before_flip(row: Row, x: i32, size: i32) -> i32 {
+    return select(x, size - 4 - x, does(row, FLIP));
+}
+
+fn flipped(row: Row, v: vec4f) -> vec4f {
+    return select(v, v.wzyx, does(row, FLIP));
+}
+
+// Those of four pixels from column x on that lie in the image; the others are zero.
+fn inside(v: vec4f, y: i32, x: i32, size: i32) -> vec4f {
+    let columns = vec4i(x) + vec4i(0, 1, 2, 3);
+    let rows = y >= 0 && y < size;
+    return select(vec4f(), v, columns >= vec4i() & columns < vec4i(size) & vec4<bool>(rows));
+}
+
+// Those of four pixels from column x on that cutout leaves; the others are zero.
+fn uncut(v: vec4f, row: Row, y: i32, x: i32, size: i32) -> vec4f {
+    let side = (size + 1) / 2;
+    let first = row.cutout - side / 2;
+    let columns = vec4i(x) + vec4i(0, 1, 2, 3);
+    let rows = does(row, CUTOUT) && y >= first.x && y < first.x + side;
+    let cut = columns >= vec4i(first.y) & columns < vec4i(first.y + side);
+    return select(v, vec4f(), cut & vec4<bool>(rows));
+}

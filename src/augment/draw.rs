@@ -23,6 +23,11 @@ impl Strategy {
     }
 }
 
+/// Draws parameters for all that a pass makes of an image of this size.
+pub(crate) fn draw_all(pass: &[Augmentation], stream: &mut Stream, size: usize) -> Row {
+    pass.iter().map(|member| member.draw(stream, size)).reduce(Row::then).unwrap_or(Row::NONE)
+}
+
 impl Augmentation {
     /// Draws parameters for an image of this size.
     pub(crate) fn draw(self, stream: &mut Stream, size: usize) -> Row {
@@ -66,14 +71,40 @@ mod tests {
         let mut seen = std::collections::HashMap::new();
         for class in 0..5000 {
             let row = strategy.draw(&mut Stream::new(3, Purpose::Augment, 0, class), 28);
-            *seen.entry(row.kind).or_insert(0) += 1;
+            *seen.entry(row.kinds).or_insert(0) += 1;
         }
-        // Scale and rotate share a kind; there is no flip.
+        // Scale and rotate share a kind, a crop has none; there is no flip.
         assert_eq!(seen.len(), 4, "{seen:?}");
         for (kind, count) in seen {
             let expected = if kind == Row::AFFINE { 2000 } else { 1000 };
             assert!(i32::abs(count - expected) < 150, "kind {kind}: {count}");
         }
+    }
+
+    #[test]
+    fn only_what_samples_has_a_pass_of_its_own() {
+        let passes = |text: &str| -> Vec<String> {
+            let strategy: Strategy = text.parse().unwrap();
+            let name = |pass: &&[Augmentation]| Strategy(pass.to_vec()).to_string();
+            strategy.passes().iter().map(name).collect()
+        };
+        assert_eq!(passes("none"), ["none"]);
+        assert_eq!(passes("color,crop,cutout"), ["color_crop_cutout"]);
+        assert_eq!(
+            passes("color,crop,cutout,flip,scale,rotate"),
+            ["color_crop_cutout_flip", "scale", "rotate"]
+        );
+        // A pass draws what its members draw, one after the other.
+        let stream = || Stream::new(7, Purpose::Augment, 0, 0);
+        let (all, mut one) = (Strategy::all(), stream());
+        let [color, crop, cutout, flip] =
+            [0, 1, 2, 3].map(|member| all.members()[member].draw(&mut one, 28));
+        let row = draw_all(all.passes()[0], &mut stream(), 28);
+        assert_eq!(row, color.then(crop).then(cutout).then(flip));
+        assert_eq!(
+            (row.brightness, row.crop, row.cutout),
+            (color.brightness, crop.crop, cutout.cutout)
+        );
     }
 
     #[test]

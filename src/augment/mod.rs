@@ -6,6 +6,7 @@ pub(crate) mod row;
 use std::{fmt, str::FromStr};
 
 use crate::{Error, Result};
+pub(crate) use draw::draw_all;
 pub(crate) use row::Row;
 
 /// One member of a [`Strategy`].
@@ -30,6 +31,11 @@ impl Augmentation {
     /// All of them, in the order of the published strategy.
     pub const ALL: [Self; 6] =
         [Self::Color, Self::Crop, Self::Cutout, Self::Flip, Self::Scale, Self::Rotate];
+
+    /// Whether it samples the image between its pixels.
+    fn samples(self) -> bool {
+        matches!(self, Self::Scale | Self::Rotate)
+    }
 
     /// Its name in a strategy, e.g. `color`.
     pub fn name(self) -> &'static str {
@@ -76,6 +82,14 @@ impl Strategy {
     /// The members, in [`Augmentation::ALL`]'s order.
     pub fn members(&self) -> &[Augmentation] {
         &self.0
+    }
+    /// The members that each pass over the images makes, where all are made: those that sample between pixels are alone.
+    /// Without members, one pass makes none.
+    pub(crate) fn passes(&self) -> Vec<&[Augmentation]> {
+        match self.0.is_empty() {
+            true => vec![&[]],
+            false => self.0.chunk_by(|a, b| !a.samples() && !b.samples()).collect(),
+        }
     }
 }
 

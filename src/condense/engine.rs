@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     Dataset, Error, Result,
-    augment::Row,
+    augment::{Row, draw_all},
     gpu::{Buffer, Gpu, Readback, Recording, Share, Ticket},
     kernels::{Moves, NetworkKey, Rates},
     rng::{Purpose, Stream},
@@ -257,15 +257,15 @@ impl Engine {
         });
         let rows = match along {
             None => (0..classes).map(row).collect(),
-            // All operations, one after the other.
+            // All of them, pass after pass.
             Some(_) => {
-                let mut rows =
-                    vec![Row::NONE; classes as usize * settings.augment.members().len().max(1)];
+                let passes = settings.augment.passes();
+                let mut rows = vec![Row::NONE; classes as usize * passes.len()];
                 for class in 0..classes {
                     let mut stream = Stream::new(seed, Purpose::Augment, iteration, class);
-                    for (pass, member) in settings.augment.members().iter().enumerate() {
-                        let row = member.draw(&mut stream, size);
-                        rows[pass * classes as usize + class as usize] = row;
+                    for (pass, members) in passes.iter().enumerate() {
+                        rows[pass * classes as usize + class as usize] =
+                            draw_all(members, &mut stream, size);
                     }
                 }
                 rows

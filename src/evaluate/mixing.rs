@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use crate::{
-    augment::{Row, Strategy},
+    augment::{Row, Strategy, draw_all},
     gpu::{Buffer, Gpu, Memory, Recording, Stored, Values},
     kernels::{Augment, AugmentRoom, CutBox, Item, Planes, Shares, Source, cutmix},
     nn::Part,
@@ -17,15 +17,10 @@ const MIXED: f32 = 0.5;
 /// What one network's epoch looks like, image after image.
 #[derive(Debug)]
 pub(super) struct Drawn {
-    /// The rows of each pass over the images: one pass per augmentation.
+    /// The rows of each pass over the images.
     pub passes: Vec<Vec<Row>>,
     /// The place in the epoch of the image that each is mixed with, its box, and the image's own share.
     pub mixes: Vec<(usize, CutBox, f32)>,
-}
-
-/// How many passes a strategy takes.
-pub(super) fn passes(strategy: &Strategy) -> usize {
-    strategy.members().len().max(1)
 }
 
 /// A function of (seed, epoch, network).
@@ -36,11 +31,11 @@ pub(super) fn drawn(
     (seed, epoch, net): (u64, u32, u32),
 ) -> Drawn {
     let mut stream = Stream::new(seed, Purpose::EvaluationAugment, epoch, net);
-    let mut rows = vec![Vec::with_capacity(images); passes(strategy)];
+    let passes = strategy.passes();
+    let mut rows = vec![Vec::with_capacity(images); passes.len()];
     for _ in 0..images {
-        for (pass, rows) in rows.iter_mut().enumerate() {
-            let member = strategy.members().get(pass);
-            rows.push(member.map_or(Row::NONE, |member| member.draw(&mut stream, size)));
+        for (members, rows) in passes.iter().zip(&mut rows) {
+            rows.push(draw_all(members, &mut stream, size));
         }
     }
     let mut stream = Stream::new(seed, Purpose::EvaluationMix, epoch, net);
@@ -232,7 +227,7 @@ mod tests {
 
     #[test]
     fn half_of_the_batches_are_mixed_within_themselves() {
-        let strategy: Strategy = "color_crop".parse().unwrap();
+        let strategy: Strategy = "color_crop_rotate".parse().unwrap();
         let of = |net| drawn((600, 10), &strategy, 28, (5, 3, net));
         let Drawn { passes, mixes } = of(0);
         assert_eq!((passes.len(), passes[1].len(), mixes.len()), (2, 600, 600));

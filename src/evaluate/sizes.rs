@@ -1,9 +1,6 @@
 //! The buffers of an evaluation, each named once for allocating and for counting memory; and how work is cut to fit.
 
-use super::{
-    EvaluationSettings,
-    mixing::{Mixing, passes},
-};
+use super::{EvaluationSettings, mixing::Mixing};
 use crate::{
     Dataset, Gpu, Net, Protocol, Result,
     augment::Row,
@@ -92,7 +89,7 @@ impl<M: Memory> Buffers<M> {
             mixing: mixes.then(|| {
                 let dense = Planes::dense(load.dataset.channels(), load.dataset.size());
                 let sizes = (nets * load.batch(), nets * part);
-                Mixing::room(memory, dense, passes(&load.settings.augment), sizes, &room)
+                Mixing::room(memory, dense, load.settings.augment.passes().len(), sizes, &room)
             }),
             room,
         }

@@ -103,6 +103,7 @@ pub(super) const MEAN_CPU: Kernel = Kernel {
         "shared/planes",
         "shared/team",
         "shared/reduce",
+        "shared/walk",
         "shared/texels",
         "shared/augment",
         "shared/augment_batch",

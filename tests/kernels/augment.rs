@@ -116,6 +116,47 @@ fn operations_that_change_nothing_change_no_bit() {
     assert_eq!(backward(&x, &ops), x);
 }
 
+/// Every set of those that a pass can make together, by rows and by one twin after the other.
+#[test]
+fn several_in_one_pass_follow_one_another() {
+    for (channels, size) in [(1, 7), (1, 28), (2, 12), (3, 20), (3, 32), (4, 14)] {
+        let rng = &mut Rng(size as u64 + 40);
+        let (shift, last) = (Op::crop_limit(size), Op::cutout_limit(size));
+        let kinds = [
+            Op::Color { brightness: 0.3, saturation: 1.7, contrast: 0.6 },
+            Op::Crop { y: -shift, x: shift.min(3) },
+            Op::Cutout { y: last / 3, x: last },
+            Op::Flip,
+        ];
+        let sets: Vec<Vec<Op>> = (0..16)
+            .map(|set| {
+                let kept = |at: usize| if set >> at & 1 == 1 { kinds[at] } else { Op::None };
+                (0..4).map(kept).collect()
+            })
+            .collect();
+        let merged = |set: &Vec<Op>| {
+            set.iter().map(|op| testing::Row::from(*op)).reduce(testing::Row::then).unwrap()
+        };
+        let rows: Vec<_> = sets.iter().map(merged).collect();
+        let of_stage = |at: usize| sets.iter().map(|set| set[at]).collect::<Vec<_>>();
+        let x = images(rng, sets.len(), channels, size);
+        let y = on_all("forward", |gpu| testing::augment_forward(gpu, &x, &rows));
+        let dx = on_all("backward", |gpu| testing::augment_backward(gpu, &x, &rows));
+        let expected =
+            (0..4).fold((&x).into(), |x, at| reference::augment_forward(&x, &of_stage(at)));
+        let back = (0..4)
+            .rev()
+            .fold((&x).into(), |dy, at| reference::augment_backward(&dy, &of_stage(at)));
+        let each = x.values.len() / x.n;
+        for (i, set) in sets.iter().enumerate() {
+            let own = i * each..(i + 1) * each;
+            let what = format!("{channels}×{size}×{size}, {set:?}");
+            assert_close(&what, &y.values[own.clone()], &expected.values[own.clone()], LIMIT);
+            assert_close(&format!("{what}: dx"), &dx.values[own.clone()], &back.values[own], LIMIT);
+        }
+    }
+}
+
 #[test]
 fn textures_between_operations_change_no_bit() {
     for (channels, size, border) in [(1, 4, 2), (1, 28, 2), (2, 12, 2), (3, 32, 0), (3, 64, 0)] {

@@ -57,7 +57,7 @@ pub(super) fn checked_plan<'a>(
                 std: dataset.std().to_vec(),
                 plane: dataset.size() * dataset.size(),
             });
-            let passes = if along { settings.augment.members().len().max(1) } else { 1 };
+            let passes = if along { settings.augment.passes().len() } else { 1 };
             EnginePlan::Embeddings(Box::new(Plan {
                 net: net.program().embedding(),
                 real_counts,

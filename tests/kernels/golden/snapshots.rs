@@ -9,10 +9,13 @@ use super::{
     network::from_names,
     vectors::{Result, SnapshotsCase, SnapshotsStep},
 };
-use crate::reference::{
-    self, Batch,
-    layers::{Training, embed},
-    narrow, widen,
+use crate::{
+    common::{Tolerance, relative_error},
+    reference::{
+        self, Batch,
+        layers::{Training, embed},
+        narrow, widen,
+    },
 };
 
 /// What a step left, at pixels in 0…1.
@@ -47,10 +50,17 @@ impl SnapshotsCase {
 /// The steps, whole and in the smallest pieces, which must not change a bit.
 pub fn match_snapshots(gpu: &Gpu, case: &SnapshotsCase) -> Result<Vec<Snapped>> {
     const AMPLE: u64 = 1 << 30;
-    let whole = run(gpu, case, AMPLE).map_err(|e| e.to_string())?;
+    let whole = run(gpu, case, AMPLE, false).map_err(|e| e.to_string())?;
+    let together = run(gpu, case, AMPLE, true).map_err(|e| e.to_string())?;
+    for (whole, together) in whole.iter().zip(&together) {
+        let error = relative_error(&together.grad, &widen(&whole.grad));
+        if error.is_nan() || error > Tolerance::KERNEL.values {
+            return Err(format!("operations in one pass give another gradient: {error:.1e}"));
+        }
+    }
     let mut budget = 1024;
     let pieces = loop {
-        match run(gpu, case, budget) {
+        match run(gpu, case, budget, false) {
             Err(error) if error.is_usage() && budget < AMPLE => budget *= 2,
             result => break result.map_err(|e| e.to_string())?,
         }
@@ -63,14 +73,20 @@ pub fn match_snapshots(gpu: &Gpu, case: &SnapshotsCase) -> Result<Vec<Snapped>> 
     Ok(whole)
 }
 
-fn run(gpu: &Gpu, case: &SnapshotsCase, budget: u64) -> dm_wgpu::Result<Vec<Snapped>> {
+/// With operations in passes of their own, or all in one, as they can be if none of them samples between pixels.
+fn run(
+    gpu: &Gpu,
+    case: &SnapshotsCase,
+    budget: u64,
+    in_one: bool,
+) -> dm_wgpu::Result<Vec<Snapped>> {
     let settings = SnapshotCase {
         net: case.net.clone(),
         classes: case.classes,
         ipc: case.ipc,
         factor: case.factor,
         batch_real: case.steps[0].real.n / case.classes,
-        passes: case.steps[0].ops.len(),
+        passes: if in_one { 1 } else { case.steps[0].ops.len() },
         alpha: case.alpha,
         lr: case.lr,
         mean: case.mean.clone(),
@@ -82,7 +98,12 @@ fn run(gpu: &Gpu, case: &SnapshotsCase, budget: u64) -> dm_wgpu::Result<Vec<Snap
     let step = |step: &SnapshotsStep| {
         let of = |tensors| from_names(&case.net, tensors).unwrap_or_default();
         let (matching, class) = (of(&step.matching), of(&step.class));
-        let rows: Vec<Row> = step.ops.iter().flatten().map(|op| Row::from(*op)).collect();
+        let mut rows: Vec<Row> = step.ops.iter().flatten().map(|op| Row::from(*op)).collect();
+        if in_one {
+            let of_class = |class: usize| rows[class..].iter().step_by(case.classes).copied();
+            let all = (0..case.classes).filter_map(|class| of_class(class).reduce(Row::then));
+            rows = all.collect();
+        }
         let real = normalised(&step.real.values);
         let (losses, left) = session.step([&matching, &class], &rows, &real)?;
         let raw = |x: f64, mean: f64, std: f64| x * std + mean;
