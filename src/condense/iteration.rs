@@ -47,7 +47,7 @@ pub(crate) struct Plan<'a> {
     pub most_shown: usize,
     /// Images of a class that follow each other in a batch: parts of so many, in which class follows class.
     pub part: usize,
-    /// Operations that each image goes through, one after the other.
+    /// Passes of augmentation that each image goes through, one after the other.
     pub passes: usize,
     /// The network whose cross-entropy counts as well; images are packed then, if only by a factor of 1.
     pub class: Option<ClassPlan>,
@@ -132,7 +132,7 @@ pub(crate) struct Step<'a> {
     pub given: Option<[&'a [Vec<f32>]; 2]>,
     /// Which of the packed images are shown, class after class; empty for those that were shown before, at first all.
     pub shown: &'a [u32],
-    /// One row per class, operation after operation.
+    /// One row per class, pass after pass.
     pub rows: &'a [Row],
     /// Real images of each class.
     pub real_counts: &'a [usize],

@@ -21,7 +21,7 @@ pub struct SnapshotCase {
     pub factor: usize,
     /// Real images per class.
     pub batch_real: usize,
-    /// Operations that each image goes through.
+    /// Passes of augmentation that each image goes through.
     pub passes: usize,
     /// How much the cross-entropy counts.
     pub alpha: f32,
@@ -77,7 +77,7 @@ impl SnapshotSession {
     }
 
     /// One step: the parameters of the network whose embeddings are matched and of the one that recognises, blocks before
-    /// all others; rows of each class, operation after operation; real images, normalised and class-major. The velocity
+    /// all others; rows of each class, pass after pass; real images, normalised and class-major. The velocity
     /// is of pixels in 0…1, all else normalised; the loss is each class's.
     pub fn step(
         &mut self,

@@ -28,7 +28,7 @@ pub(in crate::condense) struct Feed<M: Memory = Gpu> {
     synthetic_items: M::Buffer<Item>,
     /// `None` if synthetic images are stored as networks see them.
     packing: Option<Packing<M>>,
-    /// `None` if images go through one operation only.
+    /// `None` if one pass makes all augmentations of an image.
     later: Option<Later<M>>,
     /// Mean and standard deviation of each channel, of pixels.
     normalise: (Vec<f32>, Vec<f32>),
@@ -61,10 +61,10 @@ struct Packing<M: Memory> {
     images: M::Buffer<f32>,
 }
 
-/// Operations after the first, each on what the one before made of a chunk.
+/// Passes after the first, each over what the one before made of a chunk.
 #[derive(Debug)]
 struct Later<M: Memory> {
-    /// Of each operation, one row per class.
+    /// Of each pass, one row per class.
     rows: Vec<M::Buffer<Row>>,
     /// Images numbered within their chunk.
     real: M::Buffer<Item>,
@@ -119,8 +119,8 @@ impl<M: Memory> Feed<M> {
                 };
                 Later {
                     rows: (1..plan.passes).map(rows).collect(),
-                    real: memory.buffer("real items of later operations", plan.reals()),
-                    synthetic: memory.buffer("synthetic items of later operations", plan.syns()),
+                    real: memory.buffer("real items of later passes", plan.reals()),
+                    synthetic: memory.buffer("synthetic items of later passes", plan.syns()),
                     between: ["images between", "augmented images"]
                         .map(|name| room.between(memory, name, most)),
                 }
@@ -224,7 +224,7 @@ impl Feed {
         self.augmented(gpu, recording, items, source, input, images);
     }
 
-    /// Records all operations on a chunk, the first on what `items` name of the source.
+    /// Records all passes over a chunk, the first on what `items` name of the source.
     fn augmented(
         &self,
         gpu: &Gpu,
