@@ -11,10 +11,12 @@ use crate::{
     golden::{
         engine::first_difference,
         network::{by_names, from_names},
+        snapshots::{match_snapshots, match_snapshots_twin},
+        vectors::{SnapshotsCase, SnapshotsStep},
     },
     images,
     reference::{
-        Batch,
+        Batch, Op,
         layers::{Tensors, Training, embed, measured},
         narrow, widen,
     },
@@ -355,6 +357,58 @@ fn steps_by_frozen_batch_norms_are_their_twins() {
                 }
             };
             assert_eq!(first_difference(&out, &least), None, "{}, {budget} bytes", what("bits"));
+        }
+    }
+}
+
+/// A step along a trajectory, where recognition reads the images that were embedded: in one chunk and in the smallest ones,
+/// with augmentations in one pass and in two.
+#[test]
+fn snapshots_of_any_network_are_their_twins() {
+    let limit = Tolerance::GOLDEN;
+    let (classes, each, factor) = (4, 3, 2);
+    let nets = networks().into_iter().map(net).enumerate();
+    for (i, net) in nets.filter(|(_, net)| !net.has_batch_norm()) {
+        let rng = &mut Rng(70 + i as u64);
+        let shades = |rng: &mut Rng, n: usize| {
+            let mut all = images(rng, n, net.channels(), net.size());
+            all.values.iter_mut().for_each(|value| *value = (0.5 + 0.2 * *value).clamp(0.0, 1.0));
+            all
+        };
+        let color = |contrast| Op::Color { brightness: 0.2, saturation: 1.5, contrast };
+        let mut params = || with_biases(&net, &parameters(rng, &net));
+        let step = SnapshotsStep {
+            matching: params(),
+            class: params(),
+            ops: vec![
+                vec![color(0.6), color(1.2), color(0.8), Op::None],
+                vec![Op::Crop { y: 1, x: 0 }, Op::Cutout { y: 2, x: 3 }, Op::None, Op::Flip],
+            ],
+            real: shades(rng, classes * each),
+            losses: vec![],
+            grad: vec![],
+            syn: vec![],
+            velocity: vec![],
+        };
+        let case = SnapshotsCase {
+            classes,
+            ipc: 1,
+            factor,
+            alpha: 0.7,
+            lr: 0.1,
+            mean: vec![0.45; net.channels()],
+            std: vec![0.25; net.channels()],
+            joint: true,
+            syn0: shades(rng, classes),
+            steps: vec![step],
+            net,
+        };
+        let twin = match_snapshots_twin(&case).remove(0);
+        for gpu in gpus() {
+            let out = match_snapshots(gpu, &case).unwrap().remove(0);
+            let what = |name: &str| format!("network {i}, {}: {name}", gpu.kernels().name());
+            assert_near(&what("losses"), &out.losses, &widen(&twin.losses), limit.values);
+            assert_near(&what("grad"), &out.grad, &widen(&twin.grad), limit.gradients);
         }
     }
 }
