@@ -15,7 +15,6 @@ struct Params {
     // Images of this dispatch: first … first + images of those that are shown.
     first: u32,
     images: u32,
-    // 1: adds to the gradient that is there.
     pad: u32,
 }
 
