@@ -83,7 +83,6 @@ fn what_a_method_has_not_is_refused() {
         ("--method dsa --inner 10001", "0 to 10000"),
         ("--method dsa --distance l2", "possible values: ours, mse, cos"),
         ("--method dsa --lr-net 0", "a number above 0 is needed"),
-        ("--method dsa --net alexnet-bn", "without batch norm"),
     ] {
         let output =
             program(&place).args(words(&format!("--dataset glyphs {asked}"))).output().unwrap();
