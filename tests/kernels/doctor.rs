@@ -147,8 +147,13 @@ fn along_twins(given: &Along) -> Vec<(&'static str, Vec<f64>)> {
             Op::Color { brightness: -0.5, saturation: 0.5, contrast: 1.25 },
         ],
         vec![Op::Crop { y: 1, x: -1 }, Op::Cutout { y: 3, x: 8 }],
+        vec![Op::None, Op::Flip],
+        vec![Op::Scale { x: 1.125, y: 0.875 }, Op::Rotate(0.125)],
     ];
-    assert_eq!(*rows, ops.concat().into_iter().map(testing::Row::from).collect::<Vec<_>>());
+    // One pass makes the first three.
+    let row = |at: usize, class: usize| testing::Row::from(ops[at][class]);
+    let first = |class| row(0, class).then(row(1, class)).then(row(2, class));
+    assert_eq!(*rows, [first(0), first(1), row(3, 0), row(3, 1)]);
     let (mean, std) = (case.mean[0], case.std[0]);
     let raw = |images: &testing::Images| testing::Images {
         values: images.values.iter().map(|value| value * std + mean).collect(),

@@ -53,10 +53,10 @@ pub(super) fn trajectory() -> Result<Task> {
         std: vec![0.25],
     };
     let rows = vec![
-        Row::color(0.25, 1.5, 0.75),
-        Row::color(-0.5, 0.5, 1.25),
-        Row::crop(1, -1),
-        Row::cutout(3, 8),
+        Row::color(0.25, 1.5, 0.75).then(Row::crop(1, -1)),
+        Row::color(-0.5, 0.5, 1.25).then(Row::cutout(3, 8)).then(Row::flip(true)),
+        Row::scale(1.125, 0.875),
+        Row::rotate(0.125),
     ];
     Ok(Task::Along(Box::new(Along {
         case,
