@@ -22,7 +22,7 @@ pub(crate) struct Embedder<M: Memory = Gpu> {
     input: M::Buffer<f32>,
     border: usize,
     blocks: Vec<Block<M>>,
-    /// Those blocks whose planes lie in textures.
+    /// The blocks of a CPU adapter, whose planes lie in textures.
     texels: Option<TexelBlocks<M>>,
     d_input: M::Buffer<f32>,
 }
@@ -62,10 +62,9 @@ impl<M: Memory> Embedder<M> {
                 Kept::Never => 0,
             };
             // The gradient at the embedding is the caller's.
-            let last = b + 1 == net.depth();
-            let within = within(texels.as_ref(), b);
-            let d_images = if last || within { 0 } else { backward_images };
-            let pooled_images = if within { 0 } else { images };
+            let (last, in_texels) = (b + 1 == net.depth(), texels.is_some());
+            let d_images = if last || in_texels { 0 } else { backward_images };
+            let pooled_images = if in_texels && !last { 0 } else { images };
             let planes = |label: &str, images: usize, layout: Planes| {
                 zeros(&format!("{label} {b}"), images * layout.image_len())
             };
@@ -112,12 +111,10 @@ impl Embedder {
         recording: &mut Recording,
         images: usize,
     ) -> Vec<(Buffer<f32>, Planes)> {
-        let of = |b: &Block<Gpu>| (b.pooled.clone(), b.plan.pooled);
-        let mut pooled: Vec<_> = self.blocks.iter().map(of).collect();
-        if let Some(texels) = &self.texels {
-            pooled.splice(texels.plan.blocks(), texels.pooled(gpu, recording, images));
+        match &self.texels {
+            Some(texels) => texels.pooled(gpu, recording, images),
+            None => self.blocks.iter().map(|b| (b.pooled.clone(), b.plan.pooled)).collect(),
         }
-        pooled
     }
 
     /// The embeddings, (N, features).
@@ -140,17 +137,14 @@ impl Embedder {
         keep: bool,
     ) -> Result<()> {
         let mut input = (&self.input, self.blocks[0].plan.input);
+        if let Some(texels) = &self.texels {
+            let last = &self.blocks[self.blocks.len() - 1];
+            let embedding = (&last.pooled, last.plan.pooled);
+            return texels.forward(gpu, recording, weights, input, embedding, batch, keep);
+        }
         for (b, block) in self.blocks.iter().enumerate() {
             let plan = &block.plan;
             let (planes, pooled) = ((&block.planes, plan.planes), (&block.pooled, plan.pooled));
-            if let Some(texels) = self.texels_of(b) {
-                let blocks = texels.plan.blocks();
-                if b + 1 == blocks.end {
-                    texels.forward(gpu, recording, weights, input, pooled, batch, keep)?;
-                    input = pooled;
-                }
-                continue;
-            }
             let forward = if keep { plan.forward_keep } else { plan.forward };
             let own = weights.packed(b, Direction::Forward, forward.packing())?;
             let norm = Norm { affine: weights.affine(b), inv_std: &block.inv_std };
@@ -174,11 +168,6 @@ impl Embedder {
         Ok(())
     }
 
-    /// The kernels of a block whose planes lie in textures.
-    fn texels_of(&self, block: usize) -> Option<&TexelBlocks> {
-        self.texels.as_ref().filter(|texels| texels.plan.blocks().contains(&block))
-    }
-
     /// From the gradient at the embeddings down to the `target`.
     ///
     /// Image i takes row (`first` + i) / `sharing` of `d_embedding`: images of one class share one.
@@ -193,6 +182,10 @@ impl Embedder {
         batch: Batch,
         target: Target<'_>,
     ) -> Result<()> {
+        if let Some(texels) = &self.texels {
+            let given = (d_embedding, (first, sharing));
+            return self.backward_in(texels, gpu, recording, weights, given, batch, target);
+        }
         for (b, block) in self.blocks.iter().enumerate().rev() {
             let plan = &block.plan;
             let planes = (&block.planes, plan.planes);
@@ -211,24 +204,6 @@ impl Embedder {
             // The gradient at the images is computed only where the target asks for it.
             let goes_on = before.is_some() || target.input;
             let (affine, d_affine) = (weights.affine(b), &block.d_affine);
-            if let Some(texels) = self.texels_of(b) {
-                let affines = (affine, d_affine);
-                let given =
-                    texels.norm_backward(gpu, recording, b, d_pooled, affines, batch, sharing);
-                if let Some(gradients) = target.weights {
-                    let (conv, more) = (&gradients.convs[b], gradients.accumulate);
-                    recording.push(texels.weight_gradient(gpu, (b, given), conv, batch, more));
-                    let affines = (&gradients.affines[b], 2 * plan.planes.channels as usize);
-                    gradients.add_up(gpu, recording, d_affine, affines, batch);
-                }
-                if goes_on {
-                    texels.conv_backward(gpu, recording, weights, (b, given), batch)?;
-                    if b == texels.plan.blocks().start {
-                        recording.push(texels.take_d_input(gpu, b, result, batch.images));
-                    }
-                }
-                continue;
-            }
             let (data, weight) = match plan.backward {
                 Backward::Apart { data, weight } => (data, weight),
                 // Theirs are above.
@@ -250,9 +225,37 @@ impl Embedder {
         }
         Ok(())
     }
-}
 
-/// Whether a block leaves its result in a texture, for one that reads it there.
-fn within(plan: Option<&TexelPlan>, block: usize) -> bool {
-    plan.is_some_and(|plan| plan.blocks().contains(&block) && block + 1 < plan.blocks().end)
+    /// The same with planes in textures.
+    #[allow(clippy::too_many_arguments)]
+    fn backward_in(
+        &self,
+        texels: &TexelBlocks,
+        gpu: &Gpu,
+        recording: &mut Recording,
+        weights: &Weights,
+        (d_embedding, sharing): (&Buffer<f32>, (usize, usize)),
+        batch: Batch,
+        target: Target<'_>,
+    ) -> Result<()> {
+        for (b, block) in self.blocks.iter().enumerate().rev() {
+            let d_pooled = (d_embedding, block.plan.d_pooled);
+            let affines = (weights.affine(b), &block.d_affine);
+            let given = texels.norm_backward(gpu, recording, b, d_pooled, affines, batch, sharing);
+            if let Some(gradients) = target.weights {
+                let (conv, more) = (&gradients.convs[b], gradients.accumulate);
+                recording.push(texels.weight_gradient(gpu, (b, given), conv, batch, more));
+                let affines = (&gradients.affines[b], 2 * block.plan.planes.channels as usize);
+                gradients.add_up(gpu, recording, &block.d_affine, affines, batch);
+            }
+            if b > 0 || target.input {
+                texels.conv_backward(gpu, recording, weights, (b, given), batch)?;
+            }
+        }
+        if target.input {
+            let d_input = (&self.d_input, self.blocks[0].plan.d_input);
+            recording.push(texels.take_d_input(gpu, d_input, batch.images));
+        }
+        Ok(())
+    }
 }

@@ -149,11 +149,11 @@ impl Fast {
                 if let Some(dx) = dx {
                     let own =
                         weights.packed_param_texels(op.first_param, way, product.packing())?;
-                    let texels = dx.texels().zip(product.gradient_in_texels());
+                    let texels = dx.texels().filter(|_| product.gradient_apart().is_some());
                     let to = texels.map_or(dx, |_| (&room.dense).into());
                     recording.push(product.backward_data(gpu, dy, own, to, batch));
-                    if let Some((texels, planes)) = texels {
-                        recording.push(to_texels(gpu, (&room.dense, planes), texels, images));
+                    if let Some(texels) = texels {
+                        recording.push(product.gradient_to_texels(gpu, &room.dense, texels, images));
                     }
                 }
             }
@@ -220,11 +220,11 @@ impl<M: Memory> Room<M> {
         };
         let most = |of| all.clone().map(|fast| fast.texels()[of]).max().unwrap_or(0);
         let made = (images * most(2)).max(backward_images * most(3));
-        let planes = all.clone().filter_map(|fast| match fast {
-            Fast::Product(product) => product.gradient_in_texels(),
+        let apart = |fast: &Fast| match fast {
+            Fast::Product(product) => product.gradient_apart(),
             Fast::Haloed(_) | Fast::Texels(_) => None,
-        });
-        let dense = planes.map(|planes| planes.image_len()).max().unwrap_or(0);
+        };
+        let dense = all.clone().filter_map(apart).max().unwrap_or(0);
         let room = || {
             let all = [
                 ("input, texels", images * most(0)),

@@ -1,6 +1,4 @@
-//! The blocks of a network that have kernels for CPU adapters, whose planes lie in textures.
-
-use std::ops::Range;
+//! The blocks of a network on CPU adapters, whose planes lie in textures.
 
 use super::Weights;
 use crate::{
@@ -16,14 +14,13 @@ use crate::{
     },
 };
 
-/// Which blocks these are, if there are any. They follow each other.
+/// Their kernels and planes.
 #[derive(Debug, Clone)]
 pub(super) struct TexelPlan {
-    blocks: Range<usize>,
     /// Whether images come in the texture that the first block reads.
     pub takes_images: bool,
     kernels: Vec<TexelKernel>,
-    /// Of the first of these blocks.
+    /// Of the first block.
     input: Layer,
     /// Of each block's convolution, and what it pools to.
     planes: Vec<Layer>,
@@ -31,29 +28,21 @@ pub(super) struct TexelPlan {
 }
 
 impl TexelPlan {
-    /// Of a network whose blocks are planned like this, and whose images can come in a texture or cannot.
-    pub fn of(plans: &[BlockPlan], in_texels: bool) -> Option<Self> {
+    /// Of a network whose blocks are planned like this, and whose images can come in a texture or cannot. `None` on other
+    /// devices.
+    pub fn of(plans: &[BlockPlan], takes_images: bool) -> Option<Self> {
         let kernel = |plan: &BlockPlan| match plan.forward {
             Forward::Texels(kernel) => Some(kernel),
             _ => None,
         };
-        let start = plans.iter().position(|plan| kernel(plan).is_some())?;
-        // Planes get smaller from block to block, so no block of another kind is between these.
-        let kernels: Vec<_> = plans[start..].iter().map_while(kernel).collect();
-        let blocks = start..start + kernels.len();
+        let kernels = plans.iter().map(kernel).collect::<Option<Vec<_>>>()?;
         let layer = |planes: Planes| Layer {
             channels: planes.channels as usize,
             size: planes.size as usize,
         };
-        let planes: Vec<_> = plans[blocks.clone()].iter().map(|plan| layer(plan.planes)).collect();
+        let planes: Vec<_> = plans.iter().map(|plan| layer(plan.planes)).collect();
         let pooled = planes.iter().map(|planes| planes.pooled()).collect();
-        let takes_images = in_texels && start == 0;
-        let input = layer(plans[start].input);
-        Some(Self { blocks, takes_images, kernels, input, planes, pooled })
-    }
-
-    pub fn blocks(&self) -> Range<usize> {
-        self.blocks.clone()
+        Some(Self { takes_images, kernels, input: layer(plans[0].input), planes, pooled })
     }
 
     /// What a block reads.
@@ -61,14 +50,25 @@ impl TexelPlan {
         i.checked_sub(1).map_or(self.input, |before| self.pooled[before])
     }
 
-    /// Whether the first of these blocks is one that leaves moments on the way back, and not planes.
-    fn has_first(&self) -> bool {
-        matches!(self.kernels[0], TexelKernel::First(_))
+    /// Texels of the planes that one of a block's kernels leaves to another, for so many images forward and backward.
+    fn at_planes(&self, images: usize, backward_images: usize) -> usize {
+        let of = |(kernel, planes): (&TexelKernel, &Layer)| {
+            let images = match kernel {
+                TexelKernel::First(_) => 0,
+                TexelKernel::Small(_) => backward_images,
+                TexelKernel::Any(_) => images,
+            };
+            images * planes.image_len()
+        };
+        self.kernels.iter().zip(&self.planes).map(of).max().unwrap_or(0)
     }
 
-    /// Whether there are blocks that leave the convolution's planes to another kernel: the first are the largest.
-    fn is_wide(&self) -> bool {
-        matches!(self.kernels[0], TexelKernel::Wide(_))
+    /// Texels of an image's moments, of a first block that leaves these on the way back, and not planes.
+    fn moments(&self) -> usize {
+        match self.kernels[0] {
+            TexelKernel::First(_) => MOMENTS * self.planes[0].channels,
+            TexelKernel::Small(_) | TexelKernel::Any(_) => 0,
+        }
     }
 }
 
@@ -102,27 +102,21 @@ impl<M: Memory> TexelBlocks<M> {
         images_of: Option<M::Texels>,
     ) -> Self {
         let texels = |label: &str, i: usize, images: usize, layer: Layer| {
-            (format!("{label} {}, texels", plan.blocks.start + i), images * layer.image_len())
+            (format!("{label} {i}, texels"), images * layer.image_len())
         };
         let each = |label: &str, images: usize, layers: &[Layer]| {
             let all = layers.iter().enumerate();
             all.map(|(i, &layer)| texels(label, i, images, layer)).collect::<Vec<_>>()
         };
-        let at_planes = if plan.is_wide() { images } else { backward_images };
         let inv_std = |(i, planes): (usize, &Layer)| {
-            let label = format!("1/std {}, texels", plan.blocks.start + i);
-            memory.buffer(&label, backward_images * planes.channels)
+            memory.buffer(&format!("1/std {i}, texels"), backward_images * planes.channels)
         };
         let d_input = |i: usize| texels("d input", i, backward_images, plan.input(i));
-        let moments = if plan.has_first() { MOMENTS * plan.planes[0].channels } else { 0 };
-        // The planes of the first block that has them are the largest.
-        let stored = plan.planes.get(usize::from(plan.has_first()));
-        let stored = stored.map_or(0, |planes| planes.image_len());
         let own = if images_of.is_some() { 0 } else { images };
         let fixed = [
             texels("input", 0, own, plan.input),
-            ("planes, texels".into(), at_planes * stored),
-            ("moments, texels".into(), backward_images * moments),
+            ("planes, texels".into(), plan.at_planes(images, backward_images)),
+            ("moments, texels".into(), backward_images * plan.moments()),
         ];
         let pooled = each("pooled", images, &plan.pooled);
         let d_inputs: Vec<_> = (0..=plan.planes.len()).map(d_input).collect();
@@ -159,8 +153,8 @@ impl TexelBlocks {
         Kept { planes: &self.kept[i], inv_std: &self.inv_std[i] }
     }
 
-    /// Records these blocks, from one buffer to another; with `keep`, the values that backward needs are kept. Of blocks that
-    /// take images, `input` is not read.
+    /// Records the blocks, from one buffer to another; with `keep`, the values that backward needs are kept. `input` is not
+    /// read if they take images.
     #[allow(clippy::too_many_arguments)]
     pub fn forward(
         &self,
@@ -177,12 +171,11 @@ impl TexelBlocks {
             recording.push(to_texels(gpu, input, planes, batch.images));
         }
         for (i, kernel) in self.plan.kernels.iter().enumerate() {
-            let block = self.plan.blocks.start + i;
             let (input, lanes) = (self.plan.input(i), kernel.packing().lanes);
             let forward = Direction::Forward;
-            let packed = weights.packed_texels(block, forward, kernel.packing())?;
+            let packed = weights.packed_texels(i, forward, kernel.packing())?;
             let (affine, to) =
-                (weights.affine(block), (&self.pooled[i], self.plan.pooled[i].channels));
+                (weights.affine(i), (&self.pooled[i], self.plan.pooled[i].channels));
             let kept = keep.then(|| self.kept(i));
             let own = match *kernel {
                 TexelKernel::First(first) => {
@@ -193,7 +186,7 @@ impl TexelBlocks {
                         kept.map_or(Finish::Pool(affine), |kept| Finish::Keep(affine, kept));
                     convolve(gpu, lanes, finish, (planes, input), packed, to, batch)
                 }
-                TexelKernel::Wide(_) => {
+                TexelKernel::Any(_) => {
                     let (input, raw) = ((planes, input), (&self.at_planes, to.1));
                     recording.push(convolve(gpu, lanes, Finish::Store, input, packed, raw, batch));
                     let layer = self.plan.planes[i];
@@ -208,8 +201,8 @@ impl TexelBlocks {
     }
 
     /// Records the way back from the gradient at a block's pooled planes to the one at its convolution, which it returns.
-    /// For the last of these blocks, the former is in a buffer, where image i takes the gradient of image
-    /// (`first` + i) / `sharing`.
+    /// For the last block, the former is in a buffer, where image i takes the gradient of image
+    /// (`first` + i) / `sharing`. Others have it from the block behind them.
     #[allow(clippy::too_many_arguments)]
     pub fn norm_backward(
         &self,
@@ -219,24 +212,25 @@ impl TexelBlocks {
         (d_pooled, layout): (&Buffer<f32>, Planes),
         (affine, d_affine): (&Buffer<f32>, &Buffer<f32>),
         batch: Batch,
-        (first, sharing): (usize, usize),
+        sharing: (usize, usize),
     ) -> Gradient<'_> {
-        let i = block - self.plan.blocks.start;
-        let given = &self.d_inputs[i + 1];
-        if block + 1 == self.plan.blocks.end {
+        let given = &self.d_inputs[block + 1];
+        let last = block + 1 == self.plan.kernels.len();
+        let (first, sharing) = if last { sharing } else { (0, 1) };
+        if last {
             let (from, to) = (first / sharing, (first + batch.images - 1) / sharing + 1);
             recording.push(to_texels(gpu, (d_pooled, layout.starting_at(from)), given, to - from));
         }
         let d_pooled = Pooled { planes: given, first_image: first % sharing, sharing };
-        let kept = self.kept(i);
-        let gradient = match self.plan.kernels[i] {
+        let kept = self.kept(block);
+        let gradient = match self.plan.kernels[block] {
             TexelKernel::First(kernels) => {
                 let (planes, moments) = (kept.planes, &self.moments);
                 Gradient::First(FirstGradient { kernels, planes, d_pooled, moments })
             }
-            TexelKernel::Small(_) | TexelKernel::Wide(_) => Gradient::Planes(&self.at_planes),
+            TexelKernel::Small(_) | TexelKernel::Any(_) => Gradient::Planes(&self.at_planes),
         };
-        let (layer, result) = (self.plan.planes[i], (gradient, d_affine));
+        let (layer, result) = (self.plan.planes[block], (gradient, d_affine));
         recording.push(norm_backward(gpu, layer, kept, affine, d_pooled, result, batch));
         gradient
     }
@@ -250,9 +244,8 @@ impl TexelBlocks {
         (block, gradient): (usize, Gradient<'_>),
         batch: Batch,
     ) -> Result<()> {
-        let i = block - self.plan.blocks.start;
-        let (packing, layer) = (self.plan.kernels[i].packing(), self.plan.planes[i]);
-        let to = &self.d_inputs[i];
+        let (packing, layer) = (self.plan.kernels[block].packing(), self.plan.planes[block]);
+        let to = &self.d_inputs[block];
         let packed = |direction| weights.packed_texels(block, direction, packing);
         recording.push(match gradient {
             Gradient::First(first) => {
@@ -261,7 +254,7 @@ impl TexelBlocks {
             }
             Gradient::Planes(planes) => {
                 let (given, packed) = ((planes, layer), packed(Direction::BackwardData)?);
-                let to = (to, self.plan.input(i).channels);
+                let to = (to, self.plan.input(block).channels);
                 convolve(gpu, packing.lanes, Finish::Store, given, packed, to, batch)
             }
         });
@@ -277,23 +270,21 @@ impl TexelBlocks {
         batch: Batch,
         accumulate: bool,
     ) -> Dispatch {
-        let i = block - self.plan.blocks.start;
-        let input = i.checked_sub(1).map_or(&self.images, |before| &self.pooled[before]);
-        let lanes = self.plan.kernels[i].packing().lanes;
-        let input = (input, self.plan.input(i));
-        let given = (gradient, self.plan.planes[i]);
+        let input = block.checked_sub(1).map_or(&self.images, |before| &self.pooled[before]);
+        let lanes = self.plan.kernels[block].packing().lanes;
+        let input = (input, self.plan.input(block));
+        let given = (gradient, self.plan.planes[block]);
         weight_gradient(gpu, lanes, input, given, d_weights, batch, accumulate)
     }
 
-    /// Takes the gradient at what a block reads to a buffer, for other kernels.
+    /// Takes the gradient at what the first block reads to a buffer, for other kernels.
     pub fn take_d_input(
         &self,
         gpu: &Gpu,
-        block: usize,
         to: (&Buffer<f32>, Planes),
         images: usize,
     ) -> Dispatch {
-        from_texels(gpu, &self.d_inputs[block - self.plan.blocks.start], to, images)
+        from_texels(gpu, &self.d_inputs[0], to, images)
     }
 
     /// What the blocks have pooled, in buffers, for the tests.

@@ -31,7 +31,7 @@ pub fn cpu_block(
         true => cpu::FirstBlock::new(lanes, x.channels, x.size).map(TexelKernel::First),
         false => cpu::SmallPlanes::new(lanes, x.size)
             .map(TexelKernel::Small)
-            .or(cpu::WidePlanes::new(lanes, x.size).map(TexelKernel::Wide)),
+            .or(Some(TexelKernel::Any(cpu::AnyPlanes::new(lanes)))),
     };
     let Some(kernel) = kernel else { return Ok(None) };
     let packing = kernel.packing();
@@ -63,7 +63,7 @@ pub fn cpu_block(
                 };
                 cpu::convolve(gpu, lanes, finish, (&input, from), &packed, to, batch)
             }
-            TexelKernel::Wide(_) => {
+            TexelKernel::Any(_) => {
                 let (from, store) = ((&input, from), cpu::Finish::Store);
                 r.push(cpu::convolve(gpu, lanes, store, from, &packed, (&raw, outputs), batch));
                 cpu::norm_forward(gpu, layer, &raw, &affine, &result, kept, batch)
@@ -88,9 +88,7 @@ pub fn cpu_convolution(
     channels: usize,
 ) -> Result<Option<Images>> {
     let Some(lanes) = gpu.caps().texel_lanes() else { return Ok(None) };
-    let small = cpu::SmallPlanes::new(lanes, x.size).map(|small| small.packing());
-    let wide = || cpu::WidePlanes::new(lanes, x.size).map(|wide| wide.packing());
-    let Some(packing) = small.or_else(wide) else { return Ok(None) };
+    let packing = cpu::AnyPlanes::new(lanes).packing();
     let [from, to] = [x.channels, channels].map(|channels| cpu::Layer { channels, size: x.size });
     let (input, result) = (used(gpu, from, x.n)?, used(gpu, to, x.n)?);
     let weights = Buffer::from_slice(gpu, "weights", weights);
@@ -189,7 +187,7 @@ pub fn cpu_norm_backward(
     inv_std: &[f32],
     dy: &Images,
 ) -> Result<Option<Images>> {
-    if gpu.caps().texel_lanes().is_none() || !matches!(normalised.size, 4 | 8 | 16 | 32 | 64) {
+    if gpu.caps().texel_lanes().is_none() {
         return Ok(None);
     }
     let &Images { n, channels, size, .. } = normalised;
@@ -252,10 +250,11 @@ fn texels(gpu: &Gpu, label: &str, len: usize) -> Texels {
 
 /// A layer whose texels, and the buffer in which kernels write them, hold what other work left there.
 fn used(gpu: &Gpu, layer: cpu::Layer, n: usize) -> Result<Texels> {
-    let texels = texels(gpu, "planes", n * layer.image_len());
-    let even = cpu::Layer { channels: layer.channels.next_multiple_of(2), ..layer };
-    let values = vec![f32::NAN; n * even.values()];
-    upload(gpu, &Images { values, n, channels: even.channels, size: even.size }, &texels)?;
+    // As planes of four texels, so that the ends of rows hold something as well.
+    let planes = (n * layer.image_len()).div_ceil(4).next_multiple_of(2);
+    let texels = texels(gpu, "planes", 4 * planes);
+    let values = vec![f32::NAN; 16 * planes];
+    upload(gpu, &Images { values, n: 1, channels: planes, size: 4 }, &texels)?;
     Ok(texels)
 }
 

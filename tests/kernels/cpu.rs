@@ -146,13 +146,14 @@ fn cpus() -> impl Iterator<Item = &'static Gpu> {
 proptest! {
     #![proptest_config(cases(8))]
 
+    /// Workgroups have several whole planes, or one, or a part; rows end within a texel or with it.
     #[test]
-    fn small_planes_match_the_twin(
+    fn planes_of_any_size_match_the_twin(
         per_net in prop::sample::select(vec![1usize, 2, 3, 9]),
         nets in 1usize..3,
         inputs in prop::sample::select(vec![1usize, 2, 3, 8, 17]),
         outputs in prop::sample::select(vec![1usize, 3, 8, 17]),
-        size in prop::sample::select(vec![4usize, 8, 16]),
+        size in prop_oneof![prop::sample::select(vec![4usize, 8, 16]), 2usize..=22],
         seed: u64,
     ) {
         let shape = Shape { per_net, nets, inputs, outputs, size };
@@ -165,12 +166,20 @@ proptest! {
     }
 }
 
-/// Planes that take several workgroups.
+/// Planes that take several workgroups, of rows or of both rows and columns.
 #[test]
-fn wide_planes_match_the_twin() {
-    for (per_net, nets, inputs, outputs, size) in
-        [(1, 1, 3, 1, 64), (2, 2, 1, 9, 32), (1, 1, 8, 17, 32), (1, 2, 5, 3, 64)]
-    {
+fn large_planes_match_the_twin() {
+    for (per_net, nets, inputs, outputs, size) in [
+        (2, 2, 1, 9, 32),
+        (1, 1, 8, 17, 32),
+        (1, 1, 3, 1, 64),
+        (1, 2, 5, 3, 64),
+        (2, 1, 3, 5, 27),
+        (1, 2, 2, 3, 33),
+        (1, 1, 3, 9, 48),
+        (1, 1, 2, 2, 67),
+        (1, 1, 2, 3, 96),
+    ] {
         let shape = Shape { per_net, nets, inputs, outputs, size };
         for gpu in cpus() {
             let rng = &mut Rng(6);
@@ -202,7 +211,8 @@ fn first_blocks_match_the_twin() {
 fn nan_in_one_image_spoils_no_other() {
     // Several images share a workgroup, and rows of one have neighbours in another.
     for gpu in cpus() {
-        for (size, first) in [(4, false), (8, false), (16, false), (32, true), (32, false)] {
+        let sizes = [3, 4, 5, 8, 11, 16, 27, 32].map(|size| (size, false));
+        for (size, first) in sizes.into_iter().chain([(32, true)]) {
             let rng = &mut Rng(5);
             let mut x = images(rng, 4, 3, size);
             let weights = rng.weights(9, 3);
@@ -230,7 +240,9 @@ fn nan_in_one_image_spoils_no_other() {
 fn norms_of_odd_numbers_of_channels_go_backward_as_their_twin() {
     let rng = &mut Rng(5);
     for gpu in gpus() {
-        for (n, channels, size) in [(3, 1, 4), (2, 5, 8), (1, 17, 16), (2, 3, 32), (1, 1, 64)] {
+        let shapes = [(3, 1, 4), (2, 5, 8), (1, 17, 16), (2, 3, 32), (1, 1, 64)];
+        let odd = [(2, 3, 2), (3, 1, 3), (2, 5, 7), (1, 3, 9), (2, 1, 10), (1, 2, 12), (1, 3, 27)];
+        for (n, channels, size) in shapes.into_iter().chain(odd) {
             let x = images(rng, n, channels, size);
             let (_, normalised, inv_std) = testing::norm_relu_pool_forward(gpu, &x).unwrap();
             let dy = images(rng, n, channels, size / 2);

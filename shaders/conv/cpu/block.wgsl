@@ -7,8 +7,8 @@
 // subgroupShuffle brings each of the six values to all lanes, which multiply it by the weights of their own
 // channel. Two input channels per turn: their products are added before they meet the sum. A plane of 256
 // pixels takes two loops over the channels, because the text would outgrow the cache of instructions; rows
-// that both reach are added behind them. Of larger planes a workgroup has some rows, and reads those above and
-// below too: there the convolution is all it can do.
+// that both reach are added behind them. Of other large planes a workgroup has a part, and reads what is around
+// it too: there the convolution is all it can do.
 
 @group(0) @binding(1) var input: texture_storage_2d<rgba32float, read>;
 // Two channels per turn, as pack_winograd.wgsl leaves them.
@@ -28,12 +28,17 @@
 // (images, outputs).
 @group(0) @binding(6) var<storage, read_write> inv_std: array<f32>;
 {% endif %}
-{# vec4f of a row and of a plane; rows of the result and of the input in a loop; loads of a lane for those. #}
-{% set quads = size // 4 %}
+{# vec4f of a row and of a plane, and how many parts these are; rows that a loop reads, and vec4f of each; loads of a #}
+{# lane for those. #}
+{% set quads = (size + 3) // 4 %}
 {% set plane = size * quads %}
+{% set across = (quads + columns - 1) // columns %}
+{% set parts = (size + rows * bands - 1) // (rows * bands) * across %}
 {% set beyond = 1 if parts > 1 else 0 %}
+{% set aside = 1 if across > 1 else 0 %}
 {% set seen = rows + 2 * beyond %}
-{% set loads = (images * seen * quads + lanes - 1) // lanes %}
+{% set row = columns + 2 * aside %}
+{% set loads = (images * seen * row + lanes - 1) // lanes %}
 {# The weight of input channel u of a turn, row of taps t, product i. #}
 {% macro weight(u, t, i) %}
 {% set at = 18 * u + 6 * t + i %}
@@ -49,7 +54,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
     let flat = flat_group(group);
     let block = flat % blocks;
 {% if parts > 1 %}
-    let first_row = flat / blocks % {{ parts }}u * {{ rows }}u;
+    let part = flat / blocks % {{ parts }}u;
+    let first_row = part / {{ across }}u * {{ rows }}u;
+{% if across > 1 %}
+    let first_column = part % {{ across }}u * {{ columns }}u;
+{% endif %}
     let number = flat / blocks / {{ parts }}u;
 {% else %}
     let number = flat / blocks;
@@ -72,16 +81,23 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
 {% set stop = start + seen %}
 {% set top = [start - 1, 0]|max %}
 {% set bottom = rows if parts > 1 else [stop + 1, size]|min %}
-{% for image in range(images) %}{% for y in range(top, bottom) %}{% for g in range(quads) %}{% for i in range(6) %}
+{% for image in range(images) %}{% for y in range(top, bottom) %}{% for g in range(columns) %}{% for i in range(6) %}
     var a{{ band }}_{{ image }}_{{ y }}_{{ g }}_{{ i }} = 0.0;
 {% endfor %}{% endfor %}{% endfor %}{% endfor %}
     {
 {% for load in range(loads) %}
 {% if parts > 1 %}
-        let y{{ load }} = first_row + ({{ load * lanes }}u + lane) / {{ quads }}u;
+        let y{{ load }} = first_row + ({{ load * lanes }}u + lane) / {{ row }}u;
+{% if across > 1 %}
+        let x{{ load }} = first_column + ({{ load * lanes }}u + lane) % {{ row }}u;
+        let inside{{ load }} = y{{ load }} > 0u && y{{ load }} <= {{ size }}u && x{{ load }} > 0u && x{{ load }} <= {{ quads }}u;
+        var at{{ load }} = first * inputs * {{ plane }}u + clamp(x{{ load }}, 1u, {{ quads }}u) - 1u
+            + (clamp(y{{ load }}, 1u, {{ size }}u) - 1u) * {{ quads }}u;
+{% else %}
         let inside{{ load }} = y{{ load }} > 0u && y{{ load }} <= {{ size }}u;
         var at{{ load }} = first * inputs * {{ plane }}u + ({{ load * lanes }}u + lane) % {{ quads }}u
             + (clamp(y{{ load }}, 1u, {{ size }}u) - 1u) * {{ quads }}u;
+{% endif %}
 {% elif bands == 1 %}
         // Surplus images repeat the last, and are not stored.
         let of{{ load }} = min(first + ({{ load * lanes }}u + lane) / {{ plane }}u, end - 1u);
@@ -101,14 +117,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
             let v{{ n }} = {{ "select(vec4f(), " if parts > 1 }}textureLoad(input, texel(at{{ load }} + {{ u * plane }}u)){{ ", inside" ~ load ~ ")" if parts > 1 }};
 {% endfor %}
 {% for load in range(loads) %}
-            let t{{ u }}_{{ load }} = transformed({{ beside("v" ~ u ~ "_", load, lanes, quads) }});
+            let t{{ u }}_{{ load }} = transformed({{ beside("v" ~ u ~ "_", load, loads, lanes, row, aside == 1) }});
 {% endfor %}{% endfor %}
-{% for image in range(images) %}{% for i in range(6) %}{% for g in range(quads) %}
+{% for image in range(images) %}{% for i in range(6) %}{% for g in range(columns) %}
             {
 {% for y in range(top, bottom) %}
 {# A row of the result needs three of the input, of which those before have brought two. They count from the one above. #}
 {% for r in range(y - 1 if y == top else y + 1, y + 2) if start <= r and r < stop %}
-{% set at = (image * seen + r - start) * quads + g %}
+{% set at = (image * seen + r - start) * row + g + aside %}
 {% for u in range(2) %}
                 let b{{ u }}_{{ r + 1 }} = subgroupShuffle(t{{ u }}_{{ at // lanes }}.p{{ i }}, {{ at % lanes }}u);
 {% endfor %}{% endfor %}
@@ -144,15 +160,26 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
 {% for image in range(images) %}
     if first + {{ image }}u < end {
         let plane = (first + {{ image }}u) * padded(outputs) + k;
-{% for y in range(rows * bands) %}{% for g in range(quads) %}
+{% for y in range(rows * bands) %}{% for g in range(columns) %}
 {% set sum = "a" ~ (y // rows) ~ "_" ~ image ~ "_" ~ y ~ "_" ~ g ~ "_" %}
         let o{{ y }}_{{ g }} = convolved(
 {%- for i in range(6) %}{{ sum }}{{ i }}{{ ", " if not loop.last }}{% endfor %});
 {% endfor %}{% endfor %}
 {% if finish in ["store", "bias"] %}
-        let at = plane * {{ plane }}u{{ " + first_row * " ~ quads ~ "u" if parts > 1 }};
-{% for y in range(rows * bands) %}{% for g in range(quads) %}
-        result[at + {{ y * quads + g }}u] = o{{ y }}_{{ g }}{{ " + own_bias" if finish == "bias" }};
+        let at = plane * {{ plane }}u{{ " + first_row * " ~ quads ~ "u" if parts > 1 }}{{ " + first_column" if across > 1 }};
+{% for y in range(rows * bands) %}{% for g in range(columns) %}
+{# Parts at the lower and right edges may reach beyond the plane, and the last vec4f of a row beyond its end. #}
+{% set o = "o" ~ y ~ "_" ~ g ~ (" + own_bias" if finish == "bias" else "") %}
+{% if size % 4 and (g + 1 == quads or across > 1) %}
+{% set o = "up_to_end(" ~ o ~ ", " ~ ("first_column + " if across > 1 else "") ~ g ~ "u, " ~ size ~ "u)" %}
+{% endif %}
+{% if size % rows or quads % columns %}
+        if {{ "first_row + " ~ y ~ "u < " ~ size ~ "u" if size % rows }}{{ " && " if size % rows and quads % columns }}{{ "first_column + " ~ g ~ "u < " ~ quads ~ "u" if quads % columns }} {
+            result[at + {{ y * quads + g }}u] = {{ o }};
+        }
+{% else %}
+        result[at + {{ y * quads + g }}u] = {{ o }};
+{% endif %}
 {% endfor %}{% endfor %}
 {% else %}
         var sum = o0_0;
@@ -178,15 +205,15 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
             inv_std[(first + {{ image }}u) * outputs + k] = sigma;
         }
 {% endif %}
-{% for i in range(plane // 4) %}
-{% set y = 2 * i // quads * 2 %}{% set g = 2 * i % quads %}
-{% set y_next = (2 * i + 1) // quads * 2 %}{% set g_next = (2 * i + 1) % quads %}
+{% set across = (quads + 1) // 2 %}
+{% for y in range(0, size, 2) %}{% for g in range(0, quads, 2) %}
+{% set i = y // 2 * across + g // 2 %}
         let p{{ i }} = vec4f(
             pooled(n{{ y }}_{{ g }}, n{{ y + 1 }}_{{ g }}, weight_bias),
-            pooled(n{{ y_next }}_{{ g_next }}, n{{ y_next + 1 }}_{{ g_next }}, weight_bias),
+            {{ "pooled(n" ~ y ~ "_" ~ (g + 1) ~ ", n" ~ (y + 1) ~ "_" ~ (g + 1) ~ ", weight_bias)" if g + 1 < quads else "vec2f()" }},
         );
-        result[plane * {{ plane // 4 }}u + {{ i }}u] = 0.125 * p{{ i }};
-{% endfor %}
+        result[plane * {{ size // 2 * across }}u + {{ i }}u] = 0.125 * p{{ i }};
+{% endfor %}{% endfor %}
 {% endif %}
     }
 {% endfor %}

@@ -15,14 +15,26 @@
 @group(0) @binding(6) var<storage, read_write> d_affine: array<vec2f>;
 
 const SIZE = {{ size }}u;
-const QUADS = SIZE / 4u;
+const QUADS = (SIZE + 3u) / 4u;
 const PLANE = SIZE * QUADS;
+// Of pooled planes.
+const POOLED = SIZE / 2u;
+const POOLED_QUADS = (POOLED + 3u) / 4u;
+const POOLED_PLANE = POOLED * POOLED_QUADS;
 
 // The gradient at the two averages that four values of a plane are part of.
 fn averages(pooled: u32, place: u32) -> vec2f {
-    let two = place / QUADS / 2u * (SIZE / 2u) + place % QUADS * 2u;
-    let four = textureLoad(d_pooled, texel(pooled + two / 4u));
-    return select(four.xy, four.zw, two % 4u == 2u);
+    let y = place / QUADS / 2u;
+    let g = place % QUADS;
+{% if size % 8 %}
+    // Surplus rows and columns are in no window.
+    let is_any = y < POOLED && g / 2u < POOLED_QUADS;
+    let at = select(0u, y * POOLED_QUADS + g / 2u, is_any);
+    let four = select(vec4f(), textureLoad(d_pooled, texel(pooled + at)), is_any);
+{% else %}
+    let four = textureLoad(d_pooled, texel(pooled + y * POOLED_QUADS + g / 2u));
+{% endif %}
+    return select(four.xy, four.zw, g % 2u == 1u);
 }
 
 @compute @workgroup_size(64)
@@ -35,7 +47,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     }
     let k = flat % outputs;
     let plane = (image * padded(outputs) + k) * PLANE;
-    let pooled = (pooled_plane(image) + k) * (PLANE / 4u);
+    let pooled = (pooled_plane(image) + k) * POOLED_PLANE;
     let weight_bias = affine[image / params.images_per_net * outputs + k];
     var sums = vec4f();
     var products = vec4f();
@@ -56,7 +68,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
 {% else %}
     for (var place = 0u; place < PLANE; place++) {
         let v = textureLoad(planes, texel(plane + place));
-        result[plane + place] = at_convolution(v, averages(pooled, place), m);
+        var gradient = at_convolution(v, averages(pooled, place), m);
+{% if size % 4 %}
+        gradient = up_to_end(gradient, place % QUADS, SIZE);
+{% endif %}
+        result[plane + place] = gradient;
     }
     // Of an odd number of channels, a plane of zeros is added.
     if k + 1u == outputs && padded(outputs) > outputs {

@@ -15,9 +15,13 @@
 {% endif %}
 
 const SIZE = {{ size }}u;
-const QUADS = SIZE / 4u;
+const QUADS = (SIZE + 3u) / 4u;
 const PLANE = SIZE * QUADS;
 const COUNT = f32(SIZE * SIZE);
+// Of pooled planes.
+const POOLED = SIZE / 2u;
+const POOLED_QUADS = (POOLED + 3u) / 4u;
+const POOLED_PLANE = POOLED * POOLED_QUADS;
 
 fn total(v: vec4f) -> f32 {
     return (v.x + v.y) + (v.z + v.w);
@@ -46,7 +50,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     for (var y = 0u; y < SIZE; y++) {
         var row = vec4f();
         for (var g = 0u; g < QUADS; g++) {
-            let d = textureLoad(raw, texel(plane * PLANE + y * QUADS + g)) - mean;
+            var d = textureLoad(raw, texel(plane * PLANE + y * QUADS + g)) - mean;
+{% if size % 4 %}
+            d = up_to_end(d, g, SIZE);
+{% endif %}
             row += d * d;
         }
         squares += row;
@@ -56,21 +63,53 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
 {% if finish == "keep" %}
     inv_std[flat] = sigma;
 {% endif %}
-    for (var y = 0u; y < SIZE / 2u; y++) {
+    for (var y = 0u; y < SIZE; y += 2u) {
         for (var g = 0u; g < QUADS; g += 2u) {
-            let at = plane * PLANE + 2u * y * QUADS + g;
-            let a = (textureLoad(raw, texel(at)) - mean) * sigma;
-            let b = (textureLoad(raw, texel(at + 1u)) - mean) * sigma;
-            let c = (textureLoad(raw, texel(at + QUADS)) - mean) * sigma;
-            let d = (textureLoad(raw, texel(at + QUADS + 1u)) - mean) * sigma;
+            let at = plane * PLANE + y * QUADS + g;
+{% if size % 8 %}
+            // Nothing is read beyond a plane whose edges cut through these four.
+            let right = g + 1u < QUADS;
+            let below = y + 1u < SIZE;
+            let at_b = select(at, at + 1u, right);
+            let at_c = select(at, at + QUADS, below);
+            let at_d = select(at, at + QUADS + 1u, right && below);
+{% else %}
+            let at_b = at + 1u;
+            let at_c = at + QUADS;
+            let at_d = at + QUADS + 1u;
+{% endif %}
+            var a = (textureLoad(raw, texel(at)) - mean) * sigma;
+            var b = (textureLoad(raw, texel(at_b)) - mean) * sigma;
+            var c = (textureLoad(raw, texel(at_c)) - mean) * sigma;
+            var d = (textureLoad(raw, texel(at_d)) - mean) * sigma;
+{% if size % 4 %}
+            a = up_to_end(a, g, SIZE);
+            b = up_to_end(b, g + 1u, SIZE);
+            c = up_to_end(c, g, SIZE);
+            d = up_to_end(d, g + 1u, SIZE);
+{% endif %}
 {% if finish == "keep" %}
             planes[at] = a;
-            planes[at + 1u] = b;
-            planes[at + QUADS] = c;
-            planes[at + QUADS + 1u] = d;
+{% for own, condition in [("b", "right"), ("c", "below"), ("d", "right && below")] %}
+{% if size % 8 %}
+            if {{ condition }} {
+                planes[at_{{ own }}] = {{ own }};
+            }
+{% else %}
+            planes[at_{{ own }}] = {{ own }};
 {% endif %}
-            let four = vec4f(pooled(a, c, weight_bias), pooled(b, d, weight_bias));
-            result[plane * (PLANE / 4u) + y * (QUADS / 2u) + g / 2u] = 0.125 * four;
+{% endfor %}
+{% endif %}
+            let four = 0.125 * vec4f(pooled(a, c, weight_bias), pooled(b, d, weight_bias));
+            let to = plane * POOLED_PLANE + y / 2u * POOLED_QUADS + g / 2u;
+{% if size % 8 %}
+            // Surplus rows and columns are in no window.
+            if y / 2u < POOLED && g / 2u < POOLED_QUADS {
+                result[to] = up_to_end(four, g / 2u, POOLED);
+            }
+{% else %}
+            result[to] = four;
+{% endif %}
         }
     }
     // Of an odd number of channels, a plane of zeros is added.
@@ -80,7 +119,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
             planes[at] = vec4f();
         }
 {% endif %}
-        for (var at = (plane + 1u) * (PLANE / 4u); at < (plane + 2u) * (PLANE / 4u); at++) {
+        for (var at = (plane + 1u) * POOLED_PLANE; at < (plane + 2u) * POOLED_PLANE; at++) {
             result[at] = vec4f();
         }
     }

@@ -1,5 +1,5 @@
-// The parameters of the kernels for CPU adapters. Their planes are dense and lie in textures, channel after channel, an
-// even number per image: of an odd number of channels, a plane of zeros is added.
+// The parameters of the kernels for CPU adapters. Their planes lie in textures, channel after channel, an even number per
+// image: of an odd number of channels, a plane of zeros is added. Rows begin with a texel, and end with zeros if need be.
 
 struct Params {
     // Channels of what a kernel reads and of what it makes.
@@ -18,6 +18,11 @@ struct Params {
 }
 
 @group(0) @binding(0) var<storage, read> params: Params;
+
+// Number g of the texels of a row of so many values: those that are part of it, and zeros.
+fn up_to_end(v: vec4f, g: u32, size: u32) -> vec4f {
+    return select(vec4f(), v, 4u * g + vec4u(0u, 1u, 2u, 3u) < vec4u(size));
+}
 
 // Channels of an image, of which there are an even number.
 fn padded(channels: u32) -> u32 {

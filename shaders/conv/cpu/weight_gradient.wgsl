@@ -3,9 +3,10 @@
 // kernels/template.rs writes out because drivers do not reliably unroll.
 //
 // A workgroup is one subgroup, with {{ inputs }} input channels, and {{ outs }} output channels per lane, of one network.
-// It goes through the images in strips of {{ rows }} rows. A lane loads and transforms the gradient in its own channels'
-// strip; the pixels of the input are loaded by all lanes together, four each, with the rows above and below, and reach
-// all lanes by subgroupShuffle. Each strip is summed by itself, then added: that rounds less than one long sum.
+// It goes through the images in parts of {{ rows }} rows and {{ 4 * columns }} columns. A lane loads and transforms the
+// gradient in its own channels' part; the pixels of the input are loaded by all lanes together, four each, with those
+// around, and reach all lanes by subgroupShuffle. Each part is summed by itself, then added: that rounds less than one
+// long sum.
 
 {% if not moments %}
 // The gradient at the planes that the convolution makes.
@@ -15,14 +16,17 @@
 @group(0) @binding({{ 4 if moments else 2 }}) var input: texture_storage_2d<rgba32float, read>;
 // (nets, outputs, inputs, 3, 3).
 @group(0) @binding({{ 5 if moments else 3 }}) var<storage, read_write> d_weights: array<f32>;
-{# vec4f of a row and of a plane; strips of a plane; rows that a strip reads, from the one above it. #}
-{% set quads = size // 4 %}
+{# vec4f of a row and of a plane, and how many parts these are; rows that a part reads, and vec4f of each. #}
+{% set quads = (size + 3) // 4 %}
 {% set plane = size * quads %}
-{% set strips = size // rows %}
-{% set above = 1 if strips > 1 else 0 %}
+{% set across = (quads + columns - 1) // columns %}
+{% set parts = (size + rows - 1) // rows * across %}
+{% set above = 1 if parts > 1 else 0 %}
+{% set aside = 1 if across > 1 else 0 %}
 {% set seen = rows + 2 * above %}
-{# vec4f of the input in a strip, of a channel and of all; loads of a lane for those. #}
-{% set of_channel = images * seen * quads %}
+{% set row = columns + 2 * aside %}
+{# vec4f of the input in a part, of a channel and of all; loads of a lane for those. #}
+{% set of_channel = images * seen * row %}
 {% set loads = (inputs * of_channel + lanes - 1) // lanes %}
 
 @compute @workgroup_size({{ lanes }})
@@ -49,9 +53,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
 {% for load in range(loads) %}
     let number{{ load }} = {{ load * lanes }}u + lane;
     let c{{ load }} = min(first_c + number{{ load }} / {{ of_channel }}u, inputs - 1u);
-    let image{{ load }} = number{{ load }} % {{ of_channel }}u / {{ seen * quads }}u;
-    let row{{ load }} = number{{ load }} % {{ seen * quads }}u / {{ quads }}u;
-    let place{{ load }} = c{{ load }} * {{ plane }}u + row{{ load }} * {{ quads }}u + number{{ load }} % {{ quads }}u;
+    let image{{ load }} = number{{ load }} % {{ of_channel }}u / {{ seen * row }}u;
+    let row{{ load }} = number{{ load }} % {{ seen * row }}u / {{ row }}u;
+    let column{{ load }} = number{{ load }} % {{ row }}u;
+    let place{{ load }} = c{{ load }} * {{ plane }}u + row{{ load }} * {{ quads }}u + column{{ load }};
 {% endfor %}
 {% for o in range(outs) %}{% for c in range(inputs) %}{% for t in range(3) %}{% for i in range(6) %}
     var a{{ o }}_{{ c }}_{{ t }}_{{ i }} = 0.0;
@@ -61,11 +66,18 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
         let m{{ o }} = moments_of(image, k{{ o }});
         let pooled{{ o }} = (pooled_plane(image) + k{{ o }}) * {{ plane // 4 }}u;
 {% endfor %}
-{% if strips > 1 %}
-        for (var strip = 0u; strip < {{ strips }}u; strip++) {
+{% if across > 1 %}
+        for (var part = 0u; part < {{ parts }}u; part++) {
+            let first_row = part / {{ across }}u * {{ rows }}u;
+            let first_column = part % {{ across }}u * {{ columns }}u;
+{% elif parts > 1 %}
+        for (var first_row = 0u; first_row < {{ size }}u; first_row += {{ rows }}u) {
 {% else %}
         {
-            let strip = 0u;
+            let first_row = 0u;
+{% endif %}
+{% if parts > 1 %}
+            let of_part = first_row * {{ quads }}u{{ " + first_column" if across > 1 }};
 {% endif %}
 {% for o in range(outs) %}{% for image in range(images) %}
 {% set d_image = "d_image" ~ o ~ "_" ~ image %}
@@ -75,14 +87,21 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
 {% endif %}
             let {{ d_image }} = (min(image + {{ image }}u, end - 1u) * padded(outputs) + k{{ o }}) * {{ plane }}u;
 {% else %}
-            let {{ d_image }} = (image * padded(outputs) + k{{ o }}) * {{ plane }}u + strip * {{ rows * quads }}u;
+            let {{ d_image }} = (image * padded(outputs) + k{{ o }}) * {{ plane }}u{{ " + of_part" if parts > 1 }};
 {% endif %}
 {% for pair in range(rows * quads // 4 if moments else 0) %}
-            let averages{{ o }}_{{ pair }} = textureLoad(d_pooled, texel(pooled{{ o }} + strip * {{ rows * quads // 4 }}u + {{ pair }}u));
+            let averages{{ o }}_{{ pair }} = textureLoad(d_pooled, texel(pooled{{ o }} + first_row * {{ quads // 4 }}u + {{ pair }}u));
 {% endfor %}
-{% for y in range(rows) %}{% for g in range(quads) %}
+{% for y in range(rows) %}{% for g in range(columns) %}
 {% set n = o ~ "_" ~ image ~ "_" ~ y ~ "_" ~ g %}
 {% set load = "textureLoad(" ~ ("planes" if moments else "d_planes") ~ ", texel(" ~ d_image ~ " + " ~ (y * quads + g) ~ "u))" %}
+{# Parts at the lower and right edges may reach beyond the plane. #}
+{% if parts > 1 and (size % rows or quads % columns) %}
+{% if o == 0 %}
+            let within{{ y }}_{{ g }} = first_row + {{ y }}u < {{ size }}u{{ " && first_column + " ~ g ~ "u < " ~ quads ~ "u" if across > 1 }};
+{% endif %}
+{% set load = "select(vec4f(), " ~ load ~ ", within" ~ y ~ "_" ~ g ~ ")" %}
+{% endif %}
 {% if moments %}
 {% set averages = "averages" ~ o ~ "_" ~ (y // 2 * quads + g) // 2 ~ (".zw" if g % 2 else ".xy") %}
             let d{{ n }} = at_products(at_convolution({{ load }}, {{ averages }}, m{{ o }}));
@@ -99,13 +118,16 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
             let of{{ load }} = image * padded(inputs) * {{ plane }}u;
 {% endif %}
 {% if above %}
-            // Rows count from the one above the strip.
-            let y{{ load }} = strip * {{ rows }}u + row{{ load }};
-            let inside{{ load }} = y{{ load }} > 0u && y{{ load }} <= {{ size }}u;
-            let shifted{{ load }} = select({{ quads }}u, place{{ load }} + strip * {{ rows * quads }}u, inside{{ load }});
+            // Rows count from the one above the part{{ ", columns from the one beside it" if aside }}.
+            let y{{ load }} = first_row + row{{ load }};
+{% if aside %}
+            let x{{ load }} = first_column + column{{ load }};
+{% endif %}
+            let inside{{ load }} = y{{ load }} > 0u && y{{ load }} <= {{ size }}u{{ " && x" ~ load ~ " > 0u && x" ~ load ~ " <= " ~ quads ~ "u" if aside }};
+            let shifted{{ load }} = select({{ quads + aside }}u, place{{ load }} + of_part, inside{{ load }});
             let v{{ load }} = select(
                 vec4f(),
-                textureLoad(input, texel(of{{ load }} + shifted{{ load }} - {{ quads }}u)),
+                textureLoad(input, texel(of{{ load }} + shifted{{ load }} - {{ quads + aside }}u)),
                 inside{{ load }},
             );
 {% else %}
@@ -113,14 +135,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
 {% endif %}
 {% endfor %}
 {% for load in range(loads) %}
-            let t{{ load }} = transformed({{ beside("v", load, lanes, quads) }});
+            let t{{ load }} = transformed({{ beside("v", load, loads, lanes, row, aside == 1) }});
 {% endfor %}
 {% for c in range(inputs) %}{% for i in range(6) %}
             {
-{% for image in range(images) %}{% for g in range(quads) %}
+{% for image in range(images) %}{% for g in range(columns) %}
 {% set n = image ~ "_" ~ g %}
 {% for r in range(seen) %}
-{% set at = ((c * images + image) * seen + r) * quads + g %}
+{% set at = ((c * images + image) * seen + r) * row + g + aside %}
                 let b{{ n }}_{{ r }} = subgroupShuffle(t{{ at // lanes }}.p{{ i }}, {{ at % lanes }}u);
 {% endfor %}
 {% for o in range(outs) %}{% for t in range(3) %}
@@ -131,7 +153,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
 {% endfor %}{% endfor %}{% endfor %}{% endfor %}
 {% for o in range(outs) %}{% for t in range(3) %}
                 a{{ o }}_{{ c }}_{{ t }}_{{ i }} +=
-{%- for image in range(images) %}{% for g in range(quads) %}
+{%- for image in range(images) %}{% for g in range(columns) %}
 {{ " " if image + g == 0 else " + " }}s{{ o }}_{{ t }}_{{ image }}_{{ g }}
 {%- endfor %}{% endfor %};
 {% endfor %}{% endfor %}

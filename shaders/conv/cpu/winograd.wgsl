@@ -71,15 +71,24 @@ fn at_pixels(m0: f32, m1: f32, m2: f32, m3: f32, m4: f32, m5: f32) -> Pixels {
     return Pixels(4.0 * m0, here, m5);
 }
 
-{# Arguments of `transformed`: the pixels of a lane's load, named `v` with a number, of several that follow each other. #}
-{# Those beside them are in the lanes `left` and `right`; a row's ends have zeros there. #}
-{% macro beside(v, load, lanes, quads) %}
-{% if lanes % quads == 0 %}
-select(subgroupShuffle({{ v }}{{ load }}.w, left), 0.0, lane % {{ quads }}u == 0u), {{ v }}{{ load }}, select(subgroupShuffle({{ v }}{{ load }}.x, right), 0.0, lane % {{ quads }}u == {{ quads - 1 }}u)
-{%- else %}
-{# Rows are longer than a load. #}
-{% set begins = load * lanes % quads == 0 %}
-{% set ends = (load + 1) * lanes % quads == 0 %}
-select(subgroupShuffle({{ v }}{{ load }}.w, left), {{ "0.0" if begins else "subgroupShuffle(" ~ v ~ (load - 1) ~ ".w, left)" }}, lane == 0u), {{ v }}{{ load }}, select(subgroupShuffle({{ v }}{{ load }}.x, right), {{ "0.0" if ends else "subgroupShuffle(" ~ v ~ (load + 1) ~ ".x, right)" }}, lane == {{ lanes - 1 }}u)
-{%- endif %}
+{# Arguments of `transformed`: the pixels of a lane's load, named `v` with a number, of several that follow each other, #}
+{# row after row of so many. Those beside them are in the lanes `left` and `right`, or in the load before or after. A #}
+{# row's ends have zeros there; if it is `open`, nobody asks for what they become. #}
+{% macro beside(v, load, loads, lanes, row, open) %}
+{% set begins = load * lanes % row == 0 %}
+{% set ends = (load + 1) * lanes % row == 0 %}
+{% set at_left = "subgroupShuffle(" ~ v ~ load ~ ".w, left)" %}
+{% set at_right = "subgroupShuffle(" ~ v ~ load ~ ".x, right)" %}
+{% if not begins %}
+{% set at_left = "select(" ~ at_left ~ ", subgroupShuffle(" ~ v ~ (load - 1) ~ ".w, left), lane == 0u)" %}
+{% endif %}
+{% if not ends and load + 1 < loads %}
+{% set at_right = "select(" ~ at_right ~ ", subgroupShuffle(" ~ v ~ (load + 1) ~ ".x, right), lane == " ~ (lanes - 1) ~ "u)" %}
+{% endif %}
+{% if not open %}
+{% set place = "lane % " ~ row ~ "u" if begins and lanes % row == 0 else "(" ~ load * lanes % row ~ "u + lane) % " ~ row ~ "u" %}
+{% set at_left = "select(" ~ at_left ~ ", 0.0, " ~ place ~ " == 0u)" %}
+{% set at_right = "select(" ~ at_right ~ ", 0.0, " ~ place ~ " == " ~ (row - 1) ~ "u)" %}
+{% endif %}
+{{ at_left }}, {{ v }}{{ load }}, {{ at_right }}
 {%- endmacro %}

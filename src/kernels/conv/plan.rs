@@ -8,7 +8,7 @@ use super::{
         Direction, MatrixTile, Packing, PixelTile, Planes, Tile, WeightTiles,
         conv_backward_weight::WeightTile,
     },
-    cpu::{FirstBlock, Product, SmallPlanes, WidePlanes, Winograd},
+    cpu::{AnyPlanes, FirstBlock, Product, SmallPlanes, Winograd},
 };
 use crate::{
     gpu::{Caps, Kernels},
@@ -81,7 +81,7 @@ pub(crate) enum TexelKernel {
     First(FirstBlock),
     Small(SmallPlanes),
     /// Norm, ReLU and pool follow as another kernel.
-    Wide(WidePlanes),
+    Any(AnyPlanes),
 }
 
 /// Of which images the convolution's planes are kept.
@@ -118,12 +118,9 @@ pub(crate) struct BlockPlan {
 pub(crate) fn plan(caps: &Caps, shape: BlockShape) -> BlockPlan {
     let BlockShape { inputs, outputs, size, first, last } = shape;
     // Only kernels on buffers need zeros around what they convolve. Images have them.
-    let between = |channels: usize, size: usize| {
-        let shape = BlockShape { inputs: channels, outputs, size, first: false, last: false };
-        match texel_kernel(caps, shape) {
-            Some(_) => Planes::dense(channels, size),
-            None => Planes::haloed(channels, size),
-        }
+    let between = match caps.texel_lanes() {
+        Some(_) => Planes::dense,
+        None => Planes::haloed,
     };
     let input = if first { Planes::haloed(inputs, size) } else { between(inputs, size) };
     let planes = Planes::haloed(outputs, size);
@@ -171,19 +168,18 @@ fn texel_kernel(caps: &Caps, shape: BlockShape) -> Option<TexelKernel> {
     let lanes = caps.texel_lanes()?;
     let first = FirstBlock::new(lanes, inputs, size).filter(|_| first).map(TexelKernel::First);
     let small = || SmallPlanes::new(lanes, size).map(TexelKernel::Small);
-    let wide = || WidePlanes::new(lanes, size).map(TexelKernel::Wide);
-    first.or_else(small).or_else(wide)
+    Some(first.or_else(small).unwrap_or(TexelKernel::Any(AnyPlanes::new(lanes))))
 }
 
 /// The kernel for a convolution that is in no block; `None` if nothing is faster than the plain kernel for any layer.
 pub(crate) fn layer_kernel(caps: &Caps, conv: Conv) -> Option<LayerKernel> {
     let as_in_blocks = (conv.kernel, conv.stride, conv.pad) == (3, 1, 1);
     if let Some(lanes) = caps.texel_lanes() {
-        let small = SmallPlanes::new(lanes, conv.size).map(|small| small.packing());
-        let wide = || WidePlanes::new(lanes, conv.size).map(|wide| wide.packing());
-        let winograd = small.or_else(wide).filter(|_| as_in_blocks).map(LayerKernel::Texels);
+        // Around these, texels hold four values of a plane that follow each other, not four of a row.
+        let in_rows = as_in_blocks && conv.size.is_multiple_of(4);
+        let any = in_rows.then(|| LayerKernel::Texels(AnyPlanes::new(lanes).packing()));
         let product = || Product::new(lanes, conv).map(LayerKernel::Product);
-        if let Some(kernel) = winograd.or_else(product) {
+        if let Some(kernel) = any.or_else(product) {
             return Some(kernel);
         }
     }
@@ -257,7 +253,7 @@ impl TexelKernel {
         match self {
             Self::First(first) => first.packing(),
             Self::Small(small) => small.packing(),
-            Self::Wide(wide) => wide.packing(),
+            Self::Any(any) => any.packing(),
         }
     }
 }

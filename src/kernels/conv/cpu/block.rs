@@ -2,7 +2,7 @@
 
 use minijinja::context;
 
-use super::{Kept, Layer, Params, Winograd, flops, keeping};
+use super::{Kept, Layer, Params, Part, SIZES, Winograd, flops, keeping};
 use crate::{
     gpu::{Buffer, Dispatch, Gpu, Slot, Texels, fold},
     kernels::{Batch, Generated, wgsl},
@@ -15,11 +15,10 @@ pub(crate) struct SmallPlanes {
     size: usize,
 }
 
-/// The one for larger planes, which it makes in parts: it cannot be more than a convolution.
+/// The one for planes of any size, which it makes in parts: it cannot be more than a convolution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct WidePlanes {
+pub(crate) struct AnyPlanes {
     lanes: usize,
-    size: usize,
 }
 
 /// What becomes of the convolution.
@@ -54,8 +53,8 @@ pub(super) const SLOTS: &[Slot] = &[
     Slot::Write,
 ];
 
-/// Pixels that one loop works at.
-const PIXELS: usize = 128;
+/// Texels that one loop works at.
+const TEXELS: usize = 32;
 
 impl Finish<'_> {
     fn name(&self) -> &'static str {
@@ -80,8 +79,7 @@ pub(super) fn slots(finish: &str) -> &'static [Slot] {
 impl SmallPlanes {
     /// The kernels, if there are any.
     pub fn new(lanes: usize, size: usize) -> Option<Self> {
-        let whole_loads = PIXELS.is_multiple_of(4 * lanes);
-        (whole_loads && matches!(size, 4 | 8 | 16)).then_some(Self { lanes, size })
+        matches!(size, 4 | 8 | 16).then_some(Self { lanes, size })
     }
 
     /// How their weights lie.
@@ -90,10 +88,9 @@ impl SmallPlanes {
     }
 }
 
-impl WidePlanes {
-    /// The kernel, if there is one.
-    pub fn new(lanes: usize, size: usize) -> Option<Self> {
-        (matches!(lanes, 8 | 16) && matches!(size, 32 | 64)).then_some(Self { lanes, size })
+impl AnyPlanes {
+    pub fn new(lanes: usize) -> Self {
+        Self { lanes }
     }
 
     /// How its weights lie.
@@ -104,30 +101,33 @@ impl WidePlanes {
 
 /// What a workgroup works at.
 struct Shape {
-    /// Images, of small planes.
+    /// Of so many images, if it has whole planes.
     images: usize,
-    /// Parts of a plane that are other workgroups'.
-    parts: usize,
-    /// Loops over the channels, each of which brings so many rows.
+    /// Loops over the channels, each of which brings a part of a plane.
     bands: usize,
-    rows: usize,
+    part: Part,
 }
 
 impl Shape {
     fn of(size: usize) -> Self {
-        let (pixels, wide) = (size.pow(2), size > 16);
-        Self {
-            images: (PIXELS / pixels).max(1),
-            parts: if wide { pixels / PIXELS } else { 1 },
-            bands: if wide { 1 } else { pixels.div_ceil(PIXELS) },
-            rows: size.min(PIXELS / size),
-        }
+        // A lane holds a whole plane of 16, for a block to be one kernel.
+        let (bands, part) = match size {
+            16 => (2, Part { rows: 8, columns: 4 }),
+            _ => (1, Part::of(size, TEXELS)),
+        };
+        let images = if part.count(size) == 1 { TEXELS / part.texels() } else { 1 };
+        Self { images, bands, part }
+    }
+
+    /// Workgroups for a plane, or for as many as one has.
+    fn parts(&self, size: usize) -> usize {
+        self.part.count(size) / self.bands
     }
 }
 
 fn generate(lanes: usize, size: usize, finish: &str) -> Generated {
-    let Shape { images, parts, bands, rows } = Shape::of(size);
-    let values = context!(lanes, size, images, parts, bands, rows, finish);
+    let Shape { images, bands, part: Part { rows, columns } } = Shape::of(size);
+    let values = context!(lanes, size, images, bands, rows, columns, finish);
     Generated {
         name: format!("block_cpu_lanes {finish} {lanes} {size}"),
         template: TEMPLATE,
@@ -138,14 +138,13 @@ fn generate(lanes: usize, size: usize, finish: &str) -> Generated {
 }
 
 pub(super) fn all() -> Vec<Generated> {
-    let shapes = || [8, 16, 32].into_iter().flat_map(|l| [4, 8, 16, 32, 64].map(|size| (l, size)));
-    let small = shapes().filter(|&(lanes, size)| SmallPlanes::new(lanes, size).is_some());
-    let small =
-        small.flat_map(|shape| ["store", "bias", "pool", "keep"].map(|finish| (shape, finish)));
-    let wide = shapes().filter(|&(lanes, size)| WidePlanes::new(lanes, size).is_some());
-    let wide = wide.flat_map(|shape| ["store", "bias"].map(|finish| (shape, finish)));
-    let all = small.chain(wide);
-    all.map(|((lanes, size), finish)| generate(lanes, size, finish)).collect()
+    let shapes = [8, 16].into_iter().flat_map(|lanes| SIZES.map(|size| (lanes, size)));
+    let kernels = shapes.flat_map(|(lanes, size)| {
+        let block = SmallPlanes::new(lanes, size).map(|_| ["pool", "keep"]);
+        let finishes = ["store", "bias"].into_iter().chain(block.into_iter().flatten());
+        finishes.map(move |finish| generate(lanes, size, finish))
+    });
+    kernels.collect()
 }
 
 /// What `finish` makes of `input` convolved with `weights`, by subgroups of so many lanes.
@@ -175,8 +174,9 @@ pub(crate) fn convolve(
         }
     }
     let stored = made.values() + kept.map_or(0, |_| to.values());
-    let Shape { images, parts, .. } = Shape::of(from.size);
-    let groups = batch.nets * (batch.images / batch.nets).div_ceil(images) * parts;
+    let shape = Shape::of(from.size);
+    let per_net = (batch.images / batch.nets).div_ceil(shape.images) * shape.parts(from.size);
+    let groups = batch.nets * per_net;
     let dispatch = generate(lanes, from.size, finish.name())
         .dispatch(gpu, &bindings, fold(groups * outputs.div_ceil(lanes)))
         .flops(flops(from, to, batch.images))

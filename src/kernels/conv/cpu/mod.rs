@@ -10,7 +10,7 @@ mod product;
 mod texels;
 mod weight_gradient;
 
-pub(crate) use block::{Finish, SmallPlanes, WidePlanes, convolve};
+pub(crate) use block::{AnyPlanes, Finish, SmallPlanes, convolve};
 pub(crate) use first_block::{FirstBlock, first_block, first_block_backward};
 pub(crate) use norm_backward::{MOMENTS, Pooled, norm_backward};
 pub(crate) use norm_forward::norm_forward;
@@ -32,8 +32,8 @@ use crate::{
     kernels::{Batch, Generated},
 };
 
-/// Planes of so many channels, dense, in [`Texels`]: of each image an even number, the last of which may be
-/// zero.
+/// Planes of so many channels in [`Texels`]: of each image an even number, the last of which may be zero. Each row begins
+/// with a texel; zeros fill up its last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Layer {
     pub channels: usize,
@@ -48,7 +48,7 @@ impl Layer {
 
     /// Texels of an image.
     pub fn image_len(self) -> usize {
-        self.channels.next_multiple_of(2) * self.size * self.size / 4
+        self.channels.next_multiple_of(2) * self.size * self.size.div_ceil(4)
     }
 
     /// Values of an image as it is stored.
@@ -154,6 +154,47 @@ pub(in crate::kernels) fn all() -> Vec<Generated> {
         weight_gradient::all(),
     ]
     .concat()
+}
+
+/// Sizes of planes that stand for all, in the lists of kernels for tests: these can be of any size.
+const SIZES: [usize; 9] = [1, 4, 7, 8, 16, 27, 32, 64, 96];
+
+/// The part of a plane that a workgroup has at a time: rows, and texels of each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Part {
+    rows: usize,
+    columns: usize,
+}
+
+impl Part {
+    /// Of at most so many texels, for planes of this size: the one that costs least. Parts of a plane see one more row, or
+    /// texel, on each side.
+    fn of(size: usize, texels: usize) -> Self {
+        let parts = (1..=size.min(texels)).flat_map(|rows| {
+            let most = size.div_ceil(4).min(texels / rows);
+            (1..=most).map(move |columns| Self { rows, columns })
+        });
+        parts.min_by_key(|part| part.cost(size)).unwrap_or(Self { rows: 1, columns: 1 })
+    }
+
+    /// Instructions for each channel of a plane: of a texel multiplying takes 18, bringing its six values to all lanes 6,
+    /// and loading and transforming it, which the lanes share, 4.
+    fn cost(self, size: usize) -> usize {
+        let Self { rows, columns } = self;
+        let beyond = if self.count(size) > 1 { 2 } else { 0 };
+        let aside = if columns < size.div_ceil(4) { 2 } else { 0 };
+        let seen = rows + beyond;
+        self.count(size) * (18 * rows * columns + 6 * seen * columns + 4 * seen * (columns + aside))
+    }
+
+    /// How many a plane of this size is.
+    fn count(self, size: usize) -> usize {
+        size.div_ceil(self.rows) * size.div_ceil(4).div_ceil(self.columns)
+    }
+
+    fn texels(self) -> usize {
+        self.rows * self.columns
+    }
 }
 
 /// Multiplications and additions of a convolution of so many images, done directly.

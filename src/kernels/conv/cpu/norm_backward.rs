@@ -2,7 +2,7 @@
 
 use minijinja::context;
 
-use super::{Gradient, Kept, Layer, Params};
+use super::{Gradient, Kept, Layer, Params, SIZES};
 use crate::{
     gpu::{Buffer, Dispatch, Gpu, Slot, Texels, fold},
     kernels::{Batch, Generated, WORKGROUP, wgsl},
@@ -57,7 +57,7 @@ fn generate(size: usize, finish: &str) -> Generated {
 }
 
 pub(super) fn all() -> Vec<Generated> {
-    let mut all: Vec<_> = [4, 8, 16, 32, 64].map(|size| generate(size, "planes")).into();
+    let mut all: Vec<_> = SIZES.map(|size| generate(size, "planes")).into();
     all.push(generate(32, "moments"));
     all
 }

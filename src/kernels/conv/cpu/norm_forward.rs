@@ -2,7 +2,7 @@
 
 use minijinja::context;
 
-use super::{Kept, Layer, Params, keeping};
+use super::{Kept, Layer, Params, SIZES, keeping};
 use crate::{
     gpu::{Buffer, Dispatch, Gpu, Slot, Texels, fold},
     kernels::{Batch, Generated, WORKGROUP, wgsl},
@@ -32,7 +32,7 @@ fn generate(size: usize, keep: bool) -> Generated {
 }
 
 pub(super) fn all() -> Vec<Generated> {
-    [32, 64].into_iter().flat_map(|size| [true, false].map(|keep| generate(size, keep))).collect()
+    SIZES.into_iter().flat_map(|size| [true, false].map(|keep| generate(size, keep))).collect()
 }
 
 /// What a block makes of its convolution, `raw`: pooled planes, and what is to be kept for backward.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use minijinja::context;
 
-use super::{TexelPacking, pack::Taps};
+use super::{TexelPacking, pack::Taps, texels::rows_to_texels};
 use crate::{
     gpu::{Buffer, Dispatch, Gpu, Kernel, Recording, Slot, Texels, Values, fold, params},
     kernels::{
@@ -155,10 +155,22 @@ impl Product {
         size.is_multiple_of(2)
     }
 
-    /// As which planes the gradient at such images goes from a buffer to a texture, if it cannot be made there.
-    pub fn gradient_in_texels(&self) -> Option<Planes> {
+    /// Values of the gradient at an image that is read from a texture, if it is made in a buffer.
+    pub fn gradient_apart(&self) -> Option<usize> {
         let apart = self.reads_texels() && !self.makes_texels(Direction::BackwardData);
-        apart.then(|| Planes::dense(self.conv.inputs / 4, 2))
+        apart.then_some(self.conv.inputs)
+    }
+
+    /// Takes that gradient to a texture: planes of one value, four of them to a texel.
+    pub fn gradient_to_texels(
+        &self,
+        gpu: &Gpu,
+        gradient: &Buffer<f32>,
+        to: &Texels,
+        images: usize,
+    ) -> Dispatch {
+        let fours = Planes::dense(self.conv.inputs / 4, 2);
+        rows_to_texels(gpu, (gradient, fours), (1, 4), to, images)
     }
 
     /// y (images, outputs, out_size, out_size) from x, packed weights, and bias (nets, outputs).

@@ -1,6 +1,5 @@
 //! Taking planes from buffers to textures and back, where kernels of both kinds meet.
 
-use super::Layer;
 use crate::{
     gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, Texels, fold, params},
     kernels::{Planes, WORKGROUP, wgsl},
@@ -10,7 +9,10 @@ params! {
     struct Params {
         planes: Planes,
         images: u32,
-        pad: [u32; 3],
+        /// Of texels, in a plane, and their values.
+        rows: u32,
+        row: u32,
+        pad: u32,
     }
 }
 
@@ -45,10 +47,24 @@ pub(crate) fn to_texels(
     texels: &Texels,
     images: usize,
 ) -> Dispatch {
-    let (params, grid) = shape(gpu, layout, images);
+    let size = layout.size as usize;
+    rows_to_texels(gpu, (planes, layout), (size, size), texels, images)
+}
+
+/// Takes planes of so many rows with so many values.
+pub(super) fn rows_to_texels(
+    gpu: &Gpu,
+    (planes, layout): (&Buffer<f32>, Planes),
+    (rows, row): (usize, usize),
+    texels: &Texels,
+    images: usize,
+) -> Dispatch {
+    let channels = (layout.channels as usize).next_multiple_of(2);
+    let len = images * channels * rows * row.div_ceil(4);
+    let (params, grid) = shape(gpu, layout, (rows, row), images, len);
     TO.dispatch(gpu, &[], &[params.binding(), planes.binding(), texels.target()], grid)
         .values(2 * images * layout.values())
-        .fills(texels, images * layer(layout).stored())
+        .fills(texels, 4 * len)
 }
 
 /// Takes the planes of so many images from `texels`.
@@ -58,17 +74,21 @@ pub(crate) fn from_texels(
     (planes, layout): (&Buffer<f32>, Planes),
     images: usize,
 ) -> Dispatch {
-    let (params, grid) = shape(gpu, layout, images);
+    let size = layout.size as usize;
+    let len = images * layout.channels as usize * size * size.div_ceil(4);
+    let (params, grid) = shape(gpu, layout, (size, size), images, len);
     FROM.dispatch(gpu, &[], &[params.binding(), texels.binding(), planes.binding()], grid)
         .values(2 * images * layout.values())
 }
 
-fn shape(gpu: &Gpu, planes: Planes, images: usize) -> (Buffer<Params>, [u32; 3]) {
-    let params = Params { planes, images: images as u32, pad: [0; 3] };
-    let grid = fold((images * layer(planes).image_len()).div_ceil(WORKGROUP));
-    (Buffer::params(gpu, "texels params", &params), grid)
-}
-
-fn layer(planes: Planes) -> Layer {
-    Layer { channels: planes.channels as usize, size: planes.size as usize }
+fn shape(
+    gpu: &Gpu,
+    planes: Planes,
+    (rows, row): (usize, usize),
+    images: usize,
+    texels: usize,
+) -> (Buffer<Params>, [u32; 3]) {
+    let params =
+        Params { planes, images: images as u32, rows: rows as u32, row: row as u32, pad: 0 };
+    (Buffer::params(gpu, "texels params", &params), fold(texels.div_ceil(WORKGROUP)))
 }
