@@ -1,6 +1,5 @@
 // Rearranges convolution weights: [output / width][input], then [tap][output % width], padded with
-// zeros to `chunk` values; or, by lane, [output % width][tap] of taps 0 to 3, the same of taps 4 to 7,
-// and tap 8 of each.
+// zeros to `chunk` values.
 //
 // With TRANSPOSED they become those of the gradient at the input: the kernel turned by half a turn,
 // its two channel axes exchanged. `outputs` and `inputs` are those of the result.
@@ -17,14 +16,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     let first = (flat / params.len) * params.outputs * params.inputs * 9u;
     let within = i % params.chunk;
     let c = (i / params.chunk) % params.inputs;
-    var tap = within / params.width;
-    var output = within % params.width;
-    if params.by_lane == 1u && tap < 8u {
-        let half = within / (4u * params.width);
-        tap = half * 4u + within % 4u;
-        output = within % (4u * params.width) / 4u;
-    }
-    let k = (i / params.chunk / params.inputs) * params.width + output;
+    let tap = within / params.width;
+    let k = (i / params.chunk / params.inputs) * params.width + within % params.width;
     var value = 0.0;
     if tap < 9u && k < params.outputs {
         let plain = (k * params.inputs + c) * 9u + tap;

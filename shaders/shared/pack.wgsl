@@ -9,9 +9,8 @@ struct Params {
     // Packed values of one network.
     len: u32,
     nets: u32,
-    // Of pack_weights: 1 packs by lane.
-    by_lane: u32,
-    pad: u32,
+    pad0: u32,
+    pad1: u32,
 }
 
 @group(0) @binding(0) var<storage, read> params: Params;

@@ -32,7 +32,7 @@ pub const CASES: [Case; 12] = [
     Case { name: "network 3×64×64", make: || network(3, 64, 16, 73) },
     Case { name: "step", make: step },
     Case { name: "training", make: || training(1, 28, 3, 95) },
-    // No kernel is made for planes of 20 and 10.
+    // Planes of 20 and 10, of which no family's tiles are multiples.
     Case { name: "training 3×20×20", make: || training(3, 20, 2, 7) },
     Case { name: "layers", make: layers },
     Case { name: "gradients", make: gradients },

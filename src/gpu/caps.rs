@@ -11,8 +11,8 @@ use crate::{Error, Result, Text};
 pub enum Kernels {
     /// The simplest ones, for any adapter.
     Plain,
-    /// For CPUs that act as GPUs and have subgroups of one fixed size: whole blocks in registers, nothing in workgroup
-    /// memory. GPUs with such subgroups use it only if it is asked for.
+    /// For CPUs that act as GPUs, with subgroups of 8 or 16: planes lie in textures, a lane has an output channel, and nothing
+    /// is in workgroup memory.
     Lanes,
     /// For GPUs: workgroups share what they load through workgroup memory.
     Tiles,
@@ -42,10 +42,9 @@ impl Kernels {
 pub(crate) struct Caps {
     /// The family that suits the device, or the one that was asked for.
     pub kernels: Kernels,
-    /// Whether the adapter is a CPU: there, registers spill cheaply and loads are expensive.
+    /// Whether the adapter is a CPU.
     pub cpu: bool,
-    /// Lanes of a subgroup, if all subgroups have the same number, from 8 to 64: the kernels' weights are spread
-    /// over at least 8 lanes, and over 64 at most usefully.
+    /// Lanes of a subgroup, if all subgroups have the same number, 8 or 16.
     pub subgroup: Option<usize>,
     /// With f16: the matrices that its convolutions are made of.
     pub matrices: Option<Matrices>,
@@ -68,27 +67,43 @@ impl Caps {
             cpu: info.device_type == wgpu::DeviceType::Cpu,
             subgroup: has
                 .then_some(info.subgroup_min_size as usize)
-                .filter(|l| (8..=64).contains(l)),
+                .filter(|lanes| matches!(lanes, 8 | 16)),
             matrices: None,
             texels: Texels::suffices(limits),
             invocations: (limits.max_compute_invocations_per_workgroup)
                 .min(limits.max_compute_workgroup_size_x),
             workgroup_bytes: limits.max_compute_workgroup_storage_size as usize,
         };
-        let suited: &[_] =
-            if caps.cpu { &[Kernels::Lanes, Kernels::Tiles] } else { &[Kernels::Tiles] };
-        let mut possible = suited.iter().filter(|kernels| caps.missing_for(**kernels).is_none());
-        caps.kernels = possible.next().copied().unwrap_or(Kernels::Plain);
+        caps.kernels = caps.suited();
         caps
+    }
+
+    /// The same with f16.
+    pub fn with_matrices(self, matrices: Matrices) -> Self {
+        let mut caps = Self { matrices: Some(matrices), ..self };
+        if caps.missing_for(caps.kernels).is_some() {
+            caps.kernels = caps.suited();
+        }
+        caps
+    }
+
+    fn suited(&self) -> Kernels {
+        let possible = |kernels: &Kernels| self.missing_for(*kernels).is_none();
+        let best = [Kernels::Lanes, Kernels::Tiles].into_iter().find(possible);
+        best.unwrap_or(Kernels::Plain)
     }
 
     /// What the device lacks for a family of kernels, if anything.
     pub fn missing_for(&self, kernels: Kernels) -> Option<Text> {
         let bytes = self.workgroup_bytes;
         match kernels {
+            Kernels::Lanes if !self.cpu => Some("cores of a CPU, which these are for".into()),
             Kernels::Lanes if self.subgroup.is_none() => {
-                Some("subgroups of one fixed size from 8 to 64".into())
+                Some("subgroups of one fixed size, 8 or 16".into())
             }
+            Kernels::Lanes if !self.texels => Some("textures of WebGPU's default limits".into()),
+            // Planes in textures are not what matrices are loaded from.
+            Kernels::Lanes if self.matrices.is_some() => Some("such kernels with f16".into()),
             Kernels::Tiles if self.invocations < TILES_INVOCATIONS => {
                 Some(format!("workgroups of {TILES_INVOCATIONS} invocations").into())
             }
@@ -97,14 +112,9 @@ impl Caps {
         }
     }
 
-    /// Lanes of a subgroup, if the family's kernels depend on them.
+    /// Lanes of a subgroup, with the family whose kernels depend on them and whose planes lie in textures.
     pub fn lanes(&self) -> Option<usize> {
         self.subgroup.filter(|_| self.kernels == Kernels::Lanes)
-    }
-
-    /// Lanes of a subgroup on a CPU where planes may lie in textures, whose loads are cheap there.
-    pub fn texel_lanes(&self) -> Option<usize> {
-        self.lanes().filter(|_| self.cpu && self.texels && self.matrices.is_none())
     }
 }
 

@@ -304,7 +304,7 @@ impl Gpu {
     }
 
     /// The same device with [`Precision::F16`]: convolutions by cooperative matrices where they fit, by
-    /// [`kernels`](Self::kernels) elsewhere. `properties` is what the adapter answers to
+    /// [`kernels`](Self::kernels) elsewhere, which are no longer [`Kernels::Lanes`]. `properties` is what the adapter answers to
     /// [`cooperative_matrix_properties`](wgpu::Adapter::cooperative_matrix_properties); a device of your
     /// own must have been opened with [`Precision::features`] and 32 KiB of workgroup memory.
     ///
@@ -317,7 +317,8 @@ impl Gpu {
             &self.device().limits(),
             properties,
         );
-        self.caps.matrices = Some(found.map_err(|missing| no_f16(self.info(), missing))?);
+        let found = found.map_err(|missing| no_f16(self.info(), missing))?;
+        self.caps = self.caps.with_matrices(found);
         Ok(self)
     }
 
@@ -372,7 +373,7 @@ impl Gpu {
     /// The largest part of a buffer that one binding can give to a shader, in bytes.
     pub(crate) fn max_binding(&self) -> u64 {
         let limits = self.shared.device.limits();
-        let most = self.caps.texel_lanes().map_or(u64::MAX, |_| Texels::MOST_BYTES);
+        let most = self.caps.lanes().map_or(u64::MAX, |_| Texels::MOST_BYTES);
         (limits.max_storage_buffer_binding_size).min(limits.max_buffer_size).min(most)
     }
 

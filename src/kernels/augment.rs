@@ -178,7 +178,7 @@ pub(crate) struct AugmentRoom<M: Memory = Gpu> {
 
 /// Whether a device augments such images in textures, so that it can leave them there.
 pub(crate) fn augments_in_texels(caps: &Caps, (channels, size): (usize, usize)) -> bool {
-    caps.texel_lanes().is_some() && size.is_multiple_of(4) && channels <= 3
+    caps.lanes().is_some() && size.is_multiple_of(4) && channels <= 3
 }
 
 impl<M: Memory> AugmentRoom<M> {

@@ -7,7 +7,6 @@ mod ceiling;
 mod class_sum;
 mod conv;
 mod conv_backward_weight;
-mod conv_lanes;
 mod conv_matrices;
 mod conv_plain;
 mod conv_tiles;
@@ -42,7 +41,6 @@ pub(crate) use conv::{
     WeightKernel, conv, conv_backward_weight, conv_kernel, cpu, layer_kernel, linear_kernel, plan,
     weight_kernel,
 };
-use conv_lanes::{Tile, conv_lanes};
 use conv_matrices::{MatrixTile, conv_matrices};
 pub(crate) use conv_plain::Direction;
 use conv_tiles::{PixelTile, conv_tiles};
@@ -169,14 +167,10 @@ impl Generated {
 
 /// Every kernel whose WGSL is made from a template, for the tests that check them all.
 pub(crate) fn generated() -> Vec<Generated> {
-    let weights = conv_backward_weight::WeightTile::all();
     let mut all = [
-        Tile::all(),
         PixelTile::all(),
         MatrixTile::all(),
         cpu::all(),
-        weights,
-        norm_relu_pool::all(),
         WeightTiles::all(),
         vec![ceiling::generated()],
     ]

@@ -1,8 +1,6 @@
 //! Instance norm → ReLU → average pool, forward and backward.
 
-use minijinja::context;
-
-use super::{Batch, Constants, Generated, Planes, wgsl};
+use super::{Batch, Constants, Planes, wgsl};
 use crate::gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold, params};
 
 params! {
@@ -53,52 +51,6 @@ pub(super) const BACKWARD: Kernel = Kernel {
     ],
 };
 
-// The same with a workgroup that is one subgroup.
-const FORWARD_LANES: &str = wgsl!(
-    "shared/grid",
-    "shared/planes",
-    "shared/reduce_lanes",
-    "shared/walk",
-    "shared/planar",
-    "shared/norm",
-    "norm_relu_pool_forward"
-);
-const BACKWARD_LANES: &str = wgsl!(
-    "shared/grid",
-    "shared/planes",
-    "shared/reduce_lanes",
-    "shared/walk",
-    "shared/planar",
-    "shared/norm",
-    "norm_relu_pool_backward"
-);
-
-/// The lanes version of one of the two, on subgroups of this size.
-fn with_lanes(
-    kernel: &Kernel,
-    template: &'static str,
-    lanes: usize,
-    constants: Constants,
-) -> Generated {
-    Generated {
-        name: format!("{}_lanes {lanes}", kernel.name),
-        template,
-        values: context!(lanes),
-        constants,
-        slots: kernel.slots,
-    }
-}
-
-/// Every specialisation of the lanes versions, for the tests that read them all.
-pub(super) fn all() -> Vec<Generated> {
-    let of = |lanes| {
-        let forward =
-            VARIANTS.iter().map(move |keep| with_lanes(&FORWARD, FORWARD_LANES, lanes, keep));
-        forward.chain([with_lanes(&BACKWARD, BACKWARD_LANES, lanes, &[])])
-    };
-    [8, 16, 32, 64].into_iter().flat_map(of).collect()
-}
-
 pub(super) const VARIANTS: &[Constants] = &[&[("KEEP", 0.0)], &[("KEEP", 1.0)]];
 
 /// The parameters and statistics of a batch's norm.
@@ -125,15 +77,10 @@ pub(crate) fn norm_relu_pool_forward(
         [params.binding(), planes.binding(), affine.binding(), pooled.binding(), inv_std.binding()];
     let variant = VARIANTS[usize::from(keep)];
     let planes = batch.images * from.channels as usize;
-    let dispatch = match gpu.caps().lanes() {
-        None => FORWARD.dispatch(gpu, variant, &bindings, fold(planes)),
-        Some(lanes) => {
-            let kernel = with_lanes(&FORWARD, FORWARD_LANES, lanes, variant);
-            kernel.dispatch(gpu, &bindings, fold(planes))
-        }
-    };
     let times = if keep { 2 } else { 1 };
-    dispatch.values(batch.images * (times * from.values() + to.values()))
+    FORWARD
+        .dispatch(gpu, variant, &bindings, fold(planes))
+        .values(batch.images * (times * from.values() + to.values()))
 }
 
 /// Replaces the kept `planes` by the gradient at the norm's input, and stores each plane's part of
@@ -161,15 +108,10 @@ pub(crate) fn norm_relu_pool_backward(
         d_affine.binding(),
     ];
     let planes = batch.images * from.channels as usize;
-    let dispatch = match gpu.caps().lanes() {
-        None => BACKWARD.dispatch(gpu, &[], &bindings, fold(planes)),
-        Some(lanes) => {
-            let kernel = with_lanes(&BACKWARD, BACKWARD_LANES, lanes, &[]);
-            kernel.dispatch(gpu, &bindings, fold(planes))
-        }
-    };
     let gradients = batch.images.div_ceil(sharing) * to.values();
-    dispatch.values(2 * batch.images * from.values() + gradients)
+    BACKWARD
+        .dispatch(gpu, &[], &bindings, fold(planes))
+        .values(2 * batch.images * from.values() + gradients)
 }
 
 impl Params {

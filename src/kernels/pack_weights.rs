@@ -14,8 +14,7 @@ params! {
         chunk: u32,
         len: u32,
         nets: u32,
-        by_lane: u32,
-        pad: u32,
+        pad: [u32; 2],
     }
 }
 
@@ -33,8 +32,6 @@ pub(crate) struct Packing {
 pub(crate) enum Order {
     /// Tap after tap, of all channels each.
     Taps,
-    /// Taps 0 to 3 of one channel after the other, then 4 to 7, then 8.
-    Lanes,
     /// As f16 matrices of output × input channels, each of one tap.
     Matrices,
 }
@@ -44,7 +41,7 @@ impl Packing {
     pub fn len(&self, outputs: usize, inputs: usize) -> usize {
         let groups = outputs.div_ceil(self.outputs);
         match self.order {
-            Order::Taps | Order::Lanes => groups * inputs * self.chunk,
+            Order::Taps => groups * inputs * self.chunk,
             Order::Matrices => groups * self.outputs * inputs.next_multiple_of(self.chunk) * 9 / 2,
         }
     }
@@ -75,7 +72,7 @@ pub(crate) fn pack_weights(
     let len = packing.len(outputs, inputs);
     let nets = packed.len() / len;
     let (kernel, values) = match packing.order {
-        Order::Taps | Order::Lanes => (&KERNEL, len),
+        Order::Taps => (&KERNEL, len),
         Order::Matrices => (&MATRICES, 2 * len),
     };
     let params = Params {
@@ -85,8 +82,7 @@ pub(crate) fn pack_weights(
         chunk: packing.chunk as u32,
         len: values as u32,
         nets: nets as u32,
-        by_lane: u32::from(packing.order == Order::Lanes),
-        pad: 0,
+        pad: [0; 2],
     };
     let params = Buffer::params(gpu, "pack_weights params", &params);
     kernel

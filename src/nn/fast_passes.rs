@@ -153,7 +153,12 @@ impl Fast {
                     let to = texels.map_or(dx, |_| (&room.dense).into());
                     recording.push(product.backward_data(gpu, dy, own, to, batch));
                     if let Some(texels) = texels {
-                        recording.push(product.gradient_to_texels(gpu, &room.dense, texels, images));
+                        recording.push(product.gradient_to_texels(
+                            gpu,
+                            &room.dense,
+                            texels,
+                            images,
+                        ));
                     }
                 }
             }

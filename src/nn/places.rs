@@ -45,7 +45,7 @@ pub(super) fn places(caps: &Caps, program: &Program) -> Places {
     for value in [0, program.output] {
         groups.keep_in_buffers_if(true, tensor(value));
     }
-    let none = program.buffers_alone || caps.texel_lanes().is_none();
+    let none = program.buffers_alone || caps.lanes().is_none();
     let mut in_texels = |id: usize| {
         let root = groups.root(id);
         !none && !groups.in_buffers[root]

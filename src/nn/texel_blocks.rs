@@ -174,8 +174,7 @@ impl TexelBlocks {
             let (input, lanes) = (self.plan.input(i), kernel.packing().lanes);
             let forward = Direction::Forward;
             let packed = weights.packed_texels(i, forward, kernel.packing())?;
-            let (affine, to) =
-                (weights.affine(i), (&self.pooled[i], self.plan.pooled[i].channels));
+            let (affine, to) = (weights.affine(i), (&self.pooled[i], self.plan.pooled[i].channels));
             let kept = keep.then(|| self.kept(i));
             let own = match *kernel {
                 TexelKernel::First(first) => {
@@ -278,12 +277,7 @@ impl TexelBlocks {
     }
 
     /// Takes the gradient at what the first block reads to a buffer, for other kernels.
-    pub fn take_d_input(
-        &self,
-        gpu: &Gpu,
-        to: (&Buffer<f32>, Planes),
-        images: usize,
-    ) -> Dispatch {
+    pub fn take_d_input(&self, gpu: &Gpu, to: (&Buffer<f32>, Planes), images: usize) -> Dispatch {
         from_texels(gpu, &self.d_inputs[0], to, images)
     }
 

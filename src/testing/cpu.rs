@@ -26,7 +26,7 @@ pub fn cpu_block(
     outputs: usize,
     keep: bool,
 ) -> Result<Option<CpuBlock>> {
-    let Some(lanes) = gpu.caps().texel_lanes() else { return Ok(None) };
+    let Some(lanes) = gpu.caps().lanes() else { return Ok(None) };
     let kernel = match first {
         true => cpu::FirstBlock::new(lanes, x.channels, x.size).map(TexelKernel::First),
         false => cpu::SmallPlanes::new(lanes, x.size)
@@ -87,7 +87,7 @@ pub fn cpu_convolution(
     weights: &[f32],
     channels: usize,
 ) -> Result<Option<Images>> {
-    let Some(lanes) = gpu.caps().texel_lanes() else { return Ok(None) };
+    let Some(lanes) = gpu.caps().lanes() else { return Ok(None) };
     let packing = cpu::AnyPlanes::new(lanes).packing();
     let [from, to] = [x.channels, channels].map(|channels| cpu::Layer { channels, size: x.size });
     let (input, result) = (used(gpu, from, x.n)?, used(gpu, to, x.n)?);
@@ -117,7 +117,7 @@ pub fn cpu_first_backward(
     (first_image, sharing): (usize, usize),
     (weights, affine): (&[f32], &[f32]),
 ) -> Result<Option<(Images, Vec<f32>)>> {
-    let Some(lanes) = gpu.caps().texel_lanes() else { return Ok(None) };
+    let Some(lanes) = gpu.caps().lanes() else { return Ok(None) };
     let first = cpu::FirstBlock::new(lanes, x.channels, x.size);
     let Some(kernels) = first else { return Ok(None) };
     let nets = affine.len() / 2 / dy.channels;
@@ -164,7 +164,7 @@ pub fn cpu_weight_gradient(
     nets: usize,
     before: Option<&[f32]>,
 ) -> Result<Option<Vec<f32>>> {
-    let Some(lanes) = gpu.caps().texel_lanes() else { return Ok(None) };
+    let Some(lanes) = gpu.caps().lanes() else { return Ok(None) };
     let [from, to] =
         [x, dy].map(|images| cpu::Layer { channels: images.channels, size: images.size });
     let (input, d_planes) = (used(gpu, from, x.n)?, used(gpu, to, x.n)?);
@@ -187,7 +187,7 @@ pub fn cpu_norm_backward(
     inv_std: &[f32],
     dy: &Images,
 ) -> Result<Option<Images>> {
-    if gpu.caps().texel_lanes().is_none() {
+    if gpu.caps().lanes().is_none() {
         return Ok(None);
     }
     let &Images { n, channels, size, .. } = normalised;

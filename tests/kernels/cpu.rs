@@ -197,12 +197,11 @@ fn first_blocks_match_the_twin() {
     {
         let shape = Shape { per_net, nets, inputs, outputs, size: 32 };
         for gpu in cpus() {
-            let known = matches!(gpu.info().subgroup_min_size, 8 | 16);
             let rng = &mut Rng(4);
-            assert_eq!(check_block(gpu, rng, true, shape), known, "{shape:?}");
+            assert!(check_block(gpu, rng, true, shape), "{shape:?}");
             check_weights(gpu, rng, shape);
-            assert_eq!(check_first_backward(gpu, rng, shape, (0, 1)), known, "{shape:?}");
-            assert_eq!(check_first_backward(gpu, rng, shape, (1, 2)), known, "{shape:?}");
+            assert!(check_first_backward(gpu, rng, shape, (0, 1)), "{shape:?}");
+            assert!(check_first_backward(gpu, rng, shape, (1, 2)), "{shape:?}");
         }
     }
 }

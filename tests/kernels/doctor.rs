@@ -357,7 +357,7 @@ fn correct_kernels_pass() {
 const AROUND: [&str; 2] = ["layers/halo", "layers/bias"];
 
 /// Of the family lanes, with planes in textures.
-const TEXELS: [&str; 29] = [
+const TEXELS: [&str; 30] = [
     "augment_read_cpu",
     "image_mean_cpu",
     "augment_forward_cpu",
@@ -365,6 +365,7 @@ const TEXELS: [&str; 29] = [
     "block_cpu_lanes",
     "first_block_cpu_lanes",
     "first_block_backward_cpu_lanes",
+    "first_block_weight_cpu_lanes",
     "norm_backward_cpu",
     "norm_forward_cpu",
     "weight_gradient_cpu_lanes",
@@ -403,26 +404,15 @@ fn every_kernel_is_checked() {
         let of_family = |name: &&str| match kernels {
             Kernels::Tiles => name.ends_with("_tiles") || AROUND.contains(name),
             Kernels::Plain => {
-                let others = ["_tiles", "_lanes", "_matrices", "pack_weights"];
+                let others = ["_tiles", "_matrices", "pack_weights"];
                 let elsewhere = TEXELS.contains(name) || AROUND.contains(name);
                 !others.iter().any(|end| name.ends_with(end)) && !elsewhere
             }
-            _ => {
-                let lanes = ["conv_lanes", "conv_backward_weight_lanes"];
-                // Only CPUs have their planes in textures.
-                let cpu = gpu.info().device_type == wgpu::DeviceType::Cpu;
-                // There, nothing has a halo, and convolutions add their biases.
-                let around = if cpu { &[] } else { &AROUND[..] };
-                lanes.contains(name) || cpu && TEXELS.contains(name) || around.contains(name)
-            }
+            _ => TEXELS.contains(name),
         };
-        // First blocks on textures share a row of 32 pixels out to eight lanes.
-        let fits =
-            |name: &&str| gpu.info().subgroup_min_size == 8 || !name.starts_with("first_block");
         let names = all.iter().filter_map(|shader| shader.name.split(' ').next());
         let unused: BTreeSet<_> = names
             .filter(of_family)
-            .filter(fits)
             .filter(|name| !idle.contains(name) && !used.iter().any(|used| used == name))
             .collect();
         assert!(unused.is_empty(), "{}: {unused:?}", kernels.name());

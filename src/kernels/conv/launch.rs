@@ -4,7 +4,7 @@ use super::{
     super::{
         Batch, Planes,
         conv_backward_weight::conv_backward_weight as one_kernel,
-        conv_backward_weight_tiles, conv_lanes, conv_matrices,
+        conv_backward_weight_tiles, conv_matrices,
         conv_plain::{Direction, conv_plain},
         conv_tiles,
     },
@@ -25,11 +25,9 @@ pub(crate) fn conv(
     result: (&Buffer<f32>, Planes),
     batch: Batch,
 ) -> Dispatch {
-    let is_block = !matches!(kernel, ConvKernel::Plain | ConvKernel::Lanes(_));
-    debug_assert!(affine.is_none() || is_block, "it has no block");
+    debug_assert!(affine.is_none() || kernel != ConvKernel::Plain, "it has no block");
     match kernel {
         ConvKernel::Plain => conv_plain(gpu, direction, input, weights, result, batch),
-        ConvKernel::Lanes(tile) => conv_lanes(gpu, tile, input, weights, result, batch),
         ConvKernel::Tiles(tile) => conv_tiles(gpu, tile, affine, input, weights, result, batch),
         ConvKernel::Matrices(t) => conv_matrices(gpu, t, affine, input, weights, result, batch),
     }
@@ -50,15 +48,12 @@ pub(crate) fn conv_backward_weight(
     batch: Batch,
     accumulate: bool,
 ) {
-    let (outputs, inputs) = (d_planes.1.channels as usize, input.1.channels as usize);
-    let unrolled = match kernel {
-        WeightKernel::Tiles(t) => {
-            return conv_backward_weight_tiles(
-                gpu, recording, t, input, d_planes, d_weights, parts, batch, accumulate,
-            );
+    match kernel {
+        WeightKernel::Tiles(t) => conv_backward_weight_tiles(
+            gpu, recording, t, input, d_planes, d_weights, parts, batch, accumulate,
+        ),
+        WeightKernel::Plain => {
+            recording.push(one_kernel(gpu, input, d_planes, d_weights, batch, accumulate));
         }
-        WeightKernel::Plain => None,
-        WeightKernel::Lanes(t) => Some((t.groups(outputs, inputs), t.generate())),
-    };
-    recording.push(one_kernel(gpu, unrolled, input, d_planes, d_weights, batch, accumulate));
+    }
 }

@@ -4,10 +4,7 @@
 //! A new kernel is a variant here with its packing, a rule where it is chosen, and an arm in `launch.rs`.
 
 use super::{
-    super::{
-        Direction, MatrixTile, Packing, PixelTile, Planes, Tile, WeightTiles,
-        conv_backward_weight::WeightTile,
-    },
+    super::{Direction, MatrixTile, Packing, PixelTile, Planes, WeightTiles},
     cpu::{AnyPlanes, FirstBlock, Product, SmallPlanes, Winograd},
 };
 use crate::{
@@ -32,7 +29,6 @@ pub(crate) struct BlockShape {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ConvKernel {
     Plain,
-    Lanes(Tile),
     Tiles(PixelTile),
     Matrices(MatrixTile),
 }
@@ -41,7 +37,6 @@ pub(crate) enum ConvKernel {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum WeightKernel {
     Plain,
-    Lanes(WeightTile),
     Tiles(WeightTiles),
 }
 
@@ -118,7 +113,7 @@ pub(crate) struct BlockPlan {
 pub(crate) fn plan(caps: &Caps, shape: BlockShape) -> BlockPlan {
     let BlockShape { inputs, outputs, size, first, last } = shape;
     // Only kernels on buffers need zeros around what they convolve. Images have them.
-    let between = match caps.texel_lanes() {
+    let between = match caps.lanes() {
         Some(_) => Planes::dense,
         None => Planes::haloed,
     };
@@ -165,7 +160,7 @@ pub(crate) fn plan(caps: &Caps, shape: BlockShape) -> BlockPlan {
 /// The kernel for a block whose planes lie in textures, if there is one.
 fn texel_kernel(caps: &Caps, shape: BlockShape) -> Option<TexelKernel> {
     let BlockShape { inputs, size, first, .. } = shape;
-    let lanes = caps.texel_lanes()?;
+    let lanes = caps.lanes()?;
     let first = FirstBlock::new(lanes, inputs, size).filter(|_| first).map(TexelKernel::First);
     let small = || SmallPlanes::new(lanes, size).map(TexelKernel::Small);
     Some(first.or_else(small).unwrap_or(TexelKernel::Any(AnyPlanes::new(lanes))))
@@ -174,21 +169,20 @@ fn texel_kernel(caps: &Caps, shape: BlockShape) -> Option<TexelKernel> {
 /// The kernel for a convolution that is in no block; `None` if nothing is faster than the plain kernel for any layer.
 pub(crate) fn layer_kernel(caps: &Caps, conv: Conv) -> Option<LayerKernel> {
     let as_in_blocks = (conv.kernel, conv.stride, conv.pad) == (3, 1, 1);
-    if let Some(lanes) = caps.texel_lanes() {
+    if let Some(lanes) = caps.lanes() {
         // Around these, texels hold four values of a plane that follow each other, not four of a row.
         let in_rows = as_in_blocks && conv.size.is_multiple_of(4);
-        let any = in_rows.then(|| LayerKernel::Texels(AnyPlanes::new(lanes).packing()));
-        let product = || Product::new(lanes, conv).map(LayerKernel::Product);
-        if let Some(kernel) = any.or_else(product) {
-            return Some(kernel);
-        }
+        return Some(match in_rows {
+            true => LayerKernel::Texels(AnyPlanes::new(lanes).packing()),
+            false => LayerKernel::Product(Product::new(lanes, conv)),
+        });
     }
     (as_in_blocks && caps.kernels != Kernels::Plain).then_some(LayerKernel::Haloed)
 }
 
 /// The same for a linear layer.
 pub(crate) fn linear_kernel(caps: &Caps, linear: Linear) -> Option<Product> {
-    caps.texel_lanes().and_then(|lanes| Product::linear(lanes, linear))
+    caps.lanes().map(|lanes| Product::linear(lanes, linear))
 }
 
 /// For a convolution alone, on planes of this size and so many (input, output) channels.
@@ -203,10 +197,9 @@ pub(crate) fn conv_kernel(
     if let Some(tile) = matrices.and_then(|m| MatrixTile::for_conv(m, size, channels)) {
         return ConvKernel::Matrices(tile);
     }
-    match (caps.kernels, caps.lanes()) {
-        (Kernels::Tiles, _) => ConvKernel::Tiles(PixelTile::for_conv(size, channels.1)),
-        (_, Some(lanes)) => ConvKernel::Lanes(Tile::for_conv(lanes, caps.cpu, channels.1)),
-        (_, None) => ConvKernel::Plain,
+    match caps.kernels {
+        Kernels::Tiles => ConvKernel::Tiles(PixelTile::for_conv(size, channels.1)),
+        _ => ConvKernel::Plain,
     }
 }
 
@@ -214,12 +207,12 @@ pub(crate) fn conv_kernel(
 fn one_kernel(caps: &Caps, shape: BlockShape) -> Option<Forward> {
     let BlockShape { inputs, outputs, size, .. } = shape;
     let channels = (inputs, outputs);
-    let fused = match (caps.matrices, caps.kernels, caps.lanes()) {
+    let fused = match (caps.matrices, caps.kernels) {
         // `None` leaves norm and pool to another kernel: with many channels, they cost little.
-        (Some(m), ..) if MatrixTile::for_conv(m, size, channels).is_some() => {
+        (Some(m), _) if MatrixTile::for_conv(m, size, channels).is_some() => {
             MatrixTile::for_block(m, size, channels).map(ConvKernel::Matrices)
         }
-        (_, Kernels::Tiles, _) => PixelTile::for_block(size, outputs).map(ConvKernel::Tiles),
+        (_, Kernels::Tiles) => PixelTile::for_block(size, outputs).map(ConvKernel::Tiles),
         _ => None,
     };
     fused.map(Forward::Fused)
@@ -228,10 +221,9 @@ fn one_kernel(caps: &Caps, shape: BlockShape) -> Option<Forward> {
 /// For the gradient at the weights, with input and planes that lie like this.
 pub(crate) fn weight_kernel(caps: &Caps, input: Planes, planes: Planes) -> WeightKernel {
     let (inputs, outputs) = (input.channels as usize, planes.channels as usize);
-    match (caps.kernels, caps.lanes()) {
-        (Kernels::Tiles, _) => WeightKernel::Tiles(WeightTiles::new(outputs, inputs)),
-        (_, Some(lanes)) => WeightKernel::Lanes(WeightTile::new(lanes, caps.cpu, inputs)),
-        (_, None) => WeightKernel::Plain,
+    match caps.kernels {
+        Kernels::Tiles => WeightKernel::Tiles(WeightTiles::new(outputs, inputs)),
+        _ => WeightKernel::Plain,
     }
 }
 
@@ -240,7 +232,6 @@ impl ConvKernel {
     pub fn packing(&self) -> Option<Packing> {
         match self {
             Self::Plain => None,
-            Self::Lanes(tile) => Some(tile.packing()),
             Self::Tiles(tile) => Some(tile.packing()),
             Self::Matrices(tile) => Some(tile.packing()),
         }

@@ -48,7 +48,7 @@ fn outs(lanes: usize, outputs: usize) -> usize {
 impl FirstBlock {
     /// The kernels, if there are any: a quarter of the lanes shares out a row of pixels, four to each at a time.
     pub fn new(lanes: usize, inputs: usize, size: usize) -> Option<Self> {
-        let fits = size == 32 && matches!(lanes, 8 | 16) && matches!(inputs, 1 | 3);
+        let fits = size == 32 && matches!(inputs, 1 | 3);
         fits.then_some(Self { lanes, inputs, size })
     }
 

@@ -157,7 +157,7 @@ pub(in crate::kernels) fn all() -> Vec<Generated> {
 }
 
 /// Sizes of planes that stand for all, in the lists of kernels for tests: these can be of any size.
-const SIZES: [usize; 9] = [1, 4, 7, 8, 16, 27, 32, 64, 96];
+const SIZES: [usize; 9] = [2, 4, 7, 8, 16, 27, 32, 64, 96];
 
 /// The part of a plane that a workgroup has at a time: rows, and texels of each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -177,14 +177,15 @@ impl Part {
         parts.min_by_key(|part| part.cost(size)).unwrap_or(Self { rows: 1, columns: 1 })
     }
 
-    /// Instructions for each channel of a plane: of a texel multiplying takes 18, bringing its six values to all lanes 6,
-    /// and loading and transforming it, which the lanes share, 4.
+    /// Instructions for each channel of a plane, about: of a texel multiplying takes 18, bringing its six values to all lanes
+    /// 6, and loading and transforming it, which the lanes share, 4, or 6 if it may be beside the plane.
     fn cost(self, size: usize) -> usize {
         let Self { rows, columns } = self;
         let beyond = if self.count(size) > 1 { 2 } else { 0 };
-        let aside = if columns < size.div_ceil(4) { 2 } else { 0 };
+        let (aside, load) = if columns < size.div_ceil(4) { (2, 6) } else { (0, 4) };
         let seen = rows + beyond;
-        self.count(size) * (18 * rows * columns + 6 * seen * columns + 4 * seen * (columns + aside))
+        let own = 18 * rows * columns + 6 * seen * columns + load * seen * (columns + aside);
+        self.count(size) * own
     }
 
     /// How many a plane of this size is.

@@ -80,12 +80,12 @@ pub(crate) struct Product {
 
 impl Product {
     /// The kernels, if there are any for so many lanes.
-    pub fn new(lanes: usize, conv: Conv) -> Option<Self> {
-        matches!(lanes, 8 | 16).then_some(Self { lanes, conv })
+    pub fn new(lanes: usize, conv: Conv) -> Self {
+        Self { lanes, conv }
     }
 
     /// A linear layer: a convolution on planes of one position.
-    pub fn linear(lanes: usize, Linear { features, classes }: Linear) -> Option<Self> {
+    pub fn linear(lanes: usize, Linear { features, classes }: Linear) -> Self {
         let (inputs, outputs) = (features, classes);
         let one = Conv { inputs, outputs, size: 1, out_size: 1, kernel: 1, stride: 1, pad: 0 };
         Self::new(lanes, one)

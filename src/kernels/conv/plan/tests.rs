@@ -23,14 +23,13 @@ fn caps(kind: DeviceType, subgroups: (u32, u32), invocations: u32) -> Caps {
 
 fn devices() -> Vec<(&'static str, Caps)> {
     let gpu = caps(GPU, (32, 32), 256);
-    let with = |caps: Caps, side, lanes| Caps { matrices: Some(Matrices { side, lanes }), ..caps };
+    let with = |caps: Caps, side, lanes| caps.with_matrices(Matrices { side, lanes });
     vec![
         ("GPU", gpu),
         ("GPU, subgroups of 4 to 64", caps(GPU, (4, 64), 256)),
         ("CPU, subgroups of 4", caps(CPU, (4, 4), 256)),
         ("GPU, workgroups of 128", caps(GPU, (32, 32), 128)),
         ("CPU, subgroups of 4, workgroups of 128", caps(CPU, (4, 4), 128)),
-        ("GPU, --kernels lanes", Caps { kernels: Kernels::Lanes, ..gpu }),
         ("GPU, f16 matrices of 16", with(gpu, 16, 32)),
         ("GPU, f16 matrices of 8", with(gpu, 8, 32)),
         ("CPU, subgroups of 8", caps(CPU, (8, 8), 256)),
@@ -64,7 +63,7 @@ fn texels(legend: &mut BTreeSet<String>, kernel: TexelKernel) -> String {
     match kernel {
         TexelKernel::First(first) => label(legend, &first),
         TexelKernel::Small(small) => label(legend, &small),
-        TexelKernel::Wide(wide) => label(legend, &wide),
+        TexelKernel::Any(any) => label(legend, &any),
     }
 }
 
@@ -73,7 +72,7 @@ fn row(legend: &mut BTreeSet<String>, plan: &BlockPlan) -> [String; 7] {
     let forward = |legend: &mut BTreeSet<String>, forward| match forward {
         Forward::Fused(kernel) => format!("block {}", label(legend, &kernel)),
         Forward::Apart(kernel) => format!("{}, norm", label(legend, &kernel)),
-        Forward::Texels(kernel @ TexelKernel::Wide(_)) => {
+        Forward::Texels(kernel @ TexelKernel::Any(_)) => {
             format!("{}, norm", texels(legend, kernel))
         }
         Forward::Texels(kernel) => format!("block {}", texels(legend, kernel)),
