@@ -6,9 +6,13 @@
 // {{ outs * lanes }} outputs. A lane loads what its own position of a tile reads, four inputs at a time, and the weights of
 // its own {{ outs }} outputs; subgroupBroadcast brings each value to all lanes. So {{ outs + tiles }} loads serve
 // {{ 4 * tiles * outs * lanes }} multiply-adds of each lane.
-{% if apart %}
+{% if order == "apart" %}
 //
-// With a stride, a tap reaches every other position: a tile has every other one of a row, and goes through the taps alone.
+// With a stride, a tap reaches every other row and column: a tile has every other position of rows of the same parity, and
+// goes through the taps with those that have the same columns.
+{% elif order == "places" %}
+//
+// On small planes, a tap is beside many positions: a tile has the same position of several images.
 {% endif %}
 
 // [image][position][input / 4].
@@ -27,7 +31,7 @@
 override BIAS: bool;
 
 {# The tiles that go through the taps together. #}
-{% set passes = [[0], [1]] if apart else [range(tiles)] %}
+{% set passes = [range(0, tiles, 2), range(1, tiles, 2)] if order == "apart" else [range(tiles)] %}
 {% set row = outs * lanes %}
 @compute @workgroup_size({{ lanes }})
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
@@ -51,12 +55,26 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
     let by_weights = kernel * kernel * outputs > params.images_per_net * size * size;
     let block = select(own % blocks, own / turns, by_weights);
     let turn = select(own / blocks, own % turns, by_weights);
+{% if order == "apart" %}
+    // Rows of all images, by the remainder that their number leaves, if texels stay whole.
+    let step = select(1u, stride, params.out_size % stride + params.out_size % 4u == 0u);
+    let rows_of_image = params.out_size / step;
+{% endif %}
 {% for t in range(tiles) %}
     // Surplus lanes repeat the last position and store nothing of it.
-    let mine{{ t }} = turn * {{ tiles * lanes }}u + {{ "2u * lane + " ~ t ~ "u" if apart else (t * lanes) ~ "u + lane" }};
-    let at{{ t }} = parts(min(mine{{ t }}, values - 1u), positions);
+{% if order == "apart" %}
+    let mine{{ t }} = turn * {{ tiles * lanes }}u + {{ t // 2 * 2 * lanes + t % 2 }}u + 2u * lane;
+    let number{{ t }} = parts(min(mine{{ t }}, values - 1u), params.out_size);
+    let remainder{{ t }} = parts(number{{ t }}.x, params.images_per_net * rows_of_image);
+    let own_row{{ t }} = parts(remainder{{ t }}.y, rows_of_image);
+    let image{{ t }} = net * params.images_per_net + own_row{{ t }}.x;
+    let place{{ t }} = vec2u(own_row{{ t }}.y * step + remainder{{ t }}.x, number{{ t }}.y);
+{% else %}
+    let mine{{ t }} = turn * {{ tiles * lanes }}u + {{ t * lanes }}u + lane;
+    let at{{ t }} = parts(min(mine{{ t }}, values - 1u), {{ "params.images_per_net" if order == "places" else "positions" }}){{ ".yx" if order == "places" }};
     let image{{ t }} = net * params.images_per_net + at{{ t }}.x;
     let place{{ t }} = parts(at{{ t }}.y, params.out_size);
+{% endif %}
 {% if transposed %}
     // The output that a tap has come from lies this far behind.
     let corner{{ t }} = place{{ t }} + params.padding;
@@ -120,7 +138,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
     }
 {% endfor %}
 {% for t in range(tiles) %}
-    let base{{ t }} = image{{ t }} * outputs * positions + at{{ t }}.y;
+    let base{{ t }} = image{{ t }} * outputs * positions + place{{ t }}.x * params.out_size + place{{ t }}.y;
 {% endfor %}
 {% for o in range(outs) %}
     {
@@ -129,19 +147,22 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
         if BIAS {
             more = bias[net * outputs + min(output, outputs - 1u)];
         }
-{# A position's sum by its place in the workgroup. Four that follow each other are one image's, and a texel. #}
+{# The sum of a position by its number in the workgroup. Four that follow each other are one image's, and a texel. #}
+{% macro sum(n, o) %}
+{% set apart = order == "apart" %}
+a{{ n // (2 * lanes) * 2 + n % 2 if apart else n // lanes }}_{{ o }}_{{ n % (2 * lanes) // 2 if apart else n % lanes }}
+{%- endmacro %}
 {% for n in range(0, tiles * lanes, 4 if texels else 1) %}
-{% set t = n % tiles if apart else n // lanes %}{% set i = n // tiles if apart else n % lanes %}
+{% set t = n // (2 * lanes) * 2 + n % 2 if order == "apart" else n // lanes %}
+{% set i = n % (2 * lanes) // 2 if order == "apart" else n % lanes %}
         {
             let to = subgroupBroadcast(base{{ t }}, {{ i }}u) + output * positions;
             if turn * {{ tiles * lanes }}u + {{ n }}u < values && output < outputs {
 {% if texels %}
-                let sums = vec4f({% for m in range(n, n + 4) %}{{ ", " if not loop.first -}}
-a{{ m % tiles if apart else m // lanes }}_{{ o }}_{{ m // tiles if apart else m % lanes }}
-{%- endfor %});
+                let sums = vec4f({% for m in range(n, n + 4) %}{{ ", " if not loop.first }}{{ sum(m, o) }}{% endfor %});
                 y[to / 4u] = sums + more;
 {% else %}
-                y[to] = a{{ t }}_{{ o }}_{{ i }} + more;
+                y[to] = {{ sum(n, o) }} + more;
 {% endif %}
             }
         }

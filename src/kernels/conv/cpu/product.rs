@@ -222,15 +222,23 @@ impl Product {
         ];
         let way = match direction {
             Direction::Forward => Way::Forward { bias: bias.is_some() },
-            Direction::BackwardData => Way::Data { apart: conv.stride > 1 },
+            Direction::BackwardData => Way::Data,
         };
-        // Linear layers have few positions.
-        let tiles = if conv.out_size > 1 { way.most_tiles(self.lanes) } else { 2 };
+        let order = match direction {
+            _ if conv.kernel > 1 && conv.out_size <= 3 => Order::Places,
+            Direction::BackwardData if conv.stride > 1 => Order::Apart,
+            _ => Order::Rows,
+        };
+        // More positions share the loads of weights. Beyond 32, the text outgrows the cache of instructions. Linear layers
+        // have few positions.
+        let tiles = if conv.out_size > 1 { most_tiles(self.lanes) } else { 2 };
         let values = batch.images / batch.nets * conv.out_size.pow(2);
         let outs = self.own_taps().outputs_of_lane(conv.outputs);
         let blocks = conv.outputs.div_ceil(outs * self.lanes);
         let groups = batch.nets * values.div_ceil(tiles * self.lanes) * blocks;
-        generate((self.lanes, outs, tiles), way, to.texels().is_some())
+        // Positions of one place lie apart in a texture, too.
+        let texels = to.texels().is_some() && order != Order::Places;
+        generate((self.lanes, outs, tiles), way, order, texels)
             .dispatch(gpu, &bindings, fold(groups))
             .flops(self.conv.flops(batch))
             .fills(to, batch.nets * values * conv.outputs)
@@ -274,36 +282,45 @@ fn in_quads(inputs: usize) -> usize {
 /// What a product is.
 #[derive(Debug, Clone, Copy)]
 enum Way {
-    Forward {
-        bias: bool,
-    },
-    /// With a stride, each tile of a workgroup goes through the taps apart.
-    Data {
-        apart: bool,
-    },
+    Forward { bias: bool },
+    Data,
 }
 
-impl Way {
-    /// More positions share the loads of weights. Beyond 32, the text outgrows the cache of instructions.
-    fn most_tiles(self, lanes: usize) -> usize {
-        match self {
-            Self::Data { apart: true } => 2,
-            _ => 32 / lanes,
-        }
-    }
+/// Which positions a tile has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Order {
+    /// One row of an image after the other.
+    Rows,
+    /// The same one of several images, on small planes.
+    Places,
+    /// Those that the same taps reach, on the way back through a stride.
+    Apart,
 }
 
-fn generate((lanes, outs, tiles): (usize, usize, usize), way: Way, texels: bool) -> Generated {
-    let (name, transposed, bias, apart) = match way {
-        Way::Forward { bias } => ("forward", false, bias, false),
-        Way::Data { apart: false } => ("data", true, false, false),
-        Way::Data { apart: true } => ("data, strided,", true, false, true),
+fn most_tiles(lanes: usize) -> usize {
+    32 / lanes
+}
+
+fn generate(
+    (lanes, outs, tiles): (usize, usize, usize),
+    way: Way,
+    order: Order,
+    texels: bool,
+) -> Generated {
+    let (name, transposed, bias) = match way {
+        Way::Forward { bias } => ("forward", false, bias),
+        Way::Data => ("data", true, false),
+    };
+    let (of, order) = match order {
+        Order::Rows => ("", "rows"),
+        Order::Places => (", small planes,", "places"),
+        Order::Apart => (", strided,", "apart"),
     };
     let to = if texels { " to texels" } else { "" };
     Generated {
-        name: format!("product_cpu_lanes {name} {lanes}×{outs}×{tiles}{to}"),
+        name: format!("product_cpu_lanes {name}{of} {lanes}×{outs}×{tiles}{to}"),
         template: PRODUCT,
-        values: context!(lanes, outs, tiles, transposed, apart, texels),
+        values: context!(lanes, outs, tiles, transposed, order, texels),
         constants: BIAS[usize::from(bias)],
         slots: SLOTS,
     }
@@ -323,16 +340,17 @@ fn generate_weight(lanes: usize, quads: usize) -> Generated {
 pub(super) fn all() -> Vec<Generated> {
     let mut all = Vec::new();
     for lanes in [8, 16] {
-        let forward = [false, true].map(|bias| Way::Forward { bias });
-        let data = [false, true].map(|apart| Way::Data { apart });
-        for way in [forward, data].concat() {
-            let tiles: BTreeSet<_> = [2, way.most_tiles(lanes)].into();
-            for (outs, tiles) in [2, 4].into_iter().flat_map(|o| tiles.iter().map(move |&t| (o, t)))
-            {
-                for texels in [false, true] {
-                    all.push(generate((lanes, outs, tiles), way, texels));
-                }
+        let tiles: BTreeSet<_> = [2, most_tiles(lanes)].into();
+        let shapes =
+            || [2, 4].into_iter().flat_map(|outs| tiles.iter().map(move |&t| (lanes, outs, t)));
+        for way in [Way::Forward { bias: false }, Way::Forward { bias: true }, Way::Data] {
+            for shape in shapes() {
+                all.extend([false, true].map(|texels| generate(shape, way, Order::Rows, texels)));
+                all.push(generate(shape, way, Order::Places, false));
             }
+        }
+        for shape in shapes() {
+            all.extend([false, true].map(|t| generate(shape, Way::Data, Order::Apart, t)));
         }
         all.extend([1, 2, 4].map(|quads| generate_weight(lanes, quads)));
     }
