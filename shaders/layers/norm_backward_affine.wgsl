@@ -3,19 +3,21 @@
 
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read> statistics: array<vec2f>;
-@group(0) @binding(3) var<storage, read> dy: array<f32>;
-// (nets, channels or values of an image, 2).
-@group(0) @binding(4) var<storage, read_write> d_affine: array<vec2f>;
+// Weight and bias, (nets, channels or values of an image, 2), and the gradient at them.
+@group(0) @binding(3) var<storage, read> affine: array<vec2f>;
+@group(0) @binding(4) var<storage, read> dy: array<f32>;
+@group(0) @binding(5) var<storage, read_write> d_affine: array<vec2f>;
 
 // What value `at` of a plane adds.
 fn term(own: Plane, mean_variance: vec2f, at: u32) -> vec2f {
-    let d = dy[own.start + at];
+    let weight_bias = affine[affine_at(own, at)];
     let hat = (x[own.start + at] - mean_variance.x) * inverseSqrt(mean_variance.y + EPSILON);
+    let d = rectified_back(hat * weight_bias.x + weight_bias.y, dy[own.start + at]);
     return vec2f(d * hat, d);
 }
 
-fn add(affine: u32, sums: vec2f) {
-    d_affine[affine] = sums + select(vec2f(), d_affine[affine], params.accumulate == 1u);
+fn add(to: u32, sums: vec2f) {
+    d_affine[to] = sums + select(vec2f(), d_affine[to], params.accumulate == 1u);
 }
 
 @compute @workgroup_size(64)

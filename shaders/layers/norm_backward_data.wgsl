@@ -27,8 +27,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
         mean = means[own.segment];
     }
     for (var at = lane; at < params.positions; at += TEAM) {
-        let g = dy[own.start + at] * affine[affine_at(own, at)].x;
+        let weight_bias = affine[affine_at(own, at)];
         let hat = (x[own.start + at] - mean_variance.x) * inv_std;
+        let d = rectified_back(hat * weight_bias.x + weight_bias.y, dy[own.start + at]);
+        let g = d * weight_bias.x;
         dx[own.start + at] = (g - mean.x - hat * mean.y) * inv_std;
     }
 }

@@ -23,8 +23,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
         let plane = plane_of(own.first + p * own.step);
         var of_plane = vec2f();
         for (var at = lane; at < params.positions; at += TEAM) {
-            let g = dy[plane.start + at] * affine[affine_at(plane, at)].x;
-            of_plane += vec2f(g, g * (x[plane.start + at] - mean_variance.x) * inv_std);
+            let weight_bias = affine[affine_at(plane, at)];
+            let hat = (x[plane.start + at] - mean_variance.x) * inv_std;
+            let d = rectified_back(hat * weight_bias.x + weight_bias.y, dy[plane.start + at]);
+            of_plane += d * weight_bias.x * vec2f(1.0, hat);
         }
         sums += of_plane;
     }

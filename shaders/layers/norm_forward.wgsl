@@ -1,4 +1,4 @@
-// y = (x − mean) / √(variance + 1e-5) · weight + bias. One task per plane.
+// y = (x − mean) / √(variance + 1e-5) · weight + bias, perhaps with a ReLU. One task per plane.
 
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 // Mean and variance, (segments, 2).
@@ -20,6 +20,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
     for (var at = lane; at < params.positions; at += TEAM) {
         let weight_bias = affine[affine_at(own, at)];
         let hat = (x[own.start + at] - mean_variance.x) * inv_std;
-        y[own.start + at] = hat * weight_bias.x + weight_bias.y;
+        y[own.start + at] = rectified(hat * weight_bias.x + weight_bias.y);
     }
 }

@@ -12,8 +12,9 @@ struct Params {
     images_per_net: u32,
     // 1: adds to the gradient that is there.
     accumulate: u32,
-    pad0: u32,
-    pad1: u32,
+    // 1: a ReLU follows, which is part of the norm's kernels.
+    relu: u32,
+    pad: u32,
 }
 
 @group(0) @binding(0) var<storage, read> params: Params;
@@ -71,4 +72,22 @@ fn segment_planes(segment: u32) -> Segment {
 // Which weight and bias value `at` of a plane gets.
 fn affine_at(own: Plane, at: u32) -> u32 {
     return own.affine + select(0u, at, PER_VALUE);
+}
+
+// What the norm's values become.
+fn rectified(v: f32) -> f32 {
+    return select(v, max(v, 0.0), params.relu == 1u);
+}
+
+fn all_rectified(v: vec4f) -> vec4f {
+    return select(v, max(v, vec4f()), params.relu == 1u);
+}
+
+// The gradient at such a value, from the one at what it becomes.
+fn rectified_back(v: f32, d: f32) -> f32 {
+    return select(d, 0.0, params.relu == 1u && !(v > 0.0));
+}
+
+fn all_rectified_back(v: vec4f, d: vec4f) -> vec4f {
+    return select(d, vec4f(), vec4<bool>(params.relu == 1u) & !(v > vec4f()));
 }

@@ -108,7 +108,7 @@ impl Sizes {
         let image = Classifiers::train_image(gpu.caps(), load.net);
         // Each part reads all weights and adds to all their gradients, which should not be most of its work.
         let weights = 4 * load.net.parameters() as u64;
-        let bytes = (8 * weights).clamp(PART_BYTES, 4 * PART_BYTES);
+        let bytes = (8 * weights).clamp(PART_BYTES, 3 * PART_BYTES);
         let fits = (bytes / image).clamp(1, 64);
         // A batch norm's result for one image depends on the whole batch.
         let part = match load.net.has_batch_norm() {

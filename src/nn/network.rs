@@ -440,12 +440,12 @@ impl Network {
             OpKind::Norm(norm) => {
                 let running = (norm.statistics == Statistics::Batch).then(|| param(1));
                 let (statistics, frozen) = self.statistics(at, norm, running, mode);
+                let own = (statistics, param(0));
                 if let Some(gradients) = gradients {
-                    let (own, more) = (&gradients.others[op.first_param], gradients.accumulate);
-                    recording.push(norm.backward_affine(gpu, x, statistics, dy, own, batch, more));
+                    let (to, more) = (&gradients.others[op.first_param], gradients.accumulate);
+                    recording.push(norm.backward_affine(gpu, x, own, dy, to, batch, more));
                 }
                 if goes_on {
-                    let own = (statistics, param(0));
                     let means = (!frozen).then_some(&self.means);
                     if let Some(means) = means {
                         recording.push(norm.backward_sums(gpu, x, own, dy, means, batch));

@@ -95,7 +95,7 @@ pub fn norm_tangent(
         Over::Batch | Over::Frozen => Statistics::Batch,
     };
     let (channels, positions) = (x.channels, x.size * x.size);
-    let norm = Norm { channels, positions, statistics, per_value };
+    let norm = Norm { channels, positions, statistics, per_value, relu: false };
     let batch = Batch { images: x.n, nets };
     let frozen = matches!(over, Over::Frozen);
     let (x, dy, own) =

@@ -22,15 +22,16 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     let own = plane_of(number);
     let mean_variance = statistics[own.segment];
     let inv_std = inverseSqrt(mean_variance.y + EPSILON);
-    let weight = affine[own.affine].x;
+    let weight_bias = affine[own.affine];
     var mean = vec2f();
     if !FROZEN {
         mean = means[own.segment];
     }
     let end = (own.start + params.positions) / 4u;
     for (var at = own.start / 4u; at < end; at++) {
-        let g = textureLoad(dy, texel(at)) * weight;
         let hat = (textureLoad(x, texel(at)) - mean_variance.x) * inv_std;
+        let d = all_rectified_back(hat * weight_bias.x + weight_bias.y, textureLoad(dy, texel(at)));
+        let g = d * weight_bias.x;
         dx[at] = (g - mean.x - hat * mean.y) * inv_std;
     }
 }

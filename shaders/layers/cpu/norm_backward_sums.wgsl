@@ -22,15 +22,17 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     for (var p = 0u; p < own.count; p++) {
         let plane = plane_of(own.first + p * own.step);
         let end = (plane.start + params.positions) / 4u;
+        let weight_bias = affine[plane.affine];
         var g = vec4f();
         var g_hat = vec4f();
         for (var at = plane.start / 4u; at < end; at++) {
-            let d = textureLoad(dy, texel(at));
+            let hat = (textureLoad(x, texel(at)) - mean_variance.x) * inv_std;
+            let d = all_rectified_back(hat * weight_bias.x + weight_bias.y, textureLoad(dy, texel(at)));
             g += d;
-            g_hat += d * (textureLoad(x, texel(at)) - mean_variance.x);
+            g_hat += d * hat;
         }
         let of_plane = vec2f((g.x + g.y) + (g.z + g.w), (g_hat.x + g_hat.y) + (g_hat.z + g_hat.w));
-        sums += of_plane * vec2f(1.0, inv_std) * affine[plane.affine].x;
+        sums += of_plane * weight_bias.x;
     }
     means[segment] = sums / f32(own.count * params.positions);
 }

@@ -1,4 +1,4 @@
-// y = (x − mean) / √(variance + 1e-5) · weight + bias, for CPU adapters: planes lie in textures, and their positions are a
+// y = (x − mean) / √(variance + 1e-5) · weight + bias, perhaps with a ReLU, for CPU adapters: planes lie in textures, and their positions are a
 // multiple of four. One invocation per plane.
 
 @group(0) @binding(1) var x: texture_storage_2d<rgba32float, read>;
@@ -21,6 +21,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     let end = (own.start + params.positions) / 4u;
     for (var at = own.start / 4u; at < end; at++) {
         let hat = (textureLoad(x, texel(at)) - mean_variance.x) * inv_std;
-        y[at] = hat * weight_bias.x + weight_bias.y;
+        y[at] = all_rectified(hat * weight_bias.x + weight_bias.y);
     }
 }

@@ -14,7 +14,8 @@ params! {
         images: u32,
         images_per_net: u32,
         accumulate: u32,
-        pad: [u32; 2],
+        relu: u32,
+        pad: u32,
     }
 }
 
@@ -52,7 +53,7 @@ pub(in crate::kernels) static BACKWARD_DATA: Tasks = tasks!(
 
 pub(in crate::kernels) static BACKWARD_AFFINE: Tasks = tasks!(
     "layers/norm_backward_affine",
-    &[PARAMS, Slot::Read, Slot::Read, Slot::Read, Slot::Write],
+    &[PARAMS, Slot::Read, Slot::Read, Slot::Read, Slot::Read, Slot::Write],
     ("shared/layer_norm", "layers/norm_backward_affine")
 );
 
@@ -113,7 +114,7 @@ pub(in crate::kernels) const TEXEL_BACKWARD_AFFINE: Kernel = Kernel {
         "shared/layer_norm",
         "layers/cpu/norm_backward_affine"
     ),
-    slots: &[PARAMS, Slot::Texels, Slot::Read, Slot::Texels, Slot::Write],
+    slots: &[PARAMS, Slot::Texels, Slot::Read, Slot::Read, Slot::Texels, Slot::Write],
 };
 
 /// Variants: over what statistics are taken, and what has a weight and bias of its own.
@@ -145,6 +146,8 @@ pub(crate) struct Norm {
     pub statistics: Statistics,
     /// Whether each value of an image has a weight and bias of its own, not each channel.
     pub per_value: bool,
+    /// Whether a ReLU follows, which the kernels do as well: y is its output.
+    pub relu: bool,
 }
 
 /// What one mean and variance are taken over.
@@ -288,15 +291,21 @@ impl Norm {
         self,
         gpu: &Gpu,
         x: Values<'_>,
-        statistics: &Buffer<f32>,
+        (statistics, affine): (&Buffer<f32>, &Buffer<f32>),
         dy: Values<'_>,
         d_affine: &Buffer<f32>,
         batch: Batch,
         accumulate: bool,
     ) -> Dispatch {
         let params = self.params(gpu, batch, accumulate);
-        let bindings =
-            [params.binding(), x.binding(), statistics.binding(), dy.binding(), d_affine.binding()];
+        let bindings = [
+            params.binding(),
+            x.binding(),
+            statistics.binding(),
+            affine.binding(),
+            dy.binding(),
+            d_affine.binding(),
+        ];
         let tasks = batch.nets * self.channels;
         let values = 2 * self.values(batch);
         let kernels = (&BACKWARD_AFFINE, &TEXEL_BACKWARD_AFFINE);
@@ -342,7 +351,8 @@ impl Norm {
             images: batch.images as u32,
             images_per_net: (batch.images / batch.nets) as u32,
             accumulate: u32::from(accumulate),
-            pad: [0; 2],
+            relu: u32::from(self.relu),
+            pad: 0,
         };
         Buffer::params(gpu, "norm params", &params)
     }

@@ -12,8 +12,7 @@ use crate::{
 
 /// The program of these layers on (channels, size, size) images.
 pub(in crate::nn) fn build(images: (usize, usize), layers: &[Layer]) -> Result<Program> {
-    let (blocks, taken) = blocks(images, layers);
-    of_layers(images, layers, (blocks, taken))
+    of_layers(images, layers, blocks(images, layers)).map(with_relus_in_norms)
 }
 
 /// The same twice without biases that the instance norm after a convolution would cancel, in blocks or not: with every layer
@@ -23,7 +22,27 @@ pub(in crate::nn) fn build_apart(images: (usize, usize), layers: &[Layer]) -> Re
     let layers = without_cancelled(layers);
     let blocks = blocks(images, &layers);
     let apart = of_layers(images, &layers, (None, 0))?;
-    Ok([Program { buffers_alone: true, ..apart }, of_layers(images, &layers, blocks)?])
+    let fast = with_relus_in_norms(of_layers(images, &layers, blocks)?);
+    Ok([Program { buffers_alone: true, ..apart }, fast])
+}
+
+/// A ReLU that follows a norm is one operation with it: the kernels of norms do both, and nobody else reads what is between.
+fn with_relus_in_norms(mut program: Program) -> Program {
+    let mut ops: Vec<Op> = Vec::with_capacity(program.ops.len());
+    for op in program.ops {
+        match (ops.last_mut(), op.kind) {
+            (Some(Op { kind: OpKind::Norm(norm), output, .. }), OpKind::Act(Activation::Relu))
+                if *output == op.input =>
+            {
+                norm.relu = true;
+                *output = op.output;
+            }
+            _ => ops.push(op),
+        }
+    }
+    program.ops = ops;
+    program.room = slots::assign(&program, None);
+    program
 }
 
 fn without_cancelled(layers: &[Layer]) -> Vec<Layer> {
@@ -187,7 +206,8 @@ impl Builder {
                     NormKind::Layer | NormKind::None => Statistics::Groups(1),
                 };
                 let per_value = kind == NormKind::Layer;
-                let norm = Norm { channels, positions: size * size, statistics, per_value };
+                let (positions, relu) = (size * size, false);
+                let norm = Norm { channels, positions, statistics, per_value, relu };
                 if let Statistics::Groups(groups) = statistics {
                     if groups == 0 || !channels.is_multiple_of(groups) {
                         let reason = format!("{channels} channels are not {groups} equal groups");
