@@ -149,6 +149,21 @@ pub fn networks() -> Vec<(usize, usize, Vec<Layer>)> {
         ),
         // The last linear layers read such planes.
         (3, 8, vec![conv(6, 3, 1, 1, true), act(Relu), pool(PoolKind::Max, 2, 2, 0)]),
+        // Strides between planes of six rows, which end within a texel, and of three, whose taps are often beside them.
+        (
+            3,
+            12,
+            vec![
+                conv(8, 3, 2, 1, false),
+                norm(NormKind::Instance),
+                act(Relu),
+                conv(8, 3, 2, 1, true),
+                norm(NormKind::Group { groups: 2 }),
+                act(Relu),
+                conv(6, 3, 1, 1, false),
+                act(LeakyRelu),
+            ],
+        ),
     ]
 }
 
