@@ -52,7 +52,13 @@ fn the_blocks_at_the_beginning_are_those_of_the_fast_kernels() {
     let mut layers = own.layers().to_vec();
     layers[8] = Layer::Conv { out: 9, kernel: 3, stride: 1, pad: 1, bias: true };
     let shorter = Net::new(1, 28, layers).unwrap();
-    assert_eq!((blocks(&shorter), shorter.program().ops.len()), (Some((8, 2)), 5));
+    // Convolution, norm with the ReLU behind it, pool, linear layer.
+    assert_eq!((blocks(&shorter), shorter.program().ops.len()), (Some((8, 2)), 4));
+    let is_norm_with_relu = |op: &Op| matches!(op.kind, OpKind::Norm(norm) if norm.relu);
+    assert!(shorter.program().ops.iter().any(is_norm_with_relu));
+    // What passes along a direction read is between the two.
+    let [apart, _] = shorter.programs_apart().unwrap();
+    assert!(!apart.ops.iter().any(is_norm_with_relu));
 }
 
 /// Tensors take turns: without that, those of a deep network would be several times as many.
@@ -60,7 +66,7 @@ fn the_blocks_at_the_beginning_are_those_of_the_fast_kernels() {
 fn tensors_share_room() {
     let net = Net::resnet18((3, 32), 10, true).unwrap();
     let program = net.program();
-    let all: usize = program.values.iter().map(|value| value.len).sum();
+    let all: usize = program.ops.iter().map(|op| program.values[op.output].len).sum();
     let room = &program.room;
     let (values, gradients): (usize, usize) =
         (room.tensors.buffers.iter().sum(), room.gradients.buffers.iter().sum());
