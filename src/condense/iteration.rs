@@ -16,7 +16,7 @@ use wgpu::util::StagingBelt;
 use crate::{
     Error, Result,
     augment::Row,
-    gpu::{Buffer, Gpu, Readback, Recording, blocking},
+    gpu::{Buffer, Gpu, Readback, Recording, blocking, staging_belt},
     kernels::{
         Batch, NetworkKey, Packed, PixelRange, Rates, class_sum, layers::add, sgd, sgd_clamped,
     },
@@ -233,7 +233,7 @@ impl Iteration {
             gpu: gpu.clone(),
             sizes,
             norm_images: plan.norm_images,
-            belt: StagingBelt::new(gpu.device().clone(), send as u64),
+            belt: staging_belt(gpu, send),
             weights,
             class_weights: class.map(|class| class.weights),
             packing,

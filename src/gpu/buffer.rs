@@ -14,6 +14,11 @@ use wgpu::util::StagingBelt;
 use super::{Gpu, unpoisoned};
 use crate::{Error, Result};
 
+/// A belt whose chunks have room for so many bytes: rounded, since buffers have whole words.
+pub(crate) fn staging_belt(gpu: &Gpu, bytes: usize) -> StagingBelt {
+    StagingBelt::new(gpu.device().clone(), bytes.next_multiple_of(4) as u64)
+}
+
 /// `len` values of `T` in device memory.
 #[derive(Debug)]
 pub(crate) struct Buffer<T> {

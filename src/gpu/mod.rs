@@ -31,7 +31,7 @@ use std::{
 };
 
 pub use adapter::{AdapterChoice, AdapterReport, adapters, adapters_blocking};
-pub(crate) use buffer::{Buffer, Readback};
+pub(crate) use buffer::{Buffer, Readback, staging_belt};
 pub use caps::Kernels;
 pub(crate) use caps::{Caps, TILES_BYTES};
 pub(crate) use dispatch::{Dispatch, dispatch, fold};

@@ -104,6 +104,18 @@ fn the_memory_budget_changes_no_bit() {
 }
 
 #[test]
+fn streamed_images_need_not_be_whole_words() {
+    // 3267 bytes an image, and 13 MB in all.
+    let dataset = noise(3, 33, &[2000, 2000]);
+    let streaming = gpu().clone().with_memory_budget(4 << 20);
+    for batch in 5..9 {
+        let settings = quick(&dataset).width(2).ipc(1).batch_real(batch).iterations(2);
+        let (set, _) = run(&streaming, &dataset, settings.clone());
+        assert_eq!(bits(&set), bits(&run(gpu(), &dataset, settings).0), "{batch} per class");
+    }
+}
+
+#[test]
 fn short_submissions_change_no_bit() {
     let dataset = glyphs();
     for gpu in gpus() {

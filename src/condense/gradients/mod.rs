@@ -18,7 +18,7 @@ use super::{RealBatch, RealFormat, cut};
 use crate::{
     Error, Result,
     augment::Row,
-    gpu::{Buffer, Gpu, Readback, Recording, blocking},
+    gpu::{Buffer, Gpu, Readback, Recording, blocking, staging_belt},
     kernels::{Distance, Item, NetworkKey, Rates},
     nn::{Program, Weights},
 };
@@ -273,7 +273,7 @@ impl GradientIteration {
         Ok(Self {
             gpu: gpu.clone(),
             cut,
-            belt: StagingBelt::new(gpu.device().clone(), send.max(inner) as u64),
+            belt: staging_belt(gpu, send.max(inner)),
             buffers,
             changed_rates: None,
             labels: plan.labels.clone(),

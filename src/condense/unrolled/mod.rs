@@ -17,7 +17,7 @@ use wgpu::util::StagingBelt;
 use super::{Drawn, RealFormat, cut};
 use crate::{
     Error, Result,
-    gpu::{Buffer, Gpu, Readback, Recording, blocking},
+    gpu::{Buffer, Gpu, Readback, Recording, blocking, staging_belt},
     kernels::{
         Batch, Moves, Nets, NetworkKey, Rows, adam, learned_rates, rate_gradient, sgd,
         softmax_cross_entropy,
@@ -192,7 +192,7 @@ impl UnrolledIteration {
         Ok(Self {
             gpu: gpu.clone(),
             cut,
-            belt: StagingBelt::new(gpu.device().clone(), send.max(4 * plan.step_images()) as u64),
+            belt: staging_belt(gpu, send.max(4 * plan.step_images())),
             buffers,
             labels: plan.labels.clone(),
             order: plan.order.clone(),
