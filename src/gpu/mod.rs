@@ -304,9 +304,9 @@ impl Gpu {
     }
 
     /// The same device with [`Precision::F16`]: convolutions by cooperative matrices where they fit, by
-    /// [`kernels`](Self::kernels) elsewhere, which are no longer [`Kernels::Lanes`]. `properties` is what the adapter answers to
-    /// [`cooperative_matrix_properties`](wgpu::Adapter::cooperative_matrix_properties); a device of your
-    /// own must have been opened with [`Precision::features`] and 32 KiB of workgroup memory.
+    /// [`kernels`](Self::kernels) elsewhere, which are then no longer [`Kernels::Lanes`]. `properties` is what the
+    /// adapter answers to [`cooperative_matrix_properties`](wgpu::Adapter::cooperative_matrix_properties); a device
+    /// of your own must have been opened with [`Precision::features`] and 32 KiB of workgroup memory.
     ///
     /// # Errors
     /// [`Error::Missing`] that names the feature or the matrices that are missing.

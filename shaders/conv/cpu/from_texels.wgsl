@@ -1,10 +1,10 @@
-// Takes planes from a texture, where the kernels of CPU adapters leave them, to a buffer of any layout: for others. One
-// invocation per texel.
+// Takes planes from a texture, where the kernels of CPU adapters leave them, to a buffer of any layout, where other kernels
+// read them. One invocation per texel.
 
 struct Params {
     planes: Planes,
     images: u32,
-    // Of texels, in a plane, and their values.
+    // Rows of texels in a plane, and values in each.
     rows: u32,
     row: u32,
     pad: u32,

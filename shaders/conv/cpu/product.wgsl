@@ -33,6 +33,13 @@ override BIAS: bool;
 {# The tiles that go through the taps together. #}
 {% set passes = [range(0, tiles, 2), range(1, tiles, 2)] if order == "apart" else [range(tiles)] %}
 {% set row = outs * lanes %}
+{# The tile that position n of a workgroup is in, and its lane there. #}
+{% macro tile(n) %}
+{{ n // (2 * lanes) * 2 + n % 2 if order == "apart" else n // lanes }}
+{%- endmacro %}
+{% macro lane_of(n) %}
+{{ n % (2 * lanes) // 2 if order == "apart" else n % lanes }}
+{%- endmacro %}
 @compute @workgroup_size({{ lanes }})
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
     let inputs = params.inputs;
@@ -147,22 +154,16 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
         if BIAS {
             more = bias[net * outputs + min(output, outputs - 1u)];
         }
-{# The sum of a position by its number in the workgroup. Four that follow each other are one image's, and a texel. #}
-{% macro sum(n, o) %}
-{% set apart = order == "apart" %}
-a{{ n // (2 * lanes) * 2 + n % 2 if apart else n // lanes }}_{{ o }}_{{ n % (2 * lanes) // 2 if apart else n % lanes }}
-{%- endmacro %}
+{# Four positions that follow each other are one image's, and a texel. #}
 {% for n in range(0, tiles * lanes, 4 if texels else 1) %}
-{% set t = n // (2 * lanes) * 2 + n % 2 if order == "apart" else n // lanes %}
-{% set i = n % (2 * lanes) // 2 if order == "apart" else n % lanes %}
         {
-            let to = subgroupBroadcast(base{{ t }}, {{ i }}u) + output * positions;
+            let to = subgroupBroadcast(base{{ tile(n) }}, {{ lane_of(n) }}u) + output * positions;
             if turn * {{ tiles * lanes }}u + {{ n }}u < values && output < outputs {
 {% if texels %}
-                let sums = vec4f({% for m in range(n, n + 4) %}{{ ", " if not loop.first }}{{ sum(m, o) }}{% endfor %});
+                let sums = vec4f({% for m in range(n, n + 4) %}{{ ", " if not loop.first }}a{{ tile(m) }}_{{ o }}_{{ lane_of(m) }}{% endfor %});
                 y[to / 4u] = sums + more;
 {% else %}
-                y[to] = {{ sum(n, o) }} + more;
+                y[to] = a{{ tile(n) }}_{{ o }}_{{ lane_of(n) }} + more;
 {% endif %}
             }
         }

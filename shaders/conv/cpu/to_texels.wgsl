@@ -1,11 +1,11 @@
-// Takes planes from a buffer, whatever their layout, to where the kernels of CPU adapters read them: in a texture,
-// whose texels a row begins with and fills up with zeros, an even number of planes per image: of an odd number, a plane of
-// zeros is added. One invocation per texel.
+// Takes planes from a buffer, whatever their layout, to a texture, where the kernels of CPU adapters read them. Each row
+// begins with a texel, and zeros fill up its last. To an odd number of planes per image, one of zeros is added. One
+// invocation per texel.
 
 struct Params {
     planes: Planes,
     images: u32,
-    // Of texels, in a plane, and their values.
+    // Rows of texels in a plane, and values in each.
     rows: u32,
     row: u32,
     pad: u32,

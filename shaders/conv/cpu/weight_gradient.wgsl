@@ -74,7 +74,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
         for (var first_row = 0u; first_row < {{ size }}u; first_row += {{ rows }}u) {
 {% else %}
         {
-            let first_row = 0u;
 {% endif %}
 {% if parts > 1 %}
             let of_part = first_row * {{ quads }}u{{ " + first_column" if across > 1 }};

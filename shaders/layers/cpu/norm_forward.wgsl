@@ -1,5 +1,5 @@
-// y = (x − mean) / √(variance + 1e-5) · weight + bias, perhaps with a ReLU, for CPU adapters: planes lie in textures, and their positions are a
-// multiple of four. One invocation per plane.
+// y = (x − mean) / √(variance + 1e-5) · weight + bias, perhaps with a ReLU, for CPU adapters: planes lie in textures, and
+// their positions are a multiple of four. One invocation per plane.
 
 @group(0) @binding(1) var x: texture_storage_2d<rgba32float, read>;
 // Mean and variance, (segments, 2).

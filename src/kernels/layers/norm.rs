@@ -235,23 +235,13 @@ impl Norm {
         self,
         gpu: &Gpu,
         x: Values<'_>,
-        (statistics, affine): (&Buffer<f32>, &Buffer<f32>),
+        own: (&Buffer<f32>, &Buffer<f32>),
         dy: Values<'_>,
         means: &Buffer<f32>,
         batch: Batch,
     ) -> Dispatch {
-        let params = self.params(gpu, batch, false);
-        let bindings = [
-            params.binding(),
-            x.binding(),
-            statistics.binding(),
-            affine.binding(),
-            dy.binding(),
-            means.binding(),
-        ];
-        let tasks = self.segments(batch);
-        let (kernels, values) = ((&BACKWARD_SUMS, &TEXEL_BACKWARD_SUMS), 2 * self.values(batch));
-        tasks_where_they_lie(gpu, x, kernels, self.variant(), &bindings, tasks).values(values)
+        let kernels = (&BACKWARD_SUMS, &TEXEL_BACKWARD_SUMS);
+        self.summed(gpu, kernels, (x, own, dy), means, self.segments(batch), batch, false)
     }
 
     /// The gradient at x, from `dy` at y. Without `means`, the statistics do not depend on x.
@@ -291,9 +281,26 @@ impl Norm {
         self,
         gpu: &Gpu,
         x: Values<'_>,
-        (statistics, affine): (&Buffer<f32>, &Buffer<f32>),
+        own: (&Buffer<f32>, &Buffer<f32>),
         dy: Values<'_>,
         d_affine: &Buffer<f32>,
+        batch: Batch,
+        accumulate: bool,
+    ) -> Dispatch {
+        let kernels = (&BACKWARD_AFFINE, &TEXEL_BACKWARD_AFFINE);
+        let tasks = batch.nets * self.channels;
+        self.summed(gpu, kernels, (x, own, dy), d_affine, tasks, batch, accumulate)
+    }
+
+    /// Sums of x and `dy`, one pair per task.
+    #[allow(clippy::too_many_arguments)]
+    fn summed(
+        self,
+        gpu: &Gpu,
+        kernels: (&'static Tasks, &'static Kernel),
+        (x, (statistics, affine), dy): (Values<'_>, (&Buffer<f32>, &Buffer<f32>), Values<'_>),
+        sums: &Buffer<f32>,
+        tasks: usize,
         batch: Batch,
         accumulate: bool,
     ) -> Dispatch {
@@ -304,12 +311,10 @@ impl Norm {
             statistics.binding(),
             affine.binding(),
             dy.binding(),
-            d_affine.binding(),
+            sums.binding(),
         ];
-        let tasks = batch.nets * self.channels;
-        let values = 2 * self.values(batch);
-        let kernels = (&BACKWARD_AFFINE, &TEXEL_BACKWARD_AFFINE);
-        tasks_where_they_lie(gpu, x, kernels, self.variant(), &bindings, tasks).values(values)
+        tasks_where_they_lie(gpu, x, kernels, self.variant(), &bindings, tasks)
+            .values(2 * self.values(batch))
     }
 
     pub(super) fn segments(self, batch: Batch) -> usize {

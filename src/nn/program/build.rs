@@ -12,7 +12,7 @@ use crate::{
 
 /// The program of these layers on (channels, size, size) images.
 pub(in crate::nn) fn build(images: (usize, usize), layers: &[Layer]) -> Result<Program> {
-    of_layers(images, layers, blocks(images, layers)).map(with_relus_in_norms)
+    of_layers(images, layers, blocks(images, layers), false)
 }
 
 /// The same twice without biases that the instance norm after a convolution would cancel, in blocks or not: with every layer
@@ -21,28 +21,24 @@ pub(in crate::nn) fn build(images: (usize, usize), layers: &[Layer]) -> Result<P
 pub(in crate::nn) fn build_apart(images: (usize, usize), layers: &[Layer]) -> Result<[Program; 2]> {
     let layers = without_cancelled(layers);
     let blocks = blocks(images, &layers);
-    let apart = of_layers(images, &layers, (None, 0))?;
-    let fast = with_relus_in_norms(of_layers(images, &layers, blocks)?);
-    Ok([Program { buffers_alone: true, ..apart }, fast])
+    Ok([of_layers(images, &layers, (None, 0), true)?, of_layers(images, &layers, blocks, false)?])
 }
 
 /// A ReLU that follows a norm is one operation with it: the kernels of norms do both, and nobody else reads what is between.
-fn with_relus_in_norms(mut program: Program) -> Program {
-    let mut ops: Vec<Op> = Vec::with_capacity(program.ops.len());
-    for op in program.ops {
-        match (ops.last_mut(), op.kind) {
+fn with_relus_in_norms(ops: Vec<Op>) -> Vec<Op> {
+    let mut own: Vec<Op> = Vec::with_capacity(ops.len());
+    for op in ops {
+        match (own.last_mut(), op.kind) {
             (Some(Op { kind: OpKind::Norm(norm), output, .. }), OpKind::Act(Activation::Relu))
                 if *output == op.input =>
             {
                 norm.relu = true;
                 *output = op.output;
             }
-            _ => ops.push(op),
+            _ => own.push(op),
         }
     }
-    program.ops = ops;
-    program.room = slots::assign(&program, None);
-    program
+    own
 }
 
 fn without_cancelled(layers: &[Layer]) -> Vec<Layer> {
@@ -63,6 +59,7 @@ fn of_layers(
     (channels, size): (usize, usize),
     layers: &[Layer],
     (blocks, taken): (Option<ConvNet>, usize),
+    apart: bool,
 ) -> Result<Program> {
     let what = format!("network on {channels}×{size}×{size} images");
     if !matches!(channels, 1 | 3) || size == 0 {
@@ -79,8 +76,9 @@ fn of_layers(
     let first = builder.value(shape.len());
     let (output, _) = builder.list("", taken, &layers[taken..], (first, shape))?;
     let Builder { values, ops, params, .. } = builder;
+    let ops = if apart { ops } else { with_relus_in_norms(ops) };
     let (images, room) = ((channels, size), Room::default());
-    let buffers_alone = false;
+    let buffers_alone = apart;
     let mut program = Program { images, blocks, values, ops, params, output, buffers_alone, room };
     program.room = slots::assign(&program, None);
     Ok(program)

@@ -9,7 +9,7 @@ params! {
     struct Params {
         planes: Planes,
         images: u32,
-        /// Of texels, in a plane, and their values.
+        /// Rows of texels in a plane, and values in each.
         rows: u32,
         row: u32,
         pad: u32,

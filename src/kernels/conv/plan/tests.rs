@@ -164,6 +164,16 @@ fn the_plan_is_the_table() {
 }
 
 #[test]
+fn the_family_lanes_is_for_cpus_without_f16() {
+    let lacks = |caps: Caps| caps.missing_for(Kernels::Lanes).is_some();
+    let cpu = caps(CPU, (8, 8), 256);
+    assert!(!lacks(cpu) && lacks(caps(GPU, (8, 8), 256)) && lacks(caps(CPU, (32, 32), 256)));
+    assert!(lacks(Caps { texels: false, ..cpu }));
+    let with_f16 = cpu.with_matrices(Matrices { side: 8, lanes: 8 });
+    assert!(lacks(with_f16) && with_f16.kernels == Kernels::Tiles);
+}
+
+#[test]
 fn each_block_reads_the_layout_that_the_one_before_writes() {
     for (name, caps) in devices() {
         for size in 8..=96 {
