@@ -356,6 +356,9 @@ fn layers() -> Result<Task> {
         Layer::Norm(NormKind::Layer),
         pool(PoolKind::Avg, 1),
         act(Activation::Sigmoid),
+        conv(8, 1, 1, 0),
+        // Over whole planes.
+        Layer::Pool { kind: PoolKind::Avg, kernel: 4, stride: 1, pad: 0 },
         Layer::Flatten,
         Layer::Linear { out: 3 },
     ];

@@ -87,15 +87,19 @@ impl Fast {
         }
     }
 
-    /// Texels of one image: of the input, of the gradient at the output, and of the result in either direction.
-    pub fn texels(&self) -> [usize; 4] {
+    /// Texels of one image that must be taken to a texture, or out of one: of the input, of the gradient at the output,
+    /// and of the result in either direction. The ends are its input and output, and whether they lie in textures.
+    pub fn texels(&self, ends: [bool; 2]) -> [usize; 4] {
         match self {
             Self::Haloed(_) => [0; 4],
             Self::Texels(InTexels { input, output, .. }) => {
-                let [input, output] = [input, output].map(|layer| layer.image_len());
+                let taken = |layer: &Layer, there: bool| if there { 0 } else { layer.image_len() };
+                let [input, output] = [taken(input, ends[0]), taken(output, ends[1])];
                 [input, output, output, input]
             }
-            Self::Product(product) => [product.input_len(), product.d_output_len(), 0, 0],
+            Self::Product(product) => {
+                [product.input_len(ends[0]), product.d_output_len(ends[1]), 0, 0]
+            }
         }
     }
 }

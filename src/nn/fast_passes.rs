@@ -209,13 +209,16 @@ impl InTexels {
 }
 
 impl<M: Memory> Room<M> {
-    /// For the largest of these, at most so many images forward and backward at a time.
+    /// For the largest of these, whose ends lie in textures or not, at most so many images forward and backward at a time;
+    /// with `staging` for [`texels`](Self::texels).
     pub fn new<'a>(
         memory: &M,
-        all: impl Iterator<Item = &'a Fast> + Clone,
-        images: usize,
-        backward_images: usize,
+        all: impl Iterator<Item = (&'a Fast, [bool; 2])> + Clone,
+        (images, backward_images): (usize, usize),
+        staging: Option<&M::Staging>,
     ) -> Self {
+        let [input, d_output, result] = Self::texels(all.clone(), images, backward_images);
+        let all = all.map(|(fast, _)| fast);
         let largest = |layout: fn(&Haloed) -> Planes| {
             let of = |fast: &Fast| match fast {
                 Fast::Haloed(haloed) => layout(haloed).image_len(),
@@ -223,31 +226,34 @@ impl<M: Memory> Room<M> {
             };
             all.clone().map(of).max().unwrap_or(0)
         };
-        let most = |of| all.clone().map(|fast| fast.texels()[of]).max().unwrap_or(0);
-        let made = (images * most(2)).max(backward_images * most(3));
         let apart = |fast: &Fast| match fast {
             Fast::Product(product) => product.gradient_apart(),
             Fast::Haloed(_) | Fast::Texels(_) => None,
         };
         let dense = all.clone().filter_map(apart).max().unwrap_or(0);
-        let room = || {
-            let all = [
-                ("input, texels", images * most(0)),
-                ("d output, texels", backward_images * most(1)),
-                ("convolved, texels", made),
-            ];
-            let most = all.iter().map(|(_, len)| *len).max().unwrap_or(0);
-            let staging = memory.staging("convolved, written", most);
-            let [input, d_output, result] =
-                all.map(|(label, len)| memory.texels(label, len, &staging));
-            let dense = memory.buffer("gradient, dense", backward_images * dense);
-            TexelRoom { input, d_output, result, dense }
+        let room = |staging| TexelRoom {
+            input: memory.texels("input, texels", input, staging),
+            d_output: memory.texels("d output, texels", d_output, staging),
+            result: memory.texels("convolved, texels", result, staging),
+            dense: memory.buffer("gradient, dense", backward_images * dense),
         };
         Self {
             input: memory.buffer("input with a halo", images * largest(|conv| conv.input)),
             d_output: memory
                 .buffer("d output with a halo", backward_images * largest(|conv| conv.d_output)),
-            texels: (most(0) > 0).then(room),
+            texels: staging.map(room),
         }
+    }
+
+    /// Texels of its textures.
+    pub fn texels<'a>(
+        all: impl Iterator<Item = (&'a Fast, [bool; 2])> + Clone,
+        images: usize,
+        backward_images: usize,
+    ) -> [usize; 3] {
+        let most =
+            |of: usize| all.clone().map(|(fast, ends)| fast.texels(ends)[of]).max().unwrap_or(0);
+        let result = (images * most(2)).max(backward_images * most(3));
+        [images * most(0), backward_images * most(1), result]
     }
 }

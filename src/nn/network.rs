@@ -31,7 +31,8 @@ pub(crate) struct Network<M: Memory = Gpu> {
     /// For each operation, its fast kernels, if it has any.
     fast: Vec<Option<Fast>>,
     room: Room<M>,
-    /// Per segment, the means that the backward pass of a norm needs.
+    /// Per plane and per segment, what the backward pass of a norm needs.
+    sums: M::Buffer<f32>,
     means: M::Buffer<f32>,
 }
 
@@ -107,18 +108,38 @@ impl<M: Memory> Network<M> {
             let len = images * segments(op);
             (len > 0).then(|| zeros(format!("statistics {i}"), len))
         };
-        let means = program.ops.iter().map(segments).max().unwrap_or(0);
+        let planes = |op: &Op| match op.kind {
+            OpKind::Norm(norm) => 2 * norm.channels,
+            _ => 0,
+        };
+        let most = |of: &dyn Fn(&Op) -> usize| program.ops.iter().map(of).max().unwrap_or(0);
+        let (sums, means) = (most(&planes), most(&segments));
         let fast: Vec<_> = program.ops.iter().map(|op| Fast::of(memory.caps(), op.kind)).collect();
+        let in_texture = |value: usize| matches!(program.slot(value), Some(Slot::Texture(_)));
+        let placed = fast
+            .iter()
+            .zip(&program.ops)
+            .filter_map(|(fast, op)| Some((fast.as_ref()?, [op.input, op.output].map(in_texture))));
+        let of_room = Room::<M>::texels(placed.clone(), images, backward_images);
+        let of_slots = |slots: &Slots, images: usize| images * slots.largest_texture() / 4;
+        let (ahead, back) = (&program.room.tensors, &program.room.gradients);
+        let written =
+            of_room.into_iter().chain([of_slots(ahead, images), of_slots(back, backward_images)]);
+        let written = written.max().filter(|&most| most > 0);
+        // Kernels write one tensor each.
+        let staging = written.map(|most| memory.staging("texels, written", most));
+        let staging = staging.as_ref();
         let first = if blocks.is_some() { 0 } else { images * program.values[0].len };
         let own_first = || zeros("first tensor".into(), first);
         Self {
             first: beside.map_or_else(own_first, |other| other.first.clone()),
             blocks,
-            tensors: Tensors::new(memory, "tensors", &program.room.tensors, images),
-            gradients: Tensors::new(memory, "gradients", &program.room.gradients, backward_images),
+            tensors: Tensors::new(memory, "tensors", ahead, images, staging),
+            gradients: Tensors::new(memory, "gradients", back, backward_images, staging),
             statistics: program.ops.iter().enumerate().map(of_norm).collect(),
-            room: Room::new(memory, fast.iter().flatten(), images, backward_images),
+            room: Room::new(memory, placed, (images, backward_images), staging),
             fast,
+            sums: zeros("sums of gradients".into(), backward_images * sums),
             means: zeros("means of gradients".into(), backward_images * means),
             program,
         }
@@ -126,20 +147,23 @@ impl<M: Memory> Network<M> {
 }
 
 impl<M: Memory> Tensors<M> {
-    /// Of so many images.
-    pub fn new(memory: &M, label: &str, slots: &Slots, images: usize) -> Self {
+    /// Of so many images; with `staging` if any lie in textures.
+    pub fn new(
+        memory: &M,
+        label: &str,
+        slots: &Slots,
+        images: usize,
+        staging: Option<&M::Staging>,
+    ) -> Self {
         let buffer =
             |(i, len): (usize, &usize)| memory.buffer(&format!("{label} {i}"), images * len);
-        let lens: Vec<_> = slots.textures.iter().map(|len| images * len / 4).collect();
-        let staging =
-            lens.iter().max().map(|&most| memory.staging(&format!("{label}, written"), most));
-        let textures = staging.iter().flat_map(|staging| {
-            let texels = |(i, &len)| memory.texels(&format!("{label} {i}, texels"), len, staging);
-            lens.iter().enumerate().map(texels).collect::<Vec<_>>()
-        });
+        let texels = |(i, len): (usize, &usize)| {
+            let (label, len) = (format!("{label} {i}, texels"), images * len / 4);
+            staging.map(|staging| memory.texels(&label, len, staging))
+        };
         Self {
             buffers: slots.buffers.iter().enumerate().map(buffer).collect(),
-            textures: textures.collect(),
+            textures: slots.textures.iter().enumerate().filter_map(texels).collect(),
         }
     }
 }
@@ -441,15 +465,18 @@ impl Network {
                 let running = (norm.statistics == Statistics::Batch).then(|| param(1));
                 let (statistics, frozen) = self.statistics(at, norm, running, mode);
                 let own = (statistics, param(0));
-                if let Some(gradients) = gradients {
-                    let (to, more) = (&gradients.others[op.first_param], gradients.accumulate);
-                    recording.push(norm.backward_affine(gpu, x, own, dy, to, batch, more));
+                let means = (goes_on && !frozen).then_some(&self.means);
+                if means.is_some() || gradients.is_some() {
+                    recording.push(norm.backward_sums(gpu, x, own, dy, &self.sums, batch));
+                }
+                if let Some(Gradients { others, accumulate, .. }) = gradients {
+                    let (sums, to, more) = (&self.sums, &others[op.first_param], *accumulate);
+                    recording.push(norm.backward_affine(gpu, x, own, dy, sums, to, batch, more));
+                }
+                if let Some(means) = means {
+                    recording.push(norm.backward_means(gpu, &self.sums, own.1, means, batch));
                 }
                 if goes_on {
-                    let means = (!frozen).then_some(&self.means);
-                    if let Some(means) = means {
-                        recording.push(norm.backward_sums(gpu, x, own, dy, means, batch));
-                    }
                     recording.push(norm.backward_data(gpu, x, own, dy, means, dx, batch));
                 }
             }

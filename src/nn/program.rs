@@ -147,6 +147,11 @@ pub(crate) enum Slot {
 }
 
 impl Slots {
+    /// Values of one image in the largest texture.
+    pub fn largest_texture(&self) -> usize {
+        self.textures.iter().max().copied().unwrap_or(0)
+    }
+
     /// Of a program whose only tensor is another's.
     fn none() -> Self {
         Self { of: vec![None], ..Self::default() }

@@ -64,12 +64,19 @@ impl<M: Memory> Tangent<M> {
         });
         Self {
             first: zeros("change of the images".into(), images * program.values[0].len),
-            tensors: Tensors::new(memory, "changes of tensors", &program.room.tensors, images),
+            tensors: Tensors::new(
+                memory,
+                "changes of tensors",
+                &program.room.tensors,
+                images,
+                None,
+            ),
             gradients: Tensors::new(
                 memory,
                 "changes of gradients",
                 &program.room.gradients,
                 images,
+                None,
             ),
             norms: program.ops.iter().enumerate().map(of_norm).collect(),
             part: zeros("part of a change".into(), images * most),

@@ -357,7 +357,7 @@ fn correct_kernels_pass() {
 const AROUND: [&str; 2] = ["layers/halo", "layers/bias"];
 
 /// Of the family lanes, with planes in textures.
-const TEXELS: [&str; 30] = [
+const TEXELS: [&str; 31] = [
     "augment_read_cpu",
     "image_mean_cpu",
     "augment_forward_cpu",
@@ -380,13 +380,14 @@ const TEXELS: [&str; 30] = [
     "layers/cpu/act_backward",
     "layers/cpu/act_forward",
     "layers/cpu/conv_backward_bias",
-    "layers/cpu/norm_backward_affine",
     "layers/cpu/norm_backward_data",
     "layers/cpu/norm_backward_sums",
     "layers/cpu/norm_forward",
     "layers/cpu/norm_statistics",
     "layers/cpu/pool_backward",
     "layers/cpu/pool_forward",
+    "layers/cpu/pool_plane_backward",
+    "layers/cpu/pool_plane_forward",
     "layers/cpu/sum",
 ];
 

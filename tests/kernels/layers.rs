@@ -149,6 +149,20 @@ pub fn networks() -> Vec<(usize, usize, Vec<Layer>)> {
         ),
         // The last linear layers read such planes.
         (3, 8, vec![conv(6, 3, 1, 1, true), act(Relu), pool(PoolKind::Max, 2, 2, 0)]),
+        // Pools over whole planes.
+        (
+            3,
+            8,
+            vec![
+                conv(8, 3, 1, 1, true),
+                norm(NormKind::Instance),
+                act(Relu),
+                pool(PoolKind::Avg, 2, 2, 0),
+                norm(NormKind::Batch),
+                pool(PoolKind::Avg, 4, 4, 0),
+            ],
+        ),
+        (3, 4, vec![conv(16, 3, 2, 1, false), act(Relu), pool(PoolKind::Max, 2, 2, 0)]),
         // Strides between planes of six rows, which end within a texel, and of three, whose taps are often beside them.
         (
             3,
@@ -287,7 +301,13 @@ fn embeddings_by_frozen_statistics_are_their_twins() {
 fn of_equal_values_a_pool_passes_its_gradient_to_the_first() {
     let even = vec![conv(4, 1, 1, 0, false), pool(PoolKind::Max, 2, 2, 0), conv(3, 1, 1, 0, false)];
     let odd = |kernel, stride| (11, vec![pool(PoolKind::Max, kernel, stride, 0)]);
-    for (size, layers) in [odd(2, 2), odd(3, 3), odd(3, 2), (12, even)] {
+    let whole = |size| {
+        (
+            size,
+            vec![conv(8, 1, 1, 0, false), pool(PoolKind::Max, size, 1, 0), act(Activation::Swish)],
+        )
+    };
+    for (size, layers) in [odd(2, 2), odd(3, 3), odd(3, 2), (12, even), whole(2), whole(4)] {
         let net = net((3, size, layers));
         let rng = &mut Rng(40);
         let mut x = images(rng, 4, 3, size);

@@ -51,11 +51,28 @@ pub(in crate::kernels) static BACKWARD_DATA: Tasks = tasks!(
     ("shared/layer_norm", "layers/norm_backward_data")
 );
 
+pub(in crate::kernels) static BACKWARD_MEANS: Tasks = tasks!(
+    "layers/norm_backward_means",
+    &[PARAMS, Slot::Read, Slot::Read, Slot::Write],
+    ("shared/layer_norm", "layers/norm_backward_means")
+);
+
 pub(in crate::kernels) static BACKWARD_AFFINE: Tasks = tasks!(
     "layers/norm_backward_affine",
-    &[PARAMS, Slot::Read, Slot::Read, Slot::Read, Slot::Read, Slot::Write],
+    &[PARAMS, Slot::Read, Slot::Write],
     ("shared/layer_norm", "layers/norm_backward_affine")
 );
+
+pub(in crate::kernels) const BACKWARD_AFFINE_VALUES: Kernel = Kernel {
+    name: "layers/norm_backward_affine_values",
+    source: wgsl!(
+        "shared/grid",
+        "shared/quotient",
+        "shared/layer_norm",
+        "layers/norm_backward_affine_values"
+    ),
+    slots: &[PARAMS, Slot::Read, Slot::Read, Slot::Read, Slot::Read, Slot::Write],
+};
 
 pub(in crate::kernels) const TEXEL_STATISTICS: Kernel = Kernel {
     name: "layers/cpu/norm_statistics",
@@ -105,18 +122,6 @@ pub(in crate::kernels) const TEXEL_BACKWARD_DATA: Kernel = Kernel {
     slots: &[PARAMS, Slot::Texels, Slot::Read, Slot::Read, Slot::Texels, Slot::Read, Slot::Write],
 };
 
-pub(in crate::kernels) const TEXEL_BACKWARD_AFFINE: Kernel = Kernel {
-    name: "layers/cpu/norm_backward_affine",
-    source: wgsl!(
-        "shared/grid",
-        "shared/quotient",
-        "shared/texels",
-        "shared/layer_norm",
-        "layers/cpu/norm_backward_affine"
-    ),
-    slots: &[PARAMS, Slot::Texels, Slot::Read, Slot::Read, Slot::Texels, Slot::Write],
-};
-
 /// Variants: over what statistics are taken, and what has a weight and bias of its own.
 pub(in crate::kernels) const VARIANTS: &[Constants] = &[
     &[("BATCH", 0.0), ("PER_VALUE", 0.0)],
@@ -124,7 +129,7 @@ pub(in crate::kernels) const VARIANTS: &[Constants] = &[
     &[("BATCH", 1.0), ("PER_VALUE", 0.0)],
 ];
 
-/// Those of tensors in textures, whose values have no weights of their own.
+/// Those whose values have no weights of their own.
 pub(in crate::kernels) const TEXEL_VARIANTS: &[Constants] = &[VARIANTS[0], VARIANTS[2]];
 
 pub(in crate::kernels) const TEXEL_DATA_VARIANTS: &[Constants] =
@@ -230,18 +235,44 @@ impl Norm {
             .fills(y, values)
     }
 
-    /// What [`backward_data`](Self::backward_data) needs of each segment, (segments, 2).
+    /// What [`backward_means`](Self::backward_means) and [`backward_affine`](Self::backward_affine) need of each plane
+    /// of x and `dy`, (images, channels, 2).
     pub fn backward_sums(
         self,
         gpu: &Gpu,
         x: Values<'_>,
-        own: (&Buffer<f32>, &Buffer<f32>),
+        (statistics, affine): (&Buffer<f32>, &Buffer<f32>),
         dy: Values<'_>,
+        sums: &Buffer<f32>,
+        batch: Batch,
+    ) -> Dispatch {
+        let params = self.params(gpu, batch, false);
+        let bindings = [
+            params.binding(),
+            x.binding(),
+            statistics.binding(),
+            affine.binding(),
+            dy.binding(),
+            sums.binding(),
+        ];
+        let kernels = (&BACKWARD_SUMS, &TEXEL_BACKWARD_SUMS);
+        let tasks = batch.images * self.channels;
+        tasks_where_they_lie(gpu, x, kernels, self.variant(), &bindings, tasks)
+            .values(2 * self.values(batch))
+    }
+
+    /// What [`backward_data`](Self::backward_data) needs of each segment, (segments, 2).
+    pub fn backward_means(
+        self,
+        gpu: &Gpu,
+        sums: &Buffer<f32>,
+        affine: &Buffer<f32>,
         means: &Buffer<f32>,
         batch: Batch,
     ) -> Dispatch {
-        let kernels = (&BACKWARD_SUMS, &TEXEL_BACKWARD_SUMS);
-        self.summed(gpu, kernels, (x, own, dy), means, self.segments(batch), batch, false)
+        let params = self.params(gpu, batch, false);
+        let bindings = [params.binding(), sums.binding(), affine.binding(), means.binding()];
+        BACKWARD_MEANS.dispatch(gpu, self.variant(), &bindings, self.segments(batch))
     }
 
     /// The gradient at x, from `dy` at y. Without `means`, the statistics do not depend on x.
@@ -275,45 +306,36 @@ impl Norm {
             .fills(dx, values)
     }
 
-    /// The gradient at weights and biases (nets, affines, 2), from `dy` at y.
+    /// The gradient at weights and biases (nets, affines, 2), from the `sums`; if each value has its own, from `dy` at y.
     #[allow(clippy::too_many_arguments)]
     pub fn backward_affine(
         self,
         gpu: &Gpu,
         x: Values<'_>,
-        own: (&Buffer<f32>, &Buffer<f32>),
+        (statistics, affine): (&Buffer<f32>, &Buffer<f32>),
         dy: Values<'_>,
+        sums: &Buffer<f32>,
         d_affine: &Buffer<f32>,
         batch: Batch,
         accumulate: bool,
     ) -> Dispatch {
-        let kernels = (&BACKWARD_AFFINE, &TEXEL_BACKWARD_AFFINE);
-        let tasks = batch.nets * self.channels;
-        self.summed(gpu, kernels, (x, own, dy), d_affine, tasks, batch, accumulate)
-    }
-
-    /// Sums of x and `dy`, one pair per task.
-    #[allow(clippy::too_many_arguments)]
-    fn summed(
-        self,
-        gpu: &Gpu,
-        kernels: (&'static Tasks, &'static Kernel),
-        (x, (statistics, affine), dy): (Values<'_>, (&Buffer<f32>, &Buffer<f32>), Values<'_>),
-        sums: &Buffer<f32>,
-        tasks: usize,
-        batch: Batch,
-        accumulate: bool,
-    ) -> Dispatch {
         let params = self.params(gpu, batch, accumulate);
+        if !self.per_value {
+            let bindings = [params.binding(), sums.binding(), d_affine.binding()];
+            let tasks = batch.nets * self.channels;
+            return BACKWARD_AFFINE.dispatch(gpu, self.variant(), &bindings, tasks);
+        }
         let bindings = [
             params.binding(),
             x.binding(),
             statistics.binding(),
             affine.binding(),
             dy.binding(),
-            sums.binding(),
+            d_affine.binding(),
         ];
-        tasks_where_they_lie(gpu, x, kernels, self.variant(), &bindings, tasks)
+        let grid = fold((batch.nets * self.affines()).div_ceil(WORKGROUP));
+        BACKWARD_AFFINE_VALUES
+            .dispatch(gpu, self.variant(), &bindings, grid)
             .values(2 * self.values(batch))
     }
 

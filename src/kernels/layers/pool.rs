@@ -69,6 +69,28 @@ pub(in crate::kernels) const TEXEL_BACKWARD: Kernel = Kernel {
     slots: &[PARAMS, Slot::Texels, Slot::Texels, Slot::Write],
 };
 
+pub(in crate::kernels) const TEXEL_PLANE_FORWARD: Kernel = Kernel {
+    name: "layers/cpu/pool_plane_forward",
+    source: wgsl!(
+        "shared/grid",
+        "shared/texels",
+        "shared/layer_pool",
+        "layers/cpu/pool_plane_forward"
+    ),
+    slots: &[PARAMS, Slot::Texels, Slot::Write],
+};
+
+pub(in crate::kernels) const TEXEL_PLANE_BACKWARD: Kernel = Kernel {
+    name: "layers/cpu/pool_plane_backward",
+    source: wgsl!(
+        "shared/grid",
+        "shared/texels",
+        "shared/layer_pool",
+        "layers/cpu/pool_plane_backward"
+    ),
+    slots: &[PARAMS, Slot::Texels, Slot::Texels, Slot::Write],
+};
+
 pub(in crate::kernels) const VARIANTS: &[Constants] = &[&[("MAX", 0.0)], &[("MAX", 1.0)]];
 
 /// What a pool makes of a window.
@@ -96,7 +118,15 @@ pub(crate) struct Pool {
 impl Pool {
     /// Whether there are kernels for tensors in textures.
     pub fn has_texels(self) -> bool {
-        (self.kernel, self.stride, self.pad) == (2, 2, 0) && self.size.is_multiple_of(4)
+        let in_pairs =
+            (self.kernel, self.stride, self.pad) == (2, 2, 0) && self.size.is_multiple_of(4);
+        in_pairs
+            || self.takes_planes() && self.size.is_multiple_of(2) && self.channels.is_multiple_of(4)
+    }
+
+    /// Whether the window is the whole plane.
+    fn takes_planes(self) -> bool {
+        (self.kernel, self.out_size, self.pad) == (self.size, 1, 0)
     }
 
     /// y (images, channels, out_size, out_size) from x (images, channels, size, size).
@@ -106,6 +136,9 @@ impl Pool {
         let (read, written) = self.values(images);
         let (kernel, grid) = match x {
             Values::Buffer(_) => (&FORWARD, fold(written.div_ceil(WORKGROUP))),
+            Values::Texels(_) if self.takes_planes() => {
+                (&TEXEL_PLANE_FORWARD, texel_tasks(written / 4))
+            }
             Values::Texels(_) => (&TEXEL_FORWARD, texel_tasks(images * self.channels)),
         };
         kernel
@@ -128,6 +161,9 @@ impl Pool {
         let (ahead, behind) = self.values(images);
         let planes = images * self.channels;
         let (kernel, grid) = match x {
+            Values::Texels(_) if self.takes_planes() => {
+                (&TEXEL_PLANE_BACKWARD, texel_tasks(planes / 4))
+            }
             Values::Texels(_) => (&TEXEL_BACKWARD, texel_tasks(planes)),
             Values::Buffer(_) if self.kernel == self.stride && self.pad == 0 => {
                 let windows = self.size.div_ceil(self.kernel).pow(2);

@@ -104,14 +104,14 @@ impl Product {
         self.conv.kernel * self.conv.kernel
     }
 
-    /// Texels of an image as it is read.
-    pub fn input_len(&self) -> usize {
-        texels(self.conv.inputs, self.conv.size)
+    /// Texels of an image to which it must be taken, from a texture or a buffer.
+    pub fn input_len(&self, in_texture: bool) -> usize {
+        taken((self.conv.inputs, self.conv.size), in_texture)
     }
 
     /// Of the gradient at what is made of it.
-    pub fn d_output_len(&self) -> usize {
-        texels(self.conv.outputs, self.conv.out_size)
+    pub fn d_output_len(&self, in_texture: bool) -> usize {
+        taken((self.conv.outputs, self.conv.out_size), in_texture)
     }
 
     /// Where dense images are read: if need be, they are taken to `room` first.
@@ -268,6 +268,11 @@ impl Product {
 /// Of one image, four channels of a position each.
 fn texels(channels: usize, size: usize) -> usize {
     channels.div_ceil(4) * size * size
+}
+
+/// The same, of an image that [`to_positions`] does not leave where it is.
+fn taken((channels, size): (usize, usize), in_texture: bool) -> usize {
+    if in_texture && size == 1 { 0 } else { texels(channels, size) }
 }
 
 /// Texels of the inputs that a workgroup has, of the gradient at the weights.
