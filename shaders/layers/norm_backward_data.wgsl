@@ -6,7 +6,8 @@
 @group(0) @binding(2) var<storage, read> statistics: array<vec2f>;
 @group(0) @binding(3) var<storage, read> affine: array<vec2f>;
 @group(0) @binding(4) var<storage, read> dy: array<f32>;
-// The means that norm_backward_sums computes; with FROZEN any other buffer, which is not read.
+// The means that norm_backward_means computes, or if segments are planes the sums from which it would; with FROZEN any
+// other buffer, which is not read.
 @group(0) @binding(5) var<storage, read> means: array<vec2f>;
 @group(0) @binding(6) var<storage, read_write> dx: array<f32>;
 
@@ -25,6 +26,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
     var mean = vec2f();
     if !FROZEN {
         mean = means[own.segment];
+        if params.planes == 1u {
+            mean = means_of_plane(mean, affine[own.affine].x);
+        }
     }
     for (var at = lane; at < params.positions; at += TEAM) {
         let weight_bias = affine[affine_at(own, at)];

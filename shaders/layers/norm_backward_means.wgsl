@@ -1,5 +1,5 @@
 // What the gradient at a norm's input needs of each segment: the means of g and of g · x̂, where g = d · weight, from
-// the sums of norm_backward_sums. One task per segment.
+// the sums of norm_backward_sums; for segments of several planes. One task per segment.
 
 @group(0) @binding(1) var<storage, read> sums: array<vec2f>;
 @group(0) @binding(2) var<storage, read> affine: array<vec2f>;

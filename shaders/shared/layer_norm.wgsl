@@ -14,7 +14,8 @@ struct Params {
     accumulate: u32,
     // 1: a ReLU follows, which is part of the norm's kernels.
     relu: u32,
-    pad: u32,
+    // 1: each segment is one plane.
+    planes: u32,
 }
 
 @group(0) @binding(0) var<storage, read> params: Params;
@@ -67,6 +68,11 @@ fn segment_planes(segment: u32) -> Segment {
     }
     let first = segment * params.run;
     return Segment(first < params.images * params.channels, first, params.run, 1u);
+}
+
+// The means of g and of g · x̂ over a segment that is one plane, from the sums of norm_backward_sums.
+fn means_of_plane(sums: vec2f, weight: f32) -> vec2f {
+    return sums.yx * (select(weight, 1.0, PER_VALUE) / f32(params.positions));
 }
 
 // Which weight and bias value `at` of a plane gets.

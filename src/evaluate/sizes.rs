@@ -104,16 +104,16 @@ impl Sizes {
     }
 
     pub fn of(gpu: &Gpu, load: &Load<'_>) -> Result<Self> {
-        const PART_BYTES: u64 = 64 << 20;
         let image = Classifiers::train_image(gpu.caps(), load.net);
-        // Each part reads all weights and adds to all their gradients, which should not be most of its work.
+        // Each part reads all weights and adds to all their gradients, which should not be most of its work. With more
+        // than 176 MiB, resnet18 would need more memory than there is by default.
         let weights = 4 * load.net.parameters() as u64;
-        let bytes = (8 * weights).clamp(PART_BYTES, 3 * PART_BYTES);
-        let fits = (bytes / image).clamp(1, 64);
+        let bytes = (8 * weights).clamp(64 << 20, 176 << 20);
+        let fits = (bytes / image).clamp(1, 64) as usize;
         // A batch norm's result for one image depends on the whole batch.
         let part = match load.net.has_batch_norm() {
             true => load.batch(),
-            false => (1 << fits.ilog2()).min(load.batch()),
+            false => fits.min(load.batch()),
         };
         let least = Self { nets: 1, part, test: 1 };
         let table = |sizes| load.table(gpu.caps(), sizes);

@@ -465,18 +465,23 @@ impl Network {
                 let running = (norm.statistics == Statistics::Batch).then(|| param(1));
                 let (statistics, frozen) = self.statistics(at, norm, running, mode);
                 let own = (statistics, param(0));
-                let means = (goes_on && !frozen).then_some(&self.means);
-                if means.is_some() || gradients.is_some() {
-                    recording.push(norm.backward_sums(gpu, x, own, dy, &self.sums, batch));
+                let sums = &self.sums;
+                if gradients.is_some() || (goes_on && !frozen) {
+                    recording.push(norm.backward_sums(gpu, x, own, dy, sums, batch));
                 }
                 if let Some(Gradients { others, accumulate, .. }) = gradients {
-                    let (sums, to, more) = (&self.sums, &others[op.first_param], *accumulate);
+                    let (to, more) = (&others[op.first_param], *accumulate);
                     recording.push(norm.backward_affine(gpu, x, own, dy, sums, to, batch, more));
                 }
-                if let Some(means) = means {
-                    recording.push(norm.backward_means(gpu, &self.sums, own.1, means, batch));
-                }
                 if goes_on {
+                    let means = match norm.backward_means(gpu, sums, own.1, &self.means, batch) {
+                        _ if frozen => None,
+                        None => Some(sums),
+                        Some(apart) => {
+                            recording.push(apart);
+                            Some(&self.means)
+                        }
+                    };
                     recording.push(norm.backward_data(gpu, x, own, dy, means, dx, batch));
                 }
             }

@@ -7,7 +7,8 @@
 @group(0) @binding(2) var<storage, read> statistics: array<vec2f>;
 @group(0) @binding(3) var<storage, read> affine: array<vec2f>;
 @group(0) @binding(4) var dy: texture_storage_2d<rgba32float, read>;
-// The means that norm_backward_sums computes; with FROZEN any other buffer, which is not read.
+// The means that norm_backward_means computes, or if segments are planes the sums from which it would; with FROZEN any
+// other buffer, which is not read.
 @group(0) @binding(5) var<storage, read> means: array<vec2f>;
 @group(0) @binding(6) var<storage, read_write> dx: array<vec4f>;
 
@@ -26,6 +27,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     var mean = vec2f();
     if !FROZEN {
         mean = means[own.segment];
+        if params.planes == 1u {
+            mean = means_of_plane(mean, affine[own.affine].x);
+        }
     }
     let end = (own.start + params.positions) / 4u;
     for (var at = own.start / 4u; at < end; at++) {

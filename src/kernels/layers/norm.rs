@@ -15,7 +15,7 @@ params! {
         images_per_net: u32,
         accumulate: u32,
         relu: u32,
-        pad: u32,
+        planes: u32,
     }
 }
 
@@ -261,7 +261,8 @@ impl Norm {
             .values(2 * self.values(batch))
     }
 
-    /// What [`backward_data`](Self::backward_data) needs of each segment, (segments, 2).
+    /// What [`backward_data`](Self::backward_data) needs of each segment, (segments, 2); `None` if that is the sums of each
+    /// plane.
     pub fn backward_means(
         self,
         gpu: &Gpu,
@@ -269,10 +270,13 @@ impl Norm {
         affine: &Buffer<f32>,
         means: &Buffer<f32>,
         batch: Batch,
-    ) -> Dispatch {
+    ) -> Option<Dispatch> {
+        if self.statistics == Statistics::Groups(self.channels) {
+            return None;
+        }
         let params = self.params(gpu, batch, false);
         let bindings = [params.binding(), sums.binding(), affine.binding(), means.binding()];
-        BACKWARD_MEANS.dispatch(gpu, self.variant(), &bindings, self.segments(batch))
+        Some(BACKWARD_MEANS.dispatch(gpu, self.variant(), &bindings, self.segments(batch)))
     }
 
     /// The gradient at x, from `dy` at y. Without `means`, the statistics do not depend on x.
@@ -379,7 +383,7 @@ impl Norm {
             images_per_net: (batch.images / batch.nets) as u32,
             accumulate: u32::from(accumulate),
             relu: u32::from(self.relu),
-            pad: 0,
+            planes: u32::from(self.statistics == Statistics::Groups(self.channels)),
         };
         Buffer::params(gpu, "norm params", &params)
     }
