@@ -117,7 +117,11 @@ impl Sizes {
         };
         let least = Self { nets: 1, part, test: 1 };
         let table = |sizes| load.table(gpu.caps(), sizes);
-        gpu.check_room(&table(least), "evaluating with these settings needs")?;
+        let needing = match load.images {
+            Some(_) => "evaluating with these settings needs",
+            None => "training networks on the whole data set needs",
+        };
+        gpu.check_room(&table(least), needing)?;
         let fits = |sizes| gpu.has_room_for(&table(sizes));
         let nets = most(load.settings.nets, |nets| fits(Self { nets, ..least }));
         let tests = load.dataset.test().len().min(512);

@@ -4,6 +4,8 @@ use std::{ops::ControlFlow, sync::Arc, time::Duration};
 
 #[cfg(feature = "files")]
 use super::run::Moment;
+#[cfg(feature = "files")]
+use super::sizes::{Load, Sizes};
 use super::{Evaluation, EvaluationSettings, TrainingSet};
 #[cfg(feature = "files")]
 use crate::condense::Snapshot;
@@ -27,6 +29,14 @@ impl TrajectoryTraining {
         let evaluation = Evaluation::untested(gpu, dataset, TrainingSet::Whole, settings)?;
         let start = evaluation.begin_blocking()?.parameters;
         Ok(Self { evaluation, trajectory: Trajectory::of(vec![start]) })
+    }
+
+    /// Checks that there is memory for one, without preparing anything.
+    #[cfg(feature = "files")]
+    pub(crate) fn check(gpu: &Gpu, dataset: &Dataset, settings: &Settings) -> Result<()> {
+        let settings = &Self::settings(dataset, settings, 0)?;
+        let net = &settings.network(dataset)?;
+        Sizes::of(gpu, &Load { dataset, net, settings, images: None }).map(drop)
     }
 
     /// By what it is trained. Everything that it depends on is here, in the data set, and in the device.

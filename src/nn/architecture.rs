@@ -188,8 +188,30 @@ impl Architecture {
     /// Such a network for (channels, size, size) images and so many classes; (width, depth) are a ConvNet's.
     ///
     /// # Errors
-    /// [`Error::Shape`] when the images are too small for it, [`Error::Setting`] for a width of 0 or a depth outside 1…5.
+    /// [`Error::Shape`] when the images are too small for it, with the smallest that are not, [`Error::Setting`] for a width of 0 or a depth outside 1…5.
     pub fn net(
+        &self,
+        images: (usize, usize),
+        classes: usize,
+        (width, depth): (usize, usize),
+    ) -> Result<Net> {
+        const LARGEST: usize = 256;
+        let (channels, size) = images;
+        let of_size = |size| self.of_size((channels, size), classes, (width, depth));
+        match of_size(size) {
+            Err(Error::Shape { what, reason }) if !self.is_convnet() => {
+                let fits = (size + 1..=LARGEST).find(|&size| of_size(size).is_ok());
+                let smallest = fits.map_or(String::new(), |least| {
+                    format!("; the smallest images for it are {least}×{least}")
+                });
+                let what = what.replacen("network", &self.label(), 1);
+                Err(Error::Shape { what, reason: reason.then(smallest) })
+            }
+            made => made,
+        }
+    }
+
+    fn of_size(
         &self,
         images: (usize, usize),
         classes: usize,
@@ -358,7 +380,18 @@ mod tests {
             let error = text.parse::<Architecture>().unwrap_err().to_string();
             assert!(error.contains(expected), "{error}");
         }
-        let small = Architecture::Vgg11.net((3, 16), 10, (0, 0)).unwrap_err().to_string();
-        assert!(small.contains("too small") || small.contains("no variance"), "{small}");
+    }
+
+    #[test]
+    fn images_that_are_too_small_are_told_what_is_not() {
+        for (net, size, least) in [
+            (Architecture::Vgg11, 16, "; the smallest images for it are 32×32"),
+            (Architecture::ResNet18, 16, "; the smallest images for it are 25×25"),
+            (Architecture::LeNet, 7, "; the smallest images for it are 16×16"),
+        ] {
+            let error = net.net((3, size), 10, (0, 0)).unwrap_err().to_string();
+            let begin = format!("{net} on 3×{size}×{size} images: layer ");
+            assert!(error.starts_with(&begin) && error.ends_with(least), "{error}");
+        }
     }
 }

@@ -11,7 +11,7 @@ use super::{
     expected::{Evaluations, Series},
     observer::{finish, goes_on},
     record::pictures,
-    trajectories::trajectories,
+    trajectories::{self, trajectories},
 };
 use crate::{
     Checkpoint, Condensation, Error as Failure, Evaluation, EvaluationSettings, Selection,
@@ -52,6 +52,7 @@ pub(super) fn check_condensing(
     follow: Option<&EvaluationSettings>,
 ) -> Result<()> {
     let dataset = &setup.dataset;
+    trajectories::check(setup, settings)?;
     let Some(evaluation) = follow else {
         return Ok(Condensation::check(&setup.gpu, dataset, settings)?);
     };

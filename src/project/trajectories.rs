@@ -24,13 +24,25 @@ use crate::{
 };
 
 /// Counted up when other trajectories would come of the same settings.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// What a run goes along.
 pub(super) struct Along {
     pub trajectories: Vec<Arc<Trajectory>>,
     /// The seconds that training the networks took, in this run or in those that left them in the cache.
     pub seconds: f64,
+}
+
+/// Checks that those of these settings which are not in the cache can be trained.
+pub(super) fn check(setup: &Setup, settings: &Settings) -> Result<()> {
+    let epochs = settings.expert_epochs.unwrap_or_default();
+    for number in 0..settings.trajectories.unwrap_or_default() {
+        let folder = Cached::of(setup, settings, number)?.folder;
+        if !folder.is_some_and(|folder| folder.join(snapshot(epochs)).is_file()) {
+            return Ok(TrajectoryTraining::check(&setup.gpu, &setup.dataset, settings)?);
+        }
+    }
+    Ok(())
 }
 
 /// Those of these settings: read, or trained now; `None` if that was stopped.

@@ -25,6 +25,25 @@ fn trajectory(place: &Path, cache: &str) -> std::path::PathBuf {
 }
 
 #[test]
+fn training_needs_its_memory_beforehand_unless_it_is_done() {
+    let place = tempdir().unwrap();
+    let run = |more: &str| {
+        let wanted = format!("{TINY} --no-eval --expert-epochs 1 --iterations 1 {more}");
+        own(place.path(), "cache").args(words(&wanted)).output().unwrap()
+    };
+    let refused = run("--memory-budget 2MiB --out small");
+    assert_eq!(refused.status.code(), Some(2));
+    let told = text(&refused.stderr);
+    assert!(told.contains("training networks on the whole data set needs at least "), "{told}");
+    assert!(!told.contains("folder"), "{told}");
+    assert!(!place.path().join("small").exists());
+    assert!(run("--out large").status.success());
+    let made = run("--memory-budget 2MiB --out small");
+    assert!(made.status.success(), "{}", text(&made.stderr));
+    assert!(set(&place, "small") == set(&place, "large"));
+}
+
+#[test]
 fn runs_share_a_trajectory_and_end_with_the_same_bytes() {
     let place = tempdir().unwrap();
     let run = |more: &str| {
