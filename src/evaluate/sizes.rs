@@ -105,11 +105,11 @@ impl Sizes {
 
     pub fn of(gpu: &Gpu, load: &Load<'_>) -> Result<Self> {
         let image = Classifiers::train_image(gpu.caps(), load.net);
-        let fits = |bytes: u64| (bytes / image).max(1) as usize;
+        let images_in = |bytes: u64| (bytes / image).max(1) as usize;
+        let weights = 4 * load.net.parameters() as u64;
         // Each part reads all weights and adds to all their gradients, which should not be most of its work. With more
         // than 176 MiB, resnet18 would need more memory than there is by default.
-        let weights = 4 * load.net.parameters() as u64;
-        let fits = fits(64 << 20).min(64).max(fits((8 * weights).min(176 << 20)));
+        let fits = images_in(64 << 20).min(64).max(images_in((8 * weights).min(176 << 20)));
         // A batch norm's result for one image depends on the whole batch.
         let part = match load.net.has_batch_norm() {
             true => load.batch(),

@@ -188,7 +188,8 @@ impl Architecture {
     /// Such a network for (channels, size, size) images and so many classes; (width, depth) are a ConvNet's.
     ///
     /// # Errors
-    /// [`Error::Shape`] when the images are too small for it, with the smallest that are not, [`Error::Setting`] for a width of 0 or a depth outside 1…5.
+    /// [`Error::Shape`] when the images are too small for it, with the smallest that are not; [`Error::Setting`] for a
+    /// width of 0 or a depth outside 1…5.
     pub fn net(
         &self,
         images: (usize, usize),
