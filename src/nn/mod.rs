@@ -17,6 +17,7 @@ mod places;
 mod program;
 mod spec;
 mod tangent;
+mod tensors;
 mod texel_blocks;
 mod weights;
 

@@ -6,6 +6,7 @@ use super::{
     fast_passes::{Ends, Room},
     places::places,
     program::{Op, OpKind, Program, Slot, Slots},
+    tensors::Tensors,
 };
 use crate::{
     Result,
@@ -34,13 +35,6 @@ pub(crate) struct Network<M: Memory = Gpu> {
     /// Per plane and per segment, what the backward pass of a norm needs.
     sums: M::Buffer<f32>,
     means: M::Buffer<f32>,
-}
-
-/// Room for the tensors of a network, or for the gradients at them.
-#[derive(Debug)]
-pub(super) struct Tensors<M: Memory = Gpu> {
-    buffers: Vec<M::Buffer<f32>>,
-    textures: Vec<M::Texels>,
 }
 
 /// Which statistics batch norms use, and whether a backward pass follows. Condensing uses `Measure` on real images once
@@ -142,37 +136,6 @@ impl<M: Memory> Network<M> {
             sums: zeros("sums of gradients".into(), backward_images * sums),
             means: zeros("means of gradients".into(), backward_images * means),
             program,
-        }
-    }
-}
-
-impl<M: Memory> Tensors<M> {
-    /// Of so many images; with `staging` if any lie in textures.
-    pub fn new(
-        memory: &M,
-        label: &str,
-        slots: &Slots,
-        images: usize,
-        staging: Option<&M::Staging>,
-    ) -> Self {
-        let buffer =
-            |(i, len): (usize, &usize)| memory.buffer(&format!("{label} {i}"), images * len);
-        let texels = |(i, len): (usize, &usize)| {
-            let (label, len) = (format!("{label} {i}, texels"), images * len / 4);
-            staging.map(|staging| memory.texels(&label, len, staging))
-        };
-        Self {
-            buffers: slots.buffers.iter().enumerate().map(buffer).collect(),
-            textures: slots.textures.iter().enumerate().filter_map(texels).collect(),
-        }
-    }
-}
-
-impl Tensors {
-    pub fn get(&self, slot: Slot) -> Values<'_> {
-        match slot {
-            Slot::Buffer(own) => (&self.buffers[own]).into(),
-            Slot::Texture(own) => (&self.textures[own]).into(),
         }
     }
 }

@@ -7,8 +7,8 @@
 use super::{
     Gradients, Mode, Network, Target, Weights,
     fast_passes::Ends,
-    network::Tensors,
     program::{Op, OpKind, Program},
+    tensors::Tensors,
 };
 use crate::{
     Result,
