@@ -200,13 +200,13 @@ impl Architecture {
         let (channels, size) = images;
         let of_size = |size| self.of_size((channels, size), classes, (width, depth));
         match of_size(size) {
-            Err(Error::Shape { what, reason }) if !self.is_convnet() => {
+            Err(Error::Shape { reason, .. }) if !self.is_convnet() => {
                 let fits = (size + 1..=LARGEST).find(|&size| of_size(size).is_ok());
                 let smallest = fits.map_or(String::new(), |least| {
                     format!("; the smallest images for it are {least}×{least}")
                 });
-                let what = what.replacen("network", &self.label(), 1);
-                Err(Error::Shape { what, reason: reason.then(smallest) })
+                let what = format!("{} on {channels}×{size}×{size} images", self.label());
+                Err(Error::shape(what, reason.then(smallest)))
             }
             made => made,
         }

@@ -437,14 +437,12 @@ impl Network {
                     recording.push(norm.backward_affine(gpu, x, own, dy, sums, to, batch, more));
                 }
                 if goes_on {
-                    let means = match norm.backward_means(gpu, sums, own.1, &self.means, batch) {
-                        _ if frozen => None,
-                        None => Some(sums),
-                        Some(apart) => {
-                            recording.push(apart);
-                            Some(&self.means)
-                        }
-                    };
+                    let means = (!frozen).then(|| {
+                        let apart = norm.backward_means(gpu, sums, own.1, &self.means, batch);
+                        let means = if apart.is_some() { &self.means } else { sums };
+                        apart.into_iter().for_each(|apart| recording.push(apart));
+                        means
+                    });
                     recording.push(norm.backward_data(gpu, x, own, dy, means, dx, batch));
                 }
             }

@@ -149,6 +149,8 @@ pub fn networks() -> Vec<(usize, usize, Vec<Layer>)> {
         ),
         // The last linear layers read such planes.
         (3, 8, vec![conv(6, 3, 1, 1, true), act(Relu), pool(PoolKind::Max, 2, 2, 0)]),
+        // A layer norm of one plane.
+        (1, 6, vec![conv(1, 3, 1, 1, false), norm(NormKind::Layer), act(Relu)]),
         // Pools over whole planes.
         (
             3,

@@ -7,11 +7,11 @@ use std::{
 };
 
 use dm_wgpu::{
-    Accuracy, AdapterChoice, Condensation, Dataset, DatasetInfo, Error, Evaluation,
+    Accuracy, AdapterChoice, Architecture, Condensation, Dataset, DatasetInfo, Error, Evaluation,
     EvaluationSettings, Gpu, Protocol, Settings, SyntheticSet, TrainingSet, augment::Strategy,
 };
 
-use crate::common::gpu;
+use crate::{common::gpu, out_of_memory::noise};
 
 /// The first images of the glyphs: 50 per class to train with, 30 to test on.
 pub fn glyphs() -> &'static Arc<Dataset> {
@@ -308,6 +308,17 @@ fn impossible_settings_are_refused() {
     for (images, budget) in tight.into_iter().chain(odd) {
         let error = check(images, budget);
         assert!(matches!(error, Err(Error::Setting { name: "memory_budget", .. })), "{error:?}");
+    }
+}
+
+#[test]
+fn the_published_networks_fit_the_default_memory() {
+    let dataset = noise(3, 32);
+    let gpu = gpu().clone().with_memory_budget(Gpu::MEMORY_BUDGET);
+    for net in Architecture::PUBLISHED {
+        let settings = EvaluationSettings::for_dataset(&dataset).net(net.clone());
+        let checked = Evaluation::check(&gpu, &dataset, Some(500), &settings);
+        assert!(checked.is_ok(), "{net}: {checked:?}");
     }
 }
 

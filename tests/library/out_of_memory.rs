@@ -133,7 +133,7 @@ fn an_evaluation_trains_fewer_networks_at_a_time() {
 }
 
 /// Images of noise in two classes.
-fn noise(channels: usize, size: usize) -> Arc<Dataset> {
+pub fn noise(channels: usize, size: usize) -> Arc<Dataset> {
     let info = DatasetInfo {
         name: format!("noise {channels}x{size}"),
         class_names: vec!["a".into(), "b".into()],
