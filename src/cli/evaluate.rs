@@ -188,16 +188,15 @@ pub fn run(args: &EvaluateArgs, console: Console) -> Result<u8, Failure> {
     // Results by other networks than the run's own evaluation say more about the set, so its folder keeps them.
     let told = asked.is_some() || args.sweep.is_some() || given.origin("protocol").is_some();
     let folder = run_of(&args.path);
-    let kept = if told && !saved.report.is_null() {
-        project::keep(folder, worths.clone()).map(|()| true)
-    } else {
-        Ok(false)
-    };
+    let keeps = told && !saved.report.is_null();
+    let kept = if keeps { project::keep(folder, worths.clone()) } else { Ok(()) };
+    if let Err(failure) = &kept {
+        console.warn(&format!("the run's folder does not keep these results: {failure}"));
+    }
     let lacks = |(_, worth): &(String, Worth)| baseline && worth.baseline.is_none();
     if worths.len() < kinds.len() || worths.iter().any(lacks) {
         // What was measured is not lost.
         console.say(&text);
-        kept?;
         ended?;
         let what = match worths.iter().any(lacks) {
             true => "random images were not measured".to_owned(),
@@ -207,7 +206,7 @@ pub fn run(args: &EvaluateArgs, console: Console) -> Result<u8, Failure> {
         return Ok(INTERRUPTED);
     }
     console.result(&text, &answer)?;
-    if kept? && !args.json {
+    if keeps && kept.is_ok() && !args.json {
         console.say(&format!("page      {}", folder.join(files::PAGE).display()));
     }
     Ok(0)

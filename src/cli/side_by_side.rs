@@ -125,8 +125,7 @@ fn tables(runs: &[(String, Past)], settings: &Differences) -> String {
         Some(seconds) if seconds > 0.0 => format!("{seconds:.1}"),
         _ => String::new(),
     };
-    let header =
-        ["run", "accuracy", "over random", "images", "seconds to make", "seconds to evaluate"];
+    let header = ["run", "accuracy", "over random", "images", "to make (s)", "to evaluate (s)"];
     let mut rows = vec![header.map(str::to_owned).to_vec()];
     rows.extend(runs.iter().map(|(name, past)| {
         vec![

@@ -1,8 +1,9 @@
 //! Accuracies of a set by several kinds of network: their table, and `architectures.json`, the file beside a run's
 //! figures that keeps them.
 
-use std::{collections::BTreeMap, path::Path};
+use std::path::Path;
 
+use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -33,8 +34,8 @@ pub struct Worth {
     pub baseline: Option<Baseline>,
 }
 
-/// Results by the names of the kinds.
-pub type Worths = BTreeMap<String, Worth>;
+/// Results by the names of the kinds, in the order in which they were asked for.
+pub type Worths = IndexMap<String, Worth>;
 
 /// Sweeps: series of ConvNets that differ in one property.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -157,7 +157,7 @@ impl Comparison {
             [] => vec!["accuracy".to_owned()],
             networks => networks.to_vec(),
         };
-        let others = ["seconds to make", "seconds to evaluate"].map(str::to_owned);
+        let others = ["to make (s)", "to evaluate (s)"].map(str::to_owned);
         let first = ["method", "images"].map(str::to_owned);
         first.into_iter().chain(accuracies).chain(others).collect()
     }

@@ -137,15 +137,19 @@ pub fn memory(text: &str) -> Result<u64, String> {
     }
 }
 
-/// A size as [`memory`] reads it: exact in the largest unit that divides it, else rounded.
+/// A size as [`memory`] reads it: exact in the largest unit that divides it, else rounded up, so that as much as is said
+/// to be needed is enough.
 pub fn memory_text(bytes: u64) -> String {
     let whole =
         UNITS.iter().find(|(_, unit)| *unit > 1 && bytes > 0 && bytes.is_multiple_of(*unit));
     let rounded = ["GiB", "MiB", "KiB"].into_iter().zip([30, 20, 10]);
     match whole {
         Some((name, unit)) => format!("{}{name}", bytes / unit),
-        None => match rounded.into_iter().find(|(_, shift)| bytes >> shift >= 10) {
-            Some((name, shift)) => format!("{:.1}{name}", bytes as f64 / (1u64 << shift) as f64),
+        None => match rounded.into_iter().find(|(_, shift)| bytes >> shift >= 1) {
+            Some((name, shift)) => {
+                let tenths = (bytes as f64 / (1u64 << shift) as f64 * 10.0).ceil();
+                format!("{}{name}", tenths / 10.0)
+            }
             None => format!("{bytes}B"),
         },
     }
@@ -244,17 +248,18 @@ mod tests {
         for (bytes, text) in [
             (0, "0B"),
             (3, "3B"),
-            (1536, "1536B"),
+            (1536, "1.5KiB"),
+            (1600, "1.6KiB"),
             (3 << 29, "1536MiB"),
             (512 << 20, "512MiB"),
             (2_000_000_000, "2GB"),
-            ((2 << 30) - 4, "2048.0MiB"),
-            ((20 << 30) - 4, "20.0GiB"),
+            ((2 << 30) - 4, "2GiB"),
+            (2_128_384, "2.1MiB"),
+            (20_000_000_001, "18.7GiB"),
         ] {
             assert_eq!(memory_text(bytes), text);
-            if bytes > 0 && !text.contains('.') {
-                assert_eq!(memory(text), Ok(bytes), "{text}");
-            }
+            assert!(bytes == 0 || memory(text).unwrap() >= bytes, "{text} is too little");
+            assert!(bytes == 0 || memory(&memory_exactly(bytes)) == Ok(bytes), "{bytes}");
         }
     }
 }

@@ -288,7 +288,9 @@ fn several_kinds_of_network_make_a_table() {
     let kept = || json(&place.path().join("run/architectures.json"));
     assert_eq!(kept(), several["architectures"]);
     let page = std::fs::read_to_string(place.path().join("run/report.html")).unwrap();
-    assert!(page.contains("By kind of network") && page.contains("convnet:norm=batch:pool=max"));
+    let (_, by_kind) = page.split_once("By kind of network").unwrap();
+    let place_of = |name: &str| by_kind.find(name).unwrap_or_else(|| panic!("no {name}"));
+    assert!(place_of("mlp") < place_of("convnet:norm=batch:pool=max"), "in the order asked for");
     let swept = evaluated(&place, &[&["run", "--sweep", "depths"][..], &small[..2]].concat());
     let depths: Vec<_> = swept["architectures"].as_object().unwrap().keys().cloned().collect();
     assert_eq!(depths, [1, 2, 3, 4].map(|depth| format!("convnet:depth={depth}")));
@@ -300,6 +302,17 @@ fn several_kinds_of_network_make_a_table() {
     let lines: Vec<_> = text(&output.stdout).lines().map(str::to_owned).collect();
     assert_eq!(lines.len(), 3, "{lines:?}");
     assert!(lines[0].starts_with("network ") && lines[1].starts_with("mlp "), "{lines:?}");
+
+    // What cannot be kept is still told.
+    std::fs::remove_file(place.path().join("run/architectures.json")).unwrap();
+    std::fs::create_dir(place.path().join("run/architectures.json")).unwrap();
+    let mut command = program(&place);
+    command.args(["evaluate", "run", "--eval-net", "mlp"]).args(EVALUATION);
+    let output = succeed(&mut command);
+    assert!(text(&output.stdout).contains("accuracy  "), "{}", text(&output.stdout));
+    let told = text(&output.stderr);
+    assert!(told.contains("warning: the run's folder does not keep these results: "), "{told}");
+    assert!(told.contains("architectures.json"), "{told}");
 }
 
 /// A list of layers of the user's own condenses and judges; the run needs the file no more.
