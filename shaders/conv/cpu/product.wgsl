@@ -8,8 +8,8 @@
 // {{ 4 * tiles * outs * lanes }} multiply-adds of each lane.
 {% if order == "apart" %}
 //
-// With a stride, a tap reaches every other row and column: a tile has every other position of rows of the same parity, and
-// goes through the taps with those that have the same columns.
+// With a stride, a tap reaches every other row and column: a tile has positions that leave the same remainders, which the
+// same taps reach.
 {% elif order == "places" %}
 //
 // On small planes, a tap is beside many positions: a tile has the same position of several images.
@@ -30,16 +30,7 @@
 
 override BIAS: bool;
 
-{# The tiles that go through the taps together. #}
-{% set passes = [range(0, tiles, 2), range(1, tiles, 2)] if order == "apart" else [range(tiles)] %}
 {% set row = outs * lanes %}
-{# The tile that position n of a workgroup is in, and its lane there. #}
-{% macro tile(n) %}
-{{ n // (2 * lanes) * 2 + n % 2 if order == "apart" else n // lanes }}
-{%- endmacro %}
-{% macro lane_of(n) %}
-{{ n % (2 * lanes) // 2 if order == "apart" else n % lanes }}
-{%- endmacro %}
 @compute @workgroup_size({{ lanes }})
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
     let inputs = params.inputs;
@@ -63,21 +54,19 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
     let block = select(own % blocks, own / turns, by_weights);
     let turn = select(own / blocks, own % turns, by_weights);
 {% if order == "apart" %}
-    // Rows of all images, by the remainder that their number leaves, if texels stay whole.
-    let step = select(1u, stride, params.out_size % stride + params.out_size % 4u == 0u);
-    let rows_of_image = params.out_size / step;
+    // Of each image, `side` rows and columns leave the same remainders.
+    let step = select(1u, stride, params.out_size % stride == 0u);
+    let side = params.out_size / step;
 {% endif %}
 {% for t in range(tiles) %}
     // Surplus lanes repeat the last position and store nothing of it.
-{% if order == "apart" %}
-    let mine{{ t }} = turn * {{ tiles * lanes }}u + {{ t // 2 * 2 * lanes + t % 2 }}u + 2u * lane;
-    let number{{ t }} = parts(min(mine{{ t }}, values - 1u), params.out_size);
-    let remainder{{ t }} = parts(number{{ t }}.x, params.images_per_net * rows_of_image);
-    let own_row{{ t }} = parts(remainder{{ t }}.y, rows_of_image);
-    let image{{ t }} = net * params.images_per_net + own_row{{ t }}.x;
-    let place{{ t }} = vec2u(own_row{{ t }}.y * step + remainder{{ t }}.x, number{{ t }}.y);
-{% else %}
     let mine{{ t }} = turn * {{ tiles * lanes }}u + {{ t * lanes }}u + lane;
+{% if order == "apart" %}
+    let remainders{{ t }} = parts(min(mine{{ t }}, values - 1u), params.images_per_net * side * side);
+    let at{{ t }} = parts(remainders{{ t }}.y, side * side);
+    let image{{ t }} = net * params.images_per_net + at{{ t }}.x;
+    let place{{ t }} = parts(at{{ t }}.y, side) * step + parts(remainders{{ t }}.x, step);
+{% else %}
     let at{{ t }} = parts(min(mine{{ t }}, values - 1u), {{ "params.images_per_net" if order == "places" else "positions" }}){{ ".yx" if order == "places" }};
     let image{{ t }} = net * params.images_per_net + at{{ t }}.x;
     let place{{ t }} = parts(at{{ t }}.y, params.out_size);
@@ -93,57 +82,53 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
     var a{{ t }}_{{ o }}_{{ i }} = 0.0;
 {% endfor %}{% endfor %}{% endfor %}
     let first_weight = net * kernel * kernel * quads * blocks * {{ row }}u + block * {{ row }}u + lane;
-{% for pass in passes %}
-    {
-        var tap = first_weight;
-        for (var ky = 0u; ky < kernel; ky++) {
-{% for t in pass %}
+    var tap = first_weight;
+    for (var ky = 0u; ky < kernel; ky++) {
+{% for t in range(tiles) %}
 {% if transposed %}
-            let row{{ t }} = parts(corner{{ t }}.x - ky, stride);
+        let row{{ t }} = parts(corner{{ t }}.x - ky, stride);
 {% else %}
-            let row{{ t }} = vec2u(corner{{ t }}.x + ky, 0u);
+        let row{{ t }} = vec2u(corner{{ t }}.x + ky, 0u);
 {% endif %}{% endfor %}
-            for (var kx = 0u; kx < kernel; kx++) {
-{% for t in pass %}
+        for (var kx = 0u; kx < kernel; kx++) {
+{% for t in range(tiles) %}
 {% if transposed %}
-                let column{{ t }} = parts(corner{{ t }}.y - kx, stride);
-                let inside{{ t }} = ky <= corner{{ t }}.x && kx <= corner{{ t }}.y && row{{ t }}.y + column{{ t }}.y == 0u
-                    && row{{ t }}.x < size && column{{ t }}.x < size;
+            let column{{ t }} = parts(corner{{ t }}.y - kx, stride);
+            let inside{{ t }} = ky <= corner{{ t }}.x && kx <= corner{{ t }}.y && row{{ t }}.y + column{{ t }}.y == 0u
+                && row{{ t }}.x < size && column{{ t }}.x < size;
 {% else %}
-                let column{{ t }} = vec2u(corner{{ t }}.y + kx, 0u);
-                let inside{{ t }} = row{{ t }}.x < size && column{{ t }}.x < size;
+            let column{{ t }} = vec2u(corner{{ t }}.y + kx, 0u);
+            let inside{{ t }} = row{{ t }}.x < size && column{{ t }}.x < size;
 {% endif %}
-                // Beside the planes are zeros, and any load will do.
-                let p{{ t }} = select(0u, ((image{{ t }} * size + row{{ t }}.x) * size + column{{ t }}.x) * quads, inside{{ t }});
+            // Beside the planes are zeros, and any load will do.
+            let p{{ t }} = select(0u, ((image{{ t }} * size + row{{ t }}.x) * size + column{{ t }}.x) * quads, inside{{ t }});
 {% endfor %}
-                // A tap that reaches no position at all is passed over.
-                let reaches = subgroupAny({% for t in pass %}{{ " || " if not loop.first }}inside{{ t }}{% endfor %});
-                var w = tap;
-                for (var c = select(quads, 0u, reaches); c < quads; c++) {
-{% for t in pass %}
-                    let v{{ t }} = select(vec4f(), textureLoad(x, texel(p{{ t }} + c)), inside{{ t }});
+            // A tap that reaches no position at all is passed over.
+            let reaches = subgroupAny({% for t in range(tiles) %}{{ " || " if not loop.first }}inside{{ t }}{% endfor %});
+            var w = tap;
+            for (var c = select(quads, 0u, reaches); c < quads; c++) {
+{% for t in range(tiles) %}
+                let v{{ t }} = select(vec4f(), textureLoad(x, texel(p{{ t }} + c)), inside{{ t }});
 {% endfor %}
 {% for o in range(outs) %}
-                    let w{{ o }} = textureLoad(weights, texel(w + {{ o * lanes }}u));
+                let w{{ o }} = textureLoad(weights, texel(w + {{ o * lanes }}u));
 {% endfor %}
-                    w += blocks * {{ row }}u;
-{% for i in range(lanes) %}{% for t in pass %}
-                    {
+                w += blocks * {{ row }}u;
+{% for i in range(lanes) %}{% for t in range(tiles) %}
+                {
 {% for j in range(4) %}
-                        let s{{ j }} = subgroupBroadcast(v{{ t }}.{{ "xyzw"[j] }}, {{ i }}u);
+                    let s{{ j }} = subgroupBroadcast(v{{ t }}.{{ "xyzw"[j] }}, {{ i }}u);
 {% endfor %}
 {% for o in range(outs) %}
 {% set a = "a" ~ t ~ "_" ~ o ~ "_" ~ i %}
-                        {{ a }} = {{ a }}{% for j in "xyzw" %} + s{{ loop.index0 }} * w{{ o }}.{{ j }}{% endfor %};
+                    {{ a }} = {{ a }}{% for j in "xyzw" %} + s{{ loop.index0 }} * w{{ o }}.{{ j }}{% endfor %};
 {% endfor %}
-                    }
-{% endfor %}{% endfor %}
                 }
-                tap += quads * blocks * {{ row }}u;
+{% endfor %}{% endfor %}
             }
+            tap += quads * blocks * {{ row }}u;
         }
     }
-{% endfor %}
 {% for t in range(tiles) %}
     let base{{ t }} = image{{ t }} * outputs * positions + place{{ t }}.x * params.out_size + place{{ t }}.y;
 {% endfor %}
@@ -157,13 +142,13 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
 {# Four positions that follow each other are one image's, and a texel. #}
 {% for n in range(0, tiles * lanes, 4 if texels else 1) %}
         {
-            let to = subgroupBroadcast(base{{ tile(n) }}, {{ lane_of(n) }}u) + output * positions;
+            let to = subgroupBroadcast(base{{ n // lanes }}, {{ n % lanes }}u) + output * positions;
             if turn * {{ tiles * lanes }}u + {{ n }}u < values && output < outputs {
 {% if texels %}
-                let sums = vec4f({% for m in range(n, n + 4) %}{{ ", " if not loop.first }}a{{ tile(m) }}_{{ o }}_{{ lane_of(m) }}{% endfor %});
+                let sums = vec4f({% for m in range(n, n + 4) %}{{ ", " if not loop.first }}a{{ m // lanes }}_{{ o }}_{{ m % lanes }}{% endfor %});
                 y[to / 4u] = sums + more;
 {% else %}
-                y[to] = a{{ tile(n) }}_{{ o }}_{{ lane_of(n) }} + more;
+                y[to] = a{{ n // lanes }}_{{ o }}_{{ n % lanes }} + more;
 {% endif %}
             }
         }

@@ -236,8 +236,8 @@ impl Product {
         let outs = self.own_taps().outputs_of_lane(conv.outputs);
         let blocks = conv.outputs.div_ceil(outs * self.lanes);
         let groups = batch.nets * values.div_ceil(tiles * self.lanes) * blocks;
-        // Positions of one place lie apart in a texture, too.
-        let texels = to.texels().is_some() && order != Order::Places;
+        // In the other orders, positions that follow each other are in several texels.
+        let texels = to.texels().is_some() && order == Order::Rows;
         generate((self.lanes, outs, tiles), way, order, texels)
             .dispatch(gpu, &bindings, fold(groups))
             .flops(self.conv.flops(batch))
@@ -354,9 +354,7 @@ pub(super) fn all() -> Vec<Generated> {
                 all.push(generate(shape, way, Order::Places, false));
             }
         }
-        for shape in shapes() {
-            all.extend([false, true].map(|t| generate(shape, Way::Data, Order::Apart, t)));
-        }
+        all.extend(shapes().map(|shape| generate(shape, Way::Data, Order::Apart, false)));
         all.extend([1, 2, 4].map(|quads| generate_weight(lanes, quads)));
     }
     all
