@@ -86,7 +86,7 @@ pub struct Training {
 pub struct Layers {
     /// Its layers.
     pub net: Net,
-    /// Parameters in the order of [`hosted::net_parameters`].
+    /// Parameters in the order of `hosted::net_parameters`.
     pub init: Vec<Vec<f32>>,
     /// One batch.
     pub x: Images,
@@ -101,7 +101,7 @@ pub struct Layers {
 pub struct Match {
     /// What it goes by.
     pub case: GradientCase,
-    /// Parameters and a direction, in the order of [`hosted::net_parameters_apart`].
+    /// Parameters and a direction, in the order of `hosted::net_parameters_apart`.
     pub init: Vec<Vec<f32>>,
     /// See there.
     pub direction: Vec<Vec<f32>>,

@@ -14,7 +14,7 @@ pub struct Along {
     /// Stored pictures.
     pub syn: Images,
     /// Parameters of the network that matches and of the one that recognises, in the order of
-    /// [`hosted::net_parameters`].
+    /// `hosted::net_parameters`.
     pub snapshots: [Vec<Vec<f32>>; 2],
     /// Of each class, operation after operation.
     pub rows: Vec<Row>,
