@@ -114,12 +114,21 @@ fn beside(path: &Path, bytes: &[u8]) -> std::io::Result<tempfile::NamedTempFile>
 
 /// The error without the name of the temporary file, which would not help anybody.
 fn without_name(error: io::Error, folder: &Path) -> io::Error {
-    use io::ErrorKind::{NotFound, PermissionDenied, ReadOnlyFilesystem, StorageFull};
+    use io::ErrorKind::{
+        NotADirectory, NotFound, PermissionDenied, ReadOnlyFilesystem, StorageFull,
+    };
     match error.kind() {
         NotFound if !folder.exists() => {
             io::Error::new(NotFound, format!("the folder {} does not exist", folder.display()))
         }
-        kind @ (NotFound | PermissionDenied | ReadOnlyFilesystem | StorageFull) => kind.into(),
+        // Although it exists: a folder of the system.
+        NotFound => {
+            io::Error::new(NotFound, format!("nothing can be created in {}", folder.display()))
+        }
+        NotADirectory => {
+            io::Error::new(NotADirectory, format!("{} is not a folder", folder.display()))
+        }
+        kind @ (PermissionDenied | ReadOnlyFilesystem | StorageFull) => kind.into(),
         _ => error,
     }
 }

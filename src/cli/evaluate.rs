@@ -119,8 +119,9 @@ pub fn run(args: &EvaluateArgs, console: Console) -> Result<u8, Failure> {
     let course = in_order.as_ref().map(|(words, measured)| {
         let Measured { accuracy, seconds } = measured;
         let images = counted(images, "image");
-        format!("accuracy  {accuracy} ({images}, {words}, {seconds:.1} seconds)\nnote      {ONLY_IN_ORDER}\n")
+        format!("accuracy  {accuracy} ({images}, {words}, {seconds:.1} seconds)\n")
     });
+    let note = format!("note      {ONLY_IN_ORDER}");
     let stopped = set.course.is_some() && in_order.is_none();
     let (worths, ended) = match stopped {
         true => (Vec::new(), Ok(())),
@@ -130,7 +131,7 @@ pub fn run(args: &EvaluateArgs, console: Console) -> Result<u8, Failure> {
         }
     };
     if worths.is_empty() {
-        course.iter().for_each(|course| console.say(course.trim_end()));
+        course.iter().for_each(|course| console.say(&format!("{course}{note}")));
         ended?;
         console.interrupted(&format!("interrupted: the accuracy was not measured\n{}", again()));
         return Ok(INTERRUPTED);
@@ -164,6 +165,15 @@ pub fn run(args: &EvaluateArgs, console: Console) -> Result<u8, Failure> {
         let said = worth.baseline.as_ref().map(Baseline::said);
         said.map(|said| format!("\nrandom    {said}")).unwrap_or_default()
     };
+    // As a run says it.
+    let random_beside = |shuffled: &Worth| match &answer.baseline {
+        Some(random) if asked.is_none() => {
+            let shuffled = random.beaten_by(&shuffled.accuracy);
+            format!("\nrandom    {} (shuffled: {shuffled})", random.said())
+        }
+        Some(_) => format!("{} (shuffled)", random(shuffled)),
+        None => String::new(),
+    };
     let text = match (&kinds[..], &worths[..], &course) {
         ([_], [(_, worth)], None) => format!(
             "accuracy  {} ({}, {how}, {:.1} seconds){}",
@@ -173,16 +183,15 @@ pub fn run(args: &EvaluateArgs, console: Console) -> Result<u8, Failure> {
             random(worth)
         ),
         ([_], [(_, worth)], Some(course)) => format!(
-            "{course}shuffled  {} (by the ordinary protocol: {how}, {:.1} seconds){}{}",
+            "{course}shuffled  {} (by the ordinary protocol: {how}, {:.1} seconds)\n{note}{}",
             worth.accuracy,
             worth.seconds,
-            random(worth),
-            if worth.baseline.is_some() { " (shuffled)" } else { "" }
+            random_beside(worth),
         ),
         (.., None) => table(worths.iter().map(|(name, worth)| (name, worth))),
         (.., Some(course)) => {
             let table = table(worths.iter().map(|(name, worth)| (name, worth)));
-            format!("{course}by the ordinary protocol:\n{table}")
+            format!("{course}{note}\nby the ordinary protocol:\n{table}")
         }
     };
     // Results by other networks than the run's own evaluation say more about the set, so its folder keeps them.

@@ -100,6 +100,9 @@ pub fn in_commands(error: &project::Error) -> String {
         Folder { folder, fault: FolderFault::Unfinished | FolderFault::NoneEnded } => {
             format!("{error}; resume it with {}", resuming(folder))
         }
+        Folder { folder, fault: FolderFault::SetGone | FolderFault::NotFigures(_) } => {
+            format!("{error}; {} writes it again", resuming(folder))
+        }
         Folder { fault: FolderFault::Shard, .. } => {
             format!("{error}; join all shards with `dm-wgpu join OUT SHARD...`, then evaluate OUT")
         }

@@ -135,6 +135,9 @@ pub fn summary(figures: &Figures, path: &Path) -> String {
             lines.extend(by_course(figures, accuracy, settings));
         }
         (Some(accuracy), Some(settings)) => {
+            // By both protocols, the first one's part.
+            let own = figures.architectures.values().find(|worth| worth.settings == *settings);
+            let evaluating = own.map_or(evaluating, |worth| worth.seconds);
             lines.push(format!("accuracy  {accuracy} ({}, {evaluating:.1} seconds)", how(settings)))
         }
         (None, Some(_)) => lines.push("accuracy  not measured: interrupted".to_owned()),

@@ -98,6 +98,9 @@ impl Observer for Screen {
                 let Record { method, settings, evaluation, .. } = record;
                 let (settings, evaluation) = (settings.as_ref(), evaluation.as_ref());
                 let mut said = asked(settings, evaluation);
+                if let Some(other) = &record.other_protocol {
+                    said += &format!("          and {}\n", how(other));
+                }
                 if let Some(classes) = &record.data.classes {
                     said += &format!("classes   {classes}, a shard, which is not evaluated\n");
                 }
@@ -163,7 +166,8 @@ impl Observer for Screen {
                 let networks = counted(count as usize, "network");
                 let kept = folder.map(|folder| format!(" in {}", folder.display()));
                 console.say(&format!(
-                    "along     {networks} trained on the real images ({}{}; {seconds:.1} seconds, part of the time of the run)",
+                    "along     {networks} trained on the real images ({}{}; the training took {seconds:.1} seconds, \
+                     which count as time of the run)",
                     memory_text(bytes),
                     kept.unwrap_or_default()
                 ));

@@ -125,6 +125,8 @@ struct Sources<'a> {
 
 impl Sources<'_> {
     fn line(&self, table: &str, name: &str, value: &Value) -> Line {
+        // The settings of some methods name them once more.
+        let table = if (table, name) == ("settings", "method") { "" } else { table };
         let kind = Setting::find(table, name).map(|setting| setting.kind);
         let value = match (kind, value) {
             // As short as an f32 can be.
@@ -256,6 +258,14 @@ kernels = "plain"  # flag --kernels
         };
         let sources = ["net", "seed", "width", "depth"].map(source);
         assert_eq!(sources, ["flag --net", "flag --seed", "flag --eval-width", "default"]);
+    }
+
+    #[test]
+    fn a_method_has_one_source() {
+        let text = shown("--dataset mnist --preset best", None);
+        let lines: Vec<_> = text.lines().filter(|line| line.starts_with("method = ")).collect();
+        assert_eq!(lines.len(), 2, "{text}");
+        assert!(lines.iter().all(|line| line.contains("# preset best: ")), "{text}");
     }
 
     #[test]

@@ -140,6 +140,10 @@ fn tables(runs: &[(String, Past)], settings: &Differences) -> String {
     if runs.iter().all(|(_, past)| past.over_random().is_none()) {
         rows.iter_mut().for_each(|row| drop(row.remove(2)));
     }
+    if let Some(judges) = Past::judges(runs) {
+        let column = ["judged by".to_owned()].into_iter().chain(judges);
+        rows.iter_mut().zip(column).for_each(|(row, by)| row.push(by));
+    }
     let mut text = columns(&rows);
     if !settings.different.is_empty() {
         let names = runs.iter().map(|(name, _)| printable(name).into_owned());

@@ -13,8 +13,8 @@ use super::{
     words::in_order,
 };
 use crate::{
-    Accuracy, Architecture, EvaluationSettings, Protocol, SyntheticSet, TrainingSet,
-    condense::made_by, data::Dataset,
+    Accuracy, Architecture, Error as Failure, EvaluationSettings, Protocol, SyntheticSet,
+    TrainingSet, condense::made_by, data::Dataset,
 };
 
 /// The results of networks of one kind.
@@ -189,15 +189,25 @@ pub fn evaluate_in_order(
 }
 
 /// The results that are kept in a run's folder.
-pub fn kept(folder: &Path) -> Worths {
-    // A file of another program is ignored.
-    let text = text_of(&folder.join(ARCHITECTURES)).unwrap_or_default();
-    serde_json::from_str(&text).unwrap_or_default()
+///
+/// # Errors
+/// A file that cannot be read, which may hold the results of hours.
+pub fn kept(folder: &Path) -> Result<Worths> {
+    let path = folder.join(ARCHITECTURES);
+    if !path.exists() {
+        return Ok(Worths::new());
+    }
+    let read = text_of(&path).map_err(|error| error.to_string());
+    let read = read.and_then(|text| serde_json::from_str(&text).map_err(|error| error.to_string()));
+    Ok(read.map_err(|why| {
+        Failure::format(&path, format!("{why}; remove it, and evaluate by these networks again"))
+    })?)
 }
 
 impl Worth {
     /// The header above the [`cells`](Self::cells).
-    pub const HEADER: [&str; 5] = ["network", "parameters", "accuracy", "over random", "seconds"];
+    pub const HEADER: [&str; 6] =
+        ["network", "parameters", "accuracy", "over random", "nets × epochs", "seconds"];
 
     pub(super) fn of(
         dataset: &Dataset,
@@ -211,7 +221,7 @@ impl Worth {
     }
 
     /// One line of a table.
-    pub fn cells(&self, name: &str) -> [String; 5] {
+    pub fn cells(&self, name: &str) -> [String; 6] {
         let Self { accuracy, parameters, seconds, baseline, .. } = self;
         let over = baseline.as_ref().map(|baseline| baseline.beaten_by(accuracy));
         [
@@ -219,8 +229,14 @@ impl Worth {
             parameters.to_string(),
             accuracy.to_string(),
             over.unwrap_or_default(),
+            self.trained(),
             format!("{seconds:.1}"),
         ]
+    }
+
+    /// Networks and epochs: `3 × 300`.
+    pub(super) fn trained(&self) -> String {
+        format!("{} × {}", self.settings.nets, self.settings.epochs)
     }
 }
 

@@ -121,7 +121,9 @@ mod tests {
             ]
         );
         let common: Vec<_> = settings.common.iter().map(|(name, _)| name.as_str()).collect();
-        assert_eq!(common, ["dataset", "method", "width", "eval-width", "version"]);
+        let usual = ["eval-net", "eval-protocol"];
+        let expected = [&["dataset", "method", "width", "eval-width"], &usual[..], &["version"]];
+        assert_eq!(common, expected.concat());
         assert!(settings.of_methods.is_empty());
 
         // A setting that other methods do not have is not a difference; listing it once is enough.

@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::words::counted;
+use super::{files::SET, words::counted};
 
 /// A [`Result`](std::result::Result) with this module's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -305,6 +305,8 @@ impl JoinFault {
 pub enum FolderFault {
     /// The folder does not exist.
     Missing,
+    /// A file, where a run's folder is expected.
+    NoFolder,
     /// There is no run to resume.
     NotThere,
     /// Nothing, where a set is expected.
@@ -328,6 +330,8 @@ pub enum FolderFault {
     },
     /// Its run trained on a whole data set.
     NoImages,
+    /// The file of its set is missing.
+    SetGone,
     /// It holds the images of some classes alone.
     Shard,
     /// Its run was joined from shards, and has no checkpoint of its own.
@@ -361,6 +365,7 @@ impl Error {
                     | FolderFault::Nothing
                     | FolderFault::NothingBegan(_)
                     | FolderFault::Missing
+                    | FolderFault::NoFolder
                     | FolderFault::Shard
                     | FolderFault::Joined,
                 ..
@@ -444,6 +449,7 @@ impl fmt::Display for FolderFault {
                 let runs: Vec<_> = runs.iter().map(|run| run.display().to_string()).collect();
                 write!(f, "no run itself, but there are {}", runs.join(", "))
             }
+            Self::NoFolder => f.write_str("not a folder; name one that a run left"),
             Self::Missing => f.write_str("there is no such folder; name one that a run left"),
             Self::NoRun => f.write_str("no run is in it: report.json is missing"),
             Self::NotFigures(why) => write!(f, "report.json is not a run's: {why}"),
@@ -464,6 +470,7 @@ impl fmt::Display for FolderFault {
             Self::NoImages => {
                 f.write_str("this run trained on a whole data set and left no images")
             }
+            Self::SetGone => write!(f, "{SET} is missing"),
         }
     }
 }

@@ -134,13 +134,13 @@ pub(super) fn by_other_protocol(
     let (names, seconds) = (names(&kinds), figures.seconds.evaluating);
     let mut own = Worth::of(&setup.dataset, &kinds[0], accuracy.clone(), seconds);
     own.baseline = figures.baseline.clone().map(|random| random.beside(accuracy));
-    let mut both = kept(folder);
+    let mut both = kept(folder)?;
     both.retain(|name, _| *name == names[1]);
     let by = (names[1].clone(), &kinds[1]);
     let set = set.filter(|_| record.wants_baseline());
     let job = Job::EvaluatingBy(names[1].clone());
     let ended = complete(setup, (train, set), by, job, &mut both, observer);
-    both.insert(names[0].clone(), own);
+    both.shift_insert(0, names[0].clone(), own);
     // Before a failure is returned, so that nothing is lost.
     keep(folder, both.clone())?;
     let ended = ended?;
@@ -154,7 +154,7 @@ pub(super) fn by_other_protocol(
 /// Writes them to `architectures.json` in a run's folder, replacing earlier results of the same kinds, and shows them
 /// on the run's page.
 pub fn keep(folder: &Path, worths: impl IntoIterator<Item = (String, Worth)>) -> Result<()> {
-    let mut all = kept(folder);
+    let mut all = kept(folder)?;
     all.extend(worths);
     write_json(&all, &folder.join(ARCHITECTURES))?;
     page::write(folder).map(drop)

@@ -116,7 +116,11 @@ fn write_compared(folder: &Path) -> Result<PathBuf> {
         else {
             continue;
         };
-        let mut past = Past::read(&folder.join(own))?;
+        let place = folder.join(own);
+        if !place.exists() {
+            return Err(wrong(&format!("{} is not there any more", place.display())).into());
+        }
+        let mut past = Past::read(&place)?;
         // What was measured once for all methods.
         if row["baseline"].is_object() {
             past.figures["baseline"] = row["baseline"].clone();
@@ -183,6 +187,10 @@ fn of_several(title: &str, runs: &[(String, Past)]) -> Page {
     if runs.iter().all(|(_, past)| past.over_random().is_none()) {
         accuracies.header.remove(2);
         accuracies.rows.iter_mut().for_each(|row| drop(row.cells.remove(2)));
+    }
+    if let Some(judges) = Past::judges(runs) {
+        accuracies.header.push("judged by".into());
+        accuracies.rows.iter_mut().zip(judges).for_each(|(row, by)| row.cells.push(by));
     }
     let settings = Differences::of(runs);
     let header = runs.iter().map(|(name, _)| name.clone());

@@ -9,12 +9,12 @@ use std::{
 use serde_json::Value;
 
 use super::{
-    Baseline, Error, FolderFault, Result, Worths,
+    Baseline, Error, FolderFault, Method, Result, Worths,
     files::{COMPARISON, FIGURES, METRICS, RECORD, SET, are_several, text_of},
-    kept, snapshots,
+    kept, report_of, snapshots,
 };
 use crate::{
-    Accuracy, SyntheticSet,
+    Accuracy, EvaluationSettings, Protocol, Settings, SyntheticSet,
     report::{Measurement, Sheet, read_metrics},
 };
 
@@ -44,7 +44,8 @@ impl Past {
     pub fn read(folder: &Path) -> Result<Self> {
         let refused = |fault| Error::folder(folder, fault);
         if !folder.is_dir() {
-            return Err(refused(FolderFault::Missing));
+            let there = folder.exists();
+            return Err(refused(if there { FolderFault::NoFolder } else { FolderFault::Missing }));
         }
         let at = |name: &str| folder.join(name);
         if let Some(why) = several_in(folder) {
@@ -60,11 +61,11 @@ impl Past {
         if !figures["method"].is_string() {
             return Err(refused(FolderFault::NotFigures("it names no method".into())));
         }
-        // Training on the whole data set leaves neither.
         let set = at(SET);
         let images = match set.is_file() {
             true => Some(SyntheticSet::load(&set)?),
-            false => None,
+            false if figures["method"] == Method::Whole.name() => None,
+            false => return Err(refused(FolderFault::SetGone)),
         };
         let packed = images.clone().filter(|set| set.factor > 1);
         let decoded =
@@ -80,7 +81,7 @@ impl Past {
                 .map(|like| snapshots::read(folder, like))
                 .unwrap_or_default(),
             folder: folder.to_path_buf(),
-            worths: kept(folder),
+            worths: kept(folder)?,
             figures,
             rows,
             images,
@@ -119,6 +120,34 @@ impl Past {
     /// Of a set that has a course of training of its own, the accuracy by the ordinary protocol.
     pub fn ordinary_accuracy(&self) -> Option<Accuracy> {
         serde_json::from_value(self.figures["ordinary_accuracy"].clone()).ok()
+    }
+
+    /// What the accuracy is of: `convnet`, `lenet, idc` by IDC's protocol, `convnet, in order` of a set that has a course of
+    /// training of its own, with the accuracy by the ordinary protocol. Nothing without an evaluation.
+    pub fn judged_by(&self) -> Option<String> {
+        let asked =
+            serde_json::from_value::<EvaluationSettings>(self.figures["evaluation"].clone());
+        let EvaluationSettings { net, protocol, .. } = asked.ok()?;
+        Some(match (self.ordinary_accuracy(), protocol) {
+            // By networks of the kind that the set was made for.
+            (Some(ordinary), _) => {
+                let made = serde_json::from_value::<Settings>(self.figures["settings"].clone());
+                let net = made.map_or(net, |made| made.net);
+                format!("{}, in order (shuffled {ordinary})", net.label())
+            }
+            (None, Protocol::Dm) => net.label(),
+            (None, Protocol::Idc) => format!("{}, idc", net.label()),
+        })
+    }
+
+    /// The same of several runs, one for each, unless all are equal.
+    pub fn judges(runs: &[(String, Self)]) -> Option<Vec<String>> {
+        let all: Vec<_> = runs.iter().map(|(_, past)| past.judged_by()).collect();
+        let mut known = all.iter().flatten();
+        let first = known.next();
+        known
+            .any(|other| Some(other) != first)
+            .then(|| all.into_iter().map(Option::unwrap_or_default).collect())
     }
 
     /// Stored images per class: `10`, or `1 to 10` where classes have different numbers.
@@ -161,9 +190,19 @@ impl Past {
         };
         // Earlier versions had the memory budget among the settings; it does not influence results.
         let rows = self.figures[name].as_object().into_iter().flatten();
-        rows.filter(|(name, _)| *name != "memory_budget")
+        let mut rows: Vec<_> = rows
+            .filter(|(name, _)| *name != "memory_budget")
             .map(|(name, value)| (name.clone(), written(name, value)))
-            .collect()
+            .collect();
+        // What the files leave out where it is as usual, but people must know.
+        if name == "evaluation" && !rows.is_empty() {
+            for (name, usual) in [("net", "convnet"), ("protocol", "dm")] {
+                if rows.iter().all(|(other, _)| other != name) {
+                    rows.push((name.to_owned(), usual.to_owned()));
+                }
+            }
+        }
+        rows
     }
 }
 
@@ -178,7 +217,11 @@ pub fn check_set(path: &Path) -> Result<()> {
     }
     match several_in(path) {
         Some(why) => Err(why),
-        None if at(RECORD) && at(FIGURES) => Err(Error::folder(path, FolderFault::NoImages)),
+        None if at(RECORD) && at(FIGURES) => {
+            let whole = report_of(path)["method"] == Method::Whole.name();
+            let fault = if whole { FolderFault::NoImages } else { FolderFault::SetGone };
+            Err(Error::folder(path, fault))
+        }
         None if at(RECORD) => Err(Error::folder(path, FolderFault::Unfinished)),
         None => Ok(()),
     }

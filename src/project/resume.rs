@@ -5,7 +5,8 @@ use std::{fs, path::Path, time::Duration};
 use super::{
     Changes, Error, Event, FolderFault, Observer, OutputFolder, Ran, Record, Repeated, Result,
     changes::open,
-    files::{CHECKPOINT, RECORD, SHARDS, are_several, holds_a_run},
+    files::{CHECKPOINT, RECORD, SET, SHARDS, are_several, holds_a_run},
+    report_of,
     run::Task,
     series,
 };
@@ -36,17 +37,24 @@ pub fn resume(
         return Ok(Resumed::Several(Box::new(repeated)));
     }
     check(dir)?;
-    let record = changes.read(dir)?;
+    let mut record = changes.read(dir)?;
     changes.check(dir)?;
     let own_shards = dir.join(SHARDS).is_dir();
-    if !record.shards.is_empty() && !own_shards && !record.is_finished() {
-        return Err(Error::folder(dir, FolderFault::Joined));
+    if record.is_finished() && !has_results(dir, &record) {
+        log::warn!("{}: its results are not all there, and are made again", dir.display());
+        record.outcome = None;
     }
     if record.is_finished() {
         return Ok(Resumed::Finished(Box::new(record)));
     }
+    if !record.shards.is_empty() && !own_shards {
+        return Err(Error::folder(dir, FolderFault::Joined));
+    }
     let mut folder = OutputFolder::again(dir)?;
     observer.see(Event::Resumable(dir));
+    if record.iterations() > 0 && !own_shards && !dir.join(CHECKPOINT).is_file() {
+        log::warn!("{}: there is no checkpoint, so the run begins again", dir.display());
+    }
     let mut setup = open(&record, observer)?;
     if setup.is_shared_out() && changes.adapter.is_none() && dir.join(CHECKPOINT).is_file() {
         // There was but one when it began.
@@ -58,11 +66,17 @@ pub fn resume(
     task.run(&mut folder, observer).map(|ran| Resumed::One(Box::new(ran)))
 }
 
+/// Whether the files of a finished run that others read are there.
+fn has_results(dir: &Path, record: &Record) -> bool {
+    let images = record.settings.is_none() || dir.join(SET).is_file();
+    images && report_of(dir)["method"].is_string()
+}
+
 /// Refuses what can't be a run's folder.
 fn check(dir: &Path) -> Result<()> {
     let refused = |fault| Err(Error::folder(dir, fault));
     if !dir.is_dir() {
-        return refused(FolderFault::NotThere);
+        return refused(if dir.exists() { FolderFault::NoFolder } else { FolderFault::NotThere });
     }
     if holds_a_run(dir) {
         return Ok(());

@@ -96,7 +96,7 @@ fn carry_out(
         let Some(outcome) = record.and_then(|record| record.outcome) else { break };
         let stopped = outcome.interrupted;
         let both = repeats.run.protocols().map(|kinds| names(&kinds)).unwrap_or_default();
-        let worths = kept(&path).into_iter().filter(|(name, _)| both.contains(name)).collect();
+        let worths = kept(&path)?.into_iter().filter(|(name, _)| both.contains(name)).collect();
         together.runs.push(OfSeed::of(seed, outcome, worths));
         together.interrupted = stopped || number < runs;
         // Written after each, so that its results survive a failure of the next.

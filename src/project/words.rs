@@ -159,7 +159,7 @@ pub fn memory_text(bytes: u64) -> String {
 pub(crate) fn memory_exactly(bytes: u64) -> String {
     Some(memory_text(bytes))
         .filter(|text| memory(text) == Ok(bytes))
-        .unwrap_or_else(|| bytes.to_string())
+        .unwrap_or_else(|| format!("{bytes}B"))
 }
 
 #[cfg(test)]
@@ -198,7 +198,7 @@ mod tests {
     #[test]
     fn a_size_that_is_repeated_is_exact() {
         for (bytes, text) in
-            [(512 << 20, "512MiB"), ((1 << 30) + 1, "1073741825"), (10_001, "10001B")]
+            [(512 << 20, "512MiB"), ((1 << 30) + 1, "1073741825B"), (10_001, "10001B")]
         {
             assert_eq!(memory_exactly(bytes), text);
             assert_eq!(memory(text), Ok(bytes));

@@ -187,7 +187,7 @@ fn wrong_values_name_their_flag() {
         ("--seed", &["-1", "0x10", "18446744073709551616"]),
         ("--init", &["zeros", ""]),
         ("--augment", &["swirl", "color,swirl", "color-crop", ""]),
-        ("--memory-budget", &["lots", "0", "-1", "1 parsec", "1.5", "99999999999GiB", ""]),
+        ("--memory-budget", &["lots", "0", "-1", "-5MiB", "1 parsec", "1.5", "99999999999GiB", ""]),
         ("--backend", &["cuda"]),
         ("--method", &["best", "DM", ""]),
         ("--eval-nets", &["0", "-1", "1001", "many"]),

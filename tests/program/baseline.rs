@@ -54,7 +54,7 @@ fn an_accuracy_stands_beside_that_of_random_images_of_equal_storage() {
     let args = words("evaluate a --eval-net mlp,lenet --eval-nets 1 --eval-epochs 1");
     let table = text(&succeed(program(&place).args(args)).stdout);
     let cells: Vec<Vec<_>> = table.lines().map(|l| l.split_whitespace().collect()).collect();
-    assert!(cells[0].join(" ").contains("accuracy over random seconds"), "{table}");
+    assert!(cells[0].join(" ").contains("accuracy over random nets × epochs seconds"), "{table}");
     assert!(cells[1][4].starts_with(['+', '-']) && cells[2][4].starts_with(['+', '-']), "{table}");
     let args = words("evaluate random --eval-nets 1 --eval-epochs 1");
     assert!(!text(&succeed(program(&place).args(args)).stdout).contains("random    "));

@@ -54,9 +54,19 @@ fn a_run_and_what_its_set_is_worth() {
     let told = run("evaluate a --json --quiet --eval-nets 2 --eval-epochs 1");
     let answer: serde_json::Value = serde_json::from_str(told.lines().last().unwrap()).unwrap();
     assert_eq!((&answer["accuracy"], &answer["ordinary_accuracy"]), (own, shuffled));
+    let gain = answer["baseline"]["improvement"].as_f64().unwrap();
     let told = run("evaluate a/synthetic.safetensors --eval-nets 2 --eval-epochs 1");
-    for part in [accuracy.trim_end_matches(')'), ordinary, falls] {
+    let gain = format!(": {gain:+.2} points (shuffled: ");
+    for part in [accuracy.trim_end_matches(')'), ordinary, falls, &gain] {
         assert!(told.contains(part), "{part}: {told}");
+    }
+    run(
+        "--dataset glyphs --method random --ipc 2 --eval-net mlp --eval-nets 1 --eval-epochs 1 --out r",
+    );
+    let told = run("compare a r --out beside");
+    let page = fs::read_to_string(place.path().join("beside/report.html")).unwrap();
+    for part in ["judged by", "mlp, in order (shuffled "] {
+        assert!(told.contains(part) && page.contains(part), "{part}: {told}");
     }
     // Random images are trained on as the shuffled ones are, by networks that need not be of the set's kind.
     let told = run("evaluate a --eval-net lenet --eval-nets 1 --eval-epochs 1 --json");

@@ -75,6 +75,8 @@ fn the_page_of_a_run_shows_what_was_measured() {
     assert_eq!(page(&folder).matches("<img ").count(), 10, "the images at the end");
     let (code, err) = refused(program(&place).args(["report", "nowhere"]));
     assert!(code == Some(2) && err.contains("error: nowhere: there is no such folder"), "{err}");
+    let (code, err) = refused(program(&place).args(["report", "run/run.toml"]));
+    assert!(code == Some(2) && err.contains("run/run.toml: not a folder; name one"), "{err}");
     for command in ["evaluate", "view", "export"] {
         let format: &[_] = if command == "export" { &["--format", "pt"] } else { &[] };
         let (code, err) = refused(program(&place).args([command, "nowhere.npz"]).args(format));
@@ -82,6 +84,63 @@ fn the_page_of_a_run_shows_what_was_measured() {
             err.contains("error: nowhere.npz: there is no such file or folder; name a run's");
         assert!(code == Some(2) && told, "{command}: {err}");
     }
+}
+
+/// Files of a run that are missing or damaged: the error names them and what makes them again.
+#[test]
+fn what_is_gone_or_damaged_is_named() {
+    let place = tempfile::tempdir().unwrap();
+    let said = |command: &[&str]| {
+        let (code, err) = refused(program(&place).args(command));
+        assert_eq!(code, Some(1), "{err}");
+        err
+    };
+    run(&place, "run", &["--method", "random"]);
+    let at = |name: &str| place.path().join("run").join(name);
+    fs::rename(at("synthetic.safetensors"), at("elsewhere")).unwrap();
+    for command in ["report", "evaluate", "view"] {
+        let err = said(&[command, "run"]);
+        let expected = "synthetic.safetensors is missing; dm-wgpu --resume run writes it again";
+        assert!(err.contains(expected), "{command}: {err}");
+    }
+    let again = |told: String| assert!(told.contains("results are not all there"), "{told}");
+    again(text(&succeed(program(&place).args(["--resume", "run"])).stderr));
+    assert_eq!(fs::read(at("synthetic.safetensors")).unwrap(), fs::read(at("elsewhere")).unwrap());
+
+    fs::write(at("architectures.json"), "{").unwrap();
+    let err = said(&["report", "run"]);
+    assert!(err.contains("architectures.json: EOF") && err.contains("remove it, and"), "{err}");
+    let mut command = program(&place);
+    command.args([
+        "evaluate",
+        "run",
+        "--eval-net",
+        "mlp",
+        "--eval-nets",
+        "1",
+        "--eval-epochs",
+        "1",
+    ]);
+    let told = text(&succeed(command.arg("--no-baseline")).stderr);
+    assert!(told.contains("does not keep these results: ") && told.contains("EOF"), "{told}");
+    assert_eq!(fs::read_to_string(at("architectures.json")).unwrap(), "{", "nothing is lost");
+
+    fs::remove_file(at("architectures.json")).unwrap();
+    fs::write(at("report.json"), "{").unwrap();
+    let err = said(&["report", "run"]);
+    assert!(err.contains("report.json is not a run's") && err.contains("--resume run"), "{err}");
+    again(text(&succeed(program(&place).args(["--resume", "run"])).stderr));
+    succeed(program(&place).args(["report", "run"]));
+
+    // From the checkpoint, if there is one.
+    run(&place, "dm", &["--iterations", "3", "--batch-real", "8"]);
+    let at = |name: &str| place.path().join("dm").join(name);
+    let set = fs::read(at("synthetic.safetensors")).unwrap();
+    fs::remove_file(at("synthetic.safetensors")).unwrap();
+    let told = text(&succeed(program(&place).args(["--resume", "dm"])).stderr);
+    assert!(told.contains("resumed   after 3 iterations"), "{told}");
+    again(told);
+    assert!(set == fs::read(at("synthetic.safetensors")).unwrap());
 }
 
 #[test]
@@ -128,6 +187,18 @@ fn compare_puts_finished_runs_side_by_side() {
     );
     assert_eq!(answer["different"]["method"], serde_json::json!(["dm", "random"]));
     assert_eq!(answer["of_methods"]["dm"]["batch-real"], "8");
+    // Figures by different protocols say which it is.
+    assert!(!out.contains("judged by"), "{out}");
+    run(&place, "idc", &["--method", "random", "--protocol", "idc"]);
+    let told = program(&place).args(["compare", "a", "idc", "--out", "both"]).output().unwrap();
+    let (told, html) = (text(&told.stdout), page(&place.path().join("both")));
+    for part in ["judged by", "convnet, idc"] {
+        assert!(told.contains(part) && html.contains(part), "{part}: {told}");
+    }
+    let line = |name: &str| told.lines().find(|line| line.starts_with(name)).unwrap().to_owned();
+    let protocols: Vec<_> =
+        line("eval-protocol").split_whitespace().skip(1).map(str::to_owned).collect();
+    assert_eq!(protocols, ["dm", "idc"], "{told}");
     // The page finds the runs again, wherever it is asked from.
     fs::remove_file(place.path().join("c/report.html")).unwrap();
     let mut command = program(&place);
@@ -138,6 +209,8 @@ fn compare_puts_finished_runs_side_by_side() {
     fs::create_dir(place.path().join("stopped")).unwrap();
     let stopped = record.replace("\"interrupted\": false", "\"interrupted\": true");
     fs::write(place.path().join("stopped/report.json"), stopped).unwrap();
+    let set = |run: &str| place.path().join(run).join("synthetic.safetensors");
+    fs::copy(set("a"), set("stopped")).unwrap();
     fs::create_dir(place.path().join("empty")).unwrap();
     for (arguments, code, words) in [
         (&["a"][..], 2, "two runs or more"),

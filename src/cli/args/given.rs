@@ -114,8 +114,9 @@ fn arg(setting: &'static Setting) -> Arg {
         Kind::Part => arg
             .allow_negative_numbers(true)
             .value_parser(|text: &str| values::part(text).map(Value::from)),
+        // A number with a unit, `-5MiB`, is no number.
         Kind::Size => arg
-            .allow_negative_numbers(true)
+            .allow_hyphen_values(true)
             .value_parser(|text: &str| values::memory(text).map(|bytes| Value::from(bytes as i64))),
         Kind::OneOf(names) => arg.value_parser(PossibleValuesParser::new(names()).map(Value::from)),
         Kind::Dataset => arg.value_parser(dataset::parser().map(Value::from)),

@@ -9,7 +9,7 @@ use std::{io::IsTerminal, path::Path};
 
 use dm_wgpu::{
     import,
-    project::check_set,
+    project::{check_set, files},
     report::{self, Sheet},
 };
 
@@ -44,7 +44,7 @@ pub fn run(args: &ViewArgs, console: Console) -> Result<u8, Failure> {
     let environment = Environment::of_this_process(std::io::stdout().is_terminal());
     let way = match args.how {
         Some(way) => way,
-        None => environment.way().map_err(|why| instead(why, &args.path))?,
+        None => environment.way().map_err(|why| instead(why, &args.path, args.decoded))?,
     };
     let text = match way {
         Way::Kitty | Way::Iterm => {
@@ -95,9 +95,9 @@ fn chosen(sheet: Sheet, classes: &[String]) -> Result<Sheet, Failure> {
 }
 
 /// What to do where no picture can be shown.
-fn instead(why: &str, path: &Path) -> Failure {
+fn instead(why: &str, path: &Path, decoded: bool) -> Failure {
     let folder = if path.is_dir() { path } else { path.parent().unwrap_or(path) };
-    let grid = folder.join("grid.png");
+    let grid = folder.join(if decoded { files::DECODED } else { files::GRID });
     let instead = match grid.is_file() {
         true => format!("open {} in an image viewer instead", grid.display()),
         false => "show it in a terminal with colours".to_owned(),
@@ -115,13 +115,15 @@ mod tests {
         let grid = place.path().join("grid.png");
         let set = place.path().join("synthetic.safetensors");
         for path in [place.path(), &set] {
-            let message = instead("NO_COLOR is set", path).to_string();
+            let message = instead("NO_COLOR is set", path, false).to_string();
             assert!(message.contains("in a terminal with colours"), "{message}");
         }
         std::fs::write(&grid, "").unwrap();
         for path in [place.path(), &set] {
-            let message = instead("NO_COLOR is set", path).to_string();
+            let message = instead("NO_COLOR is set", path, false).to_string();
             assert!(message.contains(&format!("open {} in", grid.display())), "{message}");
+            let message = instead("NO_COLOR is set", path, true).to_string();
+            assert!(!message.contains("grid.png"), "{message}");
         }
     }
 }

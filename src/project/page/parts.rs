@@ -1,6 +1,6 @@
 //! What a page shows of each run: sentences, facts, images, curves and tables.
 
-use std::collections::BTreeSet;
+use indexmap::IndexSet;
 
 use crate::{
     EvaluationSettings, Settings,
@@ -258,17 +258,22 @@ pub(super) fn shards(past: &Past) -> Option<Table> {
 
 /// The same for several sets: one column per kind.
 pub(super) fn worths_of_several(runs: &[(String, Past)]) -> Option<Table> {
-    let kinds: BTreeSet<_> = runs.iter().flat_map(|(_, past)| past.worths.keys()).collect();
+    let all = || runs.iter().flat_map(|(_, past)| &past.worths);
+    let kinds: IndexSet<_> = all().map(|(kind, _)| kind).collect();
+    let alike = all().map(|(_, worth)| worth.trained()).collect::<IndexSet<_>>().len() == 1;
     let row = |(name, past): &(String, Past)| {
         let cell = |kind: &&String| match past.worths.get(*kind) {
-            Some(worth) => worth.accuracy.to_string(),
+            Some(worth) if alike => worth.accuracy.to_string(),
+            // Networks × epochs, which accuracies depend on.
+            Some(worth) => format!("{} ({})", worth.accuracy, worth.trained()),
             None => "–".into(),
         };
         Row { bar: None, cells: [name.clone()].into_iter().chain(kinds.iter().map(cell)).collect() }
     };
     let header = kinds.iter().map(|kind| kind.to_string());
+    let title = if alike { "By kind of network" } else { "By kind of network (nets × epochs)" };
     (!kinds.is_empty()).then(|| Table {
-        title: "By kind of network".into(),
+        title: title.into(),
         header: [String::new()].into_iter().chain(header).collect(),
         rows: runs.iter().map(row).collect(),
     })
