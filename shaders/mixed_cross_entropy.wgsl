@@ -1,5 +1,5 @@
-// `weight` times the cross-entropy of softmax(logits) with two labels in shares that add up to 1, of each image, and its
-// gradient: softmax − share · one-hot − (1 − share) · the other one-hot. One invocation per image.
+// `weight` times the cross-entropy of softmax(logits) with two labels in shares that add up to 1, of each image as much as
+// it counts, and its gradient: softmax − share · one-hot − (1 − share) · the other one-hot. One invocation per image.
 
 struct Params {
     classes: u32,
@@ -13,7 +13,7 @@ struct Target {
     label: u32,
     other: u32,
     share: f32,
-    pad: u32,
+    weight: f32,
 }
 
 @group(0) @binding(0) var<storage, read> params: Params;
@@ -35,10 +35,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     let rest = 1.0 - own.share;
     let expected = own.share * (logits[start + own.label] - all.largest)
         + rest * (logits[start + own.other] - all.largest);
-    losses[params.first + image] = params.weight * (log(all.sum) - expected);
+    let weight = params.weight * own.weight;
+    losses[params.first + image] = weight * (log(all.sum) - expected);
     for (var k = 0u; k < params.classes; k++) {
         let p = exp(logits[start + k] - all.largest) / all.sum;
         let wanted = select(0.0, own.share, k == own.label) + select(0.0, rest, k == own.other);
-        d_logits[start + k] = params.weight * (p - wanted);
+        d_logits[start + k] = weight * (p - wanted);
     }
 }

@@ -10,16 +10,15 @@ struct Params {
     factor: u32,
     // Height and width of a tile.
     tile: u32,
-    // Pictures of a class.
-    pictures: u32,
     // Images of this dispatch: first … first + images of those that are shown.
     first: u32,
     images: u32,
-    pad: u32,
+    pad0: u32,
+    pad1: u32,
 }
 
 @group(0) @binding(0) var<storage, read> params: Params;
-// Which image each place shows. Of a class, the images of the first tile of all pictures come first.
+// Which image each place shows: its picture times all tiles of a picture, and its tile.
 @group(0) @binding(1) var<storage, read> shown: array<u32>;
 
 // The picture of an image, and the first row and column of its tile.
@@ -31,11 +30,9 @@ struct Tile {
 
 fn tile_of(image: u32) -> Tile {
     let tiles = params.factor * params.factor;
-    let class_of = image / (params.pictures * tiles);
-    let within = image % (params.pictures * tiles);
-    let tile = within / params.pictures;
+    let tile = image % tiles;
     return Tile(
-        class_of * params.pictures + within % params.pictures,
+        image / tiles,
         tile / params.factor * params.tile,
         tile % params.factor * params.tile,
     );

@@ -11,7 +11,7 @@ use crate::{
     Dataset, Error, Result,
     augment::{Row, draw_all},
     gpu::{Buffer, Gpu, Readback, Recording, Share, Ticket},
-    kernels::{Moves, NetworkKey, Rates},
+    kernels::{Moves, NetworkKey, Rates, packed_images},
     rng::{Purpose, Stream},
 };
 
@@ -271,16 +271,26 @@ impl Engine {
                 rows
             }
         };
-        let packed = settings.ipc * settings.factor * settings.factor;
-        let shown = match settings.shown.filter(|shown| *shown < packed) {
+        let tiles = settings.factor * settings.factor;
+        let shown = match settings.shown.filter(|shown| *shown < settings.ipc * tiles) {
             None => Vec::new(),
-            Some(most) => (0..classes)
-                .flat_map(|class| {
-                    let first = class * packed as u32;
-                    let own: Vec<_> = (first..first + packed as u32).collect();
-                    sample::draw(&own, most, Stream::new(seed, Purpose::Shown, iteration, class))
-                })
-                .collect(),
+            Some(most) => {
+                let mut next = 0;
+                let of_class = |(class, count): (u32, usize)| {
+                    let first = next;
+                    next += count;
+                    let own: Vec<_> = packed_images(tiles, first..next).collect();
+                    match own.len() > most {
+                        true => {
+                            let stream = Stream::new(seed, Purpose::Shown, iteration, class);
+                            sample::draw(&own, most, stream)
+                        }
+                        false => own,
+                    }
+                };
+                let counts = settings.per_class.counts(classes as usize, settings.ipc);
+                (0..).zip(counts).flat_map(of_class).collect()
+            }
         };
         let images =
             |count, purpose| sample::draw_batch(dataset, count, (seed, purpose, iteration));

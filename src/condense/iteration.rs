@@ -37,7 +37,7 @@ pub(crate) struct Plan<'a> {
     pub real_counts: Vec<usize>,
     /// Real images whose statistics freeze batch norms; 0 if the network has no batch norm.
     pub norm_images: usize,
-    /// Synthetic images of each class, as they are stored; packed ones as many of each.
+    /// Synthetic images of each class, as they are stored.
     pub counts: Vec<usize>,
     /// How networks' images are packed into those; `None` if they are the same.
     pub packed: Option<Packed>,
@@ -337,9 +337,9 @@ fn record(
         let (batch, mode) = (of(images), Mode::Frozen);
         network.backward(gpu, &mut synthetic, weights, d_output, batch, mode, Target::INPUT)?;
         let d_input = network.d_input();
-        if let (Some(class), Some(of_class)) = (class, &plan.class) {
+        if let Some(class) = class {
             let r = &mut synthetic;
-            class.recognise(gpu, r, of_class.alpha / plan.shown() as f32, images)?;
+            class.recognise(gpu, r, images)?;
             let (more, count) = (class.network.d_input().0, images.len() * d_input.1.image_len());
             r.push(add(gpu, more, d_input.0, count));
         }

@@ -19,18 +19,22 @@ pub(crate) fn padding(mean: &[f32], std: &[f32]) -> Vec<f32> {
     mean.iter().zip(std).map(|(mean, std)| (0.5 - mean) / std).collect()
 }
 
-/// Pictures (N, C, H, W), in groups of `group`, as the images that are packed into them. Of each group, the first tiles
-/// of all pictures come first.
+/// Pictures (N, C, H, W), in groups of so many, as the images that are packed into them. Of each group, the first tiles of
+/// all pictures come first.
 pub(crate) fn decode(
     pictures: &[f32],
-    (size, factor, group): (usize, usize, usize),
+    (size, factor): (usize, usize),
+    groups: &[usize],
     padding: &[f32],
 ) -> Vec<f32> {
     let (channels, tile) = (padding.len(), tile(size, factor));
     let taps: Vec<_> = (0..size).map(|row| tap(row, size, tile)).collect();
     let image = channels * size * size;
     let mut images = Vec::with_capacity(pictures.len() * factor * factor);
-    for group in pictures.chunks(group * image) {
+    let mut rest = pictures;
+    for &count in groups {
+        let group;
+        (group, rest) = rest.split_at(count * image);
         for (top, left) in tiles(factor, tile) {
             for picture in group.chunks(image) {
                 for (plane, padding) in picture.chunks(size * size).zip(padding) {
@@ -113,7 +117,7 @@ mod tests {
     #[test]
     fn a_factor_of_one_changes_nothing() {
         let images: Vec<_> = (0..2 * 3 * 25).map(|value| value as f32).collect();
-        assert_eq!(decode(&images, (5, 1, 2), &[0.5; 3]), images);
+        assert_eq!(decode(&images, (5, 1), &[2], &[0.5; 3]), images);
         assert_eq!(pack(&images, (3, 5, 1)), images);
     }
 
@@ -124,10 +128,11 @@ mod tests {
         let pictures = pack(&images, (1, 4, 2));
         assert_eq!(pictures[..4], [0.0, 0.0, 1.0, 1.0]);
         assert_eq!(pictures[16..20], [4.0, 4.0, 5.0, 5.0]);
-        let decoded = decode(&pictures, (4, 2, 2), &[9.0]);
+        let decoded = decode(&pictures, (4, 2), &[2], &[9.0]);
         let values: Vec<_> = decoded.chunks(16).map(|image| image[5]).collect();
         assert_eq!(values, [0.0, 4.0, 1.0, 5.0, 2.0, 6.0, 3.0, 7.0], "tile by tile");
-        assert_eq!(decode(&pictures, (4, 2, 1), &[9.0])[3 * 16], 3.0, "picture by picture");
+        let apart = decode(&pictures, (4, 2), &[1, 1], &[9.0]);
+        assert_eq!(apart[3 * 16], 3.0, "picture by picture");
     }
 
     #[test]

@@ -76,15 +76,15 @@ impl PerClass {
         }
     }
 
-    /// Refuses more real images than a class has.
-    pub(crate) fn check_real(&self, dataset: &Dataset) -> Result<()> {
+    /// Refuses more real images than a class has, if each image here is made of so many.
+    pub(crate) fn check_real(&self, dataset: &Dataset, of_each: usize) -> Result<()> {
         for (class, &count) in self.0.iter().enumerate() {
             let there = dataset.train().of_class(class).len();
-            if count > there {
+            if count * of_each > there {
                 let name = dataset.class_names().get(class).cloned().unwrap_or_default();
-                let why = format!(
-                    "class {name:?} has only {there} training images, {count} are asked for"
-                );
+                let needed = count * of_each;
+                let why =
+                    format!("class {name:?} has only {there} training images, {needed} are needed");
                 return Err(Error::setting("ipc", self, why));
             }
         }

@@ -28,6 +28,8 @@ const FORMAT_VERSION: &str = "1";
 const PACKED_VERSION: &str = "2";
 /// Of sets whose classes have different numbers of images, one class after the other.
 const UNEVEN_VERSION: &str = "3";
+/// Of such sets, packed.
+const UNEVEN_PACKED_VERSION: &str = "4";
 /// What a packed set's file says of itself.
 pub(crate) const PACKED: &str = "each picture is factor x factor tiles, and each tile, enlarged bilinearly, is an image to train on";
 /// A larger size means a broken header; no network here could take such images.
@@ -189,12 +191,21 @@ impl SyntheticSet {
             return Ok(self);
         }
         self.check_loosely()?;
-        // Class by class, where each has as many; else picture by picture.
-        let group = if self.is_even() && self.validate().is_ok() { self.ipc } else { 1 };
+        // Class by class, where they follow each other; else picture by picture.
+        let groups: Vec<_> = match self.labels.is_sorted() {
+            true => self.labels.chunk_by(|a, b| a == b).map(<[i64]>::len).collect(),
+            false => vec![1; self.labels.len()],
+        };
         let padding = packing::padding(&self.mean, &self.std);
         let tiles = self.factor * self.factor;
-        let images = packing::decode(&self.images, (self.size, self.factor, group), &padding);
-        let labels = self.labels.chunks(group).flat_map(|group| group.repeat(tiles)).collect();
+        let images = packing::decode(&self.images, (self.size, self.factor), &groups, &padding);
+        let mut labels = Vec::with_capacity(self.labels.len() * tiles);
+        let mut rest = &self.labels[..];
+        for count in groups {
+            let group;
+            (group, rest) = rest.split_at(count);
+            labels.extend(group.repeat(tiles));
+        }
         Ok(Self { images, labels, ipc: self.ipc * tiles, factor: 1, ..self })
     }
 
@@ -283,7 +294,8 @@ impl SyntheticSet {
         let format = if self.validate().is_ok() { FORMAT } else { LOOSE_FORMAT };
         let n = self.labels.len();
         let version = match (format, self.is_even(), self.factor) {
-            (FORMAT, false, _) => UNEVEN_VERSION,
+            (FORMAT, false, 1) => UNEVEN_VERSION,
+            (FORMAT, false, _) => UNEVEN_PACKED_VERSION,
             (.., 1) => FORMAT_VERSION,
             _ => PACKED_VERSION,
         };
@@ -315,7 +327,7 @@ impl SyntheticSet {
     }
 
     fn decode(bytes: &[u8]) -> Result<Self, String> {
-        let versions = [FORMAT_VERSION, PACKED_VERSION, UNEVEN_VERSION];
+        let versions = [FORMAT_VERSION, PACKED_VERSION, UNEVEN_VERSION, UNEVEN_PACKED_VERSION];
         let (tensors, meta) = open(bytes, FORMAT, &versions)?;
         let images = tensor(&tensors, "images", Dtype::F32, 4)?;
         let labels = tensor(&tensors, "labels", Dtype::I64, 1)?;
@@ -339,7 +351,7 @@ impl SyntheticSet {
             std: meta.json("std", "an array of numbers")?,
             ipc: meta.json("ipc", "a number")?,
             factor: match meta.text("format_version")? {
-                PACKED_VERSION => meta.json("factor", "a number")?,
+                PACKED_VERSION | UNEVEN_PACKED_VERSION => meta.json("factor", "a number")?,
                 _ => 1,
             },
             settings: meta.text("settings")?.to_owned(),
@@ -347,12 +359,12 @@ impl SyntheticSet {
         };
         // A file of another version promises as many of each class.
         match meta.text("format_version")? {
-            UNEVEN_VERSION if set.is_even() => {
+            UNEVEN_VERSION | UNEVEN_PACKED_VERSION if set.is_even() => {
                 return Err("its version is of classes with different numbers of images, but all \
                             have as many"
                     .into());
             }
-            UNEVEN_VERSION => set.validate()?,
+            UNEVEN_VERSION | UNEVEN_PACKED_VERSION => set.validate()?,
             _ => set.validate_even()?,
         }
         Ok(set)
@@ -377,7 +389,6 @@ impl SyntheticSet {
             count.into_iter().for_each(|count| *count += 1);
         }
         let uneven = !self.is_even()
-            && self.factor == 1
             && self.course.is_none()
             && self.labels.is_sorted()
             && !counts.contains(&0)

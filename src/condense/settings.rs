@@ -76,7 +76,7 @@ with_setters! {
         /// Synthetic images per class, from 1; with [`Init::Real`] up to the size of the smallest class.
         pub ipc: usize,
         /// Images of each class where they are not as many; `ipc` is the largest of these numbers then. Distribution matching
-        /// of images that are not packed has them.
+        /// has them, also along trajectories.
         #[serde(default, skip_serializing_if = "PerClass::is_even")]
         pub per_class: PerClass,
         /// Tiles of a side that each of these is packed with, 1 to 4: networks see factor² images in each. Only distribution
@@ -199,7 +199,7 @@ impl Settings {
         self.check_trajectories()?;
         self.check_part(dataset)?;
         if self.init == Init::Real && !self.per_class.is_even() {
-            self.per_class.check_real(dataset)?;
+            self.per_class.check_real(dataset, self.factor * self.factor)?;
         } else if self.init == Init::Real {
             let advice = Text::from(", or start from ").value("init", Init::Noise.name());
             check_real(dataset, self.ipc, self.factor * self.factor, advice)?;
@@ -218,17 +218,13 @@ impl Settings {
             return Ok(());
         }
         let wrong = |why: Text| Err(Error::setting("ipc", &self.per_class, why));
-        if self.method != Matching::Dm {
+        if !matches!(self.method, Matching::Dm | Matching::Trajectory) {
             let why =
                 format!("{} takes as many images of each class; take one number, or ", self.method);
             return wrong(Text::from(why).value("method", Matching::Dm.name()));
         }
         if dataset.part().is_some() {
             return wrong("a part of the classes takes as many of each; take one number".into());
-        }
-        if self.factor > 1 {
-            let why = "images are packed where all classes have as many; take one number, or ";
-            return wrong(Text::from(why).value("factor", "1"));
         }
         Ok(())
     }

@@ -63,7 +63,6 @@ impl DmSession {
             packed: (case.factor > 1).then(|| Packed {
                 images: (case.net.channels(), case.net.size()),
                 factor: case.factor,
-                pictures: case.ipc,
                 padding: [case.padding; 4],
             }),
             rates: Rates::new(case.lr, 0.5, 0.0),

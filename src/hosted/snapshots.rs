@@ -54,12 +54,7 @@ impl SnapshotSession {
             real_counts: real_counts.clone(),
             norm_images: 0,
             counts: vec![case.ipc; real_counts.len()],
-            packed: Some(Packed {
-                images: (channels, size),
-                factor: case.factor,
-                pictures: case.ipc,
-                padding,
-            }),
+            packed: Some(Packed { images: (channels, size), factor: case.factor, padding }),
             rates: Rates::new(case.lr, 0.5, 0.0),
             real: RealFormat::Values,
             most_shown: usize::MAX,

@@ -14,7 +14,7 @@ params! {
     }
 }
 
-/// What an image shows: two classes in shares that add up to 1.
+/// What an image shows: two classes in shares that add up to 1, and how much it counts.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable)]
 pub(crate) struct Shares {
@@ -22,12 +22,17 @@ pub(crate) struct Shares {
     pub other: u32,
     /// Of the former.
     pub share: f32,
-    pad: u32,
+    weight: f32,
 }
 
 impl Shares {
     pub fn new(label: u32, other: u32, share: f32) -> Self {
-        Self { label, other, share, pad: 0 }
+        Self { label, other, share, weight: 1.0 }
+    }
+
+    /// One class alone.
+    pub fn of(label: u32, weight: f32) -> Self {
+        Self { label, other: label, share: 1.0, weight }
     }
 }
 

@@ -63,7 +63,7 @@ pub(crate) use sgd::{Rates, sgd};
 pub(crate) use sgd_clamped::{PixelRange, sgd_clamped};
 pub(crate) use softmax_cross_entropy::softmax_cross_entropy;
 pub(crate) use softmax_tangent::softmax_tangent;
-pub(crate) use unpack::{Packed, unpack, unpack_backward};
+pub(crate) use unpack::{Packed, packed_images, unpack, unpack_backward};
 use weight_tiles::{WeightTiles, conv_backward_weight_tiles};
 
 use crate::gpu::{Dispatch, Gpu, Kernel, Slot, dispatch};

@@ -1,5 +1,7 @@
 //! Packed pictures: decoding their tiles to images, and the transpose.
 
+use std::ops::Range;
+
 use super::wgsl;
 use crate::gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold, params};
 
@@ -10,10 +12,10 @@ params! {
         size: u32,
         factor: u32,
         tile: u32,
-        pictures: u32,
         first: u32,
         images: u32,
-        pad: u32,
+        pad0: u32,
+        pad1: u32,
     }
 }
 
@@ -37,8 +39,6 @@ pub(crate) struct Packed {
     /// Channels and size of a picture, which are those of an image.
     pub images: (usize, usize),
     pub factor: usize,
-    /// Pictures of a class.
-    pub pictures: usize,
     /// What stands for 0.5 in each channel.
     pub padding: [f32; 4],
 }
@@ -66,12 +66,19 @@ impl Packed {
             size: self.images.1 as u32,
             factor: self.factor as u32,
             tile: self.tile() as u32,
-            pictures: self.pictures as u32,
             first: first as u32,
             images: images as u32,
-            pad: 0,
+            pad0: 0,
+            pad1: 0,
         }
     }
+}
+
+/// The images in the pictures of a class, of so many tiles each, as the kernels number them: those in the first tile of all
+/// pictures come first.
+pub(crate) fn packed_images(tiles: usize, pictures: Range<usize>) -> impl Iterator<Item = u32> {
+    let in_tile = move |tile: usize| pictures.clone().map(move |at| (at * tiles + tile) as u32);
+    (0..tiles).flat_map(in_tile)
 }
 
 /// Decodes `images` of the images that `shown` names, from place `first` on, to consecutive ones of `result`.

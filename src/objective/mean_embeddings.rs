@@ -122,7 +122,7 @@ impl MeanEmbeddings {
 }
 
 /// Where each class begins, and where the last ends.
-fn starts(counts: &[usize]) -> Vec<u32> {
+pub(crate) fn starts(counts: &[usize]) -> Vec<u32> {
     let mut at = 0;
     let ends = counts.iter().map(|&n| {
         at += n as u32;
@@ -132,7 +132,7 @@ fn starts(counts: &[usize]) -> Vec<u32> {
 }
 
 /// Images of classes in chunks of at most so many, each of classes with the same number of images.
-fn pieces(counts: &[usize], chunk: usize) -> Vec<Range<usize>> {
+pub(crate) fn pieces(counts: &[usize], chunk: usize) -> Vec<Range<usize>> {
     let (mut all, mut first) = (Vec::new(), 0);
     for alike in counts.chunk_by(|a, b| a == b) {
         let end = first + alike.iter().sum::<usize>();

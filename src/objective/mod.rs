@@ -7,4 +7,4 @@ mod mean_embeddings;
 
 pub(crate) use gradients::{MatchedGradients, Side};
 pub use matching::Matching;
-pub(crate) use mean_embeddings::MeanEmbeddings;
+pub(crate) use mean_embeddings::{MeanEmbeddings, pieces, starts};

@@ -4,7 +4,7 @@ use super::{Images, run};
 use crate::{
     Gpu, Result,
     gpu::Buffer,
-    kernels::{Packed, unpack, unpack_backward},
+    kernels::{Packed, packed_images, unpack, unpack_backward},
 };
 
 /// How pictures are packed, for these functions.
@@ -20,9 +20,22 @@ pub struct Packs {
 
 impl Packs {
     fn of(self, images: &Images) -> Packed {
-        let Self { factor, pictures, padding } = self;
+        let Self { factor, padding, .. } = self;
         let images = (images.channels, images.size);
-        Packed { images, factor, pictures, padding: [padding; 4] }
+        Packed { images, factor, padding: [padding; 4] }
+    }
+
+    /// Images numbered in their order, as the kernels number them.
+    fn numbers(self, images: &Images, shown: &[u32]) -> Vec<u32> {
+        let (packed, each) = (self.of(images), self.pictures * self.factor * self.factor);
+        let of = |&image: &u32| {
+            let (class, within) = (image as usize / each, image as usize % each);
+            let first = class * self.pictures;
+            packed_images(packed.tiles(), first..first + self.pictures)
+                .nth(within)
+                .unwrap_or(u32::MAX)
+        };
+        shown.iter().map(of).collect()
     }
 }
 
@@ -30,7 +43,7 @@ impl Packs {
 pub fn unpacked(gpu: &Gpu, x: &Images, packs: Packs, shown: &[u32]) -> Result<Images> {
     let pictures = Buffer::from_slice(gpu, "pictures", &x.values);
     let result = Buffer::zeros(gpu, "images", shown.len() * x.values.len() / x.n);
-    let numbers = Buffer::from_slice(gpu, "shown", shown);
+    let numbers = Buffer::from_slice(gpu, "shown", &packs.numbers(x, shown));
     run(gpu, |r| {
         let images = (0, shown.len());
         r.push(unpack(gpu, &packs.of(x), &numbers, &pictures, &result, images));
@@ -48,7 +61,7 @@ pub fn unpacked_backward(
 ) -> Result<Images> {
     let d_images = Buffer::from_slice(gpu, "dy", &dy.values);
     let d_pictures = Buffer::from_slice(gpu, "dx", &before.values);
-    let numbers = Buffer::from_slice(gpu, "shown", shown);
+    let numbers = Buffer::from_slice(gpu, "shown", &packs.numbers(dy, shown));
     run(gpu, |r| {
         let (packed, images) = (packs.of(dy), (0, shown.len()));
         r.push(unpack_backward(gpu, &packed, &numbers, &d_images, &d_pictures, images));

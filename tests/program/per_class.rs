@@ -12,7 +12,10 @@ const COUNTS: [usize; 10] = [2, 2, 1, 3, 3, 3, 1, 2, 1, 1];
 const TINY: &str = "--dataset glyphs --width 8 --depth 1 --batch-real 8 --iterations 3 --lr-img 1";
 
 fn run(place: &TempDir, line: &str) -> String {
-    let output = succeed(program(place).args(words(line)));
+    let mut command = program(place);
+    // Trajectories are kept there.
+    command.env("XDG_CACHE_HOME", place.path().join("cache"));
+    let output = succeed(command.args(words(line)));
     text(&output.stderr) + &text(&output.stdout)
 }
 
@@ -34,24 +37,25 @@ fn class(set: &SyntheticSet, class: i64) -> Vec<f32> {
 #[test]
 fn each_class_is_as_in_a_run_with_its_number_for_all() {
     let place = tempdir().unwrap();
-    for (method, how) in [
-        ("dm", TINY),
-        ("herding", "--dataset glyphs --width 8 --depth 1"),
-        ("random", "--dataset glyphs"),
+    let small = "--dataset glyphs --width 8 --depth 1";
+    for (name, how) in [
+        ("dm", TINY.to_owned()),
+        ("packed", format!("{TINY} --factor 2")),
+        ("along", format!("{TINY} --method trajectory --expert-epochs 1 --factor 3 --shown 10")),
+        ("one", format!("{TINY} --method trajectory --expert-epochs 1 --factor 1")),
+        ("herding", format!("{small} --method herding")),
+        ("random", "--dataset glyphs --method random".to_owned()),
     ] {
-        let asked = format!("{how} --method {method} --no-eval");
-        run(&place, &format!("{asked} --ipc {NUMBERS} --out {method}"));
-        let uneven = load(&place, method);
+        let asked = format!("{how} --no-eval");
+        run(&place, &format!("{asked} --ipc {NUMBERS} --out {name}"));
+        let uneven = load(&place, name);
         assert_eq!((uneven.ipc, uneven.labels.len()), (3, 19));
         for ipc in 1..=3 {
-            let out = format!("{method}{ipc}");
+            let out = format!("{name}{ipc}");
             run(&place, &format!("{asked} --ipc {ipc} --out {out}"));
             let even = load(&place, &out);
             for at in (0..10).filter(|&at| COUNTS[at] == ipc) {
-                assert!(
-                    class(&uneven, at as i64) == class(&even, at as i64),
-                    "{method}, class {at}"
-                );
+                assert!(class(&uneven, at as i64) == class(&even, at as i64), "{name}, class {at}");
             }
         }
     }
@@ -59,6 +63,8 @@ fn each_class_is_as_in_a_run_with_its_number_for_all() {
     let asked = format!("{TINY} --no-eval --ipc {NUMBERS}");
     run(&place, &format!("{asked} --memory-budget 4MiB --out chunks"));
     assert!(set(&place, "chunks") == set(&place, "dm"));
+    run(&place, &format!("{asked} --factor 2 --memory-budget 4MiB --out some-packed"));
+    assert!(set(&place, "some-packed") == set(&place, "packed"));
     run(
         &place,
         &format!("{} --no-eval --ipc {NUMBERS} --out some", TINY.replace("ions 3", "ions 2")),
@@ -126,6 +132,21 @@ fn everything_takes_them() {
         }
     }
     assert!(run(&place, "view a --as blocks").len() > 100);
+    // Packed ones as well, in every format; their images are decoded class by class.
+    let packed = format!("{TINY} --factor 2 --ipc {NUMBERS} {judged} --out p");
+    assert!(run(&place, &packed).contains("76 images packed into 19"));
+    let report = json(&place.path().join("p/report.json"));
+    assert_eq!((&report["images"], &report["packed_into"]), (&76.into(), &19.into()));
+    assert!(place.path().join("p/decoded.png").is_file());
+    assert_eq!(accuracy("p"), report["accuracy"]);
+    for (format, out) in [("npz", "p.npz"), ("safetensors", "p.safetensors")] {
+        run(&place, &format!("export p --format {format} --out {out}"));
+        assert_eq!(accuracy(out), report["accuracy"], "{format}");
+        run(&place, &format!("export p --format {format} --decoded --out whole-{out}"));
+        assert_eq!(accuracy(&format!("whole-{out}")), report["accuracy"], "{format}, decoded");
+    }
+    assert!(run(&place, "view p --decoded --as blocks").len() > 100);
+
     let compared =
         format!("compare {TINY} --ipc {NUMBERS} --methods dm,random,k-center {judged} --out c");
     run(&place, &compared);
@@ -150,9 +171,11 @@ fn what_cannot_take_them_says_why() {
             format!("{all} --method dsa"),
             "--ipc 2,2,1,3,3,3,1,2,1,1: dsa takes as many images of each class",
         ),
-        (format!("{all} --method trajectory"), "trajectory takes as many images of each class"),
         (format!("{all} --method dd"), "dd takes as many images of each class"),
-        (format!("{all} --factor 2"), "images are packed where all classes have as many"),
+        (
+            "--dataset glyphs --factor 4 --ipc 2,2,1,3,3,3,1,2,1,19".into(),
+            "has only 300 training images, 304 are needed",
+        ),
         (
             "--dataset glyphs --ipc 1,2".into(),
             "these are 2 numbers; one for all classes is needed, or one for each of 10",

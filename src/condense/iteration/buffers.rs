@@ -8,7 +8,7 @@ use crate::{
     gpu::{Caps, Gpu, Memory, Recording, Table},
     kernels::{Batch, Rates, Shares, mixed_cross_entropy},
     nn::{Mode, Network, Target, Ways, Weights},
-    objective::MeanEmbeddings,
+    objective::{MeanEmbeddings, starts},
 };
 
 /// The synthetic images and their velocities. They stay in place however a step is cut.
@@ -47,19 +47,21 @@ pub(super) struct Class<M: Memory = Gpu> {
 impl Class {
     /// What does not change from step to step.
     pub fn write(&self, gpu: &Gpu, plan: &Plan<'_>) {
-        let (shown, classes) = (plan.shown() as u32, self.classes as u32);
-        let target = |image: u32| Shares::new(image / shown, image / shown, 1.0);
-        self.targets.write(gpu, &(0..classes * shown).map(target).collect::<Vec<_>>());
-        self.starts.write(gpu, &(0..=classes).map(|class| class * shown).collect::<Vec<_>>());
+        let shown = plan.shown_of_classes();
+        let alpha = plan.class.as_ref().map_or(0.0, |class| class.alpha);
+        // The mean over the images of a class counts that much.
+        let of_class =
+            |(class, &count): (u32, &usize)| vec![Shares::of(class, alpha / count as f32); count];
+        let targets: Vec<_> = (0..).zip(&shown).flat_map(of_class).collect();
+        self.targets.write(gpu, &targets);
+        self.starts.write(gpu, &starts(&shown));
     }
 
-    /// Records the way of images through the network, their cross-entropy, `weight` times, and its gradient back to the
-    /// network's input.
+    /// Records the way of images through the network, their cross-entropy, and its gradient back to the network's input.
     pub fn recognise(
         &self,
         gpu: &Gpu,
         recording: &mut Recording,
-        weight: f32,
         images: &Range<usize>,
     ) -> Result<()> {
         let Self { weights, network, targets, losses, .. } = self;
@@ -67,7 +69,7 @@ impl Class {
         network.forward(gpu, recording, weights, batch, Mode::Frozen)?;
         let Some(d_logits) = network.d_output() else { return Ok(()) };
         let (logits, part) = ((network.output(), self.classes), (images.start, images.len()));
-        recording.push(mixed_cross_entropy(gpu, logits, targets, losses, d_logits, part, weight));
+        recording.push(mixed_cross_entropy(gpu, logits, targets, losses, d_logits, part, 1.0));
         let mode = Mode::Frozen;
         network.backward(gpu, recording, weights, None, batch, mode, Target::INPUT)
     }
@@ -142,11 +144,6 @@ impl Plan<'_> {
             None => count,
         };
         self.counts.iter().map(shown).collect()
-    }
-
-    /// Of packed images, how many of each class networks see.
-    pub fn shown(&self) -> usize {
-        self.shown_of_classes().first().copied().unwrap_or(0)
     }
 
     /// Synthetic images of all classes, as networks see them.

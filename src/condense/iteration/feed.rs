@@ -10,7 +10,10 @@ use crate::{
     Result,
     augment::Row,
     gpu::{Buffer, Gpu, Memory, Recording, Stored, Values},
-    kernels::{Augment, AugmentRoom, Item, Packed, Planes, Source, unpack, unpack_backward},
+    kernels::{
+        Augment, AugmentRoom, Item, Packed, Planes, Source, packed_images, unpack, unpack_backward,
+    },
+    objective::{pieces, starts},
 };
 
 /// The buffers between images as they are stored and as a network reads them.
@@ -53,8 +56,6 @@ pub(in crate::condense) fn classes_in_parts(counts: &[usize], part: usize) -> Ve
 #[derive(Debug)]
 struct Packing<M: Memory> {
     packed: Packed,
-    /// Images at a time.
-    chunk: usize,
     /// The number of each image that is shown.
     shown: M::Buffer<u32>,
     /// A chunk's images, or the gradient there: nobody needs both at once.
@@ -109,7 +110,6 @@ impl<M: Memory> Feed<M> {
             synthetic_items: memory.buffer("synthetic items", plan.syns()),
             packing: plan.packed.clone().map(|packed| Packing {
                 packed,
-                chunk: syn_chunk,
                 shown: memory.buffer("images shown", plan.syns()),
                 images: memory.buffer("decoded images", syn_chunk * image_len),
             }),
@@ -144,10 +144,11 @@ impl Feed {
         {
             pixels.write(gpu, all);
         }
-        // Decoded images are numbered within their chunk.
-        let chunk = self.packing.as_ref().map_or(plan.syns(), |packing| packing.chunk).max(1);
-        let shown = plan.shown() as u32;
         let counts = plan.shown_of_classes();
+        let in_chunk: Vec<_> = pieces(&counts, sizes.syn_chunk)
+            .into_iter()
+            .flat_map(|images| 0..images.len() as u32)
+            .collect();
         let rows = classes_in_parts(&counts, self.part);
         // Images are stored class by class.
         let mut next: Vec<u32> = counts
@@ -157,14 +158,21 @@ impl Feed {
         let item = |&row: &u32| {
             let next = &mut next[row as usize];
             *next += 1;
-            Item { image: (*next - 1) % chunk as u32, row }
+            let image = *next - 1;
+            // Decoded images are numbered within their chunk.
+            let decoded = self.packing.is_some();
+            Item { image: if decoded { in_chunk[image as usize] } else { image }, row }
         };
         let items: Vec<_> = rows.iter().map(item).collect();
         self.synthetic_items.write(gpu, &items);
         if let Some(packing) = &self.packing {
-            let each = (packing.packed.pictures * packing.packed.tiles()) as u32;
-            let first = |place: u32| place / shown * each + place % shown;
-            packing.shown.write(gpu, &(0..plan.syns() as u32).map(first).collect::<Vec<_>>());
+            let starts = starts(&plan.counts);
+            let of_class = |(class, &shown): (&[u32], &usize)| {
+                let pictures = class[0] as usize..class[1] as usize;
+                packed_images(packing.packed.tiles(), pictures).take(shown)
+            };
+            let first: Vec<_> = starts.windows(2).zip(&counts).flat_map(of_class).collect();
+            packing.shown.write(gpu, &first);
         }
         if let Some(later) = &self.later {
             let within =
@@ -173,8 +181,8 @@ impl Feed {
             let item = |(image, row): (u32, u32)| Item { image, row };
             let real: Vec<_> = within(plan.reals(), sizes.chunk).zip(classes).map(item).collect();
             later.real.write(gpu, &real);
-            let within = within(plan.syns(), sizes.syn_chunk);
-            later.synthetic.write(gpu, &within.zip(rows).map(item).collect::<Vec<_>>());
+            let synthetic: Vec<_> = in_chunk.into_iter().zip(rows).map(item).collect();
+            later.synthetic.write(gpu, &synthetic);
         }
         // Images that are sent are numbered in their order; for images that stay on the device, each step says which
         // ones it uses.

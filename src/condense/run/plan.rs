@@ -46,7 +46,7 @@ pub(super) fn checked_plan<'a>(
         let of_channels = packing::padding(dataset.mean(), dataset.std());
         padding[..of_channels.len()].copy_from_slice(&of_channels);
         let images = (dataset.channels(), dataset.size());
-        Packed { images, factor: settings.factor, pictures: ipc, padding }
+        Packed { images, factor: settings.factor, padding }
     });
     let plan = match settings.method {
         Matching::Dm | Matching::Trajectory => {

@@ -107,7 +107,7 @@ impl SelectionSettings {
         self.per_class.check(dataset, self.ipc)?;
         match self.per_class.is_even() {
             true => check_real(dataset, self.ipc, 1, Text::default())?,
-            false => self.per_class.check_real(dataset)?,
+            false => self.per_class.check_real(dataset, 1)?,
         }
         self.network(dataset).map(drop)
     }
