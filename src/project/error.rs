@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{files::SET, words::counted};
+use super::words::counted;
 
 /// A [`Result`](std::result::Result) with this module's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -470,7 +470,7 @@ impl fmt::Display for FolderFault {
             Self::NoImages => {
                 f.write_str("this run trained on a whole data set and left no images")
             }
-            Self::SetGone => write!(f, "{SET} is missing"),
+            Self::SetGone => f.write_str("synthetic.safetensors is missing"),
         }
     }
 }

@@ -8,7 +8,7 @@ use super::{
     Data, Error, Figures, FolderFault, Job, Observer, Record, Result, Setup, Worth,
     architectures::complete,
     check_set,
-    files::{ARCHITECTURES, FIGURES, IMAGES, RECORD, SET, SHARD, text_of, write_json},
+    files::{ARCHITECTURES, RECORD, SHARD, report_of, run_of, write_json},
     kept, names, page,
     setup::check_test,
 };
@@ -158,45 +158,4 @@ pub fn keep(folder: &Path, worths: impl IntoIterator<Item = (String, Worth)>) ->
     all.extend(worths);
     write_json(&all, &folder.join(ARCHITECTURES))?;
     page::write(folder).map(drop)
-}
-
-/// The run's figures, if the path is a run's folder or one of its sets; otherwise null.
-pub fn report_of(path: &Path) -> Value {
-    let text = text_of(&run_of(path).join(FIGURES)).unwrap_or_default();
-    // A report of another program is ignored.
-    serde_json::from_str(&text).unwrap_or_default()
-}
-
-/// The run's folder, if the path is that or one of the sets in it.
-pub fn run_of(path: &Path) -> &Path {
-    let left_by_runs = [SET, IMAGES];
-    let in_a_run = path.file_name().is_some_and(|name| left_by_runs.iter().any(|n| name == *n));
-    if in_a_run { path.parent().unwrap_or(path) } else { path }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_files_of_a_run_get_its_report() {
-        let place = tempfile::tempdir().unwrap();
-        let run = place.path();
-        std::fs::write(run.join("report.json"), r#"{"dataset": "glyphs"}"#).unwrap();
-        for name in ["", "synthetic.safetensors", "images", "images/"] {
-            assert_eq!(report_of(&run.join(name))["dataset"], "glyphs", "{name}");
-        }
-        for name in ["mine.npz", "pictures", "images/0"] {
-            assert!(report_of(&run.join(name)).is_null(), "{name}");
-        }
-        std::fs::write(run.join("report.json"), "not JSON").unwrap();
-        assert!(report_of(run).is_null());
-        #[cfg(unix)]
-        {
-            std::fs::remove_file(run.join("report.json")).unwrap();
-            let pipe = std::process::Command::new("mkfifo").arg(run.join("report.json")).status();
-            assert!(pipe.unwrap().success());
-            assert!(report_of(run).is_null());
-        }
-    }
 }

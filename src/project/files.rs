@@ -3,6 +3,7 @@
 use std::{fs, io, path::Path};
 
 use serde::Serialize;
+use serde_json::Value;
 
 use super::Result;
 use crate::{Error, report};
@@ -65,10 +66,51 @@ pub fn text_of(path: &Path) -> io::Result<String> {
     }
 }
 
+/// The run's figures, if the path is a run's folder or one of its sets; otherwise null.
+pub fn report_of(path: &Path) -> Value {
+    let text = text_of(&run_of(path).join(FIGURES)).unwrap_or_default();
+    // A report of another program is ignored.
+    serde_json::from_str(&text).unwrap_or_default()
+}
+
+/// The run's folder, if the path is that or one of the sets in it.
+pub fn run_of(path: &Path) -> &Path {
+    let left_by_runs = [SET, IMAGES];
+    let in_a_run = path.file_name().is_some_and(|name| left_by_runs.iter().any(|n| name == *n));
+    if in_a_run { path.parent().unwrap_or(path) } else { path }
+}
+
 /// A value as a JSON file for people and programs.
 pub fn write_json(value: &impl Serialize, path: &Path) -> Result<()> {
     let mut text = serde_json::to_string_pretty(value)
         .map_err(|error| Error::format(path, error.to_string()))?;
     text.push('\n');
     Ok(report::write_whole(path, text.as_bytes())?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_files_of_a_run_get_its_report() {
+        let place = tempfile::tempdir().unwrap();
+        let run = place.path();
+        std::fs::write(run.join("report.json"), r#"{"dataset": "glyphs"}"#).unwrap();
+        for name in ["", "synthetic.safetensors", "images", "images/"] {
+            assert_eq!(report_of(&run.join(name))["dataset"], "glyphs", "{name}");
+        }
+        for name in ["mine.npz", "pictures", "images/0"] {
+            assert!(report_of(&run.join(name)).is_null(), "{name}");
+        }
+        std::fs::write(run.join("report.json"), "not JSON").unwrap();
+        assert!(report_of(run).is_null());
+        #[cfg(unix)]
+        {
+            std::fs::remove_file(run.join("report.json")).unwrap();
+            let pipe = std::process::Command::new("mkfifo").arg(run.join("report.json")).status();
+            assert!(pipe.unwrap().success());
+            assert!(report_of(run).is_null());
+        }
+    }
 }

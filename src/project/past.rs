@@ -10,8 +10,8 @@ use serde_json::Value;
 
 use super::{
     Baseline, Error, FolderFault, Method, Result, Worths,
-    files::{COMPARISON, FIGURES, METRICS, RECORD, SET, are_several, text_of},
-    kept, report_of, snapshots,
+    files::{COMPARISON, FIGURES, METRICS, RECORD, SET, are_several, report_of, text_of},
+    kept, snapshots,
 };
 use crate::{
     Accuracy, EvaluationSettings, Protocol, Settings, SyntheticSet,

@@ -5,8 +5,7 @@ use std::{fs, path::Path, time::Duration};
 use super::{
     Changes, Error, Event, FolderFault, Observer, OutputFolder, Ran, Record, Repeated, Result,
     changes::open,
-    files::{CHECKPOINT, RECORD, SET, SHARDS, are_several, holds_a_run},
-    report_of,
+    files::{CHECKPOINT, RECORD, SET, SHARDS, are_several, holds_a_run, report_of},
     run::Task,
     series,
 };
