@@ -79,8 +79,8 @@ with_setters! {
         /// has them, also along trajectories.
         #[serde(default, skip_serializing_if = "PerClass::is_even")]
         pub per_class: PerClass,
-        /// Tiles of a side that each of these is packed with, 1 to 4: networks see factor² images in each. Only distribution
-        /// matching has more than 1.
+        /// Tiles of a side that each of these is packed with, 1 to 4: networks see factor² images in each. Distillation has
+        /// 1.
         #[serde(default = "one", skip_serializing_if = "is_one")]
         pub factor: usize,
         /// Steps, from 1. Each draws a fresh random network, on which gradient matching moves the pixels `outer` times. Of
@@ -258,7 +258,7 @@ impl Settings {
         if !packing::is_possible(size, self.factor) {
             return wrong(format!("images of {size}×{size} have no room for so many tiles").into());
         }
-        if self.factor > 1 && !self.method.of_embeddings() {
+        if self.factor > 1 && !self.method.packs() {
             let why = format!("{} does not pack images; take 1, or ", self.method);
             return wrong(Text::from(why).value("method", Matching::Dm.name()));
         }

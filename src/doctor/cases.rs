@@ -407,6 +407,8 @@ fn gradients() -> Result<Task> {
         net: Net::new(3, 16, layers)?,
         labels: vec![0, 1],
         ipc: 1,
+        factor: 1,
+        padding: 0.0,
         batch_real: 3,
         norm_images: 0,
         distance: Distance::Ours,

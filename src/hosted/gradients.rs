@@ -10,7 +10,7 @@ use crate::{
         Drawn, Draws, GradientIteration, GradientPlan, GradientProgress, RealFormat, Staged,
     },
     gpu::{Buffer, Recording, blocking},
-    kernels::{self, Batch, Distance, NetworkKey, Rates},
+    kernels::{self, Batch, Distance, NetworkKey, Packed, Rates},
     nn::{Along, Gradients, Mode, Network, Program, Tangent, Target, Ways, Weights},
 };
 
@@ -21,8 +21,12 @@ pub struct GradientCase {
     pub net: Net,
     /// The label of each class that is matched.
     pub labels: Vec<u32>,
-    /// Synthetic images per class.
+    /// Synthetic images per class, as they are stored.
     pub ipc: usize,
+    /// Tiles of a side that each is packed with.
+    pub factor: usize,
+    /// What stands where these reach beyond it.
+    pub padding: f32,
     /// Real images per class.
     pub batch_real: usize,
     /// Real images for batch norms' statistics; 0 without batch norm.
@@ -59,7 +63,7 @@ pub struct GradientInput {
 pub struct GradientResult {
     /// Distance of each class, the mean over all moves.
     pub distances: Vec<f32>,
-    /// Gradient at the synthetic pixels in the last move.
+    /// Gradient at the synthetic pixels, as networks see them, in the last move.
     pub grad: Vec<f32>,
     /// Synthetic pixels.
     pub syn: Vec<f32>,
@@ -124,7 +128,12 @@ impl GradientSession {
             labels: case.labels.clone(),
             real_counts: vec![case.batch_real; case.labels.len()],
             norm_images: case.norm_images,
-            ipc: case.ipc,
+            ipc: case.ipc * case.factor * case.factor,
+            packed: (case.factor > 1).then(|| Packed {
+                images: (case.net.channels(), case.net.size()),
+                factor: case.factor,
+                padding: [case.padding; 4],
+            }),
             distance: case.distance,
             rates: Rates::new(case.rates.0, case.rates.1, 0.0),
             lr_net: case.lr_net,

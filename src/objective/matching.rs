@@ -47,6 +47,11 @@ impl Matching {
         matches!(self, Self::Dm | Self::Trajectory)
     }
 
+    /// Whether its images can be packed.
+    pub fn packs(self) -> bool {
+        self != Self::Dd
+    }
+
     /// Whether images are augmented.
     pub fn augments(self) -> bool {
         matches!(self, Self::Dm | Self::Dsa | Self::Trajectory)

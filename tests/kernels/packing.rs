@@ -1,8 +1,8 @@
 //! Packed pictures: decoding on the GPU and its transpose, and whole steps on them.
 
 use dm_wgpu::{
-    ConvNet, SyntheticSet,
-    testing::{self, Images, Packs},
+    Activation, ConvNet, Distance, Net, NormKind, PoolKind, SyntheticSet,
+    testing::{self, GradientCase, GradientInput, GradientResult, GradientSession, Images, Packs},
 };
 
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
     common::{Rng, Tolerance, assert_close, gpu, gpus},
     golden::{engine::run_dm_packed, vectors::DmStep},
     images,
-    reference::{self, Batch, Op, narrow, sgd, unpack, unpack_backward, widen_all},
+    reference::{self, Batch, Op, narrow, op::rows, sgd, unpack, unpack_backward, widen_all},
     with,
 };
 
@@ -163,5 +163,78 @@ fn steps_on_packed_images_match_the_twins() {
                 assert_eq!(narrow(&grad.values).len(), out.grad.len());
             }
         }
+    }
+}
+
+/// Gradient matching on packed images is what it is on the images in them, but for the pixels that move.
+#[test]
+fn gradient_matching_on_packed_images_is_that_on_their_images() {
+    let (channels, size, factor, ipc, classes, padding) = (3, 14, 2, 2, 2, 0.25);
+    let images_in = ipc * factor * factor;
+    let usual = (NormKind::Instance, Activation::Sigmoid, Some(PoolKind::Avg));
+    let net = Net::convnet((channels, size), classes, (6, 2), usual.0, usual.1, usual.2).unwrap();
+    let rng = &mut Rng(17);
+    let syn0 = images(rng, classes * ipc, channels, size);
+    let lens = testing::net_lengths_apart(&net).unwrap();
+    let params: Vec<Vec<f32>> =
+        lens.iter().map(|&len| rng.normals(len).iter().map(|w| 0.3 * w).collect()).collect();
+    let ops = [Op::Rotate(0.2), Op::Crop { y: -1, x: 2 }];
+    let mut step = || (rows(&ops), images(rng, classes * 3, channels, size).values);
+    let steps = vec![step(), step()];
+    let inner = vec![rows(&vec![Op::Flip; classes * images_in])];
+    let (lr, part) = (30.0, 3);
+    let run = |gpu, syn: &Images, factor: usize, lr: f32, outer: usize| -> GradientResult {
+        let case = GradientCase {
+            net: net.clone(),
+            labels: vec![0, 1],
+            ipc: syn.n / classes,
+            factor,
+            padding: padding as f32,
+            batch_real: 3,
+            norm_images: 0,
+            distance: Distance::Ours,
+            rates: (lr, 0.5),
+            lr_net: 0.1,
+            inner: 1,
+            outer: outer as u32,
+            part,
+        };
+        let steps = steps[..outer].to_vec();
+        let input = GradientInput { steps, norm: vec![vec![]; outer], inner: inner.clone() };
+        GradientSession::new(gpu, &case, syn).unwrap().run(&params, &input).unwrap()
+    };
+    let decoded = |syn: &Images| {
+        let images = unpack(&syn.into(), factor, ipc, padding);
+        Images { values: narrow(&images.values), n: images.n, ..*syn }
+    };
+    for gpu in gpus() {
+        let at = |what: &str| format!("{what}, {}", gpu.kernels().name());
+        let first = run(gpu, &syn0, factor, lr, 1);
+        let apart = run(gpu, &decoded(&syn0), 1, lr, 1);
+        assert_close(
+            &at("gradient"),
+            &first.grad,
+            &Batch::from(&Images { values: apart.grad.clone(), n: classes * images_in, ..syn0 })
+                .values,
+            1e-5,
+        );
+        let of_images = Images { values: apart.grad, n: classes * images_in, ..syn0 };
+        let grad = unpack_backward(&(&of_images).into(), factor, ipc).values;
+        let start = Batch::from(&syn0).values;
+        let (moved, velocity) = sgd(&start, &vec![0.0; start.len()], &grad, f64::from(lr), 0.5);
+        assert_close(&at("moved"), &first.syn, &moved, 1e-5);
+        assert_close(&at("velocity"), &first.velocity, &velocity, 1e-5);
+        assert!(first.syn.iter().zip(&syn0.values).any(|(a, b)| (a - b).abs() > 0.01), "it moves");
+
+        // The network is trained on the moved images, and these are matched next.
+        let second = run(gpu, &syn0, factor, lr, 2);
+        let moved = Images { values: first.syn, ..syn0 };
+        let apart = run(gpu, &decoded(&moved), 1, 0.0, 2);
+        for (own, other) in second.net.iter().zip(&apart.net) {
+            let other: Vec<_> = other.iter().copied().map(f64::from).collect();
+            assert_close(&at("network"), own, &other, 1e-5);
+        }
+        let other: Vec<_> = apart.grad.iter().copied().map(f64::from).collect();
+        assert_close(&at("next gradient"), &second.grad, &other, 1e-4);
     }
 }

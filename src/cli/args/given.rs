@@ -347,7 +347,8 @@ impl Given {
         }
         if by.of_embeddings() {
             *lr_net = None;
-        } else {
+        }
+        if !by.packs() {
             settings.factor = 1;
         }
         let Settings { dd_init, dd_steps, dd_epochs, .. } = &mut settings;

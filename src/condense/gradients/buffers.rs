@@ -7,8 +7,8 @@ use crate::{
     Error, Result, Text,
     augment::Row,
     condense::{Feed, Plan, RealFormat, Sizes},
-    gpu::{Caps, Gpu, Memory, Table, most},
-    kernels::{AugmentRoom, Item, Rates},
+    gpu::{Buffer, Caps, Gpu, Memory, Table, most},
+    kernels::{AugmentRoom, Item, Rates, packed_images},
     nn::{Network, Program, Tangent, Ways, Weights},
     objective::MatchedGradients,
 };
@@ -46,10 +46,22 @@ pub(super) struct Buffers<M: Memory = Gpu> {
     pub feed: Feed<M>,
     /// What an iteration moves, before others see it.
     pub work: Pixels<M>,
+    pub packing: Option<Packing<M>>,
+    /// At the images that networks see.
     pub gradient: M::Buffer<f32>,
     pub turn: TurnBuffers<M>,
     pub inner: Inner<M>,
     pub rates: M::Buffer<Rates>,
+}
+
+/// The images that are packed into those that move.
+#[derive(Debug)]
+pub(super) struct Packing<M: Memory = Gpu> {
+    /// The number of each.
+    pub shown: M::Buffer<u32>,
+    pub images: M::Buffer<f32>,
+    /// At the pixels that move.
+    pub gradient: M::Buffer<f32>,
 }
 
 /// The same network with fast blocks, for gradients at the weights.
@@ -108,7 +120,7 @@ impl<M: Memory> Pixels<M> {
     }
 
     fn named(memory: &M, plan: &GradientPlan<'_>, images: &str, velocity: &str) -> Self {
-        let pixels = plan.syns() * plan.image_len();
+        let pixels = plan.stored() * plan.image_len();
         Self { images: memory.buffer(images, pixels), velocity: memory.buffer(velocity, pixels) }
     }
 }
@@ -147,6 +159,12 @@ impl<M: Memory> Buffers<M> {
             ),
             feed: Feed::room(memory, &plan.of_turn(nets), plan.sizes(cut)),
             work: Pixels::named(memory, plan, "moving images", "moving velocity"),
+            packing: plan.packed.as_ref().map(|_| Packing {
+                shown: memory.buffer("images shown", plan.syns()),
+                images: memory.buffer("decoded images", plan.syns() * plan.image_len()),
+                gradient: memory
+                    .buffer("gradient at packed pixels", plan.stored() * plan.image_len()),
+            }),
             gradient: memory.buffer("gradient at the pixels", plan.syns() * plan.image_len()),
             turn: TurnBuffers {
                 images: memory.buffer("images of a turn", pixels),
@@ -178,9 +196,23 @@ impl Buffers {
         {
             packed.record_packing(gpu);
         }
+        if let (Some(packing), Some(packed)) = (&self.packing, &plan.packed) {
+            let each = plan.ipc / packed.tiles();
+            let of_class =
+                |class: usize| packed_images(packed.tiles(), class * each..(class + 1) * each);
+            let all: Vec<_> = (0..plan.labels.len()).flat_map(of_class).collect();
+            packing.shown.write(gpu, &all);
+        }
         self.rates.write(gpu, &[plan.rates]);
         self.inner.rates.write(gpu, &[Rates::new(plan.lr_net, 0.0, 0.0)]);
         self.feed.write(gpu, &plan.of_turn(cut.classes), plan.sizes(cut));
+    }
+}
+
+impl Buffers {
+    /// The images that networks see.
+    pub fn shown(&self) -> &Buffer<f32> {
+        self.packing.as_ref().map_or(&self.work.images, |packing| &packing.images)
     }
 }
 

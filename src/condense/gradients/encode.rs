@@ -168,9 +168,9 @@ impl GradientIteration {
         &self.recorded.synthetic[&self.turns[turn].len()]
     }
 
-    /// Values of a class's synthetic images.
+    /// Values of a class's synthetic images, as networks see them.
     fn class_len(&self) -> usize {
-        self.images.len() / self.labels.len()
+        self.buffers.gradient.len() / self.labels.len()
     }
 
     /// What a stage needs to be on the device.
@@ -235,7 +235,7 @@ impl GradientIteration {
                         let all: Vec<_> = places.iter().map(label).collect();
                         to.stage(belt, encoder, &all)?;
                     }
-                    let from = (&buffers.work.images, own.start * len);
+                    let from = (buffers.shown(), own.start * len);
                     copy(encoder, from, (&turn.images, 0), nets * len);
                 }
                 buffers.feed.send_real(belt, encoder, &batch, of_turn(&parts[part]))

@@ -19,7 +19,7 @@ use crate::{
     Error, Result,
     augment::Row,
     gpu::{Buffer, Gpu, Readback, Recording, blocking, staging_belt},
-    kernels::{Distance, Item, NetworkKey, Rates},
+    kernels::{Distance, Item, NetworkKey, Packed, Rates},
     nn::{Program, Weights},
 };
 
@@ -40,8 +40,10 @@ pub(crate) struct GradientPlan<'a> {
     pub real_counts: Vec<usize>,
     /// Real images whose statistics freeze batch norms before each move; 0 if the network has no batch norm.
     pub norm_images: usize,
-    /// Synthetic images of each class.
+    /// Synthetic images of each class, as networks see them.
     pub ipc: usize,
+    /// How these are packed into those that move; `None` if they are the same.
+    pub packed: Option<Packed>,
     pub distance: Distance,
     /// Of the pixels.
     pub rates: Rates,
@@ -62,9 +64,14 @@ impl GradientPlan<'_> {
         self.cut(gpu).map(drop)
     }
 
-    /// Synthetic images.
+    /// Synthetic images, as networks see them.
     pub fn syns(&self) -> usize {
         self.labels.len() * self.ipc
+    }
+
+    /// The same, as they are stored.
+    pub fn stored(&self) -> usize {
+        self.syns() / self.packed.as_ref().map_or(1, Packed::tiles)
     }
 
     /// Values of an image.
@@ -297,7 +304,7 @@ impl GradientIteration {
         &self.buffers.weights
     }
 
-    /// The gradient at the pixels in the last move.
+    /// The gradient at the pixels that networks see, in the last move.
     pub fn gradient(&self) -> &Buffer<f32> {
         &self.buffers.gradient
     }

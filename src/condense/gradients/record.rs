@@ -7,13 +7,15 @@ use std::{
 
 use super::{
     GradientPlan, Part, Recorded,
-    buffers::{Buffers, Cut, Fast},
+    buffers::{Buffers, Cut, Fast, Packing},
 };
 use crate::{
     Result,
     condense::cut,
     gpu::{Buffer, Gpu, Recording},
-    kernels::{Augment, Batch, Planes, Source, sgd, softmax_cross_entropy},
+    kernels::{
+        Augment, Batch, Planes, Source, sgd, softmax_cross_entropy, unpack, unpack_backward,
+    },
     nn::{Along, Mode, Network, Target},
     objective::Side,
 };
@@ -45,10 +47,22 @@ pub(super) fn record(
         statistics = measuring(gpu, plan, buffers)?;
     }
 
+    let mut decode = Recording::default();
     let mut update = Recording::default();
-    update.push(sgd(gpu, &buffers.rates, &work.images, &work.velocity, &buffers.gradient));
+    let mut gradient = &buffers.gradient;
+    if let (Some(packing), Some(packed)) = (&buffers.packing, &plan.packed) {
+        let all = (0, plan.syns());
+        let Packing { shown, images, gradient: at_pixels } = packing;
+        decode.push(unpack(gpu, packed, shown, &work.images, images, all));
+        update.push(unpack_backward(gpu, packed, shown, gradient, at_pixels, all));
+        gradient = at_pixels;
+    }
+    update.push(sgd(gpu, &buffers.rates, &work.images, &work.velocity, gradient));
+    update.extend(&decode);
 
-    let mut pack = copies.packing().clone();
+    // Before the first turn the images have not moved yet.
+    let mut pack = decode;
+    pack.extend(copies.packing());
     pack.extend(fast.weights.packing());
     let mut train = BTreeMap::new();
     for count in plan.batches().iter().map(Range::len) {
@@ -182,8 +196,7 @@ fn training(
     buffers: &Buffers,
     count: usize,
 ) -> Result<Recording> {
-    let Buffers { trained: weights, fast: Fast { network, .. }, matched, work, inner, .. } =
-        buffers;
+    let Buffers { trained: weights, fast: Fast { network, .. }, matched, inner, .. } = buffers;
     let (channels, size) = plan.nets[0].images;
     let dense = Planes::dense(channels, size);
     let augment = Augment { items: &inner.items, rows: &inner.rows, room: &inner.room };
@@ -192,7 +205,7 @@ fn training(
     for images in cut(count, plan.trained_at_once()) {
         let batch = Batch { images: images.len(), nets: 1 };
         let (input, layout) = network.input();
-        let source = Source::Values((&work.images).into());
+        let source = Source::Values(buffers.shown().into());
         let (first, len) = (images.start, images.len());
         augment.forward(gpu, &mut recording, source, dense, input, layout, first, len);
         network.forward(gpu, &mut recording, weights, batch, Mode::Train)?;

@@ -41,6 +41,7 @@ pub(super) fn checked_plan<'a>(
         false => 0,
     };
     let along = settings.method == Matching::Trajectory;
+    let tiles = settings.factor * settings.factor;
     let packed = (settings.factor > 1 || along).then(|| {
         let mut padding = [0.0; 4];
         let of_channels = packing::padding(dataset.mean(), dataset.std());
@@ -92,7 +93,8 @@ pub(super) fn checked_plan<'a>(
                 labels: classes.map(|class| class as u32).collect(),
                 real_counts,
                 norm_images,
-                ipc,
+                ipc: ipc * tiles,
+                packed,
                 distance: settings.distance.unwrap_or_default(),
                 rates,
                 lr_net: settings.lr_net.unwrap_or_default(),

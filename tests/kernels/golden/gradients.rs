@@ -47,6 +47,8 @@ pub fn run(gpu: &Gpu, case: &GradientsCase, part: usize, outer: usize) -> Result
         net: case.net.clone(),
         labels: case.labels.clone(),
         ipc: case.ipc,
+        factor: 1,
+        padding: 0.0,
         batch_real: case.steps[0].real.n / case.labels.len(),
         norm_images: case.steps[0].norm.as_ref().map_or(0, |norm| norm.n),
         distance: case.distance,
