@@ -275,21 +275,15 @@ impl Engine {
         let shown = match settings.shown.filter(|shown| *shown < settings.ipc * tiles) {
             None => Vec::new(),
             Some(most) => {
-                let mut next = 0;
-                let of_class = |(class, count): (u32, usize)| {
-                    let first = next;
-                    next += count;
-                    let own: Vec<_> = packed_images(tiles, first..next).collect();
-                    match own.len() > most {
-                        true => {
-                            let stream = Stream::new(seed, Purpose::Shown, iteration, class);
-                            sample::draw(&own, most, stream)
-                        }
-                        false => own,
+                let of_class = |(class, own): (u32, Vec<u32>)| match own.len() > most {
+                    true => {
+                        let stream = Stream::new(seed, Purpose::Shown, iteration, class);
+                        sample::draw(&own, most, stream)
                     }
+                    false => own,
                 };
                 let counts = settings.per_class.counts(classes as usize, settings.ipc);
-                (0..).zip(counts).flat_map(of_class).collect()
+                (0..).zip(packed_images(tiles, &counts)).flat_map(of_class).collect()
             }
         };
         let images =

@@ -1,7 +1,5 @@
 //! Packed pictures: decoding their tiles to images, and the transpose.
 
-use std::ops::Range;
-
 use super::wgsl;
 use crate::gpu::{Buffer, Dispatch, Gpu, Kernel, Slot, fold, params};
 
@@ -74,11 +72,17 @@ impl Packed {
     }
 }
 
-/// The images in the pictures of a class, of so many tiles each, as the kernels number them: those in the first tile of all
-/// pictures come first.
-pub(crate) fn packed_images(tiles: usize, pictures: Range<usize>) -> impl Iterator<Item = u32> {
-    let in_tile = move |tile: usize| pictures.clone().map(move |at| (at * tiles + tile) as u32);
-    (0..tiles).flat_map(in_tile)
+/// Of each class, with so many pictures of so many tiles each, the images in them, as the kernels number them: those in the
+/// first tile of all pictures come first.
+pub(crate) fn packed_images(tiles: usize, counts: &[usize]) -> Vec<Vec<u32>> {
+    let mut first = 0;
+    let of_class = |&count: &usize| {
+        let pictures = first..first + count;
+        first += count;
+        let in_tile = |tile: usize| pictures.clone().map(move |at| (at * tiles + tile) as u32);
+        (0..tiles).flat_map(in_tile).collect()
+    };
+    counts.iter().map(of_class).collect()
 }
 
 /// Decodes `images` of the images that `shown` names, from place `first` on, to consecutive ones of `result`.

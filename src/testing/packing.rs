@@ -26,16 +26,12 @@ impl Packs {
     }
 
     /// Images numbered in their order, as the kernels number them.
-    fn numbers(self, images: &Images, shown: &[u32]) -> Vec<u32> {
-        let (packed, each) = (self.of(images), self.pictures * self.factor * self.factor);
-        let of = |&image: &u32| {
-            let (class, within) = (image as usize / each, image as usize % each);
-            let first = class * self.pictures;
-            packed_images(packed.tiles(), first..first + self.pictures)
-                .nth(within)
-                .unwrap_or(u32::MAX)
-        };
-        shown.iter().map(of).collect()
+    fn numbers(self, shown: &[u32]) -> Vec<u32> {
+        let tiles = self.factor * self.factor;
+        let last = shown.iter().max().map_or(0, |&image| image as usize);
+        let classes = last / (self.pictures * tiles) + 1;
+        let all = packed_images(tiles, &vec![self.pictures; classes]).concat();
+        shown.iter().map(|&image| all[image as usize]).collect()
     }
 }
 
@@ -43,7 +39,7 @@ impl Packs {
 pub fn unpacked(gpu: &Gpu, x: &Images, packs: Packs, shown: &[u32]) -> Result<Images> {
     let pictures = Buffer::from_slice(gpu, "pictures", &x.values);
     let result = Buffer::zeros(gpu, "images", shown.len() * x.values.len() / x.n);
-    let numbers = Buffer::from_slice(gpu, "shown", &packs.numbers(x, shown));
+    let numbers = Buffer::from_slice(gpu, "shown", &packs.numbers(shown));
     run(gpu, |r| {
         let images = (0, shown.len());
         r.push(unpack(gpu, &packs.of(x), &numbers, &pictures, &result, images));
@@ -61,7 +57,7 @@ pub fn unpacked_backward(
 ) -> Result<Images> {
     let d_images = Buffer::from_slice(gpu, "dy", &dy.values);
     let d_pictures = Buffer::from_slice(gpu, "dx", &before.values);
-    let numbers = Buffer::from_slice(gpu, "shown", &packs.numbers(dy, shown));
+    let numbers = Buffer::from_slice(gpu, "shown", &packs.numbers(shown));
     run(gpu, |r| {
         let (packed, images) = (packs.of(dy), (0, shown.len()));
         r.push(unpack_backward(gpu, &packed, &numbers, &d_images, &d_pictures, images));

@@ -1,5 +1,5 @@
 //! More than 65 535 workgroups, the most that WebGPU allows in one row of a grid: every value must
-//! still be computed, and once.
+//! still be computed, and once. And the quotients of large numbers, by which kernels find their places in them.
 
 use dm_wgpu::{
     ConvNet, Gpu, Kernels,
@@ -155,4 +155,18 @@ fn classes() {
     assert_same("loss", &losses, |k| {
         embeddings[k * features..][..features].iter().map(|v| (v - 1.0).powi(2)).sum()
     });
+}
+
+/// Where a product of sizes goes beyond what an f32 can count.
+#[test]
+fn quotients_of_any_numbers_are_exact() {
+    let mut numbers = vec![];
+    for b in [1, 2, 3, 7, 64, 1000, 1023, 4096, 65_537, 1 << 22, (1 << 28) - 1] {
+        for near in [1, 2, 3, 1 << 12, (1 << 24) + 1, (1 << 31) - 1] {
+            let whole = b * (near / b).max(1);
+            numbers.extend([whole - 1, whole, whole + 1, near].map(|a: u32| [a, b]));
+        }
+    }
+    let expected: Vec<_> = numbers.iter().map(|[a, b]| [a / b, a % b]).collect();
+    assert_eq!(testing::quotients(&gpus()[0], &numbers).unwrap(), expected);
 }

@@ -197,19 +197,14 @@ impl Buffers {
             packed.record_packing(gpu);
         }
         if let (Some(packing), Some(packed)) = (&self.packing, &plan.packed) {
-            let each = plan.ipc / packed.tiles();
-            let of_class =
-                |class: usize| packed_images(packed.tiles(), class * each..(class + 1) * each);
-            let all: Vec<_> = (0..plan.labels.len()).flat_map(of_class).collect();
-            packing.shown.write(gpu, &all);
+            let counts = vec![plan.ipc / packed.tiles(); plan.labels.len()];
+            packing.shown.write(gpu, &packed_images(packed.tiles(), &counts).concat());
         }
         self.rates.write(gpu, &[plan.rates]);
         self.inner.rates.write(gpu, &[Rates::new(plan.lr_net, 0.0, 0.0)]);
         self.feed.write(gpu, &plan.of_turn(cut.classes), plan.sizes(cut));
     }
-}
 
-impl Buffers {
     /// The images that networks see.
     pub fn shown(&self) -> &Buffer<f32> {
         self.packing.as_ref().map_or(&self.work.images, |packing| &packing.images)

@@ -13,7 +13,7 @@ use crate::{
     kernels::{
         Augment, AugmentRoom, Item, Packed, Planes, Source, packed_images, unpack, unpack_backward,
     },
-    objective::{pieces, starts},
+    objective::pieces,
 };
 
 /// The buffers between images as they are stored and as a network reads them.
@@ -166,12 +166,9 @@ impl Feed {
         let items: Vec<_> = rows.iter().map(item).collect();
         self.synthetic_items.write(gpu, &items);
         if let Some(packing) = &self.packing {
-            let starts = starts(&plan.counts);
-            let of_class = |(class, &shown): (&[u32], &usize)| {
-                let pictures = class[0] as usize..class[1] as usize;
-                packed_images(packing.packed.tiles(), pictures).take(shown)
-            };
-            let first: Vec<_> = starts.windows(2).zip(&counts).flat_map(of_class).collect();
+            let all = packed_images(packing.packed.tiles(), &plan.counts);
+            let of_class = |(own, &shown): (Vec<u32>, &usize)| own.into_iter().take(shown);
+            let first: Vec<_> = all.into_iter().zip(&counts).flat_map(of_class).collect();
             packing.shown.write(gpu, &first);
         }
         if let Some(later) = &self.later {
