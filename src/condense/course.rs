@@ -12,7 +12,8 @@ use crate::{Error, Result, objective::Matching};
 /// for one course of training: in another order or at other rates they teach much less.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Course {
-    /// The images of each step of a pass, equally many of each step. Every image is in one of them.
+    /// The images of each step of a pass, equally many of each step. Every image is in one of them. If images are packed,
+    /// these are the [decoded](super::SyntheticSet::decoded) ones.
     pub order: Vec<Vec<u32>>,
     /// The learning rate of each step (SGD without momentum and decay), pass after pass.
     pub rates: Vec<f32>,
@@ -113,15 +114,20 @@ pub(crate) fn made_by(settings: &str) -> Result<Settings> {
 }
 
 impl Settings {
-    /// The runs of images that each step of a pass is on: of every class the same number.
+    /// The runs of images that each step of a pass is on: of each class as many as of it in the others.
     pub(super) fn runs_of_steps(&self, classes: usize) -> Vec<Vec<std::ops::Range<usize>>> {
         let steps = self.dd_steps.unwrap_or(1).max(1) as usize;
-        let each = self.ipc / steps;
-        let of = |step: usize, class: usize| {
-            let first = class * self.ipc + step * each;
-            first..first + each
+        let counts = self.shown_of_classes(classes);
+        let of_step = |step: usize| {
+            let mut class = 0;
+            let of_class = |count: &usize| {
+                let (first, each) = (class + step * (count / steps), count / steps);
+                class += count;
+                first..first + each
+            };
+            counts.iter().map(of_class).collect()
         };
-        (0..steps).map(|step| (0..classes).map(|class| of(step, class)).collect()).collect()
+        (0..steps).map(of_step).collect()
     }
 
     /// Whether networks are trained from the same weights always.

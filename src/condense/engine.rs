@@ -366,7 +366,7 @@ impl Draws for Work<'_> {
     fn inner(&self, outer: u32, pass: u32, images: Range<usize>) -> (Vec<u32>, Vec<Row>) {
         let (settings, size) = (self.settings, self.dataset.size());
         let passes = settings.inner.unwrap_or_default();
-        let syns = self.dataset.classes() * settings.ipc * settings.factor * settings.factor;
+        let syns: usize = settings.shown_of_classes(self.dataset.classes()).iter().sum();
         // One batch of all has no order.
         let order: Vec<_> = (0..syns as u32).collect();
         let order = match images.len() == syns {

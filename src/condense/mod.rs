@@ -6,6 +6,7 @@ mod engine;
 mod gradients;
 mod identity;
 mod iteration;
+mod packed;
 pub(crate) mod packing;
 mod per_class;
 mod picture;

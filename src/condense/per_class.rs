@@ -26,6 +26,18 @@ impl PerClass {
         &self.0
     }
 
+    /// The largest number of equal parts that the images of every class can be cut into, if each has `ipc` where nothing else
+    /// is said: the most steps of a pass of dataset distillation.
+    pub fn divisor(&self, ipc: usize) -> usize {
+        let both = |mut a: usize, mut b: usize| {
+            while b > 0 {
+                (a, b) = (b, a % b);
+            }
+            a
+        };
+        self.0.iter().copied().reduce(both).unwrap_or(ipc)
+    }
+
     /// How many each of so many classes has, if it is `ipc` where nothing else is said.
     pub fn counts(&self, classes: usize, ipc: usize) -> Vec<usize> {
         if self.is_even() { vec![ipc; classes] } else { self.0.clone() }
@@ -117,6 +129,8 @@ mod tests {
         assert_eq!(classes, [0, 0, 1, 2, 2, 2]);
         assert_eq!(PerClass::default().class_of(5, 3), 1);
         assert_eq!(uneven.to_string(), "2,1,3");
+        let divisor = |counts: &[usize]| PerClass::new(counts.to_vec()).divisor(12);
+        assert_eq!([&[2, 1, 3][..], &[6, 4, 10], &[3, 9], &[5, 5]].map(divisor), [1, 2, 3, 12]);
         assert_eq!(PerClass::new(vec![usize::MAX, 1]).total(2, 1), usize::MAX);
     }
 }

@@ -389,7 +389,6 @@ impl SyntheticSet {
             count.into_iter().for_each(|count| *count += 1);
         }
         let uneven = !self.is_even()
-            && self.course.is_none()
             && self.labels.is_sorted()
             && !counts.contains(&0)
             && counts.iter().max() == Some(&self.ipc);
@@ -470,7 +469,7 @@ impl SyntheticSet {
             ));
         }
         if let Some(course) = &self.course {
-            course.check(n)?;
+            course.check(self.trained_on())?;
         }
         serde_json::from_str::<serde::de::IgnoredAny>(&self.settings)
             .map_err(|error| format!("settings are no JSON: {error}"))

@@ -212,17 +212,19 @@ impl Settings {
         self.per_class.total(classes, self.ipc)
     }
 
+    /// Images of each class, as networks see them.
+    pub(super) fn shown_of_classes(&self, classes: usize) -> Vec<usize> {
+        let mut counts = self.per_class.counts(classes, self.ipc);
+        counts.iter_mut().for_each(|count| *count *= self.factor * self.factor);
+        counts
+    }
+
     fn check_per_class(&self, dataset: &Dataset) -> Result<()> {
         self.per_class.check(dataset, self.ipc)?;
         if self.per_class.is_even() {
             return Ok(());
         }
         let wrong = |why: Text| Err(Error::setting("ipc", &self.per_class, why));
-        if !matches!(self.method, Matching::Dm | Matching::Trajectory) {
-            let why =
-                format!("{} takes as many images of each class; take one number, or ", self.method);
-            return wrong(Text::from(why).value("method", Matching::Dm.name()));
-        }
         if dataset.part().is_some() {
             return wrong("a part of the classes takes as many of each; take one number".into());
         }
@@ -257,10 +259,6 @@ impl Settings {
         }
         if !packing::is_possible(size, self.factor) {
             return wrong(format!("images of {size}×{size} have no room for so many tiles").into());
-        }
-        if self.factor > 1 && !self.method.packs() {
-            let why = format!("{} does not pack images; take 1, or ", self.method);
-            return wrong(Text::from(why).value("method", Matching::Dm.name()));
         }
         Ok(())
     }
@@ -311,15 +309,18 @@ impl Settings {
                 ));
             }
         }
-        if let Some(steps) = dd_steps.filter(|steps| !self.ipc.is_multiple_of(*steps as usize)) {
-            let ipc = self.ipc;
-            let possible = (1..=ipc).filter(|steps| ipc.is_multiple_of(*steps));
+        let most = self.per_class.divisor(self.ipc) * self.factor * self.factor;
+        if let Some(steps) = dd_steps.filter(|steps| !most.is_multiple_of(*steps as usize)) {
+            let possible = (1..=most).filter(|steps| most.is_multiple_of(*steps));
             let possible: Vec<_> = possible.map(|steps| steps.to_string()).collect();
-            let images = if ipc == 1 { "image" } else { "images" };
-            let reason = format!(
-                "each step takes equally many of the {ipc} {images} per class: {} is possible",
-                possible.join(", ")
-            );
+            let images = match (self.per_class.is_even(), most) {
+                (true, 1) => "the 1 image per class".to_owned(),
+                (true, _) => format!("the {most} images per class"),
+                (false, _) => "each class's images".to_owned(),
+            };
+            let possible = possible.join(", ");
+            let reason =
+                format!("each step takes equally many of {images}: {possible} is possible");
             return Err(Error::setting("dd_steps", steps, reason));
         }
         if let Some(lr_net) = lr_net.filter(|lr| !(lr.is_finite() && *lr > 0.0)) {

@@ -406,7 +406,7 @@ fn gradients() -> Result<Task> {
     let case = GradientCase {
         net: Net::new(3, 16, layers)?,
         labels: vec![0, 1],
-        ipc: 1,
+        counts: vec![1; 2],
         factor: 1,
         padding: 0.0,
         batch_real: 3,

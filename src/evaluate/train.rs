@@ -98,9 +98,10 @@ impl Train {
                 let labels = check_set(&set, dataset)?;
                 (Self::Values { images: set.images, labels, lessons: None }, settings)
             }
-            TrainingSet::InOrder(mut set) => {
-                let labels = check_set(&set, dataset)?;
+            TrainingSet::InOrder(set) => {
                 set.check_loosely()?;
+                let mut set = set.decoded()?;
+                let labels = check_set(&set, dataset)?;
                 let Some(course) = set.course.take() else {
                     return Err(Error::shape("synthetic set", "it has no course of training"));
                 };

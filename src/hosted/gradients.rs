@@ -21,8 +21,8 @@ pub struct GradientCase {
     pub net: Net,
     /// The label of each class that is matched.
     pub labels: Vec<u32>,
-    /// Synthetic images per class, as they are stored.
-    pub ipc: usize,
+    /// Synthetic images of each class, as they are stored.
+    pub counts: Vec<usize>,
     /// Tiles of a side that each is packed with.
     pub factor: usize,
     /// What stands where these reach beyond it.
@@ -118,6 +118,12 @@ impl Draws for Given<'_> {
     }
 }
 
+/// How images are packed that a network sees, if a side has more tiles than one.
+pub(super) fn packed(net: &Net, factor: usize, padding: f32) -> Option<Packed> {
+    let images = (net.channels(), net.size());
+    (factor > 1).then(|| Packed { images, factor, padding: [padding; 4] })
+}
+
 impl GradientSession {
     /// Starts from the given synthetic images, class-major.
     pub fn new(gpu: &Gpu, case: &GradientCase, syn: &Images) -> Result<Self> {
@@ -128,12 +134,8 @@ impl GradientSession {
             labels: case.labels.clone(),
             real_counts: vec![case.batch_real; case.labels.len()],
             norm_images: case.norm_images,
-            ipc: case.ipc * case.factor * case.factor,
-            packed: (case.factor > 1).then(|| Packed {
-                images: (case.net.channels(), case.net.size()),
-                factor: case.factor,
-                padding: [case.padding; 4],
-            }),
+            counts: case.counts.iter().map(|count| count * case.factor.pow(2)).collect(),
+            packed: packed(&case.net, case.factor, case.padding),
             distance: case.distance,
             rates: Rates::new(case.rates.0, case.rates.1, 0.0),
             lr_net: case.lr_net,

@@ -1,6 +1,6 @@
 //! The door to dataset distillation with everything random given by the caller.
 
-use super::Images;
+use super::{Images, gradients::packed};
 use crate::{
     Gpu, Net, Result,
     condense::{
@@ -19,9 +19,13 @@ pub struct UnrollCase {
     pub net: Net,
     /// Its parameters, in the order of [`net_parameters_apart`](super::net_parameters_apart).
     pub init: Vec<Vec<f32>>,
-    /// The synthetic images of all steps, one step after the other.
+    /// The synthetic images of all steps, one step after the other, as they are stored.
     pub data: Images,
-    /// The label of each of them.
+    /// Tiles of a side that each is packed with, class after class.
+    pub factor: usize,
+    /// What stands where these reach beyond it.
+    pub padding: f32,
+    /// The label of each image, as networks see them.
     pub labels: Vec<u32>,
     /// Steps of a pass.
     pub steps: usize,
@@ -42,7 +46,7 @@ pub struct Unrolled {
     pub losses: Vec<f32>,
     /// The trained network's parameters.
     pub trained: Vec<Vec<f32>>,
-    /// The gradients at the images, and at what the rates are of.
+    /// The gradients at the images that networks see, and at what the rates are of.
     pub gradients: (Vec<f32>, Vec<f32>),
     /// Images and what the rates are of after a move.
     pub moved: (Vec<f32>, Vec<f32>),
@@ -71,6 +75,7 @@ pub(crate) fn unroll_plan(case: &UnrollCase) -> Result<UnrolledPlan<'_>> {
     Ok(UnrolledPlan {
         nets: case.net.programs_apart()?,
         labels: case.labels.clone(),
+        packed: packed(&case.net, case.factor, case.padding),
         order: (0..case.steps).map(run).collect(),
         passes: case.raw.len() / case.steps,
         rate: 1.0,

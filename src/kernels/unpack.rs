@@ -53,7 +53,7 @@ impl Packed {
     }
 
     /// Values of an image.
-    fn image_len(&self) -> usize {
+    pub fn image_len(&self) -> usize {
         self.images.0 * self.images.1 * self.images.1
     }
 

@@ -47,11 +47,6 @@ impl Matching {
         matches!(self, Self::Dm | Self::Trajectory)
     }
 
-    /// Whether its images can be packed.
-    pub fn packs(self) -> bool {
-        self != Self::Dd
-    }
-
     /// Whether images are augmented.
     pub fn augments(self) -> bool {
         matches!(self, Self::Dm | Self::Dsa | Self::Trajectory)

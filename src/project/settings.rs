@@ -94,8 +94,6 @@ pub enum Methods {
     Training,
     /// Dataset distillation.
     Distilling,
-    /// Those whose images can be packed.
-    Packing,
     /// The one that matches along trajectories.
     Trajectory,
 }
@@ -119,10 +117,9 @@ pub static SETTINGS: &[Setting] = &[
          that gives the most accurate sets, meant for an hour on a laptop [default: quick]",
     ),
     setting("settings", "ipc", Counts(1, 1_000_000), "Task").of(Methods::WithSet).help(
-        "Images per class; or a number for each class, joined by comma, with dm, trajectory and the methods \
-         that choose [default: {}]",
+        "Images per class; or a number for each class, joined by comma [default: {}]",
     ),
-    setting("settings", "factor", Whole(1, 4), "Method").of(Methods::Packing).help(
+    setting("settings", "factor", Whole(1, 4), "Method").of(Methods::Condensing).help(
         "Pack N×N smaller images into each synthetic image; networks see each one enlarged [default: 1; \
          trajectory: 2, but 1 for grey images from --ipc 50 on]",
     ),
@@ -199,7 +196,7 @@ pub static SETTINGS: &[Setting] = &[
              then work for these weights only [default: random]",
         ),
     setting("settings", "dd_steps", Whole(1, 10_000), "Method").of(Methods::Distilling).help(
-        "Training steps of dd per pass over the images: a divisor of --ipc [default: as --ipc]",
+        "Training steps of dd per pass over the images: a divisor of --ipc × --factor² [default: as --ipc]",
     ),
     setting("settings", "dd_epochs", Whole(1, 10_000), "Method")
         .of(Methods::Distilling)
@@ -388,7 +385,6 @@ impl Setting {
             Methods::BetterThanRandom => method.beats_random(),
             Methods::Condensing => method.condenses(),
             Methods::Augmenting => by.is_some_and(Matching::augments),
-            Methods::Packing => by.is_some_and(Matching::packs),
             Methods::Gradients => by.is_some_and(Matching::of_gradients),
             Methods::Trajectory => by == Some(Matching::Trajectory),
             Methods::Training => by.is_some_and(|by| by.of_gradients() || by == Matching::Dd),

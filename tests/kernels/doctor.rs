@@ -276,7 +276,7 @@ fn match_twins(
         net: case.net.clone(),
         init: with_bias(init),
         labels: case.labels.clone(),
-        ipc: case.ipc,
+        ipc: case.counts[0],
         distance: case.distance,
         rates: case.rates,
         lr_net: case.lr_net,

@@ -5,7 +5,8 @@ use std::{ops::ControlFlow, sync::Arc, time::Duration};
 
 use dm_wgpu::{
     Architecture, Checkpoint, Condensation, Dataset, DdInit, Evaluation, EvaluationSettings, Gpu,
-    Init, Loss, Matching, Recipe, Settings, Subject, SyntheticSet, TrainingSet, augment::Strategy,
+    Init, Loss, Matching, PerClass, Recipe, Settings, Subject, SyntheticSet, TrainingSet,
+    augment::Strategy,
 };
 
 use crate::{bits, common::gpu, common::gpus, glyphs, noise, run_bits};
@@ -55,12 +56,20 @@ fn a_seed_decides_every_bit() {
     }
 }
 
+/// Packed images, of each class another number.
+fn packed(settings: Settings) -> Settings {
+    let per_class = PerClass::new(vec![2, 1, 1]);
+    settings.init(Init::Noise).per_class(per_class).factor(2).dd_steps(Some(2))
+}
+
 /// In small pieces, with so little memory that real images are sent in pieces and weights are computed again.
 #[test]
 fn neither_slices_nor_the_memory_budget_change_a_bit() {
     let dataset = few();
     let settings = quick(&dataset).net(Architecture::Mlp).dd_epochs(Some(5));
-    for gpu in gpus() {
+    for (gpu, settings) in
+        gpus().iter().flat_map(|gpu| [(gpu, settings.clone()), (gpu, packed(settings.clone()))])
+    {
         let (plain, losses) = run(gpu, &dataset, settings.clone());
         let slices = gpu.clone().with_submit_target(Duration::from_millis(1));
         let (mut refused, mut enough) = (0u64, 1 << 30);
@@ -123,8 +132,13 @@ fn an_iteration_that_was_left_has_moved_nothing() {
 #[test]
 fn resuming_changes_no_bit() {
     let dataset = few();
-    let settings = quick(&dataset).iterations(4);
-    let (whole, losses) = run(gpu(), &dataset, settings.clone());
+    for settings in [quick(&dataset), packed(quick(&dataset))] {
+        resumed(&dataset, settings.iterations(4));
+    }
+}
+
+fn resumed(dataset: &Arc<Dataset>, settings: Settings) {
+    let (whole, losses) = run(gpu(), dataset, settings.clone());
     for stop in [1, 3] {
         let mut first = Condensation::new(gpu(), dataset.clone(), settings.clone()).unwrap();
         (0..stop).for_each(|_| first.step().unwrap());
@@ -139,7 +153,8 @@ fn resuming_changes_no_bit() {
         assert_eq!(rates(&second.images_blocking().unwrap()), rates(&whole));
         assert_eq!(second.take_losses().unwrap(), losses[stop as usize..]);
     }
-    let made = Condensation::new(gpu(), dataset, settings.clone()).unwrap().checkpoint_blocking();
+    let made = Condensation::new(gpu(), dataset.clone(), settings.clone());
+    let made = made.unwrap().checkpoint_blocking();
     let error = made.unwrap().with_settings(settings.dd_epochs(Some(9))).unwrap_err();
     assert!(error.to_string().contains("dd_epochs = 2, not 9"), "{error}");
 }

@@ -3,8 +3,8 @@
 use std::{ops::ControlFlow, sync::Arc, time::Duration};
 
 use dm_wgpu::{
-    Architecture, Checkpoint, Condensation, Dataset, Distance, Gpu, Init, Loss, Matching, Recipe,
-    Settings, Subject, SyntheticSet, augment::Strategy,
+    Architecture, Checkpoint, Condensation, Dataset, Distance, Gpu, Init, Loss, Matching, PerClass,
+    Recipe, Settings, Subject, SyntheticSet, augment::Strategy,
 };
 
 use crate::{
@@ -55,8 +55,8 @@ fn a_seed_decides_every_bit_of_either_method() {
 }
 
 /// In small pieces, with little memory, so that real images are sent in pieces and few classes go at a time; where classes
-/// have different numbers of images; and where a class has more images than go at a time. One of them
-/// has a second budget.
+/// have different numbers of images, real or synthetic and packed ones; and where a class has more images than go at a time.
+/// Some have a second budget.
 #[test]
 fn neither_slices_nor_the_memory_budget_change_a_bit() {
     for (dataset, settings, budgets) in [
@@ -78,6 +78,14 @@ fn neither_slices_nor_the_memory_budget_change_a_bit() {
             1,
         ),
         (few(), quick(&few(), Matching::Dsa).net(batch_norm()), 2),
+        (
+            few(),
+            quick(&few(), Matching::Dsa)
+                .init(Init::Noise)
+                .per_class(PerClass::new(vec![2, 1, 2]))
+                .factor(2),
+            2,
+        ),
     ] {
         for gpu in gpus() {
             let (plain, losses) = run(gpu, &dataset, settings.clone());

@@ -102,7 +102,10 @@ fn what_cannot_be_packed_is_refused() {
     for (asked, told) in [
         ("--factor 5", "1 to 4"),
         ("--factor 0", "1 to 4"),
-        ("--method dd --factor 2", "--factor does nothing with --method dd; leave it out"),
+        (
+            "--method dd --factor 2 --dd-steps 3",
+            "40 images per class: 1, 2, 4, 5, 8, 10, 20, 40 is",
+        ),
         ("--method random --factor 2", "--factor does nothing with --method random"),
         ("--ipc 300 --factor 4", "and each picture begins with 16; use 18 or fewer"),
     ] {
@@ -112,38 +115,43 @@ fn what_cannot_be_packed_is_refused() {
         assert_eq!(output.status.code(), Some(2), "{asked}: {error}");
         assert!(error.contains(told) && !error.contains("panicked"), "{asked}: {error}");
     }
-    // Beside others, those that do not pack have what they have.
+    // Those that choose images have what they have.
     let compare = "compare --dataset glyphs --methods dm,dsa,dd,random --ipc 1 --factor 2 --iterations 1 --width 8 \
                    --depth 1 --batch-real 4 --eval-nets 1 --eval-epochs 1 --out c";
     succeed(program(&place).args(words(compare)));
     let table = json(&place.path().join("c/compare.json"));
     let images: Vec<_> =
         table["methods"].as_array().unwrap().iter().map(|row| row["images"].as_u64()).collect();
-    assert_eq!(images, [Some(40), Some(40), Some(10), Some(10)]);
+    assert_eq!(images, [Some(40), Some(40), Some(40), Some(10)]);
 }
 
-/// Gradient matching trains networks on the decoded images, and moves those that they are packed into.
+/// Gradient matching and distillation train networks on the decoded images, and move those that they are packed into.
 #[test]
-fn gradient_matching_packs_images() {
+fn methods_that_train_pack_images() {
     let place = tempdir().unwrap();
     let run = |more: &str| {
         let output = succeed(program(&place).args(words(more)));
         text(&output.stderr) + &text(&output.stdout)
     };
-    for method in ["dsa", "dc --init real"] {
+    for method in
+        ["dsa --outer 2 --inner 1", "dc --init real --outer 2 --inner 1", "dd --dd-steps 4"]
+    {
         let name = &method[..2];
-        let asked = format!("{TINY} --method {method} --outer 2 --inner 1 --no-eval");
+        let asked = format!("{TINY} --method {method} --no-eval");
         let told = run(&format!("{asked} --iterations 3 --out {name}"));
         assert!(told.contains("80 images packed into 20 after 3 iterations"), "{told}");
         run(&format!("{asked} --iterations 3 --memory-budget 50MiB --out {name}-little"));
         assert!(set(&place, name) == set(&place, &format!("{name}-little")), "{name}");
-        run(&format!("{asked} --iterations 2 --out {name}-stopped"));
-        run(&format!("--resume {name}-stopped --iterations 3"));
         let load = |out: &str| {
             let path = place.path().join(out).join("synthetic.safetensors");
             SyntheticSet::load(&path).unwrap()
         };
-        assert!(load(name).images == load(&format!("{name}-stopped")).images, "{name}");
+        // The rate of Adam depends on how long a run is.
+        if name != "dd" {
+            run(&format!("{asked} --iterations 2 --out {name}-stopped"));
+            run(&format!("--resume {name}-stopped --iterations 3"));
+            assert!(load(name).images == load(&format!("{name}-stopped")).images, "{name}");
+        }
         let plain = format!("{asked} --iterations 3 --out {name}-plain");
         run(&plain.replace("--factor 2", "--factor 1"));
         assert!(load(name).images != load(&format!("{name}-plain")).images, "{name}");

@@ -348,12 +348,12 @@ impl Given {
         if by.of_embeddings() {
             *lr_net = None;
         }
-        if !by.packs() {
-            settings.factor = 1;
-        }
-        let Settings { dd_init, dd_steps, dd_epochs, .. } = &mut settings;
+        let Settings { dd_init, dd_steps, dd_epochs, per_class, .. } = &mut settings;
         if by != Matching::Dd {
             (*dd_init, *dd_steps, *dd_epochs) = Default::default();
+        } else if !per_class.is_even() && self.origin("dd_steps").is_none() {
+            // The recipe's number is for as many of each class.
+            *dd_steps = u32::try_from(per_class.divisor(1)).ok();
         }
         if !by.augments() {
             settings.augment = Strategy::none();

@@ -6,9 +6,9 @@ use super::{BATCH, GradientPlan};
 use crate::{
     Error, Result, Text,
     augment::Row,
-    condense::{Feed, Plan, RealFormat, Sizes},
+    condense::{Feed, Plan, RealFormat, Sizes, packed::PackedImages},
     gpu::{Buffer, Caps, Gpu, Memory, Table, most},
-    kernels::{AugmentRoom, Item, Rates, packed_images},
+    kernels::{AugmentRoom, Item, Rates},
     nn::{Network, Program, Tangent, Ways, Weights},
     objective::MatchedGradients,
 };
@@ -46,22 +46,12 @@ pub(super) struct Buffers<M: Memory = Gpu> {
     pub feed: Feed<M>,
     /// What an iteration moves, before others see it.
     pub work: Pixels<M>,
-    pub packing: Option<Packing<M>>,
+    pub packed: Option<PackedImages<M>>,
     /// At the images that networks see.
     pub gradient: M::Buffer<f32>,
     pub turn: TurnBuffers<M>,
     pub inner: Inner<M>,
     pub rates: M::Buffer<Rates>,
-}
-
-/// The images that are packed into those that move.
-#[derive(Debug)]
-pub(super) struct Packing<M: Memory = Gpu> {
-    /// The number of each.
-    pub shown: M::Buffer<u32>,
-    pub images: M::Buffer<f32>,
-    /// At the pixels that move.
-    pub gradient: M::Buffer<f32>,
 }
 
 /// The same network with fast blocks, for gradients at the weights.
@@ -128,7 +118,7 @@ impl<M: Memory> Pixels<M> {
 impl<M: Memory> Buffers<M> {
     pub fn new(memory: &M, plan: &GradientPlan<'_>, cut: Cut) -> Self {
         let ([net, fast], part, nets) = (&plan.nets, plan.part, cut.classes);
-        let (of_turn, batch) = (nets * plan.ipc, BATCH.min(plan.syns()));
+        let (of_turn, batch) = (nets * plan.most_counts(), BATCH.min(plan.syns()));
         let (images, reals) = (nets * part, nets * plan.most_reals());
         let pixels = of_turn * plan.image_len();
         let trained = plan.trained_at_once();
@@ -159,12 +149,8 @@ impl<M: Memory> Buffers<M> {
             ),
             feed: Feed::room(memory, &plan.of_turn(nets), plan.sizes(cut)),
             work: Pixels::named(memory, plan, "moving images", "moving velocity"),
-            packing: plan.packed.as_ref().map(|_| Packing {
-                shown: memory.buffer("images shown", plan.syns()),
-                images: memory.buffer("decoded images", plan.syns() * plan.image_len()),
-                gradient: memory
-                    .buffer("gradient at packed pixels", plan.stored() * plan.image_len()),
-            }),
+            packed: (plan.packed.as_ref())
+                .map(|packed| PackedImages::room(memory, packed, plan.syns())),
             gradient: memory.buffer("gradient at the pixels", plan.syns() * plan.image_len()),
             turn: TurnBuffers {
                 images: memory.buffer("images of a turn", pixels),
@@ -196,9 +182,8 @@ impl Buffers {
         {
             packed.record_packing(gpu);
         }
-        if let (Some(packing), Some(packed)) = (&self.packing, &plan.packed) {
-            let counts = vec![plan.ipc / packed.tiles(); plan.labels.len()];
-            packing.shown.write(gpu, &packed_images(packed.tiles(), &counts).concat());
+        if let Some(packed) = &self.packed {
+            packed.write(gpu, &plan.counts);
         }
         self.rates.write(gpu, &[plan.rates]);
         self.inner.rates.write(gpu, &[Rates::new(plan.lr_net, 0.0, 0.0)]);
@@ -207,7 +192,7 @@ impl Buffers {
 
     /// The images that networks see.
     pub fn shown(&self) -> &Buffer<f32> {
-        self.packing.as_ref().map_or(&self.work.images, |packing| &packing.images)
+        self.packed.as_ref().map_or(&self.work.images, |packed| &packed.images)
     }
 }
 
@@ -232,7 +217,7 @@ impl<'a> GradientPlan<'a> {
             net: self.nets[1].clone(),
             real_counts: vec![self.most_reals(); classes],
             norm_images: self.norm_images,
-            counts: vec![self.ipc; classes],
+            counts: vec![self.most_counts(); classes],
             packed: None,
             rates: self.rates,
             real: self.real,
@@ -247,6 +232,11 @@ impl<'a> GradientPlan<'a> {
     /// Real images of the class that has most.
     pub(super) fn most_reals(&self) -> usize {
         self.real_counts.iter().copied().max().unwrap_or(0)
+    }
+
+    /// Synthetic images of the class that has most.
+    pub(super) fn most_counts(&self) -> usize {
+        self.counts.iter().copied().max().unwrap_or(0)
     }
 
     fn sizes(&self, Cut { classes, resident }: Cut) -> Sizes {
@@ -268,7 +258,7 @@ impl<'a> GradientPlan<'a> {
         if pixels > binding {
             return Err(Error::setting(
                 "ipc",
-                self.ipc,
+                self.most_counts(),
                 Text::from("the synthetic images take ").bytes(pixels).then(format!(
                     ", this adapter binds at most {binding} at once; use fewer images per class"
                 )),
@@ -286,11 +276,12 @@ impl<'a> GradientPlan<'a> {
         Ok(Cut { classes, resident })
     }
 
-    /// The classes of each turn: at most so many that follow each other and have as many real images.
+    /// The classes of each turn: at most so many that follow each other and have as many images of both kinds.
     pub(super) fn turns(&self, classes: usize) -> Vec<Range<usize>> {
         let mut turns = Vec::new();
         let mut first = 0;
-        for alike in self.real_counts.chunk_by(|a, b| a == b) {
+        let both: Vec<_> = self.real_counts.iter().zip(&self.counts).collect();
+        for alike in both.chunk_by(|a, b| a == b) {
             // Turns of one size, as nearly as can be.
             let size = alike.len().div_ceil(alike.len().div_ceil(classes));
             let of_turn = |own: Range<usize>| first + own.start..first + own.end;

@@ -1,5 +1,7 @@
 //! Encoding an iteration: sending what each stage is about, then the stage, as far as there is room.
 
+use std::iter::repeat_n;
+
 use wgpu::util::StagingBelt;
 
 use super::{Drawn, Draws, GradientIteration, Part};
@@ -92,9 +94,9 @@ impl Staged for GradientIteration {
             return Ok(false);
         }
         if let Stage::Synthetic { turn, .. } = stage {
-            let (own, len) = (&self.turns[turn], self.class_len());
+            let (first, len) = self.of_turn(turn);
             let from = (&self.buffers.turn.gradient, 0);
-            copy(encoder, from, (&self.buffers.gradient, own.start * len), own.len() * len);
+            copy(encoder, from, (&self.buffers.gradient, first), len);
         }
         *progress = GradientProgress::at(self.after(stage));
         Ok(true)
@@ -165,12 +167,16 @@ impl GradientIteration {
     }
 
     fn synthetic(&self, turn: usize) -> &Recording {
-        &self.recorded.synthetic[&self.turns[turn].len()]
+        let own = &self.turns[turn];
+        &self.recorded.synthetic[&(own.len(), self.counts[own.start])]
     }
 
-    /// Values of a class's synthetic images, as networks see them.
-    fn class_len(&self) -> usize {
-        self.buffers.gradient.len() / self.labels.len()
+    /// Where the values of a turn's synthetic images begin, as networks see them, and how many they are.
+    fn of_turn(&self, turn: usize) -> (usize, usize) {
+        let image_len = self.buffers.gradient.len() / self.counts.iter().sum::<usize>();
+        let values = |classes: &[usize]| classes.iter().sum::<usize>() * image_len;
+        let own = self.turns[turn].clone();
+        (values(&self.counts[..own.start]), values(&self.counts[own]))
     }
 
     /// What a stage needs to be on the device.
@@ -180,8 +186,8 @@ impl GradientIteration {
         stage: Stage,
         draws: &dyn Draws,
     ) -> Result<()> {
-        let len = self.class_len();
-        let Self { cut, belt, buffers, recorded, real_counts, turns, labels, .. } = self;
+        let of_turns: Vec<_> = (0..self.turns.len()).map(|turn| self.of_turn(turn)).collect();
+        let Self { cut, belt, buffers, recorded, real_counts, counts, turns, labels, .. } = self;
         match stage {
             Stage::Network => {
                 let work = &buffers.work;
@@ -223,27 +229,31 @@ impl GradientIteration {
                     let about = (&rows[..], &vec![count; nets][..]);
                     buffers.feed.send(belt, encoder, about, &batch, parts.iter().map(of_turn))?;
                     let labels = &labels[own.clone()];
+                    let (first, len) = of_turns[turn];
                     let turn = &buffers.turn;
                     turn.labels.stage(belt, encoder, labels)?;
                     // There is room for more classes than this turn may have.
+                    let synthetic = counts[own.start];
+                    let room = vec![synthetic; cut.classes];
+                    buffers.feed.send_synthetic(belt, encoder, &room)?;
                     for (to, count, classes) in [
                         (&turn.real_labels, count, nets),
-                        (&turn.synthetic_labels, self.ipc, cut.classes),
+                        (&turn.synthetic_labels, synthetic, cut.classes),
                     ] {
                         let places = classes_in_parts(&vec![count; classes], self.part);
                         let label = |class: &u32| labels[(nets - 1).min(*class as usize)];
                         let all: Vec<_> = places.iter().map(label).collect();
                         to.stage(belt, encoder, &all)?;
                     }
-                    let from = (buffers.shown(), own.start * len);
-                    copy(encoder, from, (&turn.images, 0), nets * len);
+                    copy(encoder, (buffers.shown(), first), (&turn.images, 0), len);
                 }
                 buffers.feed.send_real(belt, encoder, &batch, of_turn(&parts[part]))
             }
             Stage::Train { outer, pass, batch } => {
                 let (images, rows) = draws.inner(outer, pass, self.batches[batch].clone());
-                let label = |&image: &u32| labels[image as usize / self.ipc];
-                let own: Vec<_> = images.iter().map(label).collect();
+                let of_class = |(&label, &count): (&u32, &usize)| repeat_n(label, count);
+                let all: Vec<_> = labels.iter().zip(&*counts).flat_map(of_class).collect();
+                let own: Vec<_> = images.iter().map(|&image| all[image as usize]).collect();
                 let items = (0..).zip(&images).map(|(row, &image)| Item { image, row });
                 let items: Vec<_> = items.collect();
                 let inner = &buffers.inner;

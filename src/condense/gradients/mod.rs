@@ -41,7 +41,7 @@ pub(crate) struct GradientPlan<'a> {
     /// Real images whose statistics freeze batch norms before each move; 0 if the network has no batch norm.
     pub norm_images: usize,
     /// Synthetic images of each class, as networks see them.
-    pub ipc: usize,
+    pub counts: Vec<usize>,
     /// How these are packed into those that move; `None` if they are the same.
     pub packed: Option<Packed>,
     pub distance: Distance,
@@ -66,7 +66,7 @@ impl GradientPlan<'_> {
 
     /// Synthetic images, as networks see them.
     pub fn syns(&self) -> usize {
-        self.labels.len() * self.ipc
+        self.counts.iter().sum()
     }
 
     /// The same, as they are stored.
@@ -171,7 +171,8 @@ pub(crate) struct GradientIteration {
     turns: Vec<Range<usize>>,
     /// Values of each parameter.
     lens: Vec<usize>,
-    ipc: usize,
+    /// Synthetic images of each class.
+    counts: Vec<usize>,
     part: usize,
     outer: u32,
     inner: u32,
@@ -189,8 +190,8 @@ struct Recorded {
     statistics: Recording,
     /// Parts of a turn's real images, by how many classes it has, with how many each.
     real: BTreeMap<(usize, usize), Vec<Part>>,
-    /// A turn's synthetic images, their distances and the gradients of these, by how many classes it has.
-    synthetic: BTreeMap<usize, Recording>,
+    /// A turn's synthetic images, their distances and the gradients of these, by how many classes it has, with how many each.
+    synthetic: BTreeMap<(usize, usize), Recording>,
     /// What moves the pixels.
     update: Recording,
     /// A step of training, by how many images it has.
@@ -275,7 +276,8 @@ impl GradientIteration {
         // Whatever one stage needs fits; what is larger gets a buffer of its own.
         let reals = cut.classes * plan.most_reals();
         let items = reals.max(plan.norm_images);
-        let send = buffers.feed.largest_send(cut.classes, items) + 4 * reals + 256;
+        let synthetic = cut.classes * plan.most_counts() * (size_of::<Item>() + 4);
+        let send = buffers.feed.largest_send(cut.classes, items) + 4 * reals + synthetic + 256;
         let inner = BATCH.min(plan.syns()) * (size_of::<Row>() + size_of::<Item>() + 4) + 256;
         Ok(Self {
             gpu: gpu.clone(),
@@ -288,7 +290,7 @@ impl GradientIteration {
             norm_images: plan.norm_images,
             turns,
             lens: plan.nets[0].lens(),
-            ipc: plan.ipc,
+            counts: plan.counts.clone(),
             part: plan.part,
             outer: plan.outer,
             inner: plan.inner,

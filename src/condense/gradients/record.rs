@@ -7,15 +7,13 @@ use std::{
 
 use super::{
     GradientPlan, Part, Recorded,
-    buffers::{Buffers, Cut, Fast, Packing},
+    buffers::{Buffers, Cut, Fast},
 };
 use crate::{
     Result,
     condense::cut,
     gpu::{Buffer, Gpu, Recording},
-    kernels::{
-        Augment, Batch, Planes, Source, sgd, softmax_cross_entropy, unpack, unpack_backward,
-    },
+    kernels::{Augment, Batch, Planes, Source, sgd, softmax_cross_entropy},
     nn::{Along, Mode, Network, Target},
     objective::Side,
 };
@@ -32,13 +30,14 @@ pub(super) fn record(
     let mut real = BTreeMap::new();
     let mut synthetic = BTreeMap::new();
     for turn in turns {
-        let (nets, count) = (turn.len(), plan.real_counts[turn.start]);
+        let (nets, reals) = (turn.len(), plan.real_counts[turn.start]);
+        let count = plan.counts[turn.start];
         let recorder = Recorder { gpu, plan, most, nets, buffers };
-        if let Entry::Vacant(vacant) = real.entry((nets, count)) {
-            vacant.insert(recorder.real(count)?);
+        if let Entry::Vacant(vacant) = real.entry((nets, reals)) {
+            vacant.insert(recorder.real(reals)?);
         }
-        if let Entry::Vacant(vacant) = synthetic.entry(nets) {
-            vacant.insert(recorder.synthetic()?);
+        if let Entry::Vacant(vacant) = synthetic.entry((nets, count)) {
+            vacant.insert(recorder.synthetic(count)?);
         }
     }
 
@@ -50,12 +49,10 @@ pub(super) fn record(
     let mut decode = Recording::default();
     let mut update = Recording::default();
     let mut gradient = &buffers.gradient;
-    if let (Some(packing), Some(packed)) = (&buffers.packing, &plan.packed) {
-        let all = (0, plan.syns());
-        let Packing { shown, images, gradient: at_pixels } = packing;
-        decode.push(unpack(gpu, packed, shown, &work.images, images, all));
-        update.push(unpack_backward(gpu, packed, shown, gradient, at_pixels, all));
-        gradient = at_pixels;
+    if let Some(packed) = &buffers.packed {
+        packed.decode(gpu, &mut decode, &work.images);
+        packed.back(gpu, &mut update, gradient);
+        gradient = &packed.gradient;
     }
     update.push(sgd(gpu, &buffers.rates, &work.images, &work.velocity, gradient));
     update.extend(&decode);
@@ -97,7 +94,8 @@ impl Recorder<'_> {
         parts.collect()
     }
 
-    fn synthetic(&self) -> Result<Recording> {
+    /// The synthetic images, of which each class has so many.
+    fn synthetic(&self, count: usize) -> Result<Recording> {
         let Self { gpu, plan, nets, buffers, .. } = *self;
         let Buffers { copies, direction, network, tangent, fast, matched, feed, turn, .. } =
             buffers;
@@ -112,10 +110,10 @@ impl Recorder<'_> {
             feed.synthetic(gpu, r, &turn.images, network.input(), &of_turn(images));
         };
         let labels = |images: &Range<usize>| (&turn.synthetic_labels, of_turn(images).start);
-        let parts: Vec<_> = cut(plan.ipc, plan.part).collect();
+        let parts: Vec<_> = cut(count, plan.part).collect();
         for images in &parts {
             show(r, &fast.network, images);
-            self.gradient(r, Side::Synthetic, labels(images), images, plan.ipc)?;
+            self.gradient(r, Side::Synthetic, labels(images), images, count)?;
         }
         let share = 1.0 / plan.outer as f32;
         matched.compare(gpu, r, nets, &turn.labels, share, direction);
@@ -126,9 +124,9 @@ impl Recorder<'_> {
             // Again, with all that changes along the direction there to be read.
             show(r, network, images);
             network.forward(gpu, r, copies, batch, mode)?;
-            self.loss(r, network, labels(images), images, plan.ipc);
+            self.loss(r, network, labels(images), images, count);
             tangent.forward(gpu, r, along, batch, mode)?;
-            tangent.loss(gpu, r, network, batch.images, plan.ipc);
+            tangent.loss(gpu, r, network, batch.images, count);
             tangent.backward(gpu, r, along, batch, mode, Target::INPUT)?;
             let d_input = tangent.d_input(network);
             feed.back(gpu, r, d_input, &turn.gradient, &of_turn(images));

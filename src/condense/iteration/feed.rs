@@ -52,6 +52,20 @@ pub(in crate::condense) fn classes_in_parts(counts: &[usize], part: usize) -> Ve
     parts.flat_map(of_part).collect()
 }
 
+/// The same with the number of each place's image. Images are stored class by class.
+fn items_in_parts(counts: &[usize], part: usize) -> Vec<Item> {
+    let mut next: Vec<u32> = counts
+        .iter()
+        .scan(0, |start, &count| Some(std::mem::replace(start, *start + count as u32)))
+        .collect();
+    let item = |row: u32| {
+        let next = &mut next[row as usize];
+        *next += 1;
+        Item { image: *next - 1, row }
+    };
+    classes_in_parts(counts, part).into_iter().map(item).collect()
+}
+
 /// Between pictures as they are stored and the images that are packed into them.
 #[derive(Debug)]
 struct Packing<M: Memory> {
@@ -149,21 +163,12 @@ impl Feed {
             .into_iter()
             .flat_map(|images| 0..images.len() as u32)
             .collect();
-        let rows = classes_in_parts(&counts, self.part);
-        // Images are stored class by class.
-        let mut next: Vec<u32> = counts
-            .iter()
-            .scan(0, |start, &count| Some(std::mem::replace(start, *start + count as u32)))
-            .collect();
-        let item = |&row: &u32| {
-            let next = &mut next[row as usize];
-            *next += 1;
-            let image = *next - 1;
+        let mut items = items_in_parts(&counts, self.part);
+        let rows: Vec<_> = items.iter().map(|item| item.row).collect();
+        if self.packing.is_some() {
             // Decoded images are numbered within their chunk.
-            let decoded = self.packing.is_some();
-            Item { image: if decoded { in_chunk[image as usize] } else { image }, row }
-        };
-        let items: Vec<_> = rows.iter().map(item).collect();
+            items.iter_mut().for_each(|item| item.image = in_chunk[item.image as usize]);
+        }
         self.synthetic_items.write(gpu, &items);
         if let Some(packing) = &self.packing {
             let all = packed_images(packing.packed.tiles(), &plan.counts);
@@ -331,6 +336,17 @@ impl Feed {
             Some(packing) => packing.shown.stage(belt, encoder, shown),
             None => Ok(()),
         }
+    }
+
+    /// Sends which images of these classes follow one another, of each so many. Only images that are stored as networks see
+    /// them can differ in that from what was planned.
+    pub fn send_synthetic(
+        &self,
+        belt: &mut StagingBelt,
+        encoder: &mut wgpu::CommandEncoder,
+        counts: &[usize],
+    ) -> Result<()> {
+        self.synthetic_items.stage(belt, encoder, &items_in_parts(counts, self.part))
     }
 
     /// Sends a step's inputs: an augmentation per class, and which images the batch holds. `chunks` are the pieces of

@@ -1,6 +1,6 @@
 //! What a run is built for, and what it begins with.
 
-use std::sync::Arc;
+use std::{iter::repeat_n, sync::Arc};
 
 use crate::{
     Dataset, Error, Gpu, Result,
@@ -35,13 +35,13 @@ pub(super) fn checked_plan<'a>(
     };
     let real_counts = of_classes(settings.batch_real);
     let real = RealFormat::Pixels { all: train.pixels(), mean: dataset.mean(), std: dataset.std() };
-    let (ipc, rates, net) = (settings.ipc, rates(settings), settings.network(dataset)?);
+    let (rates, net) = (rates(settings), settings.network(dataset)?);
+    let counts = settings.per_class.counts(dataset.classes(), settings.ipc);
     let norm_images = match net.has_batch_norm() {
         true => of_classes(NORM_IMAGES).iter().sum(),
         false => 0,
     };
     let along = settings.method == Matching::Trajectory;
-    let tiles = settings.factor * settings.factor;
     let packed = (settings.factor > 1 || along).then(|| {
         let mut padding = [0.0; 4];
         let of_channels = packing::padding(dataset.mean(), dataset.std());
@@ -63,7 +63,7 @@ pub(super) fn checked_plan<'a>(
                 net: net.program().embedding(),
                 real_counts,
                 norm_images,
-                counts: settings.per_class.counts(dataset.classes(), ipc),
+                counts,
                 packed,
                 rates,
                 real,
@@ -77,7 +77,11 @@ pub(super) fn checked_plan<'a>(
         Matching::Dd => {
             let nets = net.programs_apart()?;
             EnginePlan::Unrolled(Box::new(UnrolledPlan {
-                labels: classes.clone().flat_map(|class| vec![class as u32; ipc]).collect(),
+                labels: (0..)
+                    .zip(settings.shown_of_classes(dataset.classes()))
+                    .flat_map(|(class, count)| repeat_n(class, count))
+                    .collect(),
+                packed,
                 order: settings.runs_of_steps(dataset.classes()),
                 passes: settings.dd_epochs.unwrap_or(1) as usize,
                 rate: settings.lr_net.unwrap_or_default(),
@@ -93,7 +97,7 @@ pub(super) fn checked_plan<'a>(
                 labels: classes.map(|class| class as u32).collect(),
                 real_counts,
                 norm_images,
-                ipc: ipc * tiles,
+                counts: settings.shown_of_classes(dataset.classes()),
                 packed,
                 distance: settings.distance.unwrap_or_default(),
                 rates,

@@ -3,7 +3,7 @@
 use super::{STATE, UnrolledPlan};
 use crate::{
     Error, Result, Text,
-    condense::{Feed, Plan, Sizes},
+    condense::{Feed, Plan, Sizes, packed::PackedImages},
     gpu::{Buffer, Caps, Gpu, Memory, Table},
     kernels::{Moves, PRODUCTS, Rates},
     nn::{ConvNet, Gradients, Network, Tangent, Ways, Weights},
@@ -38,6 +38,8 @@ pub(super) struct Buffers<M: Memory = Gpu> {
     pub feed: Feed<M>,
     /// What an iteration moves, before others see it.
     pub work: State<M>,
+    pub packed: Option<PackedImages<M>>,
+    /// At the images that networks see.
     pub gradient: M::Buffer<f32>,
     pub raw_gradient: M::Buffer<f32>,
     /// Of all steps.
@@ -81,7 +83,7 @@ pub(super) struct Real<M: Memory = Gpu> {
 
 impl<M: Memory> State<M> {
     pub fn new(memory: &M, plan: &UnrolledPlan<'_>, what: &str) -> Self {
-        let (pixels, steps) = (plan.pixels(), plan.total());
+        let (pixels, steps) = (plan.stored() * plan.image_len(), plan.total());
         let buffer = |name: &str, len: usize| memory.buffer(&format!("{what}{name}"), len);
         Self {
             images: buffer("synthetic images", pixels),
@@ -124,6 +126,8 @@ impl<M: Memory> Buffers<M> {
             kept: (0..plan.slots(cut.stride)).map(kept).collect(),
             feed: Feed::room(memory, &plan.of_feed(), plan.sizes(cut.resident)),
             work: State::new(memory, plan, "moving "),
+            packed: (plan.packed.as_ref())
+                .map(|packed| PackedImages::room(memory, packed, plan.labels.len())),
             gradient: memory.buffer("gradient at the pixels", plan.pixels()),
             raw_gradient: memory.buffer("gradient at the learned rates", steps),
             rates: memory.buffer("rates of all steps", steps),
@@ -150,10 +154,19 @@ impl<M: Memory> Buffers<M> {
 impl Buffers {
     /// Writes what does not change, and records how weights are drawn and rearranged.
     pub fn write(&mut self, gpu: &Gpu, plan: &UnrolledPlan<'_>, cut: Cut) {
+        if let Some(packed) = &self.packed {
+            let of_classes = plan.labels.chunk_by(|a, b| a == b).map(<[u32]>::len);
+            packed.write(gpu, &of_classes.collect::<Vec<_>>());
+        }
         self.weights.record_xavier(gpu, &plan.nets[0]);
         self.fast.weights.record_packing(gpu);
         self.direction.record_packing(gpu);
         self.feed.write(gpu, &plan.of_feed(), plan.sizes(cut.resident));
+    }
+
+    /// The images that networks see.
+    pub fn shown(&self) -> &Buffer<f32> {
+        self.packed.as_ref().map_or(&self.work.images, |packed| &packed.images)
     }
 
     /// Where gradients at the fast network's weights, or at those of the other, are to be written, for a part of so many
@@ -181,7 +194,7 @@ pub(super) struct Cut {
 }
 
 impl<'a> UnrolledPlan<'a> {
-    /// Values of all synthetic images.
+    /// Values of all synthetic images, as networks see them.
     fn pixels(&self) -> usize {
         self.labels.len() * self.image_len()
     }

@@ -19,8 +19,8 @@ pub(crate) type UnrolledProgress = Progress<Stage>;
 pub(crate) enum Stage {
     #[default]
     Network,
-    /// What the rates of the steps are.
-    Rates,
+    /// What the rates of the steps are, and what images networks see.
+    Begin,
     /// A step of the training.
     Train(usize),
     /// A part of the real images that judge it.
@@ -104,7 +104,7 @@ impl UnrolledIteration {
         let recorded = &self.recorded;
         match stage {
             Stage::Network => (self.buffers.weights.drawing(), "draw networks"),
-            Stage::Rates => (&recorded.rates, "learning rates"),
+            Stage::Begin => (&recorded.begin, "learning rates"),
             Stage::Train(_) => (&recorded.train, "train the network"),
             Stage::Real(part) => (&recorded.real[part].recording, "real images"),
             // The last weights before the next that were kept lead to those.
@@ -125,8 +125,8 @@ impl UnrolledIteration {
             _ => Stage::Again((end - 1) / stride * stride),
         };
         match stage {
-            Stage::Network => Stage::Rates,
-            Stage::Rates => Stage::Train(0),
+            Stage::Network => Stage::Begin,
+            Stage::Begin => Stage::Train(0),
             Stage::Train(t) if t + 1 < total => Stage::Train(t + 1),
             Stage::Train(_) => Stage::Real(0),
             Stage::Real(part) if part + 1 < self.recorded.real.len() => Stage::Real(part + 1),
@@ -218,7 +218,7 @@ impl UnrolledIteration {
                 });
                 self.send_step(encoder, t)
             }
-            Stage::Rates | Stage::Move | Stage::End => Ok(()),
+            Stage::Begin | Stage::Move | Stage::End => Ok(()),
         }
     }
 
@@ -226,7 +226,7 @@ impl UnrolledIteration {
     fn send_step(&mut self, encoder: &mut wgpu::CommandEncoder, t: usize) -> Result<()> {
         let (step, rates) = (&self.buffers.step, &self.buffers.rates);
         self.copy_step(encoder, t, |encoder, first, image, count| {
-            copy(encoder, (&self.buffers.work.images, image), (&step.images, first), count);
+            copy(encoder, (self.buffers.shown(), image), (&step.images, first), count);
         });
         let bytes = size_of::<Rates>() as u64;
         let at = t as u64 * bytes;

@@ -19,7 +19,7 @@ use crate::{
     Error, Result,
     gpu::{Buffer, Gpu, Readback, Recording, blocking, staging_belt},
     kernels::{
-        Batch, Moves, Nets, NetworkKey, Rows, adam, learned_rates, rate_gradient, sgd,
+        Batch, Moves, Nets, NetworkKey, Packed, Rows, adam, learned_rates, rate_gradient, sgd,
         softmax_cross_entropy,
     },
     nn::{Along, Mode, Network, Program, Target, Weights},
@@ -36,8 +36,10 @@ const STATE: usize = 6;
 pub(crate) struct UnrolledPlan<'a> {
     /// From images to logits, with every layer an operation of its own, and with fast blocks.
     pub nets: [Program; 2],
-    /// The label of each synthetic image.
+    /// The label of each synthetic image, as networks see them.
     pub labels: Vec<u32>,
+    /// How these are packed into those that move, class after class; `None` if they are the same.
+    pub packed: Option<Packed>,
     /// Of each step of a pass, the runs of images that it is on: of all steps equally many.
     pub order: Vec<Vec<Range<usize>>>,
     pub passes: usize,
@@ -59,6 +61,11 @@ impl UnrolledPlan<'_> {
     /// Values of an image.
     pub fn image_len(&self) -> usize {
         self.nets[0].image_len()
+    }
+
+    /// Images that move.
+    fn stored(&self) -> usize {
+        self.labels.len() / self.packed.as_ref().map_or(1, Packed::tiles)
     }
 
     /// Steps of all passes.
@@ -120,8 +127,8 @@ pub(crate) struct UnrolledIteration {
 /// What an iteration submits. Each rearranges the weights that it needs first.
 #[derive(Debug)]
 struct Recorded {
-    /// The rates of all steps.
-    rates: Recording,
+    /// The rates of all steps, and the images that networks see.
+    begin: Recording,
     /// A step of the training.
     train: Recording,
     /// Parts of the real images.
@@ -214,7 +221,7 @@ impl UnrolledIteration {
         self.buffers.kept.len()
     }
 
-    /// The gradients at the images, and at what the rates are of.
+    /// The gradients at the images that networks see, and at what the rates are of.
     pub fn gradients(&self) -> (&Buffer<f32>, &Buffer<f32>) {
         (&self.buffers.gradient, &self.buffers.raw_gradient)
     }
@@ -226,8 +233,8 @@ impl UnrolledIteration {
 
     /// Everything that is ever submitted, each recording once.
     pub fn recordings(&self) -> impl Iterator<Item = &Recording> {
-        let Recorded { rates, train, real, back, update, .. } = &self.recorded;
-        let own = [self.buffers.weights.drawing(), rates, train, back, update];
+        let Recorded { begin, train, real, back, update, .. } = &self.recorded;
+        let own = [self.buffers.weights.drawing(), begin, train, back, update];
         own.into_iter().chain(real.iter().map(|part| &part.recording))
     }
 }
@@ -261,8 +268,11 @@ fn record(gpu: &Gpu, plan: &UnrolledPlan<'_>, buffers: &Buffers) -> Result<Recor
         feed.synthetic(gpu, recording, &step.images, network.input(), images);
     };
 
-    let mut rates = Recording::default();
-    rates.push(learned_rates(gpu, &work.raw, &buffers.rates));
+    let mut begin = Recording::default();
+    begin.push(learned_rates(gpu, &work.raw, &buffers.rates));
+    if let Some(packed) = &buffers.packed {
+        packed.decode(gpu, &mut begin, &work.images);
+    }
 
     let mode = Mode::Frozen;
     let mut train = fast.weights.packing().clone();
@@ -331,11 +341,18 @@ fn record(gpu: &Gpu, plan: &UnrolledPlan<'_>, buffers: &Buffers) -> Result<Recor
     let Buffers { moves, products, gradient, raw_gradient, .. } = buffers;
     let products = (products, plan.step_parts());
     update.push(rate_gradient(gpu, &work.raw, products, raw_gradient));
-    update.push(adam(gpu, moves, &work.images, (&work.mean, &work.square), gradient));
+    let at_pixels = match &buffers.packed {
+        Some(packed) => {
+            packed.back(gpu, &mut update, gradient);
+            &packed.gradient
+        }
+        None => gradient,
+    };
+    update.push(adam(gpu, moves, &work.images, (&work.mean, &work.square), at_pixels));
     let moments = (&work.raw_mean, &work.raw_square);
     update.push(adam(gpu, moves, &work.raw, moments, raw_gradient));
     let nothing = Recording::default();
-    Ok(Recorded { rates, train, real, back, update, nothing })
+    Ok(Recorded { begin, train, real, back, update, nothing })
 }
 
 #[cfg(test)]

@@ -24,6 +24,8 @@ pub(super) fn distillation() -> Result<Task> {
     Ok(Task::Distil(UnrollCase {
         init: lengths.into_iter().map(|len| draw.uniform(len, 0.25)).collect(),
         data: draw.images(4, 1, 12),
+        factor: 1,
+        padding: 0.0,
         labels: vec![0, 1, 0, 1],
         steps: 2,
         raw: vec![-1.0, 0.25, -3.0, 1.5],

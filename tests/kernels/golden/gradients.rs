@@ -46,7 +46,7 @@ pub fn run(gpu: &Gpu, case: &GradientsCase, part: usize, outer: usize) -> Result
     let settings = GradientCase {
         net: case.net.clone(),
         labels: case.labels.clone(),
-        ipc: case.ipc,
+        counts: vec![case.ipc; case.labels.len()],
         factor: 1,
         padding: 0.0,
         batch_real: case.steps[0].real.n / case.labels.len(),

@@ -61,6 +61,8 @@ fn given(case: &UnrollCase, part: usize) -> Result<testing::UnrollCase> {
         net: case.net.clone(),
         init: from_names_of(&names, &case.init)?,
         data: case.data.clone(),
+        factor: 1,
+        padding: 0.0,
         labels: case.labels.clone(),
         steps: case.steps,
         raw: case.raw.clone(),
