@@ -134,7 +134,7 @@ fn methods_that_train_pack_images() {
         text(&output.stderr) + &text(&output.stdout)
     };
     for method in
-        ["dsa --outer 2 --inner 1", "dc --init real --outer 2 --inner 1", "dd --dd-steps 4"]
+        ["dsa --outer 2 --inner 1", "dc --init real --outer 2 --inner 1", "dd --dd-steps 2"]
     {
         let name = &method[..2];
         let asked = format!("{TINY} --method {method} --no-eval");
