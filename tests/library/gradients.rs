@@ -30,6 +30,11 @@ fn batch_norm() -> Architecture {
     "convnet:norm=batch".parse().unwrap()
 }
 
+/// Packed images, of each class another number.
+fn packed(settings: Settings) -> Settings {
+    settings.init(Init::Noise).per_class(PerClass::new(vec![2, 1, 2])).factor(2)
+}
+
 fn run(gpu: &Gpu, dataset: &Arc<Dataset>, settings: Settings) -> (SyntheticSet, Vec<Loss>) {
     let mut run = Condensation::new(gpu, dataset.clone(), settings).unwrap();
     while !run.is_done() {
@@ -78,14 +83,7 @@ fn neither_slices_nor_the_memory_budget_change_a_bit() {
             1,
         ),
         (few(), quick(&few(), Matching::Dsa).net(batch_norm()), 2),
-        (
-            few(),
-            quick(&few(), Matching::Dsa)
-                .init(Init::Noise)
-                .per_class(PerClass::new(vec![2, 1, 2]))
-                .factor(2),
-            2,
-        ),
+        (few(), packed(quick(&few(), Matching::Dsa)), 2),
     ] {
         for gpu in gpus() {
             let (plain, losses) = run(gpu, &dataset, settings.clone());
@@ -141,8 +139,14 @@ fn an_iteration_that_was_left_has_moved_no_pixel() {
 #[test]
 fn resuming_changes_no_bit() {
     let dataset = few();
-    let settings = quick(&dataset, Matching::Dsa).iterations(3).net(batch_norm());
-    let (whole, losses) = run(gpu(), &dataset, settings.clone());
+    let settings = quick(&dataset, Matching::Dsa).iterations(3);
+    for settings in [settings.clone().net(batch_norm()), packed(settings)] {
+        resumed(&dataset, settings);
+    }
+}
+
+fn resumed(dataset: &Arc<Dataset>, settings: Settings) {
+    let (whole, losses) = run(gpu(), dataset, settings.clone());
     for stop in [1, 2] {
         let mut first = Condensation::new(gpu(), dataset.clone(), settings.clone()).unwrap();
         (0..stop).for_each(|_| first.step().unwrap());
@@ -155,7 +159,8 @@ fn resuming_changes_no_bit() {
         assert_eq!(run_bits(&mut second), bits(&whole), "stopped at {stop}");
         assert_eq!(second.take_losses().unwrap(), losses[stop as usize..]);
     }
-    let made = Condensation::new(gpu(), dataset, settings.clone()).unwrap().checkpoint_blocking();
+    let made = Condensation::new(gpu(), dataset.clone(), settings.clone());
+    let made = made.unwrap().checkpoint_blocking();
     let error = made.unwrap().with_settings(settings.inner(Some(9))).unwrap_err();
     assert!(error.to_string().contains("inner = 2, not 9"), "{error}");
 }

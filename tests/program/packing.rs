@@ -124,36 +124,3 @@ fn what_cannot_be_packed_is_refused() {
         table["methods"].as_array().unwrap().iter().map(|row| row["images"].as_u64()).collect();
     assert_eq!(images, [Some(40), Some(40), Some(40), Some(10)]);
 }
-
-/// Gradient matching and distillation train networks on the decoded images, and move those that they are packed into.
-#[test]
-fn methods_that_train_pack_images() {
-    let place = tempdir().unwrap();
-    let run = |more: &str| {
-        let output = succeed(program(&place).args(words(more)));
-        text(&output.stderr) + &text(&output.stdout)
-    };
-    for method in
-        ["dsa --outer 2 --inner 1", "dc --init real --outer 2 --inner 1", "dd --dd-steps 2"]
-    {
-        let name = &method[..2];
-        let asked = format!("{TINY} --method {method} --no-eval");
-        let told = run(&format!("{asked} --iterations 3 --out {name}"));
-        assert!(told.contains("80 images packed into 20 after 3 iterations"), "{told}");
-        run(&format!("{asked} --iterations 3 --memory-budget 50MiB --out {name}-little"));
-        assert!(set(&place, name) == set(&place, &format!("{name}-little")), "{name}");
-        let load = |out: &str| {
-            let path = place.path().join(out).join("synthetic.safetensors");
-            SyntheticSet::load(&path).unwrap()
-        };
-        // The rate of Adam depends on how long a run is.
-        if name != "dd" {
-            run(&format!("{asked} --iterations 2 --out {name}-stopped"));
-            run(&format!("--resume {name}-stopped --iterations 3"));
-            assert!(load(name).images == load(&format!("{name}-stopped")).images, "{name}");
-        }
-        let plain = format!("{asked} --iterations 3 --out {name}-plain");
-        run(&plain.replace("--factor 2", "--factor 1"));
-        assert!(load(name).images != load(&format!("{name}-plain")).images, "{name}");
-    }
-}
