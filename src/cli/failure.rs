@@ -6,7 +6,7 @@ use dm_wgpu::{
     Error, Words,
     project::{
         self, FolderFault, JoinFault, Left, PlaceFault,
-        files::CHECKPOINT,
+        files::{CHECKPOINT, RECORD, SET},
         words::{counted, memory_text, quoted},
     },
 };
@@ -41,7 +41,7 @@ impl Failure {
 
     /// For errors in files: exit code 1, even if the library reports a wrong request.
     pub fn of_data(error: Error) -> Self {
-        Self::Failed(in_flags(&error))
+        Self::Failed(of_library(&error))
     }
 }
 
@@ -64,7 +64,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Usage(message) | Self::Failed(message) => f.write_str(message),
-            Self::Library(error) => f.write_str(&in_flags(error)),
+            Self::Library(error) => f.write_str(&of_library(error)),
             Self::Project(error) => f.write_str(&in_commands(error)),
         }
     }
@@ -132,7 +132,8 @@ pub fn in_commands(error: &project::Error) -> String {
         } => {
             format!("--resume {}: {fault}", folder.display())
         }
-        Library(error) | Data(error) => in_flags(error),
+        Library(error) => of_library(error),
+        Data(error) => in_flags(error),
         Checkpoint(error) => {
             format!("{}; remove it to start the run again from the beginning", in_flags(error))
         }
@@ -231,6 +232,22 @@ impl Words for Flags {
             "bytes" => memory_text(number),
             unit => format!("{number}{unit}"),
         }
+    }
+}
+
+/// The library's error in flags; if the set of a run is damaged, with the command that makes it again.
+fn of_library(error: &Error) -> String {
+    let said = in_flags(error);
+    let set = match error {
+        Error::Format { path, .. } if path.file_name() == Some(SET.as_ref()) => path,
+        _ => return said,
+    };
+    match set.parent().filter(|folder| folder.join(RECORD).is_file()) {
+        Some(folder) if folder.as_os_str().is_empty() => {
+            format!("{said}; {} writes it again", resuming(".".as_ref()))
+        }
+        Some(folder) => format!("{said}; {} writes it again", resuming(folder)),
+        None => said,
     }
 }
 

@@ -9,6 +9,7 @@ use super::{
     run::Task,
     series,
 };
+use crate::SyntheticSet;
 
 /// The outcome of resuming.
 #[derive(Debug)]
@@ -65,10 +66,10 @@ pub fn resume(
     task.run(&mut folder, observer).map(|ran| Resumed::One(Box::new(ran)))
 }
 
-/// Whether the files of a finished run that others read are there.
+/// Whether the files of a finished run that others read are there, and can be read.
 fn has_results(dir: &Path, record: &Record) -> bool {
-    let images = record.settings.is_none() || dir.join(SET).is_file();
-    images && report_of(dir)["method"].is_string()
+    let has_images = || SyntheticSet::load(&dir.join(SET)).is_ok();
+    report_of(dir)["method"].is_string() && (record.settings.is_none() || has_images())
 }
 
 /// Refuses what can't be a run's folder.

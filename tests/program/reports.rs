@@ -107,6 +107,18 @@ fn what_is_gone_or_damaged_is_named() {
     again(text(&succeed(program(&place).args(["--resume", "run"])).stderr));
     assert_eq!(fs::read(at("synthetic.safetensors")).unwrap(), fs::read(at("elsewhere")).unwrap());
 
+    let whole = fs::read(at("elsewhere")).unwrap();
+    fs::write(at("synthetic.safetensors"), &whole[..whole.len() / 2]).unwrap();
+    for (command, path) in
+        [("evaluate", "run"), ("view", "run"), ("evaluate", "run/synthetic.safetensors")]
+    {
+        let err = said(&[command, path]);
+        let expected = "beyond the file's end; dm-wgpu --resume run writes it again";
+        assert!(err.contains(expected), "{command}: {err}");
+    }
+    again(text(&succeed(program(&place).args(["--resume", "run"])).stderr));
+    assert!(fs::read(at("synthetic.safetensors")).unwrap() == whole);
+
     fs::write(at("architectures.json"), "{").unwrap();
     let err = said(&["report", "run"]);
     assert!(err.contains("architectures.json: EOF") && err.contains("remove it, and"), "{err}");
