@@ -258,7 +258,7 @@ impl<'a> GradientPlan<'a> {
         if pixels > binding {
             return Err(Error::setting(
                 "ipc",
-                self.most_counts(),
+                self.most_counts() / self.tiles(),
                 Text::from("the synthetic images take ").bytes(pixels).then(format!(
                     ", this adapter binds at most {binding} at once; use fewer images per class"
                 )),

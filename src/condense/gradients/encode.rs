@@ -186,7 +186,10 @@ impl GradientIteration {
         stage: Stage,
         draws: &dyn Draws,
     ) -> Result<()> {
-        let of_turns: Vec<_> = (0..self.turns.len()).map(|turn| self.of_turn(turn)).collect();
+        let (first, len) = match stage {
+            Stage::Real { turn, .. } => self.of_turn(turn),
+            _ => (0, 0),
+        };
         let Self { cut, belt, buffers, recorded, real_counts, counts, turns, labels, .. } = self;
         match stage {
             Stage::Network => {
@@ -229,7 +232,6 @@ impl GradientIteration {
                     let about = (&rows[..], &vec![count; nets][..]);
                     buffers.feed.send(belt, encoder, about, &batch, parts.iter().map(of_turn))?;
                     let labels = &labels[own.clone()];
-                    let (first, len) = of_turns[turn];
                     let turn = &buffers.turn;
                     turn.labels.stage(belt, encoder, labels)?;
                     // There is room for more classes than this turn may have.

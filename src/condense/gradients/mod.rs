@@ -71,7 +71,12 @@ impl GradientPlan<'_> {
 
     /// The same, as they are stored.
     pub fn stored(&self) -> usize {
-        self.syns() / self.packed.as_ref().map_or(1, Packed::tiles)
+        self.syns() / self.tiles()
+    }
+
+    /// Images that are packed into one that moves.
+    fn tiles(&self) -> usize {
+        self.packed.as_ref().map_or(1, Packed::tiles)
     }
 
     /// Values of an image.

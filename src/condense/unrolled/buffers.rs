@@ -155,8 +155,7 @@ impl Buffers {
     /// Writes what does not change, and records how weights are drawn and rearranged.
     pub fn write(&mut self, gpu: &Gpu, plan: &UnrolledPlan<'_>, cut: Cut) {
         if let Some(packed) = &self.packed {
-            let of_classes = plan.labels.chunk_by(|a, b| a == b).map(<[u32]>::len);
-            packed.write(gpu, &of_classes.collect::<Vec<_>>());
+            packed.write(gpu, &plan.counts());
         }
         self.weights.record_xavier(gpu, &plan.nets[0]);
         self.fast.weights.record_packing(gpu);
@@ -194,6 +193,11 @@ pub(super) struct Cut {
 }
 
 impl<'a> UnrolledPlan<'a> {
+    /// Images of each class, as networks see them.
+    fn counts(&self) -> Vec<usize> {
+        self.labels.chunk_by(|a, b| a == b).map(<[u32]>::len).collect()
+    }
+
     /// Values of all synthetic images, as networks see them.
     fn pixels(&self) -> usize {
         self.labels.len() * self.image_len()
@@ -245,7 +249,8 @@ impl<'a> UnrolledPlan<'a> {
             let reason = Text::from("the synthetic images take ").bytes(pixels).then(format!(
                 ", this adapter binds at most {binding} at once; use fewer images per class"
             ));
-            return Err(Error::setting("ipc", self.labels.len(), reason));
+            let most = self.counts().into_iter().max().unwrap_or(0);
+            return Err(Error::setting("ipc", most / self.tiles(), reason));
         }
         let table = |cut| self.table(gpu.caps(), cut);
         let fewest = (1..=self.total()).min_by_key(|stride| self.slots(*stride)).unwrap_or(1);

@@ -65,7 +65,12 @@ impl UnrolledPlan<'_> {
 
     /// Images that move.
     fn stored(&self) -> usize {
-        self.labels.len() / self.packed.as_ref().map_or(1, Packed::tiles)
+        self.labels.len() / self.tiles()
+    }
+
+    /// Images that are packed into one that moves.
+    fn tiles(&self) -> usize {
+        self.packed.as_ref().map_or(1, Packed::tiles)
     }
 
     /// Steps of all passes.
