@@ -109,7 +109,7 @@
 //! change the interface, the random numbers that are drawn, or how files are written; the changelog then says
 //! so. Files of another format's version are refused, never misread.
 //!
-//! - Enums, results and settings may grow in any release, and are `#[non_exhaustive]`. Settings have a method for each
+//! - Results, settings and most enums may grow in any release; these are `#[non_exhaustive]`. Settings have a method for each
 //!   field, which sets it: [`Settings`], [`EvaluationSettings`], [`SelectionSettings`], [`Subject`],
 //!   [`AdapterChoice`] and [`data::Sources`].
 //! - [`wgpu`](https://docs.rs/wgpu) is part of the interface: another major version of it is a minor release here before 1.0, and

@@ -10,10 +10,9 @@ use serde_json::{Value, json};
 use super::{
     LARGEST_PIXEL, Settings,
     identity::Identity,
-    set::MAX_SIZE,
     tensor_file::{Part, encode, open, tensor, values},
 };
-use crate::{Error, Matching, Result, Text};
+use crate::{Error, Matching, Result, Text, data::MAX_SIZE};
 #[cfg(feature = "files")]
 use crate::{condense::tensor_file::read, files};
 

@@ -5,25 +5,31 @@ use serde::{Deserialize, Serialize};
 use crate::{Dataset, Error, Result};
 
 /// How many images each class has, where classes have different numbers; nothing where all have as many.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct PerClass(Vec<usize>);
 
+/// If all classes have as many, that number need not be said.
+impl PartialEq for PerClass {
+    fn eq(&self, other: &Self) -> bool {
+        self.numbers() == other.numbers()
+    }
+}
+
 impl PerClass {
-    /// One number for each class. If all are alike, that number is all that needs to be said.
+    /// One number for each class. The largest must be the settings' images per class.
     pub fn new(counts: Vec<usize>) -> Self {
-        let alike = counts.windows(2).all(|pair| pair[0] == pair[1]);
-        Self(if alike { Vec::new() } else { counts })
+        Self(counts)
     }
 
     /// Whether all classes have as many.
     pub fn is_even(&self) -> bool {
-        self.0.is_empty()
+        self.0.windows(2).all(|pair| pair[0] == pair[1])
     }
 
     /// The number of each class; empty if all have as many.
     pub fn numbers(&self) -> &[usize] {
-        &self.0
+        if self.is_even() { &[] } else { &self.0 }
     }
 
     /// The largest number of equal parts that the images of every class can be cut into, if each has `ipc` where nothing else
@@ -68,7 +74,7 @@ impl PerClass {
 
     /// Refuses numbers that are not of this data set's classes, or whose largest is not `ipc`.
     pub(crate) fn check(&self, dataset: &Dataset, ipc: usize) -> Result<()> {
-        if self.is_even() {
+        if self.0.is_empty() {
             return Ok(());
         }
         let wrong = |why: String| Err(Error::setting("ipc", self, why));
@@ -130,7 +136,8 @@ mod tests {
         assert_eq!(PerClass::default().class_of(5, 3), 1);
         assert_eq!(uneven.to_string(), "2,1,3");
         let divisor = |counts: &[usize]| PerClass::new(counts.to_vec()).divisor(12);
-        assert_eq!([&[2, 1, 3][..], &[6, 4, 10], &[3, 9], &[5, 5]].map(divisor), [1, 2, 3, 12]);
+        assert_eq!([&[2, 1, 3][..], &[6, 4, 10], &[3, 9], &[5, 5]].map(divisor), [1, 2, 3, 5]);
+        assert_eq!(PerClass::new(vec![5, 5]), PerClass::default());
         assert_eq!(PerClass::new(vec![usize::MAX, 1]).total(2, 1), usize::MAX);
     }
 }

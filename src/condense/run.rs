@@ -96,6 +96,16 @@ struct Encoded {
     ticket: Ticket,
 }
 
+/// The first of the encoders that were dropped.
+struct Dropped {
+    /// Its place among those that are not known to be done.
+    at: usize,
+    /// The iteration that it began with, or in.
+    first: u32,
+    /// Whether nothing that follows it was submitted, or can be.
+    repeatable: bool,
+}
+
 impl Condensation {
     /// Changes the learning rate of the pixels from the next iteration on, for a schedule or a slider. Iterations that
     /// are already submitted or encoded keep the former rate; one that is encoded in part gets the new one.
@@ -116,8 +126,9 @@ impl Condensation {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Setting`] if it is not a positive number; the former rate stays.
+    /// [`Error::Setting`] if it is not a positive number; the former rate stays. [`Error::Gpu`] if an iteration was missed.
     pub fn set_lr_img(&mut self, lr_img: f32) -> Result<()> {
+        self.check_missed()?;
         let settings = self.settings.clone().lr_img(lr_img);
         settings.check(&self.dataset)?;
         self.matching.set_rates(rates(&settings));
@@ -140,9 +151,13 @@ impl Condensation {
         self.settings.iterations
     }
 
-    /// Whether the settings' iterations have all been submitted.
+    /// Whether the settings' iterations have all been submitted, or are in encoders that were not dropped.
     pub fn is_done(&self) -> bool {
-        self.done() >= self.total()
+        let done = match self.dropped() {
+            Some(Dropped { first, repeatable: true, .. }) => first,
+            _ => self.iteration,
+        };
+        done >= self.total()
     }
 
     /// Iterations submitted that the GPU is not known to have finished.
@@ -167,12 +182,14 @@ impl Condensation {
     pub fn wait_blocking(&mut self, at_most: u32) -> Result<()> {
         self.collect()?;
         while self.in_flight() > at_most {
-            let Some(mut first) = self.in_flight.pop_front() else { break };
+            // Until its losses are there, so that no later call takes it for done.
+            let Some(first) = self.in_flight.front_mut() else { break };
             let last = first.submitted.last();
             first.submitted.wait_blocking(&self.gpu, "condense")?;
             let losses = first.losses.take_blocking(&self.gpu, last)?;
-            self.note(first.iteration, &losses);
-            self.idle.push(first.losses);
+            let iteration = first.iteration;
+            self.note(iteration, &losses);
+            self.idle.extend(self.in_flight.pop_front().map(|done| done.losses));
         }
         Ok(())
     }
@@ -223,8 +240,8 @@ impl Condensation {
     /// A texture that shows the synthetic images on this device.
     ///
     /// # Errors
-    /// [`Error::Shape`] for more images than a texture has room for, [`Error::Gpu`] if the device
-    /// refuses.
+    /// [`Error::Shape`] for more images than a texture has room for, or if classes have different numbers of them;
+    /// [`Error::Gpu`] if the device refuses.
     pub fn picture(&self) -> Result<Picture> {
         blocking("make the picture", self.picture_async())
     }
@@ -272,6 +289,7 @@ impl Condensation {
     /// Collects what the GPU has finished.
     fn collect(&mut self) -> Result<()> {
         self.gpu.poll()?;
+        self.check_missed()?;
         self.repeat_dropped();
         while let Some(first) = self.encoded.front_mut() {
             if !first.ticket.settle(&self.gpu)? {
@@ -290,18 +308,30 @@ impl Condensation {
         Ok(())
     }
 
+    /// The first encoder that was dropped, if there is one.
+    fn dropped(&self) -> Option<Dropped> {
+        let at = self.encoded.iter().position(|encoded| encoded.ticket.is_dropped())?;
+        let first = self.encoded[at].first;
+        let last = self.encoded.iter().skip(at).all(|encoded| encoded.ticket.is_dropped());
+        let mut iterations = self.in_flight.iter().filter(|one| one.iteration >= first);
+        let repeatable = last && iterations.all(|one| one.losses.is_dropped());
+        Some(Dropped { at, first, repeatable })
+    }
+
+    /// Refuses to go on if an iteration's encoder was dropped, and a later one was not.
+    fn check_missed(&self) -> Result<()> {
+        let Some(Dropped { first, repeatable: false, .. }) = self.dropped() else { return Ok(()) };
+        let why = format!(
+            "the encoder of iteration {first} was dropped, not submitted, but a later one exists, so the images miss \
+             that iteration; resume from a checkpoint"
+        );
+        Err(Error::gpu("condense", why))
+    }
+
     /// Goes back to the state before encoders that were dropped, if nothing came after them. Their work is drawn and
     /// computed again, to the same bits.
     fn repeat_dropped(&mut self) {
-        let Some(at) = self.encoded.iter().position(|encoded| encoded.ticket.is_dropped()) else {
-            return;
-        };
-        let first = self.encoded[at].first;
-        let last = self.encoded.iter().skip(at).all(|encoded| encoded.ticket.is_dropped());
-        let iterations = self.in_flight.iter().filter(|one| one.iteration >= first);
-        if !last || iterations.clone().any(|one| !one.losses.is_dropped()) {
-            return;
-        }
+        let Some(Dropped { at, first, repeatable: true }) = self.dropped() else { return };
         log::debug!("iteration {first} again: its command encoder was dropped");
         self.encoded.truncate(at);
         self.in_flight.retain(|one| one.iteration < first);

@@ -9,7 +9,10 @@ use super::{
     Course, packing,
     tensor_file::{Part, encode, open, tensor, values},
 };
-use crate::{Dataset, Error, Result, data::Classes};
+use crate::{
+    Dataset, Error, Result,
+    data::{Classes, MAX_SIZE},
+};
 #[cfg(feature = "files")]
 use crate::{condense::tensor_file::read, files};
 
@@ -32,8 +35,6 @@ const UNEVEN_VERSION: &str = "3";
 const UNEVEN_PACKED_VERSION: &str = "4";
 /// What a packed set's file says of itself.
 pub(crate) const PACKED: &str = "each picture is factor x factor tiles, and each tile, enlarged bilinearly, is an image to train on";
-/// A larger size means a broken header; no network here could take such images.
-pub(super) const MAX_SIZE: usize = 4096;
 
 /// Synthetic images with their labels and all that is needed to use them elsewhere.
 ///

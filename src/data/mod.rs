@@ -109,6 +109,9 @@ pub struct Split {
     image_len: usize,
 }
 
+/// Height and width of images at most: more means a broken header, and no network here could take such images.
+pub(crate) const MAX_SIZE: usize = 4096;
+
 /// What [`Dataset::new`] needs to know beside the pixels. The crate's [front page](crate#your-own-images)
 /// has an example.
 #[derive(Debug, Clone)]
@@ -143,7 +146,7 @@ impl DatasetInfo {
         pixels: &[u8],
     ) -> Self {
         let of_channel = |channel: usize| {
-            let planes = pixels.chunks_exact((size * size).max(1)).skip(channel);
+            let planes = pixels.chunks_exact(size.saturating_mul(size).max(1)).skip(channel);
             let (mut count, mut sum, mut squares) = (0u64, 0u64, 0u64);
             for value in planes.step_by(channels).flatten().map(|&value| u64::from(value)) {
                 (count, sum, squares) = (count + 1, sum + value, squares + value * value);
@@ -190,8 +193,9 @@ impl Dataset {
                 format!("{channels} given; images have 1 or 3"),
             ));
         }
-        if size == 0 {
-            return Err(Error::shape(what("size"), "images of 0×0 pixels"));
+        if !(1..=MAX_SIZE).contains(&size) {
+            let why = format!("images of {size}×{size} pixels, 1 to {MAX_SIZE} are possible");
+            return Err(Error::shape(what("size"), why));
         }
         if info.class_names.is_empty() {
             return Err(Error::shape(what("classes"), "there are none"));

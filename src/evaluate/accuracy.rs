@@ -20,8 +20,8 @@ impl Accuracy {
     /// From each network's accuracy in per cent; all zero if there are none.
     pub fn of(runs: Vec<f64>) -> Self {
         let count = runs.len().max(1) as f64;
-        let mean = runs.iter().sum::<f64>() / count;
-        let variance = runs.iter().map(|run| (run - mean).powi(2)).sum::<f64>() / count;
+        let mean = runs.iter().fold(0.0, |sum, run| sum + run) / count;
+        let variance = runs.iter().fold(0.0, |sum, run| sum + (run - mean).powi(2)) / count;
         Self { mean, std: variance.sqrt(), runs }
     }
 }
@@ -48,6 +48,6 @@ mod tests {
         assert_eq!(accuracy.to_string(), "90.00 ± 8.16 %");
         assert_eq!(Accuracy::of(vec![97.5]).to_string(), "97.50 %");
         assert_eq!(Accuracy::of(vec![97.5]).std, 0.0);
-        assert_eq!(Accuracy::of(vec![]).mean, 0.0);
+        assert_eq!(Accuracy::of(vec![]).to_string(), "0.00 ± 0.00 %");
     }
 }

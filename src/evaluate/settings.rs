@@ -58,13 +58,16 @@ impl EvaluationSettings {
     /// # Errors
     /// [`Error::Setting`] or [`Error::Shape`], naming the setting and what is possible.
     pub fn check(&self, dataset: &Dataset) -> Result<()> {
-        for (name, value) in [
-            ("eval_nets", self.nets),
-            ("eval_epochs", self.epochs as usize),
-            ("eval_batch", self.batch),
+        for (name, value, most) in [
+            ("eval_nets", self.nets, 1000),
+            ("eval_epochs", self.epochs as usize, 100_000),
+            ("eval_batch", self.batch, 1_000_000),
         ] {
             if value == 0 {
                 return Err(Error::setting(name, value, "at least 1 is needed"));
+            }
+            if value > most {
+                return Err(Error::setting(name, value, format!("1 to {most} is possible")));
             }
         }
         if !(self.lr.is_finite() && self.lr > 0.0) {

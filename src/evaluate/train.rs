@@ -96,6 +96,7 @@ impl Train {
             TrainingSet::Synthetic(set) => {
                 let set = set.decoded()?;
                 let labels = check_set(&set, dataset)?;
+                set.check_loosely()?;
                 (Self::Values { images: set.images, labels, lessons: None }, settings)
             }
             TrainingSet::InOrder(set) => {

@@ -109,11 +109,12 @@ pub fn torch_bytes(runs: &[SyntheticSet], accuracies: &[(String, Vec<f64>)]) -> 
     for (number, set) in (2..).zip(others) {
         set.check_loosely()?;
         let kind = |set: &SyntheticSet| {
-            (set.channels, set.size, set.class_names.clone(), set.mean.clone(), set.std.clone())
+            let SyntheticSet { dataset, channels, size, class_names, mean, std, .. } = set.clone();
+            (dataset, channels, size, class_names, mean, std)
         };
         if kind(set) != kind(first) {
             return Err(odd(format!(
-                "number {number}, of {}, and the first, of {}, differ in shape, classes or \
+                "number {number}, of {}, and the first, of {}, differ in data set, shape, classes or \
                  normalisation; export each by itself",
                 set.dataset, first.dataset
             )));
@@ -216,7 +217,8 @@ mod tests {
         let path = place.path().join("x.pt");
         let one = set(&["a", "b"], &[1, 1], 1, 4);
         let other = set(&["a", "c"], &[1, 1], 1, 4);
-        for runs in [&[][..], &[one, other]] {
+        let elsewhere = SyntheticSet { dataset: "elsewhere".into(), ..one.clone() };
+        for runs in [&[][..], &[one.clone(), other], &[one, elsewhere]] {
             assert!(matches!(torch(runs, &[], &path), Err(Error::Shape { .. })));
         }
         assert!(!path.exists());

@@ -164,7 +164,7 @@ impl Dispatch {
 }
 
 /// The most workgroups along a side of a grid that WebGPU allows.
-const ROW: usize = 65_535;
+pub(super) const ROW: usize = 65_535;
 
 /// A grid of at least `workgroups`, folded into rows.
 ///

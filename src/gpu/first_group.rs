@@ -1,13 +1,17 @@
 //! Where a slice of a grid begins: the one value that all kernels share, in group 1, for `shared/grid.wgsl`.
 
-use std::{collections::HashMap, sync::Mutex};
+use std::{
+    collections::HashMap,
+    sync::{Mutex, OnceLock},
+};
 
 use super::unpoisoned;
 
 /// Bind groups, one for each workgroup that a slice has begun with so far.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct FirstGroups {
-    layout: wgpu::BindGroupLayout,
+    /// Made when it is needed: a device that allows no uniform is refused before.
+    layout: OnceLock<wgpu::BindGroupLayout>,
     made: Mutex<HashMap<u32, wgpu::BindGroup>>,
 }
 
@@ -16,27 +20,21 @@ const BYTES: u64 = 16;
 const LABEL: Option<&str> = Some("first workgroup");
 
 impl FirstGroups {
-    pub fn new(device: &wgpu::Device) -> Self {
+    pub fn layout(&self, device: &wgpu::Device) -> &wgpu::BindGroupLayout {
         // It is a uniform, because kernels may need all eight storage buffers that WebGPU guarantees. No loop is
         // bounded by it: for such loops, Mesa's software driver would compile a kernel anew for each value.
-        let layout = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
-            label: LABEL,
-            entries: &[wgpu::BindGroupLayoutEntry {
-                binding: 0,
-                visibility: wgpu::ShaderStages::COMPUTE,
-                ty: wgpu::BindingType::Buffer {
-                    ty: wgpu::BufferBindingType::Uniform,
-                    has_dynamic_offset: false,
-                    min_binding_size: None,
-                },
-                count: None,
-            }],
-        });
-        Self { layout, made: Mutex::default() }
-    }
-
-    pub fn layout(&self) -> &wgpu::BindGroupLayout {
-        &self.layout
+        let entry = wgpu::BindGroupLayoutEntry {
+            binding: 0,
+            visibility: wgpu::ShaderStages::COMPUTE,
+            ty: wgpu::BindingType::Buffer {
+                ty: wgpu::BufferBindingType::Uniform,
+                has_dynamic_offset: false,
+                min_binding_size: None,
+            },
+            count: None,
+        };
+        let descriptor = wgpu::BindGroupLayoutDescriptor { label: LABEL, entries: &[entry] };
+        self.layout.get_or_init(|| device.create_bind_group_layout(&descriptor))
     }
 
     /// For a slice that begins with this workgroup.
@@ -55,7 +53,7 @@ impl FirstGroups {
             buffer.unmap();
             device.create_bind_group(&wgpu::BindGroupDescriptor {
                 label: LABEL,
-                layout: &self.layout,
+                layout: self.layout(device),
                 entries: &[wgpu::BindGroupEntry {
                     binding: 0,
                     resource: buffer.as_entire_binding(),

@@ -105,13 +105,13 @@ fn there(device: &wgpu::Device, made: &Pipeline) -> Kernel {
             },
         })
         .collect();
-    let (layout, first_groups) = (made.source.layout(device), FirstGroups::new(device));
+    let (layout, first_groups) = (made.source.layout(device), FirstGroups::default());
     let group = device.create_bind_group(&wgpu::BindGroupDescriptor {
         label: None,
         layout: &layout,
         entries: &bindings,
     });
-    let pipeline = made.source.compile(device, [&layout, first_groups.layout()], None);
+    let pipeline = made.source.compile(device, [&layout, first_groups.layout(device)], None);
     Kernel { pipeline, groups: [group, first_groups.bind_group(device, 0)] }
 }
 

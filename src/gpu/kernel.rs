@@ -231,7 +231,10 @@ pub(super) fn pipeline<'a>(
         .collect();
     let source = Source {
         device: gpu.device().clone(),
-        groups: [layout(gpu.device(), name, &entries), gpu.shared.first_groups.layout().clone()],
+        groups: [
+            layout(gpu.device(), name, &entries),
+            gpu.shared.first_groups.layout(gpu.device()).clone(),
+        ],
         #[cfg(not(target_arch = "wasm32"))]
         entries,
         cache: gpu.cache.clone(),

@@ -49,7 +49,7 @@ pub(crate) use precision::{MATRICES_BYTES, Matrices};
 pub(crate) use profile::{Clock, Timed};
 pub(crate) use record::{Place, Recording};
 #[cfg(feature = "testing")]
-pub use requirements::{INVOCATIONS, STORAGE_BUFFERS, WORKGROUP_BYTES};
+pub use requirements::{BINDINGS, INVOCATIONS, STORAGE_BUFFERS, WORKGROUP_BYTES};
 pub use requirements::{preferred_features, preferred_limits};
 pub(crate) use share::{Share, Ticket, duration};
 pub(crate) use submit::{Between, Submissions, Submitted, WAITING};
@@ -145,7 +145,7 @@ impl Gpu {
     ) -> Self {
         let (pipelines, made) = Default::default();
         let caps = Caps::of(&info, device.features(), &device.limits());
-        let (first_groups, watches) = (FirstGroups::new(&device), Watches::default());
+        let (first_groups, watches) = (FirstGroups::default(), Watches::default());
         let shared = Shared {
             device,
             queue,

@@ -3,6 +3,7 @@
 
 use wgpu::{Adapter, Features, Limits};
 
+use super::dispatch::ROW;
 use crate::{Error, Result};
 
 /// The environment variable that makes a good adapter behave like a modest one; see
@@ -81,8 +82,27 @@ pub(super) fn tell(name: &str) {
 
 /// What every device must have: below these limits, every run has a kernel that does not compile. (Limit, its name in
 /// wgpu, what is needed, what the device has.)
-fn needed(device: &Limits) -> [(&'static str, &'static str, u32, u32); 3] {
+fn needed(device: &Limits) -> [(&'static str, &'static str, u32, u32); 7] {
     [
+        ("bind groups", "max_bind_groups", BIND_GROUPS, device.max_bind_groups),
+        (
+            "bindings a bind group",
+            "max_bindings_per_bind_group",
+            BINDINGS,
+            device.max_bindings_per_bind_group,
+        ),
+        (
+            "uniform buffers a shader stage",
+            "max_uniform_buffers_per_shader_stage",
+            1,
+            device.max_uniform_buffers_per_shader_stage,
+        ),
+        (
+            "workgroups along a side of a grid",
+            "max_compute_workgroups_per_dimension",
+            ROW as u32,
+            device.max_compute_workgroups_per_dimension,
+        ),
         (
             "storage buffers a shader stage",
             "max_storage_buffers_per_shader_stage",
@@ -104,6 +124,10 @@ fn needed(device: &Limits) -> [(&'static str, &'static str, u32, u32); 3] {
     ]
 }
 
+/// One for a kernel's own bindings, and one that says where a slice of its grid begins.
+const BIND_GROUPS: u32 = 2;
+/// Bindings that a kernel has at most.
+pub const BINDINGS: u32 = 8;
 /// Storage buffers that a kernel binds at most.
 pub const STORAGE_BUFFERS: u32 = 8;
 /// Invocations of the largest workgroup of those that have a choice of none.

@@ -184,7 +184,7 @@ impl Imported {
         };
         check(&images, &labels, dataset).map_err(wrong)?;
         Ok(SyntheticSet {
-            ipc: labels.len().div_ceil(dataset.classes()),
+            ipc: most_of_a_class(&labels, dataset.classes()),
             images,
             labels,
             channels: dataset.channels(),
@@ -222,6 +222,14 @@ fn check_shape(shape: &[usize], dataset: &Dataset) -> Result<(), String> {
             dataset.name()
         )),
     }
+}
+
+/// The images of the class that has most.
+fn most_of_a_class(labels: &[i64], classes: usize) -> usize {
+    let mut counts = vec![0; classes];
+    let of_class = labels.iter().filter_map(|&label| usize::try_from(label).ok());
+    of_class.for_each(|class| counts.get_mut(class).into_iter().for_each(|count| *count += 1));
+    counts.into_iter().max().unwrap_or(0)
 }
 
 /// A set's labels, as this data set numbers the classes of those names.
@@ -327,6 +335,24 @@ mod tests {
             let error = arrays(&shape, Values::Floats(values), labels).into_set(&dataset);
             let message = error.unwrap_err().to_string();
             assert!(message.contains(word) && message.contains("set.npz"), "{message}");
+        }
+    }
+
+    #[test]
+    fn classes_with_different_numbers_of_images_can_be_saved() {
+        let dataset = glyphs(0).unwrap();
+        let (size, n) = (dataset.size(), dataset.image_len());
+        let shape = [20, dataset.channels(), size, size];
+        for most in [2, 3] {
+            // As many images as two of each class would be.
+            let mut labels: Vec<_> = (0..10).flat_map(|class| [class; 2]).collect();
+            if most == 3 {
+                labels[2] = 0;
+            }
+            let values = Values::Floats(vec![0.5; 20 * n]);
+            let set = arrays(&shape, values, labels).into_set(&dataset).unwrap();
+            assert_eq!((set.ipc, set.is_even()), (most, most == 2));
+            assert_eq!(SyntheticSet::from_bytes(&set.to_bytes().unwrap()).unwrap(), set);
         }
     }
 

@@ -27,7 +27,7 @@ pub use spoil::{spoil, used};
 pub use tangents::*;
 pub use unrolled::*;
 
-pub use crate::gpu::{Field, INVOCATIONS, STORAGE_BUFFERS, Slot, WORKGROUP_BYTES};
+pub use crate::gpu::{BINDINGS, Field, INVOCATIONS, STORAGE_BUFFERS, Slot, WORKGROUP_BYTES};
 pub use crate::hosted::*;
 use crate::{
     Gpu, Result,

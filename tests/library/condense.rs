@@ -3,8 +3,8 @@
 use std::{collections::HashSet, ops::ControlFlow, sync::Arc, time::Duration};
 
 use dm_wgpu::{
-    Condensation, Dataset, Error, Gpu, Init, Loss, Selection, SelectionSettings, Selector,
-    Settings, SyntheticSet,
+    Condensation, Dataset, Error, Gpu, Init, Loss, PerClass, Selection, SelectionSettings,
+    Selector, Settings, SyntheticSet,
 };
 
 use crate::{
@@ -338,6 +338,7 @@ fn classes_of_unequal_size_and_in_colour() {
 #[test]
 fn impossible_settings_are_refused() {
     let tiny = noise(3, 4, &[2, 2]);
+    let per_class = |counts| quick(&tiny).depth(2).ipc(1).per_class(PerClass::new(counts));
     for (settings, word) in [
         (quick(&tiny).depth(3), "too small for 3 blocks: use depth 2"),
         (quick(&tiny).depth(6), "depth"),
@@ -348,6 +349,9 @@ fn impossible_settings_are_refused() {
         (quick(&tiny).depth(2).lr_img(f32::NAN), "lr_img"),
         (quick(&tiny).depth(2).ipc(usize::MAX / 2), "ipc"),
         (quick(&tiny).depth(2).ipc(1_000_000), "ipc"),
+        (per_class(vec![1, 2, 1]), "these are 3 numbers"),
+        (per_class(vec![3, 3]), "the largest of them must be the images per class, 1"),
+        (per_class(vec![0, 0]), "at least 1 is needed of each class"),
     ] {
         let error = Condensation::new(gpu(), tiny.clone(), settings).unwrap_err();
         assert!(error.is_usage() && error.to_string().contains(word), "{word}: {error}");

@@ -50,6 +50,16 @@ fn a_device_below_webgpus_limits_is_refused() {
             "allows 4 storage buffers a shader stage (max_storage_buffers_per_shader_stage)";
         assert!(error.to_string().contains(limit), "{error}");
     }
+    let all = wgpu::Limits::default();
+    for limits in [
+        wgpu::Limits { max_compute_workgroups_per_dimension: 64, ..all.clone() },
+        wgpu::Limits { max_uniform_buffers_per_shader_stage: 0, ..all.clone() },
+        wgpu::Limits { max_bind_groups: 1, ..all.clone() },
+        wgpu::Limits { max_bindings_per_bind_group: 4, ..all },
+    ] {
+        let error = Condensation::new(&device_of(limits), dataset.clone(), quick(&dataset, 4));
+        assert!(matches!(error, Err(Error::Adapter(_))), "{error:?}");
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ mod tools;
 use std::{collections::HashSet, fs, path::Path};
 
 use dm_wgpu::testing::{
-    Field, INVOCATIONS, STORAGE_BUFFERS, Shader, Slot, WORKGROUP_BYTES, shaders,
+    BINDINGS, Field, INVOCATIONS, STORAGE_BUFFERS, Shader, Slot, WORKGROUP_BYTES, shaders,
 };
 use naga::{
     AddressSpace, Handle, ImageClass, Module, ShaderStage, StorageAccess, StorageFormat, Type,
@@ -241,8 +241,9 @@ fn the_demands_on_devices_are_what_shaders_need() {
             bytes = bytes.max(workgroup_bytes(&module));
         }
     }
-    let demanded = (STORAGE_BUFFERS, INVOCATIONS, WORKGROUP_BYTES);
-    assert_eq!((buffers, invocations, bytes), demanded);
+    let bindings = shaders().iter().map(|shader| shader.bindings.len() as u32).max();
+    let demanded = (STORAGE_BUFFERS, INVOCATIONS, WORKGROUP_BYTES, Some(BINDINGS));
+    assert_eq!((buffers, invocations, bytes, bindings), demanded);
 }
 
 fn to_spirv(shader: &Shader) -> Vec<u32> {

@@ -44,8 +44,8 @@ impl Condensation {
     }
 
     /// As [`step`](Self::step), but waits so that only a few of its submissions are unfinished at a time, and calls
-    /// `between` after each with the part of the iteration, from 0 to 1, that the GPU is known to have done. If
-    /// `between` breaks, the iteration is abandoned, and the images stay as the one before made them; the next step
+    /// `between` after each but the last with the part of the iteration, from 0 to 1, that the GPU is known to have done:
+    /// never, if the iteration is a single submission. If `between` breaks, the iteration is abandoned, and the images stay as the one before made them; the next step
     /// begins it anew. So a program whose iterations take seconds can show progress, and can stop when it is asked to.
     ///
     /// ```no_run

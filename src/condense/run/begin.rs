@@ -91,6 +91,8 @@ impl Condensation {
         settings: Settings,
         trajectories: Vec<Arc<Trajectory>>,
     ) -> Result<Self> {
+        checked_plan(gpu, &dataset, &settings)?;
+        check_trajectories(&dataset, &settings, &trajectories)?;
         blocking(PREPARE, Self::begun(gpu, dataset, settings, trajectories))
     }
 

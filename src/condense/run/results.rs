@@ -36,8 +36,9 @@ impl Condensation {
         let copy = self.matching.pixels().0.read(&self.gpu);
         let raw = self.matching.unrolled().map(|state| state.raw.read(&self.gpu));
         let (dataset, settings) = (self.dataset.clone(), self.settings.clone());
-        let iteration = self.iteration;
+        let (iteration, missed) = (self.iteration, self.check_missed());
         async move {
+            missed?;
             let images = copy.await?;
             let raw = match raw {
                 Some(raw) => Some(raw.await?),

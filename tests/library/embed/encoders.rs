@@ -6,6 +6,7 @@ use dm_wgpu::{Condensation, wgpu};
 
 use super::{encoder, finish, settings, submit};
 use crate::{
+    awaited::complete,
     common::{self, gpu},
     glyphs, run_bits,
 };
@@ -176,8 +177,52 @@ fn a_dropped_encoder_before_a_submitted_one_is_an_error() {
     run.encode_step(&mut later).unwrap();
     drop(dropped);
     submit(later);
-    let error = run.take_losses().unwrap_err().to_string();
-    assert!(error.contains("dropped, not submitted"), "{error}");
+    for error in [
+        run.take_losses().unwrap_err(),
+        run.take_losses().unwrap_err(),
+        run.set_lr_img(0.5).unwrap_err(),
+        run.checkpoint_blocking().unwrap_err(),
+        complete(run.images()).unwrap_err(),
+    ] {
+        let error = error.to_string();
+        let told = error.contains("dropped, not submitted") && error.contains("from a checkpoint");
+        assert!(told, "{error}");
+    }
+}
+
+/// A caller who looks at nothing else encodes what is missing.
+#[test]
+fn a_run_whose_last_encoder_was_dropped_is_not_done() {
+    let dataset = glyphs();
+    let new = || Condensation::new(gpu(), dataset.clone(), settings(&dataset)).unwrap();
+    let (mut run, mut whole) = (new(), new());
+    finish(&mut whole);
+    let mut dropped = false;
+    while !run.is_done() {
+        let mut encoder = encoder();
+        run.encode_step(&mut encoder).unwrap();
+        assert_eq!(run.is_done(), run.iteration() == run.total());
+        match run.is_done() && !std::mem::replace(&mut dropped, true) {
+            true => drop(encoder),
+            false => submit(encoder),
+        }
+    }
+    assert!(dropped && run_bits(&mut run) == run_bits(&mut whole));
+}
+
+/// An error that was returned once is returned again, until the encoder is submitted.
+#[test]
+#[ignore = "waits for twenty seconds; `make test-full` runs it"]
+fn work_that_never_arrives_is_not_taken_for_done() {
+    let dataset = glyphs();
+    let mut run = Condensation::new(gpu(), dataset.clone(), settings(&dataset)).unwrap();
+    let mut late = encoder();
+    run.encode_step(&mut late).unwrap();
+    for error in [run.wait_blocking(0).unwrap_err(), run.checkpoint_blocking().unwrap_err()] {
+        assert!(error.to_string().contains("the copy never arrived"), "{error}");
+    }
+    submit(late);
+    assert_eq!(run.checkpoint_blocking().unwrap().iteration(), 1);
 }
 
 /// Nobody knows whether the caller has submitted it, or will.
