@@ -148,10 +148,20 @@ impl<T: NoUninit + AnyBitPattern> Buffer<T> {
     }
 }
 
+/// Bytes of a tag.
+const TAG: u64 = size_of::<u32>() as u64;
+const REFUSED: &str = "wgpu refused the submission that was to compute them, and reported why to the device's error \
+                       handler; what follows misses its work: resume from a checkpoint";
+
 /// A copy on its way to the host.
 #[derive(Debug)]
 pub(crate) struct Readback<T> {
+    /// The values, and behind them the tag of their copy.
     raw: wgpu::Buffer,
+    len: usize,
+    tags: Tags,
+    /// Which of the tags comes with the next copy.
+    next: usize,
     arrival: Arc<Arrival>,
     element: PhantomData<T>,
 }
@@ -171,6 +181,33 @@ enum State {
     Failed,
     /// The encoder that held the copy is gone and was never submitted.
     Dropped,
+    /// It was submitted, but wgpu refused the submission.
+    Refused,
+}
+
+/// Numbers on the device that go with copies, each with another than the copy before. One that did not come was not
+/// executed: wgpu maps the buffers of a refused submission as well, with what was in them.
+#[derive(Debug, Clone)]
+pub(super) struct Tags(wgpu::Buffer);
+
+impl Tags {
+    const COUNT: usize = 16;
+
+    pub fn new(device: &wgpu::Device) -> Self {
+        let raw = device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("tags of copies"),
+            size: (Self::COUNT * size_of::<u32>()) as u64,
+            usage: wgpu::BufferUsages::COPY_SRC,
+            mapped_at_creation: true,
+        });
+        // New buffers hold zeros. This fails only on a lost device, on which nothing will run.
+        if let Ok(mut mapped) = raw.get_mapped_range_mut(..) {
+            let all: Vec<_> = (1..=Self::COUNT as u32).collect();
+            mapped.slice(..).copy_from_slice(bytemuck::cast_slice(&all));
+        }
+        raw.unmap();
+        Self(raw)
+    }
 }
 
 impl Arrival {
@@ -216,12 +253,18 @@ impl<T: NoUninit + AnyBitPattern> Readback<T> {
     pub fn new(gpu: &Gpu, label: &str, len: usize) -> Self {
         let raw = gpu.device().create_buffer(&wgpu::BufferDescriptor {
             label: Some(label),
-            size: ((len * size_of::<T>()) as u64).next_multiple_of(4),
+            size: Self::tag_at(len) + TAG,
             usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
             mapped_at_creation: false,
         });
         let arrival = Arrival { state: Mutex::new((State::Idle, None)), changed: Condvar::new() };
-        Self { raw, arrival: Arc::new(arrival), element: PhantomData }
+        let (arrival, tags) = (Arc::new(arrival), gpu.shared.tags.clone());
+        Self { raw, len, tags, next: 0, arrival, element: PhantomData }
+    }
+
+    /// Where the tag is behind so many values.
+    fn tag_at(len: usize) -> u64 {
+        ((len * size_of::<T>()) as u64).next_multiple_of(TAG)
     }
 
     /// Records the copy. Its values are on their way as soon as `encoder` is submitted. `source`
@@ -236,7 +279,11 @@ impl<T: NoUninit + AnyBitPattern> Readback<T> {
         encoder: &mut wgpu::CommandEncoder,
         source: &wgpu::Buffer,
     ) {
-        encoder.copy_buffer_to_buffer(source, 0, &self.raw, 0, self.raw.size());
+        let tag_at = Self::tag_at(self.len);
+        encoder.copy_buffer_to_buffer(source, 0, &self.raw, 0, tag_at);
+        self.next = (self.next + 1) % Tags::COUNT;
+        let tag = TAG * self.next as u64;
+        encoder.copy_buffer_to_buffer(&self.tags.0, tag, &self.raw, tag_at, TAG);
         self.arrival.set(State::Requested);
         let notice = Notice(Some(self.arrival.clone()));
         encoder.map_buffer_on_submit(&self.raw, wgpu::MapMode::Read, .., move |result| {
@@ -275,14 +322,17 @@ impl<T: NoUninit + AnyBitPattern> Readback<T> {
             State::Dropped => {
                 return Err(Error::gpu(doing, "their command encoder was dropped, not submitted"));
             }
+            State::Refused => return Err(Error::gpu(doing, REFUSED)),
             State::Ready => {}
         }
         let view = self.raw.get_mapped_range(..).map_err(|e| Error::gpu(doing, e))?;
-        let values = bytemuck::pod_collect_to_vec(&view);
+        let (all, tag) = view.split_at(Self::tag_at(self.len) as usize);
+        let came = tag == bytemuck::bytes_of(&(self.next as u32 + 1));
+        let values = bytemuck::pod_collect_to_vec(&all[..self.len * size_of::<T>()]);
         drop(view);
         self.raw.unmap();
-        self.arrival.set(State::Idle);
-        Ok(Some(values))
+        self.arrival.set(if came { State::Idle } else { State::Refused });
+        if came { Ok(Some(values)) } else { Err(Error::gpu(doing, REFUSED)) }
     }
 
     /// Whether what was recorded will never arrive: its encoder is gone and was not submitted.

@@ -31,6 +31,7 @@ use std::{
 };
 
 pub use adapter::{AdapterChoice, AdapterReport, adapters, adapters_blocking};
+use buffer::Tags;
 pub(crate) use buffer::{Buffer, Readback, staging_belt};
 pub use caps::Kernels;
 pub(crate) use caps::{Caps, TILES_BYTES};
@@ -88,6 +89,7 @@ struct Shared {
     info: wgpu::AdapterInfo,
     pipelines: Mutex<HashMap<String, Arc<Pipeline>>>,
     first_groups: FirstGroups,
+    tags: Tags,
     watches: Watches,
     /// The first error that nothing caught, on a device of our own.
     fault: Arc<Mutex<Option<String>>>,
@@ -146,12 +148,14 @@ impl Gpu {
         let (pipelines, made) = Default::default();
         let caps = Caps::of(&info, device.features(), &device.limits());
         let (first_groups, watches) = (FirstGroups::default(), Watches::default());
+        let tags = Tags::new(&device);
         let shared = Shared {
             device,
             queue,
             info,
             pipelines,
             first_groups,
+            tags,
             watches,
             fault,
             made,

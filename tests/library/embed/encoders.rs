@@ -190,6 +190,30 @@ fn a_dropped_encoder_before_a_submitted_one_is_an_error() {
     }
 }
 
+/// wgpu refuses the submission of an encoder with a wrong command of the caller's, and only its error handler is told.
+#[test]
+fn a_refused_submission_is_an_error() {
+    let dataset = glyphs();
+    let mut run = Condensation::new(gpu(), dataset.clone(), settings(&dataset)).unwrap();
+    // Twice, so that there are losses of before.
+    for _ in 0..2 {
+        run.step().unwrap();
+        run.wait_blocking(0).unwrap();
+    }
+    let scope = gpu().device().push_error_scope(wgpu::ErrorFilter::Validation);
+    let mut wrong = encoder();
+    run.encode_step(&mut wrong).unwrap();
+    let images = run.images_buffer();
+    wrong.copy_buffer_to_buffer(images, 0, images, 0, 8);
+    submit(wrong);
+    assert!(complete(scope.pop()).is_some());
+    for error in [run.wait_blocking(0).unwrap_err(), run.checkpoint_blocking().unwrap_err()] {
+        let error = error.to_string();
+        assert!(error.contains("refused the submission"), "{error}");
+    }
+    assert!(run.take_losses().is_err());
+}
+
 /// A caller who looks at nothing else encodes what is missing.
 #[test]
 fn a_run_whose_last_encoder_was_dropped_is_not_done() {
