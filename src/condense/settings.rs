@@ -220,15 +220,11 @@ impl Settings {
     }
 
     fn check_per_class(&self, dataset: &Dataset) -> Result<()> {
-        self.per_class.check(dataset, self.ipc)?;
-        if self.per_class.is_even() {
-            return Ok(());
+        if dataset.part().is_some() && !self.per_class.is_even() {
+            let why = "a part of the classes takes as many of each; take one number";
+            return Err(Error::setting("ipc", &self.per_class, why));
         }
-        let wrong = |why: Text| Err(Error::setting("ipc", &self.per_class, why));
-        if dataset.part().is_some() {
-            return wrong("a part of the classes takes as many of each; take one number".into());
-        }
-        Ok(())
+        self.per_class.check(dataset, self.ipc)
     }
 
     /// Refuses a part of the classes where what is made of a class depends on the others.
@@ -288,7 +284,9 @@ impl Settings {
             match (value, has) {
                 (Some(value), false) => return Err(Error::setting(name, value, others)),
                 (None, true) => {
-                    let needed = format!("{method} needs it; a recipe for that method has it");
+                    let needed = format!(
+                        "{method} needs it; settings of a recipe whose subject has that method have it"
+                    );
                     return Err(Error::setting(name, "none", needed));
                 }
                 _ => {}

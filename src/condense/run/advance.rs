@@ -169,8 +169,8 @@ impl Condensation {
     /// ```
     ///
     /// # Errors
-    /// As [`step`](Self::step), and [`Error::Gpu`] if an encoder was dropped and a later one was
-    /// submitted.
+    /// As [`step`](Self::step), and [`Error::Gpu`] if an encoder was dropped and a later one was submitted, or if wgpu
+    /// refused a submission, for instance because of another command in the encoder; this is noticed when it would be done.
     pub fn encode_step(&mut self, encoder: &mut wgpu::CommandEncoder) -> Result<()> {
         self.collect()?;
         let (mut share, first) = (Share::unbounded(), self.iteration);
