@@ -121,7 +121,7 @@ impl Draws for Given<'_> {
 /// How images are packed that a network sees, if a side has more tiles than one.
 pub(super) fn packed(net: &Net, factor: usize, padding: f32) -> Option<Packed> {
     let images = (net.channels(), net.size());
-    (factor > 1).then(|| Packed { images, factor, padding: [padding; 4] })
+    (factor > 1).then_some(Packed { images, factor, padding: [padding; 4] })
 }
 
 impl GradientSession {
