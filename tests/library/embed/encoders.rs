@@ -190,7 +190,7 @@ fn a_dropped_encoder_before_a_submitted_one_is_an_error() {
     }
 }
 
-/// wgpu refuses the submission of an encoder with a wrong command of the caller's, and only its error handler is told.
+/// wgpu refuses the submission of an encoder with a wrong command of the caller's, and reports it to its error handler alone.
 #[test]
 fn a_refused_submission_is_an_error() {
     let dataset = glyphs();
