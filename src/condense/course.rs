@@ -114,7 +114,7 @@ pub(crate) fn made_by(settings: &str) -> Result<Settings> {
 }
 
 impl Settings {
-    /// The runs of images that each step of a pass is on: of each class as many as of it in the others.
+    /// The runs of images that each step of a pass is on: every step has as many of a class as the others.
     pub(super) fn runs_of_steps(&self, classes: usize) -> Vec<Vec<std::ops::Range<usize>>> {
         let steps = self.dd_steps.unwrap_or(1).max(1) as usize;
         let counts = self.shown_of_classes(classes);

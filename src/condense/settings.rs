@@ -75,12 +75,10 @@ with_setters! {
         pub method: Matching,
         /// Synthetic images per class, from 1; with [`Init::Real`] up to the size of the smallest class.
         pub ipc: usize,
-        /// Images of each class where they are not as many; `ipc` is the largest of these numbers then. Distribution matching
-        /// has them, also along trajectories.
+        /// Images of each class where they are not as many; `ipc` is the largest of these numbers then.
         #[serde(default, skip_serializing_if = "PerClass::is_even")]
         pub per_class: PerClass,
-        /// Tiles of a side that each of these is packed with, 1 to 4: networks see factor² images in each. Distillation has
-        /// 1.
+        /// Tiles of a side that each of these is packed with, 1 to 4: networks see factor² images in each.
         #[serde(default = "one", skip_serializing_if = "is_one")]
         pub factor: usize,
         /// Steps, from 1. Each draws a fresh random network, on which gradient matching moves the pixels `outer` times. Of
@@ -117,7 +115,8 @@ with_setters! {
         /// From which weights networks are trained. This and the two that follow are of distillation, and none else.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub dd_init: Option<DdInit>,
-        /// Steps of training in which a network sees all synthetic images once: a divisor of `ipc`.
+        /// Steps of training in which a network sees all synthetic images once: a divisor of each class's, packed ones
+        /// counted singly.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub dd_steps: Option<u32>,
         /// How often it sees them. Each step of each time has a learning rate of its own.

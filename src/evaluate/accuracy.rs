@@ -19,6 +19,7 @@ pub struct Accuracy {
 impl Accuracy {
     /// From each network's accuracy in per cent; all zero if there are none.
     pub fn of(runs: Vec<f64>) -> Self {
+        // The sum of no numbers would be -0.
         let count = runs.len().max(1) as f64;
         let mean = runs.iter().fold(0.0, |sum, run| sum + run) / count;
         let variance = runs.iter().fold(0.0, |sum, run| sum + (run - mean).powi(2)) / count;

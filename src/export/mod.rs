@@ -98,6 +98,12 @@ pub fn torch(runs: &[SyntheticSet], accuracies: &[(String, Vec<f64>)], path: &Pa
     files::write_new(path, &torch_bytes(runs, accuracies)?)
 }
 
+/// What all sets of one data set have alike.
+fn kind(set: &SyntheticSet) -> (&str, [usize; 2], &[String], [&[f32]; 2]) {
+    let SyntheticSet { dataset, channels, size, class_names, mean, std, .. } = set;
+    (dataset, [*channels, *size], class_names, [mean, std])
+}
+
 /// What [`torch`](torch()) writes.
 ///
 /// # Errors
@@ -108,10 +114,6 @@ pub fn torch_bytes(runs: &[SyntheticSet], accuracies: &[(String, Vec<f64>)]) -> 
     first.check_loosely()?;
     for (number, set) in (2..).zip(others) {
         set.check_loosely()?;
-        let kind = |set: &SyntheticSet| {
-            let SyntheticSet { dataset, channels, size, class_names, mean, std, .. } = set.clone();
-            (dataset, channels, size, class_names, mean, std)
-        };
         if kind(set) != kind(first) {
             return Err(odd(format!(
                 "number {number}, of {}, and the first, of {}, differ in data set, shape, classes or \

@@ -151,7 +151,7 @@ impl<T: NoUninit + AnyBitPattern> Buffer<T> {
 /// Bytes of a tag.
 const TAG: u64 = size_of::<u32>() as u64;
 const REFUSED: &str = "wgpu refused the submission that was to compute them, and reported why to the device's error \
-                       handler; what follows misses its work: resume from a checkpoint";
+                       handler; what was computed since lacks its work";
 
 /// A copy on its way to the host.
 #[derive(Debug)]

@@ -80,7 +80,7 @@ pub(super) fn tell(name: &str) {
     }
 }
 
-/// What every device must have: below these limits, every run has a kernel that does not compile. (Limit, its name in
+/// What every device must have: below these limits, runs have kernels that do not compile, or grids that are too large. (Limit, its name in
 /// wgpu, what is needed, what the device has.)
 fn needed(device: &Limits) -> [(&'static str, &'static str, u32, u32); 7] {
     [

@@ -45,8 +45,9 @@ impl Condensation {
 
     /// As [`step`](Self::step), but waits so that only a few of its submissions are unfinished at a time, and calls
     /// `between` after each but the last with the part of the iteration, from 0 to 1, that the GPU is known to have done:
-    /// never, if the iteration is a single submission. If `between` breaks, the iteration is abandoned, and the images stay as the one before made them; the next step
-    /// begins it anew. So a program whose iterations take seconds can show progress, and can stop when it is asked to.
+    /// never, if the iteration is a single submission. If `between` breaks, the iteration is abandoned, and the images
+    /// stay as the one before made them; the next step begins it anew. So a program whose iterations take seconds can show
+    /// progress, and can stop when it is asked to.
     ///
     /// ```no_run
     /// # fn condense(run: &mut dm_wgpu::Condensation) -> dm_wgpu::Result<()> {
@@ -170,7 +171,8 @@ impl Condensation {
     ///
     /// # Errors
     /// As [`step`](Self::step), and [`Error::Gpu`] if an encoder was dropped and a later one was submitted, or if wgpu
-    /// refused a submission, for instance because of another command in the encoder; this is noticed when it would be done.
+    /// refused a submission, for instance because of another command in the encoder; this is noticed when it would be done,
+    /// and a checkpoint is the way back.
     pub fn encode_step(&mut self, encoder: &mut wgpu::CommandEncoder) -> Result<()> {
         self.collect()?;
         let (mut share, first) = (Share::unbounded(), self.iteration);

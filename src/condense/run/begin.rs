@@ -91,7 +91,7 @@ impl Condensation {
         settings: Settings,
         trajectories: Vec<Arc<Trajectory>>,
     ) -> Result<Self> {
-        checked_plan(gpu, &dataset, &settings)?;
+        settings.check(&dataset)?;
         check_trajectories(&dataset, &settings, &trajectories)?;
         blocking(PREPARE, Self::begun(gpu, dataset, settings, trajectories))
     }
